@@ -1,0 +1,1 @@
+"""One module a command of the terminal, each with `run(arguments) -> exit code`."""

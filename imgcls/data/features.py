@@ -1,0 +1,80 @@
+"""The frozen backbone run once: its features stand in for images when only the head learns.
+
+`views` augmented versions of every training image are kept, each epoch takes one of them at random per image; with no
+augmentation one view is all there is. Small sets of features stay in memory, large ones in a mapped file beside the
+run. Same interface as Batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from imgcls.data.batches import Batches, Split, _mix, evaluation_batches
+from imgcls.evaluate import BATCH
+from imgcls.preprocess import Preprocess
+
+IN_MEMORY = 1_000_000_000  # bytes of features; more go to a mapped file
+Tick = Callable[[int, int], bool]  # (images done, images in all) -> whether to go on
+
+
+class Interrupted(Exception):
+    """The caller's tick said to stop."""
+
+
+class FeatureBatches:
+    """`epoch` yields (features float (B, F), labels int64 (B,)), in the same order as the images' own Batches."""
+
+    def __init__(
+        self, backbone: nn.Module, batches: Batches, *, views: int, file: Path, tick: Tick | None = None
+    ) -> None:
+        self.batches, self.steps, self.batch_size = batches, batches.steps, batches.batch_size
+        self.labels = batches.split.labels.to(batches.device)
+        total, done = views * len(batches.split), 0
+        self.features = torch.empty(0)
+        for view in range(views):
+            for start in range(0, len(batches.split), BATCH):
+                places = torch.arange(start, min(start + BATCH, len(batches.split)))
+                inputs, _ = batches.prepare(places, _mix(batches.seed, view, start, 1))
+                with torch.inference_mode():
+                    made = backbone(inputs)
+                if not self.features.numel():
+                    self.features = _room(views, len(batches.split), made, file)
+                self.features[view, places.to(self.features.device)] = made.to(self.features.device)
+                done += len(places)
+                if tick and not tick(done, total):
+                    raise Interrupted
+
+    def epoch(self, number: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        batches, home = self.batches, self.features.device
+        order = batches.order(number).to(home)
+        generator = torch.Generator().manual_seed(_mix(batches.seed, number, 2))
+        views = torch.randint(self.features.shape[0], (len(order),), generator=generator).to(home)
+        for step in range(first, self.steps):
+            part = slice(step * self.batch_size + batches.rank, (step + 1) * self.batch_size, batches.world)
+            places = order[part]
+            yield (
+                self.features[views[part], places].to(batches.device),
+                self.labels[places.to(self.labels.device)],
+            )
+
+
+def evaluation_features(
+    backbone: nn.Module, split: Split, preprocess: Preprocess, device: torch.device
+) -> list[tuple[Tensor, Tensor]]:
+    """The split's features, batch by batch, nothing random."""
+    with torch.inference_mode():
+        return [(backbone(x), y) for x, y in evaluation_batches(split, preprocess, batch_size=BATCH, device=device)]
+
+
+def _room(views: int, images: int, like: Tensor, file: Path) -> Tensor:
+    """Space for (views, images, F) floats, on the device or in a file that the system may page out."""
+    shape = (views, images, like.shape[1])
+    if views * images * like.shape[1] * 4 <= IN_MEMORY:
+        return torch.empty(shape, device=like.device)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    count = views * images * like.shape[1]
+    return torch.from_file(str(file), shared=True, size=count, dtype=torch.float32).view(shape)

@@ -1,0 +1,241 @@
+"""A name or a folder -> tensors: train, validation and test parts with their class names.
+
+Known sets come from fetch.py and pen.py, folders of photos from folders.py through the decoded cache. The validation
+part is held out of the training part by seed, unless a folder brings its own; the test part is only ever used for the
+final figure. Knows nothing of networks beyond the form in which images are wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from imgcls.data.augment import WHOLE_PHOTO
+from imgcls.data.batches import Split
+from imgcls.errors import DatasetError
+from imgcls.home import Home
+from imgcls.preprocess import CROP_MARGIN, Preprocess
+from imgcls.recipes import KIND_OF, preprocess_for
+from imgcls.settings import TrainSettings
+
+DIGITS = tuple("0123456789")
+PEN_RENDERINGS = 4  # of each pen drawing, every one with another brush, size and place
+PhotoProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """`notes`: what a person should know before trusting the figures, e.g. files that were left out."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    val: Split
+    test: Split | None
+    preprocess: Preprocess
+    notes: tuple[str, ...] = ()
+
+
+def load(settings: TrainSettings, home: Home, *, progress: PhotoProgress | None = None) -> DataSet:
+    """Everything a run needs of its data. Raises DatasetError."""
+    preprocess = preprocess_for(settings)
+    if settings.dataset in KIND_OF:
+        made = _known(settings, home, preprocess)
+    else:
+        made = _photos(settings, home, preprocess, progress)
+    return _limited(made, settings)
+
+
+def load_for_evaluation(
+    settings: TrainSettings, home: Home, preprocess: Preprocess, classes: tuple[str, ...]
+) -> tuple[Split, str]:
+    """(the test part, "test"), or (the validation part, "val") where there is none; in the form `preprocess` wants.
+
+    Raises DatasetError where the set's classes are not the ones that the network knows.
+    """
+    if settings.dataset in KIND_OF:
+        made = _known(settings, home, preprocess)
+    else:
+        made = _photos(settings, home, preprocess, None)
+    if made.classes != tuple(classes):
+        raise DatasetError(
+            f"{settings.dataset} has the classes {_listed(made.classes)}, but the checkpoint knows "
+            f"{_listed(classes)}: choose a data set with the same classes."
+        )
+    split, part = (made.test, "test") if made.test is not None else (made.val, "val")
+    if split.images.shape[1:] != (preprocess.channels, preprocess.stored, preprocess.stored):
+        raise DatasetError(
+            f"{settings.dataset} has images of {tuple(split.images.shape[1:])}, but the checkpoint wants "
+            f"{(preprocess.channels, preprocess.stored, preprocess.stored)}: choose a data set of the same kind."
+        )
+    return split, part
+
+
+def _listed(classes: tuple[str, ...]) -> str:
+    return ", ".join(classes[:5]) + (f" and {len(classes) - 5} more" if len(classes) > 5 else "")
+
+
+def check(settings: TrainSettings, home: Home) -> None:
+    """What can be said before a run is made: is the set there, has it two classes, does the split leave images?"""
+    if settings.dataset in KIND_OF:
+        from imgcls.data.fetch import require
+
+        for part in settings.dataset.split("+"):
+            require(part, home)
+        return
+    root = folder_of(settings.dataset, home)
+    from imgcls.data.folders import scan
+
+    photos = scan(root)
+    if "val" not in photos.splits:
+        held_out(len(photos.splits["train"]), settings, settings.dataset)
+
+
+def folder_of(dataset: str, home: Home) -> Path:
+    """A folder under data/, or a path. Raises DatasetError that lists what there is."""
+    inside = (home.data / dataset).resolve()
+    if inside.is_relative_to(home.data.resolve()) and inside.is_dir():
+        return inside
+    path = Path(dataset).expanduser()
+    if path.is_dir() and ("/" in dataset or "\\" in dataset or path.is_absolute()):
+        return path.resolve()
+    names = [*KIND_OF, *own_folders(home)]
+    raise DatasetError(
+        f"There is no data set '{dataset}': choose one of {', '.join(names)}, or give a path to a folder of photos."
+    )
+
+
+def own_folders(home: Home) -> list[str]:
+    """Names of the folders under data/ that a person put there."""
+    known = {"MNIST", "FashionMNIST", "pen-digits", "cifar-10-batches-py", "cifar-10-batches-bin", "CIFAR10"}
+    if not home.data.is_dir():
+        return []
+    return sorted(
+        p.name
+        for p in home.data.iterdir()
+        if p.is_dir() and p.name not in known and p.name not in KIND_OF and not p.name.startswith((".", "_"))
+    )
+
+
+def held_out(count: int, settings: TrainSettings, name: str) -> int:
+    """How many of `count` training images are held out for validation."""
+    wanted = settings.val_split
+    size = max(1, round(count * wanted)) if wanted < 1 else int(wanted)
+    if count - size < 2:
+        raise DatasetError(
+            f"{name} has {count} training images, and val_split {wanted:g} leaves {max(0, count - size)} of them: "
+            "choose a smaller val_split, e.g. 0.2."
+        )
+    return size
+
+
+def _known(settings: TrainSettings, home: Home, preprocess: Preprocess) -> DataSet:
+    from imgcls.data.fetch import CLASSES, load_arrays
+
+    trains, vals, test = [], [], None
+    for name in settings.dataset.split("+"):
+        if name == "pen-digits":
+            train, val = _pen(settings, home)
+        else:
+            arrays = load_arrays(name, home)
+            whole = Split(*arrays["train"])
+            train, val = _divide(whole, held_out(len(whole), settings, name), settings.seed)
+            test = test or Split(*arrays["test"])
+        trains.append(train)
+        vals.append(val)
+    classes = CLASSES[settings.dataset.split("+")[0]]
+    return DataSet(settings.dataset, classes, _join(trains), _join(vals), test, preprocess)
+
+
+def _pen(settings: TrainSettings, home: Home) -> tuple[Split, Split]:
+    """Pen drawings: the last writers are held out, so that validation asks about hands never seen."""
+    from imgcls.data.pen import load_pen_digits
+
+    images, labels = load_pen_digits(
+        home.shipped("data", "pen-digits", "pen-digits-train.json.gz"),
+        renderings=PEN_RENDERINGS,
+        seed=settings.seed,
+    )
+    drawings = len(labels) // PEN_RENDERINGS
+    first = drawings - drawings // 10
+    drawing = torch.arange(len(labels)) % drawings
+    whole = Split(images, labels)
+    return whole.take((drawing < first).nonzero()[:, 0]), whole.take((drawing >= first).nonzero()[:, 0])
+
+
+def _photos(settings: TrainSettings, home: Home, preprocess: Preprocess, progress: PhotoProgress | None) -> DataSet:
+    root = folder_of(settings.dataset, home)
+    from imgcls.data.folders import scan
+
+    found = scan(root)
+    parts = dict(found.splits)
+    if "val" not in parts:
+        size = held_out(len(parts["train"]), settings, settings.dataset)
+        order = torch.randperm(len(parts["train"]), generator=torch.Generator().manual_seed(settings.seed)).tolist()
+        files = parts["train"]
+        parts["val"] = [files[i] for i in sorted(order[:size])]
+        parts["train"] = [files[i] for i in sorted(order[size:])]
+    notes = list(found.notes)
+    splits = {}
+    for part, files in parts.items():
+        whole_photo = part == "train" and settings.augment in WHOLE_PHOTO
+        splits[part] = _decode(root, files, preprocess, whole_photo, notes, progress)
+        if len(splits[part]) < (2 if part == "train" else 1):
+            raise DatasetError(f"{settings.dataset} has no readable image to use for {part}: look at its report.")
+    return DataSet(
+        settings.dataset,
+        tuple(found.classes),
+        splits["train"],
+        splits["val"],
+        splits.get("test"),
+        preprocess,
+        tuple(notes),
+    )
+
+
+def _decode(
+    root: Path,
+    files: list[tuple[Path, int]],
+    preprocess: Preprocess,
+    whole_photo: bool,
+    notes: list[str],
+    progress: PhotoProgress | None,
+) -> Split:
+    """Photos as one uint8 tensor: the evaluation crop, or the whole photo squeezed square for random crops."""
+    from imgcls.data.cache import decoded
+
+    made = decoded(
+        [path for path, _ in files],
+        root=root,
+        side=round(preprocess.stored * CROP_MARGIN) if whole_photo else preprocess.stored,
+        channels=preprocess.channels,
+        how="stretch" if whole_photo else preprocess.fit,
+        progress=progress,
+    )
+    notes.extend(sentence for _, sentence in made.errors)
+    labels = torch.tensor([label for _, label in files], dtype=torch.int64)
+    split = Split(made.images, labels, made.aspects if whole_photo else None, tuple(str(path) for path, _ in files))
+    return split if bool(made.ok.all()) else split.take(made.ok.nonzero()[:, 0])
+
+
+def _divide(whole: Split, size: int, seed: int) -> tuple[Split, Split]:
+    order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(seed))
+    return whole.take(order[size:]), whole.take(order[:size])
+
+
+def _join(parts: list[Split]) -> Split:
+    if len(parts) == 1:
+        return parts[0]
+    return Split(torch.cat([p.images for p in parts]), torch.cat([p.labels for p in parts]))
+
+
+def _limited(made: DataSet, settings: TrainSettings) -> DataSet:
+    """The first `train_images` of a seeded order, as even over the classes as chance makes them."""
+    if not settings.train_images or settings.train_images >= len(made.train):
+        return made
+    generator = torch.Generator().manual_seed(settings.seed + 1)
+    places = torch.randperm(len(made.train), generator=generator)[: settings.train_images]
+    return replace(made, train=made.train.take(places.sort().values))

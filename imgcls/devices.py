@@ -1,0 +1,100 @@
+"""Where to compute and in which number format; one process or several. Knows no network and no data.
+
+Several processes (started by `accelerate launch -m imgcls ...`) are Hugging Face Accelerate's business; it is imported
+only then, so that one process starts without its cost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from imgcls.errors import DeviceError
+from imgcls.settings import TrainSettings
+
+DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass
+class Place:
+    """`dtype` is autocast's, None for fp32. `rank` of `world` processes; only rank 0 writes."""
+
+    device: torch.device
+    dtype: torch.dtype | None = None
+    rank: int = 0
+    world: int = 1
+    accelerator: Any = field(default=None, repr=False)
+
+    @property
+    def precision(self) -> str:
+        return next(name for name, dtype in DTYPES.items() if dtype is self.dtype)
+
+    def autocast(self) -> contextlib.AbstractContextManager:
+        if self.dtype is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
+
+    def share(self, model: nn.Module) -> nn.Module:
+        """The module to step: gradients are averaged over all processes."""
+        if self.world == 1:
+            return model
+        return self.accelerator.prepare_model(model)
+
+    def total(self, tensor: Tensor) -> Tensor:
+        """The sum over all processes."""
+        return tensor if self.world == 1 else self.accelerator.reduce(tensor, reduction="sum")
+
+    def any(self, flag: bool) -> bool:
+        """True in every process when it is true in one."""
+        if self.world == 1:
+            return flag
+        return bool(self.total(torch.tensor(float(flag), device=self.device)).item())
+
+    def wait(self) -> None:
+        if self.world > 1:
+            self.accelerator.wait_for_everyone()
+
+
+def processes() -> tuple[int, int]:
+    """(rank, world) as the launcher set them."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def choose(settings: TrainSettings) -> Place:
+    """The place that `settings` ask for. Raises DeviceError when this machine does not have it."""
+    rank, world = processes()
+    device = torch.device(_device(settings.device))
+    if world > 1:
+        from accelerate import Accelerator
+
+        accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision="no")
+        return Place(accelerator.device, _dtype(settings.precision, device), rank, world, accelerator)
+    return Place(device, _dtype(settings.precision, device))
+
+
+def _device(wanted: str) -> str:
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if wanted == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if there[name])
+    if not there[wanted]:
+        has = ", ".join(name for name, here in there.items() if here)
+        raise DeviceError(f"device is {wanted}, which this machine does not have: choose auto or {has}.")
+    return wanted
+
+
+def _dtype(wanted: str, device: torch.device) -> torch.dtype | None:
+    if wanted == "auto":
+        # bf16 on a CPU is emulated on most laptops and slower than fp32: it has to be asked for there.
+        return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else None
+    if wanted == "fp16" and device.type != "cuda":
+        raise DeviceError(f"precision fp16 needs a CUDA GPU, and this run is on {device.type}: choose fp32 or bf16.")
+    return DTYPES[wanted]

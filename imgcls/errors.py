@@ -1,0 +1,56 @@
+"""The one tree of errors that a person can cause; every message is one sentence that says what to do.
+
+    ImgclsError
+    ├── SettingsError     a setting has a value that it cannot have (names field, value and range)
+    ├── DatasetError      a data set is missing, empty or broken
+    ├── WeightsError      pre-trained weights are missing, foreign or do not fit
+    ├── CheckpointError   a checkpoint file is truncated, foreign or mismatched
+    ├── RunError          a run cannot be started, found, stopped or resumed
+    ├── InputError        an image or a drawing given for classification cannot be used
+    ├── DeviceError       the device or precision asked for is not to be had
+    └── InstallError      the installed libraries do not work together
+
+Screens and the terminal show `str(error)` and nothing else. Knows nothing about either.
+"""
+
+from __future__ import annotations
+
+
+class ImgclsError(Exception):
+    """Something a person can mend; `str()` is the whole sentence to show."""
+
+
+class SettingsError(ImgclsError):
+    """A bad setting. `field` is the name of the field at fault, or None when several are."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class DatasetError(ImgclsError):
+    """A data set that cannot be trained on or evaluated."""
+
+
+class WeightsError(ImgclsError):
+    """Pre-trained weights that are not there or do not fit."""
+
+
+class CheckpointError(ImgclsError):
+    """A checkpoint file that cannot be used."""
+
+
+class RunError(ImgclsError):
+    """A run that cannot be started, found, stopped or resumed."""
+
+
+class InputError(ImgclsError):
+    """An image or drawing that cannot be classified."""
+
+
+class DeviceError(ImgclsError):
+    """A device or precision that this machine does not have."""
+
+
+class InstallError(ImgclsError):
+    """Libraries that do not belong together, or are missing."""

@@ -1,0 +1,158 @@
+"""What a run says while it runs: small frozen types, one JSON object a line in `events.jsonl`.
+
+Every event carries the time it was made (seconds since 1970). Fields marked `MEMORY` hold tensors or modules for
+consumers in the same process (TensorBoard) and never reach the file. Knows nothing of who makes or reads them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+MEMORY = {"memory": True}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    time: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started(Event):
+    """The data are loaded and the network is built; the first step comes next."""
+
+    run: str
+    classes: tuple[str, ...]
+    images: dict[str, int]  # how many of each part: {"train": 55000, "val": 5000, "test": 10000}
+    parameters: int
+    trainable: int
+    device: str
+    precision: str
+    total_steps: int
+    steps_per_epoch: int
+    first_step: int = 0  # > 0 when the run goes on from an earlier stop
+    notes: tuple[str, ...] = ()  # e.g. broken images that were left out
+    model: Any = field(default=None, metadata=MEMORY, repr=False)
+    sample: Any = field(default=None, metadata=MEMORY, repr=False)  # uint8 (N, C, H, W): as the network gets them
+    example: Any = field(default=None, metadata=MEMORY, repr=False)  # float (1, C, H, W) for the graph
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreadsChosen(Event):
+    """`rates`: images/s measured with each number of threads; `threads`: the one taken."""
+
+    threads: int
+    rates: dict[str, float]
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress(Event):
+    """A few times a second at first, ever more seldom in a long run. Loss and accuracy are means since the last one."""
+
+    step: int
+    epoch: float
+    loss: float
+    accuracy: float
+    lr: float
+    images_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochEnded(Event):
+    epoch: int  # 1-based
+    step: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    lr: float
+    images_per_second: float
+    seconds: float
+    best: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved(Event):
+    """The file is on disk, whole, when this is said. `kind`: "best", "last" or "resume"."""
+
+    kind: str
+    path: str
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note(Event):
+    """Something worth a line in the log. `code` names the sentence, `values` fill it."""
+
+    code: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished(Event):
+    """`reason`: "done", "patience" or "time_limit". Test figures are None where there is no test set."""
+
+    reason: str
+    epochs: int
+    best_epoch: int
+    best_val_accuracy: float
+    best_val_loss: float
+    test_accuracy: float | None
+    test_loss: float | None
+    seconds: float
+    checkpoint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped(Event):
+    """Somebody asked for it; everything is saved and the run can go on from here."""
+
+    step: int
+    epoch: float
+    seconds: float
+    checkpoint: str | None  # the best one so far, None before the first epoch's end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Event):
+    """`message` is the sentence to show; `unexpected` when it is our fault, not the person's."""
+
+    message: str
+    unexpected: bool = False
+
+
+KINDS: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (Started, ThreadsChosen, Progress, EpochEnded, Saved, Note, Finished, Stopped, Failed)
+}
+ENDINGS = (Finished, Stopped, Failed)
+
+
+def to_line(event: Event) -> str:
+    """One line of JSON, without fields that live in memory only. NaN is written as null."""
+    values = {f.name: getattr(event, f.name) for f in dataclasses.fields(event) if not f.metadata.get("memory")}
+    finite = {k: None if isinstance(v, float) and v - v != 0 else v for k, v in values.items()}
+    return json.dumps({"event": type(event).__name__, **finite}, ensure_ascii=False)
+
+
+def from_line(line: str) -> Event | None:
+    """The event, or None for a half-written line or a kind or field that a newer version wrote."""
+    try:
+        values = json.loads(line)
+        kind = KINDS[values.pop("event")]
+        names = {f.name for f in dataclasses.fields(kind)}
+        values = {k: v for k, v in values.items() if k in names}
+        for name in ("classes", "notes"):
+            if name in values:
+                values[name] = tuple(values[name])
+        if kind in (Progress, EpochEnded):
+            values = {k: float("nan") if v is None else v for k, v in values.items()}
+        return kind(**values)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

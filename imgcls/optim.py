@@ -1,0 +1,56 @@
+"""The optimizer and the learning rate at every step, from settings. Knows no data and no network but its parameters."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from imgcls.settings import TrainSettings
+
+
+def make_optimizer(groups: list[dict[str, Any]], settings: TrainSettings) -> torch.optim.Optimizer:
+    """`groups`: parameter groups, each with its own peak "lr". Fused: one call a step instead of one a tensor."""
+    common = {"lr": settings.lr, "weight_decay": settings.weight_decay, "fused": True}
+    if settings.optimizer == "sgd":
+        made = torch.optim.SGD(groups, momentum=settings.momentum, nesterov=settings.nesterov, **common)
+    else:
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
+        made = kind(groups, **common)
+    for group in made.param_groups:
+        group["peak"] = group["lr"]
+    return made
+
+
+def lr_factor(step: int, *, total: int, per_epoch: int, settings: TrainSettings) -> float:
+    """The learning rate at `step` (0-based) as a share of its peak.
+
+    "one-cycle" rises from 1/25 to 1 over the first 30 % and falls to 1/10,000, both along a cosine
+    (source: Smith & Topin 2018; the shape of torch's OneCycleLR).
+    """
+    warm = round(settings.warmup_epochs * per_epoch)
+    if step < warm:
+        return (step + 1) / warm
+    done = (step - warm) / max(1, total - warm - 1)
+    if settings.schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    if settings.schedule == "one-cycle":
+        rise = 0.3 if not warm else 0.0
+        if done < rise:
+            return _between(1 / 25, 1.0, done / rise)
+        return _between(1.0, 1e-4, (done - rise) / (1 - rise))
+    if settings.schedule == "step":
+        return settings.step_factor ** ((step // per_epoch) // settings.step_epochs)
+    return 1.0
+
+
+def _between(start: float, end: float, share: float) -> float:
+    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+
+
+def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> float:
+    """Every group to its own peak times `factor`; returns the first group's rate, the one that is shown."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * factor
+    return optimizer.param_groups[0]["lr"]

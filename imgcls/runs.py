@@ -1,0 +1,199 @@
+"""A run is a folder: make it, start it as a process of its own, stop it, resume it, list what there is.
+
+    train_logs/<run>/settings.json   what was asked
+                     events.jsonl    what the run has said, a line an event
+                     log.txt         what its process printed
+                     stop            there when somebody asked it to stop
+                     lock            held by the run's process while it lives
+    checkpoints/<run>/               what it has learnt
+
+Whoever shows a run reads its folder; nobody needs to have started it. Knows no torch: what happens in the process is
+`worker.py`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from imgcls import events
+from imgcls.checkpoint import write_bytes
+from imgcls.errors import RunError
+from imgcls.home import PROJECT, Home
+from imgcls.settings import NAME, TrainSettings
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run by its name; there may be nothing behind it yet."""
+
+    name: str
+    home: Home
+
+    @property
+    def logs(self) -> Path:
+        return self.home.train_logs / self.name
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.home.checkpoints / self.name
+
+    @property
+    def events(self) -> Path:
+        return self.logs / "events.jsonl"
+
+    @property
+    def best(self) -> Path:
+        return self.checkpoints / "best.safetensors"
+
+    @property
+    def can_go_on(self) -> bool:
+        return (self.checkpoints / "resume.safetensors").is_file()
+
+    def lock(self) -> FileLock:
+        return FileLock(self.logs / "lock")
+
+    def alive(self) -> bool:
+        """Whether a process holds the run. The system lets go of the lock however the process ends."""
+        if not (self.logs / "lock").exists():
+            return False
+        try:
+            with self.lock().acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    def settings(self) -> TrainSettings:
+        try:
+            return TrainSettings.checked(json.loads((self.logs / "settings.json").read_text("utf-8")))
+        except (OSError, ValueError):
+            raise RunError(f"There is no run '{self.name}' in {self.home.train_logs}.") from None
+
+    def say(self, event: events.Event) -> None:
+        with open(self.events, "a", encoding="utf-8") as file:
+            file.write(events.to_line(event) + "\n")
+
+    def stop(self) -> None:
+        """Ask it to save and end; it does so after the step it is in."""
+        self.settings()
+        (self.logs / "stop").touch()
+
+    def stop_asked(self) -> bool:
+        return (self.logs / "stop").exists()
+
+
+def find(name: str, home: Home) -> Run:
+    """The run of that name. Raises RunError when there is none."""
+    if not NAME.fullmatch(name) or not (home.train_logs / name / "settings.json").is_file():
+        raise RunError(f"There is no run '{name}': see `python -m imgcls runs` for those there are.")
+    return Run(name, home)
+
+
+def create(settings: TrainSettings, home: Home) -> Run:
+    """Check all that can be checked beforehand, then claim the run's folders. On an error nothing is made."""
+    from imgcls.data.sets import check
+
+    check(settings, home)
+    name = settings.name
+    if name and (_taken(name, home) or not _claim(name, home)):
+        raise RunError(f"name is {name}, but a run of that name is there already: choose another name.")
+    if not name:
+        wanted = settings.default_name()
+        names = [wanted, *(f"{wanted}-{i}" for i in range(2, 100))]
+        name = next((n for n in names if not _taken(n, home) and _claim(n, home)), "")
+    run = Run(name, home)
+    settings = settings.model_copy(update={"name": name})
+    write_bytes(run.logs / "settings.json", settings.model_dump_json(indent=2).encode())
+    run.events.touch()
+    return run
+
+
+def _taken(name: str, home: Home) -> bool:
+    return any((folder / name).exists() for folder in (home.train_logs, home.checkpoints, PROJECT / "checkpoints"))
+
+
+def _claim(name: str, home: Home) -> bool:
+    """Making the folder is what decides between two that ask for one name at once."""
+    try:
+        (home.train_logs / name).mkdir(parents=True)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise RunError(f"{home.train_logs} cannot be written ({error.strerror}).") from None
+    return True
+
+
+def start(settings: TrainSettings, home: Home) -> Run:
+    """Create a run and start its process. Raises ImgclsError with nothing left behind."""
+    run = create(settings, home)
+    try:
+        _spawn(run)
+    except OSError as error:
+        delete(run)
+        raise RunError(f"The run's process could not be started ({error.strerror}).") from None
+    return run
+
+
+def prepare_resume(run: Run) -> None:
+    """Check that a stopped or dead run can go on, and mark it as going on."""
+    if run.alive():
+        raise RunError(f"{run.name} is still running.")
+    if not run.can_go_on:
+        raise RunError(
+            f"{run.name} has nothing to go on from: it is finished, or ended before it first saved; start a new run."
+        )
+    (run.logs / "stop").unlink(missing_ok=True)
+    run.say(events.Note(code="resuming"))
+
+
+def go_on(run: Run) -> Run:
+    """Start a stopped or dead run again from where it last saved."""
+    prepare_resume(run)
+    _spawn(run, "--go-on")
+    return run
+
+
+def delete(run: Run) -> None:
+    """Remove a run's folders, checkpoints too. Raises RunError while it runs."""
+    if run.alive():
+        raise RunError(f"{run.name} is still running: stop it first.")
+    for folder in (run.logs, run.checkpoints):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _spawn(run: Run, *flags: str) -> None:
+    """The run's process: a session of its own, so that it outlives the page, the server and the terminal."""
+    environment = os.environ | {"IMGCLS_HOME": str(run.home.root), "PYTHONUNBUFFERED": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
+    apart: dict[str, object] = {"start_new_session": True}
+    if os.name == "nt":
+        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    with open(run.logs / "log.txt", "ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "imgcls", "work", run.name, *flags],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            **apart,
+        )
+    # Waited for, so that a run that ends while the server lives leaves no zombie.
+    threading.Thread(target=process.wait, daemon=True).start()
+
+
+def list_runs(home: Home) -> list[Run]:
+    """Every run, newest first."""
+    made = [p for p in home.train_logs.glob("*/settings.json") if NAME.fullmatch(p.parent.name)]
+    return [Run(p.parent.name, home) for p in sorted(made, key=lambda p: -p.stat().st_mtime)]
+
+
+def running(home: Home) -> list[Run]:
+    return [run for run in list_runs(home)[:50] if run.alive()]

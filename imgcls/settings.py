@@ -1,0 +1,227 @@
+"""TrainSettings: the one definition of every setting.
+
+Flags of the command line, fields of the Train form, a run's `settings.json` and a checkpoint's metadata are all made
+from this model. A bad value raises SettingsError: one sentence that names field, value and range. Knows no torch, no
+screen and no file; whether a data set exists or fits is the loader's business.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from imgcls.errors import SettingsError
+
+Model = Literal["lenet", "alexnet", "resnet18"]
+Optimizer = Literal["sgd", "adam", "adamw"]
+Schedule = Literal["constant", "step", "cosine", "one-cycle"]
+Init = Literal[
+    "default",
+    "kaiming-uniform",
+    "kaiming-normal",
+    "xavier-uniform",
+    "xavier-normal",
+    "too-small",
+    "too-large",
+]
+Augment = Literal["none", "pen", "flip", "crop-flip", "resized-crop", "photo"]
+Transfer = Literal["scratch", "head", "finetune"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+# A folder name on every system: no separators, no leading dot or dash, not a Windows device.
+NAME = re.compile(r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)(?:\.|$))\w[\w.-]{0,79}(?<!\.)")
+
+
+def setting(group: str, *, help: str, **limits: Any) -> Any:
+    return Field(description=help, json_schema_extra={"group": group}, **limits)
+
+
+class TrainSettings(BaseModel):
+    """Everything a training run can be told. The defaults are the LeNet/MNIST recipe."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    dataset: str = setting(
+        "data",
+        default="mnist",
+        max_length=500,
+        help="a known data set, a folder under data/, a path to a folder, or two joined by '+'",
+    )
+    model: Model = setting("model", default="lenet", help="the network")
+    name: str = setting("run", default="", help="the run's name; empty: made from network, data and time")
+
+    epochs: int = setting("training", default=6, ge=1, le=1000, help="passes over the training images")
+    batch_size: int = setting("training", default=128, ge=1, le=8192, help="images a step")
+    optimizer: Optimizer = setting("training", default="adamw", help="what turns gradients into steps")
+    lr: float = setting("training", default=4e-3, gt=0, le=100, help="learning rate, the peak of its schedule")
+    schedule: Schedule = setting("training", default="one-cycle", help="how the learning rate changes")
+    augment: Augment = setting("training", default="none", help="random changes of each training image")
+    init: Init = setting("model", default="default", help="how weights are drawn at the start")
+
+    momentum: float = setting("optimizer", default=0.9, ge=0, lt=1, help="SGD's momentum")
+    nesterov: bool = setting("optimizer", default=False, help="Nesterov's look-ahead for SGD's momentum")
+    weight_decay: float = setting("optimizer", default=0.01, ge=0, le=10, help="pull of weights towards 0")
+    label_smoothing: float = setting(
+        "optimizer", default=0.0, ge=0, lt=1, help="share of the label spread over all classes"
+    )
+    warmup_epochs: float = setting(
+        "optimizer", default=0.0, ge=0, le=1000, help="epochs in which the learning rate rises from 0"
+    )
+    step_epochs: int = setting("optimizer", default=10, ge=1, le=1000, help="schedule 'step': epochs between two drops")
+    step_factor: float = setting("optimizer", default=0.1, gt=0, le=1, help="schedule 'step': factor of each drop")
+
+    transfer: Transfer = setting(
+        "transfer", default="scratch", help="what is learnt: all from scratch, the head only, or all gently"
+    )
+    weights: str = setting(
+        "transfer",
+        default="",
+        max_length=500,
+        help="pre-trained weights: a file in weight/, a path, or 'imagenet'",
+    )
+    backbone_lr_factor: float = setting(
+        "transfer", default=0.1, ge=0, le=1, help="fine-tuning: the backbone's learning rate over the head's"
+    )
+    unfreeze_epochs: int = setting(
+        "transfer", default=0, ge=0, le=1000, help="fine-tuning: epochs between unfreezing stages; 0: all at once"
+    )
+    augment_views: int = setting(
+        "transfer", default=4, ge=1, le=64, help="head only: augmented views of each image whose features are kept"
+    )
+
+    image_size: int = setting(
+        "data", default=0, ge=0, le=512, help="side of the network's input in pixels; 0: the recipe's"
+    )
+    val_split: float = setting(
+        "data",
+        default=5000,
+        gt=0,
+        le=1_000_000,
+        help="held out for validation: a number of images, or a share when below 1",
+    )
+    train_images: int = setting("data", default=0, ge=0, le=100_000_000, help="learn from so many images only; 0: all")
+
+    patience: int = setting(
+        "run", default=0, ge=0, le=1000, help="stop after so many epochs without a better one; 0: never"
+    )
+    time_limit: float = setting("run", default=0.0, ge=0, le=100_000, help="minutes, then save and end; 0: none")
+    seed: int = setting("run", default=1, ge=0, le=2**31 - 1, help="makes a run repeatable")
+
+    device: Device = setting("hardware", default="auto", help="where to compute")
+    precision: Precision = setting("hardware", default="auto", help="number format of the computation")
+    compile: bool = setting("hardware", default=False, help="torch.compile the network (slow start)")
+    threads: int = setting("hardware", default=0, ge=0, le=512, help="processor threads; 0: measured while running")
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if value and not NAME.fullmatch(value):
+            raise ValueError("must be letters, digits, '.', '_' or '-', at most 80, and start with a letter or digit")
+        return value
+
+    @field_validator("dataset", "weights")
+    @classmethod
+    def _printable(cls, value: str, info: Any) -> str:
+        if any(ord(c) < 32 for c in value) or (info.field_name == "dataset" and not value.strip()):
+            raise ValueError("must name a data set" if info.field_name == "dataset" else "must be a file name")
+        return value.strip()
+
+    @field_validator("val_split")
+    @classmethod
+    def _split(cls, value: float) -> float:
+        if value >= 1 and value != int(value):
+            raise ValueError("must be a share below 1 or a whole number of images")
+        return value
+
+    @classmethod
+    def checked(cls, values: Mapping[str, Any]) -> TrainSettings:
+        """Settings from `values`; SettingsError with one sentence for the first bad one."""
+        try:
+            settings = cls(**values)
+        except ValidationError as error:
+            raise _sentence(error) from None
+        if settings.transfer != "scratch" and not settings.weights:
+            raise SettingsError(
+                f"transfer '{settings.transfer}' needs pre-trained weights: "
+                "give weights a file in weight/, a path, or 'imagenet'.",
+                field="weights",
+            )
+        if settings.transfer == "scratch" and settings.weights:
+            raise SettingsError(
+                f"weights '{settings.weights}' are not used when transfer is 'scratch': "
+                "choose transfer 'head' or 'finetune', or leave weights empty.",
+                field="transfer",
+            )
+        if settings.nesterov and (settings.optimizer != "sgd" or settings.momentum == 0):
+            raise SettingsError(
+                "nesterov goes with optimizer 'sgd' and a momentum above 0 only: switch it off or choose sgd.",
+                field="nesterov",
+            )
+        if settings.warmup_epochs >= settings.epochs:
+            raise SettingsError(
+                f"warmup_epochs is {settings.warmup_epochs:g}, but must be below epochs ({settings.epochs}).",
+                field="warmup_epochs",
+            )
+        return settings
+
+    def default_name(self, when: datetime | None = None) -> str:
+        """What the run is, and when: lenet-mnist-20261122-231501."""
+        data = re.split(r"[\\/]", self.dataset.rstrip("\\/"))[-1]
+        data = re.sub(r"[^\w.+-]+", "-", data).replace("+", "-").strip(".-_")[:40] or "data"
+        return f"{self.model}-{data}-{(when or datetime.now()):%Y%m%d-%H%M%S}"
+
+
+def choices(field: str) -> tuple[str, ...] | None:
+    """The values a field can have, or None when it is free."""
+    annotation = TrainSettings.model_fields[field].annotation
+    return get_args(annotation) if get_origin(annotation) is Literal else None
+
+
+def limits(field: str) -> str:
+    """The range of a field in words: "a whole number from 1 to 1000"."""
+    info = TrainSettings.model_fields[field]
+    named = choices(field)
+    if named:
+        return "one of " + ", ".join(named)
+    if info.annotation is bool:
+        return "true or false"
+    low, high, above, below = (
+        next((getattr(m, kind) for m in info.metadata if hasattr(m, kind)), None) for kind in ("ge", "le", "gt", "lt")
+    )
+    kind = {int: "a whole number", float: "a number"}.get(info.annotation, "text")
+    if above is not None:
+        parts = [f"above {above:g} and at most {_plain(high)}"]
+    elif low is not None:
+        parts = [f"from {_plain(low)}", f"to {_plain(high)}" if high is not None else f"to below {_plain(below)}"]
+    else:
+        parts = []
+    longest = next((m.max_length for m in info.metadata if hasattr(m, "max_length")), None)
+    if longest:
+        parts.append(f"of at most {longest} characters")
+    return " ".join([kind, *parts])
+
+
+def _plain(number: float) -> str:
+    return f"{number:d}" if isinstance(number, int) else f"{number:g}"
+
+
+def _sentence(error: ValidationError) -> SettingsError:
+    first = error.errors()[0]
+    field = str(first["loc"][0]) if first["loc"] else None
+    if first["type"] == "extra_forbidden":
+        return SettingsError(f"There is no setting '{field}'.", field=field)
+    value = first["input"]
+    shown = "empty" if value is None or value == "" else str(value)
+    if isinstance(value, float) and math.isnan(value):
+        shown = "not a number"
+    shown = "".join(c if c.isprintable() else "?" for c in shown)
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    if first["type"] == "value_error":
+        return SettingsError(f"{field} is {shown}, but {first['ctx']['error']}.", field=field)
+    return SettingsError(f"{field} is {shown}, but must be {limits(field)}.", field=field)

@@ -1,0 +1,330 @@
+"""The training loop: a generator of typed events. Others decide what to show, log or keep of them.
+
+What is announced as saved is on the disk before the event is yielded. Stop and time limit are asked after every step;
+a stopped run can go on from exactly there. Knows no screen, no log, no terminal and no process.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from imgcls import checkpoint, devices, events, learner, resume
+from imgcls.data import sets
+from imgcls.data.features import Interrupted
+from imgcls.errors import RunError
+from imgcls.events import Event
+from imgcls.home import Home
+from imgcls.models import transfer
+from imgcls.optim import lr_factor, set_lr
+from imgcls.settings import TrainSettings
+from imgcls.threads import ThreadTuner
+
+RESUME_EVERY = 60.0  # seconds between saves of the resume state within an epoch
+
+
+def train(
+    settings: TrainSettings,
+    *,
+    home: Home,
+    run: str,
+    should_stop: Callable[[], bool] = lambda: False,
+    go_on: bool = False,
+) -> Iterator[Event]:
+    """Train as `settings` say; checkpoints go to `home.checkpoints/run`.
+
+    `should_stop` is asked after every step. `go_on` takes up a stopped run. Raises ImgclsError before the first event
+    where data, weights or device are not to be had, and RunError when the loss is no longer a number.
+    """
+    yield from _Training(settings, home, run, should_stop, go_on).events()
+
+
+@dataclass
+class _Tally:
+    """Sums on the device since the last look; reading them is the only CPU-GPU sync point of a step."""
+
+    loss: Tensor
+    right: Tensor
+    images: int = 0
+
+    @classmethod
+    def on(cls, device: torch.device) -> _Tally:
+        return cls(torch.zeros((), device=device), torch.zeros((), device=device))
+
+    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        self.loss += loss.detach() * len(labels)
+        self.right += (logits.detach().argmax(dim=1) == labels).sum()
+        self.images += len(labels)
+
+    def sums(self, place: devices.Place) -> list[float]:
+        """[loss, right, images] summed over all processes."""
+        return place.total(torch.stack([self.loss, self.right, torch.full_like(self.loss, self.images)])).tolist()
+
+
+class _Training:
+    def __init__(
+        self, settings: TrainSettings, home: Home, run: str, should_stop: Callable[[], bool], go_on: bool
+    ) -> None:
+        self.settings, self.run, self.should_stop = settings, run, should_stop
+        self.folder = home.checkpoints / run
+        self.place = devices.choose(settings)
+        self.data = sets.load(settings, home)
+        self.learner = learner.make(settings, self.data, home, self.place)
+        self.steps = self.learner.batches.steps
+        self.total = self.steps * settings.epochs
+        # Everything a resume restores, beside weights, optimizer and random states:
+        self.at: dict[str, Any] = {
+            "step": 0,
+            "seconds": 0.0,
+            "best_epoch": 0,
+            "best": None,
+            "bad_epochs": 0,
+            "epoch_sums": [0.0, 0.0, 0],  # loss, right, images of the epoch so far
+        }
+        if go_on:
+            self.at = resume.load(
+                self.folder / "resume.safetensors", model=self.learner.model, optimizer=self.learner.optimizer
+            )
+        self.first_step = self.at["step"]
+        self.clock = time.perf_counter() - self.at["seconds"]
+        self.ending: str | None = None
+        self.last_saved = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.clock
+
+    @property
+    def writes(self) -> bool:
+        return self.place.rank == 0
+
+    def events(self) -> Iterator[Event]:
+        settings = self.settings
+        cpu = self.place.device.type == "cpu"
+        self.tuner = ThreadTuner(fixed=settings.threads or (0 if cpu and self.place.world == 1 else 1))
+        yield self._started()
+        if settings.transfer == "head":
+            yield from self._cache_features()
+        for epoch in range(self.at["step"] // self.steps, settings.epochs):
+            if self.ending:
+                break
+            yield from self._epoch(epoch)
+        stopped = self.ending == "stopped" and self.at["step"] < self.total
+        yield from self._stopped() if stopped else self._finished()
+
+    def _started(self) -> Event:
+        data, model = self.data, self.learner.model
+        trainable, parameters = transfer.count_parameters(model)
+        sample = self.learner.batches.sample() if self.writes else None
+        return events.Started(
+            run=self.run,
+            classes=data.classes,
+            images={part: len(s) for part in ("train", "val", "test") if (s := getattr(data, part)) is not None},
+            parameters=parameters,
+            trainable=trainable,
+            device=str(self.place.device),
+            precision=self.place.precision,
+            total_steps=self.total,
+            steps_per_epoch=self.steps,
+            first_step=self.first_step,
+            notes=data.notes,
+            model=model,
+            sample=sample,
+            example=data.preprocess.to_input(data.val.images[:1]).to(self.place.device),
+        )
+
+    def _cache_features(self) -> Iterator[Event]:
+        yield events.Note(code="caching_features", values={"images": len(self.data.train)})
+        started = time.perf_counter()
+        try:
+            self.learner.cache_features(file=self.folder / "features.f32", tick=lambda done, total: not self._asked())
+        except Interrupted:
+            self.ending = self.ending or "stopped"
+            return
+        yield events.Note(code="cached_features", values={"seconds": round(time.perf_counter() - started, 1)})
+
+    def _epoch(self, epoch: int) -> Iterator[Event]:
+        began, first = time.perf_counter(), self.at["step"] % self.steps
+        images = -self.at["epoch_sums"][2]  # seen before this sitting
+        self.learner.begin_epoch(epoch)
+        self.tuner.skip()
+        recent, looked, lr = _Tally.on(self.place.device), began, 0.0
+        for inputs, labels in self.learner.batches.epoch(epoch, first):
+            lr, loss, logits = self._step(inputs, labels)
+            recent.add(loss, logits, labels)
+            self.at["step"] += 1
+            rates = self.tuner.step(len(labels))
+            if rates:
+                named = {str(n): round(rate, 1) for n, rate in sorted(rates.items())}
+                yield events.ThreadsChosen(threads=self.tuner.threads, rates=named, step=self.at["step"])
+            asked, now = self._asked(), time.perf_counter()
+            if asked or now - looked >= self._interval():
+                yield self._progress(recent, lr, now - looked)
+                recent, looked = _Tally.on(self.place.device), now
+            if asked:
+                if self.ending == "stopped" and self.at["step"] % self.steps:
+                    return
+                break
+            if now - self.last_saved > RESUME_EVERY:
+                self._read(recent)
+                recent = _Tally.on(self.place.device)
+                yield from self._save_resume()
+                self.tuner.skip()
+        self._read(recent)
+        seconds = time.perf_counter() - began
+        yield from self._epoch_end(epoch, lr, seconds, images + self.at["epoch_sums"][2])
+
+    def _step(self, inputs: Tensor, labels: Tensor) -> tuple[float, Tensor, Tensor]:
+        chosen = self.learner
+        factor = lr_factor(self.at["step"], total=self.total, per_epoch=self.steps, settings=self.settings)
+        lr = set_lr(chosen.optimizer, factor)
+        with self.place.autocast():
+            logits = chosen.stepped(inputs)
+            loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.settings.label_smoothing)
+        chosen.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        chosen.optimizer.step()
+        return lr, loss, logits
+
+    def _asked(self) -> bool:
+        """Whether to end now; `ending` says why."""
+        if self.place.any(self.should_stop()):
+            self.ending = "stopped"
+        elif self.settings.time_limit and self.seconds > self.settings.time_limit * 60:
+            self.ending = self.ending or "time_limit"
+        return self.ending is not None
+
+    def _interval(self) -> float:
+        """A few times a second at first, ever more seldom: some hundreds of lines however long the run."""
+        return max(0.2, (time.perf_counter() - self.clock) / 300)
+
+    def _read(self, tally: _Tally) -> list[float]:
+        """The tally's [loss, right, images], added to the epoch's. RunError when the loss is no longer a number."""
+        sums = tally.sums(self.place)
+        if not math.isfinite(sums[0]):
+            raise RunError(
+                f"The loss is no longer a number at step {self.at['step']}: the learning rate {self.settings.lr:g} is "
+                f"too high for this network and initialisation ({self.settings.init}); choose a smaller lr."
+            )
+        self.at["epoch_sums"] = [a + b for a, b in zip(self.at["epoch_sums"], sums, strict=True)]
+        return sums
+
+    def _progress(self, recent: _Tally, lr: float, seconds: float) -> Event:
+        loss, right, images = self._read(recent)
+        rate = images / max(seconds, 1e-9)
+        return events.Progress(
+            step=self.at["step"],
+            epoch=self.at["step"] / self.steps,
+            loss=loss / images,
+            accuracy=right / images,
+            lr=lr,
+            images_per_second=rate,
+            seconds_left=(self.total - self.at["step"]) * self.learner.batches.batch_size / rate,
+        )
+
+    def _epoch_end(self, epoch: int, lr: float, seconds: float, images: float) -> Iterator[Event]:
+        """`images` were stepped on in `seconds`; the epoch's sums may hold more, from before a resume."""
+        sums, self.at["epoch_sums"] = self.at["epoch_sums"], [0.0, 0.0, 0]
+        loss, accuracy = (sums[i] / sums[2] if sums[2] else math.nan for i in (0, 1))
+        measured = self.learner.validate()
+        score = (measured.accuracy, -measured.loss)
+        best = self.at["best"] is None or score > tuple(self.at["best"])
+        if best:
+            self.at |= {"best": list(score), "best_epoch": epoch + 1, "bad_epochs": 0}
+        else:
+            self.at["bad_epochs"] += 1
+        yield events.EpochEnded(
+            epoch=epoch + 1,
+            step=self.at["step"],
+            train_loss=loss,
+            train_accuracy=accuracy,
+            val_loss=measured.loss,
+            val_accuracy=measured.accuracy,
+            lr=lr,
+            images_per_second=images / max(seconds, 1e-9),
+            seconds=seconds,
+            best=best,
+        )
+        metrics = {"val_accuracy": measured.accuracy, "val_loss": measured.loss, "train_loss": loss}
+        if best:
+            yield from self._save("best", epoch + 1, metrics)
+        yield from self._save("last", epoch + 1, metrics)
+        if self.settings.patience and self.at["bad_epochs"] >= self.settings.patience:
+            self.ending = self.ending or "patience"
+        if epoch + 1 < self.settings.epochs:
+            yield from self._save_resume()
+
+    def _save(self, kind: str, epoch: float, metrics: dict[str, float | None]) -> Iterator[Event]:
+        path = self.folder / f"{kind}.safetensors"
+        if self.writes:
+            checkpoint.save(path, self.learner.model.state_dict(), self._meta(kind, epoch, metrics))
+        yield events.Saved(kind=kind, path=str(path), epoch=int(epoch), step=self.at["step"])
+
+    def _save_resume(self) -> Iterator[Event]:
+        path = self.folder / "resume.safetensors"
+        self.at["seconds"] = self.seconds
+        if self.writes:
+            resume.save(path, model=self.learner.model, optimizer=self.learner.optimizer, position=self.at)
+        self.last_saved = time.perf_counter()
+        yield events.Saved(kind="resume", path=str(path), epoch=self.at["step"] // self.steps, step=self.at["step"])
+
+    def _meta(self, kind: str, epoch: float, metrics: dict[str, float | None]) -> checkpoint.Meta:
+        data = self.data
+        return checkpoint.Meta(
+            model=self.settings.model,
+            classes=data.classes,
+            preprocess=data.preprocess,
+            run=self.run,
+            kind=kind,
+            epoch=epoch,
+            step=self.at["step"],
+            metrics=metrics,
+            settings=self.settings.model_dump(),
+            data={part: len(s) for part in ("train", "val", "test") if (s := getattr(data, part)) is not None},
+            versions=checkpoint.versions(),
+        )
+
+    def _best_path(self) -> str | None:
+        return str(self.folder / "best.safetensors") if self.at["best"] else None
+
+    def _stopped(self) -> Iterator[Event]:
+        step = self.at["step"]
+        yield from self._save_resume()
+        if step % self.steps:
+            yield from self._save("last", step / self.steps, {})
+        yield events.Stopped(step=step, epoch=step / self.steps, seconds=self.seconds, checkpoint=self._best_path())
+
+    def _finished(self) -> Iterator[Event]:
+        """The test set is used here and only here, on the best epoch's weights."""
+        if self.at["best"] is None:  # the time limit passed before the first step
+            yield from self._epoch_end(0, 0.0, self.seconds, 0)
+        path = self.folder / "best.safetensors"
+        best, meta = checkpoint.load(path)
+        metrics = dict(meta.metrics)
+        if self.data.test is not None:
+            self.learner.model.load_state_dict(best.state_dict())
+            measured = self.learner.test()
+            metrics |= {"test_accuracy": measured.accuracy, "test_loss": measured.loss}
+            if self.writes:
+                checkpoint.save(path, best.state_dict(), meta.model_copy(update={"metrics": metrics}))
+        if self.writes:
+            for name in ("resume.safetensors", "features.f32"):
+                (self.folder / name).unlink(missing_ok=True)
+        yield events.Finished(
+            reason=self.ending or "done",
+            epochs=math.ceil(self.at["step"] / self.steps),
+            best_epoch=self.at["best_epoch"],
+            best_val_accuracy=meta.metrics["val_accuracy"],
+            best_val_loss=meta.metrics["val_loss"],
+            test_accuracy=metrics.get("test_accuracy"),
+            test_loss=metrics.get("test_loss"),
+            seconds=self.seconds,
+            checkpoint=str(path),
+        )

@@ -1,0 +1,66 @@
+"""Set up the lab in a folder of its own (.venv) and open it, on Linux, macOS or Windows, with Python alone.
+
+    python start.py                 install what running needs, then open the lab in the browser
+    python start.py test            install what testing needs on top, then run every test
+    python start.py train ...       any command of the lab, in that environment
+
+A second start installs nothing unless the requirements have changed. Uses the standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+VENV = HERE / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def main(arguments: list[str]) -> int:
+    if sys.version_info < (3, 10):
+        print(f"imgcls needs Python 3.10 or newer; this is {sys.version.split()[0]}.", file=sys.stderr)
+        return 2
+    testing = arguments[:1] == ["test"]
+    try:
+        install("requirements-dev.txt" if testing else "requirements.txt")
+    except subprocess.CalledProcessError:
+        print("The installation failed; see the lines above. Is the network there?", file=sys.stderr)
+        return 1
+    if testing:
+        command = [PYTHON, "-m", "pytest", *arguments[1:]]
+    else:
+        command = [PYTHON, "-m", "imgcls", *(arguments or ["serve"])]
+    try:
+        return subprocess.run([str(part) for part in command], cwd=HERE).returncode
+    except KeyboardInterrupt:
+        return 130
+
+
+def install(requirements: str) -> None:
+    """Make the environment and install `requirements`, unless the very same were installed before."""
+    texts = b"".join(path.read_bytes() for path in sorted(HERE.glob("requirements*.txt")))
+    wanted = f"{sys.version_info[:2]} {hashlib.sha256(texts).hexdigest()}"
+    mark = VENV / f"installed-{requirements}"
+    if PYTHON.exists() and mark.exists() and mark.read_text() == wanted:
+        return
+    if not PYTHON.exists():
+        print(f"Making an environment in {VENV} ...", flush=True)
+        try:
+            venv.create(VENV, with_pip=True)
+        except subprocess.CalledProcessError:
+            raise SystemExit("Python has no venv here: on Debian and Ubuntu, `sudo apt install python3-venv`.") from None
+    print(f"Installing {requirements} (the first time this takes some minutes and several GB) ...", flush=True)
+    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "-r", str(HERE / requirements)]
+    subprocess.run(pip, check=True)
+    mark.write_text(wanted)
+    if requirements == "requirements-dev.txt":
+        (VENV / "installed-requirements.txt").write_text(wanted)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,22 @@
+"""Every test gets a home of its own; nothing is written into the project."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty lab; what ships (MNIST, pen digits, two checkpoints) is still found."""
+    from imgcls.home import Home
+
+    made = Home(tmp_path / "lab")
+    made.root.mkdir()
+    monkeypatch.setenv("IMGCLS_HOME", str(made.root))
+    return made
