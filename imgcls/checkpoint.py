@@ -8,6 +8,7 @@ nor training; what only a resume needs is in `resume.py`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -95,7 +96,8 @@ def write_bytes(path: Path, content: bytes) -> None:
     except OSError as error:
         raise CheckpointError(f"{path} could not be written ({error.strerror}): free some space.") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def save(path: Path, state: Mapping[str, torch.Tensor], meta: Meta) -> None:

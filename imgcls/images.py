@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from imgcls.errors import InputError
 from imgcls.preprocess import flatten
@@ -28,6 +28,17 @@ FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000
 IMAGE_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .apng .gif .bmp .webp .tif .tiff .avif .jp2 .ppm .pgm .pbm".split()
 )
+ORIENTATION = 0x0112
+# Source: EXIF 2.3, table 4, Orientation.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
 # What file managers, archivers and notebooks leave among photos, besides everything that starts with a dot.
 LITTER = frozenset(("__macosx", "@eadir", "$recycle.bin", "system volume information", "thumbs.db", "desktop.ini"))
@@ -48,12 +59,14 @@ def open_image(
     """
     called = name or _name(source)
     try:
-        with Image.open(_checked(source, called), formats=_formats()) as image:
+        with _opened(source, called) as file, Image.open(file, formats=_formats()) as image:
             _check_pixels(image.size, called)
             if near:
                 image.draft(None, (near, near))  # only JPEG can; a quarter of the time for a phone's photo
             image.load()
-            return _upright(_plain(image, keep_alpha))
+            turn = _turn(image)
+            plain = _plain(image, keep_alpha)
+            return plain if turn is None else plain.transpose(turn)
     except InputError:
         raise
     except UnidentifiedImageError:
@@ -116,33 +129,39 @@ def _name(source: str | Path | bytes | BinaryIO) -> str:
     return given if isinstance(given, str) else "The image"
 
 
-def _checked(source: str | Path | bytes | BinaryIO, called: str) -> Path | BinaryIO:
-    """What Pillow is to open: there, a file, not empty and not too large."""
+@contextmanager
+def _opened(source: str | Path | bytes | BinaryIO, called: str) -> Iterator[BinaryIO]:
+    """`source` at its start, neither empty nor too large; closed at the end if it was opened here."""
     if isinstance(source, (str, Path)):
-        path = Path(source)
-        try:
-            if path.is_dir():
-                raise InputError(f"{called} is a folder: choose an image file.")
-            if not path.exists():
-                raise InputError(f"There is no file {called}: check its name.")
-            if not path.is_file():
-                raise InputError(f"{called} is not a file: choose an image file.")
-            size = path.stat().st_size
-            with path.open("rb"):
-                pass
-        except (OSError, ValueError):
-            raise InputError(f"{called} cannot be opened: check its name and that you may read it.") from None
+        file = _open_file(Path(source), called)
     else:
-        path = BytesIO(source) if isinstance(source, bytes) else source
-        size = path.seek(0, os.SEEK_END)
-        path.seek(0)
-    if size == 0:
-        raise InputError(f"{called} is empty (0 bytes): save or copy it again.")
-    if size > MAX_FILE_BYTES:
-        raise InputError(
-            f"{called} has {size / 1e6:.0f} MB and at most {MAX_FILE_BYTES / 1e6:.0f} can be read: save it smaller."
-        )
-    return path
+        file = BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if size == 0:
+            raise InputError(f"{called} is empty (0 bytes): save or copy it again.")
+        if size > MAX_FILE_BYTES:
+            raise InputError(
+                f"{called} has {size / 1e6:.0f} MB and at most {MAX_FILE_BYTES / 1e6:.0f} can be read: save it smaller."
+            )
+        yield file
+    finally:
+        if file is not source:
+            file.close()
+
+
+def _open_file(path: Path, called: str) -> BinaryIO:
+    try:
+        if path.is_file():  # asked first: opening a named pipe would wait for ever
+            return path.open("rb")
+        if path.is_dir():
+            raise InputError(f"{called} is a folder: choose an image file.")
+        if path.exists():
+            raise InputError(f"{called} is not a file: choose an image file.")
+    except (OSError, ValueError):
+        raise InputError(f"{called} cannot be opened: check its name and that you may read it.") from None
+    raise InputError(f"There is no file {called}: check its name.")
 
 
 def _check_pixels(size: tuple[int, int], called: str) -> None:
@@ -163,19 +182,13 @@ def _unreadable(called: str) -> str:
 
 
 def _plain(image: Image.Image, keep_alpha: bool) -> Image.Image:
-    """Any mode -> RGB, or RGBA where there is transparency to keep. EXIF stays in `info`."""
+    """Any mode -> RGB, or RGBA where there is transparency to keep."""
     if image.mode[0] in "IF":
-        made = Image.fromarray(_eight_bits(image)).convert("RGB")
-        made.info = {k: v for k, v in image.info.items() if k == "exif"}
-        return made
+        return Image.fromarray(_eight_bits(image)).convert("RGB")
     if image.mode == "La":
         image = image.convert("LA")
-    if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
-        exif = {k: v for k, v in image.info.items() if k == "exif"}
-        image = image.convert("RGBA")
-        made = image if keep_alpha else flatten(image)
-        made.info = exif
-        return made
+    if image.getbands()[-1] in "Aa" or "transparency" in image.info:
+        return image.convert("RGBA") if keep_alpha else flatten(image).convert("RGB")
     return image.convert("RGB")
 
 
@@ -191,11 +204,12 @@ def _eight_bits(image: Image.Image) -> np.ndarray:
         low, high = 0.0, 255.0
     elif image.mode == "I" and low >= 0 and high <= 65535:
         low, high = 0.0, 65535.0
-    scaled = (values - low) * (255 / (high - low))
+    scaled = (values - low) * (255 / ((high - low) or 1.0))
     return scaled.round().clip(0, 255).astype(np.uint8)
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What EXIF says must be done to stand it upright. Asked after load(): Pillow turns a TIFF by itself there."""
     with suppress(Exception):  # a broken EXIF block says nothing about the pixels
-        return ImageOps.exif_transpose(image)
-    return image
+        return TURNS.get(image.getexif().get(ORIENTATION))
+    return None

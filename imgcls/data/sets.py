@@ -22,6 +22,7 @@ from imgcls.recipes import KIND_OF, preprocess_for
 from imgcls.settings import TrainSettings
 
 DIGITS = tuple("0123456789")
+TRAINING_IMAGES = {"mnist": 60_000, "fashion-mnist": 60_000, "cifar10": 50_000}
 PEN_RENDERINGS = 4  # of each pen drawing, every one with another brush, size and place
 PhotoProgress = Callable[[int, int], None]
 
@@ -85,6 +86,8 @@ def check(settings: TrainSettings, home: Home) -> None:
 
         for part in settings.dataset.split("+"):
             require(part, home)
+            if part in TRAINING_IMAGES:
+                held_out(TRAINING_IMAGES[part], settings, part)
         return
     root = folder_of(settings.dataset, home)
     from imgcls.data.folders import scan

@@ -1,0 +1,70 @@
+"""One photo file -> its stored form, uint8 (C, side, side), and folders that are read while training.
+
+`Form` is what the cache keeps and what worker processes make; both use it, so that a photo is the same on either way.
+Knows neither classes nor labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch.utils.data import Dataset
+
+from imgcls.errors import InputError
+from imgcls.images import open_image
+from imgcls.preprocess import CROP_MARGIN, Preprocess
+
+# A JPEG may be decoded at 1/2, 1/4 or 1/8 as long as it stays this much larger than what is wanted: Pillow's own
+# thumbnail() takes 2 as indistinguishable from reducing in one step.
+REDUCING_GAP = 2
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a photo is kept. `how` is a fit of Preprocess: "stretch" squeezes the whole photo square."""
+
+    side: int
+    channels: int
+    how: str
+
+    @property
+    def bytes_each(self) -> int:
+        return self.channels * self.side**2
+
+    def read(self, path: Path, *, name: str | None = None) -> tuple[torch.Tensor, float]:
+        """(uint8 (C, side, side), width / height of the upright photo). Raises InputError."""
+        shorter = round(self.side * CROP_MARGIN) if self.how == "crop" else self.side
+        with open_image(path, near=shorter * REDUCING_GAP, name=name) as image:
+            return self._preprocess.to_stored(image), image.width / image.height
+
+    @cached_property
+    def _preprocess(self) -> Preprocess:
+        half = (0.5,) * self.channels
+        return Preprocess(channels=self.channels, fit=self.how, stored=self.side, size=self.side, mean=half, std=half)
+
+
+class StreamingPhotos(Dataset):
+    """A folder too large for the cache, one photo at a time, for a DataLoader with workers.
+
+    Item i: (image uint8 (C, side, side), aspect float32 (), ok bool ()). A broken photo is black with ok False,
+    so that the loop can leave it out of the batch; it never raises.
+    """
+
+    def __init__(self, paths: Sequence[Path], *, side: int, channels: int, how: str) -> None:
+        self.paths, self.form = [str(path) for path in paths], Form(side, channels, how)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, place: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        form = self.form
+        try:
+            image, aspect = form.read(Path(self.paths[place]))
+        except InputError:
+            black = torch.zeros((form.channels, form.side, form.side), dtype=torch.uint8)
+            return black, torch.tensor(1.0), torch.tensor(False)
+        return image, torch.tensor(aspect), torch.tensor(True)

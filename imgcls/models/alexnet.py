@@ -1,0 +1,34 @@
+"""AlexNet, torchvision's, for any number of channels and images from 32 pixels up.
+
+Source: Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks".
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from imgcls.health import torchvision
+
+SMALLEST = 63  # below it the third pool has nothing left to pool
+
+
+class AlexNet(nn.Module):
+    """torchvision's layers under torchvision's names: features.N, avgpool, classifier.N.
+
+    Images smaller than 63 pixels are enlarged to 63 first; larger ones are left alone, so at 224 the output is
+    torchvision's bit for bit.
+    """
+
+    def __init__(self, channels: int = 3, classes: int = 1000) -> None:
+        super().__init__()
+        made = torchvision().models.AlexNet(num_classes=classes)
+        self.features, self.avgpool, self.classifier = made.features, made.avgpool, made.classifier
+        if channels != 3:
+            self.features[0] = nn.Conv2d(channels, 64, kernel_size=11, stride=4, padding=2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Float (N, channels, H, W) -> logits (N, classes)."""
+        if min(images.shape[-2:]) < SMALLEST:
+            images = F.interpolate(images, (SMALLEST, SMALLEST), mode="bilinear", align_corners=False)
+        return self.classifier(self.avgpool(self.features(images)).flatten(1))

@@ -1,0 +1,121 @@
+"""What of a network learns: everything, the head only, or everything with a gentler backbone.
+
+The head is a network's last linear layer, the one that names the classes. Knows nothing of data or of the loop.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+HEADS = {"LeNet": "fc3", "AlexNet": "classifier.6", "ResNet": "fc"}
+# From the head down: what each step of gradual unfreezing adds.
+STAGES = {
+    "LeNet": (("fc3",), ("fc1", "fc2"), ("conv1", "conv2")),
+    "AlexNet": (("classifier.6",), ("classifier",), ("features.6", "features.8", "features.10"), ("features",)),
+    "ResNet": (("fc",), ("layer4",), ("layer3",), ("layer2",), ("conv1", "bn1", "layer1")),
+}
+
+
+def head_name(model: nn.Module) -> str:
+    return HEADS[type(model).__name__]
+
+
+def head_of(model: nn.Module) -> nn.Linear:
+    return model.get_submodule(head_name(model))
+
+
+def replace_head(model: nn.Module, classes: int) -> nn.Linear:
+    """A new head for `classes`, drawn by torch's global generator; returns it."""
+    parent, _, leaf = head_name(model).rpartition(".")
+    new = nn.Linear(head_of(model).in_features, classes)
+    setattr(model.get_submodule(parent), leaf, new)
+    return new
+
+
+def prepare(model: nn.Module, mode: str) -> None:
+    """Freeze all but the head in mode "head"; let everything learn otherwise."""
+    for parameter in model.parameters():
+        parameter.requires_grad_(mode != "head")
+    for parameter in head_of(model).parameters():
+        parameter.requires_grad_(True)
+
+
+def train_mode(model: nn.Module, mode: str) -> None:
+    """Training mode; a frozen backbone stays in eval mode, so that its BatchNorm statistics do not move."""
+    model.train(mode != "head")
+    head_of(model).train()
+
+
+def unfreeze_at(model: nn.Module, epoch: int, every: int) -> None:
+    """Gradual unfreezing: the head alone at epoch 0 (0-based), one stage more every `every` epochs.
+
+    Source: Howard & Ruder 2018, section 3.3.
+    """
+    stages = STAGES[type(model).__name__]
+    open_now = [name for stage in stages[: epoch // every + 1] for name in stage]
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(any(name.startswith(part + ".") for part in open_now))
+
+
+def trainable_layers(model: nn.Module) -> list[str]:
+    """The layers with parameters that learn, top parts only: ["layer4", "fc"]."""
+    seen: dict[str, None] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            parts = name.split(".")
+            seen[".".join(parts[:2]) if parts[0] in ("features", "classifier") else parts[0]] = None
+    return list(seen)
+
+
+def count_parameters(model: nn.Module) -> tuple[int, int]:
+    """(how many learn, how many there are)."""
+    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return sum(n for n, learns in sizes if learns), sum(n for n, _ in sizes)
+
+
+def param_groups(model: nn.Module, *, mode: str, lr: float, backbone_factor: float = 0.1) -> list[dict[str, Any]]:
+    """Parameter groups for an optimizer, the head's first, each with its learning rate.
+
+    In mode "finetune" the backbone learns at `lr * backbone_factor`; in mode "head" it is not in the optimizer.
+    """
+    head = list(head_of(model).parameters())
+    if mode == "head":
+        return [{"params": head, "lr": lr}]
+    if mode == "scratch":
+        return [{"params": list(model.parameters()), "lr": lr}]
+    known = {id(p) for p in head}
+    rest = [p for p in model.parameters() if id(p) not in known]
+    return [{"params": head, "lr": lr}, {"params": rest, "lr": lr * backbone_factor}]
+
+
+class Backbone(nn.Module):
+    """A network without its head: float (N, C, H, W) -> features (N, F). Shares the network's modules."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        kept: list[Tensor] = []
+        # What goes into the head is what the backbone says; the head's own product is the smallest there is.
+        hook = head_of(self.model).register_forward_pre_hook(lambda _, given: kept.append(given[0]))
+        try:
+            self.model(images)
+        finally:
+            hook.remove()
+        return kept[0]
+
+
+def split_backbone(model: nn.Module) -> tuple[Backbone, nn.Linear]:
+    """(backbone, head): head(backbone(x)) is model(x) bit for bit in eval mode. The head is the network's own."""
+    return Backbone(model), head_of(model)
+
+
+def describe(model: nn.Module, mode: str) -> dict[str, Any]:
+    """What a person should know before Start: which layers learn, and how many parameters of how many."""
+    trainable, total = count_parameters(model)
+    return {"mode": mode, "layers": trainable_layers(model), "trainable": trainable, "parameters": total}
+
+

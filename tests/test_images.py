@@ -1,0 +1,215 @@
+"""Every odd kind of image file is read right, or refused with one sentence that names it."""
+
+import io
+import os
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from imgcls.errors import InputError
+from imgcls.images import MAX_PIXELS, find_images, natural_key, open_image
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def halves(mode: str, left, right) -> Image.Image:
+    """20 wide, 10 high."""
+    image = Image.new(mode, (20, 10), right)
+    image.paste(left, (0, 0, 10, 10))
+    return image
+
+
+def test_path_string_bytes_and_stream_give_the_same(tmp_path):
+    data = encoded(halves("RGB", "red", "blue"))
+    path = tmp_path / "a.png"
+    path.write_bytes(data)
+    with path.open("rb") as stream:
+        made = [open_image(s) for s in (path, str(path), data, io.BytesIO(data), stream)]
+        assert not stream.closed
+    assert all(m.mode == "RGB" and m.tobytes() == made[0].tobytes() for m in made)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_exif_orientation(kind, orientation):
+    upright = Image.new("RGB", (32, 16), "white")
+    upright.paste("red", (0, 0, 16, 8))
+    inverse = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # PIL's transposes that undo each orientation
+    stored = upright.transpose(Image.Transpose(inverse[orientation])) if orientation > 1 else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"quality": 100, "subsampling": 0} if kind == "JPEG" else {"lossless": True} if kind == "WEBP" else {}
+    read = open_image(encoded(stored, kind, exif=exif, **options))
+    assert read.size == (32, 16)
+    assert np.abs(np.asarray(read, int) - np.asarray(upright, int)).max() <= 8
+
+
+def test_broken_exif_says_nothing_about_the_pixels():
+    data = encoded(Image.new("RGB", (8, 8), "red"), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff garbage")
+    assert open_image(data).size == (8, 8)
+
+
+@pytest.mark.parametrize(
+    ("image", "kind", "left", "right"),
+    [
+        (halves("1", 0, 1), "PNG", (0, 0, 0), (255, 255, 255)),
+        (halves("L", 40, 200), "PNG", (40, 40, 40), (200, 200, 200)),
+        (halves("RGB", (9, 99, 199), "blue").quantize(2), "PNG", (9, 99, 199), (0, 0, 255)),
+        (halves("CMYK", (0, 255, 255, 0), (255, 255, 0, 0)), "TIFF", (255, 0, 0), (0, 0, 255)),
+        (halves("CMYK", (0, 255, 255, 0), (255, 255, 0, 0)), "JPEG", (255, 0, 0), (0, 0, 255)),
+        (halves("LA", (0, 255), (0, 0)), "PNG", (0, 0, 0), (255, 255, 255)),
+        (halves("RGBA", (255, 0, 0, 255), (0, 0, 0, 0)), "PNG", (255, 0, 0), (255, 255, 255)),
+        (halves("RGBA", (0, 0, 0, 128), (0, 0, 0, 0)), "WEBP", (127, 127, 127), (255, 255, 255)),
+    ],
+    ids=["1-bit", "grey", "palette", "cmyk-tiff", "cmyk-jpeg", "la", "rgba", "rgba-webp"],
+)
+def test_modes(image, kind, left, right):
+    read = open_image(encoded(image, kind))
+    assert read.mode == "RGB"
+    assert np.allclose(read.getpixel((3, 5)), left, atol=4) and np.allclose(read.getpixel((16, 5)), right, atol=4)
+
+
+@pytest.mark.parametrize("mode", ["P", "L", "RGB"])
+def test_a_transparent_colour_lies_over_white_or_stays(mode):
+    image = halves("RGB", "red", "blue").quantize(2) if mode == "P" else halves(mode, 10 if mode == "L" else "red", 0)
+    key = image.getpixel((16, 5))
+    data = encoded(image, "PNG", transparency=key)
+    assert open_image(data).getpixel((16, 5)) == (255, 255, 255)
+    kept = open_image(data, keep_alpha=True)
+    assert kept.mode == "RGBA" and kept.getpixel((16, 5))[3] == 0 and kept.getpixel((3, 5))[3] == 255
+
+
+def test_keep_alpha_leaves_opaque_images_rgb():
+    assert open_image(encoded(Image.new("RGB", (4, 4))), keep_alpha=True).mode == "RGB"
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bits_are_scaled_and_not_clipped(kind):
+    values = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
+    read = np.asarray(open_image(encoded(Image.fromarray(values), kind)))[..., 0]
+    assert np.array_equal(read.ravel(), np.arange(256))
+
+
+@pytest.mark.parametrize("top", [1.0, 255.0, 8000.0])
+def test_float_grey(top):
+    values = np.linspace(0, top, 256, dtype=np.float32).reshape(16, 16)
+    read = np.asarray(open_image(encoded(Image.fromarray(values), "TIFF")))[..., 0]
+    assert np.abs(read.ravel().astype(int) - np.arange(256)).max() <= 1
+
+
+def test_one_tone_of_float_grey_is_no_crash():
+    values = np.full((4, 4), -7, np.float32)
+    assert open_image(encoded(Image.fromarray(values), "TIFF")).size == (4, 4)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_an_animation_gives_its_first_frame(kind):
+    frames = [Image.new("RGB", (8, 8), c) for c in ("red", "blue")]
+    read = open_image(encoded(frames[0], kind, save_all=True, append_images=frames[1:]))
+    assert np.allclose(read.getpixel((4, 4)), (255, 0, 0), atol=4)
+
+
+def test_near_decodes_a_large_jpeg_smaller_but_never_below(tmp_path):
+    data = encoded(Image.new("RGB", (1600, 800), "red"), "JPEG")
+    assert open_image(data, near=100).size == (200, 100)
+    assert open_image(data, near=500).size == (1600, 800)
+    assert open_image(encoded(Image.new("RGB", (1600, 800))), near=100).size == (1600, 800)
+
+
+def test_too_many_pixels_are_refused_before_decoding():
+    side = int(MAX_PIXELS**0.5) + 1
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    for width in (side, 60_000):
+        header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, width, 8, 2, 0, 0, 0))
+        bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+        with pytest.raises(InputError, match="bomb.png has more than 89 million pixels"):
+            open_image(bomb, name="bomb.png")
+
+
+def test_what_cannot_be_read_says_so_in_one_sentence(tmp_path):
+    jpeg = encoded(Image.new("RGB", (64, 64), "red"), "JPEG")
+    cases = {
+        "empty.jpg": (b"", "is empty"),
+        "text.jpg": (b"this is no picture", "is not an image"),
+        "cut.jpg": (jpeg[: len(jpeg) // 2], "cut off or damaged"),
+        "page.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not an image"),
+        "photo.heic": (b"\0\0\0\x18ftypheic", "HEIC"),
+    }
+    for name, (data, said) in cases.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(InputError, match=said) as error:
+            open_image(tmp_path / name)
+        assert name in str(error.value) and "\n" not in str(error.value)
+    for missing, said in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "no.png", "There is no file"),
+        ("a\0b", "opened|no file"),
+    ):
+        with pytest.raises(InputError, match=said):
+            open_image(missing)
+
+
+GOOD = [
+    encoded(halves("RGB", "red", "blue"), kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF")
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(GOOD), st.data())
+def test_damaged_files_raise_nothing_but_input_error(good, data):
+    changed = bytearray(good)
+    for place, value in data.draw(st.lists(st.tuples(st.integers(0, len(good) - 1), st.integers(0, 255)), max_size=6)):
+        changed[place] = value
+    cut = data.draw(st.integers(0, len(good)))
+    try:
+        assert open_image(bytes(changed[:cut] if cut % 3 == 0 else changed)).mode == "RGB"
+    except InputError as error:
+        assert str(error).startswith("The image ")
+
+
+def test_find_images_is_sorted_and_skips_what_is_hidden(tmp_path):
+    for name in (
+        "b/10.jpg",
+        "b/9.JPG",
+        "a.png",
+        ".ipynb_checkpoints/x.png",
+        "__MACOSX/._a.png",
+        "b/._9.jpg",
+        "b/n.txt",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [p.relative_to(tmp_path).as_posix() for p in find_images(tmp_path)] == ["a.png", "b/9.JPG", "b/10.jpg"]
+    assert list(find_images(tmp_path / "none")) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="making links needs a right on Windows")
+def test_find_images_ends_where_links_go_round(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.png").touch()
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    assert len(list(find_images(tmp_path))) == 1
+
+
+def test_natural_order():
+    assert sorted(["10", "2", "a10", "a9", "图片2", "图片10", "B1"], key=natural_key) == [
+        "2",
+        "10",
+        "a9",
+        "a10",
+        "B1",
+        "图片2",
+        "图片10",
+    ]

@@ -1,0 +1,233 @@
+"""Zips of photos: whole or not at all, nothing outside the folder, names as their author saw them."""
+
+import io
+import stat
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from imgcls.data.folders import scan
+from imgcls.data.names import fault, safe
+from imgcls.data.zips import ZipLimits, unpack
+from imgcls.errors import DatasetError
+
+
+def picture(colour: str = "red") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+RED = picture()
+PETS = {"cat/1.png": RED, "dog/1.png": picture("blue")}
+
+
+def zipped(path: Path, entries: dict, *, pack: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", pack) as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    return path
+
+
+def in_code_page(path: Path, names: list[bytes]) -> Path:
+    """A zip as old programs write it: raw bytes for names and no word of what they mean."""
+    stand_ins = {"qwxz"[i] * len(name): name for i, name in enumerate(names)}
+    zipped(path, dict.fromkeys(stand_ins, RED))
+    data = path.read_bytes()
+    for stand_in, name in stand_ins.items():
+        assert len(stand_in) == len(name) and data.count(stand_in.encode()) == 2
+        data = data.replace(stand_in.encode(), name)
+    path.write_bytes(data)
+    return path
+
+
+def tree(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def refused(tmp_path: Path, archive: Path, **options) -> str:
+    """The sentence; and nothing was left behind."""
+    data = tmp_path / "data"
+    with pytest.raises(DatasetError) as error:
+        unpack(archive, data / "pets", **options)
+    assert not data.exists() or list(data.iterdir()) == []
+    said = str(error.value)
+    assert said.endswith(".") and "\n" not in said
+    return said
+
+
+def test_a_zip_becomes_a_folder(tmp_path):
+    archive = zipped(tmp_path / "a.zip", {**PETS, "empty/": b"", "__MACOSX/cat/._1.png": b"x", "cat/.DS_Store": b"x"})
+    seen: list[tuple[int, int]] = []
+    into = unpack(archive, tmp_path / "data" / "pets", progress=lambda *at: seen.append(at))
+    assert into == tmp_path / "data" / "pets" and tree(into) == ["cat/1.png", "dog/1.png"]
+    assert (into / "cat/1.png").read_bytes() == RED and seen == [(1, 2), (2, 2)]
+    assert [p.name for p in into.parent.iterdir()] == ["pets"]
+
+
+def test_a_zip_of_a_folder_and_with_parts(tmp_path):
+    names = [f"my pets/{part}/{kind}/1.jpg" for part in ("train", "val") for kind in ("cat", "dog")]
+    found = scan(unpack(zipped(tmp_path / "a.zip", dict.fromkeys(names, RED)), tmp_path / "pets"))
+    assert found.classes == ("cat", "dog") and list(found.splits) == ["train", "val"]
+
+
+def test_what_is_no_image_is_left_out_and_listed(tmp_path):
+    entries = {**PETS, "readme.txt": b"x", "cat/run.exe": b"x", "more.zip": b"PK", "cat/model.pth": b"x"}
+    skipped: list[str] = []
+    into = unpack(zipped(tmp_path / "a.zip", entries), tmp_path / "pets", skipped=skipped)
+    assert tree(into) == ["cat/1.png", "dog/1.png"]
+    assert skipped == ["readme.txt", "cat/run.exe", "more.zip", "cat/model.pth"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x.png", "cat/../../x.png", "/etc/x.png", "C:\\x.png", "C:/x.png", "..\\x.png", "\\\\host\\share\\x.png"],
+)
+def test_no_path_leaves_the_folder(tmp_path, name):
+    said = refused(tmp_path, zipped(tmp_path / "a.zip", {**PETS, name: RED}))
+    assert "would leave its folder" in said
+
+
+def test_links_are_left_out(tmp_path):
+    link = zipfile.ZipInfo("cat/link.png")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    archive = zipped(tmp_path / "a.zip", PETS)
+    with zipfile.ZipFile(archive, "a") as more:
+        more.writestr(link, "/etc/passwd")
+    assert tree(unpack(archive, tmp_path / "pets")) == ["cat/1.png", "dog/1.png"]
+
+
+def test_backslashes_part_folders(tmp_path):
+    archive = in_code_page(tmp_path / "a.zip", [b"cat\\1.png", b"dog\\1.png"])
+    assert tree(unpack(archive, tmp_path / "pets")) == ["cat/1.png", "dog/1.png"]
+
+
+def test_a_bomb_is_refused(tmp_path):
+    archive = zipped(tmp_path / "a.zip", {**PETS, "cat/big.bmp": bytes(60_000_000)})
+    assert "times its size and at most 100 times" in refused(tmp_path, archive)
+    assert "has a file of 60 MB (cat/big.bmp) and at most 1 MB" in refused(
+        tmp_path, archive, limits=ZipLimits(single=1_000_000)
+    )
+    assert "at most 0.0 GB are allowed" in refused(tmp_path, archive, limits=ZipLimits(total=1_000_000))
+    assert "has 3 entries and at most 2 are allowed" in refused(tmp_path, archive, limits=ZipLimits(files=2))
+
+
+def test_a_zip_that_understates_its_sizes_is_refused(tmp_path):
+    archive = zipped(tmp_path / "a.zip", {**PETS, "cat/big.bmp": bytes(5_000_000)})
+    data = archive.read_bytes().replace(struct.pack("<I", 5_000_000), struct.pack("<I", 500))
+    archive.write_bytes(data)
+    refused(tmp_path, archive)
+
+
+def test_a_password(tmp_path):
+    archive = zipped(tmp_path / "a.zip", PETS)
+    data = bytearray(archive.read_bytes())
+    for place in range(len(data) - 4):
+        if data[place : place + 4] == b"PK\x03\x04":
+            data[place + 6] |= 1
+        if data[place : place + 4] == b"PK\x01\x02":
+            data[place + 8] |= 1
+    archive.write_bytes(data)
+    assert "protected by a password" in refused(tmp_path, archive)
+
+
+def test_what_is_no_whole_zip(tmp_path):
+    whole = zipped(tmp_path / "a.zip", PETS).read_bytes()
+    damaged = bytearray(whole)
+    damaged[60] ^= 255  # inside the first image
+    for data in (b"", b"no zip", whole[:-30], bytes(damaged)):
+        (tmp_path / "b.zip").write_bytes(data)
+        assert refused(tmp_path, tmp_path / "b.zip").startswith("b.zip is not a whole zip file")
+    assert "cannot be unpacked" in refused(tmp_path, tmp_path / "none.zip")
+
+
+def test_what_cannot_be_trained_on_leaves_nothing(tmp_path):
+    assert refused(tmp_path, zipped(tmp_path / "a.zip", {"cat/1.png": RED})).startswith("data/pets has 1 class")
+    assert "holds no images (zips inside a zip" in refused(tmp_path, zipped(tmp_path / "a.zip", {"b.zip": b"PK"}))
+
+
+def test_a_name_that_is_taken_or_is_no_name(tmp_path):
+    archive = zipped(tmp_path / "a.zip", PETS)
+    unpack(archive, tmp_path / "pets")
+    with pytest.raises(DatasetError, match="There is a data set pets already"):
+        unpack(archive, tmp_path / "pets")
+    for name in ("con", ".hidden", "a:b", "x" * 300):
+        with pytest.raises(DatasetError, match="The name"):
+            unpack(archive, tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "kinds"),
+    [
+        ("gb2312", ("猫", "狗")),
+        ("gb2312", ("猫", "cats")),  # 猫 alone could be UTF-8's è
+        ("gb18030", ("猫", "镕喆")),  # the second is rarer than GB2312 knows
+        ("utf-8", ("猫", "狗")),
+        ("utf-8", ("猫咪", "caf\u00e9")),
+        ("cp437", ("chaton é", "müll")),
+    ],
+)
+def test_names_in_a_code_page(tmp_path, encoding, kinds):
+    names = [f"{kind}/{i}.png".encode(encoding) for i, kind in enumerate(kinds)]
+    archive = in_code_page(tmp_path / "a.zip", names)
+    assert set(scan(unpack(archive, tmp_path / "pets")).classes) == set(kinds)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_the_same_name_twice(tmp_path):
+    archive = zipped(tmp_path / "a.zip", PETS)
+    with zipfile.ZipFile(archive, "a") as more:
+        more.writestr("cat/1.png", picture("green"))
+        more.writestr("Cat/1.PNG", picture("white"))
+    assert len(tree(unpack(archive, tmp_path / "pets"))) == 4
+
+
+wild = st.one_of(
+    st.text(max_size=40),
+    st.lists(
+        st.sampled_from(["..", ".", "", "a", "con", "C:", "~", "a b", "é", " ", "...", "\0", "x" * 300]), max_size=6
+    ).map("/".join),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(wild, min_size=1, max_size=5))
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_wild_names_stay_inside_or_are_refused(tmp_path_factory, names):
+    top = tmp_path_factory.mktemp("wild")
+    try:
+        archive = zipped(top / "a.zip", PETS)
+        with zipfile.ZipFile(archive, "a") as more:
+            for name in names:
+                more.writestr(f"{name}.png", RED)
+    except (UnicodeEncodeError, ValueError, IndexError):  # not even zipfile writes it
+        return
+    (top / "in").mkdir()
+    try:
+        unpack(archive, top / "in" / "pets")
+    except DatasetError:
+        assert list((top / "in").iterdir()) == []
+    assert sorted(p.name for p in top.iterdir()) == ["a.zip", "in"]
+    assert {p.name for p in (top / "in").iterdir()} <= {"pets"}
+    assert all(p.is_relative_to((top / "in").resolve()) for p in (q.resolve() for q in (top / "in").rglob("*")))
+
+
+@settings(max_examples=300)
+@given(st.text(max_size=200))
+def test_a_safe_name_is_safe(name):
+    made = safe(name)
+    assert made == safe(made) and fault(made) in (None, fault("x" * 81))
+    assert Path(made).name == made and made not in ("", ".", "..") and len(made.encode()) <= 210
+    made.encode("utf-8")
+
+
+def test_names_that_people_give():
+    for name in ("cats", "五种花", "My photos 2024", "a.b", "chaton é", "🐱"):
+        assert fault(name) is None
+    for name in ("", " ", " a", "a ", ".a", "a/b", "a\\b", "..", "CON", "nul.txt", "a:b", "a?", "x" * 81, "a\0", "a."):
+        assert fault(name)
