@@ -92,3 +92,17 @@ class Predictor:
             picture = seen[row, 0] if seen.shape[1] == 1 else seen[row].transpose(1, 2, 0)
             answers.append(Prediction(named[0][0], named[0][1], named, picture))
         return answers
+
+
+def warm(path: Path) -> None:
+    """Import torch, load the checkpoint at `path` if it is there and run it once, so that the first answer is quick.
+
+    One thread: a drawing's batch is too small to share, and a run beside it needs the other cores.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    if path.is_file():
+        predictor = Predictor.cached(path)
+        form = predictor.meta.preprocess
+        predictor.predict_stored(torch.zeros((1, form.channels, form.stored, form.stored), dtype=torch.uint8))

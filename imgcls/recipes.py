@@ -23,22 +23,24 @@ KIND_OF = {
 STORED = {"digits": 28, "garments": 28, "tiny": 32}  # photos are stored at the network's own size
 NATIVE = {"lenet": 32, "alexnet": 224, "resnet18": 224}
 
+ADAMW = {"optimizer": "adamw", "weight_decay": 0.01, "init": "default"}
 # TrainSettings' own defaults are lenet on digits; these are what differs.
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("lenet", "digits"): {"image_size": 28},
     ("lenet", "garments"): {"image_size": 28, "epochs": 10, "augment": "flip"},
-    ("lenet", "tiny"): {"image_size": 32, "epochs": 12, "augment": "crop-flip", "init": "kaiming-uniform"},
-    ("lenet", "photos"): {
-        "image_size": 32,
-        "epochs": 20,
-        "batch_size": 32,
-        "lr": 2e-3,
-        "augment": "crop-flip",
-        "init": "kaiming-uniform",
+    ("lenet", "tiny"): {"image_size": 32, "epochs": 15, "lr": 0.05, "augment": "crop-flip"},
+    ("lenet", "photos"): {"image_size": 32, "epochs": 20, "batch_size": 32, "lr": 0.02, "augment": "crop-flip"},
+    ("alexnet", "digits"): {**ADAMW, "image_size": 64, "epochs": 3, "batch_size": 64, "lr": 5e-4},
+    ("alexnet", "garments"): {
+        **ADAMW,
+        "image_size": 64,
+        "epochs": 5,
+        "batch_size": 64,
+        "lr": 5e-4,
+        "augment": "flip",
     },
-    ("alexnet", "digits"): {"image_size": 64, "epochs": 3, "batch_size": 64, "lr": 5e-4},
-    ("alexnet", "garments"): {"image_size": 64, "epochs": 5, "batch_size": 64, "lr": 5e-4, "augment": "flip"},
     ("alexnet", "tiny"): {
+        **ADAMW,
         "image_size": 224,
         "epochs": 10,
         "batch_size": 64,
@@ -47,6 +49,7 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "init": "kaiming-normal",
     },
     ("alexnet", "photos"): {
+        **ADAMW,
         "image_size": 224,
         "epochs": 20,
         "batch_size": 32,
@@ -54,9 +57,17 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "augment": "resized-crop",
         "init": "kaiming-normal",
     },
-    ("resnet18", "digits"): {"image_size": 64, "epochs": 2, "batch_size": 64, "lr": 2e-3},
-    ("resnet18", "garments"): {"image_size": 64, "epochs": 4, "batch_size": 64, "lr": 2e-3, "augment": "flip"},
+    ("resnet18", "digits"): {**ADAMW, "image_size": 64, "epochs": 2, "batch_size": 64, "lr": 2e-3},
+    ("resnet18", "garments"): {
+        **ADAMW,
+        "image_size": 64,
+        "epochs": 4,
+        "batch_size": 64,
+        "lr": 2e-3,
+        "augment": "flip",
+    },
     ("resnet18", "tiny"): {
+        **ADAMW,
         "image_size": 224,
         "epochs": 10,
         "batch_size": 64,
@@ -64,6 +75,7 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "augment": "resized-crop",
     },
     ("resnet18", "photos"): {
+        **ADAMW,
         "image_size": 224,
         "epochs": 15,
         "batch_size": 32,
@@ -71,10 +83,16 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "augment": "resized-crop",
     },
 }
+# Where another optimizer than the recipe's is chosen, the recipe's learning rate means nothing.
+USUAL: dict[str, dict[str, Any]] = {
+    "sgd": {"lr": 0.02, "weight_decay": 5e-4},
+    "adam": {"lr": 1e-3, "weight_decay": 0.0},
+    "adamw": {"lr": 1e-3, "weight_decay": 0.01},
+}
 TRANSFER: dict[str, dict[str, Any]] = {
     "scratch": {},
-    "head": {"epochs": 10, "lr": 3e-3},
-    "finetune": {"epochs": 5, "lr": 1e-3, "warmup_epochs": 0.5, "schedule": "cosine"},
+    "head": {**ADAMW, "epochs": 10, "lr": 3e-3},
+    "finetune": {**ADAMW, "epochs": 5, "lr": 1e-3, "warmup_epochs": 0.5, "schedule": "cosine"},
 }
 
 
@@ -82,19 +100,23 @@ def kind_of(dataset: str) -> str:
     return KIND_OF.get(dataset, "photos")
 
 
-def recipe(model: str, dataset: str, transfer: str = "scratch") -> dict[str, Any]:
-    """The whole of the recipe: every setting whose value depends on network, data or transfer."""
+def recipe(model: str, dataset: str, transfer: str = "scratch", optimizer: str = "") -> dict[str, Any]:
+    """The whole of the recipe: every setting whose value depends on network, data, transfer or optimizer."""
     kind = kind_of(dataset)
     values = dict(RECIPES.get((model, kind), {}))
     if kind == "photos":
         values["val_split"] = 0.2
-    return values | TRANSFER.get(transfer, {})
+    values |= TRANSFER.get(transfer, {})
+    if optimizer and optimizer != values.get("optimizer", TrainSettings.model_fields["optimizer"].default):
+        values |= {"optimizer": optimizer, **USUAL.get(optimizer, {})}
+    return values
 
 
 def with_recipe(given: Mapping[str, Any]) -> TrainSettings:
     """Settings from what was said, the rest from the recipe. Raises SettingsError."""
     fields = TrainSettings.model_fields
     named = [given.get(name, fields[name].default) for name in ("model", "dataset", "transfer")]
+    named.append(given.get("optimizer", ""))
     plain = recipe(*named) if all(isinstance(n, str) for n in named) else {}
     if given.get("image_size") == 0:
         given = {k: v for k, v in given.items() if k != "image_size"}

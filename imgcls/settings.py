@@ -56,17 +56,17 @@ class TrainSettings(BaseModel):
     model: Model = setting("model", default="lenet", help="the network")
     name: str = setting("run", default="", help="the run's name; empty: made from network, data and time")
 
-    epochs: int = setting("training", default=6, ge=1, le=1000, help="passes over the training images")
+    epochs: int = setting("training", default=5, ge=1, le=1000, help="passes over the training images")
     batch_size: int = setting("training", default=128, ge=1, le=8192, help="images a step")
-    optimizer: Optimizer = setting("training", default="adamw", help="what turns gradients into steps")
-    lr: float = setting("training", default=4e-3, gt=0, le=100, help="learning rate, the peak of its schedule")
+    optimizer: Optimizer = setting("training", default="sgd", help="what turns gradients into steps")
+    lr: float = setting("training", default=0.1, gt=0, le=100, help="learning rate, the peak of its schedule")
     schedule: Schedule = setting("training", default="one-cycle", help="how the learning rate changes")
     augment: Augment = setting("training", default="none", help="random changes of each training image")
-    init: Init = setting("model", default="default", help="how weights are drawn at the start")
+    init: Init = setting("model", default="kaiming-uniform", help="how weights are drawn at the start")
 
     momentum: float = setting("optimizer", default=0.9, ge=0, lt=1, help="SGD's momentum")
-    nesterov: bool = setting("optimizer", default=False, help="Nesterov's look-ahead for SGD's momentum")
-    weight_decay: float = setting("optimizer", default=0.01, ge=0, le=10, help="pull of weights towards 0")
+    nesterov: bool = setting("optimizer", default=True, help="Nesterov's look-ahead for SGD's momentum; other optimizers have none")
+    weight_decay: float = setting("optimizer", default=5e-4, ge=0, le=10, help="pull of weights towards 0")
     label_smoothing: float = setting(
         "optimizer", default=0.0, ge=0, lt=1, help="share of the label spread over all classes"
     )
@@ -158,10 +158,9 @@ class TrainSettings(BaseModel):
                 "choose transfer 'head' or 'finetune', or leave weights empty.",
                 field="transfer",
             )
-        if settings.nesterov and (settings.optimizer != "sgd" or settings.momentum == 0):
+        if settings.optimizer == "sgd" and settings.nesterov and settings.momentum == 0:
             raise SettingsError(
-                "nesterov goes with optimizer 'sgd' and a momentum above 0 only: switch it off or choose sgd.",
-                field="nesterov",
+                "nesterov needs a momentum above 0: switch it off, or give momentum e.g. 0.9.", field="nesterov"
             )
         if settings.warmup_epochs >= settings.epochs:
             raise SettingsError(

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from imgcls.errors import InputError
 
 SIDE, BOX = 28, 20  # pixels: the image, and the square that the ink is fitted into
+MIDDLE = 14.5  # where MNIST's centres of mass lie, pixel edges counted from 0: measured 14.49 and 14.51, spread 0.29
 WORK = 512  # pixels: larger drawings are reduced to this first, which bounds the work
 FINE = 6  # the width of strokes is judged and mended at BOX * FINE pixels
 NARROW, WIDE = 1.9, 4.2  # pixels of the 20x20 box: strokes outside are brought to the nearer one
@@ -39,10 +40,7 @@ def to_mnist(image: Image.Image | np.ndarray) -> np.ndarray:
     grey = _grey(image)
     if _is_mnist(grey):
         return grey.round().astype(np.uint8)
-    ink = _whole_strokes(_ink(grey))
-    rows, columns = np.flatnonzero(ink.max(1) > 0.25), np.flatnonzero(ink.max(0) > 0.25)
-    crop = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return _centred(_pen_width(_fine(crop)))
+    return _centred(_pen_width(_fine(_cropped(_whole_strokes(_cropped(_ink(grey)))))))
 
 
 def _grey(image: Image.Image | np.ndarray) -> np.ndarray:
@@ -75,7 +73,7 @@ def _is_mnist(grey: np.ndarray) -> bool:
     if edge.mean() > 8 or np.median(grey) > 0:
         return False
     y, x = _centre(grey)
-    return abs(y - SIDE / 2) < 1.5 and abs(x - SIDE / 2) < 1.5
+    return abs(y - MIDDLE) < 1.5 and abs(x - MIDDLE) < 1.5
 
 
 def _centre(ink: np.ndarray) -> tuple[float, float]:
@@ -89,14 +87,11 @@ def _centre(ink: np.ndarray) -> tuple[float, float]:
 def _ink(grey: np.ndarray) -> np.ndarray:
     """How much ink each pixel holds, float32 (H, W) in 0..1, whatever the paper. Raises NoInk."""
     difference = grey - _paper(grey)
-    noise = 1.4826 * float(np.median(np.abs(difference - np.median(difference))))
+    noise = 1.4826 * _median(np.abs(difference - _median(difference)))
     strong = max(LEAST_CONTRAST, 5 * noise)
     dark, light = np.maximum(-difference - strong, 0).sum(), np.maximum(difference - strong, 0).sum()
     signed = -difference if dark >= light else difference
-    count = max(4, signed.size // 2000)
-    if signed.size <= count:
-        raise NoInk
-    full = float(np.partition(signed.ravel(), -count)[-count:].mean())
+    full = _strongest(signed, max(4, signed.size // 2000))
     if full < strong:
         raise NoInk
     # Clean drawings keep their antialiased edges; on noisy paper faint lines and shadows are not ink.
@@ -105,9 +100,32 @@ def _ink(grey: np.ndarray) -> np.ndarray:
     return np.clip((signed - low) / (high - low), 0, 1).astype(np.float32)
 
 
+def _median(values: np.ndarray) -> float:
+    """To a whole grey level: np.median takes 30 times as long on the many equal values of a drawing."""
+    low = float(values.min())
+    counts = np.bincount((values.ravel() - low + 0.5).astype(np.uint16))
+    return low + float(np.searchsorted(counts.cumsum(), values.size / 2))
+
+
+def _strongest(values: np.ndarray, count: int) -> float:
+    """The mean of the `count` largest values, to a grey level; 0 where none is positive."""
+    counts = np.bincount(np.maximum(values, 0).ravel().astype(np.uint16))[::-1]
+    taken = np.diff(np.minimum(counts.cumsum(), count), prepend=0)
+    return float((taken * np.arange(len(counts) - 1, -1, -1)).sum()) / count
+
+
+def _cropped(ink: np.ndarray) -> np.ndarray:
+    """The box that holds the ink."""
+    inked = ink > 0.25
+    rows, columns = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
+    if not len(rows):
+        raise NoInk
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
 def _paper(grey: np.ndarray) -> np.ndarray:
     """The paper's grey at every pixel: a surface of second order fitted to what most pixels agree on."""
-    middle = np.median(grey)
+    middle = _median(grey)
     if np.mean(np.abs(grey - middle) < 2) > 0.5:  # even paper: most drawings
         return np.full_like(grey, middle)
     step = max(1, max(grey.shape) // 48)
@@ -134,7 +152,7 @@ def _terms(shape: tuple[int, int]) -> np.ndarray:
 
 def _whole_strokes(ink: np.ndarray) -> np.ndarray:
     """The ink without specks: pieces that are tiny beside the largest one. A 5's bar or a broken 4 stays."""
-    step = max(1, max(ink.shape) // 128)
+    step = max(1, max(ink.shape) // 80)
     height, width = -(-ink.shape[0] // step) * step, -(-ink.shape[1] // step) * step
     padded = np.zeros((height, width), np.float32)
     padded[: ink.shape[0], : ink.shape[1]] = ink
@@ -163,21 +181,24 @@ def _pieces(mask: np.ndarray) -> tuple[np.ndarray, int]:
         return a
 
     edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    rows, starts = np.nonzero(edges == 1)
+    ends = np.nonzero(edges == -1)[1]
     above: list[tuple[int, int, int]] = []
-    for y in range(mask.shape[0]):
-        here = []
-        for start, end in zip(np.flatnonzero(edges[y] == 1), np.flatnonzero(edges[y] == -1), strict=True):
-            touching = [root(label) for s, e, label in above if s <= end and e >= start]
-            if touching:
-                label = min(touching)
-                for other in touching:
-                    parent[other] = label
-            else:
-                label = len(parent)
-                parent.append(label)
-            labels[y, start:end] = label
-            here.append((start, end, label))
-        above = here
+    here: list[tuple[int, int, int]] = []
+    row = -1
+    for y, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True):
+        if y != row:
+            above, here, row = here if y == row + 1 else [], [], y
+        touching = [root(label) for s, e, label in above if s <= end and e >= start]
+        if touching:
+            label = min(touching)
+            for other in touching:
+                parent[other] = label
+        else:
+            label = len(parent)
+            parent.append(label)
+        labels[y, start:end] = label
+        here.append((start, end, label))
     roots = np.array([root(a) for a in range(len(parent))])
     names = np.unique(roots[1:])
     return np.searchsorted(names, roots[labels]).astype(np.int32) + (labels > 0), len(names)
@@ -199,7 +220,7 @@ def _pen_width(fine: Image.Image) -> np.ndarray:
     """Ink float32 (H, W) in 0..1 at FINE pixels a pixel, its strokes between NARROW and WIDE."""
     array = np.asarray(fine, dtype=np.float32) / 255
     # Lines finer than a fine pixel came out grey: bring them back to full ink before judging their width.
-    peak = float(np.partition(array.ravel(), -20)[-20:].mean())
+    peak = _strongest(array * 255, 20) / 255
     array = np.minimum(array / max(peak, 1e-3), 1)
     width = _stroke_width(array > 0.4)
     for _ in range(4):
@@ -247,12 +268,14 @@ def _centred(ink: np.ndarray) -> np.ndarray:
         raise NoInk
     rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
     longer = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-    half = SIDE / 2 * longer / BOX
+    pixel = longer / BOX
     y, x = _centre(ink)
-    room = int(np.ceil(2 * half))
+    room = int(np.ceil(SIDE * pixel))
     padded = Image.fromarray((np.pad(ink, room) * 255).astype(np.uint8))
-    box = (x + room - half, y + room - half, x + room + half, y + room + half)
-    small = padded.resize((SIDE, SIDE), Image.Resampling.BOX if longer >= 2 * BOX else Image.Resampling.BILINEAR, box=box)
+    left, top = x + room - MIDDLE * pixel, y + room - MIDDLE * pixel
+    box = (left, top, left + SIDE * pixel, top + SIDE * pixel)
+    filtered = Image.Resampling.BOX if pixel >= 2 else Image.Resampling.BILINEAR
+    small = padded.resize((SIDE, SIDE), filtered, box=box)
     made = np.asarray(small, dtype=np.float32)
     peak = made.max()
     return np.minimum(made * (255 / peak), 255).round().astype(np.uint8) if peak else made.astype(np.uint8)

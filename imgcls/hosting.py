@@ -1,0 +1,120 @@
+"""Who may do how much: nothing is limited on one's own computer, everything is when the lab can be reached by others.
+
+Environment: IMGCLS_HOST and IMGCLS_PORT (where to listen), IMGCLS_ALLOWED_HOSTS (names the page answers to, separated
+by commas), IMGCLS_PASSWORD (asked for before anything else), SPACE_ID (set by a Hugging Face Space). Knows no page.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from imgcls import runs
+from imgcls.errors import RunError, SettingsError
+from imgcls.home import Home
+from imgcls.recipes import KIND_OF
+from imgcls.settings import TrainSettings
+
+PORT = 7860
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one visitor may ask for. `public` is whether anybody but this computer can reach the page."""
+
+    public: bool
+    epochs: int
+    minutes: float  # of one run; 0: no limit
+    image_size: int
+    runs_at_once: int
+    upload_mb: int
+
+    def check(self, settings: TrainSettings, home: Home) -> TrainSettings:
+        """Settings that may be run here, with the time limit put in. Raises SettingsError or RunError."""
+        if len(runs.running(home)) >= self.runs_at_once:
+            raise RunError(f"There are {self.runs_at_once} runs going on already: wait until one ends, or stop it.")
+        if not self.public:
+            return settings
+        if settings.epochs > self.epochs:
+            raise SettingsError(
+                f"epochs is {settings.epochs}, but this shared lab allows at most {self.epochs}.", field="epochs"
+            )
+        if settings.image_size > self.image_size:
+            raise SettingsError(
+                f"image_size is {settings.image_size}, but this shared lab allows at most {self.image_size}.",
+                field="image_size",
+            )
+        if any(mark in settings.dataset + settings.weights for mark in ("/", "\\", "~")):
+            raise SettingsError(
+                "A path cannot be given in a shared lab: choose a data set or weights from the list.", field="dataset"
+            )
+        minutes = min(settings.time_limit or self.minutes, self.minutes)
+        return settings.model_copy(update={"time_limit": minutes})
+
+
+ALONE = Limits(public=False, epochs=1000, minutes=0, image_size=512, runs_at_once=4, upload_mb=4000)
+SHARED = Limits(public=True, epochs=20, minutes=15, image_size=96, runs_at_once=1, upload_mb=100)
+KNOWN = tuple(KIND_OF)
+
+
+@dataclass(frozen=True)
+class Hosting:
+    host: str
+    port: int
+    limits: Limits
+    allowed_hosts: tuple[str, ...]  # names in the Host header; "*" is any
+    password: str | None = None
+
+
+def hosting(host: str | None = None, port: int | None = None, env: Mapping[str, str] = os.environ) -> Hosting:
+    """From what was said, the environment, and the defaults: loopback, port 7860."""
+    space = "SPACE_ID" in env
+    host = host or env.get("IMGCLS_HOST") or ("0.0.0.0" if space else "127.0.0.1")
+    if port is None:
+        port = _port(env.get("IMGCLS_PORT") or str(PORT))
+    public = not is_loopback(host)
+    named = tuple(name.strip() for name in env.get("IMGCLS_ALLOWED_HOSTS", "").split(",") if name.strip())
+    loopback = ("127.0.0.1", "localhost", "[::1]", host)
+    if not named and public and not space:
+        named = _own_names(host)
+    spaces = ("*.hf.space", "*.huggingface.co", "*.huggingface.tech") if space else ()
+    return Hosting(
+        host=host,
+        port=port,
+        limits=SHARED if public else ALONE,
+        allowed_hosts=(*loopback, *named, *spaces),
+        password=env.get("IMGCLS_PASSWORD") or None,
+    )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _own_names(host: str) -> tuple[str, ...]:
+    """This computer's names and addresses: what a class would type. IMGCLS_ALLOWED_HOSTS replaces them."""
+    import socket
+
+    names = {socket.gethostname(), socket.getfqdn(), f"{socket.gethostname()}.local"}
+    try:
+        names.update(info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET))
+        # No packet is sent: connecting a datagram socket only chooses the address that would be used.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("192.0.2.1", 9))
+            names.add(probe.getsockname()[0])
+    except OSError:
+        pass
+    return tuple(sorted(name for name in names if name and name != "0.0.0.0"))
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise SettingsError(f"IMGCLS_PORT is {text}, but must be a whole number from 0 to 65535.")
+    return int(text)

@@ -1,0 +1,105 @@
+"""The Train form, made from TrainSettings: a field for every setting, its label in the page's language.
+
+The settings most people touch stand open, the others fold away in groups. Values go to TrainSettings as they are;
+the form checks nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from imgcls.data.sets import own_folders
+from imgcls.hosting import KNOWN, Limits
+from imgcls.home import Home
+from imgcls.recipes import recipe
+from imgcls.settings import TrainSettings, choices
+from imgcls.ui.fields import help_text, label, value_text
+from imgcls.ui.words import Words
+
+FIRST = ("dataset", "model")
+OPEN = ("epochs", "lr", "batch_size", "optimizer", "augment", "init")
+FIELDS = TrainSettings.model_fields
+# Where people may write what is not in the list: a path to a folder, a file of weights.
+FREE = ("dataset", "weights")
+
+
+def build(words: Words, home: Home, limits: Limits) -> dict[str, gr.components.Component]:
+    """The form at the place where it is called: {setting: its component}."""
+    made: dict[str, gr.components.Component] = {}
+    for name in FIRST:
+        made[name] = _field(name, words, home, limits)
+    with gr.Row(elem_classes="fields"):
+        for name in OPEN:
+            made[name] = _field(name, words, home, limits)
+    groups: dict[str, list[str]] = {}
+    for name, info in FIELDS.items():
+        if name not in made and not (limits.public and name in ("device", "threads", "compile")):
+            groups.setdefault(info.json_schema_extra["group"], []).append(name)
+    with gr.Accordion(words("more"), open=False, elem_classes="more"):
+        for group, names in groups.items():
+            gr.HTML(f"<h4>{words(f'group_{group}')}</h4>", elem_classes="group-title")
+            with gr.Row(elem_classes="fields"):
+                for name in names:
+                    made[name] = _field(name, words, home, limits)
+    return made
+
+
+def dataset_choices(words: Words, home: Home) -> list[tuple[str, str]]:
+    return [(value_text(name, words.language), name) for name in (*KNOWN, *own_folders(home))]
+
+
+def weights_choices(home: Home) -> list[str]:
+    from imgcls.models.weights import available
+
+    return ["", "imagenet", *(path.name for path in available(home.weight))]
+
+
+def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the recipe says for the chosen network, data, transfer and optimizer; the settings' own otherwise."""
+    filled = recipe(values["model"], values["dataset"], values["transfer"])
+    plain = {name: FIELDS[name].default for name in FIELDS}
+    return {**plain, **filled}
+
+
+def differing(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What has to be said in a terminal: everything that is not the recipe's."""
+    usual = defaults(values)
+    said = {name: values[name] for name in ("dataset", "model")}
+    said |= {n: v for n, v in values.items() if n not in said and v != usual.get(n) and v not in ("", None)}
+    optimizer = values.get("optimizer")
+    if "optimizer" in said:  # then the recipe's rates are not what the terminal would take
+        usual = {**usual, **recipe(values["model"], values["dataset"], values["transfer"], str(optimizer))}
+        for name in ("lr", "weight_decay"):
+            said.pop(name, None)
+            if values.get(name) not in (None, usual.get(name)):
+                said[name] = values[name]
+    return said
+
+
+def _field(name: str, words: Words, home: Home, limits: Limits) -> gr.components.Component:
+    info, language = FIELDS[name], words.language
+    start = defaults({"model": "lenet", "dataset": "mnist", "transfer": "scratch"})
+    shown: dict[str, Any] = {
+        "label": label(name, language),
+        "info": help_text(name, language) if name not in FIRST + OPEN else None,
+        "value": start[name],
+        "elem_id": f"field-{name}",
+        "min_width": 140,
+    }
+    named = choices(name)
+    if name == "dataset":
+        return gr.Dropdown(dataset_choices(words, home), allow_custom_value=not limits.public, **shown)
+    if name == "weights":
+        return gr.Dropdown(weights_choices(home), allow_custom_value=not limits.public, **shown)
+    if name == "model":
+        return gr.Radio([(value_text(value, language), value) for value in named], **shown)
+    if named:
+        return gr.Dropdown([(value_text(value, language), value) for value in named], **shown)
+    if info.annotation is bool:
+        return gr.Checkbox(**shown)
+    if info.annotation in (int, float):
+        return gr.Number(precision=0 if info.annotation is int else None, **shown)
+    return gr.Textbox(max_lines=1, max_length=200, **shown)

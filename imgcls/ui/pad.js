@@ -1,0 +1,107 @@
+// The drawing pad: strokes kept as points, so that undo is exact and a refresh brings the drawing back.
+// The value sent is a small PNG of the drawing, live while the pen moves; empty text when nothing is drawn.
+const canvas = element.querySelector('canvas');
+const context = canvas.getContext('2d');
+const SIDE = canvas.width;
+const SENT = 196;      // pixels a side of what is sent: about 3 KB
+const EVERY = 110;     // ms between two sendings while drawing
+const KEPT = 'imgcls-drawing';
+const MOST = 20000;    // points: a drawing beyond that is no digit
+const reduced = document.createElement('canvas');
+reduced.width = reduced.height = SENT;
+let strokes = [], current = null, width = 20, timer = null, lastSent = 0, cursor = null, points = 0;
+
+function line(target, stroke) {
+  target.lineCap = target.lineJoin = 'round';
+  target.strokeStyle = target.fillStyle = '#000';
+  target.lineWidth = stroke.width;
+  const p = stroke.points;
+  target.beginPath();
+  if (p.length === 1) { target.arc(p[0][0], p[0][1], stroke.width / 2, 0, 7); target.fill(); return; }
+  target.moveTo(p[0][0], p[0][1]);
+  for (let i = 1; i < p.length - 1; i++) {   // through the middles: a hand draws curves
+    target.quadraticCurveTo(p[i][0], p[i][1], (p[i][0] + p[i + 1][0]) / 2, (p[i][1] + p[i + 1][1]) / 2);
+  }
+  target.lineTo(p[p.length - 1][0], p[p.length - 1][1]);
+  target.stroke();
+}
+
+function draw() {
+  context.fillStyle = '#fff';
+  context.fillRect(0, 0, SIDE, SIDE);
+  strokes.forEach(stroke => line(context, stroke));
+  element.querySelector('.pad').classList.toggle('empty', !strokes.length && !cursor);
+}
+
+function send() {
+  clearTimeout(timer); timer = null; lastSent = performance.now();
+  if (!strokes.length) { props.value = ''; return; }
+  const small = reduced.getContext('2d');
+  small.imageSmoothingQuality = 'high';
+  small.drawImage(canvas, 0, 0, SENT, SENT);
+  props.value = reduced.toDataURL('image/png');
+}
+
+function soon() {
+  if (timer === null) timer = setTimeout(send, Math.max(0, EVERY - (performance.now() - lastSent)));
+}
+
+function keep() { try { sessionStorage.setItem(KEPT, JSON.stringify(strokes)); } catch (e) { /* private mode */ } }
+
+function changed() { draw(); keep(); send(); }
+
+function at(event) {
+  const box = canvas.getBoundingClientRect();
+  return [(event.clientX - box.left) * SIDE / box.width, (event.clientY - box.top) * SIDE / box.height];
+}
+
+function begin(point) { current = { width, points: [point] }; strokes.push(current); points++; draw(); soon(); }
+function extend(point) {
+  if (!current || points > MOST) return;
+  current.points.push(point); points++; draw(); soon();
+}
+function end() { if (current) { current = null; changed(); } }
+
+canvas.addEventListener('pointerdown', event => {
+  if (event.button !== 0 && event.pointerType === 'mouse') return;
+  event.preventDefault(); canvas.focus({ preventScroll: true });
+  canvas.setPointerCapture(event.pointerId); begin(at(event));
+});
+canvas.addEventListener('pointermove', event => {
+  if (!current) return;
+  event.preventDefault();
+  const many = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
+  (many.length ? many : [event]).forEach(one => extend(at(one)));
+});
+['pointerup', 'pointercancel', 'lostpointercapture'].forEach(name => canvas.addEventListener(name, end));
+
+function undo() { strokes.pop(); current = null; changed(); }
+function clear() { strokes = []; current = null; cursor = null; points = 0; changed(); }
+
+canvas.addEventListener('keydown', event => {
+  const moves = { ArrowLeft: [-8, 0], ArrowRight: [8, 0], ArrowUp: [0, -8], ArrowDown: [0, 8] };
+  if ((event.ctrlKey || event.metaKey) && event.key === 'z') undo();
+  else if (event.key === 'Backspace') undo();
+  else if (event.key === 'Delete') clear();
+  else if (event.key === ' ') { cursor = cursor || [SIDE / 2, SIDE / 2]; current ? end() : begin(cursor); }
+  else if (moves[event.key]) {
+    cursor = cursor || [SIDE / 2, SIDE / 2];
+    const step = moves[event.key];
+    cursor = [0, 1].map(i => Math.min(SIDE - 8, Math.max(8, cursor[i] + step[i])));
+    current ? extend(cursor) : draw();
+    context.fillStyle = '#f60'; context.beginPath(); context.arc(cursor[0], cursor[1], 4, 0, 7); context.fill();
+  } else return;
+  event.preventDefault();
+});
+canvas.addEventListener('blur', () => { cursor = null; draw(); });
+
+element.querySelector('.pad-undo').addEventListener('click', undo);
+element.querySelector('.pad-clear').addEventListener('click', clear);
+element.querySelectorAll('[data-width]').forEach(button => button.addEventListener('click', () => {
+  width = Number(button.dataset.width);
+  element.querySelectorAll('[data-width]').forEach(b => b.setAttribute('aria-pressed', String(b === button)));
+}));
+
+try { strokes = JSON.parse(sessionStorage.getItem(KEPT)) || []; } catch (e) { strokes = []; }
+draw();
+if (strokes.length) send();

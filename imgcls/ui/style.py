@@ -1,0 +1,49 @@
+"""The look: a theme without any font or script from elsewhere, and what goes into the page's head."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+SANS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "PingFang SC", "Noto Sans CJK SC", "sans-serif"]
+MONO = ["ui-monospace", "SFMono-Regular", "Consolas", "Noto Sans Mono CJK SC", "monospace"]
+# Gradio picks its own words by the browser's language and knows plain "zh" only as English.
+LANGUAGE = """<script>
+Object.defineProperty(navigator, 'language', {{ get: () => '{code}' }});
+Object.defineProperty(navigator, 'languages', {{ get: () => ['{code}'] }});
+document.documentElement.lang = '{code}';
+</script>"""
+CODES = {"en": "en", "zh": "zh-CN"}
+
+
+def theme() -> gr.themes.Base:
+    made = gr.themes.Base(
+        primary_hue=gr.themes.colors.indigo,
+        neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_md,
+        text_size=gr.themes.sizes.text_md,
+        font=SANS,
+        font_mono=MONO,
+    )
+    return made.set(
+        body_background_fill="#f6f7fb",
+        body_background_fill_dark="#0d1018",
+        block_background_fill="#ffffff",
+        block_background_fill_dark="#161a25",
+        block_border_width="0px",
+        block_shadow="none",
+        block_label_background_fill="transparent",
+        block_label_background_fill_dark="transparent",
+        block_title_text_weight="600",
+        button_primary_background_fill="#4338ca",
+        button_primary_background_fill_hover="#3730a3",
+        button_primary_background_fill_dark="#4f46e5",
+        button_primary_background_fill_hover_dark="#6366f1",
+        button_primary_text_color="#ffffff",
+        input_background_fill="#f8fafc",
+        input_background_fill_dark="#0f131d",
+        input_border_width="1px",
+    )
+
+
+def head(language: str) -> str:
+    return LANGUAGE.format(code=CODES[language])

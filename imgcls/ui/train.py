@@ -1,0 +1,140 @@
+"""The Train room: choose settings, start, watch, stop, go on. The page only reads the run's folder, so closing it,
+refreshing it or restarting the server loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from imgcls import runs
+from imgcls.cli import command_line
+from imgcls.errors import ImgclsError
+from imgcls.hosting import Limits
+from imgcls.settings import TrainSettings
+from imgcls.ui import classify, form, run_card
+from imgcls.ui.sentences import sentence
+from imgcls.ui.watch import Watch
+from imgcls.ui.words import Words
+
+LOOK = 1.0  # seconds between two looks at a run that is going on
+LISTS = 4.0  # seconds between two looks at what there is
+TRY = "document.querySelector('#rooms button[role=tab]').click()"
+
+
+def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, room: classify.Room) -> None:
+    home, quiet = watch.home, {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    with gr.Row(elem_classes="room train"):
+        with gr.Column(scale=5, min_width=320, elem_classes="card settings"):
+            fields = form.build(words, home, limits)
+            start = gr.Button(words("start"), variant="primary", elem_id="start")
+            command = gr.Code(
+                value="", label=words("command"), language="shell", interactive=False, elem_id="command", lines=1
+            )
+        with gr.Column(scale=7, min_width=320, elem_classes="card watching"):
+            chosen = gr.Dropdown(
+                [], label=words("run"), elem_id="run", filterable=False, allow_custom_value=True, visible=False
+            )
+            shown = gr.HTML(run_card.no_run(words), elem_id="card")
+            with gr.Row(elem_classes="actions"):
+                try_it = gr.Button(words("try_it"), variant="primary", elem_id="try", visible=False)
+                stop = gr.Button(words("stop"), elem_id="stop", visible=False)
+                go_on = gr.Button(words("go_on"), elem_id="go-on", visible=False)
+                delete = gr.Button(words("delete"), variant="stop", elem_id="delete", visible=False)
+            with gr.Accordion(words("log"), open=True, visible=False, elem_classes="log-box") as log_box:
+                log = gr.HTML("", elem_id="log")
+    names, values = list(fields), list(fields.values())
+    looking = gr.Timer(LOOK, active=False)
+    listing = gr.Timer(LISTS)
+    seen = [shown, log, log_box, stop, go_on, try_it, delete, looking]
+
+    def show(name: str | None) -> list[Any]:
+        """Everything on the right for the chosen run."""
+        view = watch.view(name)
+        if view is None:
+            nothing = [gr.update(visible=False)] * 5
+            return [run_card.no_run(words), "", *nothing, gr.Timer(active=False)]
+        can_try = view.run.best.is_file()
+        return [
+            run_card.card(view, words),
+            run_card.log(view, words),
+            gr.update(visible=bool(view.log)),
+            gr.update(visible=view.state in ("starting", "running")),
+            gr.update(visible=not view.live and view.run.can_go_on),
+            gr.update(visible=can_try),
+            gr.update(visible=not view.live and not limits.public),
+            gr.Timer(active=view.live),
+        ]
+
+    def listed(name: str | None) -> Any:
+        options = [(run_card.title(view, words), view.run.name) for r in watch.runs() if (view := watch.view(r.name))]
+        known = {value for _, value in options}
+        return gr.update(choices=options, value=name if name in known else watch.foremost(), visible=bool(options))
+
+    def begin(*given: Any) -> str:
+        return runs.start(limits.check(TrainSettings.checked(dict(zip(names, given, strict=True))), home), home).name
+
+    def ask_stop(name: str) -> None:
+        runs.find(name, home).stop()
+
+    def again(name: str) -> None:
+        runs.go_on(runs.find(name, home))
+
+    def remove(name: str) -> None:
+        runs.delete(runs.find(name, home))
+
+    guarded = _guard(words)
+    started = start.click(guarded(begin), values, chosen, api_name=f"train_{words.language}", show_progress="hidden")
+    started.success(listed, chosen, chosen, **quiet).then(show, chosen, seen, **quiet)
+    for button, action in ((stop, ask_stop), (go_on, again)):
+        button.click(guarded(action), chosen, None, **quiet).then(show, chosen, seen, **quiet)
+    sure = f"name => {{ if (!confirm({words('delete_sure')!r})) throw new Error('kept'); return name; }}"
+    delete.click(guarded(remove), chosen, None, js=sure, **quiet).success(listed, chosen, chosen, **quiet).then(
+        show, chosen, seen, **quiet
+    )
+    chosen.change(show, chosen, seen, **quiet)
+    looking.tick(show, chosen, seen, **quiet)
+    listing.tick(listed, chosen, chosen, **quiet)
+    page.load(listed, chosen, chosen, **quiet).then(show, chosen, seen, **quiet)
+
+    def for_drawing(name: str) -> Any:
+        options, _ = classify.choices(words, watch)
+        return gr.update(choices=options, value=f"{name}/best")
+
+    try_it.click(for_drawing, chosen, room.checkpoint, **quiet).then(None, js=f"() => {{ {TRY}; }}")
+
+    def refreshed(now: str) -> Any:
+        options, first = classify.choices(words, watch)
+        return gr.update(choices=options, value=now if now in {k for _, k in options} else first)
+
+    gr.on([listing.tick, page.load], refreshed, room.checkpoint, room.checkpoint, **quiet)
+
+    def fill(*given: Any) -> list[Any]:
+        """The recipe for the chosen network, data and transfer; name, hardware and seed stay."""
+        said = dict(zip(names, given, strict=True))
+        usual = form.defaults(said)
+        kept = ("dataset", "model", "transfer", "weights", "name", "seed", "device", "threads", "time_limit")
+        return [gr.skip() if name in kept else usual[name] for name in names]
+
+    def same_command(*given: Any) -> str:
+        return command_line(form.differing(dict(zip(names, given, strict=True))))
+
+    gr.on([fields[n].input for n in ("dataset", "model", "transfer")], fill, values, values, **quiet)
+    gr.on([page.load, *(f.change for f in values)], same_command, values, command, trigger_mode="always_last", **quiet)
+
+
+def _guard(words: Words) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An error that a person can mend becomes one sentence on the page; anything else keeps its traceback in the log."""
+
+    def guarded(action: Callable[..., Any]) -> Callable[..., Any]:
+        def safely(*given: Any) -> Any:
+            try:
+                return action(*given)
+            except ImgclsError as error:
+                told = sentence(str(error), words.language)
+                raise gr.Error(told, title=words("error"), duration=15, print_exception=False) from None
+
+        return safely
+
+    return guarded

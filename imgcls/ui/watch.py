@@ -1,0 +1,96 @@
+"""What every open page asks again and again, answered once: runs as they stand, checkpoints to choose from.
+
+Thirty students watching one run cost one reader of its file. Knows no page.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from pathlib import Path
+
+from imgcls import runs
+from imgcls.checkpoint import CheckpointInfo, is_shipped, list_checkpoints
+from imgcls.errors import CheckpointError, RunError
+from imgcls.follow import Follower, View
+from imgcls.home import Home
+from imgcls.runs import Run
+from imgcls.ui.words import Words
+
+AGAIN = 0.4  # seconds in which the last answer is good enough
+LISTED = 40  # runs and checkpoints in a list; the rest are reached from the terminal
+FOLLOWED = 32
+
+
+class Watch:
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self._lock = threading.Lock()
+        self._followers: OrderedDict[str, tuple[Follower, float]] = OrderedDict()
+        self._checkpoints: tuple[float, list[CheckpointInfo]] = (0.0, [])
+
+    def view(self, name: str | None) -> View | None:
+        """The run as it stands; None where there is none of that name."""
+        if not name:
+            return None
+        with self._lock:
+            follower, looked = self._followers.get(name, (None, 0.0))
+            try:
+                run = runs.find(name, self.home)
+            except RunError:
+                self._followers.pop(name, None)
+                return None
+            if follower is None:
+                follower = Follower(run)
+            if time.monotonic() - looked > AGAIN:
+                follower.look()
+                looked = time.monotonic()
+            self._followers[name] = (follower, looked)
+            self._followers.move_to_end(name)
+            while len(self._followers) > FOLLOWED:
+                self._followers.popitem(last=False)
+            return follower.view
+
+    def runs(self) -> list[Run]:
+        return runs.list_runs(self.home)[:LISTED]
+
+    def foremost(self) -> str | None:
+        """The run that a page opens with: the newest that is going on, otherwise the newest."""
+        listed = self.runs()
+        return next((run.name for run in listed if run.alive()), listed[0].name if listed else None)
+
+    def checkpoints(self) -> list[CheckpointInfo]:
+        """The shipped ones that read drawings first, then the newest."""
+        with self._lock:
+            looked, known = self._checkpoints
+            if time.monotonic() - looked > AGAIN:
+                known = list_checkpoints(self.home)
+                self._checkpoints = (time.monotonic(), known)
+        shipped = [info for info in known if is_shipped(info.path) and info.kind == "best"]
+        own = [info for info in known if not is_shipped(info.path)]
+        return shipped + own[:LISTED]
+
+    def checkpoint(self, chosen: str | None) -> Path:
+        """The file behind a choice of the list: only what is listed can be opened. Raises CheckpointError."""
+        for info in list_checkpoints(self.home):
+            if key(info) == chosen:
+                return info.path
+        raise CheckpointError(f"There is no checkpoint {chosen}.")
+
+
+def key(info: CheckpointInfo) -> str:
+    return f"{info.run}/{info.kind}"
+
+
+def checkpoint_title(info: CheckpointInfo, words: Words) -> str:
+    """ "lenet-digits · reads drawings · 99.3%" """
+    parts = [info.run]
+    if is_shipped(info.path):
+        parts.append(words(f"shipped_{info.run}"))
+    else:
+        parts.append(words(info.kind))
+    accuracy = info.metrics.get("test_accuracy") or info.metrics.get("val_accuracy")
+    if accuracy is not None:
+        parts.append(f"{accuracy:.1%}")
+    return " · ".join(parts)
