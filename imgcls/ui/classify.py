@@ -64,7 +64,6 @@ def build(words: Words, watch: Watch) -> Room:
                 value=chosen,
                 label=words("checkpoint"),
                 elem_id="checkpoint",
-                filterable=False,
                 allow_custom_value=True,  # the list grows while the page is open; what is chosen is checked here
             )
             result = gr.HTML(

@@ -19,7 +19,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request
-from starlette.responses import RedirectResponse
+from starlette.responses import FileResponse, RedirectResponse
 
 from imgcls import health
 from imgcls.errors import ImgclsError
@@ -57,10 +57,14 @@ def create(made: Hosting, home: Home) -> FastAPI:
     """The whole lab as an ASGI application."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
-    @app.get("/")
+    @app.api_route("/", methods=["GET", "HEAD"])
     def by_language(request: Request) -> RedirectResponse:
         chosen = door.language(request.headers.get("accept-language", ""))
         return RedirectResponse(f"{chosen}/" + (f"?{request.url.query}" if request.url.query else ""))
+
+    @app.get("/favicon.ico")
+    def icon() -> FileResponse:
+        return FileResponse(HERE / "favicon.png")
 
     watch = Watch(home)
     for language in LANGUAGES:
@@ -76,7 +80,6 @@ def create(made: Hosting, home: Home) -> FastAPI:
             theme=style.theme(),
             css_paths=HERE / "style.css",
             head=style.head(language),
-            favicon_path=str(HERE / "favicon.png"),
         )
     door.guard(app, made)
     return app

@@ -34,7 +34,7 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, room: cla
             )
         with gr.Column(scale=7, min_width=320, elem_classes="card watching"):
             chosen = gr.Dropdown(
-                [], label=words("run"), elem_id="run", filterable=False, allow_custom_value=True, visible=False
+                [], label=words("run"), elem_id="run", allow_custom_value=True, visible=False
             )
             shown = gr.HTML(run_card.no_run(words), elem_id="card")
             with gr.Row(elem_classes="actions"):
