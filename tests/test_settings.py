@@ -62,7 +62,7 @@ def test_unknown_settings_are_refused():
     [
         ({"transfer": "head"}, "weights"),
         ({"weights": "imagenet"}, "transfer"),
-        ({"nesterov": True, "optimizer": "adam"}, "nesterov"),
+        ({"nesterov": True, "momentum": 0}, "nesterov"),
         ({"epochs": 2, "warmup_epochs": 2}, "warmup_epochs"),
     ],
 )

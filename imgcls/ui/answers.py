@@ -68,6 +68,6 @@ def _bar(name: str, share: float, first: bool) -> str:
 
 
 def _percent(share: float) -> str:
-    if 0.999 <= share < 1 or 0 < share < 0.001:
+    if share >= 0.9995 or share < 0.0005:
         return ">99.9%" if share > 0.5 else "<0.1%"
     return f"{share:.1%}"

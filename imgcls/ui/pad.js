@@ -1,5 +1,5 @@
 // The drawing pad: strokes kept as points, so that undo is exact and a refresh brings the drawing back.
-// The value sent is a small PNG of the drawing, live while the pen moves; empty text when nothing is drawn.
+// The value sent is a small PNG of the drawing, live while the pen moves; 'none' when nothing is drawn.
 const canvas = element.querySelector('canvas');
 const context = canvas.getContext('2d');
 const SIDE = canvas.width;
@@ -35,7 +35,7 @@ function draw() {
 
 function send() {
   clearTimeout(timer); timer = null; lastSent = performance.now();
-  if (!strokes.length) { props.value = ''; return; }
+  if (!strokes.length) { props.value = 'none'; return; }  // '' is what the page began with: no change would be seen
   const small = reduced.getContext('2d');
   small.imageSmoothingQuality = 'high';
   small.drawImage(canvas, 0, 0, SENT, SENT);

@@ -19,6 +19,7 @@ from imgcls.images import open_image
 from imgcls.ui.words import Words
 
 PREFIX = "data:image/png;base64,"
+NOTHING = "none"
 LARGEST = 300_000  # characters; a drawing has about 4,000
 SCRIPT = (Path(__file__).parent / "pad.js").read_text("utf-8")
 TEMPLATE = """
@@ -57,7 +58,7 @@ class DrawingPad(gr.HTML):
 
     def preprocess(self, payload: str | None) -> Image.Image | None:
         """Raises InputError for anything that no pad would send."""
-        if not payload:
+        if payload in (None, "", NOTHING):
             return None
         if not isinstance(payload, str) or len(payload) > LARGEST or not payload.startswith(PREFIX):
             raise gr.Error(str(InputError("The drawing cannot be read: clear the pad and draw again.")))

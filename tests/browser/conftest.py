@@ -1,0 +1,106 @@
+"""A real server in a process of its own, and a real Chromium."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+
+def chromium():
+    named = [os.environ.get("CHROMIUM"), *map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))]
+    return next((path for path in named if path), None)
+
+
+class Server:
+    def __init__(self, root):
+        self.root, self.process = root, None
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        environment = os.environ | {"IMGCLS_HOME": str(self.root), "IMGCLS_PORT": str(self.port)}
+        log = open(self.root / "server.txt", "ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(self.url + "/en/", timeout=5).close()
+                return
+            except OSError:
+                assert self.process.poll() is None, (self.root / "server.txt").read_text()
+                time.sleep(0.2)
+        raise AssertionError("the server did not answer within a minute")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    made = Server(tmp_path_factory.mktemp("served"))
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = chromium()
+        try:
+            made = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        except Exception as error:
+            pytest.skip(f"no Chromium here: install one, or run `playwright install chromium` ({str(error)[:80]})")
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def page(browser, server):
+    """A page of its own whose console errors and requests to other machines fail the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
+    made, wrong = context.new_page(), []
+    made.on("pageerror", lambda error: wrong.append(str(error)))
+    made.on(
+        "request",
+        lambda r: None if r.url.startswith((server.url, "data:", "blob:")) else wrong.append(f"request to {r.url}"),
+    )
+    yield made
+    context.close()
+    assert not wrong, wrong
+
+
+THREE = [(0.34, 0.28), (0.45, 0.2), (0.6, 0.22), (0.66, 0.33), (0.58, 0.44), (0.47, 0.48), (0.6, 0.52), (0.68, 0.64)]
+THREE += [(0.6, 0.78), (0.45, 0.82), (0.33, 0.74)]
+
+
+@pytest.fixture
+def draw_three():
+    def draw(page):
+        box = page.locator("#pad canvas").bounding_box()
+        points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in THREE]
+        page.mouse.move(*points[0])
+        page.mouse.down()
+        for x, y in points[1:]:
+            page.mouse.move(x, y, steps=4)
+        page.mouse.up()
+
+    return draw

@@ -1,0 +1,125 @@
+"""What a person does: draw, read, undo, train, refresh, restart the server, stop, go on, try it; in both languages."""
+
+import re
+import urllib.request
+
+import pytest
+from playwright.sync_api import expect
+
+SOON = 20_000  # ms
+LONG = 90_000
+
+
+def answer(page):
+    return page.get_by_test_id("answer")
+
+
+def opened(page, server, language="en"):
+    page.goto(f"{server.url}/{language}/")
+    page.wait_for_selector("#pad canvas", timeout=SOON)
+
+
+def test_a_drawn_3_is_read_and_shown_as_the_network_saw_it(page, server, draw_three):
+    opened(page, server)
+    expect(page.get_by_test_id("nothing")).to_contain_text("Draw something")
+    draw_three(page)
+    expect(answer(page)).to_have_text("3", timeout=SOON)
+    seen = page.locator("figure.seen img")
+    assert seen.get_attribute("src").startswith("data:image/png") and seen.get_attribute("width") == "28"
+    page.reload()
+    expect(answer(page)).to_have_text("3", timeout=SOON)
+    page.locator(".pad-undo").click()
+    expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
+    draw_three(page)
+    expect(answer(page)).to_have_text("3", timeout=SOON)
+    page.locator(".pad-clear").click()
+    expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
+
+
+def test_the_pad_can_be_used_by_keyboard(page, server):
+    opened(page, server)
+    page.locator("#pad canvas").focus()
+    for key in ["ArrowUp"] * 9 + [" "] + ["ArrowDown"] * 18 + [" "]:
+        page.keyboard.press(key)
+    expect(answer(page)).to_have_text("1", timeout=SOON)
+
+
+def test_a_photo_is_read_and_what_is_none_is_told(page, server, tmp_path):
+    from imgcls.data.fetch import load_arrays
+    from imgcls.home import Home
+    from PIL import Image
+
+    images, labels = load_arrays("mnist", Home())["test"]
+    path = tmp_path / "digit.png"
+    Image.fromarray(255 - images[0, 0].numpy()).resize((300, 300)).save(path)
+    opened(page, server)
+    page.get_by_role("tab", name="Photo").click()
+    page.locator("#photo input[type=file]").first.set_input_files(path)
+    expect(answer(page)).to_have_text(str(int(labels[0])), timeout=SOON)
+
+
+def test_two_languages(page, server):
+    opened(page, server, "zh")
+    expect(page.get_by_role("tab", name="识别")).to_be_visible()
+    expect(page).to_have_title(re.compile("图像分类实验室"))
+    page.get_by_role("tab", name="训练").click()
+    page.locator("#field-lr input").fill("-1")
+    page.get_by_role("button", name="开始训练").click()
+    expect(page.get_by_text("lr 现在是 -1，但必须是大于 0")).to_be_visible(timeout=SOON)
+    page.locator("a.language").click()
+    expect(page.get_by_role("tab", name="Classify")).to_be_visible(timeout=SOON)
+
+
+@pytest.mark.parametrize(("accepted", "language"), [("zh-HK,zh;q=0.9", "zh"), ("de,en;q=0.7", "en"), ("", "en")])
+def test_the_first_page_follows_the_browser(server, accepted, language):
+    asked = urllib.request.Request(server.url + "/", headers={"Accept-Language": accepted})
+    with urllib.request.urlopen(asked) as got:
+        assert got.url == f"{server.url}/{language}/"
+        assert "default-src 'self'" in got.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
+def test_strangers_are_turned_away(server, headers):
+    asked = urllib.request.Request(server.url + "/en/gradio_api/upload", data=b"x", headers=headers)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(asked)
+    assert refused.value.code in (400, 403)
+
+
+def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
+    opened(page, server)
+    page.get_by_role("tab", name="Train").click()
+    page.locator("#field-epochs input").fill("60")
+    page.get_by_role("button", name="More settings").click()
+    page.locator("#field-name input, #field-name textarea").first.fill("from-the-page")
+    expect(page.locator("#command")).to_contain_text("--epochs 60", timeout=SOON)
+    page.get_by_role("button", name="Start training").click()
+    card = page.locator("section.run[data-state=running]")
+    expect(card).to_be_visible(timeout=LONG)
+    expect(page.locator("#card h3")).to_have_text("from-the-page")
+    expect(page.locator("polyline").first).to_be_visible(timeout=LONG)
+
+    page.reload()
+    page.get_by_role("tab", name="Train").click()
+    expect(card).to_be_visible(timeout=SOON)
+    expect(page.locator("#card h3")).to_have_text("from-the-page")
+
+    server.stop()
+    server.start()
+    opened(page, server)
+    page.get_by_role("tab", name="Train").click()
+    expect(card).to_be_visible(timeout=SOON)
+    expect(page.locator("polyline.c2").first).to_be_visible(timeout=LONG)  # an epoch has ended
+
+    page.locator("#stop").click()
+    expect(page.locator("section.run[data-state=stopped]")).to_be_visible(timeout=LONG)
+    page.locator("#go-on").click()
+    expect(card).to_be_visible(timeout=LONG)
+    page.locator("#stop").click()
+    expect(page.locator("section.run[data-state=stopped]")).to_be_visible(timeout=LONG)
+
+    page.locator("#try").click()
+    expect(page.get_by_role("tab", name="Classify")).to_have_attribute("aria-selected", "true", timeout=SOON)
+    expect(page.locator("#checkpoint input")).to_have_value(re.compile("from-the-page"), timeout=SOON)
+    draw_three(page)
+    expect(answer(page)).to_be_visible(timeout=SOON)

@@ -1,0 +1,44 @@
+"""Limits, hosts and the password: what changes when others can reach the lab."""
+
+import base64
+
+import pytest
+
+from imgcls.errors import SettingsError
+from imgcls.hosting import hosting
+from imgcls.settings import TrainSettings
+
+
+def test_this_computer_only_by_default():
+    made = hosting(env={})
+    assert (made.host, made.port, made.limits.public, made.password) == ("127.0.0.1", 7860, False, None)
+
+
+@pytest.mark.parametrize("env", [{"IMGCLS_HOST": "0.0.0.0"}, {"SPACE_ID": "someone/lab"}])
+def test_others_bring_limits(env, home):
+    made = hosting(env=env)
+    assert made.host == "0.0.0.0" and made.limits.public and "evil.example" not in made.allowed_hosts
+    for asked in ({"epochs": 21}, {"image_size": 224}, {"dataset": "../secret"}, {"dataset": "/etc"}):
+        with pytest.raises(SettingsError):
+            made.limits.check(TrainSettings(**asked), home)
+    assert made.limits.check(TrainSettings(), home).time_limit == 15
+    assert made.limits.check(TrainSettings(time_limit=5), home).time_limit == 5
+
+
+def test_a_bad_port_is_a_sentence():
+    with pytest.raises(SettingsError, match="IMGCLS_PORT is x"):
+        hosting(env={"IMGCLS_PORT": "x"})
+
+
+def test_the_password_is_asked_for(home):
+    from starlette.testclient import TestClient
+
+    from imgcls.ui.server import create
+
+    made = hosting(env={"IMGCLS_PASSWORD": "tell nobody"})
+    client = TestClient(create(made, home), base_url="http://127.0.0.1:7860")
+    assert client.get("/en/").status_code == 401
+    for word, status in (("tell nobody", 200), ("guess", 401)):
+        head = {"Authorization": "Basic " + base64.b64encode(f"me:{word}".encode()).decode()}
+        assert client.get("/en/", headers=head).status_code == status
+    assert client.get("/en/", headers={"Host": "evil.example"}).status_code == 400
