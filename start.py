@@ -53,7 +53,9 @@ def install(requirements: str) -> None:
         try:
             venv.create(VENV, with_pip=True)
         except subprocess.CalledProcessError:
-            raise SystemExit("Python has no venv here: on Debian and Ubuntu, `sudo apt install python3-venv`.") from None
+            raise SystemExit(
+                "Python has no venv here: on Debian and Ubuntu, `sudo apt install python3-venv`."
+            ) from None
     print(f"Installing {requirements} (the first time this takes some minutes and several GB) ...", flush=True)
     pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "-r", str(HERE / requirements)]
     subprocess.run(pip, check=True)

@@ -77,6 +77,11 @@ def choose(settings: TrainSettings) -> Place:
     return Place(device, _dtype(settings.precision, device))
 
 
+def check(settings: TrainSettings) -> None:
+    """Raises DeviceError when this machine does not have what `settings` ask for; makes nothing."""
+    _dtype(settings.precision, torch.device(_device(settings.device)))
+
+
 def _device(wanted: str) -> str:
     there = {
         "cpu": True,

@@ -99,9 +99,14 @@ def find(name: str, home: Home) -> Run:
 
 def create(settings: TrainSettings, home: Home) -> Run:
     """Check all that can be checked beforehand, then claim the run's folders. On an error nothing is made."""
-    from imgcls.data.sets import check
+    from imgcls import devices
+    from imgcls.data import sets
+    from imgcls.models import weights
 
-    check(settings, home)
+    sets.check(settings, home)
+    devices.check(settings)
+    if settings.weights:
+        weights.check(settings.weights, model=settings.model, folder=home.weight)
     name = settings.name
     if name and (_taken(name, home) or not _claim(name, home)):
         raise RunError(f"name is {name}, but a run of that name is there already: choose another name.")

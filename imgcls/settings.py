@@ -65,7 +65,9 @@ class TrainSettings(BaseModel):
     init: Init = setting("model", default="kaiming-uniform", help="how weights are drawn at the start")
 
     momentum: float = setting("optimizer", default=0.9, ge=0, lt=1, help="SGD's momentum")
-    nesterov: bool = setting("optimizer", default=True, help="Nesterov's look-ahead for SGD's momentum; other optimizers have none")
+    nesterov: bool = setting(
+        "optimizer", default=True, help="Nesterov's look-ahead for SGD's momentum; other optimizers have none"
+    )
     weight_decay: float = setting("optimizer", default=5e-4, ge=0, le=10, help="pull of weights towards 0")
     label_smoothing: float = setting(
         "optimizer", default=0.0, ge=0, lt=1, help="share of the label spread over all classes"

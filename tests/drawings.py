@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from imgcls.strokes import render
+from imgcls.strokes import render, to_mnist
 
 UJI = json.loads((Path(__file__).parent / "drawn-digits-uji.json").read_text())
 LABELS = [str(d["label"]) for d in UJI]
@@ -79,10 +79,18 @@ PAPERS = {
 }
 
 
-def every_condition():
-    """name -> 220 images."""
-    for name, how in CONDITIONS.items():
-        yield name, drawn(**how)
-    for name, paper in PAPERS.items():
-        for ink, how in (("", {}), (", fine and small", {"size": 0.4, "brush": 0.025}), (", broad", {"brush": 0.1})):
-            yield name + ink, [paper(image) for image in drawn(**how)]
+INKS = {"": {}, ", fine and small": {"size": 0.4, "brush": 0.025}, ", broad": {"brush": 0.1}}
+NAMES = [*CONDITIONS, *(paper + ink for paper in PAPERS for ink in INKS)]
+
+
+def under(name):
+    """The 220 drawings under one condition."""
+    if name in CONDITIONS:
+        return drawn(**CONDITIONS[name])
+    paper, ink = next((p, i) for p in PAPERS for i in INKS if p + i == name)
+    return [PAPERS[paper](image) for image in drawn(**INKS[ink])]
+
+
+def seen(name):
+    """What the network is given of them: uint8 (220, 28, 28)."""
+    return np.stack([to_mnist(image) for image in under(name)])

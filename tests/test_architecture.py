@@ -78,5 +78,7 @@ def test_help_needs_no_torch_and_predict_no_gradio():
     code = "import sys; from imgcls.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
     code += "assert not {'torch', 'gradio', 'numpy'} & set(sys.modules), set(sys.modules) & {'torch', 'gradio'}"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT, capture_output=True)
-    code = "import sys, imgcls.commands.predict, imgcls.commands.train, imgcls.trainer; assert 'gradio' not in sys.modules"
+    code = (
+        "import sys, imgcls.commands.predict, imgcls.commands.train, imgcls.trainer; assert 'gradio' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT)

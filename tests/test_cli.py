@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 PROJECT = Path(__file__).resolve().parent.parent
-SMALL = ["--train-images", "2000", "--val-split", "300", "--epochs", "1", "--threads", "1", "--device", "cpu"]
+SMALL = ["--train-images", "2000", "--val-split", "300", "--epochs", "1", "--batch-size", "32",
+         "--lr", "0.05", "--threads", "1", "--device", "cpu"]  # fmt: skip
 
 
 def imgcls(*arguments, timeout=120, **options):

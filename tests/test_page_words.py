@@ -52,7 +52,10 @@ def test_chinese_uses_only_values_that_are_there(table):
     ("english", "expected"),
     [
         ("lr is -1, but must be a number above 0 and at most 100.", "lr 现在是 -1，但必须是大于 0 且不超过 100 的数。"),
-        ("epochs is empty, but must be a whole number from 1 to 1000.", "epochs 现在是 空的，但必须是 1 到 1000 的整数。"),
+        (
+            "epochs is empty, but must be a whole number from 1 to 1000.",
+            "epochs 现在是 空的，但必须是 1 到 1000 的整数。",
+        ),
         ("What nobody has ever said.", "What nobody has ever said."),
     ],
 )

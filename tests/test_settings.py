@@ -133,7 +133,9 @@ def test_a_name_is_a_safe_folder_name_or_a_sentence(name):
     assert not set(settings.name) & set('/\\:*?"<>|\0\n') and not settings.name.startswith(".")
 
 
-@hypothesis_given(st.dictionaries(st.sampled_from(sorted(TrainSettings.model_fields)), st.text(max_size=20), max_size=4))
+@hypothesis_given(
+    st.dictionaries(st.sampled_from(sorted(TrainSettings.model_fields)), st.text(max_size=20), max_size=4)
+)
 @hypothesis_settings(max_examples=200, deadline=None)
 def test_wild_values_never_raise_anything_else(values):
     try:

@@ -1,8 +1,12 @@
 """Drawings and photos of digits -> MNIST's 28x28: other people's pens under many conditions, and wild inputs."""
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
 import numpy as np
 import pytest
-from drawings import LABELS, UJI, drawn, every_condition, photographed
+import torch
+from drawings import LABELS, NAMES, UJI, drawn, photographed, seen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
@@ -29,9 +33,11 @@ def reader():
 def test_the_shipped_checkpoint_reads_other_peoples_digits_in_every_condition(reader):
     """>= 98.5 % is what is asked for; 220 drawings make steps of 0.45."""
     right = {}
-    for name, images in every_condition():
-        made = [answer.label == label for answer, label in zip(reader(images), LABELS, strict=True)]
-        right[name] = sum(made) / len(made)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        for name, images in zip(NAMES, pool.map(seen, NAMES), strict=True):
+            answers = reader.predict_stored(torch.from_numpy(images)[:, None], top=1)
+            made = [answer.label == label for answer, label in zip(answers, LABELS, strict=True)]
+            right[name] = sum(made) / len(made)
     assert min(right.values()) >= 0.985, {k: v for k, v in right.items() if v < 0.985}
 
 

@@ -99,7 +99,7 @@ def test_the_time_limit_saves_and_finishes(home):
 
 
 def test_patience_ends_a_run_that_no_longer_gets_better(home):
-    made = run(small(epochs=40, patience=1, lr=1e-9, schedule="constant"), home)
+    made = run(small(epochs=40, patience=1, lr=1e-15, schedule="constant"), home)
     assert made[-1].reason == "patience" and made[-1].epochs < 40
 
 

@@ -54,8 +54,8 @@ def _stroke(images: Tensor, generator: Generator) -> Tensor:
     broad = F.max_pool2d(images, 3, stride=1, padding=1)
     # The pool over a plus, not a square, or a fine diagonal would be gone.
     fine = torch.minimum(_least(images, (3, 1)), _least(images, (1, 3)))
-    changed = images + (amount.clamp(min=0) * THICKER) * (broad - images) + (amount.clamp(max=0) * THINNER) * (
-        images - fine
+    changed = (
+        images + (amount.clamp(min=0) * THICKER) * (broad - images) + (amount.clamp(max=0) * THINNER) * (images - fine)
     )
     before, after = images.amax(dim=(1, 2, 3), keepdim=True), changed.amax(dim=(1, 2, 3), keepdim=True)
     return (changed * (before / after.clamp(min=1e-3))).clamp_(0, 1)

@@ -117,5 +117,3 @@ def describe(model: nn.Module, mode: str) -> dict[str, Any]:
     """What a person should know before Start: which layers learn, and how many parameters of how many."""
     trainable, total = count_parameters(model)
     return {"mode": mode, "layers": trainable_layers(model), "trainable": trainable, "parameters": total}
-
-

@@ -6,6 +6,7 @@ drop the head's tensors before loading. Knows nothing of data or training.
 
 from __future__ import annotations
 
+import urllib.request
 from pathlib import Path
 
 import torch
@@ -44,6 +45,19 @@ def resolve(wanted: str, *, model: str, folder: Path, download: bool = True) -> 
     raise WeightsError(f"The ImageNet weights of {model} are not here: put {' or '.join(names)} into {folder}.")
 
 
+def check(wanted: str, *, model: str, folder: Path) -> None:
+    """What can be said before a run is made. Raises WeightsError; fetches nothing that a network may still bring."""
+    names = IMAGENET.get(model, ()) if wanted == "imagenet" else ()
+    if not names or any((folder / name).is_file() for name in names):
+        read_state(resolve(wanted, model=model, folder=folder, download=False))
+        return
+    try:
+        with urllib.request.urlopen(urllib.request.Request(ORIGIN + names[0], method="HEAD"), timeout=5):
+            pass
+    except (OSError, ValueError) as error:
+        raise WeightsError(_by_hand(names[0], folder, error)) from None
+
+
 def available(folder: Path) -> list[Path]:
     """Files in `folder` that may be weights, by name."""
     if not folder.is_dir():
@@ -58,10 +72,12 @@ def fetch(name: str, folder: Path) -> Path:
         torch.hub.download_url_to_file(ORIGIN + name, str(folder / name), hash_prefix=name.split("-")[-1][:8])
     except (OSError, RuntimeError) as error:
         (folder / name).unlink(missing_ok=True)
-        raise WeightsError(
-            f"{name} could not be fetched ({error}): get {ORIGIN}{name} elsewhere and put it into {folder}."
-        ) from None
+        raise WeightsError(_by_hand(name, folder, error)) from None
     return folder / name
+
+
+def _by_hand(name: str, folder: Path, error: Exception) -> str:
+    return f"{name} could not be fetched ({error}): get {ORIGIN}{name} elsewhere and put it into {folder}."
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -97,9 +113,7 @@ def pretrained(
     name: str, path: Path, *, channels: int, classes: int, image_size: int, init: str = "default"
 ) -> nn.Module:
     """The network with the file's backbone and a new head for `classes`, the head drawn by `init`."""
-    return load_then_replace_head(
-        name, path, channels=channels, classes=classes, image_size=image_size, init=init
-    )
+    return load_then_replace_head(name, path, channels=channels, classes=classes, image_size=image_size, init=init)
 
 
 def load_then_replace_head(
@@ -128,11 +142,14 @@ def replace_head_then_load(
 
 
 def _new_head(model: nn.Module, classes: int, init: str) -> nn.Module:
-    head = replace_head(model, classes)
-    if init != "default":
-        from imgcls.models.init import apply_init
+    """Drawn from torch's seed alone, not from where its generator has got to: both ways give the same head."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch.initial_seed())
+        head = replace_head(model, classes)
+        if init != "default":
+            from imgcls.models.init import apply_init
 
-        apply_init(head, init)
+            apply_init(head, init)
     return model
 
 
@@ -161,4 +178,3 @@ def load(model: nn.Module, state: dict[str, Tensor], path: Path, name: str, *, b
 def _need(fine: bool, name: str, path: Path, why: str) -> None:
     if not fine:
         raise WeightsError(f"{path.name} does not fit {name}: {why}; choose the network that it was saved from.")
-

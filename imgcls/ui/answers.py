@@ -43,9 +43,7 @@ def problem(sentence: str) -> str:
 def seen(picture: np.ndarray, words: Words) -> str:
     """The network's input, every pixel a square."""
     height, width = picture.shape[:2]
-    more = words(
-        "sees_more", width=width, height=height, colour=words("grey" if picture.ndim == 2 else "colour")
-    )
+    more = words("sees_more", width=width, height=height, colour=words("grey" if picture.ndim == 2 else "colour"))
     return (
         f'<figure class="seen"><img src="{data_url(picture)}" width="{width}" height="{height}" '
         f'alt="{escape(words("sees"))}"><figcaption><strong>{escape(words("sees"))}</strong>{escape(more)}'

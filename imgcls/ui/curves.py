@@ -98,9 +98,7 @@ def _grid(low: float, high: float, x_end: float, percent: bool) -> str:
     for x in range(0, math.floor(x_end) + 1, step):
         across = LEFT + (WIDTH - LEFT - RIGHT) * (x / x_end if x_end else 0)
         if across < WIDTH - RIGHT - 40 or x == 0:
-            parts.append(
-                f'<text class="axis" x="{across:.1f}" y="{HEIGHT - 14}" text-anchor="middle">{x}</text>'
-            )
+            parts.append(f'<text class="axis" x="{across:.1f}" y="{HEIGHT - 14}" text-anchor="middle">{x}</text>')
     return "".join(parts)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import gradio as gr
 
 from imgcls.data.sets import own_folders
-from imgcls.hosting import KNOWN, Limits
 from imgcls.home import Home
+from imgcls.hosting import KNOWN, Limits
 from imgcls.recipes import recipe
 from imgcls.settings import TrainSettings, choices
 from imgcls.ui.fields import help_text, label, value_text

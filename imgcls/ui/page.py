@@ -12,9 +12,7 @@ from imgcls.ui.words import Words
 
 
 def build(words: Words, watch: Watch, limits: Limits) -> gr.Blocks:
-    with gr.Blocks(
-        title=words("title"), analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True
-    ) as page:
+    with gr.Blocks(title=words("title"), analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as page:
         gr.HTML(_head(words), elem_id="head", apply_default_css=False)
         with gr.Tabs(elem_id="rooms"):
             with gr.Tab(words("classify"), id="classify"):
@@ -31,5 +29,5 @@ def _head(words: Words) -> str:
         '6 .4 5.600 4.200-.5 4.300-7.800 4.300-10 1.300" fill="none" stroke="#fff" stroke-width="2.400" '
         f'stroke-linecap="round" stroke-linejoin="round"/></svg><div><h1>imgcls</h1><p>{words("tagline")}</p></div>'
         f'</div><a class="language" href="../{words.other}/" lang="{words.other}">{words("other_language")}</a>'
-        f'<span hidden>{__version__}</span></header>'
+        f"<span hidden>{__version__}</span></header>"
     )

@@ -53,7 +53,7 @@ def _head(view: View, words: Words) -> str:
         chosen = (value_text(view.settings.model, words.language), value_text(view.settings.dataset, words.language))
         made = " · ".join(chosen)
     return (
-        f'<header><div><h3>{escape(view.run.name)}</h3><p>{escape(made)}</p></div>'
+        f"<header><div><h3>{escape(view.run.name)}</h3><p>{escape(made)}</p></div>"
         f'<span class="state {view.state}" data-testid="state">{escape(words("state_" + view.state))}</span></header>'
     )
 

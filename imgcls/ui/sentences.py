@@ -46,8 +46,9 @@ def _progress(e: events.Progress) -> str:
 
 def _epoch(e: events.EpochEnded) -> str:
     return (
-        f"第 {e.epoch} 轮结束：训练损失 {e.train_loss:.4f}，准确率 {e.train_accuracy:.2%}；验证损失 {e.val_loss:.4f}，"
-        f"准确率 {e.val_accuracy:.2%}{'（最佳）' if e.best else ''}；{e.images_per_second:,.0f} 张/秒，{clock(e.seconds)}"
+        f"第 {e.epoch} 轮结束：训练损失 {e.train_loss:.4f}，准确率 {e.train_accuracy:.2%}；"
+        f"验证损失 {e.val_loss:.4f}，准确率 {e.val_accuracy:.2%}{'（最佳）' if e.best else ''}；"
+        f"{e.images_per_second:,.0f} 张/秒，{clock(e.seconds)}"
     )
 
 

@@ -33,9 +33,7 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, room: cla
                 value="", label=words("command"), language="shell", interactive=False, elem_id="command", lines=1
             )
         with gr.Column(scale=7, min_width=320, elem_classes="card watching"):
-            chosen = gr.Dropdown(
-                [], label=words("run"), elem_id="run", allow_custom_value=True, visible=False
-            )
+            chosen = gr.Dropdown([], label=words("run"), elem_id="run", allow_custom_value=True, visible=False)
             shown = gr.HTML(run_card.no_run(words), elem_id="card")
             with gr.Row(elem_classes="actions"):
                 try_it = gr.Button(words("try_it"), variant="primary", elem_id="try", visible=False)
@@ -77,9 +75,11 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, room: cla
 
     def ask_stop(name: str) -> None:
         runs.find(name, home).stop()
+        watch.forget(name)
 
     def again(name: str) -> None:
         runs.go_on(runs.find(name, home))
+        watch.forget(name)
 
     def remove(name: str) -> None:
         runs.delete(runs.find(name, home))
@@ -95,7 +95,7 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, room: cla
     )
     chosen.change(show, chosen, seen, **quiet)
     looking.tick(show, chosen, seen, **quiet)
-    listing.tick(listed, chosen, chosen, **quiet)
+    listing.tick(listed, chosen, chosen, **quiet).then(show, chosen, seen, **quiet)
     page.load(listed, chosen, chosen, **quiet).then(show, chosen, seen, **quiet)
 
     def for_drawing(name: str) -> Any:
@@ -125,7 +125,7 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, room: cla
 
 
 def _guard(words: Words) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An error that a person can mend becomes one sentence on the page; anything else keeps its traceback in the log."""
+    """An error that a person can mend becomes one sentence on the page; any other keeps its traceback in the log."""
 
     def guarded(action: Callable[..., Any]) -> Callable[..., Any]:
         def safely(*given: Any) -> Any:

@@ -52,6 +52,12 @@ class Watch:
                 self._followers.popitem(last=False)
             return follower.view
 
+    def forget(self, name: str) -> None:
+        """The next view is looked up anew: something has just been done to the run."""
+        with self._lock:
+            if name in self._followers:
+                self._followers[name] = (self._followers[name][0], 0.0)
+
     def runs(self) -> list[Run]:
         return runs.list_runs(self.home)[:LISTED]
 

@@ -33,7 +33,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "画板。可用鼠标、触控笔或手指书写。键盘：方向键移动，空格落笔或提笔，退格撤销，Delete 清空。",
     ),
     "checkpoint": ("Checkpoint", "检查点"),
-    "checkpoint_info": ("Every run's best and last weights appear here by themselves", "每次训练的最佳与最新权重会自动出现在这里"),
+    "checkpoint_info": (
+        "Every run's best and last weights appear here by themselves",
+        "每次训练的最佳与最新权重会自动出现在这里",
+    ),
     "shipped_lenet-digits": ("reads drawings", "擅长手绘"),
     "shipped_lenet-mnist": ("MNIST only, to compare", "只学过 MNIST，用来对比"),
     "best": ("best", "最佳"),
@@ -57,7 +60,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "no_webcam": (
         "The camera works at http://127.0.0.1 and over https only: from another computer's plain http address, "
         "the browser keeps it closed. Upload a photo instead.",
-        "摄像头只能在 http://127.0.0.1 或 https 下使用；用其他电脑的普通 http 地址打开时，浏览器不允许使用。请改为上传照片。",
+        "摄像头只能在 http://127.0.0.1 或 https 下使用；用其他电脑的普通 http 地址打开时，"
+        "浏览器不允许使用。请改为上传照片。",
     ),
     "no_checkpoint": ("There is no checkpoint yet: train one first.", "还没有检查点，请先训练一个。"),
     # Train

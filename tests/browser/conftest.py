@@ -19,7 +19,10 @@ FLAGS = (
 
 
 def chromium():
-    named = [os.environ.get("CHROMIUM"), *map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))]
+    named = [
+        os.environ.get("CHROMIUM"),
+        *map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome")),
+    ]
     return next((path for path in named if path), None)
 
 

@@ -45,9 +45,10 @@ def test_the_pad_can_be_used_by_keyboard(page, server):
 
 
 def test_a_photo_is_read_and_what_is_none_is_told(page, server, tmp_path):
+    from PIL import Image
+
     from imgcls.data.fetch import load_arrays
     from imgcls.home import Home
-    from PIL import Image
 
     images, labels = load_arrays("mnist", Home())["test"]
     path = tmp_path / "digit.png"
