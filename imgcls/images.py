@@ -78,6 +78,22 @@ def open_image(
         raise InputError(f"{called} is cut off or damaged: save or copy it again.") from None
 
 
+def size_of(source: str | Path | BinaryIO) -> tuple[int, int]:
+    """(width, height) of the upright image, from its header alone. Raises InputError."""
+    called = _name(source)
+    try:
+        with _opened(source, called) as file, Image.open(file, formats=_formats()) as image:
+            width, height = image.size
+            turn = _turn(image)
+    except InputError:
+        raise
+    except Exception:
+        raise InputError(_unreadable(called)) from None
+    sideways = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270, Image.Transpose.TRANSPOSE,
+                Image.Transpose.TRANSVERSE)  # fmt: skip
+    return (height, width) if turn in sideways else (width, height)
+
+
 def find_images(path: str | Path) -> Iterator[Path]:
     """Every image file under `path`, folder by folder in natural order; links are followed, loops are not."""
     return (Path(found) for found in _walk(os.fspath(path), set()))

@@ -6,7 +6,7 @@ whether the whole network learns from images or only a head from cached features
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from imgcls.data.batches import Batches, evaluation_batches
-from imgcls.data.features import FeatureBatches, Tick, evaluation_features
+from imgcls.data.features import FeatureBatches, evaluation_features
 from imgcls.data.sets import DataSet
 from imgcls.devices import Place
 from imgcls.evaluate import BATCH, Measured, measure
@@ -44,14 +44,18 @@ class Learner:
             transfer.unfreeze_at(self.model, epoch, self.settings.unfreeze_epochs)
         transfer.train_mode(self.model, self.settings.transfer)
 
-    def cache_features(self, *, file: Path, tick: Tick) -> None:
-        """Head only: run the frozen backbone once over training and validation images."""
+    def cache_features(self, *, file: Path) -> Iterator[tuple[int, int]]:
+        """Head only: run the frozen backbone once over training and validation images; (images done, in all)."""
         assert isinstance(self.batches, Batches)
         self.model.eval()
-        self.backbone, head = transfer.split_backbone(self.model)
+        backbone, head = transfer.split_backbone(self.model)
         views = 1 if self.settings.augment == "none" else self.settings.augment_views
-        self.batches = FeatureBatches(self.backbone, self.batches, views=views, file=file, tick=tick)
-        self._val = evaluation_features(self.backbone, self.data.val, self.data.preprocess, self.place.device)
+        features = FeatureBatches(self.batches, views=views, file=file)
+        yield from features.fill(backbone, self.place.autocast)
+        self._val = evaluation_features(
+            backbone, self.data.val, self.data.preprocess, self.place.device, self.place.autocast
+        )
+        self.batches, self.backbone = features, backbone
         self.stepped = self.place.share(head)
 
     def validate(self) -> Measured:

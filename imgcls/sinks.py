@@ -237,7 +237,8 @@ def _finished(event: events.Finished) -> list[str]:
 def _note(event: events.Note) -> list[str]:
     sentences: dict[str, str] = {
         "resuming": "going on from where it was saved",
-        "caching_features": "running the frozen backbone once over the images",
+        "reading": "making the images ready, this once: {done:,} of {images:,}",
+        "caching_features": "the frozen backbone runs once over the images: {done:,} of {images:,}",
         "cached_features": "features kept after {seconds} s",
     }
     values: dict[str, Any] = dataclasses.asdict(event)["values"]
@@ -251,6 +252,8 @@ _LINES: dict[type[events.Event], Any] = {
     events.EpochEnded: _epoch,
     events.Note: _note,
     events.Finished: _finished,
-    events.Stopped: lambda e: [f"stopped and saved at step {e.step} (epoch {e.epoch:.2f})"],
+    events.Stopped: lambda e: [
+        f"stopped and saved at step {e.step} (epoch {e.epoch:.2f})" if e.step else "stopped before the first step"
+    ],
     events.Failed: lambda e: [],  # whoever runs it says the sentence once, as an error
 }

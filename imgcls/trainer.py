@@ -17,8 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from imgcls import checkpoint, devices, events, learner, resume
-from imgcls.data import sets
-from imgcls.data.features import Interrupted
+from imgcls.data import reading, sets
 from imgcls.errors import RunError
 from imgcls.events import Event
 from imgcls.home import Home
@@ -43,7 +42,11 @@ def train(
     `should_stop` is asked after every step. `go_on` takes up a stopped run. Raises ImgclsError before the first event
     where data, weights or device are not to be had, and RunError when the loss is no longer a number.
     """
-    yield from _Training(settings, home, run, should_stop, go_on).events()
+    data = yield from reading.load(settings, home, should_stop)
+    if data is None:
+        yield events.Stopped(step=0, epoch=0.0, seconds=0.0, checkpoint=None)
+        return
+    yield from _Training(settings, data, home, run, should_stop, go_on).events()
 
 
 @dataclass
@@ -70,12 +73,18 @@ class _Tally:
 
 class _Training:
     def __init__(
-        self, settings: TrainSettings, home: Home, run: str, should_stop: Callable[[], bool], go_on: bool
+        self,
+        settings: TrainSettings,
+        data: sets.DataSet,
+        home: Home,
+        run: str,
+        should_stop: Callable[[], bool],
+        go_on: bool,
     ) -> None:
         self.settings, self.run, self.should_stop = settings, run, should_stop
         self.folder = home.checkpoints / run
         self.place = devices.choose(settings)
-        self.data = sets.load(settings, home)
+        self.data = data
         self.learner = learner.make(settings, self.data, home, self.place)
         self.steps = self.learner.batches.steps
         self.total = self.steps * settings.epochs
@@ -141,13 +150,14 @@ class _Training:
         )
 
     def _cache_features(self) -> Iterator[Event]:
-        yield events.Note(code="caching_features", values={"images": len(self.data.train)})
-        started = time.perf_counter()
-        try:
-            self.learner.cache_features(file=self.folder / "features.f32", tick=lambda done, total: not self._asked())
-        except Interrupted:
-            self.ending = self.ending or "stopped"
-            return
+        started = told = time.perf_counter()
+        for done, total in self.learner.cache_features(file=self.folder / "features.f32"):
+            if self._asked():
+                return
+            now = time.perf_counter()
+            if now - told > self._interval() * 5 or told == started:
+                told = now
+                yield events.Note(code="caching_features", values={"done": done, "images": total})
         yield events.Note(code="cached_features", values={"seconds": round(time.perf_counter() - started, 1)})
 
     def _epoch(self, epoch: int) -> Iterator[Event]:

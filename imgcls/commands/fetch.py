@@ -1,23 +1,32 @@
-"""`fetch`: get a data set or pre-trained weights ahead of a lesson."""
+"""`fetch`: get a data set or pre-trained weights ahead of a lesson, with a progress bar."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 
+from imgcls.errors import DatasetError
 from imgcls.home import Home
-from imgcls.models import MODELS
 
 
 def run(arguments: argparse.Namespace) -> int:
     home = Home.from_environment()
-    if arguments.name in MODELS:
-        from imgcls.models import weights
+    from imgcls.models.weights import IMAGENET, resolve
 
-        path = weights.resolve("imagenet", model=arguments.name, folder=home.weight)
-        print(path)
+    if arguments.name in IMAGENET:
+        print(resolve("imagenet", model=arguments.name, folder=home.weight))
         return 0
-    from imgcls.data.fetch import fetch
+    from imgcls.data.fetch import CLASSES, fetch
 
-    fetch(arguments.name, home)
+    if arguments.name not in CLASSES:
+        names = ", ".join([*CLASSES, *IMAGENET])
+        raise DatasetError(f"There is nothing called {arguments.name} to fetch: choose one of {names}.")
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(arguments.name, total=None)
+        fetch(arguments.name, home, progress=lambda done, total: bar.update(task, completed=done, total=total or None))
     print(f"{arguments.name} is there.")
     return 0

@@ -33,7 +33,10 @@ def be(made: Run, *, go_on: bool = False) -> int:
         print(f"imgcls: {last.message}", file=sys.stderr)
         return 1
     if isinstance(last, events.Stopped):
-        print(f"Saved. To go on: python -m imgcls resume {made.name}", file=sys.stderr)
+        if made.can_go_on:
+            print(f"Saved. To go on: python -m imgcls resume {made.name}", file=sys.stderr)
+        else:
+            print("Stopped before the first step: there is nothing to save yet.", file=sys.stderr)
         if last.checkpoint:
             print(last.checkpoint)
         return 130

@@ -8,6 +8,7 @@ run. Same interface as Batches.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
@@ -17,36 +18,37 @@ from imgcls.data.batches import Batches, Split, _mix, evaluation_batches
 from imgcls.evaluate import BATCH
 from imgcls.preprocess import Preprocess
 
+Autocast = Callable[[], AbstractContextManager]
 IN_MEMORY = 1_000_000_000  # bytes of features; more go to a mapped file
-Tick = Callable[[int, int], bool]  # (images done, images in all) -> whether to go on
-
-
-class Interrupted(Exception):
-    """The caller's tick said to stop."""
 
 
 class FeatureBatches:
-    """`epoch` yields (features float (B, F), labels int64 (B,)), in the same order as the images' own Batches."""
+    """`epoch` yields (features float (B, F), labels int64 (B,)), in the same order as the images' own Batches.
 
-    def __init__(
-        self, backbone: nn.Module, batches: Batches, *, views: int, file: Path, tick: Tick | None = None
-    ) -> None:
+    `fill` has to be run through first.
+    """
+
+    def __init__(self, batches: Batches, *, views: int, file: Path) -> None:
         self.batches, self.steps, self.batch_size = batches, batches.steps, batches.batch_size
+        self.views, self.file = views, file
         self.labels = batches.split.labels.to(batches.device)
-        total, done = views * len(batches.split), 0
         self.features = torch.empty(0)
+
+    def fill(self, backbone: nn.Module, autocast: Autocast) -> Iterator[tuple[int, int]]:
+        """Run the backbone over every view of every image; after each batch, (images done, in all)."""
+        batches, views, file = self.batches, self.views, self.file
+        total, done = views * len(batches.split), 0
         for view in range(views):
             for start in range(0, len(batches.split), BATCH):
                 places = torch.arange(start, min(start + BATCH, len(batches.split)))
                 inputs, _ = batches.prepare(places, _mix(batches.seed, view, start, 1))
-                with torch.inference_mode():
-                    made = backbone(inputs)
+                with torch.inference_mode(), autocast():
+                    made = backbone(inputs).float()
                 if not self.features.numel():
                     self.features = _room(views, len(batches.split), made, file)
                 self.features[view, places.to(self.features.device)] = made.to(self.features.device)
                 done += len(places)
-                if tick and not tick(done, total):
-                    raise Interrupted
+                yield done, total
 
     def epoch(self, number: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         batches, home = self.batches, self.features.device
@@ -63,11 +65,12 @@ class FeatureBatches:
 
 
 def evaluation_features(
-    backbone: nn.Module, split: Split, preprocess: Preprocess, device: torch.device
+    backbone: nn.Module, split: Split, preprocess: Preprocess, device: torch.device, autocast: Autocast
 ) -> list[tuple[Tensor, Tensor]]:
     """The split's features, batch by batch, nothing random."""
-    with torch.inference_mode():
-        return [(backbone(x), y) for x, y in evaluation_batches(split, preprocess, batch_size=BATCH, device=device)]
+    batches = evaluation_batches(split, preprocess, batch_size=BATCH, device=device)
+    with torch.inference_mode(), autocast():
+        return [(backbone(x).float(), y) for x, y in batches]
 
 
 def _room(views: int, images: int, like: Tensor, file: Path) -> Tensor:

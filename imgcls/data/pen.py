@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from hashlib import blake2b
@@ -27,28 +28,37 @@ from imgcls.errors import DatasetError, InputError
 CHUNK = 500  # drawings a task
 BOX = 500  # units of the tablet; y points up
 Drawing = list[list[list[float]]]
+Progress = Callable[[int, int], None]
 
 
-def load_pen_digits(path: Path, *, renderings: int, seed: int, cache: Path | None = None) -> tuple[Tensor, Tensor]:
-    """(uint8 (N * renderings, 1, 28, 28), int64 labels), rendering-major: image i shows drawing i % N.
-
-    cache: a folder in which the images are kept for the next time. Raises DatasetError where the file is broken.
-    """
+def read_drawings(path: Path) -> tuple[list[Drawing], list[int]]:
+    """(drawings, labels). Raises DatasetError where the file is broken."""
     try:
-        packed = path.read_bytes()
-        written = json.loads(gzip.decompress(packed))
-        drawings = [d["strokes"] for d in written]
-        labels = torch.tensor([int(d["label"]) for d in written])
+        written = json.loads(gzip.decompress(path.read_bytes()))
+        return [d["strokes"] for d in written], [int(d["label"]) for d in written]
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         raise DatasetError(f"{path} is missing or broken: copy it again from where the lab came from.") from None
-    known = blake2b(packed + Path(strokes.__file__).read_bytes() + Path(__file__).read_bytes(), digest_size=8)
+
+
+def load_pen_digits(
+    path: Path, *, renderings: int, seed: int, cache: Path | None = None, progress: Progress | None = None
+) -> tuple[Tensor, Tensor]:
+    """(uint8 (N * renderings, 1, 28, 28), int64 labels), rendering-major: image i shows drawing i % N.
+
+    cache: a folder in which the images are kept for the next time. progress: called with (images done, in all).
+    Raises DatasetError where the file is broken.
+    """
+    drawings, labels = read_drawings(path)
+    known = blake2b(
+        path.read_bytes() + Path(strokes.__file__).read_bytes() + Path(__file__).read_bytes(), digest_size=8
+    )
     kept = cache / f"pen-digits-{known.hexdigest()}-{renderings}-{seed}.npy" if cache else None
     images = _kept(kept, len(drawings) * renderings)
     if images is None:
-        images = _render_all(drawings, renderings, seed)
+        images = _render_all(drawings, renderings, seed, progress)
         if kept:
             _keep(kept, images)
-    return torch.from_numpy(images)[:, None], labels.repeat(renderings)
+    return torch.from_numpy(images)[:, None], torch.tensor(labels).repeat(renderings)
 
 
 def _kept(path: Path | None, count: int) -> np.ndarray | None:
@@ -71,7 +81,7 @@ def _keep(path: Path, images: np.ndarray) -> None:
         os.replace(temporary, path)
 
 
-def _render_all(drawings: list[Drawing], renderings: int, seed: int) -> np.ndarray:
+def _render_all(drawings: list[Drawing], renderings: int, seed: int, progress: Progress | None) -> np.ndarray:
     tasks = [
         (drawings[start : start + CHUNK], [seed, rendering, start])
         for rendering in range(renderings)
@@ -79,7 +89,12 @@ def _render_all(drawings: list[Drawing], renderings: int, seed: int) -> np.ndarr
     ]
     # Processes, because most of the time goes into many small numpy calls that hold the interpreter.
     with ProcessPoolExecutor(min(os.cpu_count() or 1, 8, len(tasks)), mp_context=get_context("spawn")) as pool:
-        return np.concatenate(list(pool.map(_render_some, tasks)))
+        made = []
+        for done, images in enumerate(pool.map(_render_some, tasks), 1):
+            made.append(images)
+            if progress:
+                progress(done * len(drawings) * renderings // len(tasks), len(drawings) * renderings)
+        return np.concatenate(made)
 
 
 def _render_some(task: tuple[list[Drawing], list[int]]) -> np.ndarray:

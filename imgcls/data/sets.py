@@ -24,7 +24,7 @@ from imgcls.settings import TrainSettings
 DIGITS = tuple("0123456789")
 TRAINING_IMAGES = {"mnist": 60_000, "fashion-mnist": 60_000, "cifar10": 50_000}
 PEN_RENDERINGS = 3  # of each pen drawing, every one with another brush, size and place
-PhotoProgress = Callable[[int, int], None]
+Progress = Callable[[int, int], None]  # (images ready, in all)
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class DataSet:
     notes: tuple[str, ...] = ()
 
 
-def load(settings: TrainSettings, home: Home, *, progress: PhotoProgress | None = None) -> DataSet:
+def load(settings: TrainSettings, home: Home, *, progress: Progress | None = None) -> DataSet:
     """Everything a run needs of its data. Raises DatasetError."""
     preprocess = preprocess_for(settings)
     if settings.dataset in KIND_OF:
-        made = _known(settings, home, preprocess)
+        made = _known(settings, home, preprocess, progress)
     else:
         made = _photos(settings, home, preprocess, progress)
     return _limited(made, settings)
@@ -58,7 +58,7 @@ def load_for_evaluation(
     Raises DatasetError where the set's classes are not the ones that the network knows.
     """
     if settings.dataset in KIND_OF:
-        made = _known(settings, home, preprocess)
+        made = _known(settings, home, preprocess, None)
     else:
         made = _photos(settings, home, preprocess, None)
     if made.classes != tuple(classes):
@@ -135,13 +135,13 @@ def held_out(count: int, settings: TrainSettings, name: str) -> int:
     return size
 
 
-def _known(settings: TrainSettings, home: Home, preprocess: Preprocess) -> DataSet:
+def _known(settings: TrainSettings, home: Home, preprocess: Preprocess, progress: Progress | None) -> DataSet:
     from imgcls.data.fetch import CLASSES, load_arrays
 
     trains, vals, test = [], [], None
     for name in settings.dataset.split("+"):
         if name == "pen-digits":
-            train, val = _pen(settings, home)
+            train, val = _pen(home, progress)
         else:
             arrays = load_arrays(name, home)
             whole = Split(*arrays["train"])
@@ -153,7 +153,7 @@ def _known(settings: TrainSettings, home: Home, preprocess: Preprocess) -> DataS
     return DataSet(settings.dataset, classes, _join(trains), _join(vals), test, preprocess)
 
 
-def _pen(settings: TrainSettings, home: Home) -> tuple[Split, Split]:
+def _pen(home: Home, progress: Progress | None) -> tuple[Split, Split]:
     """Pen drawings: the last writers are held out, so that validation asks about hands never seen."""
     from imgcls.data.pen import load_pen_digits
 
@@ -162,6 +162,7 @@ def _pen(settings: TrainSettings, home: Home) -> tuple[Split, Split]:
         renderings=PEN_RENDERINGS,
         seed=0,  # one set of renderings for every run: making them takes a minute
         cache=home.data / ".imgcls-cache",
+        progress=progress,
     )
     drawings = len(labels) // PEN_RENDERINGS
     first = drawings - drawings // 10
@@ -170,7 +171,7 @@ def _pen(settings: TrainSettings, home: Home) -> tuple[Split, Split]:
     return whole.take((drawing < first).nonzero()[:, 0]), whole.take((drawing >= first).nonzero()[:, 0])
 
 
-def _photos(settings: TrainSettings, home: Home, preprocess: Preprocess, progress: PhotoProgress | None) -> DataSet:
+def _photos(settings: TrainSettings, home: Home, preprocess: Preprocess, progress: Progress | None) -> DataSet:
     root = folder_of(settings.dataset, home)
     from imgcls.data.folders import scan
 
@@ -206,7 +207,7 @@ def _decode(
     preprocess: Preprocess,
     whole_photo: bool,
     notes: list[str],
-    progress: PhotoProgress | None,
+    progress: Progress | None,
 ) -> Split:
     """Photos as one uint8 tensor: the evaluation crop, or the whole photo squeezed square for random crops."""
     from imgcls.data.cache import decoded

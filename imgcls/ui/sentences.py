@@ -64,7 +64,8 @@ def _finished(e: events.Finished) -> str:
 def _note(e: events.Note) -> str:
     said = {
         "resuming": "从上次保存处继续",
-        "caching_features": "冻结的主干正在把图片过一遍",
+        "reading": "正在准备图片：{done:,} / {images:,}，只需这一次",
+        "caching_features": "冻结的主干正在把图片过一遍：{done:,} / {images:,}",
         "cached_features": "特征已保存，用时 {seconds} 秒",
     }
     return said.get(e.code, e.code).format(**e.values)
@@ -78,5 +79,7 @@ _CHINESE: dict[type[events.Event], Callable[[Any], str]] = {
     events.Finished: _finished,
     events.Note: _note,
     events.Saved: lambda e: "",
-    events.Stopped: lambda e: f"已停止并保存：第 {e.step} 步（第 {e.epoch:.2f} 轮）",
+    events.Stopped: lambda e: (
+        f"已停止并保存：第 {e.step} 步（第 {e.epoch:.2f} 轮）" if e.step else "第一步之前就停止了"
+    ),
 }

@@ -1,0 +1,212 @@
+"""What is in a data set, before anything is trained on it: images a class, sizes, broken and double files, imbalance.
+
+Every photo is opened once, as training would open it, so what is reported as broken is what training leaves out. Known
+sets are counted from their own files. Knows no settings and no page; findings carry a code so that they can be
+translated.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from imgcls.data.folders import PhotoFolder, Problem, scan
+from imgcls.errors import InputError
+from imgcls.home import Home
+from imgcls.images import open_image, size_of
+from imgcls.recipes import KIND_OF
+
+NEAR = 64  # pixels: decoding a JPEG at an eighth finds what is broken, at a fraction of the time
+IMBALANCE = 3.0  # times as many images in the largest class as in the smallest, from which it is worth a word
+LISTED = 20  # broken and double files named; the rest are counted
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """counts: part -> images of each class, in the order of `classes`, broken ones included; sizes: (width, height) of
+    the smallest, the median and the largest image by area; broken: (file, sentence); doubles: groups of equal files."""
+
+    name: str
+    classes: tuple[str, ...]
+    counts: dict[str, tuple[int, ...]]
+    sizes: tuple[tuple[int, int], ...]
+    broken: tuple[tuple[str, str], ...] = ()
+    doubles: tuple[tuple[str, ...], ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def images(self) -> int:
+        return sum(map(sum, self.counts.values()))
+
+    def as_dict(self) -> dict[str, Any]:
+        said = asdict(self)
+        said["images"] = self.images
+        said["counts"] = {part: dict(zip(self.classes, n, strict=True)) for part, n in self.counts.items()}
+        return said
+
+
+def report(name: str, home: Home, *, progress: Progress | None = None) -> Report:
+    """The report of a known set, a folder under data/ or a path. Raises DatasetError where there is none."""
+    if name in KIND_OF:
+        return _known(name, home)
+    from imgcls.data.sets import folder_of
+
+    found = scan(folder_of(name, home))
+    files = [(part, path, label) for part, photos in found.splits.items() for path, label in photos]
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="report") as pool:
+        looked = []
+        for done, one in enumerate(pool.map(_look, [path for _, path, _ in files]), 1):
+            looked.append(one)
+            if progress and (done % 50 == 0 or done == len(files)):
+                progress(done, len(files))
+    return _of_photos(name, found, files, looked)
+
+
+@dataclass(frozen=True)
+class _Looked:
+    size: tuple[int, int] | None
+    digest: bytes
+    error: str | None = None
+
+
+def _look(path: Path) -> _Looked:
+    try:
+        digest = blake2b(path.read_bytes(), digest_size=16).digest()
+        open_image(path, near=NEAR).close()
+        return _Looked(size_of(path), digest)
+    except (InputError, OSError) as error:
+        return _Looked(None, b"", str(error))
+
+
+def _of_photos(name: str, found: PhotoFolder, files: list[tuple[str, Path, int]], looked: list[_Looked]) -> Report:
+    def shown(path: Path) -> str:
+        return path.relative_to(found.root).as_posix()
+
+    counts = {part: [0] * len(found.classes) for part in found.splits}
+    same: dict[bytes, list[tuple[str, str, int]]] = {}
+    broken = []
+    for (part, path, label), one in zip(files, looked, strict=True):
+        counts[part][label] += 1
+        if one.error:
+            broken.append((shown(path), one.error))
+        else:
+            same.setdefault(one.digest, []).append((shown(path), part, label))
+    groups = [group for group in same.values() if len(group) > 1]
+    problems = [*found.problems, *_findings(found, counts, groups, len(broken))]
+    return Report(
+        name=name,
+        classes=found.classes,
+        counts={part: tuple(n) for part, n in counts.items()},
+        sizes=_sizes([one.size for one in looked if one.size]),
+        broken=tuple(broken[:LISTED]),
+        doubles=tuple(tuple(path for path, _, _ in group) for group in groups[:LISTED]),
+        problems=tuple(problems),
+    )
+
+
+def _findings(
+    found: PhotoFolder, counts: dict[str, list[int]], groups: list[list[tuple[str, str, int]]], broken: int
+) -> list[Problem]:
+    """What a person should know before training, worst first."""
+    made = []
+    if broken:
+        made.append(Problem("broken", {"count": broken}, f"{_files(broken)} cannot be read and will be left out."))
+    mixed = [group for group in groups if len({label for _, _, label in group}) > 1]
+    if mixed:
+        made.append(
+            Problem(
+                "double-labels",
+                {"count": len(mixed), "example": mixed[0][0][0], "other": mixed[0][1][0]},
+                f"{len(mixed)} images stand in more than one class, e.g. {mixed[0][0][0]} and {mixed[0][1][0]}: "
+                "only one can be right.",
+            )
+        )
+    leaked = [group for group in groups if len({part for _, part, _ in group}) > 1]
+    if leaked:
+        made.append(
+            Problem(
+                "leak",
+                {"count": len(leaked), "example": leaked[0][0][0]},
+                f"{len(leaked)} images stand in more than one part, e.g. {leaked[0][0][0]}: the accuracy measured on "
+                "them will be too high.",
+            )
+        )
+    plain = len(groups) - len([g for g in groups if g in mixed or g in leaked])
+    if plain:
+        made.append(Problem("doubles", {"count": plain}, f"{plain} images are there more than once."))
+    train = counts["train"]
+    most, least = max(train), min(train)
+    if least and most / least >= IMBALANCE:
+        large, small = found.classes[train.index(most)], found.classes[train.index(least)]
+        made.append(
+            Problem(
+                "imbalance",
+                {"large": large, "most": most, "small": small, "least": least},
+                f"{large} has {most} images and {small} only {least}: the network will prefer {large}.",
+            )
+        )
+    if most < 10:
+        made.append(Problem("few", {"most": most}, f"No class has more than {most} images: collect more."))
+    return made
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+def _sizes(sizes: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    if not sizes:
+        return ()
+    ordered = sorted(sizes, key=lambda size: (size[0] * size[1], size))
+    middle = (round(median(w for w, _ in sizes)), round(median(h for _, h in sizes)))
+    return ordered[0], middle, ordered[-1]
+
+
+def _known(name: str, home: Home) -> Report:
+    from imgcls.data.fetch import CLASSES, load_arrays, require
+    from imgcls.data.pen import read_drawings
+
+    counts: dict[str, Counter] = {}
+    side = 0
+    for part in name.split("+"):
+        require(part, home)
+        if part == "pen-digits":
+            _, labels = read_drawings(home.shipped("data", part, f"{part}-train.json.gz"))
+            counts.setdefault("train", Counter()).update(labels)
+            side = side or 28
+            continue
+        for split, (images, labels) in load_arrays(part, home).items():
+            counts.setdefault(split, Counter()).update(labels.tolist())
+            side = images.shape[-1]
+    classes = CLASSES[name.split("+")[0]]
+    return Report(
+        name=name,
+        classes=classes,
+        counts={part: tuple(found[i] for i in range(len(classes))) for part, found in counts.items()},
+        sizes=((side, side),) * 3,
+    )
+
+
+def there(home: Home) -> list[tuple[str, bool]]:
+    """Every data set's name and whether it is here: known ones, then one's own folders."""
+    from imgcls.data.fetch import require
+    from imgcls.data.sets import own_folders
+    from imgcls.errors import DatasetError
+
+    listed = []
+    for name in KIND_OF:
+        try:
+            for part in name.split("+"):
+                require(part, home)
+            listed.append((name, True))
+        except DatasetError:
+            listed.append((name, False))
+    return listed + [(name, True) for name in own_folders(home)]

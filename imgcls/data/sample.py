@@ -1,0 +1,77 @@
+"""A few training images as the network will get them, augmentation included, without reading the whole set.
+
+What the grid shows before Start and what TensorBoard shows after it come from the same Batches. Knows no page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from imgcls.data import sets
+from imgcls.data.augment import WHOLE_PHOTO
+from imgcls.data.batches import Batches, Split
+from imgcls.data.folders import scan
+from imgcls.data.photos import Form
+from imgcls.errors import DatasetError, InputError
+from imgcls.home import Home
+from imgcls.preprocess import CROP_MARGIN, Preprocess
+from imgcls.recipes import KIND_OF, preprocess_for
+from imgcls.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class Sample:
+    """images: uint8 (N, C, size, size), as the network gets them; labels: the class name of each."""
+
+    images: Tensor
+    labels: tuple[str, ...]
+    preprocess: Preprocess
+
+
+def sample(settings: TrainSettings, home: Home, *, count: int = 24, seed: int = 0) -> Sample:
+    """`count` images of the training part, another draw for each `seed`. Raises DatasetError."""
+    if settings.dataset in KIND_OF:
+        data = sets.load(settings, home)
+        classes, preprocess = data.classes, data.preprocess
+        split = data.train.take(_some(len(data.train), count, seed))
+    else:
+        preprocess = preprocess_for(settings)
+        classes, split = _photos(settings, home, preprocess, count, seed)
+    batches = Batches(
+        split, preprocess, batch_size=count, augment=settings.augment, seed=seed, device=torch.device("cpu")
+    )
+    inputs, labels = batches.prepare(torch.arange(len(split)), seed)
+    return Sample(preprocess.picture(inputs), tuple(classes[i] for i in labels.tolist()), preprocess)
+
+
+def _some(total: int, count: int, seed: int) -> Tensor:
+    return torch.randperm(total, generator=torch.Generator().manual_seed(seed))[:count]
+
+
+def _photos(
+    settings: TrainSettings, home: Home, preprocess: Preprocess, count: int, seed: int
+) -> tuple[tuple[str, ...], Split]:
+    """Some photos of the folder, in the form that training keeps them in; broken ones are passed over."""
+    found = scan(sets.folder_of(settings.dataset, home))
+    files = found.splits["train"]
+    whole = settings.augment in WHOLE_PHOTO
+    side = round(preprocess.stored * CROP_MARGIN) if whole else preprocess.stored
+    form = Form(side, preprocess.channels, "stretch" if whole else preprocess.fit)
+    images, aspects, labels = [], [], []
+    for place in _some(len(files), count * 2, seed).tolist():
+        path, label = files[place]
+        try:
+            image, aspect = form.read(path)
+        except InputError:
+            continue
+        images.append(image)
+        aspects.append(aspect)
+        labels.append(label)
+        if len(images) == count:
+            break
+    if not images:
+        raise DatasetError(f"{settings.dataset} has no readable image to use for train: look at its report.")
+    return found.classes, Split(torch.stack(images), torch.tensor(labels), torch.tensor(aspects) if whole else None)

@@ -1,0 +1,124 @@
+"""What a run would be, before it is started: which layers learn, how many parameters, and about how long it takes.
+
+The time is that of a few real steps on random images of the right shape, times the number of steps; on the machine, in
+the precision and with the threads that the run would have. Knows nothing of the data but how many there are.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from imgcls import devices
+from imgcls.data import sets
+from imgcls.data.folders import scan
+from imgcls.errors import DatasetError
+from imgcls.home import Home
+from imgcls.models import build, transfer, weights
+from imgcls.optim import make_optimizer
+from imgcls.recipes import KIND_OF, preprocess_for
+from imgcls.settings import TrainSettings
+
+TIMED = 0.7  # seconds of steps, at least two of them
+MOST_PIXELS = 16 * 224 * 224  # of a timed batch: a full one of AlexNet's would take seconds a step on two cores
+KNOWN_IMAGES = {**sets.TRAINING_IMAGES, "pen-digits": 7494 * sets.PEN_RENDERINGS}
+KNOWN_TEST = 10_000
+FORWARD = 1 / 3  # what evaluating an image costs of what learning from it costs
+
+
+@dataclass(frozen=True)
+class Plan:
+    """layers: those that learn; images: of the training part; seconds: of the whole run, None when not timed."""
+
+    mode: str
+    layers: tuple[str, ...]
+    trainable: int
+    parameters: int
+    images: int
+    seconds: float | None = None
+
+
+def plan(settings: TrainSettings, home: Home, *, timed: bool = True) -> Plan:
+    """Raises ImgclsError where data, weights or device are not to be had."""
+    images, val, classes = _counts(settings, home)
+    form = preprocess_for(settings)
+    shape = {"channels": form.channels, "classes": classes, "image_size": form.size}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        if settings.weights and settings.weights != "imagenet":
+            path = weights.resolve(settings.weights, model=settings.model, folder=home.weight, download=False)
+            model = weights.pretrained(settings.model, path, **shape, init=settings.init)
+        else:  # ImageNet's weights may still have to be fetched; the time does not depend on them
+            model = build(settings.model, **shape)
+        transfer.prepare(model, settings.transfer)
+        said = transfer.describe(model, settings.transfer)
+        seconds = _seconds(model, settings, images, val) if timed else None
+    return Plan(said["mode"], tuple(said["layers"]), said["trainable"], said["parameters"], images, seconds)
+
+
+def _counts(settings: TrainSettings, home: Home) -> tuple[int, int, int]:
+    """(training images, validation images, classes)."""
+    if settings.dataset in KIND_OF:
+        train = val = 0
+        for part in settings.dataset.split("+"):
+            held = (
+                KNOWN_IMAGES[part] // 10 if part == "pen-digits" else sets.held_out(KNOWN_IMAGES[part], settings, part)
+            )
+            train, val = train + KNOWN_IMAGES[part] - held, val + held
+        classes = 10
+    else:
+        found = scan(sets.folder_of(settings.dataset, home))
+        train, classes = len(found.splits["train"]), len(found.classes)
+        val = len(found.splits.get("val", ())) or sets.held_out(train, settings, settings.dataset)
+        train -= 0 if "val" in found.splits else val
+    if train < 2:
+        raise DatasetError(f"{settings.dataset} has no readable image to use for train: look at its report.")
+    return min(train, settings.train_images or train), val, classes
+
+
+def _seconds(model: torch.nn.Module, settings: TrainSettings, images: int, val: int) -> float:
+    place = devices.choose(settings)
+    form = preprocess_for(settings)
+    model.to(place.device, memory_format=torch.channels_last)
+    transfer.train_mode(model, settings.transfer)
+    count = max(2, min(settings.batch_size, images, MOST_PIXELS // form.size**2))
+    inputs = torch.randn(count, form.channels, form.size, form.size, device=place.device)
+    labels = torch.zeros(count, dtype=torch.int64, device=place.device)
+    if settings.transfer == "head":
+        backbone, _ = transfer.split_backbone(model)
+        model.eval()
+
+        def step() -> None:
+            with torch.inference_mode(), place.autocast():
+                backbone(inputs)
+    else:
+        optimizer = make_optimizer(transfer.param_groups(model, mode=settings.transfer, lr=1e-6), settings)
+
+        def step() -> None:
+            with place.autocast():
+                loss = F.cross_entropy(model(inputs).float(), labels)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+
+    each = _timed(step, place.device) / count
+    if settings.transfer == "head":  # the backbone once over every view; the head's own epochs are a small part
+        views = 1 if settings.augment == "none" else settings.augment_views
+        return each * (images * views + val) * 1.1
+    return each * settings.epochs * (images + val * FORWARD)
+
+
+def _timed(step, device: torch.device) -> float:
+    """Seconds a step, the best of some: what disturbs a step only ever makes it longer."""
+    step()
+    best, began = float("inf"), time.perf_counter()
+    while best == float("inf") or time.perf_counter() - began < TIMED:
+        start = time.perf_counter()
+        step()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - start)
+    return best
