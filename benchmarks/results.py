@@ -3,8 +3,8 @@
     IMGCLS_HOME=LAB python -m benchmarks.results [--rows KEY,...] [--write docs/results.md]
 
 LAB/data holds cifar-10-batches-bin and flowers5, LAB/weight the pre-trained weights. A row whose run has finished is
-not run again; one whose data or weights are not there is named as not run, with the reason. Only figures of finished runs
-are written.
+not run again; one whose data or weights are not there is named as not run, with the reason. Only figures of
+finished runs are written.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CIFAR = "CIFAR-10 (JPEG re-encode)"
 FLOWERS = "five flowers, 1,000 photos"
 FEW = "--train-images 10000 --val-split 2000"
 ROWS = (
-    Row("lenet-mnist", "MNIST", "--dataset mnist --model lenet", "the defaults: 99 % in half a minute"),
+    Row("lenet-defaults", "MNIST", "--dataset mnist --model lenet", "the defaults: 99 % in half a minute"),
     Row("lenet-fashion", "Fashion-MNIST", "--dataset fashion-mnist --model lenet", "the same network, harder pictures"),
     Row("lenet-cifar", CIFAR, "--dataset cifar10 --model lenet", "three channels; a small network reaches its limit"),
     Row(
