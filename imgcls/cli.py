@@ -79,7 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--inits", default=",".join(choices("init") or ()), metavar="A,B,...", help="which (default: all)"
     )
     init_lab.add_argument("--json", action="store_true", help="one JSON object")
-    add_settings(init_lab, without=("init", "name"))
+    add_settings(init_lab, without=("init",))
 
     serve = _command(commands, "serve", "open the lab in the browser")
     serve.add_argument("--host", metavar="HOST", help="default: 127.0.0.1, this computer only")
@@ -89,6 +89,9 @@ def make_parser() -> argparse.ArgumentParser:
     work.add_argument("run")
     work.add_argument("--go-on", action="store_true")
     work.set_defaults(command="work")
+    work_lab = commands.add_parser("work-lab")
+    work_lab.add_argument("lab")
+    work_lab.set_defaults(command="work_lab")
     return parser
 
 

@@ -59,17 +59,10 @@ class Run:
         return (self.checkpoints / "resume.safetensors").is_file()
 
     def lock(self) -> FileLock:
-        return FileLock(self.logs / "lock")
+        return lock(self.logs)
 
     def alive(self) -> bool:
-        """Whether a process holds the run. The system lets go of the lock however the process ends."""
-        if not (self.logs / "lock").exists():
-            return False
-        try:
-            with self.lock().acquire(timeout=0):
-                return False
-        except Timeout:
-            return True
+        return held(self.logs / "lock")
 
     def settings(self) -> TrainSettings:
         try:
@@ -90,6 +83,21 @@ class Run:
         return (self.logs / "stop").exists()
 
 
+def lock(folder: Path) -> FileLock:
+    return FileLock(folder / "lock")
+
+
+def held(path: Path) -> bool:
+    """Whether a living process holds that lock. The system lets go of it however the process ends."""
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
 def find(name: str, home: Home) -> Run:
     """The run of that name. Raises RunError when there is none."""
     if not NAME.fullmatch(name) or not (home.train_logs / name / "settings.json").is_file():
@@ -97,8 +105,8 @@ def find(name: str, home: Home) -> Run:
     return Run(name, home)
 
 
-def create(settings: TrainSettings, home: Home) -> Run:
-    """Check all that can be checked beforehand, then claim the run's folders. On an error nothing is made."""
+def check(settings: TrainSettings, home: Home) -> None:
+    """All that can be said against a run before it is made: data, device, weights. Raises ImgclsError."""
     from imgcls import devices
     from imgcls.data import sets
     from imgcls.models import weights
@@ -107,13 +115,18 @@ def create(settings: TrainSettings, home: Home) -> Run:
     devices.check(settings)
     if settings.weights:
         weights.check(settings.weights, model=settings.model, folder=home.weight)
+
+
+def create(settings: TrainSettings, home: Home) -> Run:
+    """Check, then claim the run's folders. On an error nothing is made."""
+    check(settings, home)
     name = settings.name
-    if name and (_taken(name, home) or not _claim(name, home)):
+    if name and (taken(name, home) or not claim(name, home)):
         raise RunError(f"name is {name}, but a run of that name is there already: choose another name.")
     if not name:
         wanted = settings.default_name()
         names = [wanted, *(f"{wanted}-{i}" for i in range(2, 100))]
-        name = next((n for n in names if not _taken(n, home) and _claim(n, home)), "")
+        name = next((n for n in names if not taken(n, home) and claim(n, home)), "")
     run = Run(name, home)
     settings = settings.model_copy(update={"name": name})
     write_bytes(run.logs / "settings.json", settings.model_dump_json(indent=2).encode())
@@ -121,11 +134,11 @@ def create(settings: TrainSettings, home: Home) -> Run:
     return run
 
 
-def _taken(name: str, home: Home) -> bool:
+def taken(name: str, home: Home) -> bool:
     return any((folder / name).exists() for folder in (home.train_logs, home.checkpoints, PROJECT / "checkpoints"))
 
 
-def _claim(name: str, home: Home) -> bool:
+def claim(name: str, home: Home) -> bool:
     """Making the folder is what decides between two that ask for one name at once."""
     try:
         (home.train_logs / name).mkdir(parents=True)
@@ -140,7 +153,7 @@ def start(settings: TrainSettings, home: Home) -> Run:
     """Create a run and start its process. Raises ImgclsError with nothing left behind."""
     run = create(settings, home)
     try:
-        _spawn(run)
+        spawn(run.logs, home, "work", run.name)
     except OSError as error:
         delete(run)
         raise RunError(f"The run's process could not be started ({error.strerror}).") from None
@@ -162,7 +175,7 @@ def prepare_resume(run: Run) -> None:
 def go_on(run: Run) -> Run:
     """Start a stopped or dead run again from where it last saved."""
     prepare_resume(run)
-    _spawn(run, "--go-on")
+    spawn(run.logs, run.home, "work", run.name, "--go-on")
     return run
 
 
@@ -174,16 +187,16 @@ def delete(run: Run) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _spawn(run: Run, *flags: str) -> None:
-    """The run's process: a session of its own, so that it outlives the page, the server and the terminal."""
-    environment = os.environ | {"IMGCLS_HOME": str(run.home.root), "PYTHONUNBUFFERED": "1"}
+def spawn(logs: Path, home: Home, *arguments: str) -> None:
+    """A process in a session of its own, so that it outlives the page, the server and the terminal."""
+    environment = os.environ | {"IMGCLS_HOME": str(home.root), "PYTHONUNBUFFERED": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
     apart: dict[str, object] = {"start_new_session": True}
     if os.name == "nt":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    with open(run.logs / "log.txt", "ab") as log:
+    with open(logs / "log.txt", "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "imgcls", "work", run.name, *flags],
+            [sys.executable, "-m", "imgcls", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from imgcls import events
 from imgcls.runs import Run
@@ -122,8 +122,8 @@ class PlainConsole:
 
     EVERY = 2.0  # seconds
 
-    def __init__(self) -> None:
-        self._shown = 0.0
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._shown, self._stream = 0.0, stream
 
     def __call__(self, event: events.Event) -> None:
         if isinstance(event, events.Progress):
@@ -131,7 +131,7 @@ class PlainConsole:
                 return
             self._shown = event.time
         for line in lines(event):
-            print(line, flush=True)
+            print(line, flush=True, file=self._stream)
 
 
 class BarConsole:

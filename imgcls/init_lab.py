@@ -1,0 +1,246 @@
+"""The initialisation lab: one network, data and seed under several initialisations, one run after another.
+
+    train_logs/<lab>/lab.json          what was asked: settings, initialisations
+                     statistics.json   {initialisation: [what each layer's signal and gradient are before step 1]}
+                     ended.json        how it ended
+                     lock, stop, log.txt   as a run's
+
+Each initialisation is an ordinary run called <lab>-<initialisation>, seen, stopped and tried like any other. Knows no
+page and no terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import Timeout
+
+from imgcls import events, runs
+from imgcls.checkpoint import write_bytes
+from imgcls.errors import ImgclsError, RunError, SettingsError
+from imgcls.home import Home
+from imgcls.runs import Run
+from imgcls.settings import NAME, TrainSettings, choices
+
+LONGEST = 60  # characters of a lab's name: its runs' names are longer
+
+
+@dataclass(frozen=True)
+class LayerStatistics:
+    """mean, std: of the layer's output over a batch, before its activation; gradient: the norm of its weights' one.
+
+    None stands for what is no finite number.
+    """
+
+    layer: str
+    mean: float | None
+    std: float | None
+    gradient: float | None
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab by its name."""
+
+    name: str
+    home: Home
+
+    @property
+    def folder(self) -> Path:
+        return self.home.train_logs / self.name
+
+    @property
+    def settings(self) -> TrainSettings:
+        return TrainSettings.checked(self._asked()["settings"])
+
+    @property
+    def inits(self) -> tuple[str, ...]:
+        return tuple(self._asked()["inits"])
+
+    def run(self, init: str) -> Run:
+        """The run of one initialisation; there may be nothing behind it yet."""
+        return Run(f"{self.name}-{init}", self.home)
+
+    def statistics(self) -> dict[str, list[LayerStatistics]]:
+        said = _read(self.folder / "statistics.json") or {}
+        return {init: [LayerStatistics(**row) for row in rows] for init, rows in said.items()}
+
+    def state(self) -> str:
+        """starting, running, stopping, finished, stopped, failed, or died."""
+        if self.alive():
+            return "stopping" if self.stop_asked() else "running"
+        ended = _read(self.folder / "ended.json")
+        if ended:
+            return ended["state"]
+        return "died" if (self.folder / "lock").exists() else "starting"
+
+    def failure(self) -> str | None:
+        """Why it failed, as a sentence."""
+        return (_read(self.folder / "ended.json") or {}).get("message")
+
+    def alive(self) -> bool:
+        return runs.held(self.folder / "lock")
+
+    def stop_asked(self) -> bool:
+        return (self.folder / "stop").exists()
+
+    def stop(self) -> None:
+        """Ask the lab, and the run it is at, to save and end."""
+        (self.folder / "stop").touch()
+        for init in self.inits:
+            if self.run(init).alive():
+                self.run(init).stop()
+
+    def _asked(self) -> dict:
+        asked = _read(self.folder / "lab.json")
+        if asked is None:
+            raise RunError(f"There is no lab '{self.name}' in {self.home.train_logs}.")
+        return asked
+
+
+def create(settings: TrainSettings, inits: Sequence[str], home: Home) -> Lab:
+    """Check all that can be checked beforehand, then make the lab's folder. On an error nothing is made."""
+    known = choices("init") or ()
+    inits = tuple(dict.fromkeys(inits))
+    for init in inits:
+        if init not in known:
+            raise SettingsError(f"inits is {init or 'empty'}, but must be some of {', '.join(known)}.", field="inits")
+    if not inits:
+        raise SettingsError("Choose at least one initialisation.", field="inits")
+    if settings.transfer != "scratch":
+        raise SettingsError(
+            f"transfer is {settings.transfer}, but initialisations are compared from 'scratch'.", field="transfer"
+        )
+    runs.check(settings, home)
+    name = settings.name or f"inits-{settings.default_name()}"[:LONGEST]
+    if len(name) > LONGEST:
+        raise SettingsError(f"name is longer than {LONGEST} characters: choose a shorter one.", field="name")
+    if any(runs.taken(n, home) for n in (name, *(f"{name}-{init}" for init in inits))) or not runs.claim(name, home):
+        raise RunError(f"name is {name}, but a run of that name is there already: choose another name.")
+    lab = Lab(name, home)
+    asked = {"settings": settings.model_copy(update={"name": ""}).model_dump(), "inits": inits}
+    write_bytes(lab.folder / "lab.json", json.dumps(asked, indent=2).encode())
+    return lab
+
+
+def start(settings: TrainSettings, inits: Sequence[str], home: Home) -> Lab:
+    """Create a lab and start its process. Raises ImgclsError with nothing left behind."""
+    lab = create(settings, inits, home)
+    try:
+        runs.spawn(lab.folder, home, "work-lab", lab.name)
+    except OSError as error:
+        delete(lab)
+        raise RunError(f"The run's process could not be started ({error.strerror}).") from None
+    return lab
+
+
+def find(name: str, home: Home) -> Lab:
+    """Raises RunError when there is none of that name."""
+    if not NAME.fullmatch(name) or not (home.train_logs / name / "lab.json").is_file():
+        raise RunError(f"There is no lab '{name}' in {home.train_logs}.")
+    return Lab(name, home)
+
+
+def list_labs(home: Home) -> list[Lab]:
+    """Every lab, newest first."""
+    made = [p for p in home.train_logs.glob("*/lab.json") if NAME.fullmatch(p.parent.name)]
+    return [Lab(p.parent.name, home) for p in sorted(made, key=lambda p: -p.stat().st_mtime)]
+
+
+def delete(lab: Lab) -> None:
+    """Remove a lab with its runs. Raises RunError while it runs."""
+    if lab.alive():
+        raise RunError(f"{lab.name} is still running: stop it first.")
+    for init in lab.inits:
+        runs.delete(lab.run(init))
+    shutil.rmtree(lab.folder, ignore_errors=True)
+
+
+def work(lab: Lab, *, sinks: Sequence[object] = ()) -> dict[str, events.Event]:
+    """Be the lab's process: look at every layer, then train each initialisation. Returns each one's last event.
+
+    A run that fails is a result as well: the next one follows. Raises RunError when somebody else works on the lab.
+    """
+    lock = runs.lock(lab.folder)
+    try:
+        lock.acquire(timeout=5)
+    except Timeout:
+        raise RunError(f"{lab.name} is already running in another process.") from None
+    with lock:
+        try:
+            ended, state = _work(lab, sinks)
+            said = {"state": state}
+        except ImgclsError as error:
+            ended, said = {}, {"state": "failed", "message": str(error)}
+        write_bytes(lab.folder / "ended.json", json.dumps(said).encode())
+    return ended
+
+
+def _work(lab: Lab, sinks: Sequence[object]) -> tuple[dict[str, events.Event], str]:
+    from imgcls.worker import work as work_run
+
+    settings, ended, found = lab.settings, {}, {}
+    for init in lab.inits:
+        if lab.stop_asked():
+            return ended, "stopped"
+        found[init] = [asdict(row) for row in layer_statistics(settings.model_copy(update={"init": init}), lab.home)]
+        write_bytes(lab.folder / "statistics.json", json.dumps(found).encode())
+    for init in lab.inits:
+        made = runs.create(settings.model_copy(update={"init": init, "name": lab.run(init).name}), lab.home)
+        if lab.stop_asked():  # asked while this run was being made: it could not be told
+            made.stop()
+        ended[init] = work_run(made, sinks=sinks)
+        if isinstance(ended[init], events.Stopped):
+            return ended, "stopped"
+    return ended, "finished"
+
+
+def layer_statistics(settings: TrainSettings, home: Home) -> list[LayerStatistics]:
+    """Every convolution and linear layer on the run's very first batch, before its first step."""
+    import torch.nn.functional as F
+    from torch import nn
+
+    from imgcls import devices, learner
+    from imgcls.data import sets
+
+    place = devices.choose(settings)
+    made = learner.make(settings, sets.load(settings, home), home, place)
+    layers = {n: m for n, m in made.model.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))}
+    seen: dict[str, tuple[float, float]] = {}
+
+    def keep(name: str):
+        def hook(_module, _given, output):
+            out = output.detach().float()
+            seen[name] = (out.mean().item(), out.std().item())
+
+        return hook
+
+    hooks = [module.register_forward_hook(keep(name)) for name, module in layers.items()]
+    made.begin_epoch(0)
+    inputs, labels = next(iter(made.batches.epoch(0)))
+    with place.autocast():
+        loss = F.cross_entropy(made.model(inputs).float(), labels)
+    for hook in hooks:
+        hook.remove()
+    loss.backward()
+    return [
+        LayerStatistics(name, *map(_finite, (*seen[name], module.weight.grad.norm().item())))
+        for name, module in layers.items()
+        if name in seen
+    ]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _read(path: Path) -> dict | None:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
