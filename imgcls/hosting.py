@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from imgcls import runs
+from imgcls.data.collect import CollectLimits
+from imgcls.data.zips import ZipLimits
 from imgcls.errors import RunError, SettingsError
 from imgcls.home import Home
 from imgcls.recipes import KIND_OF
@@ -30,6 +32,9 @@ class Limits:
     image_size: int
     runs_at_once: int
     upload_mb: int
+    data_sets: int  # of visitors, where the lab is shared
+    collect: CollectLimits
+    zip: ZipLimits
 
     def check(self, settings: TrainSettings, home: Home) -> TrainSettings:
         """Settings that may be run here, with the time limit put in. Raises SettingsError or RunError."""
@@ -54,8 +59,28 @@ class Limits:
         return settings.model_copy(update={"time_limit": minutes})
 
 
-ALONE = Limits(public=False, epochs=1000, minutes=0, image_size=512, runs_at_once=4, upload_mb=4000)
-SHARED = Limits(public=True, epochs=20, minutes=15, image_size=96, runs_at_once=1, upload_mb=100)
+ALONE = Limits(
+    public=False,
+    epochs=1000,
+    minutes=0,
+    image_size=512,
+    runs_at_once=4,
+    upload_mb=4000,
+    data_sets=1000,
+    collect=CollectLimits(),
+    zip=ZipLimits(),
+)
+SHARED = Limits(
+    public=True,
+    epochs=20,
+    minutes=15,
+    image_size=96,
+    runs_at_once=1,
+    upload_mb=100,
+    data_sets=20,
+    collect=CollectLimits(classes=20, photos=500),
+    zip=ZipLimits(files=10_000, total=500_000_000, single=30_000_000),
+)
 KNOWN = tuple(KIND_OF)
 
 

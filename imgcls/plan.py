@@ -6,6 +6,7 @@ the precision and with the threads that the run would have. Knows nothing of the
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from imgcls.errors import DatasetError
 from imgcls.home import Home
 from imgcls.models import build, transfer, weights
 from imgcls.optim import make_optimizer
+from imgcls.preprocess import Preprocess
 from imgcls.recipes import KIND_OF, preprocess_for
 from imgcls.settings import TrainSettings
 
@@ -26,6 +28,8 @@ TIMED = 0.7  # seconds of steps, at least two of them
 MOST_PIXELS = 16 * 224 * 224  # of a timed batch: a full one of AlexNet's would take seconds a step on two cores
 KNOWN_IMAGES = {**sets.TRAINING_IMAGES, "pen-digits": 7494 * sets.PEN_RENDERINGS}
 KNOWN_TEST = 10_000
+_EACH: dict[tuple, float] = {}  # thirty students with one form ask for one measurement
+_ALONE = threading.Lock()
 FORWARD = 1 / 3  # what evaluating an image costs of what learning from it costs
 
 
@@ -80,11 +84,24 @@ def _counts(settings: TrainSettings, home: Home) -> tuple[int, int, int]:
 
 
 def _seconds(model: torch.nn.Module, settings: TrainSettings, images: int, val: int) -> float:
-    place = devices.choose(settings)
     form = preprocess_for(settings)
+    count = max(2, min(settings.batch_size, images, MOST_PIXELS // form.size**2))
+    key = (settings.model, settings.transfer, form, count, settings.optimizer, settings.precision, settings.device)
+    with _ALONE:  # two at once would each measure the other
+        if key not in _EACH:
+            _EACH[key] = _each(model, settings, form, count)
+        each = _EACH[key]
+    if settings.transfer == "head":  # the backbone once over every view; the head's own epochs are a small part
+        views = 1 if settings.augment == "none" else settings.augment_views
+        return each * (images * views + val) * 1.1
+    return each * settings.epochs * (images + val * FORWARD)
+
+
+def _each(model: torch.nn.Module, settings: TrainSettings, form: Preprocess, count: int) -> float:
+    """Seconds that one image of a batch of `count` takes."""
+    place = devices.choose(settings)
     model.to(place.device, memory_format=torch.channels_last)
     transfer.train_mode(model, settings.transfer)
-    count = max(2, min(settings.batch_size, images, MOST_PIXELS // form.size**2))
     inputs = torch.randn(count, form.channels, form.size, form.size, device=place.device)
     labels = torch.zeros(count, dtype=torch.int64, device=place.device)
     if settings.transfer == "head":
@@ -104,11 +121,7 @@ def _seconds(model: torch.nn.Module, settings: TrainSettings, images: int, val: 
             loss.backward()
             optimizer.step()
 
-    each = _timed(step, place.device) / count
-    if settings.transfer == "head":  # the backbone once over every view; the head's own epochs are a small part
-        views = 1 if settings.augment == "none" else settings.augment_views
-        return each * (images * views + val) * 1.1
-    return each * settings.epochs * (images + val * FORWARD)
+    return _timed(step, place.device) / count
 
 
 def _timed(step, device: torch.device) -> float:

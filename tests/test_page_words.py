@@ -13,7 +13,7 @@ from imgcls.ui.words import TABLE, Words
 
 PROJECT = Path(__file__).resolve().parent.parent
 ERRORS = {"SettingsError", "DatasetError", "WeightsError", "CheckpointError", "RunError", "InputError", "DeviceError"}
-ELSEWHERE = ("imgcls/data/zips.py", "imgcls/data/fetch.py", "imgcls/health.py")  # terminal only
+ELSEWHERE = ("imgcls/health.py", "imgcls/commands/fetch.py")  # terminal only
 
 
 def template(node):
@@ -30,10 +30,15 @@ def raised():
         if name.startswith("imgcls/ui/") or name in ELSEWHERE:
             continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).split(".")[-1] in ERRORS:
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            called, made = ast.unparse(node.func).split(".")[-1], None
+            if called in ERRORS:
                 made = template(node.args[0])
-                if made:
-                    yield name, made
+            elif called == "Problem" or called == "note":  # a finding of a data report
+                made = template(node.args[-1])
+            if made:
+                yield name, made
 
 
 def test_every_error_has_its_chinese():

@@ -23,6 +23,15 @@ from imgcls.settings import TrainSettings
 
 DIGITS = tuple("0123456789")
 TRAINING_IMAGES = {"mnist": 60_000, "fashion-mnist": 60_000, "cifar10": 50_000}
+# Names under data/ that are not a person's own: known sets and the folders they are kept in.
+RESERVED = {
+    *KIND_OF,
+    "MNIST",
+    "FashionMNIST",
+    "CIFAR10",
+    "cifar-10-batches-py",
+    "cifar-10-batches-bin",
+}
 PEN_RENDERINGS = 3  # of each pen drawing, every one with another brush, size and place
 Progress = Callable[[int, int], None]  # (images ready, in all)
 
@@ -113,13 +122,12 @@ def folder_of(dataset: str, home: Home) -> Path:
 
 def own_folders(home: Home) -> list[str]:
     """Names of the folders under data/ that a person put there."""
-    known = {"MNIST", "FashionMNIST", "pen-digits", "cifar-10-batches-py", "cifar-10-batches-bin", "CIFAR10"}
     if not home.data.is_dir():
         return []
     return sorted(
         p.name
         for p in home.data.iterdir()
-        if p.is_dir() and p.name not in known and p.name not in KIND_OF and not p.name.startswith((".", "_"))
+        if p.is_dir() and p.name not in RESERVED and not p.name.startswith((".", "_"))
     )
 
 

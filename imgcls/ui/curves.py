@@ -25,11 +25,21 @@ class Series:
     tone: str = "c1"
 
 
-def chart(title: str, series: Sequence[Series], *, x_end: float, x_name: str, percent: bool = False) -> str:
-    """One chart from x = 0 to `x_end`. `percent`: y is a share and is shown as a percentage up to 100."""
+def chart(
+    title: str,
+    series: Sequence[Series],
+    *,
+    x_end: float,
+    x_name: str,
+    percent: bool = False,
+    legend: bool = True,
+    top: float = math.inf,
+) -> str:
+    """One chart from x = 0 to `x_end`. `percent`: y is a share, shown as a percentage up to 100; `top`: the highest y
+    that the scale may reach."""
     drawn = [(s, _thinned([p for p in s.points if math.isfinite(p[1])])) for s in series]
     values = [y for _, points in drawn for _, y in points]
-    low, high = _range(values, percent)
+    low, high = _range([min(value, top) for value in values], percent)
 
     def place(x: float, y: float) -> str:
         across = LEFT + (WIDTH - LEFT - RIGHT) * min(1.0, x / x_end if x_end else 0)
@@ -46,10 +56,12 @@ def chart(title: str, series: Sequence[Series], *, x_end: float, x_name: str, pe
             parts += [
                 f'<circle class="{s.tone}" cx="{p.split(",")[0]}" cy="{p.split(",")[1]}" r="3"/>' for p in path.split()
             ]
-    legend = "".join(f'<span class="{s.tone}"><i></i>{escape(s.name)}</span>' for s in series if s.points)
+    names = (
+        "".join(f'<span class="{s.tone}"><i></i>{escape(s.name)}</span>' for s in series if s.points) if legend else ""
+    )
     last = "; ".join(f"{s.name} {_number(points[-1][1], percent)}" for s, points in drawn if points)
     return (
-        f'<figure class="chart"><figcaption><strong>{escape(title)}</strong><span class="legend">{legend}</span>'
+        f'<figure class="chart"><figcaption><strong>{escape(title)}</strong><span class="legend">{names}</span>'
         f'</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(f"{title}: {last}")}">'
         f'{"".join(parts)}<text class="axis" x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">'
         f"{escape(x_name)}</text></svg></figure>"

@@ -6,7 +6,7 @@ the form checks nothing itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -20,10 +20,23 @@ from imgcls.ui.fields import help_text, label, value_text
 from imgcls.ui.words import Words
 
 FIRST = ("dataset", "model")
+# What decides which layers learn and how long it takes.
+DECIDE = (
+    "dataset",
+    "model",
+    "transfer",
+    "weights",
+    "epochs",
+    "batch_size",
+    "image_size",
+    "augment",
+    "augment_views",
+    "train_images",
+    "val_split",
+    "precision",
+)
 OPEN = ("epochs", "lr", "batch_size", "optimizer", "augment", "init")
 FIELDS = TrainSettings.model_fields
-# Where people may write what is not in the list: a path to a folder, a file of weights.
-FREE = ("dataset", "weights")
 
 
 def build(words: Words, home: Home, limits: Limits) -> dict[str, gr.components.Component]:
@@ -45,6 +58,19 @@ def build(words: Words, home: Home, limits: Limits) -> dict[str, gr.components.C
                 for name in names:
                     made[name] = _field(name, words, home, limits)
     return made
+
+
+def some(
+    words: Words,
+    home: Home,
+    limits: Limits,
+    names: Sequence[str],
+    *,
+    prefix: str,
+    values: Mapping[str, Any] | None = None,
+) -> dict[str, gr.components.Component]:
+    """A few of the fields, for another room: {setting: its component}."""
+    return {name: _field(name, words, home, limits, prefix=prefix, values=values or {}) for name in names}
 
 
 def dataset_choices(words: Words, home: Home) -> list[tuple[str, str]]:
@@ -79,21 +105,30 @@ def differing(values: Mapping[str, Any]) -> dict[str, Any]:
     return said
 
 
-def _field(name: str, words: Words, home: Home, limits: Limits) -> gr.components.Component:
+def _field(
+    name: str,
+    words: Words,
+    home: Home,
+    limits: Limits,
+    prefix: str = "field",
+    values: Mapping[str, Any] | None = None,
+) -> gr.components.Component:
     info, language = FIELDS[name], words.language
-    start = defaults({"model": "lenet", "dataset": "mnist", "transfer": "scratch"})
+    start = defaults({"model": "lenet", "dataset": "mnist", "transfer": "scratch"}) | dict(values or {})
     shown: dict[str, Any] = {
         "label": label(name, language),
         "info": help_text(name, language) if name not in FIRST + OPEN else None,
         "value": start[name],
-        "elem_id": f"field-{name}",
+        "elem_id": f"{prefix}-{name}",
         "min_width": 140,
     }
     named = choices(name)
+    # Both lists grow while the page is open; on one's own computer a path may be written too. What is chosen is
+    # checked when it is used.
     if name == "dataset":
-        return gr.Dropdown(dataset_choices(words, home), allow_custom_value=not limits.public, **shown)
+        return gr.Dropdown(dataset_choices(words, home), allow_custom_value=True, **shown)
     if name == "weights":
-        return gr.Dropdown(weights_choices(home), allow_custom_value=not limits.public, **shown)
+        return gr.Dropdown(weights_choices(home), allow_custom_value=True, **shown)
     if name == "model":
         return gr.Radio([(value_text(value, language), value) for value in named], **shown)
     if named:

@@ -6,7 +6,7 @@ import gradio as gr
 
 from imgcls import __version__
 from imgcls.hosting import Limits
-from imgcls.ui import classify, train
+from imgcls.ui import classify, data, init_lab, train
 from imgcls.ui.watch import Watch
 from imgcls.ui.words import Words
 
@@ -14,11 +14,15 @@ from imgcls.ui.words import Words
 def build(words: Words, watch: Watch, limits: Limits) -> gr.Blocks:
     with gr.Blocks(title=words("title"), analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as page:
         gr.HTML(_head(words), elem_id="head", apply_default_css=False)
-        with gr.Tabs(elem_id="rooms"):
+        with gr.Tabs(elem_id="rooms") as rooms:
             with gr.Tab(words("classify"), id="classify"):
                 room = classify.build(words, watch)
             with gr.Tab(words("train"), id="train"):
-                train.build(words, watch, limits, page, room)
+                training = train.build(words, watch, limits, page, rooms, room)
+            with gr.Tab(words("data"), id="data"):
+                data.build(words, watch, limits, page, rooms, training)
+            with gr.Tab(words("init_lab"), id="init-lab"):
+                init_lab.build(words, watch, limits, page)
     return page
 
 

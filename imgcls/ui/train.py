@@ -4,30 +4,42 @@ refreshing it or restarting the server loses nothing."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from imgcls import runs
 from imgcls.cli import command_line
-from imgcls.errors import ImgclsError
 from imgcls.hosting import Limits
 from imgcls.settings import TrainSettings
-from imgcls.ui import classify, form, run_card
-from imgcls.ui.sentences import sentence
+from imgcls.ui import classify, form, plan_card, run_card
+from imgcls.ui.sentences import guard
 from imgcls.ui.watch import Watch
 from imgcls.ui.words import Words
 
 LOOK = 1.0  # seconds between two looks at a run that is going on
 LISTS = 4.0  # seconds between two looks at what there is
-TRY = "document.querySelector('#rooms button[role=tab]').click()"
 
 
-def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, room: classify.Room) -> None:
+@dataclass
+class Room:
+    """What other rooms need: the form, and `fill`, which puts a recipe's values into it."""
+
+    fields: dict[str, gr.components.Component]
+    fill: Callable[..., list[Any]]
+
+    @property
+    def values(self) -> list[gr.components.Component]:
+        return list(self.fields.values())
+
+
+def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, rooms: gr.Tabs, room: classify.Room) -> Room:
     home, quiet = watch.home, {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     with gr.Row(elem_classes="room train"):
         with gr.Column(scale=5, min_width=320, elem_classes="card settings"):
             fields = form.build(words, home, limits)
+            plan = gr.HTML("", elem_id="plan")
             start = gr.Button(words("start"), variant="primary", elem_id="start")
             command = gr.Code(
                 value="", label=words("command"), language="shell", interactive=False, elem_id="command", lines=1
@@ -84,7 +96,7 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, room: cla
     def remove(name: str) -> None:
         runs.delete(runs.find(name, home))
 
-    guarded = _guard(words)
+    guarded = guard(words)
     started = start.click(guarded(begin), values, chosen, api_name=f"train_{words.language}", show_progress="hidden")
     started.success(listed, chosen, chosen, **quiet).then(show, chosen, seen, **quiet)
     for button, action in ((stop, ask_stop), (go_on, again)):
@@ -100,15 +112,24 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, room: cla
 
     def for_drawing(name: str) -> Any:
         options, _ = classify.choices(words, watch)
-        return gr.update(choices=options, value=f"{name}/best")
+        return gr.update(choices=options, value=f"{name}/best"), gr.Tabs(selected="classify")
 
-    try_it.click(for_drawing, chosen, room.checkpoint, **quiet).then(None, js=f"() => {{ {TRY}; }}")
+    try_it.click(for_drawing, chosen, [room.checkpoint, rooms], **quiet)
 
     def refreshed(now: str) -> Any:
         options, first = classify.choices(words, watch)
         return gr.update(choices=options, value=now if now in {k for _, k in options} else first)
 
     gr.on([listing.tick, page.load], refreshed, room.checkpoint, room.checkpoint, **quiet)
+
+    def there() -> list[Any]:
+        """What has come into data/ and weight/ since the page was built."""
+        return [
+            gr.update(choices=form.dataset_choices(words, home)),
+            gr.update(choices=form.weights_choices(home)),
+        ]
+
+    page.load(there, None, [fields["dataset"], fields["weights"]], **quiet)
 
     def fill(*given: Any) -> list[Any]:
         """The recipe for the chosen network, data and transfer; name, hardware and seed stay."""
@@ -120,21 +141,12 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, room: cla
     def same_command(*given: Any) -> str:
         return command_line(form.differing(dict(zip(names, given, strict=True))))
 
+    def planned(*given: Any) -> str:
+        """Which layers would learn, how many parameters, and about how long: HTML."""
+        return plan_card.card(dict(zip(names, given, strict=True)), home, limits, words)
+
+    shapes = [fields[n].change for n in form.DECIDE if n in fields]
+    gr.on([page.load, *shapes], planned, values, plan, trigger_mode="always_last", **quiet)
     gr.on([fields[n].input for n in ("dataset", "model", "transfer")], fill, values, values, **quiet)
     gr.on([page.load, *(f.change for f in values)], same_command, values, command, trigger_mode="always_last", **quiet)
-
-
-def _guard(words: Words) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An error that a person can mend becomes one sentence on the page; any other keeps its traceback in the log."""
-
-    def guarded(action: Callable[..., Any]) -> Callable[..., Any]:
-        def safely(*given: Any) -> Any:
-            try:
-                return action(*given)
-            except ImgclsError as error:
-                told = sentence(str(error), words.language)
-                raise gr.Error(told, title=words("error"), duration=15, print_exception=False) from None
-
-        return safely
-
-    return guarded
+    return Room(fields, fill)

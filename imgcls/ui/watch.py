@@ -8,10 +8,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 from imgcls import runs
 from imgcls.checkpoint import CheckpointInfo, is_shipped, list_checkpoints
+from imgcls.data.report import Report
 from imgcls.errors import CheckpointError, RunError
 from imgcls.follow import Follower, View
 from imgcls.home import Home
@@ -28,6 +30,7 @@ class Watch:
         self.home = home
         self._lock = threading.Lock()
         self._followers: OrderedDict[str, tuple[Follower, float]] = OrderedDict()
+        self._reports: OrderedDict[str, tuple[float, Report]] = OrderedDict()
         self._checkpoints: tuple[float, list[CheckpointInfo]] = (0.0, [])
 
     def view(self, name: str | None) -> View | None:
@@ -58,6 +61,20 @@ class Watch:
             if name in self._followers:
                 self._followers[name] = (self._followers[name][0], 0.0)
 
+    def report(self, name: str, make: Callable[[], Report]) -> Report:
+        """A data set's report; made anew when files have come or gone. Raises DatasetError."""
+        stamp = _touched(self.home, name)
+        with self._lock:
+            known = self._reports.get(name)
+        if known and known[0] == stamp:
+            return known[1]
+        made = make()
+        with self._lock:
+            self._reports[name] = (stamp, made)
+            while len(self._reports) > FOLLOWED:
+                self._reports.popitem(last=False)
+        return made
+
     def runs(self) -> list[Run]:
         return runs.list_runs(self.home)[:LISTED]
 
@@ -83,6 +100,15 @@ class Watch:
             if key(info) == chosen:
                 return info.path
         raise CheckpointError(f"There is no checkpoint {chosen}.")
+
+
+def _touched(home: Home, name: str) -> float:
+    """When a file last came or went in a folder of photos: its folders' own times tell, two levels down."""
+    root = home.data / name
+    try:
+        return max(p.stat().st_mtime for p in (root, *root.glob("*/"), *root.glob("*/*/")))
+    except (OSError, ValueError):
+        return 0.0
 
 
 def key(info: CheckpointInfo) -> str:

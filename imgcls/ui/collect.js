@@ -1,0 +1,160 @@
+// Collect: what is shown follows what the server has kept; nothing is kept here but the draft's token.
+const KEPT = 'imgcls-draft';
+const SIDE = 1024;    // pixels: the longest side of what is sent
+const THUMB = 96;
+const BURST = 250;    // ms between two photos while the button is held
+const find = name => element.querySelector(name);
+const said = { ...props };
+const video = find('video'), take = find('.collect-take'), on = find('.collect-on'), list = find('.collect-classes');
+const files = find('.collect-drop input'), drop = find('.collect-drop');
+let token = null, classes = [], chosen = null, stream = null, burst = null, waiting = Promise.resolve();
+
+function tell(text, bad) { const p = find('.collect-said'); p.textContent = text || ''; p.classList.toggle('bad', !!bad); }
+
+async function ask(name, values) {
+  let answer = null;
+  try { answer = await server[name]({ token, ...values }); } catch (e) { /* the sentence below */ }
+  if (!answer) { tell(said.no_answer, true); return null; }
+  if (answer.error) { tell(answer.error, true); return null; }
+  return answer;
+}
+
+function show() {
+  list.replaceChildren(...classes.map(c => {
+    const card = document.createElement('section');
+    card.className = 'collect-class' + (c === chosen ? ' chosen' : '');
+    card.tabIndex = 0; card.setAttribute('role', 'button'); card.setAttribute('aria-pressed', c === chosen);
+    card.title = said.here_go_photos;
+    const head = document.createElement('header'), name = document.createElement('strong'), count = document.createElement('span');
+    name.textContent = c.name; count.textContent = c.photos.length;
+    const gone = document.createElement('button');
+    gone.type = 'button'; gone.textContent = '×'; gone.title = said.remove_class; gone.setAttribute('aria-label', said.remove_class + ': ' + c.name);
+    gone.onclick = event => { event.stopPropagation(); removeClass(c); };
+    head.append(name, count, gone);
+    const strip = document.createElement('div');
+    strip.className = 'collect-strip';
+    c.photos.forEach(([photo, url]) => {
+      const button = document.createElement('button'), image = document.createElement('img');
+      button.type = 'button'; button.title = said.remove_photo; button.setAttribute('aria-label', said.remove_photo + ' ' + photo);
+      image.src = url; image.alt = c.name; button.append(image);
+      button.onclick = event => { event.stopPropagation(); removePhoto(c, photo); };
+      strip.append(button);
+    });
+    if (!c.photos.length) { const p = document.createElement('p'); p.textContent = c === chosen ? said.photos_go_here : said.no_photos_yet; strip.append(p); }
+    card.append(head, strip);
+    const choose = () => { chosen = c; show(); };
+    card.onclick = choose;
+    card.onkeydown = event => { if (event.target === card && (event.key === 'Enter' || event.key === ' ')) { event.preventDefault(); choose(); } };
+    return card;
+  }));
+  if (!classes.length) { const p = document.createElement('p'); p.className = 'collect-none'; p.textContent = said.two_classes; list.append(p); }
+  files.disabled = !chosen; drop.classList.toggle('off', !chosen);
+  take.disabled = !chosen || !stream;
+  take.textContent = chosen ? said.take + ' · ' + chosen.name : said.take;
+  find('.collect-save button').disabled = classes.filter(c => c.photos.length).length < 2;
+}
+
+async function open() {
+  try { token = localStorage.getItem(KEPT); } catch (e) { /* private mode */ }
+  let answer = await ask('collect_open', {});
+  if (!answer && token) { token = null; answer = await ask('collect_open', {}); if (answer) tell(''); }
+  if (!answer) return;
+  token = answer.token;
+  try { localStorage.setItem(KEPT, token); } catch (e) { /* private mode */ }
+  classes = answer.classes.map(([name, photos]) => ({ name, photos }));
+  chosen = classes[classes.length - 1] || null;
+  show();
+}
+
+async function addClass(name) {
+  const answer = await ask('collect_class', { name });
+  if (!answer) return;
+  chosen = { name: answer.name, photos: [] };
+  classes.push(chosen); tell(''); find('.collect-name input').value = ''; show();
+}
+
+async function removeClass(c) {
+  if (c.photos.length && !confirm(said.remove_class + ': ' + c.name + '?')) return;
+  if (!await ask('collect_unclass', { name: c.name })) return;
+  classes = classes.filter(other => other !== c);
+  if (chosen === c) chosen = classes[classes.length - 1] || null;
+  tell(''); show();
+}
+
+async function removePhoto(c, photo) {
+  if (!await ask('collect_unphoto', { name: c.name, photo })) return;
+  c.photos = c.photos.filter(([other]) => other !== photo); tell(''); show();
+}
+
+function drawn(source, width, height, side) {
+  const scale = Math.min(1, side / Math.max(width, height)), canvas = document.createElement('canvas');
+  canvas.width = Math.max(1, Math.round(width * scale)); canvas.height = Math.max(1, Math.round(height * scale));
+  const context = canvas.getContext('2d');
+  context.fillStyle = '#fff'; context.fillRect(0, 0, canvas.width, canvas.height); context.imageSmoothingQuality = 'high';
+  context.drawImage(source, 0, 0, canvas.width, canvas.height);
+  return canvas.toDataURL('image/jpeg', .9);
+}
+
+function send(c, image, thumb) {   // one after another: the order taken is the order kept
+  waiting = waiting.then(async () => {
+    const answer = await ask('collect_photo', { name: c.name, image });
+    if (answer) { c.photos.push([answer.photo, thumb]); tell(''); show(); }
+  });
+  return waiting;
+}
+
+async function addFiles(given) {
+  const c = chosen;
+  if (!c) return;
+  for (const file of given) {
+    try {
+      const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' });
+      await send(c, drawn(bitmap, bitmap.width, bitmap.height, SIDE), drawn(bitmap, bitmap.width, bitmap.height, THUMB));
+      bitmap.close();
+    } catch (e) { tell(said.not_readable.replace('{file}', file.name), true); }
+  }
+}
+
+function shoot() {
+  if (chosen && stream && video.videoWidth) send(chosen, drawn(video, video.videoWidth, video.videoHeight, 640), drawn(video, video.videoWidth, video.videoHeight, THUMB));
+}
+
+function cameraOff() {
+  if (stream) stream.getTracks().forEach(track => track.stop());
+  stream = null; video.hidden = true; find('.collect-off').hidden = false; on.textContent = said.camera_on; show();
+}
+
+on.onclick = async () => {
+  if (stream) { cameraOff(); return; }
+  if (!navigator.mediaDevices) { tell(said.no_webcam, true); return; }
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, facingMode: 'environment' }, audio: false });
+    video.srcObject = stream; await video.play();
+    video.hidden = false; find('.collect-off').hidden = true; on.textContent = said.camera_off; tell(''); show();
+  } catch (e) { tell(said.no_camera, true); }
+};
+const stopBurst = () => { clearInterval(burst); burst = null; };
+take.onpointerdown = event => { if (take.disabled || event.button) return; shoot(); stopBurst(); burst = setInterval(shoot, BURST); };
+['pointerup', 'pointerleave', 'pointercancel'].forEach(name => take.addEventListener(name, stopBurst));
+take.onkeydown = event => { if ((event.key === 'Enter' || event.key === ' ') && !event.repeat) { event.preventDefault(); shoot(); } };
+files.onchange = () => { addFiles([...files.files]); files.value = ''; };
+['dragenter', 'dragover'].forEach(name => drop.addEventListener(name, event => { event.preventDefault(); drop.classList.add('over'); }));
+['dragleave', 'drop'].forEach(name => drop.addEventListener(name, event => { event.preventDefault(); drop.classList.remove('over'); }));
+drop.addEventListener('drop', event => addFiles([...event.dataTransfer.files].filter(f => f.type.startsWith('image/'))));
+find('.collect-name').onsubmit = event => { event.preventDefault(); const name = find('.collect-name input').value.trim(); if (name) addClass(name); };
+find('.collect-save').onsubmit = async event => {
+  event.preventDefault();
+  await waiting;
+  const answer = await ask('collect_save', { name: find('.collect-save input').value });
+  if (!answer) return;
+  cameraOff(); tell(''); find('.collect-save input').value = '';
+  try { localStorage.removeItem(KEPT); } catch (e) { /* private mode */ }
+  await open();
+  props.value = answer.saved;
+};
+find('.collect-clear').onclick = async () => {
+  if (!classes.length || !confirm(said.clear_draft_sure)) return;
+  if (await ask('collect_clear', {})) { try { localStorage.removeItem(KEPT); } catch (e) { /* private mode */ } await open(); tell(''); }
+};
+show();
+open();

@@ -1,0 +1,172 @@
+"""The Data room: look at a data set before anything is trained on it, make one from photos, upload one as a zip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from imgcls.data import collect as collected
+from imgcls.data import reading
+from imgcls.data.report import report
+from imgcls.data.sets import own_folders
+from imgcls.errors import DatasetError, ImgclsError
+from imgcls.hosting import Limits
+from imgcls.recipes import with_recipe
+from imgcls.settings import choices
+from imgcls.ui import form, report_card, train
+from imgcls.ui.collect import Collect, room_for_one_more
+from imgcls.ui.fields import label, value_text
+from imgcls.ui.sentences import guard, sentence
+from imgcls.ui.watch import Watch
+from imgcls.ui.words import Words
+
+SAMPLES = 24
+
+
+def build(
+    words: Words, watch: Watch, limits: Limits, page: gr.Blocks, rooms: gr.Tabs, training: train.Room
+) -> gr.Dropdown:
+    home, language, guarded = watch.home, words.language, guard(words)
+    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    with gr.Tabs(elem_classes="sources", elem_id="data-rooms") as parts:
+        with gr.Tab(words("look"), id="look"), gr.Row(elem_classes="room data"):
+            with gr.Column(scale=5, min_width=320, elem_classes="card"):
+                chosen = gr.Dropdown(
+                    form.dataset_choices(words, home),
+                    value="mnist",
+                    label=words("data_set"),
+                    elem_id="data-set",
+                    allow_custom_value=True,
+                )
+                shown = gr.HTML(report_card.waiting(0, 0, words), elem_id="report")
+                with gr.Row(elem_classes="actions"):
+                    use = gr.Button(words("train_on_it"), variant="primary", elem_id="train-on-it")
+                    delete = gr.Button(words("delete_set"), variant="stop", elem_id="delete-set", visible=False)
+            with gr.Column(scale=7, min_width=320, elem_classes="card"):
+                with gr.Row(elem_classes="fields"):
+                    model = gr.Dropdown(
+                        [(value_text(v, language), v) for v in choices("model") or ()],
+                        value="lenet",
+                        label=label("model", language),
+                        min_width=140,
+                    )
+                    augment = gr.Dropdown(
+                        [(words("recipe_s"), ""), *((value_text(v, language), v) for v in choices("augment") or ())],
+                        value="",
+                        label=label("augment", language),
+                        elem_id="data-augment",
+                        min_width=140,
+                    )
+                    again = gr.Button(words("draw_others"), elem_id="draw-others", min_width=140)
+                grid = gr.HTML("", elem_id="samples", min_height=300)
+        with gr.Tab(words("make_one"), id="make"), gr.Column(elem_classes="room"):
+            with gr.Column(elem_classes="card"):
+                gr.HTML(_title(words, "collect", "collect_more", public=limits.public), elem_classes="part-title")
+                collect = Collect(words, home, limits, elem_id="collect")
+            with gr.Column(elem_classes="card upload"):
+                gr.HTML(_title(words, "upload_zip", "upload_zip_more"), elem_classes="part-title")
+                with gr.Row():
+                    file = gr.File(file_types=[".zip"], show_label=False, elem_id="zip", height=120, min_width=280)
+                    with gr.Column(min_width=240):
+                        name = gr.Textbox(label=words("set_name"), max_lines=1, max_length=80, elem_id="zip-name")
+                        upload = gr.Button(words("unpack"), variant="primary", elem_id="unpack")
+                unpacked = gr.HTML("", elem_id="unpacked")
+    turn = gr.State(0)
+
+    def look(name: str) -> Iterator[Any]:
+        """The report, with how far it is while a large folder is looked through."""
+        yield report_card.waiting(0, 0, words)
+        if limits.public and any(mark in name for mark in "/\\~"):
+            yield report_card.problem(
+                sentence(
+                    "A path cannot be given in a shared lab: choose a data set or weights from the list.", language
+                )
+            )
+            return
+        work = reading.told(
+            lambda progress: watch.report(name, lambda: report(name, home, progress=progress)), first=0.5, seldom=1.0
+        )
+        try:
+            while True:
+                try:
+                    yield report_card.waiting(*next(work), words)
+                except StopIteration as end:
+                    yield report_card.card(end.value, words)
+                    return
+        except ImgclsError as error:
+            yield report_card.problem(sentence(str(error), language))
+
+    def samples(name: str, network: str, augmented: str, number: int) -> str:
+        """Some training images as that network would get them: HTML."""
+        from imgcls.data.sample import sample
+
+        if limits.public and any(mark in name for mark in "/\\~"):
+            return ""
+        try:
+            said = {"dataset": name, "model": network, **({"augment": augmented} if augmented else {})}
+            return report_card.grid(sample(with_recipe(said), home, count=SAMPLES, seed=number), words)
+        except ImgclsError as error:
+            return report_card.problem(sentence(str(error), language))
+
+    def own(name: str) -> Any:
+        return gr.update(visible=name in own_folders(home) and not limits.public)
+
+    def listed(now: str | None = None) -> Any:
+        return gr.update(choices=form.dataset_choices(words, home), **({"value": now} if now else {}))
+
+    def unzip(path: str | None, wanted: str) -> Any:
+        """The zip becomes a data set; its name."""
+        from imgcls.data.names import safe
+        from imgcls.data.zips import unpack as unpack_zip
+
+        if not path:
+            raise DatasetError("Choose a zip file first.")
+        into = wanted.strip() or safe(Path(path).stem)
+        room_for_one_more(home, limits)
+        if collected.is_known(into):
+            raise DatasetError(f"There is a data set {into} already: choose another name, or delete it first.")
+        skipped: list[str] = []
+        unpack_zip(path, home.data / into, limits=limits.zip, skipped=skipped)
+        return into, words("unpacked", name=into, skipped=len(skipped))
+
+    def remove(name: str) -> str:
+        collected.delete(name, home)
+        return "mnist"
+
+    chosen.change(look, chosen, shown, show_progress="hidden", api_visibility="private", concurrency_limit=4)
+    chosen.change(own, chosen, delete, **quiet)
+    gr.on(
+        [chosen.change, model.change, augment.change, page.load],
+        samples,
+        [chosen, model, augment, turn],
+        grid,
+        api_visibility="private",
+        show_progress="minimal",
+        trigger_mode="always_last",
+    )
+    again.click(lambda n: n + 1, turn, turn, **quiet).then(
+        samples, [chosen, model, augment, turn], grid, api_visibility="private", show_progress="minimal"
+    )
+    page.load(look, chosen, shown, show_progress="hidden", api_visibility="private")
+    use.click(lambda n: (n, gr.Tabs(selected="train")), chosen, [training.fields["dataset"], rooms], **quiet).then(
+        training.fill, training.values, training.values, **quiet
+    )
+    sure = f"name => {{ if (!confirm({words('delete_set_sure')!r})) throw new Error('kept'); return name; }}"
+    delete.click(guarded(remove), chosen, chosen, js=sure, **quiet).success(listed, chosen, chosen, **quiet)
+
+    made = collect.change(lambda n: (listed(n), gr.Tabs(selected="look")), collect, [chosen, parts], **quiet)
+    done = upload.click(guarded(unzip), [file, name], [name, unpacked], api_visibility="private")
+    shown_zip = done.success(
+        lambda n: (listed(n), None, "", gr.Tabs(selected="look")), name, [chosen, file, name, parts], **quiet
+    )
+    for event in (made, shown_zip):
+        event.then(lambda: listed(), None, training.fields["dataset"], **quiet)
+    return chosen
+
+
+def _title(words: Words, title: str, more: str, *, public: bool = False) -> str:
+    warned = f" {words('seen_by_all')}" if public else ""
+    return f"<h3>{words(title)}</h3><p>{words(more)}{warned}</p>"

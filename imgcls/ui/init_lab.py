@@ -1,0 +1,105 @@
+"""The Init lab room: one network under several initialisations, what each layer starts with, and what each learns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from imgcls import init_lab
+from imgcls.hosting import Limits
+from imgcls.recipes import with_recipe
+from imgcls.settings import choices
+from imgcls.ui import form, lab_card
+from imgcls.ui.fields import label, value_text
+from imgcls.ui.sentences import guard
+from imgcls.ui.watch import Watch
+from imgcls.ui.words import Words
+
+LOOK = 1.0  # seconds between two looks at a lab that is going on
+LISTS = 5.0
+FIRST = ("dataset", "model")
+FIELDS = ("epochs", "lr", "train_images", "seed")
+TO_BEGIN_WITH = ("default", "kaiming-uniform", "too-small", "too-large")
+
+
+def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks) -> dict[str, Any]:
+    home, language, guarded = watch.home, words.language, guard(words)
+    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    with gr.Row(elem_classes="room lab"):
+        with gr.Column(scale=4, min_width=320, elem_classes="card settings"):
+            gr.HTML(f"<p>{words('lab_what')}</p>", elem_classes="part-title")
+            inits = gr.CheckboxGroup(
+                [(value_text(name, language), name) for name in choices("init") or ()],
+                value=list(TO_BEGIN_WITH),
+                label=label("init", language),
+                elem_id="lab-inits",
+            )
+            fields = form.some(words, home, limits, FIRST, prefix="lab")
+            with gr.Row(elem_classes="fields"):
+                fields |= form.some(words, home, limits, FIELDS, prefix="lab", values={"epochs": 2})
+            start = gr.Button(words("compare"), variant="primary", elem_id="lab-start")
+        with gr.Column(scale=8, min_width=320, elem_classes="card watching"):
+            chosen = gr.Dropdown([], label=words("lab"), elem_id="lab", allow_custom_value=True, visible=False)
+            shown = gr.HTML(lab_card.none(words), elem_id="lab-card")
+            with gr.Row(elem_classes="actions"):
+                stop = gr.Button(words("stop"), elem_id="lab-stop", visible=False)
+                delete = gr.Button(words("delete"), variant="stop", elem_id="lab-delete", visible=False)
+    looking, listing = gr.Timer(LOOK, active=False), gr.Timer(LISTS)
+    names, values = list(fields), list(fields.values())
+    seen = [shown, stop, delete, looking]
+
+    def show(name: str | None) -> list[Any]:
+        lab = next((lab for lab in init_lab.list_labs(home) if lab.name == name), None)
+        if lab is None:
+            return [lab_card.none(words), *[gr.update(visible=False)] * 2, gr.Timer(active=False)]
+        state = lab.state()
+        live = state in ("starting", "running", "stopping")
+        views = {init: view for init in lab.inits if (view := watch.view(lab.run(init).name))}
+        return [
+            lab_card.card(lab, state, views, words),
+            gr.update(visible=state in ("starting", "running")),
+            gr.update(visible=not live and not limits.public),
+            gr.Timer(active=live),
+        ]
+
+    def listed(name: str | None) -> Any:
+        known = [lab.name for lab in init_lab.list_labs(home)]
+        return gr.update(
+            choices=known, value=name if name in known else (known[0] if known else None), visible=bool(known)
+        )
+
+    def begin(picked: list[str], *given: Any) -> str:
+        said = {name: value for name, value in zip(names, given, strict=True) if value is not None}
+        settings = limits.check(with_recipe(said), home)
+        return init_lab.start(settings, picked, home).name
+
+    def ask_stop(name: str) -> None:
+        init_lab.find(name, home).stop()
+
+    def remove(name: str) -> None:
+        init_lab.delete(init_lab.find(name, home))
+
+    def fill(dataset: str, model: str) -> Any:
+        return form.defaults({"dataset": dataset, "model": model, "transfer": "scratch"})["lr"]
+
+    begun = start.click(
+        guarded(begin), [inits, *values], chosen, api_name=f"init_lab_{language}", show_progress="hidden"
+    )
+    begun.success(listed, chosen, chosen, **quiet).then(show, chosen, seen, **quiet)
+    stop.click(guarded(ask_stop), chosen, None, **quiet).then(show, chosen, seen, **quiet)
+    sure = f"name => {{ if (!confirm({words('delete_lab_sure')!r})) throw new Error('kept'); return name; }}"
+    delete.click(guarded(remove), chosen, None, js=sure, **quiet).success(listed, chosen, chosen, **quiet).then(
+        show, chosen, seen, **quiet
+    )
+    chosen.change(show, chosen, seen, **quiet)
+    looking.tick(show, chosen, seen, **quiet)
+    gr.on([listing.tick, page.load], listed, chosen, chosen, **quiet).then(show, chosen, seen, **quiet)
+    gr.on(
+        [fields["dataset"].input, fields["model"].input],
+        fill,
+        [fields["dataset"], fields["model"]],
+        fields["lr"],
+        **quiet,
+    )
+    return fields

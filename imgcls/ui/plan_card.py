@@ -1,0 +1,44 @@
+"""What a run would be, in one line under the form: which layers learn, how many parameters, about how long.
+
+Knows plans, not how they are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from imgcls.errors import ImgclsError
+from imgcls.home import Home
+from imgcls.hosting import Limits
+from imgcls.settings import TrainSettings
+from imgcls.ui.sentences import sentence
+from imgcls.ui.words import Words
+
+LAYERS = 6  # named; the rest are counted
+
+
+def card(values: Mapping[str, Any], home: Home, limits: Limits, words: Words) -> str:
+    """Empty while a field is wrong: Start says which. A missing data set or missing weights are named at once."""
+    from imgcls.plan import plan
+
+    try:
+        settings = TrainSettings.checked(dict(values))
+    except ImgclsError:
+        return ""
+    if limits.public and (settings.epochs > limits.epochs or settings.image_size > limits.image_size):
+        return ""
+    if limits.public and any(mark in settings.dataset + settings.weights for mark in "/\\~"):
+        return ""
+    try:
+        made = plan(settings, home)
+    except ImgclsError as error:
+        return f'<p class="plan bad" role="status">{escape(sentence(str(error), words.language))}</p>'
+    layers = ", ".join(made.layers[:LAYERS]) + (" …" if len(made.layers) > LAYERS else "")
+    learns = words("plan_learns", trainable=f"{made.trainable:,}", parameters=f"{made.parameters:,}")
+    takes = words("plan_takes", time=words.duration(made.seconds)) if made.seconds is not None else ""
+    return (
+        f'<p class="plan" role="status" data-testid="plan"><strong>{escape(words(f"plan_{made.mode}"))}</strong> '
+        f"<span>{escape(learns)}</span> <code>{escape(layers)}</code> <span>{escape(takes)}</span></p>"
+    )
