@@ -44,9 +44,11 @@ def build(
                 shown = gr.HTML(report_card.waiting(0, 0, words), elem_id="report")
                 with gr.Row(elem_classes="actions"):
                     use = gr.Button(words("train_on_it"), variant="primary", elem_id="train-on-it")
-                    delete = gr.Button(words("delete_set"), variant="stop", elem_id="delete-set", visible=False)
+                    delete = gr.Button(
+                        words("delete_set"), elem_id="delete-set", elem_classes="quiet risky", visible=False
+                    )
             with gr.Column(scale=7, min_width=320, elem_classes="card"):
-                with gr.Row(elem_classes="fields"):
+                with gr.Row(elem_classes="fields bottom"):
                     model = gr.Dropdown(
                         [(value_text(v, language), v) for v in choices("model") or ()],
                         value="lenet",
@@ -60,7 +62,7 @@ def build(
                         elem_id="data-augment",
                         min_width=140,
                     )
-                    again = gr.Button(words("draw_others"), elem_id="draw-others", min_width=140)
+                    again = gr.Button(words("draw_others"), elem_id="draw-others", elem_classes="quiet", min_width=140)
                 grid = gr.HTML("", elem_id="samples", min_height=300)
         with gr.Tab(words("make_one"), id="make"), gr.Column(elem_classes="room"):
             with gr.Column(elem_classes="card"):

@@ -18,7 +18,6 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imgcls.hosting import Hosting
-from imgcls.ui.words import LANGUAGES
 
 # Everything from here, nothing from elsewhere; Gradio's page needs inline scripts and styles, and compiles templates.
 POLICY = (
@@ -82,16 +81,3 @@ def knows(authorization: str, password: str) -> bool:
     except (binascii.Error, UnicodeDecodeError):
         return False
     return hmac.compare_digest(given.encode(), password.encode())
-
-
-def language(accepted: str) -> str:
-    """The first language of an Accept-Language header that the lab speaks; English otherwise."""
-    wanted: list[tuple[float, int, str]] = []
-    for i, part in enumerate(accepted.split(",")[:50]):
-        name, _, weight = part.strip().partition(";q=")
-        try:
-            share = float(weight) if weight else 1.0
-        except ValueError:
-            continue
-        wanted.append((-share, i, name.lower().split("-")[0]))
-    return next((name for share, _, name in sorted(wanted) if name in LANGUAGES and share < 0), "en")

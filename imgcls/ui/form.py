@@ -117,7 +117,7 @@ def _field(
     start = defaults({"model": "lenet", "dataset": "mnist", "transfer": "scratch"}) | dict(values or {})
     shown: dict[str, Any] = {
         "label": label(name, language),
-        "info": help_text(name, language) if name not in FIRST + OPEN else None,
+        "info": help_text(name, language) if prefix == "field" and name not in FIRST + OPEN else None,
         "value": start[name],
         "elem_id": f"{prefix}-{name}",
         "min_width": 140,

@@ -43,8 +43,8 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks) -> dict[s
             chosen = gr.Dropdown([], label=words("lab"), elem_id="lab", allow_custom_value=True, visible=False)
             shown = gr.HTML(lab_card.none(words), elem_id="lab-card")
             with gr.Row(elem_classes="actions"):
-                stop = gr.Button(words("stop"), elem_id="lab-stop", visible=False)
-                delete = gr.Button(words("delete"), variant="stop", elem_id="lab-delete", visible=False)
+                stop = gr.Button(words("stop"), elem_id="lab-stop", elem_classes="quiet", visible=False)
+                delete = gr.Button(words("delete"), elem_id="lab-delete", elem_classes="quiet risky", visible=False)
     looking, listing = gr.Timer(LOOK, active=False), gr.Timer(LISTS)
     names, values = list(fields), list(fields.values())
     seen = [shown, stop, delete, looking]

@@ -127,9 +127,10 @@ def _table(
         cells = "".join(f'<td class="{_verdict(measure(row))}">{cell(row)}</td>' for row in layers)
         rows += f'<tr><th scope="row">{escape(layers[0].layer)}</th>{cells}</tr>'
     return (
-        f'<div class="layer-table"><table><caption><strong>{escape(title)}</strong> {escape(more)}</caption>'
+        f'<div><p class="layer-head"><strong>{escape(title)}</strong>{escape(more)}</p>'
+        f'<div class="layer-table"><table aria-label="{escape(title)}">'
         f'<thead><tr><th scope="col">{escape(words("layer"))}</th>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
+        f"<tbody>{rows}</tbody></table></div></div>"
     )
 
 
@@ -146,7 +147,7 @@ def _signal(row: LayerStatistics) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return "∞"
-    if value and not 1e-3 <= abs(value) < 1e4:
+    if value and not 1e-3 <= abs(value) < 999.5:
         power = math.floor(math.log10(abs(value)))
         return f"{value / 10**power:.1f}·10<sup>{power}</sup>".replace("-", "−")
     return f"{value:.3g}".replace("-", "−")

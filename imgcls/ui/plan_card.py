@@ -1,4 +1,4 @@
-"""What a run would be, in one line under the form: which layers learn, how many parameters, about how long.
+"""What a run would be, under the form: which layers learn, how many parameters, about how long, by which command.
 
 Knows plans, not how they are made.
 """
@@ -16,6 +16,12 @@ from imgcls.settings import TrainSettings
 from imgcls.ui.sentences import sentence
 from imgcls.ui.words import Words
 
+COPY = """element.addEventListener('click', event => {
+  if (!event.target.closest('button')) return;
+  const code = element.querySelector('code');
+  if (navigator.clipboard) navigator.clipboard.writeText(code.textContent);
+  else getSelection().selectAllChildren(code);  // plain http from another computer: the person presses Ctrl-C
+});"""
 LAYERS = 6  # named; the rest are counted
 
 
@@ -41,4 +47,12 @@ def card(values: Mapping[str, Any], home: Home, limits: Limits, words: Words) ->
     return (
         f'<p class="plan" role="status" data-testid="plan"><strong>{escape(words(f"plan_{made.mode}"))}</strong> '
         f"<span>{escape(learns)}</span> <code>{escape(layers)}</code> <span>{escape(takes)}</span></p>"
+    )
+
+
+def terminal(command: str, words: Words) -> str:
+    """The command that would do what the form says."""
+    return (
+        f'<div class="terminal"><div><span>{escape(words("command"))}</span>'
+        f'<button type="button">{escape(words("copy"))}</button></div><code>{escape(command)}</code></div>'
     )

@@ -19,6 +19,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, RedirectResponse
 
 from imgcls import health
@@ -26,6 +27,7 @@ from imgcls.errors import ImgclsError
 from imgcls.home import Home
 from imgcls.hosting import Hosting, hosting
 from imgcls.ui import door, page, style
+from imgcls.ui.language import Spoken, wanted
 from imgcls.ui.watch import Watch
 from imgcls.ui.words import LANGUAGES, Words
 
@@ -59,7 +61,7 @@ def create(made: Hosting, home: Home) -> FastAPI:
 
     @app.api_route("/", methods=["GET", "HEAD"])
     def by_language(request: Request) -> RedirectResponse:
-        chosen = door.language(request.headers.get("accept-language", ""))
+        chosen = wanted(request.headers.get("accept-language", ""))
         return RedirectResponse(f"{chosen}/" + (f"?{request.url.query}" if request.url.query else ""))
 
     @app.get("/favicon.ico")
@@ -79,8 +81,9 @@ def create(made: Hosting, home: Home) -> FastAPI:
             max_file_size=f"{made.limits.upload_mb}mb",
             theme=style.theme(),
             css_paths=HERE / "style.css",
-            head=style.head(language),
         )
+    app.add_middleware(Spoken)
+    app.add_middleware(GZipMiddleware, minimum_size=2000)  # the page has 190 KB, 30 on the wire
     door.guard(app, made)
     return app
 

@@ -1,4 +1,4 @@
-"""The look: a theme without any font or script from elsewhere, and what goes into the page's head."""
+"""The look: a theme without any font, picture or script from elsewhere."""
 
 from __future__ import annotations
 
@@ -6,13 +6,6 @@ import gradio as gr
 
 SANS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "PingFang SC", "Noto Sans CJK SC", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Consolas", "Noto Sans Mono CJK SC", "monospace"]
-# Gradio picks its own words by the browser's language and knows plain "zh" only as English.
-LANGUAGE = """<script>
-Object.defineProperty(navigator, 'language', {{ get: () => '{code}' }});
-Object.defineProperty(navigator, 'languages', {{ get: () => ['{code}'] }});
-document.documentElement.lang = '{code}';
-</script>"""
-CODES = {"en": "en", "zh": "zh-CN"}
 
 
 def theme() -> gr.themes.Base:
@@ -43,7 +36,3 @@ def theme() -> gr.themes.Base:
         input_background_fill_dark="#0f131d",
         input_border_width="1px",
     )
-
-
-def head(language: str) -> str:
-    return LANGUAGE.format(code=CODES[language])

@@ -41,17 +41,15 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, rooms: gr
             fields = form.build(words, home, limits)
             plan = gr.HTML("", elem_id="plan")
             start = gr.Button(words("start"), variant="primary", elem_id="start")
-            command = gr.Code(
-                value="", label=words("command"), language="shell", interactive=False, elem_id="command", lines=1
-            )
+            command = gr.HTML(plan_card.terminal("", words), elem_id="command", js_on_load=plan_card.COPY)
         with gr.Column(scale=7, min_width=320, elem_classes="card watching"):
             chosen = gr.Dropdown([], label=words("run"), elem_id="run", allow_custom_value=True, visible=False)
             shown = gr.HTML(run_card.no_run(words), elem_id="card")
             with gr.Row(elem_classes="actions"):
                 try_it = gr.Button(words("try_it"), variant="primary", elem_id="try", visible=False)
-                stop = gr.Button(words("stop"), elem_id="stop", visible=False)
-                go_on = gr.Button(words("go_on"), elem_id="go-on", visible=False)
-                delete = gr.Button(words("delete"), variant="stop", elem_id="delete", visible=False)
+                stop = gr.Button(words("stop"), elem_id="stop", elem_classes="quiet", visible=False)
+                go_on = gr.Button(words("go_on"), elem_id="go-on", elem_classes="quiet", visible=False)
+                delete = gr.Button(words("delete"), elem_id="delete", elem_classes="quiet risky", visible=False)
             with gr.Accordion(words("log"), open=True, visible=False, elem_classes="log-box") as log_box:
                 log = gr.HTML("", elem_id="log")
     names, values = list(fields), list(fields.values())
@@ -139,7 +137,8 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, rooms: gr
         return [gr.skip() if name in kept else usual[name] for name in names]
 
     def same_command(*given: Any) -> str:
-        return command_line(form.differing(dict(zip(names, given, strict=True))))
+        said = command_line(form.differing(dict(zip(names, given, strict=True))))
+        return plan_card.terminal(said, words)
 
     def planned(*given: Any) -> str:
         """Which layers would learn, how many parameters, and about how long: HTML."""

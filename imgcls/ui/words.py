@@ -76,6 +76,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "delete_sure": ("Delete this run and its checkpoints?", "确定删除这次训练及其检查点吗？"),
     "run": ("Run", "训练记录"),
     "command": ("The same from a terminal", "在终端里做同样的事"),
+    "copy": ("Copy", "复制"),
     "no_runs": ("Nothing has been trained yet", "还没有训练过"),
     "no_runs_more": (
         "The settings on the left are ready: press Start training and watch it learn.",
