@@ -104,7 +104,7 @@ class _Training:
         self.first_step = self.at["step"]
         self.clock = time.perf_counter() - self.at["seconds"]
         self.ending: str | None = None
-        self.last_saved = time.perf_counter()
+        self.last_saved = self.told = time.perf_counter()
 
     @property
     def seconds(self) -> float:
@@ -175,9 +175,10 @@ class _Training:
                 named = {str(n): round(rate, 1) for n, rate in sorted(rates.items())}
                 yield events.ThreadsChosen(threads=self.tuner.threads, rates=named, step=self.at["step"])
             asked, now = self._asked(), time.perf_counter()
-            if asked or now - looked >= self._interval():
+            if asked or now - self.told >= self._interval():  # an epoch may be shorter than the interval
                 yield self._progress(recent, lr, now - looked)
                 recent, looked = _Tally.on(self.place.device), now
+                self.told = now
             if asked:
                 if self.ending == "stopped" and self.at["step"] % self.steps:
                     return

@@ -43,6 +43,11 @@ def test_it_learns_and_says_so(home):
     assert meta.classes == tuple("0123456789") and meta.preprocess.size == 28
 
 
+def test_epochs_shorter_than_the_interval_have_curves_too(home):
+    made = run(small(train_images=64, epochs=60), home)
+    assert len(of(events.Progress, made)) >= 2
+
+
 def test_what_is_announced_as_saved_is_on_the_disk(home):
     for event in train(small(), home=home, run="r"):
         if isinstance(event, events.Saved):

@@ -1,0 +1,89 @@
+"""The initialisation lab: what each layer starts with, a run for each initialisation, stopped and found again."""
+
+import json
+import threading
+
+import pytest
+
+from imgcls import events, init_lab, runs
+from imgcls.cli import main
+from imgcls.errors import ImgclsError
+from imgcls.recipes import with_recipe
+
+SMALL = {"train_images": 600, "val_split": 200, "epochs": 1, "batch_size": 64, "threads": 1, "device": "cpu"}
+FLAGS = [f"--{k.replace('_', '-')}={v}" for k, v in SMALL.items()]
+
+
+def test_layers_show_why_one_fails(home):
+    made = {
+        init: init_lab.layer_statistics(with_recipe({**SMALL, "init": init}), home)
+        for init in ("kaiming-uniform", "too-small", "too-large")
+    }
+    assert [row.layer for row in made["too-small"]] == ["conv1", "conv2", "fc1", "fc2", "fc3"]
+    assert all(0.1 < row.std < 10 for row in made["kaiming-uniform"])
+    assert made["too-small"][-1].std < 1e-12 and made["too-large"][-1].std > 1e3
+    assert made["too-small"][0].gradient < 1e-9 < made["kaiming-uniform"][0].gradient
+    again = init_lab.layer_statistics(with_recipe({**SMALL, "init": "too-small"}), home)
+    assert again == made["too-small"]
+
+
+def test_a_lab_is_a_run_for_each_initialisation_on_the_same_batches(home, capsys):
+    assert main(["init-lab", "--inits", "default,too-small", "--name", "lab", "--json", *FLAGS]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["runs"]["default"]["run"] == "lab-default" and said["state"] == "finished"
+    assert said["runs"]["default"]["val_accuracy"] > said["runs"]["too-small"]["val_accuracy"] - 0.05
+    lab = init_lab.find("lab", home)
+    assert lab.state() == "finished" and list(lab.statistics()) == ["default", "too-small"]
+    a, b = (runs.find(f"lab-{i}", home).settings().model_dump() for i in lab.inits)
+    assert {k for k in a if a[k] != b[k]} == {"init", "name"}
+    init_lab.delete(lab)
+    assert not list(home.train_logs.iterdir()) and not list(home.checkpoints.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("inits", "more"),
+    [
+        ([], {}),
+        (["nothing"], {}),
+        (["default"], {"transfer": "head", "weights": "imagenet", "model": "resnet18"}),
+        (["default"], {"name": "n" * 70}),
+        (["default"], {"dataset": "nowhere"}),
+    ],
+)
+def test_what_cannot_work_makes_nothing(home, inits, more):
+    with pytest.raises(ImgclsError):
+        init_lab.create(with_recipe({**SMALL, **more}), inits, home)
+    assert not home.train_logs.exists() or not list(home.train_logs.iterdir())
+
+
+def test_the_command_names_what_is_wrong(home, capsys):
+    assert main(["init-lab", "--inits", "default,nothing", *FLAGS]) == 2
+    assert "inits is nothing, but must be some of default" in capsys.readouterr().err
+
+
+def test_a_lab_can_be_stopped_and_its_name_is_taken(home):
+    lab = init_lab.create(with_recipe({**SMALL, "epochs": 500, "name": "long"}), ["default", "too-small"], home)
+    with pytest.raises(ImgclsError, match="there already"):
+        init_lab.create(with_recipe({**SMALL, "name": "long"}), ["default"], home)
+    seen = []
+
+    def stop_soon(event):
+        if isinstance(event, events.Progress) and not seen:
+            seen.append(event)
+            threading.Thread(target=lab.stop).start()
+
+    ended = init_lab.work(lab, sinks=[stop_soon])
+    assert list(ended) == ["default"] and isinstance(ended["default"], events.Stopped)
+    assert lab.state() == "stopped" and runs.find("long-default", home).can_go_on
+
+
+def test_a_lab_runs_in_a_process_of_its_own(home):
+    import time
+
+    lab = init_lab.start(with_recipe({**SMALL, "name": "apart"}), ["default"], home)
+    for _ in range(600):
+        if lab.state() in ("finished", "failed", "died"):
+            break
+        time.sleep(0.1)
+    assert lab.state() == "finished" and lab.statistics()["default"]
+    assert [made.name for made in init_lab.list_labs(home)] == ["apart"]
