@@ -68,7 +68,7 @@ ROWS = (
         "resnet18-mnist",
         "MNIST",
         f"--dataset mnist --model resnet18 --image-size 32 --epochs 2 {FEW}",
-        "BatchNorm learns fast: as good after two passes over 10,000 digits as LeNet after five over 55,000",
+        "BatchNorm learns fast: two passes over 10,000 digits, enlarged to 32 pixels",
     ),
     Row(
         "resnet18-cifar",
@@ -98,13 +98,14 @@ ROWS = (
         "resnet18-flowers-head",
         FLOWERS,
         f"--dataset flowers5 --model resnet18 --image-size 64 {STAND_IN.format('head')}",
-        "2,565 of 11 million parameters learn; done in a fraction of the time",
+        "2,565 of 11 million parameters learn, in a sixth of the time; what CIFAR-10 taught at 48 pixels says little of "
+        "flowers: pre-training helps as far as it fits",
     ),
     Row(
         "resnet18-flowers-finetune",
         FLOWERS,
         f"--dataset flowers5 --model resnet18 --image-size 64 --epochs 6 {STAND_IN.format('finetune')}",
-        "the backbone learns on, at a tenth of the rate",
+        "the backbone learns on, at a tenth of the rate: as good as ten epochs from scratch after six",
     ),
     Row(
         "resnet18-flowers-unfreeze",

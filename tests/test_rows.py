@@ -19,7 +19,11 @@ ROWS = [
     ("alexnet", "scratch", {"image_size": 64, "epochs": 1}),
     ("resnet18", "scratch", {"image_size": 32, "epochs": 4}),
     ("resnet18", "head", {"image_size": 32, "epochs": 10, "augment": "flip"}),
-    ("resnet18", "finetune", {"image_size": 32, "epochs": 5, "unfreeze_epochs": 1, "lr": 5e-3}),
+    (
+        "resnet18",
+        "finetune",
+        {"image_size": 32, "epochs": 6, "unfreeze_epochs": 1, "lr": 2e-3, "backbone_lr_factor": 0.5},
+    ),
 ]
 
 
