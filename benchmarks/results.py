@@ -98,8 +98,8 @@ ROWS = (
         "resnet18-flowers-head",
         FLOWERS,
         f"--dataset flowers5 --model resnet18 --image-size 64 {STAND_IN.format('head')}",
-        "2,565 of 11 million parameters learn, in a sixth of the time; what CIFAR-10 taught at 48 pixels says little of "
-        "flowers: pre-training helps as far as it fits",
+        "2,565 of 11 million parameters learn, in a sixth of the time; what CIFAR-10 taught at 48 pixels says little "
+        "of flowers: pre-training helps as far as it fits",
     ),
     Row(
         "resnet18-flowers-finetune",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import gradio as gr
 
 from imgcls.data import collect as collected
 from imgcls.data import reading
+from imgcls.data.names import safe
 from imgcls.data.report import report
 from imgcls.data.sets import own_folders
+from imgcls.data.zips import unpack
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.hosting import Limits
 from imgcls.recipes import with_recipe
@@ -119,11 +122,17 @@ def build(
     def listed(now: str | None = None) -> Any:
         return gr.update(choices=form.dataset_choices(words, home), **({"value": now} if now else {}))
 
-    def unzip(path: str | None, wanted: str) -> Any:
-        """The zip becomes a data set; its name."""
-        from imgcls.data.names import safe
-        from imgcls.data.zips import unpack as unpack_zip
+    def unzip(path: str | None, wanted: str) -> list[Any]:
+        """The zip becomes a data set, or a sentence says beside it why not."""
+        try:
+            into, skipped = _unpack(path, wanted)
+        except ImgclsError as error:
+            return [report_card.problem(sentence(str(error), language)), *[gr.skip()] * 4]
+        said = f"<p>{escape(words('unpacked', name=into, skipped=skipped))}</p>"
+        return [said, listed(into), None, "", gr.Tabs(selected="look")]
 
+    def _unpack(path: str | None, wanted: str) -> tuple[str, int]:
+        """(the set's name, how many files were left out). Raises DatasetError."""
         if not path:
             raise DatasetError("Choose a zip file first.")
         into = wanted.strip() or safe(Path(path).stem)
@@ -131,8 +140,8 @@ def build(
         if collected.is_known(into):
             raise DatasetError(f"There is a data set {into} already: choose another name, or delete it first.")
         skipped: list[str] = []
-        unpack_zip(path, home.data / into, limits=limits.zip, skipped=skipped)
-        return into, words("unpacked", name=into, skipped=len(skipped))
+        unpack(path, home.data / into, limits=limits.zip, skipped=skipped)
+        return into, len(skipped)
 
     def remove(name: str) -> str:
         collected.delete(name, home)
@@ -160,11 +169,8 @@ def build(
     delete.click(guarded(remove), chosen, chosen, js=sure, **quiet).success(listed, chosen, chosen, **quiet)
 
     made = collect.change(lambda n: (listed(n), gr.Tabs(selected="look")), collect, [chosen, parts], **quiet)
-    done = upload.click(guarded(unzip), [file, name], [name, unpacked], api_visibility="private")
-    shown_zip = done.success(
-        lambda n: (listed(n), None, "", gr.Tabs(selected="look")), name, [chosen, file, name, parts], **quiet
-    )
-    for event in (made, shown_zip):
+    done = upload.click(unzip, [file, name], [unpacked, chosen, file, name, parts], api_visibility="private")
+    for event in (made, done):
         event.then(lambda: listed(), None, training.fields["dataset"], **quiet)
     return chosen
 

@@ -14,7 +14,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
+    "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 ).split()
 
 
@@ -79,7 +79,7 @@ def browser():
 @pytest.fixture
 def page(browser, server):
     """A page of its own whose console errors and requests to other machines fail the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US", permissions=["camera"])
     made, wrong = context.new_page(), []
     made.on("pageerror", lambda error: wrong.append(str(error)))
     made.on(

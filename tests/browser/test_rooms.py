@@ -1,0 +1,135 @@
+"""The Data room and the Init lab, as a person uses them: look, collect with a camera, upload, train on it, compare."""
+
+import re
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from photos import flowers  # noqa: E402
+
+SOON = 20_000  # ms
+LONG = 90_000
+
+
+def opened(page, server, room, language="en"):
+    page.goto(f"{server.url}/{language}/")
+    page.wait_for_selector("#pad canvas", timeout=SOON)
+    page.get_by_role("tab", name=room, exact=True).click()
+
+
+def test_a_data_set_is_looked_at_before_anything_is_trained(page, server):
+    opened(page, server, "Data")
+    expect(page.get_by_test_id("report")).to_contain_text("70,000", timeout=LONG)
+    expect(page.get_by_test_id("samples").locator("img")).to_have_count(24, timeout=LONG)
+    first = page.get_by_test_id("samples").locator("img").first.get_attribute("src")
+    page.locator("#draw-others").click()
+    expect(page.get_by_test_id("samples").locator("img").first).not_to_have_attribute("src", first, timeout=LONG)
+
+
+def test_photos_are_collected_saved_and_trained_on(page, server, tmp_path):
+    opened(page, server, "Data")
+    page.get_by_role("tab", name="Make your own").click()
+    own = flowers(tmp_path / "own", each=6, classes=("rose", "tulip"))
+    for name in ("rose", "tulip"):
+        page.locator(".collect-name input").fill(name)
+        page.get_by_role("button", name="Add class").click()
+        card = page.locator(".collect-class.chosen")
+        expect(card.locator("strong")).to_have_text(name, timeout=SOON)
+        page.locator(".collect-drop input").set_input_files(sorted((own / name).glob("*.jpg")))
+        expect(card.locator("img")).to_have_count(6, timeout=SOON)
+    page.locator(".collect-class.chosen img").first.click()  # deletes it
+    expect(page.locator(".collect-class.chosen img")).to_have_count(5, timeout=SOON)
+
+    page.reload()  # nothing is lost
+    page.get_by_role("tab", name="Data", exact=True).click()
+    page.get_by_role("tab", name="Make your own").click()
+    expect(page.locator(".collect-class img")).to_have_count(11, timeout=SOON)
+
+    page.locator(".collect-on").click()
+    expect(page.locator(".collect-take")).to_be_enabled(timeout=SOON)
+    page.wait_for_function("document.querySelector('.collect video').videoWidth > 0")
+    page.locator(".collect-take").click()
+    expect(page.locator(".collect-class img")).to_have_count(12, timeout=SOON)
+
+    page.locator(".collect-save input").fill("../mine")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".collect-said")).to_contain_text("choose another name", timeout=SOON)
+    page.locator(".collect-save input").fill("mine")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_test_id("report")).to_contain_text("mine", timeout=LONG)
+    expect(page.get_by_test_id("report")).to_contain_text("12")
+    assert sorted(p.name for p in (server.root / "data" / "mine").iterdir() if p.is_dir()) == ["rose", "tulip"]
+
+    page.locator("#train-on-it").click()
+    expect(page.get_by_role("tab", name="Train", exact=True)).to_have_attribute("aria-selected", "true", timeout=SOON)
+    expect(page.locator("#command")).to_contain_text("--dataset mine", timeout=SOON)
+    expect(page.get_by_test_id("plan")).to_contain_text("fc3", timeout=LONG)
+    page.get_by_role("button", name="Start training").click()
+    expect(page.locator("section.run[data-state=finished]")).to_be_visible(timeout=LONG)
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_a_zip_becomes_a_data_set_or_a_sentence(page, server, tmp_path, good):
+    name = "blumen" if good else "boese"
+    path = tmp_path / f"{name}.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        for file in sorted(flowers(tmp_path / "z", each=3).rglob("*.jpg")):
+            made.write(file, ("" if good else "../") + file.relative_to(tmp_path / "z").as_posix())
+    opened(page, server, "数据", "zh")
+    page.get_by_role("tab", name="自己做一个").click()
+    page.locator("#zip input[type=file]").set_input_files(path)
+    expect(page.locator("#zip")).to_contain_text(name, timeout=SOON)
+    page.get_by_role("button", name="解压并查看").click()
+    if good:
+        expect(page.get_by_test_id("report")).to_contain_text("blumen", timeout=LONG)
+        expect(page.get_by_test_id("report")).to_contain_text("9")
+    else:
+        expect(page.get_by_text("会跑到文件夹之外")).to_be_visible(timeout=SOON)
+        assert not list((server.root / "data").glob(".boese*"))
+
+
+def test_initialisations_are_compared(page, server):
+    opened(page, server, "Init lab")
+    for name in ("PyTorch's default", "Too large"):
+        page.locator("#lab-inits label", has_text=name).click()  # two remain
+    page.locator("#lab-epochs input").fill("1")
+    page.locator("#lab-train_images input").fill("2000")
+    page.get_by_role("button", name="Compare").click()
+    card = page.get_by_test_id("lab")
+    expect(card).to_have_attribute("data-state", "running", timeout=LONG)
+    page.reload()
+    page.get_by_role("tab", name="Init lab").click()
+    expect(card).to_have_attribute("data-state", "finished", timeout=LONG)
+    expect(card.locator("dl.inits > div")).to_have_count(2)
+    expect(card.locator("td.dies").first).to_be_visible()
+    expect(card.locator("polyline").first).to_be_visible()
+
+
+def test_transfer_says_before_start_what_learns(page, server):
+    import torch
+    import torchvision
+
+    weight = server.root / "weight"
+    weight.mkdir(exist_ok=True)
+    torch.save(torchvision.models.resnet18(num_classes=10).state_dict(), weight / "own.pth")
+    opened(page, server, "Train")
+    page.locator("#field-model label", has_text="ResNet18").click()
+    page.get_by_role("button", name="More settings").click()
+    page.locator("#field-weights input").click()
+    page.get_by_role("option", name="own.pth").click()
+    page.locator("#field-transfer input").click()
+    page.get_by_role("option", name="Head only").click()
+    plan = page.get_by_test_id("plan")
+    expect(plan).to_contain_text("Learns the head only", timeout=LONG)
+    expect(plan).to_contain_text(re.compile(r"5,130 of 11,1\d\d,\d\d\d parameters in fc"))
+
+
+def test_gradio_s_own_words_are_in_the_page_s_language(page, server):
+    opened(page, server, "识别", "zh")
+    page.get_by_role("tab", name="照片").click()
+    expect(page.locator("#photo")).to_contain_text("点击上传", timeout=SOON)
+    assert page.evaluate("document.documentElement.lang") == "zh-CN"
