@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from imgcls.errors import DeviceError
 from imgcls.settings import TrainSettings
 
+GPU_SHARE = 0.5  # of the free GPU memory that data may take: the rest is for activations
 DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -34,6 +35,17 @@ class Place:
     def precision(self) -> str:
         return next(name for name, dtype in DTYPES.items() if dtype is self.dtype)
 
+    @property
+    def name(self) -> str:
+        """What a person reads: "cuda", "2 × cpu"."""
+        return self.device.type if self.world == 1 else f"{self.world} × {self.device.type}"
+
+    def room_for(self, data_bytes: int) -> bool:
+        """Whether a data set may lie on the GPU: it then never crosses the bus again."""
+        if self.device.type != "cuda":
+            return False
+        return data_bytes < torch.cuda.mem_get_info(self.device)[0] * GPU_SHARE
+
     def autocast(self) -> contextlib.AbstractContextManager:
         if self.dtype is None:
             return contextlib.nullcontext()
@@ -49,11 +61,19 @@ class Place:
         """The sum over all processes."""
         return tensor if self.world == 1 else self.accelerator.reduce(tensor, reduction="sum")
 
-    def any(self, flag: bool) -> bool:
-        """True in every process when it is true in one."""
+    def together(self, *flags: bool) -> tuple[bool, ...]:
+        """Each flag True in every process when it is true in one."""
         if self.world == 1:
-            return flag
-        return bool(self.total(torch.tensor(float(flag), device=self.device)).item())
+            return flags
+        sums = self.total(torch.tensor([float(flag) for flag in flags], device=self.device))
+        return tuple(value > 0 for value in sums.tolist())
+
+    def first_s(self, *values: float) -> tuple[float, ...]:
+        """The first process's values in every process: decisions taken on them are then the same everywhere."""
+        if self.world == 1:
+            return values
+        own = torch.tensor(values, dtype=torch.float64, device=self.device)
+        return tuple(self.total(own if self.rank == 0 else torch.zeros_like(own)).tolist())
 
     def wait(self) -> None:
         if self.world > 1:
@@ -65,14 +85,33 @@ def processes() -> tuple[int, int]:
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def from_first(value: Any) -> Any:
+    """The first process's value in every process: a run's name, or the sentence why there is none."""
+    from accelerate import PartialState
+    from accelerate.utils import broadcast_object_list
+
+    PartialState(cpu=not torch.cuda.is_available())
+    return broadcast_object_list([value])[0]
+
+
+def leave() -> None:
+    """Say goodbye to the other processes, so that none waits for this one."""
+    import torch.distributed as distributed
+
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
 def choose(settings: TrainSettings) -> Place:
     """The place that `settings` ask for. Raises DeviceError when this machine does not have it."""
     rank, world = processes()
     device = torch.device(_device(settings.device))
     if world > 1:
-        from accelerate import Accelerator
+        from accelerate import Accelerator, DistributedDataParallelKwargs
 
-        accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision="no")
+        # Gradual unfreezing leaves parameters without a gradient, which DDP otherwise waits for.
+        unused = DistributedDataParallelKwargs(find_unused_parameters=bool(settings.unfreeze_epochs))
+        accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision="no", kwargs_handlers=[unused])
         return Place(accelerator.device, _dtype(settings.precision, device), rank, world, accelerator)
     return Place(device, _dtype(settings.precision, device))
 

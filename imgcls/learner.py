@@ -7,13 +7,13 @@ whether the whole network learns from images or only a head from cached features
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from imgcls.data.batches import Batches, evaluation_batches
+from imgcls.data.batches import Batches, Split, evaluation_batches
 from imgcls.data.features import FeatureBatches, evaluation_features
 from imgcls.data.sets import DataSet
 from imgcls.devices import Place
@@ -89,6 +89,7 @@ def make(settings: TrainSettings, data: DataSet, home: Home, place: Place) -> Le
     groups = transfer.param_groups(
         model, mode=settings.transfer, lr=settings.lr, backbone_factor=settings.backbone_lr_factor
     )
+    data = replace(data, train=_near(data.train, place), val=_near(data.val, place))
     batches = Batches(
         data.train,
         form,
@@ -100,6 +101,8 @@ def make(settings: TrainSettings, data: DataSet, home: Home, place: Place) -> Le
         world=place.world,
     )
     stepped = place.share(model)
+    if place.rank:
+        torch.manual_seed(settings.seed + place.rank)  # dropout differs from process to process
     return Learner(
         settings=settings,
         data=data,
@@ -109,3 +112,8 @@ def make(settings: TrainSettings, data: DataSet, home: Home, place: Place) -> Le
         batches=batches,
         stepped=torch.compile(stepped) if settings.compile else stepped,
     )
+
+
+def _near(split: Split, place: Place) -> Split:
+    """On the GPU where it fits, so that a batch is a gather there."""
+    return split.to(place.device) if place.room_for(split.images.nbytes) else split

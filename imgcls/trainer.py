@@ -24,9 +24,10 @@ from imgcls.home import Home
 from imgcls.models import transfer
 from imgcls.optim import lr_factor, set_lr
 from imgcls.settings import TrainSettings
-from imgcls.threads import ThreadTuner
+from imgcls.threads import ThreadTuner, available_cores
 
 RESUME_EVERY = 60.0  # seconds between saves of the resume state within an epoch
+TOGETHER = 10  # steps between two looks at the clock where several processes have to agree on what they see
 
 
 def train(
@@ -117,7 +118,9 @@ class _Training:
     def events(self) -> Iterator[Event]:
         settings = self.settings
         cpu = self.place.device.type == "cpu"
-        self.tuner = ThreadTuner(fixed=settings.threads or (0 if cpu and self.place.world == 1 else 1))
+        cores = max(1, available_cores() // self.place.world)
+        alone = self.place.world == 1
+        self.tuner = ThreadTuner(fixed=settings.threads or (0 if cpu and alone else cores if cpu else 1))
         yield self._started()
         if settings.transfer == "head":
             yield from self._cache_features()
@@ -138,7 +141,7 @@ class _Training:
             images={part: len(s) for part in ("train", "val", "test") if (s := getattr(data, part)) is not None},
             parameters=parameters,
             trainable=trainable,
-            device=str(self.place.device),
+            device=self.place.name,
             precision=self.place.precision,
             total_steps=self.total,
             steps_per_epoch=self.steps,
@@ -152,7 +155,7 @@ class _Training:
     def _cache_features(self) -> Iterator[Event]:
         started = told = time.perf_counter()
         for done, total in self.learner.cache_features(file=self.folder / "features.f32"):
-            if self._asked():
+            if self._due()[0]:
                 return
             now = time.perf_counter()
             if now - told > self._interval() * 5 or told == started:
@@ -174,8 +177,9 @@ class _Training:
             if rates:
                 named = {str(n): round(rate, 1) for n, rate in sorted(rates.items())}
                 yield events.ThreadsChosen(threads=self.tuner.threads, rates=named, step=self.at["step"])
-            asked, now = self._asked(), time.perf_counter()
-            if asked or now - self.told >= self._interval():  # an epoch may be shorter than the interval
+            asked, tell, save = self._due()
+            now = time.perf_counter()
+            if asked or tell:
                 yield self._progress(recent, lr, now - looked)
                 recent, looked = _Tally.on(self.place.device), now
                 self.told = now
@@ -183,7 +187,7 @@ class _Training:
                 if self.ending == "stopped" and self.at["step"] % self.steps:
                     return
                 break
-            if now - self.last_saved > RESUME_EVERY:
+            if save:
                 self._read(recent)
                 recent = _Tally.on(self.place.device)
                 yield from self._save_resume()
@@ -200,17 +204,25 @@ class _Training:
             logits = chosen.stepped(inputs)
             loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.settings.label_smoothing)
         chosen.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        # Shares of a last batch may differ by an image; gradients are averaged over processes as if they did not.
+        (loss * chosen.batches.weight(len(labels), self.at["step"] % self.steps)).backward()
         chosen.optimizer.step()
         return lr, loss, logits
 
-    def _asked(self) -> bool:
-        """Whether to end now; `ending` says why."""
-        if self.place.any(self.should_stop()):
+    def _due(self) -> tuple[bool, bool, bool]:
+        """Whether to end, to tell, to save. What follows needs all processes: they decide together."""
+        if self.place.world > 1 and self.at["step"] % TOGETHER:
+            return False, False, False
+        now = time.perf_counter()
+        late = bool(self.settings.time_limit) and self.seconds > self.settings.time_limit * 60
+        # An epoch may be shorter than the interval: `told` outlives it.
+        tell, save = now - self.told >= self._interval(), now - self.last_saved > RESUME_EVERY
+        stop, late, tell, save = self.place.together(self.should_stop(), late, tell, save)
+        if stop:
             self.ending = "stopped"
-        elif self.settings.time_limit and self.seconds > self.settings.time_limit * 60:
+        elif late:
             self.ending = self.ending or "time_limit"
-        return self.ending is not None
+        return self.ending is not None, tell, save
 
     def _interval(self) -> float:
         """A few times a second at first, ever more seldom: some hundreds of lines however long the run."""
@@ -245,7 +257,8 @@ class _Training:
         sums, self.at["epoch_sums"] = self.at["epoch_sums"], [0.0, 0.0, 0]
         loss, accuracy = (sums[i] / sums[2] if sums[2] else math.nan for i in (0, 1))
         measured = self.learner.validate()
-        score = (measured.accuracy, -measured.loss)
+        accuracy_now, loss_now = self.place.first_s(measured.accuracy, measured.loss)
+        score = (accuracy_now, -loss_now)
         best = self.at["best"] is None or score > tuple(self.at["best"])
         if best:
             self.at |= {"best": list(score), "best_epoch": epoch + 1, "bad_epochs": 0}
@@ -256,14 +269,14 @@ class _Training:
             step=self.at["step"],
             train_loss=loss,
             train_accuracy=accuracy,
-            val_loss=measured.loss,
-            val_accuracy=measured.accuracy,
+            val_loss=loss_now,
+            val_accuracy=accuracy_now,
             lr=lr,
             images_per_second=images / max(seconds, 1e-9),
             seconds=seconds,
             best=best,
         )
-        metrics = {"val_accuracy": measured.accuracy, "val_loss": measured.loss, "train_loss": loss}
+        metrics = {"val_accuracy": accuracy_now, "val_loss": loss_now, "train_loss": loss}
         if best:
             yield from self._save("best", epoch + 1, metrics)
         yield from self._save("last", epoch + 1, metrics)
@@ -317,6 +330,7 @@ class _Training:
         if self.at["best"] is None:  # the time limit passed before the first step
             yield from self._epoch_end(0, 0.0, self.seconds, 0)
         path = self.folder / "best.safetensors"
+        self.place.wait()  # until the first process has written it
         best, meta = checkpoint.load(path)
         metrics = dict(meta.metrics)
         if self.data.test is not None:

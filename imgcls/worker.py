@@ -63,8 +63,9 @@ def follow_rank(run: Run, *, go_on: bool = False) -> None:
     """The same training without a voice: every process of a data-parallel run but the first."""
     from imgcls.trainer import train
 
-    for _ in train(run.settings(), home=run.home, run=run.name, should_stop=run.stop_asked, go_on=go_on):
-        pass
+    with _stopper(run) as should_stop:
+        for _ in train(run.settings(), home=run.home, run=run.name, should_stop=should_stop, go_on=go_on):
+            pass
 
 
 def _unexpected(error: Exception) -> str:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import argparse
 
 from imgcls import runs
-from imgcls.commands.train import be
+from imgcls.commands.train import begin
 from imgcls.home import Home
 
 
 def run(arguments: argparse.Namespace) -> int:
-    made = runs.find(arguments.run, Home.from_environment())
-    runs.prepare_resume(made)
-    return be(made, go_on=True)
+    home = Home.from_environment()
+
+    def taken_up() -> runs.Run:
+        made = runs.find(arguments.run, home)
+        runs.prepare_resume(made)
+        return made
+
+    return begin(taken_up, home, go_on=True)

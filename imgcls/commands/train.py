@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from collections.abc import Callable
 
-from imgcls import events, runs
+from imgcls import events, runs, worker
 from imgcls.cli import given
+from imgcls.errors import ImgclsError
 from imgcls.home import Home
 from imgcls.recipes import with_recipe
 from imgcls.runs import Run
@@ -16,19 +18,43 @@ from imgcls.runs import Run
 def run(arguments: argparse.Namespace) -> int:
     settings = with_recipe(given(arguments))
     home = Home.from_environment()
-    made = runs.create(settings, home)
-    return be(made)
+    return begin(lambda: runs.create(settings, home), home)
+
+
+def begin(make: Callable[[], Run], home: Home, *, go_on: bool = False) -> int:
+    """Be the process of the run that `make` makes or finds, or one of the several that `accelerate launch` started."""
+    from imgcls import devices
+
+    rank, world = devices.processes()
+    if world == 1:
+        return be(make(), go_on=go_on)
+    name, error = "", None
+    if rank == 0:
+        try:
+            name = make().name
+        except ImgclsError as caught:  # the others have to hear of it before this one leaves
+            error = caught
+    name = devices.from_first(name)
+    try:
+        if error is not None:
+            raise error
+        if rank == 0:
+            return be(runs.find(name, home), go_on=go_on)
+        if name:
+            worker.follow_rank(runs.find(name, home), go_on=go_on)
+        return 0 if name else 2
+    finally:
+        devices.leave()
 
 
 def be(made: Run, *, go_on: bool = False) -> int:
     """Train in this process until the end. 0 finished; 1 failed; 130 stopped and saved."""
     from imgcls.sinks import BarConsole, PlainConsole
-    from imgcls.worker import work
 
     bar = sys.stdout.isatty() and sys.stderr.isatty()
     with contextlib.ExitStack() as stack:
         console = stack.enter_context(BarConsole()) if bar else PlainConsole()
-        last = work(made, sinks=[console], go_on=go_on)
+        last = worker.work(made, sinks=[console], go_on=go_on)
     if isinstance(last, events.Failed):
         print(f"imgcls: {last.message}", file=sys.stderr)
         return 1

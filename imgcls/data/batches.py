@@ -71,6 +71,11 @@ class Batches:
         several = CHUNK_BYTES // (image_bytes * self.batch_size) if augment != "none" else 1
         self.chunk = max(1, min(16, several))
 
+    def weight(self, share: int, step: int) -> float:
+        """This process's share of step `step`'s batch over an even share: 1 where every process has as many images."""
+        whole = min(self.batch_size, self.images - step * self.batch_size)
+        return share * self.world / whole
+
     def order(self, epoch: int) -> Tensor:
         """The epoch's permutation, the same in every process."""
         generator = torch.Generator().manual_seed(_mix(self.seed, epoch))

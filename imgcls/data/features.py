@@ -50,6 +50,9 @@ class FeatureBatches:
                 done += len(places)
                 yield done, total
 
+    def weight(self, share: int, step: int) -> float:
+        return self.batches.weight(share, step)
+
     def epoch(self, number: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         batches, home = self.batches, self.features.device
         order = batches.order(number).to(home)
