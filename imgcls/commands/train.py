@@ -27,7 +27,10 @@ def begin(make: Callable[[], Run], home: Home, *, go_on: bool = False) -> int:
 
     rank, world = devices.processes()
     if world == 1:
-        return be(make(), go_on=go_on)
+        made = make()
+        if not go_on:
+            _foretell(made)
+        return be(made, go_on=go_on)
     name, error = "", None
     if rank == 0:
         try:
@@ -45,6 +48,20 @@ def begin(make: Callable[[], Run], home: Home, *, go_on: bool = False) -> int:
         return 0 if name else 2
     finally:
         devices.leave()
+
+
+def _foretell(made: Run) -> None:
+    """What will learn and about how long it takes, before the first step."""
+    from imgcls.plan import plan
+    from imgcls.sinks import clock
+
+    said = plan(made.settings(), made.home)
+    print(
+        f"{said.mode}: {', '.join(said.layers)} learn, {said.trainable:,} of {said.parameters:,} parameters; "
+        f"about {clock(said.seconds or 0)}",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def be(made: Run, *, go_on: bool = False) -> int:
