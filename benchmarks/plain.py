@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision import datasets, models, transforms
@@ -44,6 +45,19 @@ def mnist(root: Path, *, seed: int = 1) -> tuple[Dataset, Dataset]:
 
 def folder(root: Path, *, form: Callable) -> Dataset:
     return datasets.ImageFolder(str(root), transform=form)
+
+
+class Pictures(Dataset):
+    """Images in memory, one PIL image at a time: what torchvision's CIFAR10 does."""
+
+    def __init__(self, images, labels, form: Callable) -> None:
+        self.images, self.labels, self.form = images, labels.tolist(), form
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, place: int) -> tuple[torch.Tensor, int]:
+        return self.form(Image.fromarray(self.images[place])), self.labels[place]
 
 
 def photo_transform(side: int) -> Callable:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from imgcls.errors import DeviceError
 from imgcls.settings import TrainSettings
 
+SMALL_PIXELS = 112
 GPU_SHARE = 0.5  # of the free GPU memory that data may take: the rest is for activations
 DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -39,6 +40,14 @@ class Place:
     def name(self) -> str:
         """What a person reads: "cuda", "2 × cpu"."""
         return self.device.type if self.world == 1 else f"{self.world} × {self.device.type}"
+
+    def layout(self, model: str, size: int) -> torch.memory_format:
+        """How weights lie in memory for the fastest steps. Measured on two cores, step for step against the other way:
+        LeNet 1.4 to 1.8 times as fast with channels last, AlexNet 1.1 to 1.2 times, ResNet18 1.1 to 1.2 times at 224
+        pixels but 0.85 to 0.95 at 64 and below.
+        """
+        small = model == "resnet18" and size < SMALL_PIXELS and self.device.type == "cpu"
+        return torch.contiguous_format if small else torch.channels_last
 
     def room_for(self, data_bytes: int) -> bool:
         """Whether a data set may lie on the GPU: it then never crosses the bus again."""

@@ -84,8 +84,7 @@ def make(settings: TrainSettings, data: DataSet, home: Home, place: Place) -> Le
         path = weights.resolve(settings.weights, model=settings.model, folder=home.weight)
         model = weights.pretrained(settings.model, path, **shape, init=settings.init)
     transfer.prepare(model, settings.transfer)
-    # channels_last: LeNet steps 1.4 to 1.8 times as fast on a CPU, ResNet18 about as much (docs/speed.md).
-    model.to(place.device, memory_format=torch.channels_last)
+    model.to(place.device, memory_format=place.layout(settings.model, form.size))
     groups = transfer.param_groups(
         model, mode=settings.transfer, lr=settings.lr, backbone_factor=settings.backbone_lr_factor
     )

@@ -100,7 +100,7 @@ def _seconds(model: torch.nn.Module, settings: TrainSettings, images: int, val: 
 def _each(model: torch.nn.Module, settings: TrainSettings, form: Preprocess, count: int) -> float:
     """Seconds that one image of a batch of `count` takes."""
     place = devices.choose(settings)
-    model.to(place.device, memory_format=torch.channels_last)
+    model.to(place.device, memory_format=place.layout(settings.model, form.size))
     transfer.train_mode(model, settings.transfer)
     inputs = torch.randn(count, form.channels, form.size, form.size, device=place.device)
     labels = torch.zeros(count, dtype=torch.int64, device=place.device)

@@ -12,11 +12,15 @@ import os
 import time
 from collections.abc import Callable
 
-FIRST_CHECK = 5.0  # seconds after a choice until it is checked
+FIRST_CHECK = 5.0  # seconds after a choice of fewer threads than there are, until more are tried again
 LONGEST_CHECK = 30.0  # the interval doubles up to this
+TRIAL_SHARE = 0.02  # of the time that trials may take: where steps take seconds, they are seldom
 TRIAL = 0.04  # seconds to time one number of threads, and at least TRIAL_STEPS steps
 TRIAL_STEPS = 3
-SLUMP = 0.6  # a rate below this share of the chosen one's asks for a check at once
+LONG_STEP = 0.15  # seconds: one such step is enough to time
+SLUMP = 0.7  # a rate below this share of the chosen one's asks for a check at once
+SLUMP_LOOK = 0.5  # seconds over which a rate is taken, and at least SLUMP_STEPS steps
+SLUMP_STEPS = 4
 
 
 def available_cores() -> int:
@@ -58,7 +62,8 @@ class ThreadTuner:
         self._rates: dict[int, float] = {}
         self._todo: list[int] = []
         self._wait, self._chosen_rate = FIRST_CHECK, 0.0
-        self._slump_images, self._slump_since = 0, 0.0
+        self._look_last: float | None = None
+        self._no_check_before = 0.0
         if len(self._counts) == 1:
             self._next_check = float("inf")
             self._use(self.threads)
@@ -76,30 +81,32 @@ class ThreadTuner:
 
     def skip(self) -> None:
         """Time passed that was not a step (validation, saving): it does not count."""
-        self._since, self._steps, self._images = None, 0, 0
-        self._slump_images, self._slump_since = 0, self._clock()
+        self._last = None
+        self._look_last = None
 
     def _begin(self) -> None:
-        # The present choice is timed first and again last is not needed: trials are short against what they decide.
         self._todo = [self.threads, *(c for c in reversed(self._counts) if c != self.threads)]
-        self._rates = {}
+        self._rates, self._trials_took = {}, 0.0
         self._use(self._todo[0])
 
     def _use(self, count: int) -> None:
         self._set(count)
-        self._since, self._steps, self._images = None, 0, 0
+        self._last, self._seconds, self._steps, self._images = None, 0.0, -1, 0
 
     def _trial(self, images: int, now: float) -> dict[int, float] | None:
-        if self._since is None:  # the first step after a change starts threads: not counted
-            self._since = now
+        last, self._last = self._last, now
+        if last is None:
             return None
+        self._trials_took += now - last
         self._steps += 1
+        if self._steps == 0:  # the first step after a change starts threads: not counted
+            return None
+        self._seconds += now - last
         self._images += images
-        seconds = now - self._since
         best = max(self._rates.values(), default=0.0)
-        rate = self._images / max(seconds, 1e-9)
-        hopeless = rate < best / 2
-        if not hopeless and (seconds < TRIAL or self._steps < TRIAL_STEPS) and seconds < 5:
+        rate = self._images / max(self._seconds, 1e-9)
+        enough = self._steps >= TRIAL_STEPS or self._seconds >= LONG_STEP
+        if not (enough and self._seconds >= TRIAL) and not rate < best / 2:
             return None
         self._rates[self._todo.pop(0)] = rate
         if self._todo:
@@ -113,17 +120,26 @@ class ThreadTuner:
         self._chosen_rate = self._rates[self.threads]
         self._use(self.threads)
         self._wait = min(self._wait * 2, LONGEST_CHECK) if self.threads == before else FIRST_CHECK
-        self._next_check = now + self._wait
-        self._slump_images, self._slump_since = 0, now
+        self._wait = max(self._wait, self._trials_took / TRIAL_SHARE)
+        # With all threads running, only a slump can mean that fewer are better.
+        self._next_check = float("inf") if self.threads == self._counts[-1] else now + self._wait
+        self._no_check_before = now + max(1.0, self._trials_took / TRIAL_SHARE / 10)
+        self._look_last = None
         return dict(self._rates)
 
     def _slumped(self, images: int, now: float) -> bool:
-        self._slump_images += images
-        seconds = now - self._slump_since
-        if seconds < 0.5:
+        last, self._look_last = self._look_last, now
+        if last is None:
+            self._look_images, self._look_seconds, self._look_steps = 0, 0.0, 0
             return False
-        rate, self._slump_images, self._slump_since = self._slump_images / seconds, 0, now
-        slow = rate < SLUMP * self._chosen_rate
+        self._look_images += images
+        self._look_seconds += now - last
+        self._look_steps += 1
+        if self._look_seconds < SLUMP_LOOK or self._look_steps < SLUMP_STEPS:
+            return False
+        rate = self._look_images / self._look_seconds
+        self._look_last = None
+        slow = rate < SLUMP * self._chosen_rate and now >= self._no_check_before
         # A lasting slump must not become a check every half second.
         self._chosen_rate = max(rate, 1e-9) if slow else self._chosen_rate
         return slow

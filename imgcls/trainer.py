@@ -27,6 +27,7 @@ from imgcls.settings import TrainSettings
 from imgcls.threads import ThreadTuner, available_cores
 
 RESUME_EVERY = 60.0  # seconds between saves of the resume state within an epoch
+SAVING = 0.1  # share of the time that saving may take: where an epoch is shorter than ten savings, some are left out
 TOGETHER = 10  # steps between two looks at the clock where several processes have to agree on what they see
 
 
@@ -106,6 +107,9 @@ class _Training:
         self.clock = time.perf_counter() - self.at["seconds"]
         self.ending: str | None = None
         self.last_saved = self.told = time.perf_counter()
+        self.saving_took = 0.0  # seconds, the last time
+        # The best weights since the last saving, with what goes beside them.
+        self.unsaved_best: tuple[dict[str, Tensor], checkpoint.Meta] | None = None
 
     @property
     def seconds(self) -> float:
@@ -278,22 +282,39 @@ class _Training:
         )
         metrics = {"val_accuracy": accuracy_now, "val_loss": loss_now, "train_loss": loss}
         if best:
-            yield from self._save("best", epoch + 1, metrics)
-        yield from self._save("last", epoch + 1, metrics)
+            state = {name: tensor.detach().clone() for name, tensor in self.learner.model.state_dict().items()}
+            self.unsaved_best = (state, self._meta("best", epoch + 1, metrics))
         if self.settings.patience and self.at["bad_epochs"] >= self.settings.patience:
             self.ending = self.ending or "patience"
-        if epoch + 1 < self.settings.epochs:
-            yield from self._save_resume()
+        over = bool(self.ending) or epoch + 1 == self.settings.epochs
+        began = time.perf_counter()
+        due = over or (began - self.last_saved) * SAVING >= self.saving_took
+        if self.place.together(due)[0]:
+            yield from self._save_best()
+            yield from self._save_last(epoch + 1, metrics)
+            if not over:
+                yield from self._save_resume()
+            self.saving_took = time.perf_counter() - began
 
-    def _save(self, kind: str, epoch: float, metrics: dict[str, float | None]) -> Iterator[Event]:
-        path = self.folder / f"{kind}.safetensors"
+    def _save_best(self) -> Iterator[Event]:
+        if self.unsaved_best:
+            state, meta = self.unsaved_best
+            yield self._saved(state, meta)
+            self.unsaved_best = None
+
+    def _save_last(self, epoch: float, metrics: dict[str, float | None]) -> Iterator[Event]:
+        yield self._saved(self.learner.model.state_dict(), self._meta("last", epoch, metrics))
+
+    def _saved(self, state: dict[str, Tensor], meta: checkpoint.Meta) -> Event:
+        path = self.folder / f"{meta.kind}.safetensors"
         if self.writes:
-            checkpoint.save(path, self.learner.model.state_dict(), self._meta(kind, epoch, metrics))
-        yield events.Saved(kind=kind, path=str(path), epoch=int(epoch), step=self.at["step"])
+            checkpoint.save(path, state, meta)
+        return events.Saved(kind=meta.kind, path=str(path), epoch=int(meta.epoch), step=meta.step)
 
     def _save_resume(self) -> Iterator[Event]:
         path = self.folder / "resume.safetensors"
         self.at["seconds"] = self.seconds
+        yield from self._save_best()  # what the resume state calls the best is then on the disk
         if self.writes:
             resume.save(path, model=self.learner.model, optimizer=self.learner.optimizer, position=self.at)
         self.last_saved = time.perf_counter()
@@ -322,13 +343,14 @@ class _Training:
         step = self.at["step"]
         yield from self._save_resume()
         if step % self.steps:
-            yield from self._save("last", step / self.steps, {})
+            yield from self._save_last(step / self.steps, {})
         yield events.Stopped(step=step, epoch=step / self.steps, seconds=self.seconds, checkpoint=self._best_path())
 
     def _finished(self) -> Iterator[Event]:
         """The test set is used here and only here, on the best epoch's weights."""
         if self.at["best"] is None:  # the time limit passed before the first step
             yield from self._epoch_end(0, 0.0, self.seconds, 0)
+        yield from self._save_best()
         path = self.folder / "best.safetensors"
         self.place.wait()  # until the first process has written it
         best, meta = checkpoint.load(path)

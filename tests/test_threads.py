@@ -76,3 +76,25 @@ def test_a_fixed_number_is_kept():
     machine = Machine({1: 0.009, 2: 0.005, 4: 0.001})
     tuner = tuner_on(machine, cores=4, fixed=1)
     assert machine.run(tuner, 60) == [] and machine.threads == 1
+
+
+def test_epochs_of_a_few_steps_come_to_a_choice_too():
+    machine = Machine({1: 0.7, 2: 0.4})
+    tuner, chosen = tuner_on(machine), None
+    for _ in range(6):
+        tuner.skip()
+        for _ in range(3):
+            machine.now += machine.seconds[machine.threads]
+            chosen = tuner.step(64) or chosen
+        machine.now += 5  # validation and saving
+    assert tuner.threads == machine.threads == 2 and chosen[2] > 64 / 0.45
+
+
+def test_trying_costs_little_where_steps_take_long():
+    machine = Machine({1: 0.7, 2: 0.4})
+    tuner, slow = tuner_on(machine), 0.0
+    for _ in range(1000):
+        slow += machine.seconds[1] if machine.threads == 1 else 0
+        machine.now += machine.seconds[machine.threads]
+        tuner.step(64)
+    assert slow / machine.now < 0.02
