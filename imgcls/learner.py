@@ -35,7 +35,7 @@ class Learner:
     optimizer: torch.optim.Optimizer
     batches: Batches | FeatureBatches
     stepped: nn.Module
-    backbone: nn.Module | None = None
+    head: nn.Module | None = None  # once the backbone's features are kept
     _val: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
     def begin_epoch(self, epoch: int) -> None:
@@ -48,20 +48,21 @@ class Learner:
         """Head only: run the frozen backbone once over training and validation images; (images done, in all)."""
         assert isinstance(self.batches, Batches)
         self.model.eval()
-        backbone, head = transfer.split_backbone(self.model)
+        head = transfer.head_of(self.model)
+        backbone, _ = transfer.split_backbone(transfer.folded(self.model))
         views = 1 if self.settings.augment == "none" else self.settings.augment_views
         features = FeatureBatches(self.batches, views=views, file=file)
         yield from features.fill(backbone, self.place.autocast)
         self._val = evaluation_features(
             backbone, self.data.val, self.data.preprocess, self.place.device, self.place.autocast
         )
-        self.batches, self.backbone = features, backbone
+        self.batches, self.head = features, head
         self.stepped = self.place.share(head)
 
     def validate(self) -> Measured:
         self.model.eval()
-        if self.backbone is not None:
-            return measure(transfer.split_backbone(self.model)[1], self._val)
+        if self.head is not None:
+            return measure(self.head, self._val)
         return measure(self.model, self._images("val"), autocast=self.place.autocast)
 
     def test(self) -> Measured:

@@ -5,6 +5,7 @@ The head is a network's last linear layer, the one that names the classes. Knows
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from torch import Tensor, nn
@@ -111,6 +112,22 @@ class Backbone(nn.Module):
 def split_backbone(model: nn.Module) -> tuple[Backbone, nn.Linear]:
     """(backbone, head): head(backbone(x)) is model(x) bit for bit in eval mode. The head is the network's own."""
     return Backbone(model), head_of(model)
+
+
+def folded(model: nn.Module) -> nn.Module:
+    """A copy for evaluation whose BatchNorms are folded into the convolutions before them: the same outputs within
+    rounding, a tenth sooner. The network itself is left as it is.
+    """
+    from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+    made = copy.deepcopy(model).eval()
+    for module in list(made.modules()):
+        children = list(module.named_children())  # in the order they are defined, which here is the order of use
+        for (name, first), (after, second) in zip(children, children[1:], strict=False):
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                setattr(module, name, fuse_conv_bn_eval(first, second))
+                setattr(module, after, nn.Identity())
+    return made
 
 
 def describe(model: nn.Module, mode: str) -> dict[str, Any]:
