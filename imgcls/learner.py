@@ -6,16 +6,17 @@ whether the whole network learns from images or only a head from cached features
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from imgcls.data.batches import Batches, Split, evaluation_batches
+from imgcls.data.batches import Batches, evaluation_batches
 from imgcls.data.features import FeatureBatches, evaluation_features
 from imgcls.data.sets import DataSet
+from imgcls.data.split import Split
 from imgcls.devices import Place
 from imgcls.evaluate import BATCH, Measured, measure
 from imgcls.home import Home
@@ -63,15 +64,16 @@ class Learner:
         self.model.eval()
         if self.head is not None:
             return measure(self.head, self._val)
-        return measure(self.model, self._images("val"), autocast=self.place.autocast)
+        return measure(self.model, self.images("val"), autocast=self.place.autocast)
 
     def test(self) -> Measured:
         self.model.eval()
-        return measure(self.model, self._images("test"), autocast=self.place.autocast)
+        return measure(self.model, self.images("test"), autocast=self.place.autocast)
 
-    def _images(self, part: str) -> Iterable[tuple[Tensor, Tensor]]:
+    def images(self, part: str, *, batch_size: int = BATCH) -> Iterator[tuple[Tensor, Tensor]]:
+        """A part's images in order, as the network gets them, with their labels."""
         split = getattr(self.data, part)
-        return evaluation_batches(split, self.data.preprocess, batch_size=BATCH, device=self.place.device)
+        return evaluation_batches(split, self.data.preprocess, batch_size=batch_size, device=self.place.device)
 
 
 def make(settings: TrainSettings, data: DataSet, home: Home, place: Place) -> Learner:
@@ -116,4 +118,4 @@ def make(settings: TrainSettings, data: DataSet, home: Home, place: Place) -> Le
 
 def _near(split: Split, place: Place) -> Split:
     """On the GPU where it fits, so that a batch is a gather there."""
-    return split.to(place.device) if place.room_for(split.images.nbytes) else split
+    return split.to(place.device) if not split.streams and place.room_for(split.images.nbytes) else split

@@ -153,7 +153,7 @@ class _Training:
             notes=data.notes,
             model=model,
             sample=sample,
-            example=data.preprocess.to_input(data.val.images[:1]).to(self.place.device),
+            example=next(self.learner.images("val", batch_size=1))[0],
         )
 
     def _cache_features(self) -> Iterator[Event]:

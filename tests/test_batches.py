@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from imgcls.data.augment import AUGMENTATIONS
-from imgcls.data.batches import Batches, Split
+from imgcls.data.batches import Batches
+from imgcls.data.split import Split
 from imgcls.preprocess import Preprocess
 
 CPU = torch.device("cpu")

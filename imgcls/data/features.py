@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from imgcls.data.batches import Batches, Split, _mix, evaluation_batches
+from imgcls.data.batches import Batches, _mix, evaluation_batches
+from imgcls.data.split import Split
 from imgcls.preprocess import Preprocess
 
 Autocast = Callable[[], AbstractContextManager]
@@ -39,10 +40,10 @@ class FeatureBatches:
         """Run the backbone over every view of every image; after each batch, (images done, in all)."""
         batches, views, file = self.batches, self.views, self.file
         total, done = views * len(batches.split), 0
+        wanted = torch.arange(len(batches.split)).split(BATCH)
         for view in range(views):
-            for start in range(0, len(batches.split), BATCH):
-                places = torch.arange(start, min(start + BATCH, len(batches.split)))
-                inputs, _ = batches.prepare(places, _mix(batches.seed, view, start, 1))
+            seeds = [_mix(batches.seed, view, number, 1) for number in range(len(wanted))]
+            for places, (inputs, _) in zip(wanted, batches.prepared(wanted, seeds), strict=True):
                 with torch.inference_mode(), autocast():
                     made = backbone(inputs).float()
                 if not self.features.numel():

@@ -57,6 +57,15 @@ class StreamingPhotos(Dataset):
     def __init__(self, paths: Sequence[Path], *, side: int, channels: int, how: str) -> None:
         self.paths, self.form = [str(path) for path in paths], Form(side, channels, how)
 
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return (len(self.paths), self.form.channels, self.form.side, self.form.side)
+
+    def take(self, places: Sequence[int]) -> StreamingPhotos:
+        """Some of them, in that order."""
+        form = self.form
+        return StreamingPhotos([self.paths[i] for i in places], side=form.side, channels=form.channels, how=form.how)
+
     def __len__(self) -> int:
         return len(self.paths)
 

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from imgcls.data import sets
 from imgcls.data.augment import WHOLE_PHOTO
-from imgcls.data.batches import Batches, Split
+from imgcls.data.batches import Batches
 from imgcls.data.folders import scan
 from imgcls.data.photos import Form
+from imgcls.data.split import Split
 from imgcls.errors import DatasetError, InputError
 from imgcls.home import Home
 from imgcls.preprocess import CROP_MARGIN, Preprocess

@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 
 from imgcls.data.augment import WHOLE_PHOTO
-from imgcls.data.batches import Split
+from imgcls.data.photos import StreamingPhotos
+from imgcls.data.split import Split
 from imgcls.errors import DatasetError
 from imgcls.home import Home
 from imgcls.preprocess import CROP_MARGIN, Preprocess
@@ -218,19 +219,24 @@ def _decode(
     progress: Progress | None,
 ) -> Split:
     """Photos as one uint8 tensor: the evaluation crop, or the whole photo squeezed square for random crops."""
-    from imgcls.data.cache import decoded
+    from imgcls.data import cache
 
-    made = decoded(
-        [path for path, _ in files],
-        root=root,
-        side=round(preprocess.stored * CROP_MARGIN) if whole_photo else preprocess.stored,
-        channels=preprocess.channels,
-        how="stretch" if whole_photo else preprocess.fit,
-        progress=progress,
-    )
-    notes.extend(sentence for _, sentence in made.errors)
+    form = {
+        "side": round(preprocess.stored * CROP_MARGIN) if whole_photo else preprocess.stored,
+        "channels": preprocess.channels,
+        "how": "stretch" if whole_photo else preprocess.fit,
+    }
     labels = torch.tensor([label for _, label in files], dtype=torch.int64)
-    split = Split(made.images, labels, made.aspects if whole_photo else None, tuple(str(path) for path, _ in files))
+    paths = tuple(str(path) for path, _ in files)
+    try:
+        made = cache.decoded(
+            [path for path, _ in files], root=root, **form, max_bytes=cache.MAX_BYTES, progress=progress
+        )
+    except cache.TooLarge as error:
+        notes.append(f"Photos are read anew in every epoch: {error}")
+        return Split(StreamingPhotos(paths, **form), labels, None, paths)
+    notes.extend(sentence for _, sentence in made.errors)
+    split = Split(made.images, labels, made.aspects if whole_photo else None, paths)
     return split if bool(made.ok.all()) else split.take(made.ok.nonzero()[:, 0])
 
 

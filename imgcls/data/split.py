@@ -1,0 +1,77 @@
+"""A part of a data set: its images, in memory, mapped, or read from their files while training.
+
+Knows nothing of batches' order or of augmentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from imgcls.data.photos import StreamingPhotos
+from imgcls.threads import available_cores
+
+MAX_WORKERS = 8  # processes that decode photos: beyond that the disk is what is waited for
+
+
+@dataclass(frozen=True)
+class Split:
+    """images: uint8 (N, C, H, W), in memory or mapped, or photos to be read; labels: int64 (N,); aspects: width/height
+    of photos that are stored squeezed, float (N,); paths: where each came from, for photos."""
+
+    images: Tensor | StreamingPhotos
+    labels: Tensor
+    aspects: Tensor | None = None
+    paths: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def streams(self) -> bool:
+        return isinstance(self.images, StreamingPhotos)
+
+    def take(self, places: Tensor) -> Split:
+        paths = None if self.paths is None else tuple(self.paths[i] for i in places.tolist())
+        aspects = None if self.aspects is None else self.aspects[places]
+        images = self.images.take(places.tolist()) if self.streams else self.images[places]
+        return Split(images, self.labels[places], aspects, paths)
+
+    def to(self, device: torch.device) -> Split:
+        aspects = None if self.aspects is None else self.aspects.to(device)
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device), aspects=aspects)
+
+    def read(
+        self, wanted: Sequence[Tensor], *, leave_out_broken: bool = False
+    ) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
+        """(images, aspects or None, labels) for each of the lists of places, in that order.
+
+        Photos are read ahead by worker processes. A broken one is left out, or another of its list stands in for it.
+        """
+        if self.streams:
+            yield from self._streamed(wanted, leave_out_broken)
+            return
+        for places in wanted:
+            places = places.to(self.images.device)
+            # index_select copies rows whole: measured 16 us for 64 digits where images[places] takes 81.
+            images, labels = self.images.index_select(0, places), self.labels.index_select(0, places)
+            yield images, None if self.aspects is None else self.aspects[places], labels
+
+    def _streamed(
+        self, wanted: Sequence[Tensor], leave_out_broken: bool
+    ) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
+        workers = min(MAX_WORKERS, available_cores(), len(wanted)) if len(wanted) > 1 else 0
+        loader = DataLoader(self.images, batch_sampler=[places.tolist() for places in wanted], num_workers=workers)
+        for places, (images, aspects, ok) in zip(wanted, loader, strict=True):
+            labels = self.labels[places]
+            if not bool(ok.all()):
+                good = ok.nonzero()[:, 0]
+                if not leave_out_broken and len(good):
+                    here = torch.arange(len(ok))
+                    good = torch.where(ok, here, good[here % len(good)])
+                images, aspects, labels = images[good], aspects[good], labels[good]
+            yield images, aspects if self.images.form.how == "stretch" else None, labels
