@@ -23,11 +23,10 @@ from imgcls.events import Event
 from imgcls.home import Home
 from imgcls.models import transfer
 from imgcls.optim import lr_factor, set_lr
+from imgcls.saving import Saver
 from imgcls.settings import TrainSettings
 from imgcls.threads import ThreadTuner, available_cores
 
-RESUME_EVERY = 60.0  # seconds between saves of the resume state within an epoch
-SAVING = 0.1  # share of the time that saving may take: where an epoch is shorter than ten savings, some are left out
 TOGETHER = 10  # steps between two looks at the clock where several processes have to agree on what they see
 
 
@@ -106,18 +105,12 @@ class _Training:
         self.first_step = self.at["step"]
         self.clock = time.perf_counter() - self.at["seconds"]
         self.ending: str | None = None
-        self.last_saved = self.told = time.perf_counter()
-        self.saving_took = 0.0  # seconds, the last time
-        # The best weights since the last saving, with what goes beside them.
-        self.unsaved_best: tuple[dict[str, Tensor], checkpoint.Meta] | None = None
+        self.told = time.perf_counter()
+        self.saver = Saver(self.folder, self.learner, run, self.at)
 
     @property
     def seconds(self) -> float:
         return time.perf_counter() - self.clock
-
-    @property
-    def writes(self) -> bool:
-        return self.place.rank == 0
 
     def events(self) -> Iterator[Event]:
         settings = self.settings
@@ -138,11 +131,11 @@ class _Training:
     def _started(self) -> Event:
         data, model = self.data, self.learner.model
         trainable, parameters = transfer.count_parameters(model)
-        sample = self.learner.batches.sample() if self.writes else None
+        sample = self.learner.batches.sample() if self.saver.writes else None
         return events.Started(
             run=self.run,
             classes=data.classes,
-            images={part: len(s) for part in ("train", "val", "test") if (s := getattr(data, part)) is not None},
+            images=data.sizes,
             parameters=parameters,
             trainable=trainable,
             device=self.place.name,
@@ -194,7 +187,7 @@ class _Training:
             if save:
                 self._read(recent)
                 recent = _Tally.on(self.place.device)
-                yield from self._save_resume()
+                yield from self.saver.resume(self.seconds)
                 self.tuner.skip()
         self._read(recent)
         seconds = time.perf_counter() - began
@@ -220,7 +213,7 @@ class _Training:
         now = time.perf_counter()
         late = bool(self.settings.time_limit) and self.seconds > self.settings.time_limit * 60
         # An epoch may be shorter than the interval: `told` outlives it.
-        tell, save = now - self.told >= self._interval(), now - self.last_saved > RESUME_EVERY
+        tell, save = now - self.told >= self._interval(), self.saver.overdue()
         stop, late, tell, save = self.place.together(self.should_stop(), late, tell, save)
         if stop:
             self.ending = "stopped"
@@ -282,76 +275,28 @@ class _Training:
         )
         metrics = {"val_accuracy": accuracy_now, "val_loss": loss_now, "train_loss": loss}
         if best:
-            state = {name: tensor.detach().clone() for name, tensor in self.learner.model.state_dict().items()}
-            self.unsaved_best = (state, self._meta("best", epoch + 1, metrics))
+            self.saver.keep_best(epoch + 1, metrics)
         if self.settings.patience and self.at["bad_epochs"] >= self.settings.patience:
             self.ending = self.ending or "patience"
         over = bool(self.ending) or epoch + 1 == self.settings.epochs
-        began = time.perf_counter()
-        due = over or (began - self.last_saved) * SAVING >= self.saving_took
-        if self.place.together(due)[0]:
-            yield from self._save_best()
-            yield from self._save_last(epoch + 1, metrics)
-            if not over:
-                yield from self._save_resume()
-            self.saving_took = time.perf_counter() - began
-
-    def _save_best(self) -> Iterator[Event]:
-        if self.unsaved_best:
-            state, meta = self.unsaved_best
-            yield self._saved(state, meta)
-            self.unsaved_best = None
-
-    def _save_last(self, epoch: float, metrics: dict[str, float | None]) -> Iterator[Event]:
-        yield self._saved(self.learner.model.state_dict(), self._meta("last", epoch, metrics))
-
-    def _saved(self, state: dict[str, Tensor], meta: checkpoint.Meta) -> Event:
-        path = self.folder / f"{meta.kind}.safetensors"
-        if self.writes:
-            checkpoint.save(path, state, meta)
-        return events.Saved(kind=meta.kind, path=str(path), epoch=int(meta.epoch), step=meta.step)
-
-    def _save_resume(self) -> Iterator[Event]:
-        path = self.folder / "resume.safetensors"
-        self.at["seconds"] = self.seconds
-        yield from self._save_best()  # what the resume state calls the best is then on the disk
-        if self.writes:
-            resume.save(path, model=self.learner.model, optimizer=self.learner.optimizer, position=self.at)
-        self.last_saved = time.perf_counter()
-        yield events.Saved(kind="resume", path=str(path), epoch=self.at["step"] // self.steps, step=self.at["step"])
-
-    def _meta(self, kind: str, epoch: float, metrics: dict[str, float | None]) -> checkpoint.Meta:
-        data = self.data
-        return checkpoint.Meta(
-            model=self.settings.model,
-            classes=data.classes,
-            preprocess=data.preprocess,
-            run=self.run,
-            kind=kind,
-            epoch=epoch,
-            step=self.at["step"],
-            metrics=metrics,
-            settings=self.settings.model_dump(),
-            data={part: len(s) for part in ("train", "val", "test") if (s := getattr(data, part)) is not None},
-            versions=checkpoint.versions(),
-        )
+        yield from self.saver.epoch_end(epoch + 1, metrics, seconds=self.seconds, over=over)
 
     def _best_path(self) -> str | None:
-        return str(self.folder / "best.safetensors") if self.at["best"] else None
+        return str(self.saver.path("best")) if self.at["best"] else None
 
     def _stopped(self) -> Iterator[Event]:
         step = self.at["step"]
-        yield from self._save_resume()
+        yield from self.saver.resume(self.seconds)
         if step % self.steps:
-            yield from self._save_last(step / self.steps, {})
+            yield from self.saver.last(step / self.steps, {})
         yield events.Stopped(step=step, epoch=step / self.steps, seconds=self.seconds, checkpoint=self._best_path())
 
     def _finished(self) -> Iterator[Event]:
         """The test set is used here and only here, on the best epoch's weights."""
         if self.at["best"] is None:  # the time limit passed before the first step
             yield from self._epoch_end(0, 0.0, self.seconds, 0)
-        yield from self._save_best()
-        path = self.folder / "best.safetensors"
+        yield from self.saver.best()
+        path = self.saver.path("best")
         self.place.wait()  # until the first process has written it
         best, meta = checkpoint.load(path)
         metrics = dict(meta.metrics)
@@ -359,11 +304,7 @@ class _Training:
             self.learner.model.load_state_dict(best.state_dict())
             measured = self.learner.test()
             metrics |= {"test_accuracy": measured.accuracy, "test_loss": measured.loss}
-            if self.writes:
-                checkpoint.save(path, best.state_dict(), meta.model_copy(update={"metrics": metrics}))
-        if self.writes:
-            for name in ("resume.safetensors", "features.f32"):
-                (self.folder / name).unlink(missing_ok=True)
+        self.saver.finish(best.state_dict(), meta, metrics)
         yield events.Finished(
             reason=self.ending or "done",
             epochs=math.ceil(self.at["step"] / self.steps),

@@ -18,9 +18,10 @@ def own(home):
 
 def both(home, monkeypatch, **said):
     settings = with_recipe({"dataset": "flowers", "model": "lenet", "device": "cpu", **said})
-    kept = sets.load(settings, home)
-    monkeypatch.setattr(cache, "MAX_BYTES", 1000)
-    return settings, kept, sets.load(settings, home)
+    with monkeypatch.context() as small:
+        small.setattr(cache, "MAX_BYTES", 1000)
+        streamed = sets.load(settings, home)
+    return settings, sets.load(settings, home), streamed
 
 
 @pytest.mark.parametrize("augment", ["none", "crop-flip", "resized-crop"])

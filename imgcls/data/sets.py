@@ -49,6 +49,11 @@ class DataSet:
     preprocess: Preprocess
     notes: tuple[str, ...] = ()
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Images in each part that there is."""
+        return {part: len(s) for part in ("train", "val", "test") if (s := getattr(self, part)) is not None}
+
 
 def load(settings: TrainSettings, home: Home, *, progress: Progress | None = None) -> DataSet:
     """Everything a run needs of its data. Raises DatasetError."""

@@ -24,6 +24,7 @@ POLICY = (
     "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; object-src 'none'; base-uri 'self'; "
     "frame-ancestors 'self' https://huggingface.co https://*.hf.space"
 )
+LARGEST_BODY = 8_000_000  # bytes
 WRONG = 1.0  # seconds that a wrong password waits
 
 
@@ -44,6 +45,9 @@ class Door:
         headers = Headers(scope=scope)
         if scope["method"] not in ("GET", "HEAD", "OPTIONS") and not same_origin(headers):
             await PlainTextResponse("Only the lab's own page may do this.", 403)(scope, receive, send)
+            return
+        if scope["method"] == "POST" and not scope["path"].endswith("/upload") and not small(headers):
+            await PlainTextResponse("That is more than the lab's own page would send.", 413)(scope, receive, send)
             return
         if self.password and not knows(headers.get("authorization", ""), self.password):
             if "authorization" in headers:
@@ -70,6 +74,12 @@ def same_origin(headers: Headers) -> bool:
         return True
     host = headers.get("x-forwarded-host") or headers.get("host", "")
     return urlsplit(origin).netloc == host
+
+
+def small(headers: Headers) -> bool:
+    """Uploads have their own limit; anything else is at most a photo. Without a length it is no page's request."""
+    length = headers.get("content-length", "")
+    return length.isdigit() and int(length) <= LARGEST_BODY
 
 
 def knows(authorization: str, password: str) -> bool:

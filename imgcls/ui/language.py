@@ -50,11 +50,14 @@ class Spoken:
             if message["type"] == "http.response.start":
                 start = message
                 return
+            if message["type"] != "http.response.body":
+                await send(message)
+                return
             body += message.get("body", b"")
             if message.get("more_body"):
                 return
             said = body.replace(b"<head>", SCRIPT.format(code=code).encode(), 1)
-            headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
+            headers = [(name, value) for name, value in start.get("headers", ()) if name.lower() != b"content-length"]
             await send(start | {"headers": [*headers, (b"content-length", str(len(said)).encode())]})
             await send({"type": "http.response.body", "body": said})
 

@@ -87,6 +87,22 @@ def test_strangers_are_turned_away(server, headers):
     assert refused.value.code in (400, 403)
 
 
+@pytest.mark.parametrize("length", ["9000000", None])
+def test_a_request_larger_than_any_page_sends_is_refused(server, length):
+    import http.client
+
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.putrequest("POST", "/en/gradio_api/component_server")
+    connection.putheader("Content-Type", "application/json")
+    if length:
+        connection.putheader("Content-Length", length)
+    else:
+        connection.putheader("Transfer-Encoding", "chunked")
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
 def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     opened(page, server)
     page.get_by_role("tab", name="Train").click()
