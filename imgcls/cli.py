@@ -89,6 +89,7 @@ def make_parser() -> argparse.ArgumentParser:
     work.add_argument("run")
     work.add_argument("--go-on", action="store_true")
     work.set_defaults(command="work")
+    commands.add_parser("standby").set_defaults(command="standby")
     work_lab = commands.add_parser("work-lab")
     work_lab.add_argument("lab")
     work_lab.set_defaults(command="work_lab")

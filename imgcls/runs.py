@@ -19,8 +19,10 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from filelock import FileLock, Timeout
 
@@ -29,6 +31,9 @@ from imgcls.checkpoint import write_bytes
 from imgcls.errors import RunError
 from imgcls.home import PROJECT, Home
 from imgcls.settings import NAME, TrainSettings
+from imgcls.standby import Keeper
+
+_keeper: Keeper | None = None
 
 
 @dataclass(frozen=True)
@@ -188,23 +193,38 @@ def delete(run: Run) -> None:
 
 
 def spawn(logs: Path, home: Home, *arguments: str) -> None:
-    """A process in a session of its own, so that it outlives the page, the server and the terminal."""
+    """A process that outlives the page, the server and the terminal; one that stands by, or a new one."""
+    if _keeper and _keeper.hand_over(home, arguments, logs / "log.txt"):
+        return
+    with open(logs / "log.txt", "ab") as log:
+        _apart(home, arguments, stdin=subprocess.DEVNULL, output=log)
+
+
+def keep_one_ready(home: Home) -> None:
+    """From now on a process stands by, until this one ends."""
+    global _keeper
+    _keeper = Keeper(home, lambda arguments, stdin: _apart(home, arguments, stdin=stdin, output=subprocess.DEVNULL))
+    _keeper.ready()
+
+
+def _apart(home: Home, arguments: Sequence[str], *, stdin: int, output: IO[bytes] | int) -> subprocess.Popen:
+    """In a session of its own, where no terminal's Ctrl-C reaches it."""
     environment = os.environ | {"IMGCLS_HOME": str(home.root), "PYTHONUNBUFFERED": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
     apart: dict[str, object] = {"start_new_session": True}
     if os.name == "nt":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    with open(logs / "log.txt", "ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "imgcls", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            **apart,
-        )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "imgcls", *arguments],
+        stdin=stdin,
+        stdout=output,
+        stderr=subprocess.STDOUT if output is not subprocess.DEVNULL else output,
+        env=environment,
+        **apart,
+    )
     # Waited for, so that a run that ends while the server lives leaves no zombie.
     threading.Thread(target=process.wait, daemon=True).start()
+    return process
 
 
 def list_runs(home: Home) -> list[Run]:

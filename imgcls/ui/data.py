@@ -30,8 +30,14 @@ SAMPLES = 24
 
 
 def build(
-    words: Words, watch: Watch, limits: Limits, page: gr.Blocks, rooms: gr.Tabs, training: train.Room
-) -> gr.Dropdown:
+    words: Words,
+    watch: Watch,
+    limits: Limits,
+    page: gr.Blocks,
+    tab: gr.Tab,
+    rooms: gr.Tabs,
+    training: train.Room,
+) -> None:
     home, language, guarded = watch.home, words.language, guard(words)
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     with gr.Tabs(elem_classes="sources", elem_id="data-rooms") as parts:
@@ -92,7 +98,9 @@ def build(
             )
             return
         work = reading.told(
-            lambda progress: watch.report(name, lambda: report(name, home, progress=progress)), first=0.5, seldom=1.0
+            lambda progress: watch.once(name, ("report",), lambda: report(name, home, progress=progress)),
+            first=0.5,
+            seldom=1.0,
         )
         try:
             while True:
@@ -112,7 +120,11 @@ def build(
             return ""
         try:
             said = {"dataset": name, "model": network, **({"augment": augmented} if augmented else {})}
-            return report_card.grid(sample(with_recipe(said), home, count=SAMPLES, seed=number), words)
+            settings = with_recipe(said)
+            made = watch.once(
+                name, (network, augmented, number), lambda: sample(settings, home, count=SAMPLES, seed=number)
+            )
+            return report_card.grid(made, words)
         except ImgclsError as error:
             return report_card.problem(sentence(str(error), language))
 
@@ -150,7 +162,7 @@ def build(
     chosen.change(look, chosen, shown, show_progress="hidden", api_visibility="private", concurrency_limit=4)
     chosen.change(own, chosen, delete, **quiet)
     gr.on(
-        [chosen.change, model.change, augment.change, page.load],
+        [chosen.change, model.change, augment.change, tab.select],
         samples,
         [chosen, model, augment, turn],
         grid,
@@ -161,7 +173,7 @@ def build(
     again.click(lambda n: n + 1, turn, turn, **quiet).then(
         samples, [chosen, model, augment, turn], grid, api_visibility="private", show_progress="minimal"
     )
-    page.load(look, chosen, shown, show_progress="hidden", api_visibility="private")
+    tab.select(look, chosen, shown, show_progress="hidden", api_visibility="private")
     use.click(lambda n: (n, gr.Tabs(selected="train")), chosen, [training.fields["dataset"], rooms], **quiet).then(
         training.fill, training.values, training.values, **quiet
     )
@@ -172,7 +184,7 @@ def build(
     done = upload.click(unzip, [file, name], [unpacked, chosen, file, name, parts], api_visibility="private")
     for event in (made, done):
         event.then(lambda: listed(), None, training.fields["dataset"], **quiet)
-    return chosen
+    page.load(lambda: listed(), None, chosen, **quiet)
 
 
 def _title(words: Words, title: str, more: str, *, public: bool = False) -> str:

@@ -23,7 +23,7 @@ FIELDS = ("epochs", "lr", "train_images", "seed")
 TO_BEGIN_WITH = ("default", "kaiming-uniform", "too-small", "too-large")
 
 
-def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks) -> dict[str, Any]:
+def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks) -> None:
     home, language, guarded = watch.home, words.language, guard(words)
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     with gr.Row(elem_classes="room lab"):
@@ -102,4 +102,4 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks) -> dict[s
         fields["lr"],
         **quiet,
     )
-    return fields
+    page.load(lambda: gr.update(choices=form.dataset_choices(words, home)), None, fields["dataset"], **quiet)

@@ -19,8 +19,8 @@ def build(words: Words, watch: Watch, limits: Limits) -> gr.Blocks:
                 room = classify.build(words, watch)
             with gr.Tab(words("train"), id="train"):
                 training = train.build(words, watch, limits, page, rooms, room)
-            with gr.Tab(words("data"), id="data"):
-                data.build(words, watch, limits, page, rooms, training)
+            with gr.Tab(words("data"), id="data") as tab:
+                data.build(words, watch, limits, page, tab, rooms, training)
             with gr.Tab(words("init_lab"), id="init-lab"):
                 init_lab.build(words, watch, limits, page)
     return page

@@ -22,7 +22,7 @@ from fastapi import FastAPI, Request
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, RedirectResponse
 
-from imgcls import health
+from imgcls import health, runs
 from imgcls.errors import ImgclsError
 from imgcls.home import Home
 from imgcls.hosting import Hosting, hosting
@@ -37,7 +37,8 @@ HERE = Path(__file__).parent
 def serve(*, host: str | None = None, port: int | None = None, show: bool | None = None) -> int:
     """Serve until interrupted; the exit code. `show`: open a browser (by default when a person is at the terminal)."""
     made = hosting(host, port)
-    app = create(made, Home.from_environment())
+    home = Home.from_environment()
+    app = create(made, home)
     config = uvicorn.Config(app, host=made.host, port=made.port, log_level="warning", timeout_graceful_shutdown=2)
     try:
         socket = config.bind_socket()
@@ -50,7 +51,7 @@ def serve(*, host: str | None = None, port: int | None = None, show: bool | None
         print("Anybody who reaches this address can use it; IMGCLS_PASSWORD sets a password.", file=sys.stderr)
     if show if show is not None else sys.stdout.isatty() and not made.limits.public:
         threading.Timer(0.5, webbrowser.open, [url]).start()
-    threading.Thread(target=_warm, daemon=True).start()
+    threading.Thread(target=_warm, args=[home], daemon=True).start()
     uvicorn.Server(config).run(sockets=[socket])
     return 0
 
@@ -88,12 +89,14 @@ def create(made: Hosting, home: Home) -> FastAPI:
     return app
 
 
-def _warm() -> None:
-    """torch and the first network are there before the first stroke; the page does not wait for them."""
+def _warm(home: Home) -> None:
+    """torch and the first network are there before the first stroke, a process before the first Start; the page does
+    not wait for them."""
     try:
         health.torchvision()
         from imgcls.predictor import warm
 
-        warm(Home.from_environment().shipped("checkpoints", "lenet-digits", "best.safetensors"))
+        warm(home.shipped("checkpoints", "lenet-digits", "best.safetensors"))
+        runs.keep_one_ready(home)
     except ImgclsError as error:
         print(f"imgcls: {error}", file=sys.stderr)

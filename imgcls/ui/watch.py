@@ -10,10 +10,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from imgcls import runs
 from imgcls.checkpoint import CheckpointInfo, is_shipped, list_checkpoints
-from imgcls.data.report import Report
 from imgcls.errors import CheckpointError, RunError
 from imgcls.follow import Follower, View
 from imgcls.home import Home
@@ -23,6 +23,8 @@ from imgcls.ui.words import Words
 AGAIN = 0.4  # seconds in which the last answer is good enough
 LISTED = 40  # runs and checkpoints in a list; the rest are reached from the terminal
 FOLLOWED = 32
+KEPT = 64  # reports and samples, some 100 KB each
+T = TypeVar("T")
 
 
 class Watch:
@@ -30,7 +32,7 @@ class Watch:
         self.home = home
         self._lock = threading.Lock()
         self._followers: OrderedDict[str, tuple[Follower, float]] = OrderedDict()
-        self._reports: OrderedDict[str, tuple[float, Report]] = OrderedDict()
+        self._made: OrderedDict[tuple, tuple[float, Any]] = OrderedDict()
         self._checkpoints: tuple[float, list[CheckpointInfo]] = (0.0, [])
 
     def view(self, name: str | None) -> View | None:
@@ -61,18 +63,21 @@ class Watch:
             if name in self._followers:
                 self._followers[name] = (self._followers[name][0], 0.0)
 
-    def report(self, name: str, make: Callable[[], Report]) -> Report:
-        """A data set's report; made anew when files have come or gone. Raises DatasetError."""
-        stamp = _touched(self.home, name)
+    def once(self, data_set: str, what: tuple, make: Callable[[], T]) -> T:
+        """What `make` makes of a data set: its report, a sample. Made anew when photos have come or gone.
+
+        Raises what `make` raises.
+        """
+        stamp, key = _touched(self.home, data_set), (data_set, *what)
         with self._lock:
-            known = self._reports.get(name)
+            known = self._made.get(key)
         if known and known[0] == stamp:
             return known[1]
         made = make()
         with self._lock:
-            self._reports[name] = (stamp, made)
-            while len(self._reports) > FOLLOWED:
-                self._reports.popitem(last=False)
+            self._made[key] = (stamp, made)
+            while len(self._made) > KEPT:
+                self._made.popitem(last=False)
         return made
 
     def runs(self) -> list[Run]:

@@ -1,0 +1,49 @@
+"""The process that waits for a run: it takes the run over, and it goes when the server goes."""
+
+import time
+
+import pytest
+
+from imgcls import runs
+from imgcls.follow import view
+from imgcls.home import Home
+from imgcls.recipes import with_recipe
+
+SMALL = {"train_images": 300, "val_split": 100, "epochs": 1, "threads": 1, "device": "cpu"}
+
+
+@pytest.fixture
+def waiting(home, monkeypatch):
+    monkeypatch.setattr(runs, "_keeper", None)
+    runs.keep_one_ready(home)
+    process = runs._keeper._process
+    yield process
+    if not process.stdin.closed:
+        process.stdin.close()
+    process.wait(60)
+
+
+def finished(run):
+    for _ in range(600):
+        if not (seen := view(run)).live:
+            return seen
+        time.sleep(0.1)
+    raise AssertionError("it did not end")
+
+
+def test_it_becomes_the_run(home, waiting):
+    seen = finished(runs.start(with_recipe({**SMALL, "name": "first"}), home))
+    assert seen.state == "finished" and waiting.wait(20) == 0
+    assert (home.train_logs / "first" / "log.txt").exists()
+    seen = finished(runs.start(with_recipe({**SMALL, "name": "second"}), home))  # none waits yet: one of its own
+    assert seen.state == "finished"
+
+
+def test_it_goes_when_the_server_goes(waiting):
+    waiting.stdin.close()  # what the system does for a server that was killed
+    assert waiting.wait(60) == 0
+
+
+def test_another_home_gets_a_process_of_its_own(tmp_path, waiting):
+    other = Home(tmp_path / "other")
+    assert finished(runs.start(with_recipe({**SMALL, "name": "r"}), other)).state == "finished"
