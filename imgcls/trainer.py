@@ -189,7 +189,9 @@ class _Training:
                 recent = _Tally.on(self.place.device)
                 yield from self.saver.resume(self.seconds)
                 self.tuner.skip()
-        self._read(recent)
+        if recent.images:  # every epoch ends with a point of the curve, however short it is
+            self.told = time.perf_counter()
+            yield self._progress(recent, lr, self.told - looked)
         seconds = time.perf_counter() - began
         yield from self._epoch_end(epoch, lr, seconds, images + self.at["epoch_sums"][2])
 

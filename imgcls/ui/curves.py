@@ -52,7 +52,7 @@ def chart(
             continue
         path = " ".join(place(x, y) for x, y in points)
         parts.append(f'<polyline class="{s.tone} {s.kind}" points="{path}"/>')
-        if s.kind == "dots":
+        if s.kind == "dots" or len(points) == 1:  # a line of one point would not be seen
             parts += [
                 f'<circle class="{s.tone}" cx="{p.split(",")[0]}" cy="{p.split(",")[1]}" r="3"/>' for p in path.split()
             ]

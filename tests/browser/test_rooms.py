@@ -96,7 +96,7 @@ def test_initialisations_are_compared(page, server):
     opened(page, server, "Init lab")
     for name in ("PyTorch's default", "Too large"):
         page.locator("#lab-inits label", has_text=name).click()  # two remain
-    page.locator("#lab-epochs input").fill("1")
+    page.locator("#lab-epochs input").fill("2")
     page.locator("#lab-train_images input").fill("2000")
     page.get_by_role("button", name="Compare").click()
     card = page.get_by_test_id("lab")
