@@ -46,10 +46,15 @@ class TensorBoard:
     """Curves, the learning rate, images/s, a grid of training images, the graph, and settings with final figures."""
 
     def __init__(self, run: Run, settings: TrainSettings) -> None:
+        self._settings = settings
+        self._writer = self.writer_class()(str(run.logs), max_queue=1000, flush_secs=5)
+
+    @staticmethod
+    def writer_class() -> type:
+        """Imported here and not above: it costs a second that most commands need not pay."""
         from torch.utils.tensorboard import SummaryWriter
 
-        self._settings = settings
-        self._writer = SummaryWriter(str(run.logs), max_queue=1000, flush_secs=5)
+        return SummaryWriter
 
     def __enter__(self) -> TensorBoard:
         return self

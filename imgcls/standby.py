@@ -54,12 +54,11 @@ class Keeper:
 
 def wait() -> list[str] | None:
     """In the waiting process: everything imported, then what to do, with its output going where it was told."""
-    import torch.utils.tensorboard  # noqa: F401
-
-    import imgcls.sinks
     import imgcls.trainer
     import imgcls.worker  # noqa: F401
+    from imgcls.sinks import TensorBoard
 
+    TensorBoard.writer_class()
     line = sys.stdin.readline()
     if not line.endswith("\n"):
         return None
