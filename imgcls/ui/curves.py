@@ -117,4 +117,6 @@ def _grid(low: float, high: float, x_end: float, percent: bool) -> str:
 def _number(value: float, percent: bool) -> str:
     if percent:
         return f"{value * 100:.1f}%".replace(".0%", "%") if value < 0.9995 else "100%"
+    if abs(value) >= 10_000:
+        return f"{value:.0e}".replace("e+0", "e").replace("e+", "e")
     return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
