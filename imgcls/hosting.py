@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from imgcls.data.collect import CollectLimits
 from imgcls.data.zips import ZipLimits
 from imgcls.errors import RunError, SettingsError
 from imgcls.home import Home
-from imgcls.recipes import KIND_OF
+from imgcls.recipes import KIND_OF, preprocess_for
 from imgcls.settings import TrainSettings
 
 PORT = 7860
@@ -36,6 +37,11 @@ class Limits:
     collect: CollectLimits
     zip: ZipLimits
 
+    def may_delete(self) -> None:
+        """Raises RunError where others' work could be deleted."""
+        if self.public:
+            raise RunError("In a shared lab nothing is deleted from the page.")
+
     def check(self, settings: TrainSettings, home: Home) -> TrainSettings:
         """Settings that may be run here, with the time limit put in. Raises SettingsError or RunError."""
         if len(runs.running(home)) >= self.runs_at_once:
@@ -46,9 +52,10 @@ class Limits:
             raise SettingsError(
                 f"epochs is {settings.epochs}, but this shared lab allows at most {self.epochs}.", field="epochs"
             )
-        if settings.image_size > self.image_size:
+        size = preprocess_for(settings).size  # 0 is the recipe's
+        if size > self.image_size:
             raise SettingsError(
-                f"image_size is {settings.image_size}, but this shared lab allows at most {self.image_size}.",
+                f"image_size is {size}, but this shared lab allows at most {self.image_size}.",
                 field="image_size",
             )
         if any(mark in settings.dataset + settings.weights for mark in ("/", "\\", "~")):
@@ -82,6 +89,7 @@ SHARED = Limits(
     zip=ZipLimits(files=10_000, total=500_000_000, single=30_000_000),
 )
 KNOWN = tuple(KIND_OF)
+STARTING = threading.Lock()  # held while a run is allowed and made: two at once would both be the last one allowed
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -166,6 +167,8 @@ def work(lab: Lab, *, sinks: Sequence[object] = ()) -> dict[str, events.Event]:
 
     A run that fails is a result as well: the next one follows. Raises RunError when somebody else works on the lab.
     """
+    from imgcls.worker import unexpected
+
     lock = runs.lock(lab.folder)
     try:
         lock.acquire(timeout=5)
@@ -177,6 +180,9 @@ def work(lab: Lab, *, sinks: Sequence[object] = ()) -> dict[str, events.Event]:
             said = {"state": state}
         except ImgclsError as error:
             ended, said = {}, {"state": "failed", "message": str(error)}
+        except Exception as error:
+            traceback.print_exc()
+            ended, said = {}, {"state": "failed", "message": unexpected(error)}
         write_bytes(lab.folder / "ended.json", json.dumps(said).encode())
     return ended
 

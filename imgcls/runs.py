@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +29,15 @@ from filelock import FileLock, Timeout
 
 from imgcls import events
 from imgcls.checkpoint import write_bytes
-from imgcls.errors import RunError
+from imgcls.errors import RunError, SettingsError
 from imgcls.home import PROJECT, Home
+from imgcls.recipes import preprocess_for
 from imgcls.settings import NAME, TrainSettings
 from imgcls.standby import Keeper
 
 _keeper: Keeper | None = None
+SMALLEST = 16  # pixels: below it LeNet has nothing left to convolve
+ON_ITS_WAY = 30.0  # seconds in which a process that was just started takes its run's lock
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,9 @@ def check(settings: TrainSettings, home: Home) -> None:
     from imgcls.data import sets
     from imgcls.models import weights
 
+    size = preprocess_for(settings).size
+    if size < SMALLEST:
+        raise SettingsError(f"image_size is {size}, but the networks need at least {SMALLEST}.", field="image_size")
     sets.check(settings, home)
     devices.check(settings)
     if settings.weights:
@@ -234,4 +241,13 @@ def list_runs(home: Home) -> list[Run]:
 
 
 def running(home: Home) -> list[Run]:
-    return [run for run in list_runs(home)[:50] if run.alive()]
+    """Those that a process holds, and those whose process is still on its way."""
+    return [run for run in list_runs(home)[:50] if run.alive() or _young(run)]
+
+
+def _young(run: Run) -> bool:
+    try:
+        made = (run.logs / "settings.json").stat().st_mtime
+        return time.time() - made < ON_ITS_WAY and not run.events.stat().st_size
+    except OSError:
+        return False

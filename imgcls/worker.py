@@ -54,7 +54,7 @@ def work(run: Run, *, sinks: Sequence[Sink] = (), go_on: bool = False) -> events
             _tell(everyone, last)
         except Exception as error:
             traceback.print_exc()
-            last = events.Failed(message=_unexpected(error), unexpected=True)
+            last = events.Failed(message=unexpected(error), unexpected=True)
             _tell(everyone, last)
         return last
 
@@ -68,7 +68,7 @@ def follow_rank(run: Run, *, go_on: bool = False) -> None:
             pass
 
 
-def _unexpected(error: Exception) -> str:
+def unexpected(error: Exception) -> str:
     if "out of memory" in str(error).lower():
         return "The device has not enough memory: choose a smaller batch_size or image_size."
     return f"Something went wrong that should not have ({type(error).__name__}: {error}); see the run's log.txt."

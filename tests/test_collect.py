@@ -103,3 +103,18 @@ def test_any_name_either_stays_inside_or_is_refused(home, name):
         return
     assert (made := list(draft.folder.iterdir())) and made[0].name == name.strip() and made[0].is_dir()
     draft.clear()
+
+
+def test_drafts_are_no_data_set(draft, home):
+    from imgcls.data.sets import folder_of
+
+    for name in (".collect", f".collect/{draft.token}", ".", "./.collect", ".collect/."):
+        with pytest.raises(DatasetError):
+            folder_of(name, home)
+
+
+def test_a_name_that_begins_with_an_underscore_stays_to_be_seen(draft, home):
+    from imgcls.data.sets import own_folders
+
+    draft.save("_pets")
+    assert own_folders(home) == ["_pets"]

@@ -18,7 +18,13 @@ def test_this_computer_only_by_default():
 def test_others_bring_limits(env, home):
     made = hosting(env=env)
     assert made.host == "0.0.0.0" and made.limits.public and "evil.example" not in made.allowed_hosts
-    for asked in ({"epochs": 21}, {"image_size": 224}, {"dataset": "../secret"}, {"dataset": "/etc"}):
+    for asked in (
+        {"epochs": 21},
+        {"image_size": 224},
+        {"dataset": "../secret"},
+        {"dataset": "/etc"},
+        {"model": "resnet18", "dataset": "cifar10"},
+    ):
         with pytest.raises(SettingsError):
             made.limits.check(TrainSettings(**asked), home)
     assert made.limits.check(TrainSettings(), home).time_limit == 15
@@ -42,3 +48,17 @@ def test_the_password_is_asked_for(home):
         head = {"Authorization": "Basic " + base64.b64encode(f"me:{word}".encode()).decode()}
         assert client.get("/en/", headers=head).status_code == status
     assert client.get("/en/", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_in_a_shared_lab_nothing_is_deleted_and_one_run_starts_at_a_time(home):
+    from imgcls import runs
+    from imgcls.errors import RunError
+    from imgcls.recipes import with_recipe
+
+    shared = hosting(env={"SPACE_ID": "x/y"}).limits
+    with pytest.raises(RunError, match="nothing is deleted"):
+        shared.may_delete()
+    settings = with_recipe({"dataset": "mnist"})
+    runs.create(shared.check(settings, home), home)  # made, its process still on its way
+    with pytest.raises(RunError, match="1 runs going on"):
+        shared.check(settings, home)

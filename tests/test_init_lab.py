@@ -48,6 +48,7 @@ def test_a_lab_is_a_run_for_each_initialisation_on_the_same_batches(home, capsys
         (["default"], {"transfer": "head", "weights": "imagenet", "model": "resnet18"}),
         (["default"], {"name": "n" * 70}),
         (["default"], {"dataset": "nowhere"}),
+        (["default"], {"image_size": 8}),
     ],
 )
 def test_what_cannot_work_makes_nothing(home, inits, more):

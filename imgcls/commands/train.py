@@ -55,7 +55,10 @@ def _foretell(made: Run) -> None:
     from imgcls.plan import plan
     from imgcls.sinks import clock
 
-    said = plan(made.settings(), made.home)
+    try:
+        said = plan(made.settings(), made.home)
+    except RuntimeError:  # no memory for a try, say: the run itself will tell
+        return
     print(
         f"{said.mode}: {', '.join(said.layers)} learn, {said.trainable:,} of {said.parameters:,} parameters; "
         f"about {clock(said.seconds or 0)}",

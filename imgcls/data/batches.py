@@ -42,7 +42,7 @@ class Batches:
         self.batch_size, self.seed, self.rank, self.world = min(batch_size, len(split)), seed, rank, world
         # A last batch of one image has no variance to normalise by (BatchNorm fails on it): it is left out.
         full, rest = divmod(len(split), self.batch_size)
-        self.steps = full + (rest > max(1, world - 1))
+        self.steps = full + (rest >= 2 * world)
         self.images = full * self.batch_size + (rest if self.steps > full else 0)
         image_bytes = preprocess.channels * preprocess.size**2 * 4
         several = CHUNK_BYTES // (image_bytes * self.batch_size) if augment != "none" else 1
@@ -93,7 +93,8 @@ def evaluation_batches(
     """The split in order, nothing random: (inputs, labels)."""
     wanted = torch.arange(len(split)).split(batch_size)
     for images, _, labels in split.read(wanted, leave_out_broken=True):
-        yield preprocess.to_input(images.to(device, non_blocking=True)), labels.to(device)
+        if len(labels):
+            yield preprocess.to_input(images.to(device, non_blocking=True)), labels.to(device)
 
 
 def _mix(*numbers: int) -> int:

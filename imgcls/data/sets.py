@@ -115,7 +115,9 @@ def check(settings: TrainSettings, home: Home) -> None:
 def folder_of(dataset: str, home: Home) -> Path:
     """A folder under data/, or a path. Raises DatasetError that lists what there is."""
     inside = (home.data / dataset).resolve()
-    if inside.is_relative_to(home.data.resolve()) and inside.is_dir():
+    parts = Path(dataset).parts
+    hidden = not parts or any(part.startswith(".") for part in parts)  # drafts, caches, data/ itself
+    if not hidden and inside.is_relative_to(home.data.resolve()) and inside.is_dir():
         return inside
     path = Path(dataset).expanduser()
     if path.is_dir() and ("/" in dataset or "\\" in dataset or path.is_absolute()):
@@ -131,9 +133,7 @@ def own_folders(home: Home) -> list[str]:
     if not home.data.is_dir():
         return []
     return sorted(
-        p.name
-        for p in home.data.iterdir()
-        if p.is_dir() and p.name not in RESERVED and not p.name.startswith((".", "_"))
+        p.name for p in home.data.iterdir() if p.is_dir() and p.name not in RESERVED and not p.name.startswith(".")
     )
 
 

@@ -73,5 +73,6 @@ class Split:
                 if not leave_out_broken and len(good):
                     here = torch.arange(len(ok))
                     good = torch.where(ok, here, good[here % len(good)])
-                images, aspects, labels = images[good], aspects[good], labels[good]
+                if leave_out_broken or len(good):
+                    images, aspects, labels = images[good], aspects[good], labels[good]
             yield images, aspects if self.images.form.how == "stretch" else None, labels

@@ -123,6 +123,11 @@ SENTENCES: dict[str, str] = {
     "No class has more than {} images: collect more.": "每个类别最多只有 {0} 张图：请多收集一些。",
     # collect.py
     "{} is not a data set of your own in {}: it stays.": "{0} 不是 {1} 中你自己的数据集：没有删除。",
+    "In a shared lab nothing is deleted from the page.": "公共实验室里不能从页面删除任何内容。",
+    "image_size is {}, but the networks need at least {}.": "image_size 现在是 {0}，但这些网络至少需要 {1}。",
+    "The features need {} GB of disk in {}: choose fewer augment_views or free space.": "特征需要 {1} 中 {0} GB 的磁盘空间：请减少 augment_views 或腾出空间。",
+    "batch_size is {}, but {} processes need at least {}.": "batch_size 现在是 {0}，但 {1} 个进程至少需要 {2}。",
+    "A comparison is going on already: wait until it ends, or stop it.": "已有一个对比正在进行：请等它结束，或先停止它。",
     "Choose a zip file first.": "请先选择一个 zip 文件。",
     "This draft is not there any more: start a new one.": "这份草稿已不在了：请重新开始。",
     "A class cannot be called {}: that name means a part of a data set.": "类别不能叫 {0}：这个名字表示数据集的一部分。",

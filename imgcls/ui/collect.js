@@ -56,8 +56,10 @@ function show() {
 
 async function open() {
   try { token = localStorage.getItem(KEPT); } catch (e) { /* private mode */ }
-  let answer = await ask('collect_open', {});
-  if (!answer && token) { token = null; answer = await ask('collect_open', {}); if (answer) tell(''); }
+  let answer = null;
+  try { answer = await server.collect_open({ token }); } catch (e) { /* the sentence below */ }
+  if (!answer) { tell(said.no_answer, true); return; }   // the token is kept: what it stands for is still there
+  if (answer.error) { token = null; answer = await ask('collect_open', {}); }
   if (!answer) return;
   token = answer.token;
   try { localStorage.setItem(KEPT, token); } catch (e) { /* private mode */ }
@@ -137,14 +139,16 @@ const stopBurst = () => { clearInterval(burst); burst = null; };
 take.onpointerdown = event => { if (take.disabled || event.button) return; shoot(); stopBurst(); burst = setInterval(shoot, BURST); };
 ['pointerup', 'pointerleave', 'pointercancel'].forEach(name => take.addEventListener(name, stopBurst));
 take.onkeydown = event => { if ((event.key === 'Enter' || event.key === ' ') && !event.repeat) { event.preventDefault(); shoot(); } };
-files.onchange = () => { addFiles([...files.files]); files.value = ''; };
+let adding = Promise.resolve();
+function add(given) { adding = adding.then(() => addFiles(given)); }
+files.onchange = () => { add([...files.files]); files.value = ''; };
 ['dragenter', 'dragover'].forEach(name => drop.addEventListener(name, event => { event.preventDefault(); drop.classList.add('over'); }));
 ['dragleave', 'drop'].forEach(name => drop.addEventListener(name, event => { event.preventDefault(); drop.classList.remove('over'); }));
-drop.addEventListener('drop', event => addFiles([...event.dataTransfer.files].filter(f => f.type.startsWith('image/'))));
+drop.addEventListener('drop', event => add([...event.dataTransfer.files].filter(f => f.type.startsWith('image/'))));
 find('.collect-name').onsubmit = event => { event.preventDefault(); const name = find('.collect-name input').value.trim(); if (name) addClass(name); };
 find('.collect-save').onsubmit = async event => {
   event.preventDefault();
-  await waiting;
+  await adding; await waiting;
   const answer = await ask('collect_save', { name: find('.collect-save input').value });
   if (!answer) return;
   cameraOff(); tell(''); find('.collect-save input').value = '';

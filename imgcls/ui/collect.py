@@ -16,7 +16,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from imgcls.data.collect import Draft
+from imgcls.data.collect import SIDE, Draft
 from imgcls.data.sets import own_folders
 from imgcls.errors import DatasetError, ImgclsError, InputError
 from imgcls.home import Home
@@ -108,7 +108,7 @@ def server_functions(words: Words, home: Home, limits: Limits) -> list[Callable[
         """The draft of that token with its thumbnails, or a new one."""
         made = draft(asked)
         classes = {
-            name: [[photo, _thumbnail(made.photo(name, photo))] for photo in photos]
+            name: [[photo, small] for photo in photos if (small := _thumbnail(made.folder / name / photo))]
             for name, photos in made.classes().items()
         }
         return {"token": made.token, "classes": [[name, photos] for name, photos in classes.items()]}
@@ -179,15 +179,19 @@ def _image(sent: Any) -> Image.Image:
     if not isinstance(sent, str) or len(sent) > LARGEST or not sent.startswith(PREFIX):
         raise InputError("The photo cannot be read: take it again.")
     try:
-        return open_image(base64.b64decode(sent[len(PREFIX) :], validate=True), name="The photo")
+        return open_image(base64.b64decode(sent[len(PREFIX) :], validate=True), near=SIDE, name="The photo")
     except (binascii.Error, InputError):
         raise InputError("The photo cannot be read: take it again.") from None
 
 
-def _thumbnail(path: Path) -> str:
-    with Image.open(path) as image:
-        image.draft("RGB", (THUMB, THUMB))
-        image.thumbnail((THUMB, THUMB))
-        file = io.BytesIO()
-        image.save(file, "JPEG", quality=70)
+def _thumbnail(path: Path) -> str | None:
+    """None for a file that a killed server left half-written."""
+    file = io.BytesIO()
+    try:
+        with Image.open(path) as image:
+            image.draft("RGB", (THUMB, THUMB))
+            image.thumbnail((THUMB, THUMB))
+            image.save(file, "JPEG", quality=70)
+    except OSError:
+        return None
     return PREFIX + base64.b64encode(file.getvalue()).decode()

@@ -156,6 +156,7 @@ def build(
         return into, len(skipped)
 
     def remove(name: str) -> str:
+        limits.may_delete()
         collected.delete(name, home)
         return "mnist"
 

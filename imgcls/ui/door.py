@@ -9,6 +9,7 @@ import asyncio
 import base64
 import binascii
 import hmac
+import re
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -18,6 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imgcls.hosting import Hosting
+from imgcls.ui.words import LANGUAGES
 
 # Everything from here, nothing from elsewhere; Gradio's page needs inline scripts and styles, and compiles templates.
 POLICY = (
@@ -25,6 +27,7 @@ POLICY = (
     "frame-ancestors 'self' https://huggingface.co https://*.hf.space"
 )
 LARGEST_BODY = 8_000_000  # bytes
+UPLOAD = re.compile(rf"/({'|'.join(LANGUAGES)})/gradio_api/upload/?")
 WRONG = 1.0  # seconds that a wrong password waits
 
 
@@ -46,7 +49,7 @@ class Door:
         if scope["method"] not in ("GET", "HEAD", "OPTIONS") and not same_origin(headers):
             await PlainTextResponse("Only the lab's own page may do this.", 403)(scope, receive, send)
             return
-        if scope["method"] == "POST" and not scope["path"].endswith("/upload") and not small(headers):
+        if scope["method"] == "POST" and not UPLOAD.fullmatch(scope["path"]) and not small(headers):
             await PlainTextResponse("That is more than the lab's own page would send.", 413)(scope, receive, send)
             return
         if self.password and not knows(headers.get("authorization", ""), self.password):
@@ -79,7 +82,7 @@ def same_origin(headers: Headers) -> bool:
 def small(headers: Headers) -> bool:
     """Uploads have their own limit; anything else is at most a photo. Without a length it is no page's request."""
     length = headers.get("content-length", "")
-    return length.isdigit() and int(length) <= LARGEST_BODY
+    return "transfer-encoding" not in headers and length.isdigit() and int(length) <= LARGEST_BODY
 
 
 def knows(authorization: str, password: str) -> bool:

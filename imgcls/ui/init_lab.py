@@ -7,7 +7,8 @@ from typing import Any
 import gradio as gr
 
 from imgcls import init_lab
-from imgcls.hosting import Limits
+from imgcls.errors import RunError
+from imgcls.hosting import STARTING, Limits
 from imgcls.recipes import with_recipe
 from imgcls.settings import choices
 from imgcls.ui import form, lab_card
@@ -71,13 +72,20 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks) -> None:
 
     def begin(picked: list[str], *given: Any) -> str:
         said = {name: value for name, value in zip(names, given, strict=True) if value is not None}
-        settings = limits.check(with_recipe(said), home)
-        return init_lab.start(settings, picked, home).name
+        with STARTING:
+            settings = limits.check(with_recipe(said), home)
+            if limits.public:
+                if any(lab.alive() for lab in init_lab.list_labs(home)):
+                    raise RunError("A comparison is going on already: wait until it ends, or stop it.")
+                share = {"time_limit": settings.time_limit / max(1, len(picked))}
+                settings = settings.model_copy(update=share)
+            return init_lab.start(settings, picked, home).name
 
     def ask_stop(name: str) -> None:
         init_lab.find(name, home).stop()
 
     def remove(name: str) -> None:
+        limits.may_delete()
         init_lab.delete(init_lab.find(name, home))
 
     def fill(dataset: str, model: str) -> Any:

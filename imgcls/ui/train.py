@@ -11,7 +11,7 @@ import gradio as gr
 
 from imgcls import runs
 from imgcls.cli import command_line
-from imgcls.hosting import Limits
+from imgcls.hosting import STARTING, Limits
 from imgcls.settings import TrainSettings
 from imgcls.ui import classify, form, plan_card, run_card
 from imgcls.ui.sentences import guard
@@ -81,17 +81,23 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, rooms: gr
         return gr.update(choices=options, value=name if name in known else watch.foremost(), visible=bool(options))
 
     def begin(*given: Any) -> str:
-        return runs.start(limits.check(TrainSettings.checked(dict(zip(names, given, strict=True))), home), home).name
+        settings = TrainSettings.checked(dict(zip(names, given, strict=True)))
+        with STARTING:
+            return runs.start(limits.check(settings, home), home).name
 
     def ask_stop(name: str) -> None:
         runs.find(name, home).stop()
         watch.forget(name)
 
     def again(name: str) -> None:
-        runs.go_on(runs.find(name, home))
+        run = runs.find(name, home)
+        with STARTING:
+            limits.check(run.settings(), home)
+            runs.go_on(run)
         watch.forget(name)
 
     def remove(name: str) -> None:
+        limits.may_delete()
         runs.delete(runs.find(name, home))
 
     guarded = guard(words)
