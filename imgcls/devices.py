@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from imgcls.errors import DeviceError
+from imgcls.errors import DeviceError, SettingsError
 from imgcls.settings import TrainSettings
 
 SMALL_PIXELS = 112
@@ -126,8 +126,14 @@ def choose(settings: TrainSettings) -> Place:
 
 
 def check(settings: TrainSettings) -> None:
-    """Raises DeviceError when this machine does not have what `settings` ask for; makes nothing."""
+    """Raises DeviceError or SettingsError when this machine cannot do what `settings` ask for; makes nothing."""
     _dtype(settings.precision, torch.device(_device(settings.device)))
+    _, world = processes()
+    if world > 1 and settings.batch_size < 2 * world:  # BatchNorm needs two images in each process
+        raise SettingsError(
+            f"batch_size is {settings.batch_size}, but {world} processes need at least {2 * world}.",
+            field="batch_size",
+        )
 
 
 def _device(wanted: str) -> str:

@@ -25,58 +25,51 @@ PORT = 7860
 
 @dataclass(frozen=True)
 class Limits:
-    """What one visitor may ask for. `public` is whether anybody but this computer can reach the page."""
+    """What one visitor may ask for; the defaults are for one's own computer. `public` is whether anybody else can
+    reach the page."""
 
-    public: bool
-    epochs: int
-    minutes: float  # of one run; 0: no limit
-    image_size: int
-    runs_at_once: int
-    upload_mb: int
-    data_sets: int  # of visitors, where the lab is shared
-    collect: CollectLimits
-    zip: ZipLimits
+    public: bool = False
+    epochs: int = 1000
+    minutes: float = 0  # of one run; 0: no limit
+    image_size: int = 512
+    runs_at_once: int = 4
+    upload_mb: int = 4000
+    data_sets: int = 1000
+    collect: CollectLimits = CollectLimits()
+    zip: ZipLimits = ZipLimits()
 
     def may_delete(self) -> None:
         """Raises RunError where others' work could be deleted."""
         if self.public:
             raise RunError("In a shared lab nothing is deleted from the page.")
 
+    def check_name(self, *names: str) -> None:
+        """Raises SettingsError for a path where only names may be given: a data set's, a file's in weight/."""
+        if self.public and any(mark in name for name in names for mark in "/\\~"):
+            raise SettingsError(
+                "A path cannot be given in a shared lab: choose a data set or weights from the list.", field="dataset"
+            )
+
+    def check_settings(self, settings: TrainSettings) -> None:
+        """Raises SettingsError where they ask for more than may be had here."""
+        self.check_name(settings.dataset, settings.weights)
+        size = preprocess_for(settings).size  # 0 is the recipe's
+        for name, asked, most in (("epochs", settings.epochs, self.epochs), ("image_size", size, self.image_size)):
+            if asked > most:
+                raise SettingsError(f"{name} is {asked}, but this shared lab allows at most {most}.", field=name)
+
     def check(self, settings: TrainSettings, home: Home) -> TrainSettings:
-        """Settings that may be run here, with the time limit put in. Raises SettingsError or RunError."""
+        """Settings that may be run here now, with the time limit put in. Raises SettingsError or RunError."""
         if len(runs.running(home)) >= self.runs_at_once:
             raise RunError(f"There are {self.runs_at_once} runs going on already: wait until one ends, or stop it.")
         if not self.public:
             return settings
-        if settings.epochs > self.epochs:
-            raise SettingsError(
-                f"epochs is {settings.epochs}, but this shared lab allows at most {self.epochs}.", field="epochs"
-            )
-        size = preprocess_for(settings).size  # 0 is the recipe's
-        if size > self.image_size:
-            raise SettingsError(
-                f"image_size is {size}, but this shared lab allows at most {self.image_size}.",
-                field="image_size",
-            )
-        if any(mark in settings.dataset + settings.weights for mark in ("/", "\\", "~")):
-            raise SettingsError(
-                "A path cannot be given in a shared lab: choose a data set or weights from the list.", field="dataset"
-            )
+        self.check_settings(settings)
         minutes = min(settings.time_limit or self.minutes, self.minutes)
         return settings.model_copy(update={"time_limit": minutes})
 
 
-ALONE = Limits(
-    public=False,
-    epochs=1000,
-    minutes=0,
-    image_size=512,
-    runs_at_once=4,
-    upload_mb=4000,
-    data_sets=1000,
-    collect=CollectLimits(),
-    zip=ZipLimits(),
-)
+ALONE = Limits()
 SHARED = Limits(
     public=True,
     epochs=20,

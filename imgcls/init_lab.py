@@ -12,11 +12,10 @@ page and no terminal.
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from filelock import Timeout
@@ -25,35 +24,15 @@ from imgcls import events, runs
 from imgcls.checkpoint import write_bytes
 from imgcls.errors import ImgclsError, RunError, SettingsError
 from imgcls.home import Home
-from imgcls.runs import Run
+from imgcls.layers import LayerStatistics
+from imgcls.runs import Job, Run
 from imgcls.settings import NAME, TrainSettings, choices
 
 LONGEST = 60  # characters of a lab's name: its runs' names are longer
 
 
-@dataclass(frozen=True)
-class LayerStatistics:
-    """mean, std: of the layer's output over a batch, before its activation; gradient: the norm of its weights' one.
-
-    None stands for what is no finite number.
-    """
-
-    layer: str
-    mean: float | None
-    std: float | None
-    gradient: float | None
-
-
-@dataclass(frozen=True)
-class Lab:
+class Lab(Job):
     """A lab by its name."""
-
-    name: str
-    home: Home
-
-    @property
-    def folder(self) -> Path:
-        return self.home.train_logs / self.name
 
     @property
     def settings(self) -> TrainSettings:
@@ -68,37 +47,31 @@ class Lab:
         return Run(f"{self.name}-{init}", self.home)
 
     def statistics(self) -> dict[str, list[LayerStatistics]]:
-        said = _read(self.folder / "statistics.json") or {}
+        said = _read(self.logs / "statistics.json") or {}
         return {init: [LayerStatistics(**row) for row in rows] for init, rows in said.items()}
 
     def state(self) -> str:
         """starting, running, stopping, finished, stopped, failed, or died."""
         if self.alive():
             return "stopping" if self.stop_asked() else "running"
-        ended = _read(self.folder / "ended.json")
+        ended = _read(self.logs / "ended.json")
         if ended:
             return ended["state"]
-        return "died" if (self.folder / "lock").exists() else "starting"
+        return "died" if (self.logs / "lock").exists() else "starting"
 
     def failure(self) -> str | None:
         """Why it failed, as a sentence."""
-        return (_read(self.folder / "ended.json") or {}).get("message")
-
-    def alive(self) -> bool:
-        return runs.held(self.folder / "lock")
-
-    def stop_asked(self) -> bool:
-        return (self.folder / "stop").exists()
+        return (_read(self.logs / "ended.json") or {}).get("message")
 
     def stop(self) -> None:
         """Ask the lab, and the run it is at, to save and end."""
-        (self.folder / "stop").touch()
+        self.ask_to_stop()
         for init in self.inits:
             if self.run(init).alive():
                 self.run(init).stop()
 
     def _asked(self) -> dict:
-        asked = _read(self.folder / "lab.json")
+        asked = _read(self.logs / "lab.json")
         if asked is None:
             raise RunError(f"There is no lab '{self.name}' in {self.home.train_logs}.")
         return asked
@@ -125,7 +98,7 @@ def create(settings: TrainSettings, inits: Sequence[str], home: Home) -> Lab:
         raise RunError(f"name is {name}, but a run of that name is there already: choose another name.")
     lab = Lab(name, home)
     asked = {"settings": settings.model_copy(update={"name": ""}).model_dump(), "inits": inits}
-    write_bytes(lab.folder / "lab.json", json.dumps(asked, indent=2).encode())
+    write_bytes(lab.logs / "lab.json", json.dumps(asked, indent=2).encode())
     return lab
 
 
@@ -133,7 +106,7 @@ def start(settings: TrainSettings, inits: Sequence[str], home: Home) -> Lab:
     """Create a lab and start its process. Raises ImgclsError with nothing left behind."""
     lab = create(settings, inits, home)
     try:
-        runs.spawn(lab.folder, home, "work-lab", lab.name)
+        runs.spawn(lab.logs, home, "work-lab", lab.name)
     except OSError as error:
         delete(lab)
         raise RunError(f"The run's process could not be started ({error.strerror}).") from None
@@ -159,7 +132,7 @@ def delete(lab: Lab) -> None:
         raise RunError(f"{lab.name} is still running: stop it first.")
     for init in lab.inits:
         runs.delete(lab.run(init))
-    shutil.rmtree(lab.folder, ignore_errors=True)
+    shutil.rmtree(lab.logs, ignore_errors=True)
 
 
 def work(lab: Lab, *, sinks: Sequence[object] = ()) -> dict[str, events.Event]:
@@ -169,7 +142,7 @@ def work(lab: Lab, *, sinks: Sequence[object] = ()) -> dict[str, events.Event]:
     """
     from imgcls.worker import unexpected
 
-    lock = runs.lock(lab.folder)
+    lock = lab.lock()
     try:
         lock.acquire(timeout=5)
     except Timeout:
@@ -183,11 +156,12 @@ def work(lab: Lab, *, sinks: Sequence[object] = ()) -> dict[str, events.Event]:
         except Exception as error:
             traceback.print_exc()
             ended, said = {}, {"state": "failed", "message": unexpected(error)}
-        write_bytes(lab.folder / "ended.json", json.dumps(said).encode())
+        write_bytes(lab.logs / "ended.json", json.dumps(said).encode())
     return ended
 
 
 def _work(lab: Lab, sinks: Sequence[object]) -> tuple[dict[str, events.Event], str]:
+    from imgcls.layers import layer_statistics
     from imgcls.worker import work as work_run
 
     settings, ended, found = lab.settings, {}, {}
@@ -195,7 +169,7 @@ def _work(lab: Lab, sinks: Sequence[object]) -> tuple[dict[str, events.Event], s
         if lab.stop_asked():
             return ended, "stopped"
         found[init] = [asdict(row) for row in layer_statistics(settings.model_copy(update={"init": init}), lab.home)]
-        write_bytes(lab.folder / "statistics.json", json.dumps(found).encode())
+        write_bytes(lab.logs / "statistics.json", json.dumps(found).encode())
     for init in lab.inits:
         made = runs.create(settings.model_copy(update={"init": init, "name": lab.run(init).name}), lab.home)
         if lab.stop_asked():  # asked while this run was being made: it could not be told
@@ -204,45 +178,6 @@ def _work(lab: Lab, sinks: Sequence[object]) -> tuple[dict[str, events.Event], s
         if isinstance(ended[init], events.Stopped):
             return ended, "stopped"
     return ended, "finished"
-
-
-def layer_statistics(settings: TrainSettings, home: Home) -> list[LayerStatistics]:
-    """Every convolution and linear layer on the run's very first batch, before its first step."""
-    import torch.nn.functional as F
-    from torch import nn
-
-    from imgcls import devices, learner
-    from imgcls.data import sets
-
-    place = devices.choose(settings)
-    made = learner.make(settings, sets.load(settings, home), home, place)
-    layers = {n: m for n, m in made.model.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))}
-    seen: dict[str, tuple[float, float]] = {}
-
-    def keep(name: str):
-        def hook(_module, _given, output):
-            out = output.detach().float()
-            seen[name] = (out.mean().item(), out.std().item())
-
-        return hook
-
-    hooks = [module.register_forward_hook(keep(name)) for name, module in layers.items()]
-    made.begin_epoch(0)
-    inputs, labels = next(iter(made.batches.epoch(0)))
-    with place.autocast():
-        loss = F.cross_entropy(made.model(inputs).float(), labels)
-    for hook in hooks:
-        hook.remove()
-    loss.backward()
-    return [
-        LayerStatistics(name, *map(_finite, (*seen[name], module.weight.grad.norm().item())))
-        for name, module in layers.items()
-        if name in seen
-    ]
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _read(path: Path) -> dict | None:

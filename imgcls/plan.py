@@ -15,19 +15,15 @@ import torch.nn.functional as F
 
 from imgcls import devices
 from imgcls.data import sets
-from imgcls.data.folders import scan
-from imgcls.errors import DatasetError
 from imgcls.home import Home
 from imgcls.models import build, transfer, weights
 from imgcls.optim import make_optimizer
 from imgcls.preprocess import Preprocess
-from imgcls.recipes import KIND_OF, preprocess_for
+from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 
 TIMED = 0.7  # seconds of steps, at least two of them
 MOST_PIXELS = 16 * 224 * 224  # of a timed batch: a full one of AlexNet's would take seconds a step on two cores
-KNOWN_IMAGES = {**sets.TRAINING_IMAGES, "pen-digits": 7494 * sets.PEN_RENDERINGS}
-KNOWN_TEST = 10_000
 _EACH: dict[tuple, float] = {}  # thirty students with one form ask for one measurement
 _ALONE = threading.Lock()
 FORWARD = 1 / 3  # what evaluating an image costs of what learning from it costs
@@ -47,7 +43,7 @@ class Plan:
 
 def plan(settings: TrainSettings, home: Home, *, timed: bool = True) -> Plan:
     """Raises ImgclsError where data, weights or device are not to be had."""
-    images, val, classes = _counts(settings, home)
+    images, val, classes = sets.counted(settings, home)
     form = preprocess_for(settings)
     shape = {"channels": form.channels, "classes": classes, "image_size": form.size}
     with torch.random.fork_rng(devices=[]):
@@ -63,33 +59,17 @@ def plan(settings: TrainSettings, home: Home, *, timed: bool = True) -> Plan:
     return Plan(said["mode"], tuple(said["layers"]), said["trainable"], said["parameters"], images, seconds)
 
 
-def _counts(settings: TrainSettings, home: Home) -> tuple[int, int, int]:
-    """(training images, validation images, classes)."""
-    if settings.dataset in KIND_OF:
-        train = val = 0
-        for part in settings.dataset.split("+"):
-            held = (
-                KNOWN_IMAGES[part] // 10 if part == "pen-digits" else sets.held_out(KNOWN_IMAGES[part], settings, part)
-            )
-            train, val = train + KNOWN_IMAGES[part] - held, val + held
-        classes = 10
-    else:
-        found = scan(sets.folder_of(settings.dataset, home))
-        train, classes = len(found.splits["train"]), len(found.classes)
-        val = len(found.splits.get("val", ())) or sets.held_out(train, settings, settings.dataset)
-        train -= 0 if "val" in found.splits else val
-    if train < 2:
-        raise DatasetError(f"{settings.dataset} has no readable image to use for train: look at its report.")
-    return min(train, settings.train_images or train), val, classes
-
-
-def _seconds(model: torch.nn.Module, settings: TrainSettings, images: int, val: int) -> float:
+def _seconds(model: torch.nn.Module, settings: TrainSettings, images: int, val: int) -> float | None:
+    """None where a step cannot be tried, for want of memory say: the run itself will tell."""
     form = preprocess_for(settings)
     count = max(2, min(settings.batch_size, images, MOST_PIXELS // form.size**2))
     key = (settings.model, settings.transfer, form, count, settings.optimizer, settings.precision, settings.device)
     with _ALONE:  # two at once would each measure the other
         if key not in _EACH:
-            _EACH[key] = _each(model, settings, form, count)
+            try:
+                _EACH[key] = _each(model, settings, form, count)
+            except RuntimeError:
+                return None
         each = _EACH[key]
     if settings.transfer == "head":  # the backbone once over every view; the head's own epochs are a small part
         views = 1 if settings.augment == "none" else settings.augment_views

@@ -41,8 +41,8 @@ ON_ITS_WAY = 30.0  # seconds in which a process that was just started takes its 
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run by its name; there may be nothing behind it yet."""
+class Job:
+    """A folder under train_logs/ and the process that works on it, while there is one."""
 
     name: str
     home: Home
@@ -50,6 +50,30 @@ class Run:
     @property
     def logs(self) -> Path:
         return self.home.train_logs / self.name
+
+    def lock(self) -> FileLock:
+        return FileLock(self.logs / "lock")
+
+    def alive(self) -> bool:
+        """Whether a process holds it. The system lets go of the lock however the process ends."""
+        if not (self.logs / "lock").exists():
+            return False
+        try:
+            with self.lock().acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    def ask_to_stop(self) -> None:
+        (self.logs / "stop").touch()
+
+    def stop_asked(self) -> bool:
+        return (self.logs / "stop").exists()
+
+
+@dataclass(frozen=True)
+class Run(Job):
+    """A run by its name; there may be nothing behind it yet."""
 
     @property
     def checkpoints(self) -> Path:
@@ -67,12 +91,6 @@ class Run:
     def can_go_on(self) -> bool:
         return (self.checkpoints / "resume.safetensors").is_file()
 
-    def lock(self) -> FileLock:
-        return lock(self.logs)
-
-    def alive(self) -> bool:
-        return held(self.logs / "lock")
-
     def settings(self) -> TrainSettings:
         try:
             return TrainSettings.checked(json.loads((self.logs / "settings.json").read_text("utf-8")))
@@ -86,25 +104,7 @@ class Run:
     def stop(self) -> None:
         """Ask it to save and end; it does so after the step it is in."""
         self.settings()
-        (self.logs / "stop").touch()
-
-    def stop_asked(self) -> bool:
-        return (self.logs / "stop").exists()
-
-
-def lock(folder: Path) -> FileLock:
-    return FileLock(folder / "lock")
-
-
-def held(path: Path) -> bool:
-    """Whether a living process holds that lock. The system lets go of it however the process ends."""
-    if not path.exists():
-        return False
-    try:
-        with FileLock(path).acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
+        self.ask_to_stop()
 
 
 def find(name: str, home: Home) -> Run:

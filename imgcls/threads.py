@@ -140,6 +140,6 @@ class ThreadTuner:
         rate = self._look_images / self._look_seconds
         self._look_last = None
         slow = rate < SLUMP * self._chosen_rate and now >= self._no_check_before
-        # A lasting slump must not become a check every half second.
-        self._chosen_rate = max(rate, 1e-9) if slow else self._chosen_rate
+        # A lasting slump must not become a check every half second; a trial in a bad moment not a low mark for ever.
+        self._chosen_rate = max(rate, 1e-9) if slow else max(rate, self._chosen_rate)
         return slow

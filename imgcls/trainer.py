@@ -18,7 +18,7 @@ from torch import Tensor
 
 from imgcls import checkpoint, devices, events, learner, resume
 from imgcls.data import reading, sets
-from imgcls.errors import RunError, SettingsError
+from imgcls.errors import RunError
 from imgcls.events import Event
 from imgcls.home import Home
 from imgcls.models import transfer
@@ -87,14 +87,6 @@ class _Training:
         self.place = devices.choose(settings)
         self.data = data
         self.learner = learner.make(settings, self.data, home, self.place)
-        if (
-            self.place.world > 1 and settings.batch_size < 2 * self.place.world
-        ):  # BatchNorm needs two images in each process
-            raise SettingsError(
-                f"batch_size is {settings.batch_size}, but {self.place.world} processes need at least "
-                f"{2 * self.place.world}.",
-                field="batch_size",
-            )
         self.steps = self.learner.batches.steps
         self.total = self.steps * settings.epochs
         # Everything a resume restores, beside weights, optimizer and random states:
@@ -299,8 +291,6 @@ class _Training:
         yield from self.saver.resume(self.seconds)
         if step % self.steps:
             yield from self.saver.last(step / self.steps, {})
-        if self.saver.writes:
-            (self.folder / "features.f32").unlink(missing_ok=True)
         yield events.Stopped(step=step, epoch=step / self.steps, seconds=self.seconds, checkpoint=self._best_path())
 
     def _finished(self) -> Iterator[Event]:

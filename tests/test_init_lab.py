@@ -8,6 +8,7 @@ import pytest
 from imgcls import events, init_lab, runs
 from imgcls.cli import main
 from imgcls.errors import ImgclsError
+from imgcls.layers import layer_statistics
 from imgcls.recipes import with_recipe
 
 SMALL = {"train_images": 600, "val_split": 200, "epochs": 1, "batch_size": 64, "threads": 1, "device": "cpu"}
@@ -16,14 +17,14 @@ FLAGS = [f"--{k.replace('_', '-')}={v}" for k, v in SMALL.items()]
 
 def test_layers_show_why_one_fails(home):
     made = {
-        init: init_lab.layer_statistics(with_recipe({**SMALL, "init": init}), home)
+        init: layer_statistics(with_recipe({**SMALL, "init": init}), home)
         for init in ("kaiming-uniform", "too-small", "too-large")
     }
     assert [row.layer for row in made["too-small"]] == ["conv1", "conv2", "fc1", "fc2", "fc3"]
     assert all(0.1 < row.std < 10 for row in made["kaiming-uniform"])
     assert made["too-small"][-1].std < 1e-12 and made["too-large"][-1].std > 1e3
     assert made["too-small"][0].gradient < 1e-9 < made["kaiming-uniform"][0].gradient
-    again = init_lab.layer_statistics(with_recipe({**SMALL, "init": "too-small"}), home)
+    again = layer_statistics(with_recipe({**SMALL, "init": "too-small"}), home)
     assert again == made["too-small"]
 
 

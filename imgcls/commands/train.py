@@ -55,13 +55,10 @@ def _foretell(made: Run) -> None:
     from imgcls.plan import plan
     from imgcls.sinks import clock
 
-    try:
-        said = plan(made.settings(), made.home)
-    except RuntimeError:  # no memory for a try, say: the run itself will tell
-        return
+    said = plan(made.settings(), made.home)
+    about = "" if said.seconds is None else f"; about {clock(said.seconds)}"
     print(
-        f"{said.mode}: {', '.join(said.layers)} learn, {said.trainable:,} of {said.parameters:,} parameters; "
-        f"about {clock(said.seconds or 0)}",
+        f"{said.mode}: {', '.join(said.layers)} learn, {said.trainable:,} of {said.parameters:,} parameters{about}",
         file=sys.stderr,
         flush=True,
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from imgcls.data.augment import WHOLE_PHOTO
+from imgcls.data.folders import scan
 from imgcls.data.photos import StreamingPhotos
 from imgcls.data.split import Split
 from imgcls.errors import DatasetError
@@ -33,6 +34,8 @@ RESERVED = {
     "cifar-10-batches-py",
     "cifar-10-batches-bin",
 }
+PEN_DRAWINGS = 7494
+PEN_HELD_OUT = 10  # one part in ten of them is for validation
 PEN_RENDERINGS = 3  # of each pen drawing, every one with another brush, size and place
 Progress = Callable[[int, int], None]  # (images ready, in all)
 
@@ -105,11 +108,29 @@ def check(settings: TrainSettings, home: Home) -> None:
                 held_out(TRAINING_IMAGES[part], settings, part)
         return
     root = folder_of(settings.dataset, home)
-    from imgcls.data.folders import scan
-
     photos = scan(root)
     if "val" not in photos.splits:
         held_out(len(photos.splits["train"]), settings, settings.dataset)
+
+
+def counted(settings: TrainSettings, home: Home) -> tuple[int, int, int]:
+    """(training images, validation images, classes) without reading any of them. Raises DatasetError."""
+    if settings.dataset in KIND_OF:
+        train = val = 0
+        for part in settings.dataset.split("+"):
+            if part == "pen-digits":
+                held = PEN_DRAWINGS // PEN_HELD_OUT * PEN_RENDERINGS
+                train, val = train + PEN_DRAWINGS * PEN_RENDERINGS - held, val + held
+            else:
+                held = held_out(TRAINING_IMAGES[part], settings, part)
+                train, val = train + TRAINING_IMAGES[part] - held, val + held
+        classes = 10
+    else:
+        found = scan(folder_of(settings.dataset, home))
+        train, classes = len(found.splits["train"]), len(found.classes)
+        val = len(found.splits.get("val", ())) or held_out(train, settings, settings.dataset)
+        train -= 0 if "val" in found.splits else val
+    return min(train, settings.train_images or train), val, classes
 
 
 def folder_of(dataset: str, home: Home) -> Path:
@@ -179,7 +200,7 @@ def _pen(home: Home, progress: Progress | None) -> tuple[Split, Split]:
         progress=progress,
     )
     drawings = len(labels) // PEN_RENDERINGS
-    first = drawings - drawings // 10
+    first = drawings - drawings // PEN_HELD_OUT
     drawing = torch.arange(len(labels)) % drawings
     whole = Split(images, labels)
     return whole.take((drawing < first).nonzero()[:, 0]), whole.take((drawing >= first).nonzero()[:, 0])
@@ -187,8 +208,6 @@ def _pen(home: Home, progress: Progress | None) -> tuple[Split, Split]:
 
 def _photos(settings: TrainSettings, home: Home, preprocess: Preprocess, progress: Progress | None) -> DataSet:
     root = folder_of(settings.dataset, home)
-    from imgcls.data.folders import scan
-
     found = scan(root)
     parts = dict(found.splits)
     if "val" not in parts:

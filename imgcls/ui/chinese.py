@@ -24,8 +24,7 @@ SENTENCES: dict[str, str] = {
     "must be a file name": "必须是一个文件名",
     "IMGCLS_PORT is {}, but must be a whole number from 0 to 65535.": "IMGCLS_PORT 现在是 {0}，但必须是 0 到 65535 的整数。",
     "There are {} runs going on already: wait until one ends, or stop it.": "已有 {0} 个训练正在进行：请等其中一个结束，或先停止它。",
-    "epochs is {}, but this shared lab allows at most {}.": "epochs 现在是 {0}，但这个公共实验室最多允许 {1}。",
-    "image_size is {}, but this shared lab allows at most {}.": "image_size 现在是 {0}，但这个公共实验室最多允许 {1}。",
+    "{} is {}, but this shared lab allows at most {}.": "{0} 现在是 {1}，但这个公共实验室最多允许 {2}。",
     "A path cannot be given in a shared lab: choose a data set or weights from the list.": "公共实验室里不能填写路径：请从列表中选择数据集或权重。",
     # runs.py, worker.py, trainer.py, resume.py
     "There is no run '{}': see `python -m imgcls runs` for those there are.": "没有名为“{0}”的训练：用 python -m imgcls runs 查看已有的。",

@@ -20,9 +20,10 @@ from imgcls.hosting import Limits
 from imgcls.recipes import with_recipe
 from imgcls.settings import choices
 from imgcls.ui import form, report_card, train
+from imgcls.ui.actions import QUIET, confirm, guard
 from imgcls.ui.collect import Collect, room_for_one_more
 from imgcls.ui.fields import label, value_text
-from imgcls.ui.sentences import guard, sentence
+from imgcls.ui.sentences import sentence
 from imgcls.ui.watch import Watch
 from imgcls.ui.words import Words
 
@@ -39,7 +40,6 @@ def build(
     training: train.Room,
 ) -> None:
     home, language, guarded = watch.home, words.language, guard(words)
-    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     with gr.Tabs(elem_classes="sources", elem_id="data-rooms") as parts:
         with gr.Tab(words("look"), id="look"), gr.Row(elem_classes="room data"):
             with gr.Column(scale=5, min_width=320, elem_classes="card"):
@@ -90,19 +90,13 @@ def build(
     def look(name: str) -> Iterator[Any]:
         """The report, with how far it is while a large folder is looked through."""
         yield report_card.waiting(0, 0, words)
-        if limits.public and any(mark in name for mark in "/\\~"):
-            yield report_card.problem(
-                sentence(
-                    "A path cannot be given in a shared lab: choose a data set or weights from the list.", language
-                )
-            )
-            return
         work = reading.told(
             lambda progress: watch.once(name, ("report",), lambda: report(name, home, progress=progress)),
             first=0.5,
             seldom=1.0,
         )
         try:
+            limits.check_name(name)
             while True:
                 try:
                     yield report_card.waiting(*next(work), words)
@@ -116,9 +110,8 @@ def build(
         """Some training images as that network would get them: HTML."""
         from imgcls.data.sample import sample
 
-        if limits.public and any(mark in name for mark in "/\\~"):
-            return ""
         try:
+            limits.check_name(name)
             said = {"dataset": name, "model": network, **({"augment": augmented} if augmented else {})}
             settings = with_recipe(said)
             made = watch.once(
@@ -161,7 +154,7 @@ def build(
         return "mnist"
 
     chosen.change(look, chosen, shown, show_progress="hidden", api_visibility="private", concurrency_limit=4)
-    chosen.change(own, chosen, delete, **quiet)
+    chosen.change(own, chosen, delete, **QUIET)
     gr.on(
         [chosen.change, model.change, augment.change, tab.select],
         samples,
@@ -171,21 +164,21 @@ def build(
         show_progress="minimal",
         trigger_mode="always_last",
     )
-    again.click(lambda n: n + 1, turn, turn, **quiet).then(
+    again.click(lambda n: n + 1, turn, turn, **QUIET).then(
         samples, [chosen, model, augment, turn], grid, api_visibility="private", show_progress="minimal"
     )
     tab.select(look, chosen, shown, show_progress="hidden", api_visibility="private")
-    use.click(lambda n: (n, gr.Tabs(selected="train")), chosen, [training.fields["dataset"], rooms], **quiet).then(
-        training.fill, training.values, training.values, **quiet
+    use.click(lambda n: (n, gr.Tabs(selected="train")), chosen, [training.fields["dataset"], rooms], **QUIET).then(
+        training.fill, training.values, training.values, **QUIET
     )
-    sure = f"name => {{ if (!confirm({words('delete_set_sure')!r})) throw new Error('kept'); return name; }}"
-    delete.click(guarded(remove), chosen, chosen, js=sure, **quiet).success(listed, chosen, chosen, **quiet)
+    gone = delete.click(guarded(remove), chosen, chosen, js=confirm(words("delete_set_sure")), **QUIET)
+    gone.success(listed, chosen, chosen, **QUIET)
 
-    made = collect.change(lambda n: (listed(n), gr.Tabs(selected="look")), collect, [chosen, parts], **quiet)
+    made = collect.change(lambda n: (listed(n), gr.Tabs(selected="look")), collect, [chosen, parts], **QUIET)
     done = upload.click(unzip, [file, name], [unpacked, chosen, file, name, parts], api_visibility="private")
     for event in (made, done):
-        event.then(lambda: listed(), None, training.fields["dataset"], **quiet)
-    page.load(lambda: listed(), None, chosen, **quiet)
+        event.then(lambda: listed(), None, training.fields["dataset"], **QUIET)
+    page.load(lambda: listed(), None, chosen, **QUIET)
 
 
 def _title(words: Words, title: str, more: str, *, public: bool = False) -> str:

@@ -12,8 +12,8 @@ from imgcls.hosting import STARTING, Limits
 from imgcls.recipes import with_recipe
 from imgcls.settings import choices
 from imgcls.ui import form, lab_card
+from imgcls.ui.actions import QUIET, confirm, guard
 from imgcls.ui.fields import label, value_text
-from imgcls.ui.sentences import guard
 from imgcls.ui.watch import Watch
 from imgcls.ui.words import Words
 
@@ -26,7 +26,6 @@ TO_BEGIN_WITH = ("default", "kaiming-uniform", "too-small", "too-large")
 
 def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks) -> None:
     home, language, guarded = watch.home, words.language, guard(words)
-    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     with gr.Row(elem_classes="room lab"):
         with gr.Column(scale=4, min_width=320, elem_classes="card settings"):
             gr.HTML(f"<p>{words('lab_what')}</p>", elem_classes="part-title")
@@ -94,20 +93,18 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks) -> None:
     begun = start.click(
         guarded(begin), [inits, *values], chosen, api_name=f"init_lab_{language}", show_progress="hidden"
     )
-    begun.success(listed, chosen, chosen, **quiet).then(show, chosen, seen, **quiet)
-    stop.click(guarded(ask_stop), chosen, None, **quiet).then(show, chosen, seen, **quiet)
-    sure = f"name => {{ if (!confirm({words('delete_lab_sure')!r})) throw new Error('kept'); return name; }}"
-    delete.click(guarded(remove), chosen, None, js=sure, **quiet).success(listed, chosen, chosen, **quiet).then(
-        show, chosen, seen, **quiet
-    )
-    chosen.change(show, chosen, seen, **quiet)
-    looking.tick(show, chosen, seen, **quiet)
-    gr.on([listing.tick, page.load], listed, chosen, chosen, **quiet).then(show, chosen, seen, **quiet)
+    begun.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
+    stop.click(guarded(ask_stop), chosen, None, **QUIET).then(show, chosen, seen, **QUIET)
+    gone = delete.click(guarded(remove), chosen, None, js=confirm(words("delete_lab_sure")), **QUIET)
+    gone.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
+    chosen.change(show, chosen, seen, **QUIET)
+    looking.tick(show, chosen, seen, **QUIET)
+    gr.on([listing.tick, page.load], listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
     gr.on(
         [fields["dataset"].input, fields["model"].input],
         fill,
         [fields["dataset"], fields["model"]],
         fields["lr"],
-        **quiet,
+        **QUIET,
     )
-    page.load(lambda: gr.update(choices=form.dataset_choices(words, home)), None, fields["dataset"], **quiet)
+    page.load(lambda: gr.update(choices=form.dataset_choices(words, home)), None, fields["dataset"], **QUIET)

@@ -11,7 +11,8 @@ from html import escape
 
 from imgcls import events
 from imgcls.follow import View
-from imgcls.init_lab import Lab, LayerStatistics
+from imgcls.init_lab import Lab
+from imgcls.layers import LayerStatistics
 from imgcls.settings import choices
 from imgcls.ui.curves import Series, chart
 from imgcls.ui.fields import value_text

@@ -12,7 +12,6 @@ from typing import Any
 from imgcls.errors import ImgclsError
 from imgcls.home import Home
 from imgcls.hosting import Limits
-from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.ui.sentences import sentence
 from imgcls.ui.words import Words
@@ -32,18 +31,14 @@ def card(values: Mapping[str, Any], home: Home, limits: Limits, words: Words) ->
 
     try:
         settings = TrainSettings.checked(dict(values))
+        if limits.public:
+            limits.check_settings(settings)
     except ImgclsError:
-        return ""
-    if limits.public and (settings.epochs > limits.epochs or preprocess_for(settings).size > limits.image_size):
-        return ""
-    if limits.public and any(mark in settings.dataset + settings.weights for mark in "/\\~"):
         return ""
     try:
         made = plan(settings, home)
     except ImgclsError as error:
         return f'<p class="plan bad" role="status">{escape(sentence(str(error), words.language))}</p>'
-    except RuntimeError:  # no memory for a try, say: the run itself will tell
-        return ""
     layers = ", ".join(made.layers[:LAYERS]) + (" …" if len(made.layers) > LAYERS else "")
     learns = words("plan_learns", trainable=f"{made.trainable:,}", parameters=f"{made.parameters:,}")
     takes = words("plan_takes", time=words.duration(made.seconds)) if made.seconds is not None else ""

@@ -5,33 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import gradio as gr
-
 from imgcls import events
-from imgcls.errors import ImgclsError
 from imgcls.sinks import clock, lines
 from imgcls.ui.chinese import chinese
-from imgcls.ui.words import Words
 
 
 def sentence(english: str, language: str) -> str:
     return chinese(english) if language == "zh" else english
-
-
-def guard(words: Words) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An error that a person can mend becomes one sentence on the page; any other keeps its traceback in the log."""
-
-    def guarded(action: Callable[..., Any]) -> Callable[..., Any]:
-        def safely(*given: Any) -> Any:
-            try:
-                return action(*given)
-            except ImgclsError as error:
-                told = sentence(str(error), words.language)
-                raise gr.Error(told, title=words("error"), duration=15, print_exception=False) from None
-
-        return safely
-
-    return guarded
 
 
 def log_line(event: events.Event, language: str) -> str:

@@ -14,7 +14,7 @@ from imgcls.cli import command_line
 from imgcls.hosting import STARTING, Limits
 from imgcls.settings import TrainSettings
 from imgcls.ui import classify, form, plan_card, run_card
-from imgcls.ui.sentences import guard
+from imgcls.ui.actions import QUIET, confirm, guard
 from imgcls.ui.watch import Watch
 from imgcls.ui.words import Words
 
@@ -35,7 +35,7 @@ class Room:
 
 
 def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, rooms: gr.Tabs, room: classify.Room) -> Room:
-    home, quiet = watch.home, {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    home = watch.home
     with gr.Row(elem_classes="room train"):
         with gr.Column(scale=5, min_width=320, elem_classes="card settings"):
             fields = form.build(words, home, limits)
@@ -102,29 +102,27 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, rooms: gr
 
     guarded = guard(words)
     started = start.click(guarded(begin), values, chosen, api_name=f"train_{words.language}", show_progress="hidden")
-    started.success(listed, chosen, chosen, **quiet).then(show, chosen, seen, **quiet)
+    started.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
     for button, action in ((stop, ask_stop), (go_on, again)):
-        button.click(guarded(action), chosen, None, **quiet).then(show, chosen, seen, **quiet)
-    sure = f"name => {{ if (!confirm({words('delete_sure')!r})) throw new Error('kept'); return name; }}"
-    delete.click(guarded(remove), chosen, None, js=sure, **quiet).success(listed, chosen, chosen, **quiet).then(
-        show, chosen, seen, **quiet
-    )
-    chosen.change(show, chosen, seen, **quiet)
-    looking.tick(show, chosen, seen, **quiet)
-    listing.tick(listed, chosen, chosen, **quiet).then(show, chosen, seen, **quiet)
-    page.load(listed, chosen, chosen, **quiet).then(show, chosen, seen, **quiet)
+        button.click(guarded(action), chosen, None, **QUIET).then(show, chosen, seen, **QUIET)
+    gone = delete.click(guarded(remove), chosen, None, js=confirm(words("delete_sure")), **QUIET)
+    gone.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
+    chosen.change(show, chosen, seen, **QUIET)
+    looking.tick(show, chosen, seen, **QUIET)
+    listing.tick(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
+    page.load(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
 
     def for_drawing(name: str) -> Any:
         options, _ = classify.choices(words, watch)
         return gr.update(choices=options, value=f"{name}/best"), gr.Tabs(selected="classify")
 
-    try_it.click(for_drawing, chosen, [room.checkpoint, rooms], **quiet)
+    try_it.click(for_drawing, chosen, [room.checkpoint, rooms], **QUIET)
 
     def refreshed(now: str) -> Any:
         options, first = classify.choices(words, watch)
         return gr.update(choices=options, value=now if now in {k for _, k in options} else first)
 
-    gr.on([listing.tick, page.load], refreshed, room.checkpoint, room.checkpoint, **quiet)
+    gr.on([listing.tick, page.load], refreshed, room.checkpoint, room.checkpoint, **QUIET)
 
     def there() -> list[Any]:
         """What has come into data/ and weight/ since the page was built."""
@@ -133,7 +131,7 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, rooms: gr
             gr.update(choices=form.weights_choices(home)),
         ]
 
-    page.load(there, None, [fields["dataset"], fields["weights"]], **quiet)
+    page.load(there, None, [fields["dataset"], fields["weights"]], **QUIET)
 
     def fill(*given: Any) -> list[Any]:
         """The recipe for the chosen network, data and transfer; name, hardware and seed stay."""
@@ -151,7 +149,7 @@ def build(words: Words, watch: Watch, limits: Limits, page: gr.Blocks, rooms: gr
         return plan_card.card(dict(zip(names, given, strict=True)), home, limits, words)
 
     shapes = [fields[n].change for n in form.DECIDE if n in fields]
-    gr.on([page.load, *shapes], planned, values, plan, trigger_mode="always_last", **quiet)
-    gr.on([fields[n].input for n in ("dataset", "model", "transfer")], fill, values, values, **quiet)
-    gr.on([page.load, *(f.change for f in values)], same_command, values, command, trigger_mode="always_last", **quiet)
+    gr.on([page.load, *shapes], planned, values, plan, trigger_mode="always_last", **QUIET)
+    gr.on([fields[n].input for n in ("dataset", "model", "transfer")], fill, values, values, **QUIET)
+    gr.on([page.load, *(f.change for f in values)], same_command, values, command, trigger_mode="always_last", **QUIET)
     return Room(fields, fill)
