@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from imgcls.data.fetch import CIFAR_FILES, TINY
+from imgcls.data.download import CIFAR_FILES, TINY
 
 
 def main(source: Path, data: Path) -> None:

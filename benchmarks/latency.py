@@ -68,11 +68,11 @@ def _seconds(command: list[str]) -> float:
     return time.perf_counter() - began
 
 
-def _serve(home: Path) -> tuple[subprocess.Popen, str, float]:
+def _serve(workspace: Path) -> tuple[subprocess.Popen, str, float]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = os.environ | {"IMGCLS_HOME": str(home), "IMGCLS_PORT": str(port)}
+    environment = os.environ | {"IMGCLS_HOME": str(workspace), "IMGCLS_PORT": str(port)}
     began = time.perf_counter()
     server = subprocess.Popen([sys.executable, "app.py"], cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}/en/"

@@ -155,7 +155,7 @@ def page(runs: dict[str, dict], failures: dict[str, str]) -> str:
         "- *CIFAR-10 (JPEG re-encode)*: the 60,000 images after one lossy JPEG compression, in CIFAR-10's binary form "
         "(`python -m benchmarks.cifar_from_jpeg`); figures are not to be compared with those on the original.",
         "- *Stand-in weights*: `resnet18-cifar10-48px.pth`, a ResNet18 trained on CIFAR-10 (JPEG re-encode) at 48 "
-        "pixels, in the place of ImageNet's, which could not be fetched where these rows were run.",
+        "pixels, in place of ImageNet's, which could not be fetched where these rows were run.",
         "- Rows at fewer pixels, images or epochs than the course's say so in their command.",
         "",
         "| network, data | validation | test | epochs | time | what it shows | command |",

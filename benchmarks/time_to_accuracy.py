@@ -23,15 +23,15 @@ LONGEST = 400.0  # seconds
 
 
 def ours(seed: int) -> dict[str, float]:
-    from imgcls import runs
-    from imgcls.follow import Follower
-    from imgcls.home import Home
     from imgcls.recipes import with_recipe
+    from imgcls.runs.launcher import start_run
+    from imgcls.runs.reader import EventLogReader
+    from imgcls.workspace import Workspace
 
     with tempfile.TemporaryDirectory() as folder:
         began = time.time()
-        run = runs.start(with_recipe({"dataset": "mnist", "model": "lenet", "seed": str(seed)}), Home(Path(folder)))
-        follower, reached = Follower(run), {}
+        run = start_run(with_recipe({"dataset": "mnist", "model": "lenet", "seed": str(seed)}), Workspace(Path(folder)))
+        follower, reached = EventLogReader(run), {}
         while follower.look().live and time.time() - began < LONGEST:
             time.sleep(0.05)
         for epoch in follower.look().epochs:

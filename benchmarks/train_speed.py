@@ -28,15 +28,18 @@ from typing import Any
 import torch
 
 from benchmarks import plain
-from imgcls import events, learner
-from imgcls.data import sets
-from imgcls.devices import choose
+from imgcls.data.catalog import folder_of
+from imgcls.data.datasets import load_dataset
 from imgcls.errors import ImgclsError
-from imgcls.home import Home
+from imgcls.processes import available_cores
 from imgcls.recipes import with_recipe
 from imgcls.settings import TrainSettings
-from imgcls.threads import available_cores, candidates
-from imgcls.trainer import train
+from imgcls.training import events
+from imgcls.training.device import choose_device
+from imgcls.training.learner import make_learner
+from imgcls.training.threads import candidates
+from imgcls.training.trainer import train
+from imgcls.workspace import Workspace
 
 PROJECT = Path(__file__).resolve().parent.parent
 WEIGHTS = "resnet18-cifar10-48px.pth"
@@ -44,34 +47,34 @@ WEIGHTS = "resnet18-cifar10-48px.pth"
 
 @dataclass(frozen=True)
 class Row:
-    """`plain`: (home, settings) -> (network, data) as the course would write them; `longer`: factor on the seconds,
-    where a step takes a third of one."""
+    """`plain`: (workspace, settings) -> (network, data) as the course would write them; `longer`: factor on the
+    seconds, where a step takes a third of one."""
 
     key: str
     settings: dict[str, Any]
-    plain: Callable[[Home, TrainSettings], tuple[torch.nn.Module, Any]]
+    plain: Callable[[Workspace, TrainSettings], tuple[torch.nn.Module, Any]]
     longer: float = 1.0
 
 
-def _mnist(home: Home, settings: TrainSettings) -> tuple[torch.nn.Module, Any]:
+def _mnist(workspace: Workspace, settings: TrainSettings) -> tuple[torch.nn.Module, Any]:
     return plain.LeNet(1, 2), plain.mnist(PROJECT / "data")[0]
 
 
 def _cifar(network: Callable[[], torch.nn.Module], form: Callable[[int], Callable]) -> Callable:
-    def made(home: Home, settings: TrainSettings) -> tuple[torch.nn.Module, Any]:
-        from imgcls.data.fetch import load_arrays
+    def made(workspace: Workspace, settings: TrainSettings) -> tuple[torch.nn.Module, Any]:
+        from imgcls.data.download import load_arrays
 
-        images, labels = load_arrays("cifar10", home)["train"]
+        images, labels = load_arrays("cifar10", workspace)["train"]
         return network(), plain.Pictures(images.permute(0, 2, 3, 1).numpy(), labels, form(settings.image_size))
 
     return made
 
 
-def _flowers(home: Home, settings: TrainSettings) -> tuple[torch.nn.Module, Any]:
-    folder = sets.folder_of(settings.dataset, home)
+def _flowers(workspace: Workspace, settings: TrainSettings) -> tuple[torch.nn.Module, Any]:
+    folder = folder_of(settings.dataset, workspace)
     folder = folder / "train" if (folder / "train").is_dir() else folder
     data = plain.folder(folder, form=plain.photo_transform(settings.image_size))
-    return plain.resnet18(len(data.classes), weights=home.weight / WEIGHTS), data
+    return plain.resnet18(len(data.classes), weights=workspace.weight / WEIGHTS), data
 
 
 def _alexnet() -> torch.nn.Module:
@@ -105,26 +108,26 @@ ROWS = (
 )
 
 
-def measured(row: Row, home: Home, *, seconds: float, rounds: int) -> dict[str, Any]:
+def measured(row: Row, workspace: Workspace, *, seconds: float, rounds: int) -> dict[str, Any]:
     """One line of the table. Raises ImgclsError or OSError where the data or weights are not there."""
     if row.settings.get("transfer") == "head":
-        return _head(row, home)
+        return _head(row, workspace)
     settings = with_recipe({"epochs": 1000, "val_split": 256, "schedule": "constant", **row.settings})
-    limit = Limit(settings, home)
+    limit = Limit(settings, workspace)
     seconds = seconds * row.longer
     rough = limit.rate(0.7)
     whole = len(limit.made.data.train)
     settings = settings.model_copy(update={"train_images": min(whole, max(256, int(rough * seconds)))})
-    net, data = row.plain(home, settings)
+    net, data = row.plain(workspace, settings)
     kind = torch.optim.SGD if settings.optimizer == "sgd" else torch.optim.AdamW  # the row's own, as torch has it
     optimizer = kind(net.parameters(), lr=0.001, **({"momentum": 0.9} if settings.optimizer == "sgd" else {}))
     loops = [plain.steps(net, optimizer, data, batch_size=settings.batch_size, workers=n) for n in (0, 2)]
     found: dict[str, list[float]] = {"ours": [], "plain": [], "limit": []}
     with tempfile.TemporaryDirectory() as folder:
-        scratch = Home(Path(folder))
+        scratch = Workspace(Path(folder))
         for name in ("data", "weight"):
-            if (home.root / name).exists():
-                (scratch.root / name).symlink_to(home.root / name)
+            if (workspace.root / name).exists():
+                (scratch.root / name).symlink_to(workspace.root / name)
         mine = _epochs(settings, scratch)
         next(mine)  # the first epoch finds the threads
         for _ in range(rounds):
@@ -143,13 +146,13 @@ def measured(row: Row, home: Home, *, seconds: float, rounds: int) -> dict[str, 
         "ours/limit": statistics.median(o / b for o, b in zip(found["ours"], found["limit"], strict=True)),
         "epoch_seconds": whole / rates["ours"],
         "threads": threads,
-        "peak_mb": _peak(row, home),
+        "peak_mb": _peak(row, workspace),
     }
 
 
-def _epochs(settings: TrainSettings, home: Home) -> Iterator[tuple[float, int]]:
+def _epochs(settings: TrainSettings, workspace: Workspace) -> Iterator[tuple[float, int]]:
     """(images/s, threads) of each epoch of the trainer itself."""
-    for event in train(settings, home=home, run="r"):
+    for event in train(settings, workspace=workspace, run="r"):
         if isinstance(event, events.EpochEnded):
             yield event.images_per_second, torch.get_num_threads()
 
@@ -157,8 +160,8 @@ def _epochs(settings: TrainSettings, home: Home) -> Iterator[tuple[float, int]]:
 class Limit:
     """The same network and optimizer on one batch in memory."""
 
-    def __init__(self, settings: TrainSettings, home: Home) -> None:
-        self.made = learner.make(settings, sets.load(settings, home), home, choose(settings))
+    def __init__(self, settings: TrainSettings, workspace: Workspace) -> None:
+        self.made = make_learner(settings, load_dataset(settings, workspace), workspace, choose_device(settings))
         self.made.begin_epoch(0)
         self.inputs, self.labels = next(iter(self.made.batches.epoch(0)))
 
@@ -176,26 +179,26 @@ class Limit:
         return steps * len(self.labels) / (time.perf_counter() - began)
 
     def _step(self) -> None:
-        loss = torch.nn.functional.cross_entropy(self.made.stepped(self.inputs), self.labels)
+        loss = torch.nn.functional.cross_entropy(self.made.train_module(self.inputs), self.labels)
         self.made.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.made.optimizer.step()
 
 
-def _head(row: Row, home: Home) -> dict[str, Any]:
+def _head(row: Row, workspace: Workspace) -> dict[str, Any]:
     """Ten epochs, whole: ours from the first feature to the last validation, the plain loop's ten epochs likewise."""
     from imgcls.models import transfer
 
     settings = with_recipe(row.settings)
     with tempfile.TemporaryDirectory() as folder:
-        scratch = Home(Path(folder))
+        scratch = Workspace(Path(folder))
         for name in ("data", "weight"):
-            (scratch.root / name).symlink_to(home.root / name)
+            (scratch.root / name).symlink_to(workspace.root / name)
         began = time.perf_counter()
-        last = list(train(settings, home=scratch, run="r"))[-1]
+        last = list(train(settings, workspace=scratch, run="r"))[-1]
         seconds = time.perf_counter() - began
     threads = torch.get_num_threads()
-    made = learner.make(settings, sets.load(settings, home), home, choose(settings))
+    made = make_learner(settings, load_dataset(settings, workspace), workspace, choose_device(settings))
     images = len(made.data.train)
     views = 1 if settings.augment == "none" else settings.augment_views
     torch.set_num_threads(available_cores())
@@ -204,11 +207,11 @@ def _head(row: Row, home: Home) -> dict[str, Any]:
     forward = _forward(backbone, inputs)
     limit = (images * views + len(made.data.val)) / forward
 
-    net, data = row.plain(home, settings)
+    net, data = row.plain(workspace, settings)
     for name, parameter in net.named_parameters():
         parameter.requires_grad_(name.startswith("fc."))
     checked = plain.folder(
-        sets.folder_of(settings.dataset, home) / "val", form=plain.eval_transform(settings.image_size)
+        folder_of(settings.dataset, workspace) / "val", form=plain.eval_transform(settings.image_size)
     )
     found = []
     for workers in (0, 2):
@@ -236,7 +239,7 @@ def _head(row: Row, home: Home) -> dict[str, Any]:
         "ours/limit": limit / seconds,
         "epoch_seconds": seconds / settings.epochs,
         "threads": threads,
-        "peak_mb": _peak(row, home),
+        "peak_mb": _peak(row, workspace),
         "accuracy": last.best_val_accuracy,
         "plain_accuracy": plain_accuracy,
     }
@@ -252,14 +255,18 @@ def _forward(backbone: torch.nn.Module, inputs: torch.Tensor) -> float:
     return count / (time.perf_counter() - began)
 
 
-def _peak(row: Row, home: Home) -> float:
+def _peak(row: Row, workspace: Workspace) -> float:
     """MB of a process that trains this row for a moment."""
     code = (
         "import sys; from benchmarks.train_speed import *; from benchmarks.train_speed import _first_seconds\n"
         "_first_seconds(sys.argv[1], Path(sys.argv[2]))"
     )
     said = subprocess.run(
-        [sys.executable, "-c", code, row.key, str(home.root)], cwd=PROJECT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, row.key, str(workspace.root)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return float(said.stdout.split()[-1])
 
@@ -267,12 +274,12 @@ def _peak(row: Row, home: Home) -> float:
 def _first_seconds(key: str, root: Path) -> None:
     row = next(row for row in ROWS if row.key == key)
     with tempfile.TemporaryDirectory() as folder:
-        scratch = Home(Path(folder))
+        scratch = Workspace(Path(folder))
         for name in ("data", "weight"):
             if (root / name).exists():
                 (scratch.root / name).symlink_to(root / name)
         began = time.perf_counter()
-        for _ in train(with_recipe({"val_split": 256, **row.settings}), home=scratch, run="r"):
+        for _ in train(with_recipe({"val_split": 256, **row.settings}), workspace=scratch, run="r"):
             if time.perf_counter() - began > 15:
                 break
     # Not getrusage: on Linux its peak is handed down by the process that started this one.
@@ -293,7 +300,7 @@ def main(default_rows: str = "lenet-mnist") -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="one object a line")
     arguments = parser.parse_args()
-    home = Home.from_environment()
+    workspace = Workspace.from_environment()
     known = [row.key for row in ROWS]
     wanted = known if arguments.rows == "all" else arguments.rows.split(",")
     if unknown := set(wanted) - set(known):
@@ -307,7 +314,7 @@ def main(default_rows: str = "lenet-mnist") -> None:
         if row.key not in wanted:
             continue
         try:
-            made = measured(row, home, seconds=arguments.seconds, rounds=arguments.rounds)
+            made = measured(row, workspace, seconds=arguments.seconds, rounds=arguments.rounds)
         except (ImgclsError, OSError) as error:
             print(json.dumps({"row": row.key, "error": str(error)}) if arguments.json else f"| {row.key} | {error} |")
             continue

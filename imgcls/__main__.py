@@ -1,4 +1,4 @@
-from imgcls.cli import main
+from imgcls.cli.main import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -7,25 +7,34 @@
     ├── CheckpointError   a checkpoint file is truncated, foreign or mismatched
     ├── RunError          a run cannot be started, found, stopped or resumed
     ├── InputError        an image or a drawing given for classification cannot be used
+    ├── StorageError      a file cannot be written: a full disk, a folder without permission
     ├── DeviceError       the device or precision asked for is not to be had
     └── InstallError      the installed libraries do not work together
 
-Screens and the terminal show `str(error)` and nothing else. Knows nothing about either.
+The terminal shows `str(error)`; the page shows `error.message` in its own language.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from imgcls.messages import Message
+
 
 class ImgclsError(Exception):
-    """Something a person can mend; `str()` is the whole sentence to show."""
+    """Something a person can mend: `DatasetError("{name} has {count} images.", name=name, count=12)`.
+
+    `text` is the message's id, `values` fill its braces; `field` is the setting at fault, where there is one.
+    """
+
+    def __init__(self, text: str | Message, /, *, field: str | None = None, **values: Any) -> None:
+        self.message = text if isinstance(text, Message) else Message(text, **values)
+        self.field = field
+        super().__init__(str(self.message))
 
 
 class SettingsError(ImgclsError):
     """A bad setting. `field` is the name of the field at fault, or None when several are."""
-
-    def __init__(self, message: str, *, field: str | None = None) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 class DatasetError(ImgclsError):
@@ -50,6 +59,10 @@ class InputError(ImgclsError):
 
 class DeviceError(ImgclsError):
     """A device or precision that this machine does not have."""
+
+
+class StorageError(ImgclsError):
+    """A file that cannot be written."""
 
 
 class InstallError(ImgclsError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from imgcls.preprocess import HALF, IMAGENET_MEAN, IMAGENET_STD, Preprocess
+from imgcls.imaging.preprocess import HALF, IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from imgcls.settings import TrainSettings
 
 KIND_OF = {
@@ -134,10 +134,10 @@ def preprocess_for(settings: TrainSettings) -> Preprocess:
     imagenet = channels == 3 and resnet
     return Preprocess(
         channels=channels,
-        fit=plain.get(kind) or photos[settings.model],
-        stored=STORED.get(kind, size),
+        resize_mode=plain.get(kind) or photos[settings.model],
+        storage_size=STORED.get(kind, size),
         size=size,
-        enlarge="crop" if resnet and kind == "tiny" else "whole",
+        upscale="crop" if resnet and kind == "tiny" else "whole",
         mean=IMAGENET_MEAN if imagenet else HALF * channels,
         std=IMAGENET_STD if imagenet else HALF * channels,
     )

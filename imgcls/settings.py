@@ -184,6 +184,16 @@ def choices(field: str) -> tuple[str, ...] | None:
     return get_args(annotation) if get_origin(annotation) is Literal else None
 
 
+def command_line(settings: dict[str, object]) -> str:
+    """The command that would do the same: `settings` are those that differ from the recipe."""
+    import shlex
+
+    parts = ["python", "-m", "imgcls", "train"]
+    for name, value in settings.items():
+        parts += ["--" + name.replace("_", "-"), str(value).lower() if isinstance(value, bool) else str(value)]
+    return shlex.join(parts)
+
+
 def limits(field: str) -> str:
     """The range of a field in words: "a whole number from 1 to 1000"."""
     info = TrainSettings.model_fields[field]

@@ -1,4 +1,4 @@
-"""Every test gets a home of its own; nothing is written into the project."""
+"""Every test gets a workspace of its own; nothing is written into the project."""
 
 import os
 import sys
@@ -12,11 +12,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
+def workspace(tmp_path, monkeypatch):
     """An empty lab; what ships (MNIST, pen digits, two checkpoints) is still found."""
-    from imgcls.home import Home
+    from imgcls.workspace import Workspace
 
-    made = Home(tmp_path / "lab")
+    made = Workspace(tmp_path / "lab")
     made.root.mkdir()
     monkeypatch.setenv("IMGCLS_HOME", str(made.root))
     return made

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from imgcls.strokes import render, to_mnist
+from imgcls.imaging.digits import mnist_normalize, render
 
 UJI = json.loads((Path(__file__).parent / "drawn-digits-uji.json").read_text())
 LABELS = [str(d["label"]) for d in UJI]
@@ -93,4 +93,4 @@ def under(name):
 
 def seen(name):
     """What the network is given of them: uint8 (220, 28, 28)."""
-    return np.stack([to_mnist(image) for image in under(name)])
+    return np.stack([mnist_normalize(image) for image in under(name)])

@@ -1,84 +1,169 @@
-"""The house as docs/architecture.md draws it: who may import whom, checked on the source itself."""
+"""The house as docs/architecture.md draws it: who may import whom, checked on the source itself, lazy imports too."""
 
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
-FILES = sorted((PROJECT / "imgcls").rglob("*.py"))
-
-
-def imports(path):
-    """Every module that a file imports, wherever in the file the import stands."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
-
-
-def users_of(package):
-    return {
-        path.relative_to(PROJECT).as_posix()
-        for path in FILES
-        if any(name == package or name.startswith(package + ".") for name in imports(path))
-    }
-
-
-def test_only_the_page_knows_gradio():
-    assert all(user.startswith("imgcls/ui/") for user in users_of("gradio"))
-
-
-def test_no_torch_in_the_page():
-    assert not {user for user in users_of("torch") if user.startswith("imgcls/ui/")}
-
-
-def test_only_the_sinks_know_tensorboard():
-    assert users_of("torch.utils.tensorboard") == {"imgcls/sinks.py"} and not users_of("tensorboard")
-
-
-FORBIDDEN = {
-    "imgcls/predictor.py": ("imgcls.trainer", "imgcls.data", "imgcls.runs", "imgcls.learner"),
-    "imgcls/checkpoint.py": ("imgcls.trainer", "imgcls.data", "imgcls.runs"),
-    "imgcls/trainer.py": ("imgcls.runs", "imgcls.sinks", "imgcls.cli", "imgcls.worker", "rich"),
-    "imgcls/strokes.py": ("imgcls.data", "imgcls.models", "torch"),
-    "imgcls/preprocess.py": ("imgcls.data", "imgcls.models"),
-    "imgcls/evaluate.py": ("imgcls.checkpoint", "imgcls.data"),
+# Imports point down this list and never up; rooms of one line do not know each other, but for `cli serve`.
+ORDER = (
+    ("cli",),
+    ("web",),
+    ("runs",),
+    ("training",),
+    ("inference",),
+    ("checkpoints", "data"),
+    ("models", "recipes"),
+    ("settings", "imaging"),
+    ("files", "processes"),
+    ("workspace", "errors"),
+    ("messages",),
+)
+LEVEL = {room: len(ORDER) - i for i, line in enumerate(ORDER) for room in line}
+# What a room or a file never reaches, not even through others.
+NEVER = {
+    "imgcls.inference": ("imgcls.training", "imgcls.data", "gradio"),
+    "imgcls.training.trainer": ("gradio", "rich", "imgcls.training.loggers"),
+    "imgcls.imaging": ("torch.nn.modules", "gradio"),
+    "imgcls.web": ("imgcls.cli",),
+    "imgcls.runs.store": ("subprocess", "imgcls.runs.launcher", "imgcls.runs.warm_worker"),
+    "imgcls.checkpoints.format": ("imgcls.data", "imgcls.training"),
+}
+ONLY = {  # a library and the places that may import it
+    "gradio": ("imgcls.web",),
+    "tensorboard": ("imgcls.training.loggers.tensorboard",),
+    "torch.utils.tensorboard": ("imgcls.training.loggers.tensorboard",),
 }
 
 
-@pytest.mark.parametrize("path", sorted(FORBIDDEN))
-def test_data_flows_one_way(path):
-    named = imports(PROJECT / path)
-    for package in FORBIDDEN[path]:
-        assert not any(name == package or name.startswith(package + ".") for name in named), package
+def name_of(path):
+    parts = path.relative_to(PROJECT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def test_models_know_neither_data_nor_trainer():
-    for path in FILES:
-        if "/models/" in path.as_posix():
-            assert not {n for n in imports(path) if n.startswith(("imgcls.data", "imgcls.trainer", "imgcls.runs"))}
+FILES = {name_of(path): path for path in sorted((PROJECT / "imgcls").rglob("*.py"))}
+
+
+@cache
+def imports(module, *, top_only=False):
+    """Every module that a file imports; wherever in it the import stands, but for type checking."""
+    found = set()
+    todo = list(ast.parse(FILES[module].read_text("utf-8")).body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            todo += node.orelse
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                found.add(full if full in FILES else node.module)
+        elif not (top_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
+            todo += list(ast.iter_child_nodes(node))
+    return frozenset(found)
+
+
+@cache
+def reached(module):
+    """Everything a module imports, through whatever modules of the project."""
+    found, todo = set(), [module]
+    while todo:
+        for name in imports(todo.pop()) - found:
+            found.add(name)
+            if name in FILES:
+                todo.append(name)
+    return frozenset(found)
+
+
+def inside(name, package):
+    return name == package or name.startswith(package + ".")
+
+
+def room(module):
+    return module.split(".")[1]
+
+
+ROOMS = sorted(m for m in FILES if m not in ("imgcls", "imgcls.__main__"))
+
+
+def test_every_room_has_its_place():
+    assert {room(module) for module in ROOMS} == set(LEVEL)
+
+
+@pytest.mark.parametrize("module", ROOMS)
+def test_imports_point_down(module):
+    up = {
+        name
+        for name in imports(module)
+        if name in FILES
+        and name != "imgcls"
+        and room(name) != room(module)
+        and LEVEL[room(name)] >= LEVEL[room(module)]
+    }
+    assert not up, f"{module} imports {up}"
+
+
+def test_no_circles():
+    """Lazy imports count: a circle hidden in a function is one all the same."""
+    state, path = {}, []
+
+    def visit(module):
+        state[module] = "open"
+        path.append(module)
+        for name in sorted(imports(module)):
+            if name in FILES and name != "imgcls":
+                assert state.get(name) != "open", " -> ".join([*path[path.index(name) :], name])
+                if name not in state:
+                    visit(name)
+        path.pop()
+        state[module] = "done"
+
+    for module in ROOMS:
+        if module not in state:
+            visit(module)
+
+
+@pytest.mark.parametrize(("room_or_file", "package"), [(k, p) for k, ps in NEVER.items() for p in ps])
+def test_never_reached(room_or_file, package):
+    members = [module for module in FILES if inside(module, room_or_file)]
+    assert members
+    for module in members:
+        through = {name for name in reached(module) if inside(name, package)}
+        assert not through, f"{module} reaches {through}"
+
+
+@pytest.mark.parametrize("package", sorted(ONLY))
+def test_only_these_import(package):
+    users = {module for module in FILES if any(inside(name, package) for name in imports(module))}
+    assert users or package == "tensorboard"
+    assert all(any(inside(user, place) for place in ONLY[package]) for user in users), users
 
 
 @pytest.mark.parametrize("word", ["pickle", "marshal", "shelve", "dill", "joblib"])
 def test_nothing_is_unpickled(word):
-    assert not users_of(word)
-    for path in FILES:
+    assert not {m for m in FILES if word in imports(m)}
+    for path in FILES.values():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
                 assert "weights_only=True" in ast.unparse(node), path
 
 
-def test_help_needs_no_torch_and_predict_no_gradio():
-    code = "import sys; from imgcls.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
-    code += "assert not {'torch', 'gradio', 'numpy'} & set(sys.modules), set(sys.modules) & {'torch', 'gradio'}"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT, capture_output=True)
-    code = (
-        "import sys, imgcls.commands.predict, imgcls.commands.train, imgcls.trainer; assert 'gradio' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT)
+def loaded(code, *unwanted):
+    """Which of `unwanted` a fresh Python has loaded after `code`."""
+    code += f"\nimport sys; print(sorted({set(unwanted)!r} & set(sys.modules)))"
+    return subprocess.run(
+        [sys.executable, "-c", code], check=True, cwd=PROJECT, capture_output=True, text=True
+    ).stdout.splitlines()[-1]
+
+
+def test_help_needs_no_torch_and_training_no_gradio():
+    code = "from imgcls.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass"
+    assert loaded(code, "torch", "gradio", "numpy") == "[]"
+    code = "import imgcls.cli.commands.predict, imgcls.cli.commands.train, imgcls.training.trainer, imgcls.runs.worker"
+    assert loaded(code, "gradio") == "[]"

@@ -3,19 +3,19 @@
 import pytest
 import torch
 
-from imgcls.data.augment import AUGMENTATIONS
-from imgcls.data.batches import Batches
-from imgcls.data.split import Split
-from imgcls.preprocess import Preprocess
+from imgcls.data.augmentation import AUGMENTATIONS
+from imgcls.data.loader import Batches
+from imgcls.data.splitting import Split
+from imgcls.imaging.preprocess import Preprocess
 
 CPU = torch.device("cpu")
-DIGIT = Preprocess(channels=1, fit="digit", stored=28, size=28, mean=(0.5,), std=(0.5,))
-COLOUR = Preprocess(channels=3, fit="square", stored=32, size=64, mean=(0.5,) * 3, std=(0.5,) * 3)
+DIGIT = Preprocess(channels=1, resize_mode="digit", storage_size=28, size=28, mean=(0.5,), std=(0.5,))
+COLOUR = Preprocess(channels=3, resize_mode="square", storage_size=32, size=64, mean=(0.5,) * 3, std=(0.5,) * 3)
 
 
 def split(count=101, form=DIGIT, aspects=False):
     generator = torch.Generator().manual_seed(0)
-    shape = (count, form.channels, form.stored, form.stored)
+    shape = (count, form.channels, form.storage_size, form.storage_size)
     images = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
     wide = torch.rand(count, generator=generator) + 0.5 if aspects else None
     return Split(images, torch.arange(count), wide)
@@ -100,7 +100,7 @@ def test_a_random_crop_of_a_wide_photo_keeps_its_proportions():
     y, x = torch.meshgrid(torch.linspace(-1, 1, side), torch.linspace(-2, 2, side), indexing="ij")
     disc = ((x**2 + y**2) < 0.36).to(torch.uint8).mul(255)
     images = disc.expand(64, 3, side, side).contiguous()
-    form = Preprocess(channels=3, fit="crop", stored=side, size=64, mean=(0.5,) * 3, std=(0.5,) * 3)
+    form = Preprocess(channels=3, resize_mode="crop", storage_size=side, size=64, mean=(0.5,) * 3, std=(0.5,) * 3)
     made = Batches(
         Split(images, torch.zeros(64, dtype=torch.int64), torch.full((64,), 2.0)),
         form, batch_size=64, augment="resized-crop", seed=1, device=CPU,

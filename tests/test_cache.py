@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from imgcls.data.cache import FOLDER, TooLarge, decoded
-from imgcls.data.photos import Form, StreamingPhotos
-from imgcls.images import open_image
-from imgcls.preprocess import Preprocess
+from imgcls.data.decode_cache import FOLDER, TooLarge, decoded
+from imgcls.data.photos import StorageFormat, StreamingPhotos
+from imgcls.imaging.preprocess import Preprocess
+from imgcls.imaging.reading import open_image
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def paths_of(root: Path) -> list[Path]:
 
 
 def made(root: Path, paths: list[Path] | None = None, **options):
-    options = {"side": 16, "channels": 3, "how": "crop"} | options
+    options = {"side": 16, "channels": 3, "resize_mode": "crop"} | options
     return decoded(paths_of(root) if paths is None else paths, root=root, **options)
 
 
@@ -48,9 +48,9 @@ def kept(root: Path) -> list[Path]:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_are_what_preprocess_makes_of_the_files(photos, how, channels):
     half = (0.5,) * channels
-    preprocess = Preprocess(channels=channels, fit=how, stored=16, size=16, mean=half, std=half)
+    preprocess = Preprocess(channels=channels, resize_mode=how, storage_size=16, size=16, mean=half, std=half)
     for _ in range(2):  # decoded, then kept
-        cached = made(photos, how=how, channels=channels)
+        cached = made(photos, resize_mode=how, channels=channels)
         assert cached.images.shape == (20, channels, 16, 16) and cached.images.dtype == torch.uint8
         assert cached.aspects.dtype == torch.float32 and cached.ok.dtype == torch.bool
         for i, path in enumerate(paths_of(photos)):
@@ -189,8 +189,8 @@ def test_two_processes_build_at_once(photos):
 
 
 def test_streaming_gives_the_same_and_never_raises(photos):
-    cached = made(photos, how="stretch")
-    streamed = StreamingPhotos(paths_of(photos), side=16, channels=3, how="stretch")
+    cached = made(photos, resize_mode="stretch")
+    streamed = StreamingPhotos(paths_of(photos), side=16, channels=3, resize_mode="stretch")
     loader = torch.utils.data.DataLoader(streamed, batch_size=7)
     images, aspects, ok = (torch.cat(parts) for parts in zip(*loader, strict=True))
     assert torch.equal(images, cached.images) and torch.equal(ok, cached.ok)
@@ -202,7 +202,7 @@ def test_a_large_jpeg_read_fast_looks_the_same(tmp_path):
     rows, columns = np.mgrid[0:900, 0:1200]
     picture = np.stack([rows / 900, columns / 1200, np.sin(rows / 40) * np.sin(columns / 60) / 2 + 0.5], -1)
     Image.fromarray((picture * 255).astype(np.uint8)).save(tmp_path / "a.jpg", quality=95)
-    form = Form(64, 3, "stretch")
+    form = StorageFormat(64, 3, "stretch")
     fast, aspect = form.read(tmp_path / "a.jpg")
     with open_image(tmp_path / "a.jpg") as image:
         slow = np.asarray(image.resize((64, 64), Image.Resampling.BILINEAR)).transpose(2, 0, 1)

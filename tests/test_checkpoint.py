@@ -11,13 +11,13 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imgcls import checkpoint
-from imgcls.checkpoint import Meta
+from imgcls.checkpoints.format import Meta, load_checkpoint, save_checkpoint, versions
+from imgcls.checkpoints.store import is_shipped, list_checkpoints
 from imgcls.errors import CheckpointError
+from imgcls.imaging.preprocess import Preprocess
 from imgcls.models import build
-from imgcls.preprocess import Preprocess
 
-FORM = Preprocess(channels=1, fit="digit", stored=28, size=28, mean=(0.5,), std=(0.5,))
+FORM = Preprocess(channels=1, resize_mode="digit", storage_size=28, size=28, mean=(0.5,), std=(0.5,))
 
 
 def made(path, **changes):
@@ -30,18 +30,18 @@ def made(path, **changes):
             "preprocess": FORM,
             "metrics": {"val_accuracy": 0.5},
             "settings": {"dataset": "mnist"},
-            "versions": checkpoint.versions(),
+            "versions": versions(),
         }
         | changes
     )
-    checkpoint.save(path, model.state_dict(), meta)
+    save_checkpoint(path, model.state_dict(), meta)
     return model.eval(), meta
 
 
 def test_it_comes_back_as_it_was(tmp_path):
     path = tmp_path / "run" / "best.safetensors"
     model, meta = made(path)
-    again, read = checkpoint.load(path)
+    again, read = load_checkpoint(path)
     x = torch.randn(2, 1, 28, 28)
     assert torch.equal(model(x), again(x)) and not again.training
     assert read == meta and read.classes[0] == "一"
@@ -59,7 +59,7 @@ def test_any_other_tool_can_read_it(tmp_path):
 
 def sentence(path):
     with pytest.raises(CheckpointError) as caught:
-        checkpoint.load(path)
+        load_checkpoint(path)
     text = str(caught.value)
     assert path.name in text and "\n" not in text and text.endswith(".")
     return text
@@ -117,11 +117,11 @@ def test_any_bytes_are_a_sentence(tmp_path, content):
     sentence(path)
 
 
-def test_the_list_leaves_out_what_cannot_be_read(home):
-    made(home.checkpoints / "good" / "best.safetensors", run="good")
-    (home.checkpoints / "bad").mkdir()
-    (home.checkpoints / "bad" / "best.safetensors").write_bytes(b"no")
-    own = [info for info in checkpoint.list_checkpoints(home) if not checkpoint.is_shipped(info.path)]
+def test_the_list_leaves_out_what_cannot_be_read(workspace):
+    made(workspace.checkpoints / "good" / "best.safetensors", run="good")
+    (workspace.checkpoints / "bad").mkdir()
+    (workspace.checkpoints / "bad" / "best.safetensors").write_bytes(b"no")
+    own = [info for info in list_checkpoints(workspace) if not is_shipped(info.path)]
     assert [(info.run, info.kind, info.dataset) for info in own] == [("good", "best", "mnist")]
 
 
@@ -132,12 +132,12 @@ def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path):
     made(path)
     before = path.read_bytes()
     code = (
-        "import resource, signal, sys; from pathlib import Path; from imgcls import checkpoint;"
-        "from imgcls.errors import CheckpointError;"
+        "import resource, signal, sys; from pathlib import Path; from imgcls.files import write_bytes;"
+        "from imgcls.errors import StorageError;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
-        "try: checkpoint.write_bytes(Path(sys.argv[1]), b'x' * 250_000)\n"
-        "except CheckpointError as error: print(error)"
+        "try: write_bytes(Path(sys.argv[1]), b'x' * 250_000)\n"
+        "except StorageError as error: print(error)"
     )
     said = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True).stdout
     assert "could not be written" in said and len(said.splitlines()) == 1

@@ -36,11 +36,11 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     """Ten of MNIST's test images as PNG files, named by their label."""
-    from imgcls.data.fetch import load_arrays
-    from imgcls.home import Home
+    from imgcls.data.download import load_arrays
+    from imgcls.workspace import Workspace
 
     folder = tmp_path_factory.mktemp("digits")
-    images, labels = load_arrays("mnist", Home())["test"]
+    images, labels = load_arrays("mnist", Workspace())["test"]
     for i in range(10):
         Image.fromarray(images[i, 0].numpy()).save(folder / f"{i}-{int(labels[i])}.png")
     return folder

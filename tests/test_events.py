@@ -6,7 +6,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgcls import events
+from imgcls.training import events
 
 
 def test_every_kind_survives_the_file():

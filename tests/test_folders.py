@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from imgcls.data.folders import scan
+from imgcls.data.image_folders import scan
 from imgcls.errors import DatasetError
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgcls.errors import InputError
-from imgcls.images import MAX_PIXELS, find_images, natural_key, open_image
+from imgcls.imaging.reading import MAX_PIXELS, find_images, natural_key, open_image
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:

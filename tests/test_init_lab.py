@@ -5,40 +5,42 @@ import threading
 
 import pytest
 
-from imgcls import events, init_lab, runs
-from imgcls.cli import main
+from imgcls.cli.main import main
 from imgcls.errors import ImgclsError
-from imgcls.layers import layer_statistics
 from imgcls.recipes import with_recipe
+from imgcls.runs import init_lab
+from imgcls.runs.store import find_run
+from imgcls.training import events
+from imgcls.training.layer_statistics import layer_statistics
 
 SMALL = {"train_images": 600, "val_split": 200, "epochs": 1, "batch_size": 64, "threads": 1, "device": "cpu"}
 FLAGS = [f"--{k.replace('_', '-')}={v}" for k, v in SMALL.items()]
 
 
-def test_layers_show_why_one_fails(home):
+def test_layers_show_why_one_fails(workspace):
     made = {
-        init: layer_statistics(with_recipe({**SMALL, "init": init}), home)
+        init: layer_statistics(with_recipe({**SMALL, "init": init}), workspace)
         for init in ("kaiming-uniform", "too-small", "too-large")
     }
     assert [row.layer for row in made["too-small"]] == ["conv1", "conv2", "fc1", "fc2", "fc3"]
     assert all(0.1 < row.std < 10 for row in made["kaiming-uniform"])
     assert made["too-small"][-1].std < 1e-12 and made["too-large"][-1].std > 1e3
     assert made["too-small"][0].gradient < 1e-9 < made["kaiming-uniform"][0].gradient
-    again = layer_statistics(with_recipe({**SMALL, "init": "too-small"}), home)
+    again = layer_statistics(with_recipe({**SMALL, "init": "too-small"}), workspace)
     assert again == made["too-small"]
 
 
-def test_a_lab_is_a_run_for_each_initialisation_on_the_same_batches(home, capsys):
+def test_a_lab_is_a_run_for_each_initialisation_on_the_same_batches(workspace, capsys):
     assert main(["init-lab", "--inits", "default,too-small", "--name", "lab", "--json", *FLAGS]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["runs"]["default"]["run"] == "lab-default" and said["state"] == "finished"
     assert said["runs"]["default"]["val_accuracy"] > said["runs"]["too-small"]["val_accuracy"] - 0.05
-    lab = init_lab.find("lab", home)
+    lab = init_lab.find_lab("lab", workspace)
     assert lab.state() == "finished" and list(lab.statistics()) == ["default", "too-small"]
-    a, b = (runs.find(f"lab-{i}", home).settings().model_dump() for i in lab.inits)
+    a, b = (find_run(f"lab-{i}", workspace).settings().model_dump() for i in lab.inits)
     assert {k for k in a if a[k] != b[k]} == {"init", "name"}
-    init_lab.delete(lab)
-    assert not list(home.train_logs.iterdir()) and not list(home.checkpoints.iterdir())
+    init_lab.delete_lab(lab)
+    assert not list(workspace.train_logs.iterdir()) and not list(workspace.checkpoints.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -52,21 +54,23 @@ def test_a_lab_is_a_run_for_each_initialisation_on_the_same_batches(home, capsys
         (["default"], {"image_size": 8}),
     ],
 )
-def test_what_cannot_work_makes_nothing(home, inits, more):
+def test_what_cannot_work_makes_nothing(workspace, inits, more):
     with pytest.raises(ImgclsError):
-        init_lab.create(with_recipe({**SMALL, **more}), inits, home)
-    assert not home.train_logs.exists() or not list(home.train_logs.iterdir())
+        init_lab.create_lab(with_recipe({**SMALL, **more}), inits, workspace)
+    assert not workspace.train_logs.exists() or not list(workspace.train_logs.iterdir())
 
 
-def test_the_command_names_what_is_wrong(home, capsys):
+def test_the_command_names_what_is_wrong(workspace, capsys):
     assert main(["init-lab", "--inits", "default,nothing", *FLAGS]) == 2
     assert "inits is nothing, but must be some of default" in capsys.readouterr().err
 
 
-def test_a_lab_can_be_stopped_and_its_name_is_taken(home):
-    lab = init_lab.create(with_recipe({**SMALL, "epochs": 500, "name": "long"}), ["default", "too-small"], home)
+def test_a_lab_can_be_stopped_and_its_name_is_taken(workspace):
+    lab = init_lab.create_lab(
+        with_recipe({**SMALL, "epochs": 500, "name": "long"}), ["default", "too-small"], workspace
+    )
     with pytest.raises(ImgclsError, match="there already"):
-        init_lab.create(with_recipe({**SMALL, "name": "long"}), ["default"], home)
+        init_lab.create_lab(with_recipe({**SMALL, "name": "long"}), ["default"], workspace)
     seen = []
 
     def stop_soon(event):
@@ -76,16 +80,16 @@ def test_a_lab_can_be_stopped_and_its_name_is_taken(home):
 
     ended = init_lab.work(lab, sinks=[stop_soon])
     assert list(ended) == ["default"] and isinstance(ended["default"], events.Stopped)
-    assert lab.state() == "stopped" and runs.find("long-default", home).can_go_on
+    assert lab.state() == "stopped" and find_run("long-default", workspace).can_resume
 
 
-def test_a_lab_runs_in_a_process_of_its_own(home):
+def test_a_lab_runs_in_a_process_of_its_own(workspace):
     import time
 
-    lab = init_lab.start(with_recipe({**SMALL, "name": "apart"}), ["default"], home)
+    lab = init_lab.start_lab(with_recipe({**SMALL, "name": "apart"}), ["default"], workspace)
     for _ in range(600):
         if lab.state() in ("finished", "failed", "died"):
             break
         time.sleep(0.1)
     assert lab.state() == "finished" and lab.statistics()["default"]
-    assert [made.name for made in init_lab.list_labs(home)] == ["apart"]
+    assert [made.name for made in init_lab.list_labs(workspace)] == ["apart"]

@@ -11,9 +11,18 @@ from safetensors.torch import save_file
 from torch import nn
 
 from imgcls.errors import WeightsError
-from imgcls.models import build, transfer, weights
+from imgcls.models import build, pretrained, transfer
 from imgcls.models.init import INITS, apply_init
 from imgcls.models.lenet import LeNet
+from imgcls.models.pretrained import (
+    fetch_weights,
+    load_pretrained,
+    load_state,
+    load_then_replace_head,
+    read_state,
+    replace_head_then_load,
+    resolve_weights,
+)
 
 
 def images(channels=3, size=64, count=4, seed=0):
@@ -133,11 +142,11 @@ def resnet_file(tmp_path_factory):
 @pytest.mark.parametrize("init", ["default", "xavier-uniform"])
 def test_both_ways_of_loading_give_identical_networks(resnet_file, init):
     made = []
-    for way in (weights.load_then_replace_head, weights.replace_head_then_load):
+    for way in (load_then_replace_head, replace_head_then_load):
         torch.manual_seed(11)
         made.append(way("resnet18", resnet_file, classes=5, image_size=64, init=init).state_dict())
     assert made[0].keys() == made[1].keys() and all(torch.equal(made[0][k], made[1][k]) for k in made[0])
-    file = weights.read_state(resnet_file)
+    file = read_state(resnet_file)
     assert torch.equal(made[0]["layer4.1.conv2.weight"], file["layer4.1.conv2.weight"])
     assert made[0]["fc.weight"].shape == (5, 512)
 
@@ -145,23 +154,23 @@ def test_both_ways_of_loading_give_identical_networks(resnet_file, init):
 def test_the_wrong_order_explains_itself(resnet_file):
     net = build("resnet18", channels=3, classes=5, image_size=64)
     with pytest.raises(WeightsError, match="head was replaced before loading; load first"):
-        weights.load(net, weights.read_state(resnet_file), resnet_file, "resnet18")
+        load_state(net, read_state(resnet_file), resnet_file, "resnet18")
 
 
 def test_one_channel_sees_a_grey_picture_as_three_did(resnet_file):
     grey = images(1, 64, 2)
-    one = weights.pretrained("resnet18", resnet_file, channels=1, classes=5, image_size=64).eval()
-    three = weights.pretrained("resnet18", resnet_file, channels=3, classes=5, image_size=64).eval()
+    one = load_pretrained("resnet18", resnet_file, channels=1, classes=5, image_size=64).eval()
+    three = load_pretrained("resnet18", resnet_file, channels=3, classes=5, image_size=64).eval()
     a, b = transfer.split_backbone(one)[0](grey), transfer.split_backbone(three)[0](grey.expand(-1, 3, -1, -1))
     torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_safetensors_and_wrapped_states_are_read_too(resnet_file, tmp_path):
-    state = weights.read_state(resnet_file)
+    state = read_state(resnet_file)
     save_file(state, tmp_path / "a.safetensors")
     torch.save({"state_dict": {f"module.{k}": v for k, v in state.items()}, "epoch": 3}, tmp_path / "b.pth")
     for name in ("a.safetensors", "b.pth"):
-        assert torch.equal(weights.read_state(tmp_path / name)["fc.bias"], state["fc.bias"])
+        assert torch.equal(read_state(tmp_path / name)["fc.bias"], state["fc.bias"])
 
 
 class Evil:
@@ -176,7 +185,7 @@ def test_a_file_that_could_run_code_is_not_opened(tmp_path):
     torch.save({"fc.weight": Evil()}, tmp_path / "evil2.pth")
     for name in ("evil.pth", "evil2.pth"):
         with pytest.raises(WeightsError, match=name):
-            weights.read_state(tmp_path / name)
+            read_state(tmp_path / name)
     assert not Evil.ran
 
 
@@ -192,27 +201,27 @@ def test_a_broken_file_is_named(tmp_path, content, said):
         content = file.getvalue()
     path.write_bytes(content)
     with pytest.raises(WeightsError, match="w.pth"):
-        weights.read_state(path)
+        read_state(path)
 
 
 def test_weights_of_another_network_are_refused(resnet_file):
     with pytest.raises(WeightsError, match="does not fit alexnet"):
-        weights.pretrained("alexnet", resnet_file, channels=3, classes=5, image_size=64)
+        load_pretrained("alexnet", resnet_file, channels=3, classes=5, image_size=64)
 
 
 def test_missing_weights_say_what_to_put_where(tmp_path):
     with pytest.raises(WeightsError, match="resnet18-f37072fd.pth or resnet18-5c106cde.pth into"):
-        weights.resolve("imagenet", model="resnet18", folder=tmp_path, download=False)
+        resolve_weights("imagenet", model="resnet18", folder=tmp_path, download=False)
     with pytest.raises(WeightsError, match="no ImageNet weights for lenet"):
-        weights.resolve("imagenet", model="lenet", folder=tmp_path)
+        resolve_weights("imagenet", model="lenet", folder=tmp_path)
     for known in ("resnet18-5c106cde.pth", "resnet18-f37072fd.pth"):
         (tmp_path / known).touch()
-        assert weights.resolve("imagenet", model="resnet18", folder=tmp_path).is_file()
+        assert resolve_weights("imagenet", model="resnet18", folder=tmp_path).is_file()
     assert not list(tmp_path.glob("alexnet*"))
 
 
 def test_a_failed_download_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "ORIGIN", "http://127.0.0.1:9/")
+    monkeypatch.setattr(pretrained, "ORIGIN", "http://127.0.0.1:9/")
     with pytest.raises(WeightsError, match="alexnet-owt-7be5be79.pth could not be fetched"):
-        weights.fetch("alexnet-owt-7be5be79.pth", tmp_path)
+        fetch_weights("alexnet-owt-7be5be79.pth", tmp_path)
     assert not list(tmp_path.iterdir())

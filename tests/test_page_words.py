@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from imgcls.settings import TrainSettings, choices
-from imgcls.ui.chinese import PARTS, SENTENCES, chinese
-from imgcls.ui.fields import FIELDS
-from imgcls.ui.words import TABLE, Words
+from imgcls.web.components.fields import FIELDS
+from imgcls.web.i18n.chinese import PARTS, SENTENCES, chinese
+from imgcls.web.i18n.words import TABLE, Words
 
 PROJECT = Path(__file__).resolve().parent.parent
 ERRORS = {"SettingsError", "DatasetError", "WeightsError", "CheckpointError", "RunError", "InputError", "DeviceError"}

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from imgcls import events, runs
-from imgcls.checkpoint import load, read_meta
-from imgcls.cli import main
-from imgcls.follow import view
+from imgcls.checkpoints.format import load_checkpoint, read_meta
+from imgcls.cli.main import main
+from imgcls.runs.reader import view
+from imgcls.runs.store import find_run
+from imgcls.training import events
 
 PROJECT = Path(__file__).resolve().parent.parent
 FLAGS = "--dataset mnist --model lenet --train-images 1003 --val-split 500 --threads 1 --device cpu".split()
@@ -43,43 +44,46 @@ def port():
         return free.getsockname()[1]
 
 
-def test_two_processes_learn_what_one_does(home, port):
+def test_two_processes_learn_what_one_does(workspace, port):
     assert main(["train", *FLAGS, "--epochs", "3", "--name", "one"]) == 0
     made = launch(port, "train", *FLAGS, "--epochs", "3", "--name", "two")
     assert made.returncode == 0, made.stderr
-    assert made.stdout.strip().splitlines()[-1] == str(home.checkpoints / "two" / "best.safetensors")
-    one, two = (view(runs.find(name, home)) for name in ("one", "two"))
+    assert made.stdout.strip().splitlines()[-1] == str(workspace.checkpoints / "two" / "best.safetensors")
+    one, two = (view(find_run(name, workspace)) for name in ("one", "two"))
     assert len(two.epochs) == 3 and two.started.device == "2 × cpu"
     for a, b in zip(one.epochs, two.epochs, strict=True):  # sums in another order, growing apart from step to step
         assert b.train_loss == pytest.approx(a.train_loss, rel=2e-3)
         assert b.val_loss == pytest.approx(a.val_loss, rel=2e-2)
         assert a.step == b.step
-    network, meta = load(home.checkpoints / "two" / "best.safetensors")
-    assert meta.data == read_meta(home.checkpoints / "one" / "best.safetensors").data and network.fc3.out_features == 10
-    lines = (home.train_logs / "two" / "events.jsonl").read_text("utf-8").splitlines()
+    network, meta = load_checkpoint(workspace.checkpoints / "two" / "best.safetensors")
+    assert (
+        meta.data == read_meta(workspace.checkpoints / "one" / "best.safetensors").data
+        and network.fc3.out_features == 10
+    )
+    lines = (workspace.train_logs / "two" / "events.jsonl").read_text("utf-8").splitlines()
     assert sum(json.loads(line)["event"] == "Started" for line in lines) == 1  # the first process alone tells
 
 
-def test_two_processes_stop_together_and_one_goes_on(home, port):
+def test_two_processes_stop_together_and_one_goes_on(workspace, port):
     def stop_once_it_runs():
         for _ in range(600):
-            if (home.train_logs / "long" / "settings.json").exists():
-                run = runs.find("long", home)
+            if (workspace.train_logs / "long" / "settings.json").exists():
+                run = find_run("long", workspace)
                 if view(run).progress:
                     return run.stop()
             time.sleep(0.1)
 
     threading.Thread(target=stop_once_it_runs, daemon=True).start()
     made = launch(port, "train", *FLAGS, "--epochs", "400", "--name", "long")
-    stopped = view(runs.find("long", home))
+    stopped = view(find_run("long", workspace))
     assert isinstance(stopped.ending, events.Stopped), made.stderr
-    settings = json.loads((home.train_logs / "long" / "settings.json").read_text())
+    settings = json.loads((workspace.train_logs / "long" / "settings.json").read_text())
     settings["epochs"] = stopped.ending.step // stopped.started.steps_per_epoch + 1
-    (home.train_logs / "long" / "settings.json").write_text(json.dumps(settings))
+    (workspace.train_logs / "long" / "settings.json").write_text(json.dumps(settings))
     assert main(["resume", "long"]) == 0
-    assert view(runs.find("long", home)).started.first_step == stopped.ending.step
+    assert view(find_run("long", workspace)).started.first_step == stopped.ending.step
 
 
-def test_a_wrong_setting_is_told_once(home, port):
+def test_a_wrong_setting_is_told_once(workspace, port):
     made = launch(port, "train", *FLAGS, "--dataset", "nowhere")
     assert made.returncode != 0 and made.stderr.count("imgcls: There is no data set 'nowhere'") == 1

@@ -6,11 +6,11 @@ import json
 import pytest
 import torch
 
-from imgcls.data.augment_pen import pen
-from imgcls.data.fetch import load_arrays
-from imgcls.data.pen import load_pen_digits
+from imgcls.data.download import load_arrays
+from imgcls.data.pen_augmentation import pen
+from imgcls.data.pen_digits import load_pen_digits
 from imgcls.errors import DatasetError
-from imgcls.home import PROJECT, Home
+from imgcls.workspace import PROJECT, Workspace
 
 SHIPPED = PROJECT / "data" / "pen-digits" / "pen-digits-train.json.gz"
 
@@ -43,7 +43,7 @@ def test_a_broken_file_is_a_sentence(tmp_path):
 
 
 def test_each_image_is_changed_its_own_way_and_repeatably():
-    image = load_arrays("mnist", Home())["test"][0][:1].float() / 255
+    image = load_arrays("mnist", Workspace())["test"][0][:1].float() / 255
     batch = image.expand(32, -1, -1, -1)
     made = pen(batch, generator=torch.Generator().manual_seed(3))
     assert made.shape == batch.shape and made.min() >= 0 and made.max() <= 1

@@ -7,29 +7,29 @@ import pytest
 import torch
 from photos import flowers, photo
 
-from imgcls.cli import main
+from imgcls.cli.main import main
+from imgcls.data.preview import preview
 from imgcls.data.report import report, there
-from imgcls.data.sample import sample
 from imgcls.errors import DatasetError
 from imgcls.recipes import with_recipe
 
 
 @pytest.fixture
-def own(home):
-    return flowers(home.data / "flowers")
+def own(workspace):
+    return flowers(workspace.data / "flowers")
 
 
 def codes(made):
     return [p.code for p in made.problems]
 
 
-def test_a_sound_folder(own, home):
-    made = report("flowers", home)
+def test_a_sound_folder(own, workspace):
+    made = report("flowers", workspace)
     assert made.classes == ("daisy", "rose", "tulip") and made.counts == {"train": (12, 12, 12)}
     assert made.sizes == ((56, 48),) * 3 and not made.problems and not made.broken and not made.doubles
 
 
-def test_everything_that_is_wrong_is_found(own, home):
+def test_everything_that_is_wrong_is_found(own, workspace):
     (own / "rose" / "broken.jpg").write_bytes((own / "rose" / "00.jpg").read_bytes()[:300])
     shutil.copy(own / "rose" / "01.jpg", own / "daisy" / "same.jpg")
     shutil.copy(own / "tulip" / "01.jpg", own / "tulip" / "again.jpg")
@@ -38,7 +38,7 @@ def test_everything_that_is_wrong_is_found(own, home):
     for i in range(30):
         photo("daisy", 1000 + i, (90, 60)).save(own / "daisy" / f"more{i}.jpg")
     seen = []
-    made = report("flowers", home, progress=lambda done, total: seen.append((done, total)))
+    made = report("flowers", workspace, progress=lambda done, total: seen.append((done, total)))
     assert {"broken", "double-labels", "doubles", "imbalance"} <= set(codes(made))
     assert made.broken[0][0] == "rose/broken.jpg" and "broken.jpg" in made.broken[0][1]
     assert sorted(made.doubles) == [("daisy/same.jpg", "rose/01.jpg"), ("tulip/01.jpg", "tulip/again.jpg")]
@@ -46,64 +46,64 @@ def test_everything_that_is_wrong_is_found(own, home):
     assert made.sizes[0] == (56, 48) and made.sizes[2] == (90, 60)
 
 
-def test_a_photo_in_training_and_test_is_told(home):
-    own = home.data / "divided"
+def test_a_photo_in_training_and_test_is_told(workspace):
+    own = workspace.data / "divided"
     flowers(own / "train"), flowers(own / "test", each=3)
-    assert "leak" in codes(report("divided", home))
+    assert "leak" in codes(report("divided", workspace))
 
 
-def test_broken_photos_are_left_out_of_training(own, home):
-    from imgcls.data import sets
+def test_broken_photos_are_left_out_of_training(own, workspace):
+    from imgcls.data.datasets import load_dataset
 
     (own / "rose" / "broken.jpg").write_bytes(b"no image")
-    data = sets.load(with_recipe({"dataset": "flowers", "model": "lenet"}), home)
+    data = load_dataset(with_recipe({"dataset": "flowers", "model": "lenet"}), workspace)
     assert len(data.train) + len(data.val) == 36 and any("broken.jpg" in note for note in data.notes)
 
 
 @pytest.mark.parametrize("augment", ["none", "crop-flip", "resized-crop", "photo"])
 @pytest.mark.parametrize(("model", "size"), [("lenet", 32), ("alexnet", 64), ("resnet18", 48)])
-def test_the_sample_is_what_training_gets(own, home, model, size, augment):
+def test_the_sample_is_what_training_gets(own, workspace, model, size, augment):
     settings = with_recipe({"dataset": "flowers", "model": model, "image_size": size, "augment": augment})
-    made = sample(settings, home, count=9, seed=1)
+    made = preview(settings, workspace, count=9, seed=1)
     assert made.images.shape == (9, 3, size, size) and made.images.dtype == torch.uint8
     assert set(made.labels) <= {"daisy", "rose", "tulip"} and len(set(made.labels)) > 1
-    other = sample(settings, home, count=9, seed=2)
+    other = preview(settings, workspace, count=9, seed=2)
     assert not torch.equal(made.images, other.images)
     assert made.images.float().std() > 20  # pictures, not one colour
 
 
-def test_the_sample_of_a_known_set(home):
-    made = sample(with_recipe({"dataset": "mnist"}), home, count=6)
+def test_the_sample_of_a_known_set(workspace):
+    made = preview(with_recipe({"dataset": "mnist"}), workspace, count=6)
     assert made.images.shape == (6, 1, 28, 28) and set(made.labels) <= set("0123456789")
 
 
-def test_known_sets_are_counted(home):
-    made = report("mnist", home)
+def test_known_sets_are_counted(workspace):
+    made = report("mnist", workspace)
     assert made.images == 70_000 and sum(made.counts["test"]) == 10_000
-    assert dict(there(home)) == {
+    assert dict(there(workspace)) == {
         "mnist": True, "pen-digits": True, "mnist+pen-digits": True, "fashion-mnist": False, "cifar10": False,
     }  # fmt: skip
 
 
-def test_a_set_that_is_not_there_says_how_to_get_it(home):
+def test_a_set_that_is_not_there_says_how_to_get_it(workspace):
     with pytest.raises(DatasetError, match="fetch cifar10"):
-        report("cifar10", home)
+        report("cifar10", workspace)
     with pytest.raises(DatasetError, match="no data set 'nothing'"):
-        report("nothing", home)
+        report("nothing", workspace)
 
 
-def test_the_command(own, home, capsys):
+def test_the_command(own, workspace, capsys):
     assert main(["datasets", "flowers", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said[0]["counts"]["train"] == {"daisy": 12, "rose": 12, "tulip": 12}
-    (home.data / "empty").mkdir()
+    (workspace.data / "empty").mkdir()
     assert main(["datasets", "flowers"]) == 0 and "36 images, 3 classes" in capsys.readouterr().out
 
 
-def test_fetch_without_a_network_says_what_to_do_and_leaves_nothing(home, capsys, monkeypatch):
-    from imgcls.data import fetch
+def test_fetch_without_a_network_says_what_to_do_and_leaves_nothing(workspace, capsys, monkeypatch):
+    from imgcls.data import download
 
-    monkeypatch.setattr(fetch, "CIFAR_URL", "http://127.0.0.1:9/cifar-10-binary.tar.gz")
+    monkeypatch.setattr(download, "CIFAR_URL", "http://127.0.0.1:9/cifar-10-binary.tar.gz")
     assert main(["fetch", "cifar10"]) == 2
     assert "by hand" in capsys.readouterr().err
-    assert not [p for p in home.root.rglob("*") if p.is_file()]
+    assert not [p for p in workspace.root.rglob("*") if p.is_file()]

@@ -6,13 +6,13 @@ import torch
 import torchvision
 from photos import COLOURS, flowers, photo
 
-from imgcls import events
-from imgcls.data.fetch import CIFAR_FILES, CIFAR_ROW
+from imgcls.data.download import CIFAR_FILES, CIFAR_ROW
+from imgcls.inference.predictor import Predictor
 from imgcls.models import transfer
-from imgcls.plan import plan
-from imgcls.predictor import Predictor
 from imgcls.recipes import with_recipe
-from imgcls.trainer import train
+from imgcls.training import events
+from imgcls.training.estimate import estimate
+from imgcls.training.trainer import train
 
 ROWS = [
     ("lenet", "scratch", {"image_size": 32, "epochs": 10, "lr": 0.02}),
@@ -29,9 +29,9 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    from imgcls.home import Home
+    from imgcls.workspace import Workspace
 
-    made = Home(tmp_path_factory.mktemp("rows"))
+    made = Workspace(tmp_path_factory.mktemp("rows"))
     flowers(made.data / "flowers", each=20)
     made.weight.mkdir()
     torch.manual_seed(0)
@@ -46,17 +46,17 @@ def test_ones_own_photos(lab, model, mode, said):
         {"dataset": "flowers", "model": model, "transfer": mode, "batch_size": 16, "device": "cpu", **weights, **said}
     )
     run = f"{model}-{mode}"
-    made = list(train(settings, home=lab, run=run))
+    made = list(train(settings, workspace=lab, run=run))
     started, last = made[0] if isinstance(made[0], events.Started) else made[1], made[-1]
     assert isinstance(last, events.Finished) and started.images == {"train": 48, "val": 12}
-    planned = plan(settings, lab, timed=False)
+    planned = estimate(settings, lab, timed=False)
     if mode != "finetune":  # unfreezing begins with the head alone
         assert planned.trainable == started.trainable
     assert planned.parameters == started.parameters and planned.images == 48
     predictor = Predictor.load(lab.checkpoints / run / "best.safetensors")
     assert predictor.meta.classes == tuple(sorted(COLOURS))
     answer = predictor([photo("rose", 999)])[0]
-    assert answer.seen.shape == (settings.image_size, settings.image_size, 3)
+    assert answer.model_input.shape == (settings.image_size, settings.image_size, 3)
     if model != "alexnet":  # which learns nothing in one epoch over 48 photos
         assert last.best_val_accuracy >= 0.5, (model, mode)  # a guess is right in a third of the cases
 
@@ -68,22 +68,23 @@ def test_head_only_leaves_the_backbone_as_the_file_has_it(lab):
         {"dataset": "flowers", "model": "resnet18", "transfer": "head", "weights": "own.pth", "image_size": 32,
          "epochs": 1, "device": "cpu"}
     )  # fmt: skip
-    list(train(settings, home=lab, run="bits"))
+    list(train(settings, workspace=lab, run="bits"))
     made, file = load_file(lab.checkpoints / "bits" / "last.safetensors"), torch.load(lab.weight / "own.pth")
     assert all(torch.equal(made[k], file[k]) for k in file if not k.startswith("fc.") and "num_batches" not in k)
 
 
 def test_cached_features_are_the_network_s_own(lab):
     """With the cache and without it: the same features, and the same accuracy within a point."""
-    from imgcls import devices, learner
-    from imgcls.data import sets
+    from imgcls.data.datasets import load_dataset
+    from imgcls.training.device import choose_device
+    from imgcls.training.learner import make_learner
 
     settings = with_recipe(
         {"dataset": "flowers", "model": "resnet18", "transfer": "head", "weights": "own.pth", "image_size": 32,
          "augment": "none", "device": "cpu", "threads": 1}
     )  # fmt: skip
-    place = devices.choose(settings)
-    made = learner.make(settings, sets.load(settings, lab), lab, place)
+    place = choose_device(settings)
+    made = make_learner(settings, load_dataset(settings, lab), lab, place)
     plain, backbone = made.batches, transfer.split_backbone(made.model)[0]
     for _ in made.cache_features(file=lab.root / "features"):
         pass
@@ -97,9 +98,9 @@ def test_cached_features_are_the_network_s_own(lab):
 @pytest.fixture(scope="module")
 def cifar(tmp_path_factory):
     """The binary form with random labels and, for each label, a grey of its own."""
-    from imgcls.home import Home
+    from imgcls.workspace import Workspace
 
-    made = Home(tmp_path_factory.mktemp("cifar"))
+    made = Workspace(tmp_path_factory.mktemp("cifar"))
     folder = made.data / "cifar-10-batches-bin"
     folder.mkdir(parents=True)
     random = np.random.default_rng(0)
@@ -121,7 +122,7 @@ def test_cifar10(cifar, model, size, augment):
          "val_split": 64, "batch_size": 64, "epochs": 1, "device": "cpu"}
     )  # fmt: skip
     said = []
-    for event in train(settings, home=cifar, run=f"cifar-{model}"):
+    for event in train(settings, workspace=cifar, run=f"cifar-{model}"):
         said.append(event)
         if isinstance(event, events.Saved) and event.kind == "best":
             break  # the 10,000 test images would take longer than all the rest
@@ -130,14 +131,14 @@ def test_cifar10(cifar, model, size, augment):
 
 
 @pytest.mark.parametrize(("model", "size"), [("alexnet", 64), ("resnet18", 32)])
-def test_digits_enlarged_for_the_large_networks(home, model, size):
+def test_digits_enlarged_for_the_large_networks(workspace, model, size):
     settings = with_recipe(
         {"dataset": "mnist", "model": model, "image_size": size, "train_images": 64, "val_split": 32, "epochs": 1,
          "batch_size": 32, "device": "cpu"}
     )  # fmt: skip
-    for event in train(settings, home=home, run="digits"):
+    for event in train(settings, workspace=workspace, run="digits"):
         if isinstance(event, events.Started):
             assert event.sample.shape[1:] == (1, size, size)
         if isinstance(event, events.Saved) and event.kind == "best":
             break
-    assert Predictor.load(home.checkpoints / "digits" / "best.safetensors").meta.preprocess.channels == 1
+    assert Predictor.load(workspace.checkpoints / "digits" / "best.safetensors").meta.preprocess.channels == 1

@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from imgcls import runs
 from imgcls.errors import ImgclsError, RunError
-from imgcls.follow import Follower, view
 from imgcls.recipes import with_recipe
+from imgcls.runs.launcher import resume_run, start_run
+from imgcls.runs.reader import EventLogReader, view
+from imgcls.runs.store import Run, create_run, delete_run, list_runs
 
 
 def small(**values):
@@ -43,9 +44,9 @@ def process_of(run):
     raise AssertionError("no process")
 
 
-def test_a_run_finishes_on_its_own_and_anyone_can_read_it(home):
-    run = runs.start(small(), home)
-    first, second = Follower(run), Follower(run)
+def test_a_run_finishes_on_its_own_and_anyone_can_read_it(workspace):
+    run = start_run(small(), workspace)
+    first, second = EventLogReader(run), EventLogReader(run)
     assert first.look().state == "starting"
     seen = wait(first, lambda v: not v.live)
     assert seen.state == "finished" and seen.share == 1 and len(seen.epochs) == 1
@@ -53,44 +54,44 @@ def test_a_run_finishes_on_its_own_and_anyone_can_read_it(home):
     assert second.look().state == "finished"
     assert run.best.is_file()
     assert {"settings.json", "events.jsonl", "log.txt"} <= {p.name for p in run.logs.iterdir()}
-    assert [r.name for r in runs.list_runs(home)] == [run.name]
+    assert [r.name for r in list_runs(workspace)] == [run.name]
     with pytest.raises(RunError, match="nothing to go on"):
-        runs.go_on(run)
+        resume_run(run)
 
 
-def test_stop_saves_and_resume_goes_on(home):
-    run = runs.start(endless(name="long"), home)
-    follower = Follower(run)
+def test_stop_saves_and_resume_goes_on(workspace):
+    run = start_run(endless(name="long"), workspace)
+    follower = EventLogReader(run)
     wait(follower, lambda v: v.progress)
     assert view(run).state == "running"
     run.stop()
     seen = wait(follower, lambda v: not v.live)
-    assert seen.state == "stopped" and run.can_go_on
+    assert seen.state == "stopped" and run.can_resume
     step = seen.ending.step
-    runs.go_on(run)
+    resume_run(run)
     seen = wait(follower, lambda v: v.progress and v.progress[-1].step > step)
     assert seen.started.first_step == step and seen.state == "running"
     run.stop()
     wait(follower, lambda v: v.state == "stopped")
-    runs.delete(run)
+    delete_run(run)
     assert not run.logs.exists() and not run.checkpoints.exists()
 
 
-def test_a_killed_run_is_seen_as_dead_and_goes_on_from_its_last_save(home):
-    run = runs.start(endless(name="killed"), home)
-    follower = Follower(run)
+def test_a_killed_run_is_seen_as_dead_and_goes_on_from_its_last_save(workspace):
+    run = start_run(endless(name="killed"), workspace)
+    follower = EventLogReader(run)
     wait(follower, lambda v: v.epochs and v.progress[-1].step > v.epochs[-1].step)
     with pytest.raises(RunError, match="still running"):
-        runs.go_on(run)
+        resume_run(run)
     with pytest.raises(RunError, match="stop it first"):
-        runs.delete(run)
+        delete_run(run)
     process = process_of(run)
     process.kill()
     process.wait(10)
     seen = wait(follower, lambda v: v.state == "died", 5)
     reached = seen.progress[-1].step
     saved = seen.epochs[-1].step
-    runs.go_on(run)
+    resume_run(run)
     seen = wait(follower, lambda v: v.progress and v.progress[-1].step > reached)
     assert 0 < seen.started.first_step <= reached and seen.started.first_step >= saved
     steps = [p.step for p in seen.progress]
@@ -100,27 +101,28 @@ def test_a_killed_run_is_seen_as_dead_and_goes_on_from_its_last_save(home):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to send")
-def test_a_terminated_run_saves(home):
-    run = runs.start(endless(name="terminated"), home)
-    follower = Follower(run)
+def test_a_terminated_run_saves(workspace):
+    run = start_run(endless(name="terminated"), workspace)
+    follower = EventLogReader(run)
     wait(follower, lambda v: v.progress)
     process_of(run).send_signal(signal.SIGTERM)
     assert wait(follower, lambda v: not v.live).state == "stopped"
 
 
-def test_a_run_outlives_the_process_that_started_it(home):
+def test_a_run_outlives_the_process_that_started_it(workspace):
     code = (
-        "from imgcls import runs; from imgcls.home import Home; from imgcls.recipes import with_recipe;"
+        "from imgcls.runs.launcher import start_run; from imgcls.workspace import Workspace;"
+        "from imgcls.recipes import with_recipe;"
         "s = with_recipe(dict(train_images=500, val_split=300, epochs=1, threads=1, device='cpu', name='orphan'));"
-        "runs.start(s, Home.from_environment())"
+        "start_run(s, Workspace.from_environment())"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-    assert wait(Follower(runs.Run("orphan", home)), lambda v: not v.live).state == "finished"
+    assert wait(EventLogReader(Run("orphan", workspace)), lambda v: not v.live).state == "finished"
 
 
-def test_a_failed_run_says_its_sentence(home):
-    run = runs.start(small(optimizer="sgd", lr=100, schedule="constant", train_images=3000), home)
-    seen = wait(Follower(run), lambda v: not v.live)
+def test_a_failed_run_says_its_sentence(workspace):
+    run = start_run(small(optimizer="sgd", lr=100, schedule="constant", train_images=3000), workspace)
+    seen = wait(EventLogReader(run), lambda v: not v.live)
     assert seen.state == "failed" and "smaller lr" in seen.ending.message and not seen.ending.unexpected
     assert "Traceback" not in (run.logs / "log.txt").read_text()
 
@@ -130,40 +132,40 @@ def test_a_failed_run_says_its_sentence(home):
     [{"dataset": "cats"}, {"dataset": "../../etc"}, {"val_split": 60000}, {"name": "taken"}, {"name": "lenet-mnist"}],
     ids=str,
 )
-def test_what_cannot_start_leaves_nothing(home, values):
-    (home.checkpoints / "taken").mkdir(parents=True)
-    before = sorted(home.root.rglob("*"))
+def test_what_cannot_start_leaves_nothing(workspace, values):
+    (workspace.checkpoints / "taken").mkdir(parents=True)
+    before = sorted(workspace.root.rglob("*"))
     with pytest.raises(ImgclsError) as caught:
-        runs.start(small(**values), home)
+        start_run(small(**values), workspace)
     assert "\n" not in str(caught.value)
-    assert [p for p in sorted(home.root.rglob("*")) if p.name != "train_logs"] == before
+    assert [p for p in sorted(workspace.root.rglob("*")) if p.name != "train_logs"] == before
 
 
-def test_of_many_that_ask_for_one_name_one_gets_it(home):
+def test_of_many_that_ask_for_one_name_one_gets_it(workspace):
     def ask(_):
         try:
-            return runs.create(small(name="one"), home)
+            return create_run(small(name="one"), workspace)
         except RunError as error:
             return str(error)
 
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(ask, range(16)))
-    assert sum(isinstance(m, runs.Run) for m in made) == 1
+    assert sum(isinstance(m, Run) for m in made) == 1
 
 
-def test_default_names_never_collide(home):
+def test_default_names_never_collide(workspace):
     with ThreadPoolExecutor(4) as pool:
-        names = list(pool.map(lambda _: runs.create(small(), home).name, range(8)))
+        names = list(pool.map(lambda _: create_run(small(), workspace).name, range(8)))
     assert len(set(names)) == 8
 
 
-def test_half_a_line_in_the_stream_is_mended(home):
-    run = runs.create(small(), home)
+def test_half_a_line_in_the_stream_is_mended(workspace):
+    run = create_run(small(), workspace)
     run.events.write_text('{"event": "Progr')
-    from imgcls.sinks import EventStream
+    from imgcls.training.loggers.event_log import EventLog
 
-    with EventStream(run) as stream:
-        from imgcls.events import Failed
+    with EventLog(run.logs) as stream:
+        from imgcls.training.events import Failed
 
         stream(Failed(message="no"))
     lines = run.events.read_text().splitlines()

@@ -1,4 +1,4 @@
-"""TrainSettings: every field reaches the four places; bad values get one sentence."""
+"""TrainSettings: every field reaches the four indices; bad values get one sentence."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from hypothesis import given as hypothesis_given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from imgcls.cli import add_settings, given, make_parser
+from imgcls.cli.main import add_settings, given, make_parser
 from imgcls.errors import SettingsError
 from imgcls.recipes import preprocess_for, recipe, with_recipe
 from imgcls.settings import TrainSettings, choices, limits
@@ -117,9 +117,9 @@ def test_preprocessing_is_the_courses():
     mnist = form(model="lenet", dataset="mnist")
     assert (mnist.channels, mnist.size, mnist.mean, mnist.std) == (1, 28, (0.5,), (0.5,))
     alexnet = form(model="alexnet", dataset="cifar10")
-    assert (alexnet.size, alexnet.mean, alexnet.enlarge) == (224, (0.5, 0.5, 0.5), "whole")
+    assert (alexnet.size, alexnet.mean, alexnet.upscale) == (224, (0.5, 0.5, 0.5), "whole")
     resnet = form(model="resnet18", dataset="flowers")
-    assert (resnet.size, resnet.fit) == (224, "crop")
+    assert (resnet.size, resnet.resize_mode) == (224, "crop")
     assert resnet.mean == (0.485, 0.456, 0.406) and resnet.std == (0.229, 0.224, 0.225)
 
 
@@ -145,5 +145,5 @@ def test_wild_values_never_raise_anything_else(values):
 
 
 def test_default_name_says_what_it_is():
-    assert TrainSettings(dataset="/home/x/my flowers/").default_name().startswith("lenet-my-flowers-20")
+    assert TrainSettings(dataset="/workspace/x/my flowers/").default_name().startswith("lenet-my-flowers-20")
     assert TrainSettings(dataset="mnist+pen-digits").default_name().startswith("lenet-mnist-pen-digits-20")

@@ -4,19 +4,20 @@ import time
 
 import pytest
 
-from imgcls import runs
-from imgcls.follow import view
-from imgcls.home import Home
 from imgcls.recipes import with_recipe
+from imgcls.runs import launcher
+from imgcls.runs.launcher import keep_worker_warm, start_run
+from imgcls.runs.reader import view
+from imgcls.workspace import Workspace
 
 SMALL = {"train_images": 300, "val_split": 100, "epochs": 1, "threads": 1, "device": "cpu"}
 
 
 @pytest.fixture
-def waiting(home, monkeypatch):
-    monkeypatch.setattr(runs, "_keeper", None)
-    runs.keep_one_ready(home)
-    process = runs._keeper._process
+def waiting(workspace, monkeypatch):
+    monkeypatch.setattr(launcher, "_keeper", None)
+    keep_worker_warm(workspace)
+    process = launcher._keeper._process
     yield process
     if not process.stdin.closed:
         process.stdin.close()
@@ -31,11 +32,11 @@ def finished(run):
     raise AssertionError("it did not end")
 
 
-def test_it_becomes_the_run(home, waiting):
-    seen = finished(runs.start(with_recipe({**SMALL, "name": "first"}), home))
+def test_it_becomes_the_run(workspace, waiting):
+    seen = finished(start_run(with_recipe({**SMALL, "name": "first"}), workspace))
     assert seen.state == "finished" and waiting.wait(20) == 0
-    assert (home.train_logs / "first" / "log.txt").exists()
-    seen = finished(runs.start(with_recipe({**SMALL, "name": "second"}), home))  # none waits yet: one of its own
+    assert (workspace.train_logs / "first" / "log.txt").exists()
+    seen = finished(start_run(with_recipe({**SMALL, "name": "second"}), workspace))  # none waits yet: one of its own
     assert seen.state == "finished"
 
 
@@ -45,5 +46,5 @@ def test_it_goes_when_the_server_goes(waiting):
 
 
 def test_another_home_gets_a_process_of_its_own(tmp_path, waiting):
-    other = Home(tmp_path / "other")
-    assert finished(runs.start(with_recipe({**SMALL, "name": "r"}), other)).state == "finished"
+    other = Workspace(tmp_path / "other")
+    assert finished(start_run(with_recipe({**SMALL, "name": "r"}), other)).state == "finished"

@@ -4,29 +4,30 @@ import pytest
 import torch
 from photos import flowers
 
-from imgcls import events
-from imgcls.data import cache, sets
-from imgcls.data.batches import Batches, evaluation_batches
+from imgcls.data import decode_cache
+from imgcls.data.datasets import load_dataset
+from imgcls.data.loader import Batches, evaluation_batches
 from imgcls.recipes import with_recipe
-from imgcls.trainer import train
+from imgcls.training import events
+from imgcls.training.trainer import train
 
 
 @pytest.fixture
-def own(home):
-    return flowers(home.data / "flowers", each=14)
+def own(workspace):
+    return flowers(workspace.data / "flowers", each=14)
 
 
-def both(home, monkeypatch, **said):
+def both(workspace, monkeypatch, **said):
     settings = with_recipe({"dataset": "flowers", "model": "lenet", "device": "cpu", **said})
     with monkeypatch.context() as small:
-        small.setattr(cache, "MAX_BYTES", 1000)
-        streamed = sets.load(settings, home)
-    return settings, sets.load(settings, home), streamed
+        small.setattr(decode_cache, "MAX_BYTES", 1000)
+        streamed = load_dataset(settings, workspace)
+    return settings, load_dataset(settings, workspace), streamed
 
 
 @pytest.mark.parametrize("augment", ["none", "crop-flip", "resized-crop"])
-def test_the_same_batches(own, home, monkeypatch, augment):
-    settings, kept, streamed = both(home, monkeypatch, augment=augment)
+def test_the_same_batches(own, workspace, monkeypatch, augment):
+    settings, kept, streamed = both(workspace, monkeypatch, augment=augment)
     assert streamed.train.streams and not kept.train.streams
     assert any("read anew in every epoch" in note for note in streamed.notes)
 
@@ -46,14 +47,14 @@ def test_the_same_batches(own, home, monkeypatch, augment):
         assert torch.equal(a, b) and torch.equal(la, lb)
 
 
-def test_a_broken_photo_neither_stops_nor_teaches(own, home, monkeypatch):
+def test_a_broken_photo_neither_stops_nor_teaches(own, workspace, monkeypatch):
     for name in ("daisy", "rose"):
         (own / name / "00.jpg").write_bytes(b"no image")
-    monkeypatch.setattr(cache, "MAX_BYTES", 1000)
+    monkeypatch.setattr(decode_cache, "MAX_BYTES", 1000)
     settings = with_recipe({"dataset": "flowers", "model": "lenet", "epochs": 2, "batch_size": 8, "device": "cpu"})
-    made = list(train(settings, home=home, run="r"))
+    made = list(train(settings, workspace=workspace, run="r"))
     assert isinstance(made[-1], events.Finished)
-    data = sets.load(settings, home)
+    data = load_dataset(settings, workspace)
     batches = Batches(data.train, data.preprocess, batch_size=8, augment="none", seed=1, device=torch.device("cpu"))
     inputs = [x for x, _ in batches.epoch(0)]
     assert len(inputs) == batches.steps and not any(bool((x == -1).all(dim=(1, 2, 3)).any()) for x in inputs)

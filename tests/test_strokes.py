@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from imgcls.errors import InputError
-from imgcls.home import PROJECT
-from imgcls.strokes import NoInk, render, to_mnist
+from imgcls.imaging.digits import NoInk, mnist_normalize, render
+from imgcls.workspace import PROJECT
 
 
 def centre(made):
@@ -25,7 +25,7 @@ def centre(made):
 
 @pytest.fixture(scope="module")
 def reader():
-    from imgcls.predictor import Predictor
+    from imgcls.inference.predictor import Predictor
 
     return Predictor.load(PROJECT / "checkpoints" / "lenet-digits" / "best.safetensors")
 
@@ -42,23 +42,23 @@ def test_the_shipped_checkpoint_reads_other_peoples_digits_in_every_condition(re
 
 
 def test_mnist_itself_comes_back_as_it_is():
-    from imgcls.data.fetch import load_arrays
-    from imgcls.home import Home
+    from imgcls.data.download import load_arrays
+    from imgcls.workspace import Workspace
 
-    images = load_arrays("mnist", Home())["test"][0][:500, 0].numpy()
-    same = sum(np.array_equal(to_mnist(image), image) for image in images)
+    images = load_arrays("mnist", Workspace())["test"][0][:500, 0].numpy()
+    same = sum(np.array_equal(mnist_normalize(image), image) for image in images)
     assert same >= 495
 
 
 def test_size_and_place_do_not_matter():
-    near = [to_mnist(i).astype(int) for i in drawn(size=0.3, place=(0.3, 0.6), brush=0.03)[::20]]
-    far = [to_mnist(i).astype(int) for i in drawn(size=0.9, brush=0.09)[::20]]
+    near = [mnist_normalize(i).astype(int) for i in drawn(size=0.3, place=(0.3, 0.6), brush=0.03)[::20]]
+    far = [mnist_normalize(i).astype(int) for i in drawn(size=0.9, brush=0.09)[::20]]
     assert np.mean([abs(a - b).mean() for a, b in zip(near, far, strict=True)]) < 8  # grey levels of 255
 
 
 def test_centre_of_mass_is_mnists():
     for image in drawn()[::10]:
-        y, x = centre(to_mnist(image))
+        y, x = centre(mnist_normalize(image))
         assert abs(y - 14.5) < 0.6 and abs(x - 14.5) < 0.6
 
 
@@ -66,25 +66,25 @@ def test_polarity_and_transparency_do_not_matter():
     for image in drawn()[::30]:
         clear = Image.new("RGBA", image.size, (0, 0, 0, 0))
         clear.putalpha(image)
-        expected = to_mnist(image).astype(int)
+        expected = mnist_normalize(image).astype(int)
         for other in (ImageOps.invert(image), clear, image.convert("RGB"), image.convert("P")):
-            assert abs(to_mnist(other).astype(int) - expected).mean() < 2
+            assert abs(mnist_normalize(other).astype(int) - expected).mean() < 2
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 300), (28, 28), (280, 280), (300, 2, 3), (50, 50, 4)])
 @pytest.mark.parametrize("grey", [0, 128, 255])
 def test_a_blank_says_draw_something(shape, grey):
     with pytest.raises(NoInk, match="draw something"):
-        to_mnist(np.full(shape, grey, np.uint8))
+        mnist_normalize(np.full(shape, grey, np.uint8))
 
 
 def test_blank_noisy_paper_is_blank():
     with pytest.raises(NoInk):
-        to_mnist(photographed(Image.new("L", (300, 300), 0)))
+        mnist_normalize(photographed(Image.new("L", (300, 300), 0)))
 
 
 def test_a_dot_is_something():
-    assert to_mnist(render([[(5, 5)]], width=20)).max() == 255
+    assert mnist_normalize(render([[(5, 5)]], width=20)).max() == 255
 
 
 @settings(max_examples=60, deadline=None)
@@ -92,7 +92,7 @@ def test_a_dot_is_something():
 def test_anything_gives_28_by_28_or_a_sentence(height, width, channels, seed):
     array = np.random.default_rng(seed).integers(0, 256, (height, width, channels), dtype=np.uint8)
     try:
-        made = to_mnist(array[..., 0] if channels == 1 else array)
+        made = mnist_normalize(array[..., 0] if channels == 1 else array)
     except InputError:
         return
     assert made.shape == (28, 28) and made.dtype == np.uint8 and made.max() > 0
@@ -103,6 +103,6 @@ def test_anything_gives_28_by_28_or_a_sentence(height, width, channels, seed):
 def test_any_drawing_is_whole_and_in_the_box(number, side, size, brush):
     half, middle = size * side / 2, side / 2
     box = (middle - half, middle - half, middle + half, middle + half)
-    made = to_mnist(render(UJI[number]["strokes"], side=side, width=max(1.5, brush * side * size), place=box))
+    made = mnist_normalize(render(UJI[number]["strokes"], side=side, width=max(1.5, brush * side * size), place=box))
     ys, xs = np.nonzero(made > 127)
     assert max(np.ptp(ys), np.ptp(xs)) <= 21 and max(np.ptp(ys), np.ptp(xs)) >= 13

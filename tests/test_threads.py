@@ -1,6 +1,6 @@
 """The number of threads follows the measured rates of simulated machines; the clock is the test's own."""
 
-from imgcls.threads import ThreadTuner, candidates
+from imgcls.training.threads import ThreadTuner, candidates
 
 
 class Machine:

@@ -6,11 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from imgcls import events
-from imgcls.checkpoint import read_meta
+from imgcls.checkpoints.format import read_meta
 from imgcls.errors import DatasetError, ImgclsError, RunError
 from imgcls.recipes import with_recipe
-from imgcls.trainer import train
+from imgcls.training import events
+from imgcls.training.trainer import train
 
 
 def small(**values):
@@ -19,20 +19,20 @@ def small(**values):
     return with_recipe({**plain, **values})
 
 
-def run(settings, home, **options):
-    return list(train(settings, home=home, run="r", **options))
+def run(settings, workspace, **options):
+    return list(train(settings, workspace=workspace, run="r", **options))
 
 
 def of(kind, made):
     return [event for event in made if isinstance(event, kind)]
 
 
-def weights(home, kind="last"):
-    return load_file(home.checkpoints / "r" / f"{kind}.safetensors")
+def weights(workspace, kind="last"):
+    return load_file(workspace.checkpoints / "r" / f"{kind}.safetensors")
 
 
-def test_it_learns_and_says_so(home):
-    made = run(small(train_images=3000, epochs=3), home)
+def test_it_learns_and_says_so(workspace):
+    made = run(small(train_images=3000, epochs=3), workspace)
     assert isinstance(made[0], events.Started) and isinstance(made[-1], events.Finished)
     assert made[0].images == {"train": 3000, "val": 300, "test": 10000}
     assert made[0].total_steps == 3 * made[0].steps_per_epoch
@@ -43,25 +43,27 @@ def test_it_learns_and_says_so(home):
     assert meta.classes == tuple("0123456789") and meta.preprocess.size == 28
 
 
-def test_epochs_shorter_than_the_interval_have_curves_too(home):
-    made = run(small(train_images=64, epochs=60), home)
+def test_epochs_shorter_than_the_interval_have_curves_too(workspace):
+    made = run(small(train_images=64, epochs=60), workspace)
     assert len(of(events.Progress, made)) >= 60
 
 
-def test_what_is_announced_as_saved_is_on_the_disk(home):
-    for event in train(small(), home=home, run="r"):
+def test_what_is_announced_as_saved_is_on_the_disk(workspace):
+    for event in train(small(), workspace=workspace, run="r"):
         if isinstance(event, events.Saved):
             assert Path(event.path).is_file()
             if event.kind in ("best", "last"):
                 assert read_meta(Path(event.path)).step == event.step
-    assert not list((home.checkpoints / "r").glob("*.tmp")) and not list((home.checkpoints / "r").glob("resume*"))
+    assert not list((workspace.checkpoints / "r").glob("*.tmp")) and not list(
+        (workspace.checkpoints / "r").glob("resume*")
+    )
 
 
 @pytest.mark.parametrize("after", [7, 19, 25])
-def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(home, after):
+def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(workspace, after):
     settings = small(augment="crop-flip", optimizer="sgd", schedule="cosine")
-    whole = run(settings, home)
-    wanted = weights(home), [e.val_loss for e in of(events.EpochEnded, whole)]
+    whole = run(settings, workspace)
+    wanted = weights(workspace), [e.val_loss for e in of(events.EpochEnded, whole)]
 
     steps = 0
 
@@ -70,61 +72,61 @@ def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(home, after):
         steps += 1
         return steps >= after
 
-    first = run(settings, home, should_stop=enough)
+    first = run(settings, workspace, should_stop=enough)
     assert isinstance(first[-1], events.Stopped) and first[-1].step == after
-    second = run(settings, home, go_on=True)
+    second = run(settings, workspace, resume=True)
     assert second[0].first_step == after and isinstance(second[-1], events.Finished)
-    made = weights(home), [e.val_loss for e in of(events.EpochEnded, first + second)]
+    made = weights(workspace), [e.val_loss for e in of(events.EpochEnded, first + second)]
     assert made[1] == wanted[1]
     assert all(torch.equal(made[0][name], wanted[0][name]) for name in wanted[0])
     train_losses = [e.train_loss for e in of(events.EpochEnded, first + second)]
     assert train_losses == pytest.approx([e.train_loss for e in of(events.EpochEnded, whole)], rel=1e-6)
 
 
-def test_the_same_seed_gives_the_same_network_and_another_does_not(home):
-    run(small(epochs=1), home)
-    first = weights(home)
-    run(small(epochs=1), home)
-    again = weights(home)
-    run(small(epochs=1, seed=2), home)
-    other = weights(home)
+def test_the_same_seed_gives_the_same_network_and_another_does_not(workspace):
+    run(small(epochs=1), workspace)
+    first = weights(workspace)
+    run(small(epochs=1), workspace)
+    again = weights(workspace)
+    run(small(epochs=1, seed=2), workspace)
+    other = weights(workspace)
     assert all(torch.equal(first[k], again[k]) for k in first)
     assert not all(torch.equal(first[k], other[k]) for k in first)
 
 
-def test_a_loss_that_explodes_is_one_sentence(home):
+def test_a_loss_that_explodes_is_one_sentence(workspace):
     with pytest.raises(RunError, match="choose a smaller lr"):
-        run(small(optimizer="sgd", lr=100, schedule="constant"), home)
+        run(small(optimizer="sgd", lr=100, schedule="constant"), workspace)
 
 
-def test_the_time_limit_saves_and_finishes(home):
-    made = run(small(train_images=6000, epochs=100, time_limit=0.02), home)
+def test_the_time_limit_saves_and_finishes(workspace):
+    made = run(small(train_images=6000, epochs=100, time_limit=0.02), workspace)
     assert made[-1].reason == "time_limit" and made[-1].seconds < 30
     assert Path(made[-1].checkpoint).is_file()
 
 
-def test_patience_ends_a_run_that_no_longer_gets_better(home):
-    made = run(small(epochs=40, patience=1, lr=1e-15, schedule="constant"), home)
+def test_patience_ends_a_run_that_no_longer_gets_better(workspace):
+    made = run(small(epochs=40, patience=1, lr=1e-15, schedule="constant"), workspace)
     assert made[-1].reason == "patience" and made[-1].epochs < 40
 
 
-def test_a_split_that_leaves_nothing_is_refused(home):
+def test_a_split_that_leaves_nothing_is_refused(workspace):
     with pytest.raises(DatasetError, match="val_split"):
-        run(small(val_split=60000), home)
+        run(small(val_split=60000), workspace)
 
 
-def test_a_set_that_is_not_there_names_those_that_are(home):
+def test_a_set_that_is_not_there_names_those_that_are(workspace):
     with pytest.raises(ImgclsError, match="mnist"):
-        run(small(dataset="cats"), home)
+        run(small(dataset="cats"), workspace)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "step", "cosine", "one-cycle"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-def test_every_optimizer_and_schedule(home, optimizer, schedule):
+def test_every_optimizer_and_schedule(workspace, optimizer, schedule):
     made = run(
         small(train_images=64, val_split=32, epochs=3, optimizer=optimizer, schedule=schedule, step_epochs=1,
               warmup_epochs=1, lr=1e-3),
-        home,
+        workspace,
     )  # fmt: skip
     rates = [e.lr for e in of(events.EpochEnded, made)]
     assert rates[0] == pytest.approx(1e-3)

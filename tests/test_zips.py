@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgcls.data.folders import scan
-from imgcls.data.names import fault, safe
-from imgcls.data.zips import ZipLimits, unpack
+from imgcls.data.archives import ZipLimits, unpack
+from imgcls.data.filenames import sanitize, validate
+from imgcls.data.image_folders import scan
 from imgcls.errors import DatasetError
 
 
@@ -220,14 +220,14 @@ def test_wild_names_stay_inside_or_are_refused(tmp_path_factory, names):
 @settings(max_examples=300)
 @given(st.text(max_size=200))
 def test_a_safe_name_is_safe(name):
-    made = safe(name)
-    assert made == safe(made) and fault(made) in (None, fault("x" * 81))
+    made = sanitize(name)
+    assert made == sanitize(made) and validate(made) in (None, validate("x" * 81))
     assert Path(made).name == made and made not in ("", ".", "..") and len(made.encode()) <= 210
     made.encode("utf-8")
 
 
 def test_names_that_people_give():
     for name in ("cats", "五种花", "My photos 2024", "a.b", "chaton é", "🐱"):
-        assert fault(name) is None
+        assert validate(name) is None
     for name in ("", " ", " a", "a ", ".a", "a/b", "a\\b", "..", "CON", "nul.txt", "a:b", "a?", "x" * 81, "a\0", "a."):
-        assert fault(name)
+        assert validate(name)

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from imgcls.data.folders import PARTS, scan
-from imgcls.data.names import fault
+from imgcls.data.filenames import validate
+from imgcls.data.image_folders import PARTS, scan
 from imgcls.errors import DatasetError
-from imgcls.home import Home
-from imgcls.images import natural_key
+from imgcls.imaging.reading import natural_key
+from imgcls.workspace import Workspace
 
 FOLDER = ".collect"
 TOKEN = re.compile(r"[0-9a-f]{32}")
@@ -42,20 +42,20 @@ class CollectLimits:
 class Draft:
     """A data set in the making. Every method raises DatasetError with one sentence and then has changed nothing."""
 
-    def __init__(self, home: Home, token: str, limits: CollectLimits | None = None) -> None:
+    def __init__(self, workspace: Workspace, token: str, limits: CollectLimits | None = None) -> None:
         if not TOKEN.fullmatch(token):
             raise DatasetError("This draft is not there any more: start a new one.")
-        self.home, self.token, self.limits = home, token, limits or CollectLimits()
+        self.workspace, self.token, self.limits = workspace, token, limits or CollectLimits()
 
     @classmethod
-    def new(cls, home: Home, limits: CollectLimits | None = None) -> Draft:
+    def new(cls, workspace: Workspace, limits: CollectLimits | None = None) -> Draft:
         """An empty draft; nothing is written before its first class. Forgotten drafts are cleared away."""
-        _clear(home.data / FOLDER)
-        return cls(home, secrets.token_hex(16), limits)
+        _clear(workspace.data / FOLDER)
+        return cls(workspace, secrets.token_hex(16), limits)
 
     @property
     def folder(self) -> Path:
-        return self.home.data / FOLDER / self.token
+        return self.workspace.data / FOLDER / self.token
 
     def classes(self) -> dict[str, list[str]]:
         """{class: names of its photos, in the order taken}, classes in the order named."""
@@ -66,7 +66,7 @@ class Draft:
 
     def add_class(self, name: str) -> None:
         name = name.strip()
-        if (wrong := fault(name)) is not None:
+        if (wrong := validate(name)) is not None:
             raise DatasetError(f"The name '{name[:80]}' {wrong}.")
         if name.lower() in PARTS:
             raise DatasetError(f"A class cannot be called {name}: that name means a part of a data set.")
@@ -75,13 +75,13 @@ class Draft:
             raise DatasetError(f"There is a class {name} already.")
         if len(known) >= self.limits.classes:
             raise DatasetError(f"A collected data set can have at most {self.limits.classes} classes.")
-        if not known and len(list((self.home.data / FOLDER).glob("*"))) >= DRAFTS:
+        if not known and len(list((self.workspace.data / FOLDER).glob("*"))) >= DRAFTS:
             raise DatasetError(f"There are {DRAFTS} unsaved data sets already: save or clear one first.")
         try:
             (self.folder / name).mkdir(parents=True)
             (self.folder / name / ".made").write_text(f"{len(known)} {time.time()}", "utf-8")
         except OSError as error:
-            raise DatasetError(f"{self.home.data} cannot be written ({error.strerror}).") from None
+            raise DatasetError(f"{self.workspace.data} cannot be written ({error.strerror}).") from None
 
     def remove_class(self, name: str) -> None:
         shutil.rmtree(self._class(name))
@@ -92,7 +92,7 @@ class Draft:
         photos = self.classes()
         if sum(map(len, photos.values())) >= self.limits.photos:
             raise DatasetError(f"A collected data set can have at most {self.limits.photos} photos: save this one.")
-        if shutil.disk_usage(self.home.data).free < FREE_KEPT:
+        if shutil.disk_usage(self.workspace.data).free < FREE_KEPT:
             raise DatasetError("The disk is nearly full: free some space.")
         photo = photo.convert("RGB")
         photo.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
@@ -103,7 +103,7 @@ class Draft:
             path = _claimed(folder, number)
             os.replace(temporary, path)
         except OSError as error:
-            raise DatasetError(f"{self.home.data} cannot be written ({error.strerror}).") from None
+            raise DatasetError(f"{self.workspace.data} cannot be written ({error.strerror}).") from None
         finally:
             temporary.unlink(missing_ok=True)
         return path.name
@@ -119,7 +119,7 @@ class Draft:
     def save(self, name: str) -> Path:
         """The draft becomes data/<name>: whole or not at all."""
         name = name.strip()
-        if (wrong := fault(name)) is not None:
+        if (wrong := validate(name)) is not None:
             raise DatasetError(f"The name '{name[:80]}' {wrong}.")
         classes = self.classes()
         if len(classes) < 2:
@@ -127,7 +127,7 @@ class Draft:
         for named, photos in classes.items():
             if len(photos) < 2:
                 raise DatasetError(f"{named} has {len(photos)} of the 2 photos it needs at least: take some more.")
-        into = self.home.data / name
+        into = self.workspace.data / name
         if into.exists() or is_known(name):
             raise DatasetError(f"There is a data set {name} already: choose another name, or delete it first.")
         scan(self.folder, name=f"data/{name}")
@@ -136,7 +136,7 @@ class Draft:
         try:
             os.rename(self.folder, into)
         except OSError as error:
-            raise DatasetError(f"{self.home.data} cannot be written ({error.strerror}).") from None
+            raise DatasetError(f"{self.workspace.data} cannot be written ({error.strerror}).") from None
         return into
 
     def clear(self) -> None:
@@ -150,22 +150,22 @@ class Draft:
 
 def is_known(name: str) -> bool:
     """Whether a known data set goes by that name, or keeps its files under it."""
-    from imgcls.data.sets import RESERVED
+    from imgcls.data.catalog import RESERVED
 
     return name.casefold() in {known.casefold() for known in RESERVED}
 
 
-def delete(name: str, home: Home) -> None:
+def delete(name: str, workspace: Workspace) -> None:
     """Remove one's own data set from data/. Raises DatasetError for any other name."""
-    from imgcls.data.sets import own_folders
+    from imgcls.data.catalog import own_folders
 
-    if name not in own_folders(home):
-        raise DatasetError(f"{name} is not a data set of your own in {home.data}: it stays.")
-    gone = home.data / f".gone-{secrets.token_hex(6)}"
+    if name not in own_folders(workspace):
+        raise DatasetError(f"{name} is not a data set of your own in {workspace.data}: it stays.")
+    gone = workspace.data / f".gone-{secrets.token_hex(6)}"
     try:
-        os.rename(home.data / name, gone)  # at once gone for everybody, however long the files take
+        os.rename(workspace.data / name, gone)  # at once gone for everybody, however long the files take
     except OSError as error:
-        raise DatasetError(f"{home.data} cannot be written ({error.strerror}).") from None
+        raise DatasetError(f"{workspace.data} cannot be written ({error.strerror}).") from None
     shutil.rmtree(gone, ignore_errors=True)
 
 

@@ -15,8 +15,8 @@ import torch
 from torch.utils.data import Dataset
 
 from imgcls.errors import InputError
-from imgcls.images import open_image
-from imgcls.preprocess import CROP_MARGIN, Preprocess
+from imgcls.imaging.preprocess import CROP_MARGIN, Preprocess
+from imgcls.imaging.reading import open_image
 
 # A JPEG may be decoded at 1/2, 1/4 or 1/8 as long as it stays this much larger than what is wanted: Pillow's own
 # thumbnail() takes 2 as indistinguishable from reducing in one step.
@@ -24,12 +24,12 @@ REDUCING_GAP = 2
 
 
 @dataclass(frozen=True)
-class Form:
+class StorageFormat:
     """How a photo is kept. `how` is a fit of Preprocess: "stretch" squeezes the whole photo square."""
 
     side: int
     channels: int
-    how: str
+    resize_mode: str
 
     @property
     def bytes_each(self) -> int:
@@ -37,14 +37,21 @@ class Form:
 
     def read(self, path: Path, *, name: str | None = None) -> tuple[torch.Tensor, float]:
         """(uint8 (C, side, side), width / height of the upright photo). Raises InputError."""
-        shorter = round(self.side * CROP_MARGIN) if self.how == "crop" else self.side
+        shorter = round(self.side * CROP_MARGIN) if self.resize_mode == "crop" else self.side
         with open_image(path, near=shorter * REDUCING_GAP, name=name) as image:
             return self._preprocess.to_stored(image), image.width / image.height
 
     @cached_property
     def _preprocess(self) -> Preprocess:
         half = (0.5,) * self.channels
-        return Preprocess(channels=self.channels, fit=self.how, stored=self.side, size=self.side, mean=half, std=half)
+        return Preprocess(
+            channels=self.channels,
+            resize_mode=self.resize_mode,
+            storage_size=self.side,
+            size=self.side,
+            mean=half,
+            std=half,
+        )
 
 
 class StreamingPhotos(Dataset):
@@ -54,17 +61,19 @@ class StreamingPhotos(Dataset):
     so that the loop can leave it out of the batch; it never raises.
     """
 
-    def __init__(self, paths: Sequence[Path], *, side: int, channels: int, how: str) -> None:
-        self.paths, self.form = [str(path) for path in paths], Form(side, channels, how)
+    def __init__(self, paths: Sequence[Path], *, side: int, channels: int, resize_mode: str) -> None:
+        self.paths, self.form = [str(path) for path in paths], StorageFormat(side, channels, resize_mode)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         return (len(self.paths), self.form.channels, self.form.side, self.form.side)
 
-    def take(self, places: Sequence[int]) -> StreamingPhotos:
+    def take(self, indices: Sequence[int]) -> StreamingPhotos:
         """Some of them, in that order."""
         form = self.form
-        return StreamingPhotos([self.paths[i] for i in places], side=form.side, channels=form.channels, how=form.how)
+        return StreamingPhotos(
+            [self.paths[i] for i in indices], side=form.side, channels=form.channels, resize_mode=form.resize_mode
+        )
 
     def __len__(self) -> int:
         return len(self.paths)

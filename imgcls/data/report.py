@@ -17,11 +17,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from imgcls.data.folders import PhotoFolder, Problem, scan
+from imgcls.data.image_folders import PhotoFolder, Problem, scan
 from imgcls.errors import InputError
-from imgcls.home import Home
-from imgcls.images import open_image, size_of
+from imgcls.imaging.reading import open_image, size_of
 from imgcls.recipes import KIND_OF
+from imgcls.workspace import Workspace
 
 NEAR = 64  # pixels: decoding a JPEG at an eighth finds what is broken, at a fraction of the time
 IMBALANCE = 3.0  # times as many images in the largest class as in the smallest, from which it is worth a word
@@ -53,13 +53,13 @@ class Report:
         return said
 
 
-def report(name: str, home: Home, *, progress: Progress | None = None) -> Report:
+def report(name: str, workspace: Workspace, *, progress: Progress | None = None) -> Report:
     """The report of a known set, a folder under data/ or a path. Raises DatasetError where there is none."""
     if name in KIND_OF:
-        return _known(name, home)
-    from imgcls.data.sets import folder_of
+        return _known(name, workspace)
+    from imgcls.data.catalog import folder_of
 
-    found = scan(folder_of(name, home))
+    found = scan(folder_of(name, workspace))
     files = [(part, path, label) for part, photos in found.splits.items() for path, label in photos]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="report") as pool:
         looked = []
@@ -170,20 +170,20 @@ def _sizes(sizes: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return ordered[0], middle, ordered[-1]
 
 
-def _known(name: str, home: Home) -> Report:
-    from imgcls.data.fetch import CLASSES, load_arrays, require
-    from imgcls.data.pen import read_drawings
+def _known(name: str, workspace: Workspace) -> Report:
+    from imgcls.data.download import CLASSES, load_arrays, require
+    from imgcls.data.pen_digits import read_drawings
 
     counts: dict[str, Counter] = {}
     side = 0
     for part in name.split("+"):
-        require(part, home)
+        require(part, workspace)
         if part == "pen-digits":
-            _, labels = read_drawings(home.shipped("data", part, f"{part}-train.json.gz"))
+            _, labels = read_drawings(workspace.shipped("data", part, f"{part}-train.json.gz"))
             counts.setdefault("train", Counter()).update(labels)
             side = side or 28
             continue
-        for split, (images, labels) in load_arrays(part, home).items():
+        for split, (images, labels) in load_arrays(part, workspace).items():
             counts.setdefault(split, Counter()).update(labels.tolist())
             side = images.shape[-1]
     classes = CLASSES[name.split("+")[0]]
@@ -195,18 +195,18 @@ def _known(name: str, home: Home) -> Report:
     )
 
 
-def there(home: Home) -> list[tuple[str, bool]]:
+def there(workspace: Workspace) -> list[tuple[str, bool]]:
     """Every data set's name and whether it is here: known ones, then one's own folders."""
-    from imgcls.data.fetch import require
-    from imgcls.data.sets import own_folders
+    from imgcls.data.catalog import own_folders
+    from imgcls.data.download import require
     from imgcls.errors import DatasetError
 
     listed = []
     for name in KIND_OF:
         try:
             for part in name.split("+"):
-                require(part, home)
+                require(part, workspace)
             listed.append((name, True))
         except DatasetError:
             listed.append((name, False))
-    return listed + [(name, True) for name in own_folders(home)]
+    return listed + [(name, True) for name in own_folders(workspace)]

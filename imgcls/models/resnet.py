@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from imgcls.health import torchvision
+from imgcls.models.torchvision_check import torchvision
 
 
 def resnet18(channels: int = 3, classes: int = 1000) -> nn.Module:

@@ -47,10 +47,10 @@ def test_the_pad_can_be_used_by_keyboard(page, server):
 def test_a_photo_is_read_and_what_is_none_is_told(page, server, tmp_path):
     from PIL import Image
 
-    from imgcls.data.fetch import load_arrays
-    from imgcls.home import Home
+    from imgcls.data.download import load_arrays
+    from imgcls.workspace import Workspace
 
-    images, labels = load_arrays("mnist", Home())["test"]
+    images, labels = load_arrays("mnist", Workspace())["test"]
     path = tmp_path / "digit.png"
     Image.fromarray(255 - images[0, 0].numpy()).resize((300, 300)).save(path)
     opened(page, server)

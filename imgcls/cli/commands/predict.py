@@ -1,0 +1,86 @@
+"""`predict`: classify images and folders of images, in batches; one that cannot be read does not stop the rest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from imgcls.errors import CheckpointError, InputError
+from imgcls.imaging.reading import find_images, open_image
+from imgcls.inference.predictor import Prediction, Predictor
+from imgcls.workspace import Workspace
+
+BATCH = 64
+
+
+def run(arguments: argparse.Namespace) -> int:
+    predictor = Predictor.load(checkpoint_path(arguments.checkpoint, Workspace.from_environment()))
+    failed = False
+    paths = files(arguments.images)
+    while chunk := list(islice(paths, BATCH)):
+        for path, answer in classify(predictor, chunk, top=arguments.top):
+            failed |= isinstance(answer, str)
+            print(as_json(path, answer) if arguments.json else as_text(path, answer), flush=True)
+    return 1 if failed else 0
+
+
+def checkpoint_path(wanted: str, workspace: Workspace) -> Path:
+    """A file, a run's folder, or a run's name (its best checkpoint)."""
+    path = Path(wanted)
+    for candidate in (path, path / "best.safetensors", workspace.shipped("checkpoints", wanted) / "best.safetensors"):
+        if candidate.is_file():
+            return candidate
+    raise CheckpointError(f"There is no checkpoint {wanted}: give a file, or the name of a folder in checkpoints/.")
+
+
+def files(named: list[str]) -> Iterator[Path]:
+    """Every file that was named, and every image under every folder that was named."""
+    for name in named:
+        path = Path(name)
+        if path.is_dir():
+            yield from find_images(path)
+        else:
+            yield path
+
+
+def classify(predictor: Predictor, paths: list[Path], *, top: int) -> Iterator[tuple[Path, Prediction | str]]:
+    """Each path with its prediction, or with the sentence that says why there is none; in order."""
+    import torch
+
+    read: dict[int, Any] = {}
+    wrong: dict[int, str] = {}
+    for i, path in enumerate(paths):
+        try:
+            read[i] = predictor.meta.preprocess.to_stored(open_image(path, keep_alpha=True))
+        except InputError as error:
+            wrong[i] = str(error)
+    answers: dict[int, Prediction] = {}
+    if read:
+        made = predictor.predict_stored(torch.stack(list(read.values())), top=top)
+        answers = dict(zip(read, made, strict=True))
+    for i, path in enumerate(paths):
+        yield path, answers[i] if i in answers else wrong[i]
+
+
+def as_json(path: Path, answer: Prediction | str) -> str:
+    if isinstance(answer, str):
+        return json.dumps({"path": str(path), "error": answer}, ensure_ascii=False)
+    said = {
+        "path": str(path),
+        "label": answer.label,
+        "confidence": round(answer.confidence, 6),
+        "top": [[label, round(p, 6)] for label, p in answer.top],
+    }
+    return json.dumps(said, ensure_ascii=False)
+
+
+def as_text(path: Path, answer: Prediction | str) -> str:
+    if isinstance(answer, str):
+        print(f"imgcls: {answer}", file=sys.stderr)
+        return f"{path}: not read"
+    return f"{path}: " + ", ".join(f"{label} {p:.1%}" for label, p in answer.top)

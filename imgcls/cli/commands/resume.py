@@ -1,0 +1,20 @@
+"""`resume`: go on with a stopped or killed run in this process."""
+
+from __future__ import annotations
+
+import argparse
+
+from imgcls.cli.commands.train import begin
+from imgcls.runs.store import Run, find_run, prepare_resume
+from imgcls.workspace import Workspace
+
+
+def run(arguments: argparse.Namespace) -> int:
+    workspace = Workspace.from_environment()
+
+    def taken_up() -> Run:
+        made = find_run(arguments.run, workspace)
+        prepare_resume(made)
+        return made
+
+    return begin(taken_up, workspace, resume=True)

@@ -1,0 +1,89 @@
+"""`train`: make a run and be its process, with a console beside the other sinks. The last line is the checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable
+
+from imgcls.cli.main import given
+from imgcls.errors import ImgclsError
+from imgcls.recipes import with_recipe
+from imgcls.runs import worker
+from imgcls.runs.store import Run, create_run, find_run
+from imgcls.training import events
+from imgcls.workspace import Workspace
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = with_recipe(given(arguments))
+    workspace = Workspace.from_environment()
+    return begin(lambda: create_run(settings, workspace), workspace)
+
+
+def begin(make: Callable[[], Run], workspace: Workspace, *, resume: bool = False) -> int:
+    """Be the process of the run that `make` makes or finds, or one of the several that `accelerate launch` started."""
+    from imgcls.training.distributed import broadcast_object, destroy, processes
+
+    rank, world = processes()
+    if world == 1:
+        made = make()
+        if not resume:
+            _foretell(made)
+        return be(made, resume=resume)
+    name, error = "", None
+    if rank == 0:
+        try:
+            name = make().name
+        except ImgclsError as caught:  # the others have to hear of it before this one leaves
+            error = caught
+    name = broadcast_object(name)
+    try:
+        if error is not None:
+            raise error
+        if rank == 0:
+            return be(find_run(name, workspace), resume=resume)
+        if name:
+            worker.follow_rank(find_run(name, workspace), resume=resume)
+        return 0 if name else 2
+    finally:
+        destroy()
+
+
+def _foretell(made: Run) -> None:
+    """What will learn and about how long it takes, before the first step."""
+    from imgcls.training.estimate import estimate
+    from imgcls.training.loggers.console import clock
+
+    said = estimate(made.settings(), made.workspace)
+    about = "" if said.seconds is None else f"; about {clock(said.seconds)}"
+    print(
+        f"{said.mode}: {', '.join(said.layers)} learn, {said.trainable:,} of {said.parameters:,} parameters{about}",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def be(made: Run, *, resume: bool = False) -> int:
+    """Train in this process until the end. 0 finished; 1 failed; 130 stopped and saved."""
+    from imgcls.training.loggers.console import BarConsole, PlainConsole
+
+    bar = sys.stdout.isatty() and sys.stderr.isatty()
+    with contextlib.ExitStack() as stack:
+        console = stack.enter_context(BarConsole()) if bar else PlainConsole()
+        last = worker.work(made, sinks=[console], resume=resume)
+    if isinstance(last, events.Failed):
+        print(f"imgcls: {last.message}", file=sys.stderr)
+        return 1
+    if isinstance(last, events.Stopped):
+        if made.can_resume:
+            print(f"Saved. To go on: python -m imgcls resume {made.name}", file=sys.stderr)
+        else:
+            print("Stopped before the first step: there is nothing to save yet.", file=sys.stderr)
+        if last.checkpoint:
+            print(last.checkpoint)
+        return 130
+    assert isinstance(last, events.Finished)
+    print(last.checkpoint)
+    return 0

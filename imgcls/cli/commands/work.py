@@ -1,0 +1,15 @@
+"""`work`: the process behind a run that the page started. Not for people."""
+
+from __future__ import annotations
+
+import argparse
+
+from imgcls.runs.store import find_run
+from imgcls.runs.worker import work
+from imgcls.training import events
+from imgcls.workspace import Workspace
+
+
+def run(arguments: argparse.Namespace) -> int:
+    last = work(find_run(arguments.run, Workspace.from_environment()), resume=arguments.resume)
+    return 1 if isinstance(last, events.Failed) else 0

@@ -1,0 +1,195 @@
+"""A zip of photos -> a folder under data/: whole or not at all, and nothing outside that folder.
+
+What a hostile or careless zip can hold is refused (paths that leave, bombs, passwords) or left out (links, zips in
+zips, everything that is no image). Whether the folder can be trained on is asked of folders.py before it appears.
+Knows nothing of the page that took the upload.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from lzma import LZMAError
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from imgcls.data.filenames import numbered, sanitize, validate
+from imgcls.data.image_folders import scan
+from imgcls.errors import DatasetError
+from imgcls.imaging.reading import is_image_name, is_litter
+
+BLOCK = 1 << 20
+MAX_DEPTH = 12
+SPARED_BYTES = 50_000_000  # below this no ratio is a bomb: drawings saved as BMP shrink a thousandfold
+FREE_KEPT = 2**30  # of the disk
+UTF8_FLAG, ENCRYPTED_FLAG = 0x800, 0x1
+
+
+@dataclass(frozen=True)
+class ZipLimits:
+    """files: entries in all; total and single: bytes when unpacked; ratio: unpacked to packed, of the whole zip."""
+
+    files: int = 200_000
+    total: int = 4_000_000_000
+    single: int = 100_000_000
+    ratio: float = 100.0
+
+
+def unpack(
+    zip_path: Path | str,
+    into: Path,
+    *,
+    limits: ZipLimits | None = None,
+    skipped: list[str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Makes the new folder `into` of the images in a zip, and returns it.
+
+    skipped: a list that receives the names of entries that were left out. progress: called with (images done, in all).
+    Raises DatasetError with one sentence where the zip cannot be used or the name is taken; nothing is left then.
+    """
+    limits, skipped = limits or ZipLimits(), [] if skipped is None else skipped
+    called = Path(zip_path).name
+    if (wrong := validate(into.name)) is not None:
+        raise DatasetError(f"The name '{into.name}' {wrong}.")
+    if into.exists():
+        raise DatasetError(f"There is a data set {into.name} already: choose another name, or delete it first.")
+    into.parent.mkdir(parents=True, exist_ok=True)
+    temporary = into.with_name(f".{into.name[:20]}-{secrets.token_hex(6)}")
+    try:
+        with zipfile.ZipFile(zip_path) as archive:
+            wanted = _wanted(archive, called, limits, skipped)
+            _check_disk(into.parent, sum(info.file_size for info, _ in wanted), called)
+            temporary.mkdir()
+            for done, (info, place) in enumerate(wanted, 1):
+                _extract(archive, info, temporary / place, called, limits)
+                if progress:
+                    progress(done, len(wanted))
+        scan(temporary, name=f"{into.parent.name}/{into.name}")
+        os.rename(temporary, into)
+    except (zipfile.BadZipFile, zlib.error, LZMAError, EOFError):
+        raise DatasetError(f"{called} is not a whole zip file: make or copy it again.") from None
+    except NotImplementedError:
+        raise DatasetError(
+            f"{called} is packed in a way that cannot be read here: make an ordinary zip of it."
+        ) from None
+    except OSError as error:
+        raise DatasetError(f"{called} cannot be unpacked to {into}: {error.strerror or error}.") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return into
+
+
+def _wanted(
+    archive: zipfile.ZipFile, called: str, limits: ZipLimits, skipped: list[str]
+) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
+    """The entries to unpack and where to; refuses the zip for what no honest one holds."""
+    entries = archive.infolist()
+    if len(entries) > limits.files:
+        raise DatasetError(f"{called} has {len(entries):,} entries and at most {limits.files:,} are allowed: split it.")
+    wanted: list[tuple[zipfile.ZipInfo, PurePosixPath]] = []
+    taken: set[str] = set()
+    for info, name in zip(entries, _names(entries), strict=True):
+        place = _place(name, called)
+        if info.is_dir() or name.endswith(("/", "\\")) or place is None:
+            continue
+        if not is_image_name(place.name) or stat.S_ISLNK(info.external_attr >> 16):
+            skipped.append(name)
+            continue
+        if info.flag_bits & ENCRYPTED_FLAG:
+            raise DatasetError(f"{called} is protected by a password: make a zip without one.")
+        if info.file_size > limits.single:
+            raise DatasetError(
+                f"{called} has a file of {info.file_size / 1e6:.0f} MB ({name}) and at most "
+                f"{limits.single / 1e6:.0f} MB are allowed: leave it out or make it smaller."
+            )
+        number, free = 2, place
+        while free.as_posix().casefold() in taken:
+            number, free = number + 1, place.with_name(numbered(place.name, number))
+        taken.add(free.as_posix().casefold())
+        wanted.append((info, free))
+    _check_size([info for info, _ in wanted], called, limits)
+    if not wanted:
+        inner = " (zips inside a zip are not opened)" if any(n.lower().endswith(".zip") for n in skipped) else ""
+        raise DatasetError(f"{called} holds no images{inner}: zip a folder that has a folder of images for each class.")
+    return wanted
+
+
+def _check_size(infos: list[zipfile.ZipInfo], called: str, limits: ZipLimits) -> None:
+    total, packed = sum(i.file_size for i in infos), sum(i.compress_size for i in infos)
+    if total > limits.total:
+        raise DatasetError(
+            f"{called} unpacks to {total / 1e9:.1f} GB and at most {limits.total / 1e9:.1f} GB are allowed: split it."
+        )
+    if total > SPARED_BYTES and total > limits.ratio * max(1, packed):
+        raise DatasetError(
+            f"{called} unpacks to {total / max(1, packed):.0f} times its size and at most {limits.ratio:.0f} times is "
+            "allowed, which no photographs need: it looks like a zip bomb."
+        )
+
+
+def _check_disk(folder: Path, needed: int, called: str) -> None:
+    free = shutil.disk_usage(folder).free - FREE_KEPT
+    if needed > free:
+        raise DatasetError(
+            f"{called} unpacks to {needed / 1e9:.1f} GB and the disk has {max(0, free) / 1e9:.1f} GB free: make room."
+        )
+
+
+def _names(entries: list[zipfile.ZipInfo]) -> list[str]:
+    """Entries' names as their author saw them.
+
+    Zips that do not say "UTF-8" are in the code page of the machine that made them, which they do not name: UTF-8
+    (macOS), a Chinese Windows' GB 18030, or cp437, as which zipfile has read them. All names of a zip are in one. The
+    bytes of accented letters in cp437 lie below GB2312's, but two that are an accented letter in UTF-8 can be Chinese
+    (猫 is è): Chinese then, because macOS spells accents apart.
+    """
+    raw = {i: _bytes(info.orig_filename) for i, info in enumerate(entries) if not info.flag_bits & UTF8_FLAG}
+    foreign = [name for name in raw.values() if not name.isascii()]
+    as_utf8 = [_decoded(name, "utf-8") for name in foreign]
+    as_chinese = [_decoded(name, "gb2312") for name in foreign]
+    encoding = "cp437"
+    if None not in as_utf8 and (None in as_chinese or max("".join(as_utf8), default="") >= "\u0800"):
+        encoding = "utf-8"
+    elif any(as_chinese):
+        encoding = "gb18030"
+    return [(i in raw and _decoded(raw[i], encoding)) or info.orig_filename for i, info in enumerate(entries)]
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode("cp437", "replace")
+
+
+def _decoded(raw: bytes, encoding: str) -> str | None:
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _place(name: str, called: str) -> PurePosixPath | None:
+    """Where an entry goes below the folder; None for what archivers and file managers leave behind."""
+    parts = [p for p in name.replace("\\", "/").split("/") if p not in ("", ".")]
+    if name.startswith(("/", "\\")) or PureWindowsPath(name).drive or ".." in parts:
+        raise DatasetError(f"{called} has the entry '{name[:80]}', which would leave its folder: it was not unpacked.")
+    if len(parts) > MAX_DEPTH:
+        raise DatasetError(f"{called} has more than {MAX_DEPTH} folders inside each other: make a flatter zip.")
+    if not parts or any(is_litter(part) for part in parts):
+        return None
+    return PurePosixPath(*(sanitize(part) for part in parts))
+
+
+def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: Path, called: str, limits: ZipLimits) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    written = 0
+    with archive.open(info) as packed, place.open("xb") as file:
+        while block := packed.read(BLOCK):
+            written += len(block)
+            if written > min(info.file_size, limits.single):
+                raise DatasetError(f"{called} says less than it holds ({place.name}): it was not unpacked.")
+            file.write(block)

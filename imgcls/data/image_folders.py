@@ -1,0 +1,275 @@
+"""A folder of photos -> its classes, its parts and what is odd about it, by names alone: no image is opened.
+
+Understands `root/<class>/*` and `root/{train,val,test}/<class>/*`, either of them inside one more folder (what a zip
+of a folder unpacks to). Knows nothing of pixels, tensors or settings.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imgcls.errors import DatasetError
+from imgcls.imaging.reading import find_images, is_image_name, is_litter, natural_key
+
+MAX_FILES = 1_000_000
+MAX_CLASSES = 1_000
+MAX_WRAPPERS = 3  # folders inside folders that are seen through
+MIN_CLASSES = 2
+
+PARTS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something a person should know: `code` and `values` for translating, `text` the English sentence."""
+
+    code: str
+    values: dict[str, Any]
+    text: str
+
+
+@dataclass(frozen=True)
+class PhotoFolder:
+    """`root`: where the classes or parts lie, wrappers seen through; `splits`: part -> [(path, class index)].
+
+    `splits` always has "train"; "val" and "test" only where the folder brings them.
+    """
+
+    name: str
+    root: Path
+    classes: tuple[str, ...]
+    splits: dict[str, list[tuple[Path, int]]]
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(problem.text for problem in self.problems)
+
+
+@dataclass
+class _Scan:
+    name: str
+    problems: list[Problem] = field(default_factory=list)
+    files: int = 0
+
+    def note(self, code: str, text: str, **values: Any) -> None:
+        self.problems.append(Problem(code, values, text))
+
+
+def scan(root: Path, *, name: str | None = None) -> PhotoFolder:
+    """The photos under `root`. Raises DatasetError where there is nothing that can be trained on.
+
+    Classes are sorted naturally ("2" before "10"); a class holds every image below its folder, as torchvision's
+    ImageFolder has it. A path in `splits` starts with `root` as it was given. name: what to call it in sentences.
+    """
+    name = name or f"{root.parent.name}/{root.name}".lstrip("/")
+    if not root.is_dir():
+        raise DatasetError(f"There is no folder {root}: check its name.")
+    found = _Scan(name)
+    inner = _see_through(root)
+    parts = _parts(inner, found)
+    if parts is None:
+        classes, photos = _classes(inner, name, found)
+        splits = {"train": photos}
+    else:
+        classes, splits = _split(parts, found)
+    if len(classes) < MIN_CLASSES:
+        _too_few(classes, inner, found)
+    _other_files(inner, found)
+    return PhotoFolder(name, inner, classes, splits, tuple(found.problems))
+
+
+def _see_through(root: Path) -> Path:
+    """Down through folders that hold one folder and nothing else, as long as that holds folders itself."""
+    for _ in range(MAX_WRAPPERS):
+        inside = _folders(root)
+        if len(inside) != 1 or _images_in(root) or inside[0].name.lower() in PARTS or not _folders(inside[0]):
+            break
+        root = inside[0]
+    return root
+
+
+def _parts(root: Path, found: _Scan) -> dict[str, Path] | None:
+    """Part -> its folder where `root` is divided into train, val and test; None where it holds classes."""
+    inside = _folders(root)
+    named = [folder for folder in inside if folder.name.lower() in PARTS]
+    nested = [folder for folder in named if any(_has_image(c) for c in _folders(folder))]
+    if not named:
+        return None
+    everything = len(named) == len(inside)
+    if not nested:
+        if everything and any(_images_in(folder) for folder in named):
+            raise DatasetError(
+                f"In {found.name} the images lie directly in {_listed([f.name for f in named])}: make a folder for "
+                f"each class inside, e.g. {named[0].name}/cats."
+            )
+        for folder in named:
+            found.note(
+                "class-named-like-part",
+                f"{found.name} has a class called {folder.name}: if that is a part of the data and not a class, "
+                "put the class folders inside it.",
+                name=folder.name,
+            )
+        return None
+    parts: dict[str, Path] = {}
+    for folder in named:
+        part = PARTS[folder.name.lower()]
+        if part in parts:
+            raise DatasetError(
+                f"{found.name} has two folders for {part}, {parts[part].name} and {folder.name}: join them into one."
+            )
+        parts[part] = folder
+    if "train" not in parts:
+        if not everything:
+            return None
+        raise DatasetError(f"{found.name} has {_listed([f.name for f in named])} but no train folder: add one.")
+    if parts["train"] not in nested:
+        raise DatasetError(f"{found.name}/{parts['train'].name} has no class folders with images: add them.")
+    for folder in inside:
+        if folder not in named:
+            found.note(
+                "folder-beside-parts",
+                f"{found.name}/{folder.name} is left out: beside train only val and test are used.",
+                name=folder.name,
+            )
+    return parts
+
+
+def _split(parts: dict[str, Path], found: _Scan) -> tuple[tuple[str, ...], dict[str, list[tuple[Path, int]]]]:
+    classes, train = _classes(parts["train"], f"{found.name}/{parts['train'].name}", found)
+    splits = {"train": train}
+    place = {name: i for i, name in enumerate(classes)}
+    for part in ("val", "test"):
+        if part not in parts:
+            continue
+        names, photos = _classes(parts[part], f"{found.name}/{parts[part].name}", found)
+        if not any(name in place for name in names):
+            found.note(
+                "part-without-classes",
+                f"{found.name}/{parts[part].name} is left out: it has none of the classes that train has.",
+                part=part,
+            )
+            continue
+        unknown = [name for name in names if name not in place]
+        if unknown:
+            raise DatasetError(
+                f"{found.name}/{parts[part].name} has the class {unknown[0]}, which train has not: "
+                "rename it, or add it to train."
+            )
+        splits[part] = [(path, place[names[i]]) for path, i in photos]
+        missing = [name for name in classes if name not in names]
+        if missing:
+            found.note(
+                "class-missing-in-part",
+                f"{found.name}/{parts[part].name} has no images of {_listed(missing)}.",
+                part=part,
+                classes=missing,
+            )
+    return classes, splits
+
+
+def _classes(root: Path, shown: str, found: _Scan) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
+    """Class names and [(path, class index)] of the folders in `root`; a folder without images is no class."""
+    names: list[str] = []
+    photos: list[tuple[Path, int]] = []
+    empty: list[str] = []
+    for folder in _folders(root):
+        name = unicodedata.normalize("NFC", folder.name)  # macOS archives spell é as e plus an accent
+        if name in names:
+            raise DatasetError(f"{shown} has two folders called {name}: join them into one.")
+        inside = list(find_images(folder))
+        found.files += len(inside)
+        if found.files > MAX_FILES:
+            raise DatasetError(f"{found.name} has more than {MAX_FILES:,} images: use fewer.")
+        if not inside:
+            empty.append(name)
+            continue
+        photos.extend((path, len(names)) for path in inside)
+        names.append(name)
+    if len(names) > MAX_CLASSES:
+        raise DatasetError(f"{found.name} has {len(names)} classes and at most {MAX_CLASSES:,} are allowed: use fewer.")
+    if empty and names:
+        found.note("empty-class", f"{shown} has no images of {_listed(empty)}: left out.", classes=empty)
+    loose = _images_in(root)
+    if loose and names:
+        found.note(
+            "loose-images",
+            f"{shown} has {loose} {_plural(loose, 'image')} outside its class folders: left out.",
+            count=loose,
+        )
+    return tuple(names), photos
+
+
+def _too_few(classes: tuple[str, ...], root: Path, found: _Scan) -> None:
+    if classes:
+        raise DatasetError(
+            f"{found.name} has 1 class; classification needs at least {MIN_CLASSES}: make a folder for each class."
+        )
+    loose = _images_in(root)
+    if loose:
+        raise DatasetError(
+            f"{found.name} has {loose} {_plural(loose, 'image')} but no class folders: make a folder for each class "
+            "and sort the images into them."
+        )
+    raise DatasetError(f"{found.name} has no images: make a folder for each class and put images into them.")
+
+
+def _other_files(root: Path, found: _Scan) -> None:
+    """Says which files are there that no one will read, HEIC photos above all."""
+    kinds: Counter[str] = Counter()
+    for _, folders, files in os.walk(root):
+        folders[:] = [f for f in folders if not is_litter(f)]
+        kinds.update(os.path.splitext(f)[1].lower() for f in files if not is_image_name(f) and not is_litter(f))
+    for kind in (".heic", ".heif"):
+        if kinds.pop(kind, 0):
+            found.note(
+                "heic-photos",
+                f"{found.name} has HEIC photos, which cannot be read here: save them as JPEG.",
+            )
+    if kinds:
+        count = sum(kinds.values())
+        found.note(
+            "other-files",
+            f"{found.name} has {count} {_plural(count, 'file')} of other kinds: left out.",
+            count=count,
+        )
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        with os.scandir(root) as entries:
+            names = [e.name for e in entries if not is_litter(e.name) and e.is_dir()]
+    except OSError:
+        raise DatasetError(f"The folder {root} cannot be read: check that you may.") from None
+    return [root / name for name in sorted(names, key=natural_key)]
+
+
+def _images_in(root: Path) -> int:
+    with os.scandir(root) as entries:
+        return sum(is_image_name(e.name) and not is_litter(e.name) for e in entries)
+
+
+def _has_image(folder: Path) -> bool:
+    return next(find_images(folder), None) is not None
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
+
+
+def _plural(count: int, noun: str) -> str:
+    return noun if count == 1 else f"{noun}s"

@@ -1,0 +1,105 @@
+"""Fast batches: a gather, an augmentation and a normalisation for many steps at once.
+
+An epoch's order and its random changes depend on (seed, epoch) alone, so a run that goes on in the middle of an epoch
+sees exactly what it would have seen. With several processes each takes its share of every batch. Knows no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from imgcls.data.augmentation import AUGMENTATIONS
+from imgcls.data.splitting import Split
+from imgcls.imaging.preprocess import Preprocess
+
+# Small images are augmented for several steps at a time: per-call costs shrink, and 2 MB of float stays in the cache.
+CHUNK_BYTES = 2_000_000
+
+
+class Batches:
+    """Batches of one split for training.
+
+    `epoch(number, first=0)` yields (inputs float (B, C, size, size), labels int64 (B,)) from step `first` on.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        preprocess: Preprocess,
+        *,
+        batch_size: int,
+        augment: str,
+        seed: int,
+        device: torch.device,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.split, self.preprocess, self.device = split, preprocess, device
+        self.augment = AUGMENTATIONS[augment]
+        self.batch_size, self.seed, self.rank, self.world = min(batch_size, len(split)), seed, rank, world
+        # A last batch of one image has no variance to normalise by (BatchNorm fails on it): it is left out.
+        full, rest = divmod(len(split), self.batch_size)
+        self.steps = full + (rest >= 2 * world)
+        self.images = full * self.batch_size + (rest if self.steps > full else 0)
+        image_bytes = preprocess.channels * preprocess.size**2 * 4
+        several = CHUNK_BYTES // (image_bytes * self.batch_size) if augment != "none" else 1
+        self.chunk = max(1, min(16, several))
+
+    def weight(self, share: int, step: int) -> float:
+        """This process's share of step `step`'s batch over an even share: 1 where every process has as many images."""
+        whole = min(self.batch_size, self.images - step * self.batch_size)
+        return share * self.world / whole
+
+    def order(self, epoch: int) -> Tensor:
+        """The epoch's permutation, the same in every process."""
+        generator = torch.Generator().manual_seed(_mix(self.seed, epoch))
+        return torch.randperm(len(self.split), generator=generator)[: self.images]
+
+    def epoch(self, number: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        order = self.order(number)
+        starts = range(first - first % self.chunk, self.steps, self.chunk)
+        wanted = [order[step * self.batch_size : (step + self.chunk) * self.batch_size] for step in starts]
+        made = self.prepared(wanted, [_mix(self.seed, number, step) for step in starts])
+        for step, (inputs, labels) in zip(starts, made, strict=True):
+            for i, (x, y) in enumerate(zip(inputs.split(self.batch_size), labels.split(self.batch_size), strict=True)):
+                if step + i >= first:
+                    yield (x, y) if self.world == 1 else (x[self.rank :: self.world], y[self.rank :: self.world])
+
+    def prepared(self, wanted: Sequence[Tensor], seeds: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Each list of indices as the network gets its images, changed at random by the seed of the same rank."""
+        for seed, (images, aspects, labels) in zip(seeds, self.split.read(wanted), strict=True):
+            images, labels = images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
+            aspects = None if aspects is None else aspects.to(self.device)
+            generator = torch.Generator(self.device).manual_seed(seed)
+            changed = self.augment(images, aspects, generator, self.preprocess)
+            yield self.preprocess.normalise(changed), labels
+
+    def prepare(self, indices: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+        """One list of indices."""
+        return next(self.prepared([indices], [seed]))
+
+    def sample(self, count: int = 32) -> Tensor:
+        """The first images of the first epoch as the network gets them: uint8 (count, C, size, size)."""
+        inputs, _ = self.prepare(self.order(0)[:count], _mix(self.seed, 0, 0))
+        return self.preprocess.picture(inputs).cpu()
+
+
+def evaluation_batches(
+    split: Split, preprocess: Preprocess, *, batch_size: int, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The split in order, nothing random: (inputs, labels)."""
+    wanted = torch.arange(len(split)).split(batch_size)
+    for images, _, labels in split.read(wanted, leave_out_broken=True):
+        if len(labels):
+            yield preprocess.to_input(images.to(device, non_blocking=True)), labels.to(device)
+
+
+def _mix(*numbers: int) -> int:
+    """One seed from several numbers: Knuth's multiplicative hash, so that neighbours do not collide."""
+    mixed = 0
+    for number in numbers:
+        mixed = (mixed * 2654435761 + number + 1) % (2**63)
+    return mixed

@@ -1,0 +1,51 @@
+"""Long readings told on the way: decoding photos, rendering pen drawings, looking through a folder.
+
+The work goes on in a thread; whoever waits for it hears how far it is, and may stop it. Knows nothing of training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TypeVar
+
+T = TypeVar("T")
+Progress = Callable[[int, int], None]  # (done, in all)
+FIRST = 1.0  # seconds before the first word
+SELDOM = 10.0  # seconds between two words in the end: some dozens of lines however long it takes
+
+
+class Interrupted(Exception):
+    """Somebody asked to stop."""
+
+
+def with_progress(
+    work: Callable[[Progress], T],
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    first: float = FIRST,
+    seldom: float = SELDOM,
+) -> Generator[tuple[int, int], None, T | None]:
+    """(done, in all) now and then, `work`'s result as the generator's return value; None when asked to stop.
+
+    `work` is given a function to call as it goes; what `work` raises is raised here.
+    """
+    at = (0, 0)
+
+    def progress(done: int, total: int) -> None:
+        nonlocal at
+        at = (done, total)
+        if should_stop():
+            raise Interrupted
+
+    said, pause = at, first
+    with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
+        working = pool.submit(work, progress)
+        while not wait([working], timeout=pause).done:
+            if at != said:
+                said, pause = at, min(seldom, pause * 1.5)
+                yield said
+        try:
+            return working.result()
+        except Interrupted:
+            return None

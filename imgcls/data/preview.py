@@ -1,0 +1,79 @@
+"""A few training images as the network will get them, augmentation included, without reading the whole set.
+
+What the grid shows before Start and what TensorBoard shows after it come from the same Batches. Knows no page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from imgcls.data.augmentation import WHOLE_PHOTO
+from imgcls.data.catalog import folder_of
+from imgcls.data.datasets import load_dataset
+from imgcls.data.image_folders import scan
+from imgcls.data.loader import Batches
+from imgcls.data.photos import StorageFormat
+from imgcls.data.splitting import Split
+from imgcls.errors import DatasetError, InputError
+from imgcls.imaging.preprocess import CROP_MARGIN, Preprocess
+from imgcls.recipes import KIND_OF, preprocess_for
+from imgcls.settings import TrainSettings
+from imgcls.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Preview:
+    """images: uint8 (N, C, size, size), as the network gets them; labels: the class name of each."""
+
+    images: Tensor
+    labels: tuple[str, ...]
+    preprocess: Preprocess
+
+
+def preview(settings: TrainSettings, workspace: Workspace, *, count: int = 24, seed: int = 0) -> Preview:
+    """`count` images of the training part, another draw for each `seed`. Raises DatasetError."""
+    if settings.dataset in KIND_OF:
+        data = load_dataset(settings, workspace)
+        classes, preprocess = data.classes, data.preprocess
+        split = data.train.take(_some(len(data.train), count, seed))
+    else:
+        preprocess = preprocess_for(settings)
+        classes, split = _photos(settings, workspace, preprocess, count, seed)
+    batches = Batches(
+        split, preprocess, batch_size=count, augment=settings.augment, seed=seed, device=torch.device("cpu")
+    )
+    inputs, labels = batches.prepare(torch.arange(len(split)), seed)
+    return Preview(preprocess.picture(inputs), tuple(classes[i] for i in labels.tolist()), preprocess)
+
+
+def _some(total: int, count: int, seed: int) -> Tensor:
+    return torch.randperm(total, generator=torch.Generator().manual_seed(seed))[:count]
+
+
+def _photos(
+    settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, count: int, seed: int
+) -> tuple[tuple[str, ...], Split]:
+    """Some photos of the folder, in the form that training keeps them in; broken ones are passed over."""
+    found = scan(folder_of(settings.dataset, workspace))
+    files = found.splits["train"]
+    whole = settings.augment in WHOLE_PHOTO
+    side = round(preprocess.storage_size * CROP_MARGIN) if whole else preprocess.storage_size
+    form = StorageFormat(side, preprocess.channels, "stretch" if whole else preprocess.resize_mode)
+    images, aspects, labels = [], [], []
+    for place in _some(len(files), count * 2, seed).tolist():
+        path, label = files[place]
+        try:
+            image, aspect = form.read(path)
+        except InputError:
+            continue
+        images.append(image)
+        aspects.append(aspect)
+        labels.append(label)
+        if len(images) == count:
+            break
+    if not images:
+        raise DatasetError(f"{settings.dataset} has no readable image to use for train: look at its report.")
+    return found.classes, Split(torch.stack(images), torch.tensor(labels), torch.tensor(aspects) if whole else None)

@@ -1,0 +1,172 @@
+"""What happens to an image between the file and the network, as a value that a checkpoint carries.
+
+Two steps, so that data sets, the trainer and the predictor share one definition and cannot disagree:
+
+    any image --to_stored--> uint8 (C, storage_size, storage_size) --to_input--> float (C, size, size), normalised
+
+Small data sets are kept at their own resolution (`stored` 28 or 32) and enlarged in the batch, so a photo shown to
+a network that learnt from 32-pixel images is first brought down to 32 pixels: it sees what it learnt from. For
+photos `stored == size`. Knows neither data sets nor networks; random augmentation is not here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+# The course's Resize(256), CenterCrop(224), at any size.
+CROP_MARGIN = 256 / 224
+
+HALF = (0.5,)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Preprocess(BaseModel):
+    """How an image becomes the network's input.
+
+    resize_mode:
+          "digit"    the ink is found, fitted and centred as MNIST's authors did (strokes.py)
+          "garment"  Fashion-MNIST: grey, dark background, longer side fitted, centred
+          "square"   shorter side to `stored`, centre square
+          "crop"     shorter side to stored * 256/224, centre square of `stored` (Resize(256), CenterCrop(224))
+          "stretch"  Resize((stored, stored)), proportions not kept
+    upscale: how a stored image of another size than `size` gets there: the whole of it ("whole"), or
+             Resize(size * 256/224) and CenterCrop(size) ("crop").
+    """
+
+    # The aliases are the names in checkpoints, which stay.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
+
+    channels: Literal[1, 3]
+    resize_mode: Literal["digit", "garment", "square", "crop", "stretch"] = Field(alias="fit")
+    storage_size: int = Field(ge=1, le=1024, alias="stored")
+    size: int = Field(ge=1, le=1024)
+    upscale: Literal["whole", "crop"] = Field("whole", alias="enlarge")
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def to_stored(self, image: Image.Image) -> torch.Tensor:
+        """uint8 (C, storage_size, storage_size). Raises InputError where no digit is drawn."""
+        import numpy as np
+        import torch
+
+        if self.resize_mode == "digit":
+            from imgcls.imaging.digits import mnist_normalize
+
+            grey = mnist_normalize(image)
+            if self.storage_size != grey.shape[0]:
+                from PIL import Image
+
+                square = Image.fromarray(grey).resize((self.storage_size, self.storage_size), Image.Resampling.BILINEAR)
+                grey = np.asarray(square)
+            return torch.from_numpy(grey.copy())[None].expand(self.channels, -1, -1).contiguous()
+        if self.resize_mode == "garment":
+            array = _garment(image, self.storage_size)
+            return torch.from_numpy(array)[None].expand(self.channels, -1, -1).contiguous()
+        fitted = FITS[self.resize_mode](flatten(image).convert("L" if self.channels == 1 else "RGB"), self.storage_size)
+        array = np.array(fitted)
+        return torch.from_numpy(array[None] if array.ndim == 2 else array.transpose(2, 0, 1).copy())
+
+    def to_input(self, images: torch.Tensor) -> torch.Tensor:
+        """uint8 or [0, 255] float (N, C, storage_size, storage_size) -> normalised float (N, C, size, size), on the
+        images' own device."""
+        return self.normalise(self.resize(images.float()))
+
+    def resize(self, images: torch.Tensor) -> torch.Tensor:
+        """Float (N, C, h, w) -> (N, C, size, size), without normalising."""
+        import torch.nn.functional as F
+
+        if images.shape[-1] == self.size and images.shape[-2] == self.size:
+            return images
+        side = round(self.size * CROP_MARGIN) if self.upscale == "crop" else self.size
+        images = F.interpolate(images, (side, side), mode="bilinear", align_corners=False, antialias=True)
+        start = (side - self.size) // 2
+        return images[..., start : start + self.size, start : start + self.size]
+
+    def normalise(self, images: torch.Tensor) -> torch.Tensor:
+        """Float in [0, 255] -> (x / 255 - mean) / std, a channel each, in one multiply and one add."""
+        import torch
+
+        if len(set(self.mean)) == len(set(self.std)) == 1:
+            return images.mul(1 / (255 * self.std[0])).sub_(self.mean[0] / self.std[0])
+        std = torch.tensor(self.std, device=images.device).view(-1, 1, 1)
+        mean = torch.tensor(self.mean, device=images.device).view(-1, 1, 1)
+        return images.mul(1 / (255 * std)).sub_(mean / std)
+
+    def picture(self, inputs: torch.Tensor) -> torch.Tensor:
+        """What the network saw: normalised float (N, C, size, size) -> uint8 of the same shape."""
+        import torch
+
+        std = torch.tensor(self.std, device=inputs.device).view(-1, 1, 1)
+        mean = torch.tensor(self.mean, device=inputs.device).view(-1, 1, 1)
+        return inputs.float().mul(std).add_(mean).mul_(255).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def flatten(image: Image.Image) -> Image.Image:
+    """Transparency over white; other modes unchanged."""
+    from PIL import Image
+
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return image
+    image = image.convert("RGBA")
+    paper = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(paper, image).convert("RGB")
+
+
+def _square(image: Image.Image, side: int) -> Image.Image:
+    return _centre(image, side, side)
+
+
+def _crop(image: Image.Image, side: int) -> Image.Image:
+    return _centre(image, round(side * CROP_MARGIN), side)
+
+
+def _stretch(image: Image.Image, side: int) -> Image.Image:
+    from PIL import Image
+
+    return image.resize((side, side), Image.Resampling.BILINEAR)
+
+
+def _centre(image: Image.Image, shorter: int, side: int) -> Image.Image:
+    """torchvision's Resize(shorter), CenterCrop(side) on a PIL image, bit for bit."""
+    from PIL import Image
+
+    width, height = image.size
+    if width <= height:
+        size = (shorter, max(int(shorter * height / width), side))
+    else:
+        size = (max(int(shorter * width / height), side), shorter)
+    image = image.resize(size, Image.Resampling.BILINEAR)
+    left, top = round((size[0] - side) / 2), round((size[1] - side) / 2)
+    return image.crop((left, top, left + side, top + side))
+
+
+def _garment(image: Image.Image, side: int):
+    """Fashion-MNIST's recipe in short: grey, light on dark, longer side fitted to the frame, centred.
+
+    Source: Xiao et al. 2017, section 2 (trim, resize the longest edge to 28, negate, extend).
+    """
+    import numpy as np
+    from PIL import Image
+
+    grey = np.asarray(flatten(image).convert("L"))
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if np.median(border) > 127:
+        grey = 255 - grey
+    scale = side / max(grey.shape)
+    size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
+    small = Image.fromarray(grey).resize(size, Image.Resampling.LANCZOS)
+    canvas = Image.new("L", (side, side), 0)
+    canvas.paste(small, ((side - size[0]) // 2, (side - size[1]) // 2))
+    return np.array(canvas)
+
+
+FITS = {"square": _square, "crop": _crop, "stretch": _stretch}

@@ -1,0 +1,231 @@
+"""Any image file -> a decoded RGB (or RGBA) PIL image that stands upright; and the images under a folder.
+
+One place that knows every way in which a photo can be odd: turned by EXIF, CMYK, a palette, 1 bit, 16 bits,
+transparent, animated, cut off, enormous, or not a photo at all. Knows neither data sets nor networks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from imgcls.errors import InputError
+from imgcls.imaging.preprocess import flatten
+
+MAX_PIXELS = 89_000_000  # just under where Pillow itself warns of a bomb; 270 MB decoded
+MAX_FILE_BYTES = 100_000_000
+
+# Named one by one: Pillow would also hand PostScript to Ghostscript, and open formats that no camera writes.
+FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000", "PPM")
+IMAGE_SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .apng .gif .bmp .webp .tif .tiff .avif .jp2 .ppm .pgm .pbm".split()
+)
+ORIENTATION = 0x0112
+# Source: EXIF 2.3, table 4, Orientation.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
+# What file managers, archivers and notebooks leave among photos, besides everything that starts with a dot.
+LITTER = frozenset(("__macosx", "@eadir", "$recycle.bin", "system volume information", "thumbs.db", "desktop.ini"))
+
+
+def open_image(
+    source: str | Path | bytes | BinaryIO,
+    *,
+    keep_alpha: bool = False,
+    near: int | None = None,
+    name: str | None = None,
+) -> Image.Image:
+    """`source` decoded, upright and as RGB; transparency lies over white, or stays (RGBA) with `keep_alpha`.
+
+    near: a shorter side that is enough, in pixels: a larger JPEG is then decoded at 1/2, 1/4 or 1/8, never below it.
+    name: what to call the image in an error; the path by default. An animation gives its first frame.
+    Raises InputError with one sentence that names the image.
+    """
+    called = name or _name(source)
+    try:
+        with _opened(source, called) as file, Image.open(file, formats=_formats()) as image:
+            _check_pixels(image.size, called)
+            if near:
+                image.draft(None, (near, near))  # only JPEG can; a quarter of the time for a phone's photo
+            image.load()
+            turn = _turn(image)
+            plain = _plain(image, keep_alpha)
+            return plain if turn is None else plain.transpose(turn)
+    except InputError:
+        raise
+    except UnidentifiedImageError:
+        raise InputError(_unreadable(called)) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
+        raise InputError(_too_many_pixels(called)) from None
+    # Decoders of damaged files raise whatever they stumble on: OSError, SyntaxError, ValueError, struct.error, ...
+    except Exception:
+        raise InputError(f"{called} is cut off or damaged: save or copy it again.") from None
+
+
+def size_of(source: str | Path | BinaryIO) -> tuple[int, int]:
+    """(width, height) of the upright image, from its header alone. Raises InputError."""
+    called = _name(source)
+    try:
+        with _opened(source, called) as file, Image.open(file, formats=_formats()) as image:
+            width, height = image.size
+            turn = _turn(image)
+    except InputError:
+        raise
+    except Exception:
+        raise InputError(_unreadable(called)) from None
+    sideways = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270, Image.Transpose.TRANSPOSE,
+                Image.Transpose.TRANSVERSE)  # fmt: skip
+    return (height, width) if turn in sideways else (width, height)
+
+
+def find_images(path: str | Path) -> Iterator[Path]:
+    """Every image file under `path`, folder by folder in natural order; links are followed, loops are not."""
+    return (Path(found) for found in _walk(os.fspath(path), set()))
+
+
+def is_litter(name: str) -> bool:
+    """Hidden files and folders, and what file managers leave among photos."""
+    return name.startswith(".") or name.lower() in LITTER
+
+
+def is_image_name(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+
+
+def natural_key(name: str) -> tuple:
+    """Sorts "img2" before "img10"."""
+    parts = re.split("([0-9]+)", name.casefold())
+    return tuple(int(p) if i % 2 else p for i, p in enumerate(parts)), name
+
+
+def _walk(folder: str, seen: set[str]) -> Iterator[str]:
+    real = os.path.realpath(folder)
+    if real in seen:
+        return
+    seen.add(real)
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted((e for e in found if not is_litter(e.name)), key=lambda e: natural_key(e.name))
+    except OSError:
+        return
+    for entry in entries:
+        if is_image_name(entry.name) and entry.is_file():
+            yield entry.path
+    for entry in entries:
+        if entry.is_dir():
+            yield from _walk(entry.path, seen)
+
+
+def _formats() -> list[str]:
+    """Those of FORMATS that this Pillow was built with."""
+    Image.init()
+    return [f for f in FORMATS if f in Image.OPEN]
+
+
+def _name(source: str | Path | bytes | BinaryIO) -> str:
+    if isinstance(source, (str, Path)):
+        return str(source)
+    given = getattr(source, "name", None)
+    return given if isinstance(given, str) else "The image"
+
+
+@contextmanager
+def _opened(source: str | Path | bytes | BinaryIO, called: str) -> Iterator[BinaryIO]:
+    """`source` at its start, neither empty nor too large; closed at the end if it was opened here."""
+    if isinstance(source, (str, Path)):
+        file = _open_file(Path(source), called)
+    else:
+        file = BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if size == 0:
+            raise InputError(f"{called} is empty (0 bytes): save or copy it again.")
+        if size > MAX_FILE_BYTES:
+            raise InputError(
+                f"{called} has {size / 1e6:.0f} MB and at most {MAX_FILE_BYTES / 1e6:.0f} can be read: save it smaller."
+            )
+        yield file
+    finally:
+        if file is not source:
+            file.close()
+
+
+def _open_file(path: Path, called: str) -> BinaryIO:
+    try:
+        if path.is_file():  # asked first: opening a named pipe would wait for ever
+            return path.open("rb")
+        if path.is_dir():
+            raise InputError(f"{called} is a folder: choose an image file.")
+        if path.exists():
+            raise InputError(f"{called} is not a file: choose an image file.")
+    except (OSError, ValueError):
+        raise InputError(f"{called} cannot be opened: check its name and that you may read it.") from None
+    raise InputError(f"There is no file {called}: check its name.")
+
+
+def _check_pixels(size: tuple[int, int], called: str) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise InputError(_too_many_pixels(called))
+    if min(size) < 1:
+        raise InputError(f"{called} has no pixels: save or copy it again.")
+
+
+def _too_many_pixels(called: str) -> str:
+    return f"{called} has more than {MAX_PIXELS // 1_000_000} million pixels: make it smaller."
+
+
+def _unreadable(called: str) -> str:
+    if called.lower().endswith((".heic", ".heif")):
+        return f"{called} is a HEIC photo, which cannot be read here: save it as JPEG."
+    return f"{called} is not an image that can be read: use {READABLE}."
+
+
+def _plain(image: Image.Image, keep_alpha: bool) -> Image.Image:
+    """Any mode -> RGB, or RGBA where there is transparency to keep."""
+    if image.mode[0] in "IF":
+        return Image.fromarray(_eight_bits(image)).convert("RGB")
+    if image.mode == "La":
+        image = image.convert("LA")
+    if image.getbands()[-1] in "Aa" or "transparency" in image.info:
+        return image.convert("RGBA") if keep_alpha else flatten(image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> np.ndarray:
+    """16-bit, 32-bit and float grey -> uint8 (H, W), scaled where Pillow would clip."""
+    values = np.nan_to_num(np.asarray(image).astype(np.float64))
+    low, high = float(values.min()), float(values.max())
+    if "16" in image.mode or image.format == "PNG":  # older Pillow opens 16-bit PNG as 32-bit
+        low, high = 0.0, 65535.0
+    elif image.mode == "F" and low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    elif low >= 0 and high <= 255:
+        low, high = 0.0, 255.0
+    elif image.mode == "I" and low >= 0 and high <= 65535:
+        low, high = 0.0, 65535.0
+    scaled = (values - low) * (255 / ((high - low) or 1.0))
+    return scaled.round().clip(0, 255).astype(np.uint8)
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What EXIF says must be done to stand it upright. Asked after load(): Pillow turns a TIFF by itself there."""
+    with suppress(Exception):  # a broken EXIF block says nothing about the pixels
+        return TURNS.get(image.getexif().get(ORIENTATION))
+    return None

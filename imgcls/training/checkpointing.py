@@ -1,0 +1,106 @@
+"""What a run leaves on the disk while it learns: the best weights, the last ones, and the state to go on from.
+
+What an event says is saved is on the disk, whole, when the event is yielded. Saving takes a tenth of the time at most:
+where epochs are shorter than that allows, some are left out, and the best weights wait in memory. Only the first of
+several processes writes. Knows no loop and no figures.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from imgcls.checkpoints.format import Meta, save_checkpoint, versions
+from imgcls.training import events
+from imgcls.training.learner import Learner
+from imgcls.training.resume_state import save_resume_state
+
+SHARE = 0.1  # of the time that saving may take
+RESUME_EVERY = 60.0  # seconds between saves of the resume state within an epoch
+Metrics = dict[str, float | None]
+
+
+class CheckpointManager:
+    """`at`: the position, which goes into the resume state; the trainer's own, and moves on."""
+
+    def __init__(self, folder: Path, learner: Learner, run: str, at: dict[str, Any]) -> None:
+        self.folder, self.learner, self.run, self.at = folder, learner, run, at
+        self.writes = learner.context.rank == 0
+        self.last_time, self.took = time.perf_counter(), 0.0
+        self._best: tuple[dict[str, Tensor], Meta] | None = None
+
+    def path(self, kind: str) -> Path:
+        return self.folder / f"{kind}.safetensors"
+
+    def overdue(self) -> bool:
+        """Whether an epoch has gone on so long that its middle should be saved."""
+        return time.perf_counter() - self.last_time > RESUME_EVERY
+
+    def keep_best(self, epoch: int, metrics: Metrics) -> None:
+        """These weights are the best so far; they are written with the next saving."""
+        state = {name: tensor.detach().clone() for name, tensor in self.learner.model.state_dict().items()}
+        self._best = (state, self._meta("best", epoch, metrics))
+
+    def epoch_end(self, epoch: int, metrics: Metrics, *, seconds: float, over: bool) -> Iterator[events.Event]:
+        """All three, when it is their time or the run is `over` (which then needs no resume state)."""
+        began = time.perf_counter()
+        due = over or (began - self.last_time) * SHARE >= self.took
+        if not self.learner.context.any_rank(due)[0]:
+            return
+        yield from self.best()
+        yield from self.last(epoch, metrics)
+        if not over:
+            yield from self.resume(seconds)
+        self.took = time.perf_counter() - began
+
+    def best(self) -> Iterator[events.Event]:
+        if self._best:
+            yield self._saved(*self._best)
+            self._best = None
+
+    def last(self, epoch: float, metrics: Metrics) -> Iterator[events.Event]:
+        yield self._saved(self.learner.model.state_dict(), self._meta("last", epoch, metrics))
+
+    def resume(self, seconds: float) -> Iterator[events.Event]:
+        """`seconds`: how long the run has taken so far."""
+        self.at["seconds"] = seconds
+        yield from self.best()  # what the resume state calls the best is then on the disk
+        path, step = self.path("resume"), self.at["step"]
+        if self.writes:
+            save_resume_state(path, model=self.learner.model, optimizer=self.learner.optimizer, position=self.at)
+        self.last_time = time.perf_counter()
+        yield events.Saved(kind="resume", path=str(path), epoch=step // self.learner.batches.steps, step=step)
+
+    def finish(self, best: dict[str, Tensor], meta: Meta, metrics: Metrics) -> None:
+        """The best weights once more, with the test figures; nothing that only going on needs stays."""
+        if not self.writes:
+            return
+        if metrics != meta.metrics:
+            save_checkpoint(self.path("best"), best, meta.model_copy(update={"metrics": metrics}))
+        for name in ("resume.safetensors", "features.f32"):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def _saved(self, state: dict[str, Tensor], meta: Meta) -> events.Event:
+        if self.writes:
+            save_checkpoint(self.path(meta.kind), state, meta)
+        return events.Saved(kind=meta.kind, path=str(self.path(meta.kind)), epoch=int(meta.epoch), step=meta.step)
+
+    def _meta(self, kind: str, epoch: float, metrics: Metrics) -> Meta:
+        data, settings = self.learner.data, self.learner.settings
+        return Meta(
+            model=settings.model,
+            classes=data.classes,
+            preprocess=data.preprocess,
+            run=self.run,
+            kind=kind,
+            epoch=epoch,
+            step=self.at["step"],
+            metrics=metrics,
+            settings=settings.model_dump(),
+            data=data.sizes,
+            versions=versions(),
+        )

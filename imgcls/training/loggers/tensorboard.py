@@ -1,0 +1,88 @@
+"""A run's figures, images and graph as TensorBoard files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imgcls.settings import TrainSettings
+from imgcls.training import events
+
+
+class TensorBoard:
+    """Curves, the learning rate, images/s, a grid of training images, the graph, and settings with final figures."""
+
+    def __init__(self, folder: Path, settings: TrainSettings) -> None:
+        self._settings = settings
+        self._writer = self.writer_class()(str(folder), max_queue=1000, flush_secs=5)
+
+    @staticmethod
+    def writer_class() -> type:
+        """Imported here and not above: it costs a second that most commands need not pay."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        return SummaryWriter
+
+    def __enter__(self) -> TensorBoard:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+    def __call__(self, event: events.Event) -> None:
+        write = {
+            events.Started: self._started,
+            events.Progress: self._progress,
+            events.EpochEnded: self._epoch,
+            events.Finished: self._finished,
+        }.get(type(event))
+        if write:
+            write(event)
+        if isinstance(event, events.ENDINGS):
+            self._writer.flush()
+
+    def _started(self, event: events.Started) -> None:
+        if event.sample is not None:
+            self._writer.add_images("training images as the network gets them", event.sample)
+        if event.model is not None and event.example is not None and not event.first_step:
+            self._graph(event)
+        self._writer.add_text("settings", f"```\n{self._settings.model_dump_json(indent=2)}\n```")
+
+    def _graph(self, event: events.Started) -> None:
+        """Tracing runs the network once: in eval mode, so that dropout and BatchNorm are as they were."""
+        import warnings
+
+        modes = {module: module.training for module in event.model.modules()}
+        event.model.eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the tracer's remarks on shapes help nobody here
+            self._writer.add_graph(event.model, event.example)
+        for module, training in modes.items():
+            module.training = training
+
+    def _progress(self, event: events.Progress) -> None:
+        for name, value in (
+            ("loss/train", event.loss),
+            ("accuracy/train", event.accuracy),
+            ("learning rate", event.lr),
+            ("images per second", event.images_per_second),
+        ):
+            self._writer.add_scalar(name, value, event.step, walltime=event.time)
+
+    def _epoch(self, event: events.EpochEnded) -> None:
+        for name, value in (
+            ("loss/val", event.val_loss),
+            ("accuracy/val", event.val_accuracy),
+            ("epoch/loss train", event.train_loss),
+            ("epoch/accuracy train", event.train_accuracy),
+        ):
+            self._writer.add_scalar(name, value, event.step, walltime=event.time)
+
+    def _finished(self, event: events.Finished) -> None:
+        figures = {
+            "final/val accuracy": event.best_val_accuracy,
+            "final/val loss": event.best_val_loss,
+            "final/test accuracy": event.test_accuracy,
+            "final/test loss": event.test_loss,
+        }
+        settings = {k: v for k, v in self._settings.model_dump().items() if isinstance(v, int | float | str | bool)}
+        self._writer.add_hparams(settings, {k: v for k, v in figures.items() if v is not None}, run_name=".")

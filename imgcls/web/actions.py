@@ -1,0 +1,37 @@
+"""What every room's buttons share: errors told as one sentence, a question before something is gone, quiet events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from imgcls.errors import ImgclsError
+from imgcls.web.i18n.sentences import sentence
+from imgcls.web.i18n.words import Words
+
+# For what a person did not ask for, or expects at once: no queue, no spinner, no entry in the API.
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+def guard(words: Words) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An error that a person can mend becomes one sentence on the page; any other keeps its traceback in the log."""
+
+    def guarded(action: Callable[..., Any]) -> Callable[..., Any]:
+        def safely(*given: Any) -> Any:
+            try:
+                return action(*given)
+            except ImgclsError as error:
+                told = sentence(str(error), words.language)
+                raise gr.Error(told, title=words("error"), duration=15, print_exception=False) from None
+
+        return safely
+
+    return guarded
+
+
+def confirm(question: str) -> str:
+    """JavaScript for a button's `js`: go on with the first input, or not at all."""
+    return f"name => {{ if (!confirm({json.dumps(question)})) throw new Error('kept'); return name; }}"

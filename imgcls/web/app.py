@@ -1,0 +1,103 @@
+"""The web server: one page a language, `/` by the browser's own, nothing asked of any other machine.
+
+What guards the door is in `door.py`, what the rooms do in their own files.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+
+# Before Gradio is imported: no telemetry, no look-up of a newer version.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI, Request
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import FileResponse, RedirectResponse
+
+from imgcls.errors import ImgclsError
+from imgcls.models.torchvision_check import torchvision
+from imgcls.runs.launcher import keep_worker_warm
+from imgcls.web import page, security, style
+from imgcls.web.cache import RunCache
+from imgcls.web.hosting import Hosting, hosting
+from imgcls.web.i18n.language import LanguageMiddleware, wanted
+from imgcls.web.i18n.words import LANGUAGES, Words
+from imgcls.workspace import Workspace
+
+HERE = Path(__file__).parent
+
+
+def serve(*, host: str | None = None, port: int | None = None, show: bool | None = None) -> int:
+    """Serve until interrupted; the exit code. `show`: open a browser (by default when a person is at the terminal)."""
+    made = hosting(host, port)
+    workspace = Workspace.from_environment()
+    app = create_app(made, workspace)
+    config = uvicorn.Config(app, host=made.host, port=made.port, log_level="warning", timeout_graceful_shutdown=2)
+    try:
+        socket = config.bind_socket()
+    except SystemExit:
+        print(f"imgcls: {made.host}:{made.port} cannot be had: choose another --port.", file=sys.stderr)
+        return 2
+    url = f"http://{'127.0.0.1' if made.host in ('0.0.0.0', '::') else made.host}:{socket.getsockname()[1]}"
+    print(f"The lab is open at {url}  (Ctrl-C closes it; runs go on)", flush=True)
+    if made.limits.public and not made.password:
+        print("Anybody who reaches this address can use it; IMGCLS_PASSWORD sets a password.", file=sys.stderr)
+    if show if show is not None else sys.stdout.isatty() and not made.limits.public:
+        threading.Timer(0.5, webbrowser.open, [url]).start()
+    threading.Thread(target=_warm, args=[workspace], daemon=True).start()
+    uvicorn.Server(config).run(sockets=[socket])
+    return 0
+
+
+def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
+    """The whole lab as an ASGI application."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.api_route("/", methods=["GET", "HEAD"])
+    def by_language(request: Request) -> RedirectResponse:
+        chosen = wanted(request.headers.get("accept-language", ""))
+        return RedirectResponse(f"{chosen}/" + (f"?{request.url.query}" if request.url.query else ""))
+
+    @app.get("/favicon.ico")
+    def icon() -> FileResponse:
+        return FileResponse(HERE / "favicon.png")
+
+    watch = RunCache(workspace)
+    for language in LANGUAGES:
+        app = gr.mount_gradio_app(
+            app,
+            page.build(Words(language), watch, made.limits),
+            path=f"/{language}",
+            ssr_mode=False,
+            show_error=False,
+            run_history=False,
+            footer_links=[],
+            max_file_size=f"{made.limits.upload_mb}mb",
+            theme=style.theme(),
+            css_paths=HERE / "style.css",
+        )
+    app.add_middleware(LanguageMiddleware)
+    app.add_middleware(GZipMiddleware, minimum_size=2000)  # the page has 190 KB, 30 on the wire
+    security.guard(app, made)
+    return app
+
+
+def _warm(workspace: Workspace) -> None:
+    """torch and the first network are there before the first stroke, a process before the first Start; the page does
+    not wait for them."""
+    try:
+        torchvision()
+        from imgcls.inference.predictor import warm
+
+        warm(workspace.shipped("checkpoints", "lenet-digits", "best.safetensors"))
+        keep_worker_warm(workspace)
+    except ImgclsError as error:
+        print(f"imgcls: {error}", file=sys.stderr)

@@ -1,0 +1,203 @@
+"""Collect: name classes, take photos with the camera or drop them, see and delete them, save them as a data set.
+
+The browser makes every photo small and upright before it sends it (tens of kilobytes, no place or camera data in it),
+so that a class with a poor network can collect. The draft lies on the server: a refresh loses nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from imgcls.data.catalog import own_folders
+from imgcls.data.collect import SIDE, Draft
+from imgcls.errors import DatasetError, ImgclsError, InputError
+from imgcls.imaging.reading import open_image
+from imgcls.web.hosting import Limits
+from imgcls.web.i18n.sentences import sentence
+from imgcls.web.i18n.words import Words
+from imgcls.workspace import Workspace
+
+PREFIX = "data:image/jpeg;base64,"
+LARGEST = 3_000_000  # characters; a photo of 1,024 pixels has about 300,000
+THUMB = 96  # pixels
+SCRIPT = (Path(__file__).parent / "collect.js").read_text("utf-8")
+SAID = (
+    "camera_on",
+    "camera_off",
+    "camera_is_off",
+    "take",
+    "take_more",
+    "drop_here",
+    "class_name",
+    "add_class",
+    "set_name",
+    "save_set",
+    "clear_draft",
+    "clear_draft_sure",
+    "remove_class",
+    "remove_photo",
+    "here_go_photos",
+    "photos_go_here",
+    "no_photos_yet",
+    "two_classes",
+    "no_camera",
+    "not_readable",
+    "no_answer",
+    "no_webcam",
+)
+TEMPLATE = """
+<div class="collect">
+  <div class="collect-give">
+    <div class="collect-camera">
+      <video muted playsinline hidden></video><span class="collect-off">${camera_is_off}</span></div>
+    <div class="collect-buttons">
+      <button type="button" class="collect-on">${camera_on}</button>
+      <button type="button" class="collect-take" disabled title="${take_more}">${take}</button>
+    </div>
+    <label class="collect-drop"><input type="file" accept="image/*" multiple disabled>${drop_here}</label>
+    <p class="collect-said" role="status"></p>
+  </div>
+  <div class="collect-have">
+    <form class="collect-name"><input type="text" maxlength="80" placeholder="${class_name}" aria-label="${class_name}">
+      <button>${add_class}</button></form>
+    <div class="collect-classes"></div>
+    <form class="collect-save"><input type="text" maxlength="80" placeholder="${set_name}" aria-label="${set_name}">
+      <button class="primary" disabled>${save_set}</button>
+      <button type="button" class="collect-clear">${clear_draft}</button></form>
+  </div>
+</div>
+"""
+
+
+class Collect(gr.HTML):
+    """`change` fires when a data set has been saved; the handler gets its name."""
+
+    def __init__(
+        self,
+        words: Words | None = None,
+        workspace: Workspace | None = None,
+        limits: Limits | None = None,
+        **options: Any,
+    ) -> None:
+        options.setdefault("html_template", TEMPLATE)
+        options.setdefault("js_on_load", SCRIPT)
+        if words is not None and workspace is not None and limits is not None:
+            options["server_functions"] = server_functions(words, workspace, limits)
+        said = {name: (words or Words("en"))(name) for name in SAID}
+        super().__init__(value="", apply_default_css=False, **said, **options)
+
+    def preprocess(self, payload: str | None) -> str | None:
+        return payload if isinstance(payload, str) and len(payload) < 200 else None
+
+    def postprocess(self, value: Any) -> str:
+        return value if isinstance(value, str) else ""
+
+
+def server_functions(words: Words, workspace: Workspace, limits: Limits) -> list[Callable[..., Any]]:
+    """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
+
+    def draft(asked: dict[str, Any]) -> Draft:
+        token = asked.get("token")
+        return (
+            Draft(workspace, token, limits.collect) if isinstance(token, str) else Draft.new(workspace, limits.collect)
+        )
+
+    def collect_open(asked: dict[str, Any]) -> dict[str, Any]:
+        """The draft of that token with its thumbnails, or a new one."""
+        made = draft(asked)
+        classes = {
+            name: [[photo, small] for photo in photos if (small := _thumbnail(made.folder / name / photo))]
+            for name, photos in made.classes().items()
+        }
+        return {"token": made.token, "classes": [[name, photos] for name, photos in classes.items()]}
+
+    def collect_class(asked: dict[str, Any]) -> dict[str, Any]:
+        name = str(asked["name"]).strip()
+        draft(asked).add_class(name)
+        return {"name": name}
+
+    def collect_unclass(asked: dict[str, Any]) -> dict[str, Any]:
+        draft(asked).remove_class(str(asked["name"]))
+        return {}
+
+    def collect_photo(asked: dict[str, Any]) -> dict[str, Any]:
+        made, name = draft(asked), str(asked["name"])
+        return {"photo": made.add(name, _image(asked["image"]))}
+
+    def collect_unphoto(asked: dict[str, Any]) -> dict[str, Any]:
+        draft(asked).remove(str(asked["name"]), str(asked["photo"]))
+        return {}
+
+    def collect_save(asked: dict[str, Any]) -> dict[str, Any]:
+        room_for_one_more(workspace, limits)
+        return {"saved": draft(asked).save(str(asked["name"])).name}
+
+    def collect_clear(asked: dict[str, Any]) -> dict[str, Any]:
+        draft(asked).clear()
+        return {}
+
+    return [
+        _answering(function, words)
+        for function in (
+            collect_open,
+            collect_class,
+            collect_unclass,
+            collect_photo,
+            collect_unphoto,
+            collect_save,
+            collect_clear,
+        )
+    ]
+
+
+def room_for_one_more(workspace: Workspace, limits: Limits) -> None:
+    """Raises DatasetError where a shared lab holds as many data sets as it may."""
+    if limits.public and len(own_folders(workspace)) >= limits.data_sets:
+        raise DatasetError(
+            f"This shared lab has {limits.data_sets} data sets of its visitors already: one has to be deleted first."
+        )
+
+
+def _answering(function: Callable[..., dict[str, Any]], words: Words) -> Callable[..., dict[str, Any]]:
+    """What comes from the browser is not trusted: whatever is no object of the right shape gets a sentence too."""
+
+    def answered(asked: Any) -> dict[str, Any]:
+        try:
+            return function(asked if isinstance(asked, dict) else {})
+        except ImgclsError as error:
+            return {"error": sentence(str(error), words.language)}
+        except (KeyError, TypeError):
+            return {"error": words("bug")}
+
+    answered.__name__ = function.__name__
+    return answered
+
+
+def _image(sent: Any) -> Image.Image:
+    if not isinstance(sent, str) or len(sent) > LARGEST or not sent.startswith(PREFIX):
+        raise InputError("The photo cannot be read: take it again.")
+    try:
+        return open_image(base64.b64decode(sent[len(PREFIX) :], validate=True), near=SIDE, name="The photo")
+    except (binascii.Error, InputError):
+        raise InputError("The photo cannot be read: take it again.") from None
+
+
+def _thumbnail(path: Path) -> str | None:
+    """None for a file that a killed server left half-written."""
+    file = io.BytesIO()
+    try:
+        with Image.open(path) as image:
+            image.draft("RGB", (THUMB, THUMB))
+            image.thumbnail((THUMB, THUMB))
+            image.save(file, "JPEG", quality=70)
+    except OSError:
+        return None
+    return PREFIX + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,140 @@
+"""The Train form, made from TrainSettings: a field for every setting, its label in the page's language.
+
+The settings most people touch stand open, the others fold away in groups. Values go to TrainSettings as they are;
+the form checks nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+
+from imgcls.data.catalog import own_folders
+from imgcls.recipes import recipe
+from imgcls.settings import TrainSettings, choices
+from imgcls.web.components.fields import help_text, label, value_text
+from imgcls.web.hosting import KNOWN, Limits
+from imgcls.web.i18n.words import Words
+from imgcls.workspace import Workspace
+
+FIRST = ("dataset", "model")
+# What decides which layers learn and how long it takes.
+DECIDE = (
+    "dataset",
+    "model",
+    "transfer",
+    "weights",
+    "epochs",
+    "batch_size",
+    "image_size",
+    "augment",
+    "augment_views",
+    "train_images",
+    "val_split",
+    "precision",
+)
+OPEN = ("epochs", "lr", "batch_size", "optimizer", "augment", "init")
+FIELDS = TrainSettings.model_fields
+
+
+def build(words: Words, workspace: Workspace, limits: Limits) -> dict[str, gr.components.Component]:
+    """The form at the place where it is called: {setting: its component}."""
+    made: dict[str, gr.components.Component] = {}
+    for name in FIRST:
+        made[name] = _field(name, words, workspace, limits)
+    with gr.Row(elem_classes="fields"):
+        for name in OPEN:
+            made[name] = _field(name, words, workspace, limits)
+    groups: dict[str, list[str]] = {}
+    for name, info in FIELDS.items():
+        if name not in made and not (limits.public and name in ("device", "threads", "compile")):
+            groups.setdefault(info.json_schema_extra["group"], []).append(name)
+    with gr.Accordion(words("more"), open=False, elem_classes="more"):
+        for group, names in groups.items():
+            gr.HTML(f"<h4>{words(f'group_{group}')}</h4>", elem_classes="group-title")
+            with gr.Row(elem_classes="fields"):
+                for name in names:
+                    made[name] = _field(name, words, workspace, limits)
+    return made
+
+
+def some(
+    words: Words,
+    workspace: Workspace,
+    limits: Limits,
+    names: Sequence[str],
+    *,
+    prefix: str,
+    values: Mapping[str, Any] | None = None,
+) -> dict[str, gr.components.Component]:
+    """A few of the fields, for another room: {setting: its component}."""
+    return {name: _field(name, words, workspace, limits, prefix=prefix, values=values or {}) for name in names}
+
+
+def dataset_choices(words: Words, workspace: Workspace) -> list[tuple[str, str]]:
+    return [(value_text(name, words.language), name) for name in (*KNOWN, *own_folders(workspace))]
+
+
+def weights_choices(workspace: Workspace) -> list[str]:
+    from imgcls.models.pretrained import available_weights
+
+    return ["", "imagenet", *(path.name for path in available_weights(workspace.weight))]
+
+
+def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the recipe says for the chosen network, data, transfer and optimizer; the settings' own otherwise."""
+    filled = recipe(values["model"], values["dataset"], values["transfer"])
+    plain = {name: FIELDS[name].default for name in FIELDS}
+    return {**plain, **filled}
+
+
+def differing(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What has to be said in a terminal: everything that is not the recipe's."""
+    usual = defaults(values)
+    said = {name: values[name] for name in ("dataset", "model")}
+    said |= {n: v for n, v in values.items() if n not in said and v != usual.get(n) and v not in ("", None)}
+    optimizer = values.get("optimizer")
+    if "optimizer" in said:  # then the recipe's rates are not what the terminal would take
+        usual = {**usual, **recipe(values["model"], values["dataset"], values["transfer"], str(optimizer))}
+        for name in ("lr", "weight_decay"):
+            said.pop(name, None)
+            if values.get(name) not in (None, usual.get(name)):
+                said[name] = values[name]
+    return said
+
+
+def _field(
+    name: str,
+    words: Words,
+    workspace: Workspace,
+    limits: Limits,
+    prefix: str = "field",
+    values: Mapping[str, Any] | None = None,
+) -> gr.components.Component:
+    info, language = FIELDS[name], words.language
+    start = defaults({"model": "lenet", "dataset": "mnist", "transfer": "scratch"}) | dict(values or {})
+    shown: dict[str, Any] = {
+        "label": label(name, language),
+        "info": help_text(name, language) if prefix == "field" and name not in FIRST + OPEN else None,
+        "value": start[name],
+        "elem_id": f"{prefix}-{name}",
+        "min_width": 140,
+    }
+    named = choices(name)
+    # Both lists grow while the page is open; on one's own computer a path may be written too. What is chosen is
+    # checked when it is used.
+    if name == "dataset":
+        return gr.Dropdown(dataset_choices(words, workspace), allow_custom_value=True, **shown)
+    if name == "weights":
+        return gr.Dropdown(weights_choices(workspace), allow_custom_value=True, **shown)
+    if name == "model":
+        return gr.Radio([(value_text(value, language), value) for value in named], **shown)
+    if named:
+        return gr.Dropdown([(value_text(value, language), value) for value in named], **shown)
+    if info.annotation is bool:
+        return gr.Checkbox(**shown)
+    if info.annotation in (int, float):
+        return gr.Number(precision=0 if info.annotation is int else None, **shown)
+    return gr.Textbox(max_lines=1, max_length=200, **shown)

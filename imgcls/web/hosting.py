@@ -1,0 +1,146 @@
+"""Who may do how much: nothing is limited on one's own computer, everything is when the lab can be reached by others.
+
+Environment: IMGCLS_HOST and IMGCLS_PORT (where to listen), IMGCLS_ALLOWED_HOSTS (names the page answers to, separated
+by commas), IMGCLS_PASSWORD (asked for before anything else), SPACE_ID (set by a Hugging Face Space). Knows no page.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from imgcls.data.archives import ZipLimits
+from imgcls.data.collect import CollectLimits
+from imgcls.errors import RunError, SettingsError
+from imgcls.recipes import KIND_OF, preprocess_for
+from imgcls.runs.store import running
+from imgcls.settings import TrainSettings
+from imgcls.workspace import Workspace
+
+PORT = 7860
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one visitor may ask for; the defaults are for one's own computer. `public` is whether anybody else can
+    reach the page."""
+
+    public: bool = False
+    epochs: int = 1000
+    minutes: float = 0  # of one run; 0: no limit
+    image_size: int = 512
+    runs_at_once: int = 4
+    upload_mb: int = 4000
+    data_sets: int = 1000
+    collect: CollectLimits = CollectLimits()
+    zip: ZipLimits = ZipLimits()
+
+    def may_delete(self) -> None:
+        """Raises RunError where others' work could be deleted."""
+        if self.public:
+            raise RunError("In a shared lab nothing is deleted from the page.")
+
+    def check_name(self, *names: str) -> None:
+        """Raises SettingsError for a path where only names may be given: a data set's, a file's in weight/."""
+        if self.public and any(mark in name for name in names for mark in "/\\~"):
+            raise SettingsError(
+                "A path cannot be given in a shared lab: choose a data set or weights from the list.", field="dataset"
+            )
+
+    def check_settings(self, settings: TrainSettings) -> None:
+        """Raises SettingsError where they ask for more than may be had here."""
+        self.check_name(settings.dataset, settings.weights)
+        size = preprocess_for(settings).size  # 0 is the recipe's
+        for name, asked, most in (("epochs", settings.epochs, self.epochs), ("image_size", size, self.image_size)):
+            if asked > most:
+                raise SettingsError(f"{name} is {asked}, but this shared lab allows at most {most}.", field=name)
+
+    def check(self, settings: TrainSettings, workspace: Workspace) -> TrainSettings:
+        """Settings that may be run here now, with the time limit put in. Raises SettingsError or RunError."""
+        if len(running(workspace)) >= self.runs_at_once:
+            raise RunError(f"There are {self.runs_at_once} runs going on already: wait until one ends, or stop it.")
+        if not self.public:
+            return settings
+        self.check_settings(settings)
+        minutes = min(settings.time_limit or self.minutes, self.minutes)
+        return settings.model_copy(update={"time_limit": minutes})
+
+
+ALONE = Limits()
+SHARED = Limits(
+    public=True,
+    epochs=20,
+    minutes=15,
+    image_size=96,
+    runs_at_once=1,
+    upload_mb=100,
+    data_sets=20,
+    collect=CollectLimits(classes=20, photos=500),
+    zip=ZipLimits(files=10_000, total=500_000_000, single=30_000_000),
+)
+KNOWN = tuple(KIND_OF)
+STARTING = threading.Lock()  # held while a run is allowed and made: two at once would both be the last one allowed
+
+
+@dataclass(frozen=True)
+class Hosting:
+    host: str
+    port: int
+    limits: Limits
+    allowed_hosts: tuple[str, ...]  # names in the Host header; "*" is any
+    password: str | None = None
+
+
+def hosting(host: str | None = None, port: int | None = None, env: Mapping[str, str] = os.environ) -> Hosting:
+    """From what was said, the environment, and the defaults: loopback, port 7860."""
+    space = "SPACE_ID" in env
+    host = host or env.get("IMGCLS_HOST") or ("0.0.0.0" if space else "127.0.0.1")
+    if port is None:
+        port = _port(env.get("IMGCLS_PORT") or str(PORT))
+    public = not is_loopback(host)
+    named = tuple(name.strip() for name in env.get("IMGCLS_ALLOWED_HOSTS", "").split(",") if name.strip())
+    loopback = ("127.0.0.1", "localhost", "[::1]", host)
+    if not named and public and not space:
+        named = _own_names(host)
+    spaces = ("*.hf.space", "*.huggingface.co", "*.huggingface.tech") if space else ()
+    return Hosting(
+        host=host,
+        port=port,
+        limits=SHARED if public else ALONE,
+        allowed_hosts=(*loopback, *named, *spaces),
+        password=env.get("IMGCLS_PASSWORD") or None,
+    )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _own_names(host: str) -> tuple[str, ...]:
+    """This computer's names and addresses: what a class would type. IMGCLS_ALLOWED_HOSTS replaces them."""
+    import socket
+
+    names = {socket.gethostname(), socket.getfqdn(), f"{socket.gethostname()}.local"}
+    try:
+        names.update(info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET))
+        # No packet is sent: connecting a datagram socket only chooses the address that would be used.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("192.0.2.1", 9))
+            names.add(probe.getsockname()[0])
+    except OSError:
+        pass
+    return tuple(sorted(name for name in names if name and name != "0.0.0.0"))
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise SettingsError(f"IMGCLS_PORT is {text}, but must be a whole number from 0 to 65535.")
+    return int(text)

@@ -1,0 +1,120 @@
+"""The Classify room: draw, or give a photo, and see what any checkpoint makes of it while you draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from imgcls.errors import ImgclsError, InputError
+from imgcls.imaging.digits import NoInk
+from imgcls.imaging.reading import open_image
+from imgcls.inference.predictor import Predictor
+from imgcls.web.cache import RunCache, checkpoint_title, key
+from imgcls.web.components.pad import DrawingPad
+from imgcls.web.i18n.sentences import sentence
+from imgcls.web.i18n.words import Words
+from imgcls.web.views import answers
+
+ORDERED = 10  # up to so many classes the bars stay in their own order, so that they do not jump while one draws
+
+
+class Photo(gr.Image):
+    """An image whose file is handed over as it was uploaded: opened by images.py, upright, with its limits."""
+
+    def preprocess(self, payload: Any) -> str | None:
+        return payload.path if payload is not None else None
+
+    def get_block_name(self) -> str:
+        return "image"
+
+
+@dataclass
+class Room:
+    checkpoint: gr.Dropdown
+    pad: DrawingPad
+    result: gr.HTML
+
+
+def build(words: Words, watch: RunCache) -> Room:
+    with gr.Row(elem_classes="room classify"):
+        with gr.Column(scale=5, min_width=320, elem_classes="card give"):
+            with gr.Tabs(elem_classes="sources") as sources:
+                with gr.Tab(words("draw"), id="draw"):
+                    pad = DrawingPad(words, elem_id="pad")
+                with gr.Tab(words("photo"), id="photo"):
+                    photo = Photo(
+                        type="filepath",
+                        sources=["upload", "clipboard", "webcam"],
+                        show_label=False,
+                        height=330,
+                        elem_id="photo",
+                        buttons=["fullscreen"],
+                    )
+                    gr.HTML(
+                        f'<p class="no-webcam">{words("no_webcam")}</p>',
+                        js_on_load="if (window.isSecureContext) element.remove();",
+                    )
+        with gr.Column(scale=6, min_width=320, elem_classes="card get"):
+            listed, chosen = choices(words, watch)
+            checkpoint = gr.Dropdown(
+                listed,
+                value=chosen,
+                label=words("checkpoint"),
+                elem_id="checkpoint",
+                allow_custom_value=True,  # the list grows while the page is open; what is chosen is checked here
+            )
+            result = gr.HTML(
+                answers.empty(words, "draw_something", "draw_something_more"), elem_id="result", min_height=420
+            )
+    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
+
+    def of_drawing(drawing: Image.Image | None, chosen: str) -> str:
+        """What the checkpoint makes of a drawing: HTML."""
+        return _answer(watch, words, drawing, chosen, "draw_something")
+
+    def of_photo(path: str | None, chosen: str) -> str:
+        """What the checkpoint makes of a photo: HTML."""
+        try:
+            image = open_image(path, keep_alpha=True, name=words("photo")) if path else None
+        except InputError as error:
+            return answers.problem(sentence(str(error), words.language))
+        return _answer(watch, words, image, chosen, "photo_first")
+
+    def of_either(source: str, drawing: Image.Image | None, path: str | None, chosen: str) -> str:
+        return of_photo(path, chosen) if source == "photo" else of_drawing(drawing, chosen)
+
+    source = gr.State("draw")
+    pad.change(of_drawing, [pad, checkpoint], result, api_name=f"classify_drawing_{words.language}", **quick)
+    photo.change(of_photo, [photo, checkpoint], result, api_name=f"classify_photo_{words.language}", **quick)
+    checkpoint.change(of_either, [source, pad, photo, checkpoint], result, api_visibility="private", **quick)
+
+    def switched(event: gr.SelectData) -> str:
+        return "photo" if event.index == 1 else "draw"
+
+    sources.select(switched, None, source, api_visibility="private", queue=False, show_progress="hidden").then(
+        of_either, [source, pad, photo, checkpoint], result, api_visibility="private", **quick
+    )
+    return Room(checkpoint, pad, result)
+
+
+def choices(words: Words, watch: RunCache) -> tuple[list[tuple[str, str]], str | None]:
+    """([(title, key)], the one to begin with: it reads drawings)."""
+    listed = [(checkpoint_title(info, words), key(info)) for info in watch.checkpoints()]
+    return listed, listed[0][1] if listed else None
+
+
+def _answer(watch: RunCache, words: Words, image: Image.Image | None, chosen: str, nothing: str) -> str:
+    if image is None:
+        return answers.empty(words, nothing, f"{nothing}_more")
+    try:
+        predictor = Predictor.cached(watch.checkpoint(chosen))
+        prediction = predictor([image])[0]
+    except NoInk:
+        return answers.empty(words, nothing, f"{nothing}_more")
+    except ImgclsError as error:
+        return answers.problem(sentence(str(error), words.language))
+    classes = predictor.meta.classes
+    return answers.answer(prediction, words, keep_order=classes if len(classes) <= ORDERED else None)

@@ -1,0 +1,188 @@
+"""The Data room: look at a data set before anything is trained on it, make one from photos, upload one as a zip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from imgcls.data import collect as collected
+from imgcls.data.archives import unpack
+from imgcls.data.catalog import own_folders
+from imgcls.data.filenames import sanitize
+from imgcls.data.loading import with_progress
+from imgcls.data.report import report
+from imgcls.errors import DatasetError, ImgclsError
+from imgcls.recipes import with_recipe
+from imgcls.settings import choices
+from imgcls.web.actions import QUIET, confirm, guard
+from imgcls.web.cache import RunCache
+from imgcls.web.components import form
+from imgcls.web.components.collect import Collect, room_for_one_more
+from imgcls.web.components.fields import label, value_text
+from imgcls.web.hosting import Limits
+from imgcls.web.i18n.sentences import sentence
+from imgcls.web.i18n.words import Words
+from imgcls.web.tabs import train
+from imgcls.web.views import report_card
+
+SAMPLES = 24
+
+
+def build(
+    words: Words,
+    watch: RunCache,
+    limits: Limits,
+    page: gr.Blocks,
+    tab: gr.Tab,
+    rooms: gr.Tabs,
+    training: train.Room,
+) -> None:
+    workspace, language, guarded = watch.workspace, words.language, guard(words)
+    with gr.Tabs(elem_classes="sources", elem_id="data-rooms") as parts:
+        with gr.Tab(words("look"), id="look"), gr.Row(elem_classes="room data"):
+            with gr.Column(scale=5, min_width=320, elem_classes="card"):
+                chosen = gr.Dropdown(
+                    form.dataset_choices(words, workspace),
+                    value="mnist",
+                    label=words("data_set"),
+                    elem_id="data-set",
+                    allow_custom_value=True,
+                )
+                shown = gr.HTML(report_card.waiting(0, 0, words), elem_id="report")
+                with gr.Row(elem_classes="actions"):
+                    use = gr.Button(words("train_on_it"), variant="primary", elem_id="train-on-it")
+                    delete = gr.Button(
+                        words("delete_set"), elem_id="delete-set", elem_classes="quiet risky", visible=False
+                    )
+            with gr.Column(scale=7, min_width=320, elem_classes="card"):
+                with gr.Row(elem_classes="fields bottom"):
+                    model = gr.Dropdown(
+                        [(value_text(v, language), v) for v in choices("model") or ()],
+                        value="lenet",
+                        label=label("model", language),
+                        min_width=140,
+                    )
+                    augment = gr.Dropdown(
+                        [(words("recipe_s"), ""), *((value_text(v, language), v) for v in choices("augment") or ())],
+                        value="",
+                        label=label("augment", language),
+                        elem_id="data-augment",
+                        min_width=140,
+                    )
+                    again = gr.Button(words("draw_others"), elem_id="draw-others", elem_classes="quiet", min_width=140)
+                grid = gr.HTML("", elem_id="samples", min_height=300)
+        with gr.Tab(words("make_one"), id="make"), gr.Column(elem_classes="room"):
+            with gr.Column(elem_classes="card"):
+                gr.HTML(_title(words, "collect", "collect_more", public=limits.public), elem_classes="part-title")
+                collect = Collect(words, workspace, limits, elem_id="collect")
+            with gr.Column(elem_classes="card upload"):
+                gr.HTML(_title(words, "upload_zip", "upload_zip_more"), elem_classes="part-title")
+                with gr.Row():
+                    file = gr.File(file_types=[".zip"], show_label=False, elem_id="zip", height=120, min_width=280)
+                    with gr.Column(min_width=240):
+                        name = gr.Textbox(label=words("set_name"), max_lines=1, max_length=80, elem_id="zip-name")
+                        upload = gr.Button(words("unpack"), variant="primary", elem_id="unpack")
+                unpacked = gr.HTML("", elem_id="unpacked")
+    turn = gr.State(0)
+
+    def look(name: str) -> Iterator[Any]:
+        """The report, with how far it is while a large folder is looked through."""
+        yield report_card.waiting(0, 0, words)
+        work = with_progress(
+            lambda progress: watch.once(name, ("report",), lambda: report(name, workspace, progress=progress)),
+            first=0.5,
+            seldom=1.0,
+        )
+        try:
+            limits.check_name(name)
+            while True:
+                try:
+                    yield report_card.waiting(*next(work), words)
+                except StopIteration as end:
+                    yield report_card.card(end.value, words)
+                    return
+        except ImgclsError as error:
+            yield report_card.problem(sentence(str(error), language))
+
+    def samples(name: str, network: str, augmented: str, number: int) -> str:
+        """Some training images as that network would get them: HTML."""
+        from imgcls.data.preview import preview
+
+        try:
+            limits.check_name(name)
+            said = {"dataset": name, "model": network, **({"augment": augmented} if augmented else {})}
+            settings = with_recipe(said)
+            made = watch.once(
+                name, (network, augmented, number), lambda: preview(settings, workspace, count=SAMPLES, seed=number)
+            )
+            return report_card.grid(made, words)
+        except ImgclsError as error:
+            return report_card.problem(sentence(str(error), language))
+
+    def own(name: str) -> Any:
+        return gr.update(visible=name in own_folders(workspace) and not limits.public)
+
+    def listed(now: str | None = None) -> Any:
+        return gr.update(choices=form.dataset_choices(words, workspace), **({"value": now} if now else {}))
+
+    def unzip(path: str | None, wanted: str) -> list[Any]:
+        """The zip becomes a data set, or a sentence says beside it why not."""
+        try:
+            into, skipped = _unpack(path, wanted)
+        except ImgclsError as error:
+            return [report_card.problem(sentence(str(error), language)), *[gr.skip()] * 4]
+        said = f"<p>{escape(words('unpacked', name=into, skipped=skipped))}</p>"
+        return [said, listed(into), None, "", gr.Tabs(selected="look")]
+
+    def _unpack(path: str | None, wanted: str) -> tuple[str, int]:
+        """(the set's name, how many files were left out). Raises DatasetError."""
+        if not path:
+            raise DatasetError("Choose a zip file first.")
+        into = wanted.strip() or sanitize(Path(path).stem)
+        room_for_one_more(workspace, limits)
+        if collected.is_known(into):
+            raise DatasetError(f"There is a data set {into} already: choose another name, or delete it first.")
+        skipped: list[str] = []
+        unpack(path, workspace.data / into, limits=limits.zip, skipped=skipped)
+        return into, len(skipped)
+
+    def remove(name: str) -> str:
+        limits.may_delete()
+        collected.delete(name, workspace)
+        return "mnist"
+
+    chosen.change(look, chosen, shown, show_progress="hidden", api_visibility="private", concurrency_limit=4)
+    chosen.change(own, chosen, delete, **QUIET)
+    gr.on(
+        [chosen.change, model.change, augment.change, tab.select],
+        samples,
+        [chosen, model, augment, turn],
+        grid,
+        api_visibility="private",
+        show_progress="minimal",
+        trigger_mode="always_last",
+    )
+    again.click(lambda n: n + 1, turn, turn, **QUIET).then(
+        samples, [chosen, model, augment, turn], grid, api_visibility="private", show_progress="minimal"
+    )
+    tab.select(look, chosen, shown, show_progress="hidden", api_visibility="private")
+    use.click(lambda n: (n, gr.Tabs(selected="train")), chosen, [training.fields["dataset"], rooms], **QUIET).then(
+        training.fill, training.values, training.values, **QUIET
+    )
+    gone = delete.click(guarded(remove), chosen, chosen, js=confirm(words("delete_set_sure")), **QUIET)
+    gone.success(listed, chosen, chosen, **QUIET)
+
+    made = collect.change(lambda n: (listed(n), gr.Tabs(selected="look")), collect, [chosen, parts], **QUIET)
+    done = upload.click(unzip, [file, name], [unpacked, chosen, file, name, parts], api_visibility="private")
+    for event in (made, done):
+        event.then(lambda: listed(), None, training.fields["dataset"], **QUIET)
+    page.load(lambda: listed(), None, chosen, **QUIET)
+
+
+def _title(words: Words, title: str, more: str, *, public: bool = False) -> str:
+    warned = f" {words('seen_by_all')}" if public else ""
+    return f"<h3>{words(title)}</h3><p>{words(more)}{warned}</p>"

@@ -1,0 +1,111 @@
+"""The Init lab room: one network under several initialisations, what each layer starts with, and what each learns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from imgcls.errors import RunError
+from imgcls.recipes import with_recipe
+from imgcls.runs import init_lab
+from imgcls.settings import choices
+from imgcls.web.actions import QUIET, confirm, guard
+from imgcls.web.cache import RunCache
+from imgcls.web.components import form
+from imgcls.web.components.fields import label, value_text
+from imgcls.web.hosting import STARTING, Limits
+from imgcls.web.i18n.words import Words
+from imgcls.web.views import lab_card
+
+LOOK = 1.0  # seconds between two looks at a lab that is going on
+LISTS = 5.0
+FIRST = ("dataset", "model")
+FIELDS = ("epochs", "lr", "train_images", "seed")
+TO_BEGIN_WITH = ("default", "kaiming-uniform", "too-small", "too-large")
+
+
+def build(words: Words, watch: RunCache, limits: Limits, page: gr.Blocks) -> None:
+    workspace, language, guarded = watch.workspace, words.language, guard(words)
+    with gr.Row(elem_classes="room lab"):
+        with gr.Column(scale=4, min_width=320, elem_classes="card settings"):
+            gr.HTML(f"<p>{words('lab_what')}</p>", elem_classes="part-title")
+            inits = gr.CheckboxGroup(
+                [(value_text(name, language), name) for name in choices("init") or ()],
+                value=list(TO_BEGIN_WITH),
+                label=label("init", language),
+                elem_id="lab-inits",
+            )
+            fields = form.some(words, workspace, limits, FIRST, prefix="lab")
+            with gr.Row(elem_classes="fields"):
+                fields |= form.some(words, workspace, limits, FIELDS, prefix="lab", values={"epochs": 2})
+            start = gr.Button(words("compare"), variant="primary", elem_id="lab-start")
+        with gr.Column(scale=8, min_width=320, elem_classes="card watching"):
+            chosen = gr.Dropdown([], label=words("lab"), elem_id="lab", allow_custom_value=True, visible=False)
+            shown = gr.HTML(lab_card.none(words), elem_id="lab-card")
+            with gr.Row(elem_classes="actions"):
+                stop = gr.Button(words("stop"), elem_id="lab-stop", elem_classes="quiet", visible=False)
+                delete = gr.Button(words("delete"), elem_id="lab-delete", elem_classes="quiet risky", visible=False)
+    looking, listing = gr.Timer(LOOK, active=False), gr.Timer(LISTS)
+    names, values = list(fields), list(fields.values())
+    seen = [shown, stop, delete, looking]
+
+    def show(name: str | None) -> list[Any]:
+        lab = next((lab for lab in init_lab.list_labs(workspace) if lab.name == name), None)
+        if lab is None:
+            return [lab_card.none(words), *[gr.update(visible=False)] * 2, gr.Timer(active=False)]
+        state = lab.state()
+        live = state in ("starting", "running", "stopping")
+        views = {init: view for init in lab.inits if (view := watch.view(lab.run(init).name))}
+        return [
+            lab_card.card(lab, state, views, words),
+            gr.update(visible=state in ("starting", "running")),
+            gr.update(visible=not live and not limits.public),
+            gr.Timer(active=live),
+        ]
+
+    def listed(name: str | None) -> Any:
+        known = [lab.name for lab in init_lab.list_labs(workspace)]
+        return gr.update(
+            choices=known, value=name if name in known else (known[0] if known else None), visible=bool(known)
+        )
+
+    def begin(picked: list[str], *given: Any) -> str:
+        said = {name: value for name, value in zip(names, given, strict=True) if value is not None}
+        with STARTING:
+            settings = limits.check(with_recipe(said), workspace)
+            if limits.public:
+                if any(lab.alive() for lab in init_lab.list_labs(workspace)):
+                    raise RunError("A comparison is going on already: wait until it ends, or stop it.")
+                share = {"time_limit": settings.time_limit / max(1, len(picked))}
+                settings = settings.model_copy(update=share)
+            return init_lab.start_lab(settings, picked, workspace).name
+
+    def ask_stop(name: str) -> None:
+        init_lab.find_lab(name, workspace).stop()
+
+    def remove(name: str) -> None:
+        limits.may_delete()
+        init_lab.delete_lab(init_lab.find_lab(name, workspace))
+
+    def fill(dataset: str, model: str) -> Any:
+        return form.defaults({"dataset": dataset, "model": model, "transfer": "scratch"})["lr"]
+
+    begun = start.click(
+        guarded(begin), [inits, *values], chosen, api_name=f"init_lab_{language}", show_progress="hidden"
+    )
+    begun.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
+    stop.click(guarded(ask_stop), chosen, None, **QUIET).then(show, chosen, seen, **QUIET)
+    gone = delete.click(guarded(remove), chosen, None, js=confirm(words("delete_lab_sure")), **QUIET)
+    gone.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
+    chosen.change(show, chosen, seen, **QUIET)
+    looking.tick(show, chosen, seen, **QUIET)
+    gr.on([listing.tick, page.load], listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
+    gr.on(
+        [fields["dataset"].input, fields["model"].input],
+        fill,
+        [fields["dataset"], fields["model"]],
+        fields["lr"],
+        **QUIET,
+    )
+    page.load(lambda: gr.update(choices=form.dataset_choices(words, workspace)), None, fields["dataset"], **QUIET)

@@ -1,0 +1,157 @@
+"""The Train room: choose settings, start, watch, stop, go on. The page only reads the run's folder, so closing it,
+refreshing it or restarting the server loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from imgcls.runs.launcher import resume_run, start_run
+from imgcls.runs.store import delete_run, find_run
+from imgcls.settings import TrainSettings, command_line
+from imgcls.web.actions import QUIET, confirm, guard
+from imgcls.web.cache import RunCache
+from imgcls.web.components import form
+from imgcls.web.hosting import STARTING, Limits
+from imgcls.web.i18n.words import Words
+from imgcls.web.tabs import classify
+from imgcls.web.views import plan_card, run_card
+
+LOOK = 1.0  # seconds between two looks at a run that is going on
+LISTS = 4.0  # seconds between two looks at what there is
+
+
+@dataclass
+class Room:
+    """What other rooms need: the form, and `fill`, which puts a recipe's values into it."""
+
+    fields: dict[str, gr.components.Component]
+    fill: Callable[..., list[Any]]
+
+    @property
+    def values(self) -> list[gr.components.Component]:
+        return list(self.fields.values())
+
+
+def build(words: Words, watch: RunCache, limits: Limits, page: gr.Blocks, rooms: gr.Tabs, room: classify.Room) -> Room:
+    workspace = watch.workspace
+    with gr.Row(elem_classes="room train"):
+        with gr.Column(scale=5, min_width=320, elem_classes="card settings"):
+            fields = form.build(words, workspace, limits)
+            plan = gr.HTML("", elem_id="plan")
+            start = gr.Button(words("start"), variant="primary", elem_id="start")
+            command = gr.HTML(plan_card.terminal("", words), elem_id="command", js_on_load=plan_card.COPY)
+        with gr.Column(scale=7, min_width=320, elem_classes="card watching"):
+            chosen = gr.Dropdown([], label=words("run"), elem_id="run", allow_custom_value=True, visible=False)
+            shown = gr.HTML(run_card.no_run(words), elem_id="card")
+            with gr.Row(elem_classes="actions"):
+                try_it = gr.Button(words("try_it"), variant="primary", elem_id="try", visible=False)
+                stop = gr.Button(words("stop"), elem_id="stop", elem_classes="quiet", visible=False)
+                go_on = gr.Button(words("go_on"), elem_id="go-on", elem_classes="quiet", visible=False)
+                delete = gr.Button(words("delete"), elem_id="delete", elem_classes="quiet risky", visible=False)
+            with gr.Accordion(words("log"), open=True, visible=False, elem_classes="log-box") as log_box:
+                log = gr.HTML("", elem_id="log")
+    names, values = list(fields), list(fields.values())
+    looking = gr.Timer(LOOK, active=False)
+    listing = gr.Timer(LISTS)
+    seen = [shown, log, log_box, stop, go_on, try_it, delete, looking]
+
+    def show(name: str | None) -> list[Any]:
+        """Everything on the right for the chosen run."""
+        view = watch.view(name)
+        if view is None:
+            nothing = [gr.update(visible=False)] * 5
+            return [run_card.no_run(words), "", *nothing, gr.Timer(active=False)]
+        can_try = view.run.best.is_file()
+        return [
+            run_card.card(view, words),
+            run_card.log(view, words),
+            gr.update(visible=bool(view.log)),
+            gr.update(visible=view.state in ("starting", "running")),
+            gr.update(visible=not view.live and view.run.can_resume),
+            gr.update(visible=can_try),
+            gr.update(visible=not view.live and not limits.public),
+            gr.Timer(active=view.live),
+        ]
+
+    def listed(name: str | None) -> Any:
+        options = [(run_card.title(view, words), view.run.name) for r in watch.runs() if (view := watch.view(r.name))]
+        known = {value for _, value in options}
+        return gr.update(choices=options, value=name if name in known else watch.foremost(), visible=bool(options))
+
+    def begin(*given: Any) -> str:
+        settings = TrainSettings.checked(dict(zip(names, given, strict=True)))
+        with STARTING:
+            return start_run(limits.check(settings, workspace), workspace).name
+
+    def ask_stop(name: str) -> None:
+        find_run(name, workspace).stop()
+        watch.forget(name)
+
+    def again(name: str) -> None:
+        run = find_run(name, workspace)
+        with STARTING:
+            limits.check(run.settings(), workspace)
+            resume_run(run)
+        watch.forget(name)
+
+    def remove(name: str) -> None:
+        limits.may_delete()
+        delete_run(find_run(name, workspace))
+
+    guarded = guard(words)
+    started = start.click(guarded(begin), values, chosen, api_name=f"train_{words.language}", show_progress="hidden")
+    started.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
+    for button, action in ((stop, ask_stop), (go_on, again)):
+        button.click(guarded(action), chosen, None, **QUIET).then(show, chosen, seen, **QUIET)
+    gone = delete.click(guarded(remove), chosen, None, js=confirm(words("delete_sure")), **QUIET)
+    gone.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
+    chosen.change(show, chosen, seen, **QUIET)
+    looking.tick(show, chosen, seen, **QUIET)
+    listing.tick(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
+    page.load(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
+
+    def for_drawing(name: str) -> Any:
+        options, _ = classify.choices(words, watch)
+        return gr.update(choices=options, value=f"{name}/best"), gr.Tabs(selected="classify")
+
+    try_it.click(for_drawing, chosen, [room.checkpoint, rooms], **QUIET)
+
+    def refreshed(now: str) -> Any:
+        options, first = classify.choices(words, watch)
+        return gr.update(choices=options, value=now if now in {k for _, k in options} else first)
+
+    gr.on([listing.tick, page.load], refreshed, room.checkpoint, room.checkpoint, **QUIET)
+
+    def there() -> list[Any]:
+        """What has come into data/ and weight/ since the page was built."""
+        return [
+            gr.update(choices=form.dataset_choices(words, workspace)),
+            gr.update(choices=form.weights_choices(workspace)),
+        ]
+
+    page.load(there, None, [fields["dataset"], fields["weights"]], **QUIET)
+
+    def fill(*given: Any) -> list[Any]:
+        """The recipe for the chosen network, data and transfer; name, hardware and seed stay."""
+        said = dict(zip(names, given, strict=True))
+        usual = form.defaults(said)
+        kept = ("dataset", "model", "transfer", "weights", "name", "seed", "device", "threads", "time_limit")
+        return [gr.skip() if name in kept else usual[name] for name in names]
+
+    def same_command(*given: Any) -> str:
+        said = command_line(form.differing(dict(zip(names, given, strict=True))))
+        return plan_card.terminal(said, words)
+
+    def planned(*given: Any) -> str:
+        """Which layers would learn, how many parameters, and about how long: HTML."""
+        return plan_card.card(dict(zip(names, given, strict=True)), workspace, limits, words)
+
+    shapes = [fields[n].change for n in form.DECIDE if n in fields]
+    gr.on([page.load, *shapes], planned, values, plan, trigger_mode="always_last", **QUIET)
+    gr.on([fields[n].input for n in ("dataset", "model", "transfer")], fill, values, values, **QUIET)
+    gr.on([page.load, *(f.change for f in values)], same_command, values, command, trigger_mode="always_last", **QUIET)
+    return Room(fields, fill)
