@@ -20,7 +20,9 @@ def write_bytes(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise StorageError(f"{path} could not be written ({error.strerror}): free some space.") from None
+        raise StorageError(
+            "{path} could not be written ({reason}): free some space.", path=path, reason=error.strerror
+        ) from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

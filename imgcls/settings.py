@@ -150,14 +150,16 @@ class TrainSettings(BaseModel):
             raise _sentence(error) from None
         if settings.transfer != "scratch" and not settings.weights:
             raise SettingsError(
-                f"transfer '{settings.transfer}' needs pre-trained weights: "
-                "give weights a file in weight/, a path, or 'imagenet'.",
+                "transfer '{transfer}' needs pre-trained weights: give weights a file in weight/, a path, or "
+                "'imagenet'.",
+                transfer=settings.transfer,
                 field="weights",
             )
         if settings.transfer == "scratch" and settings.weights:
             raise SettingsError(
-                f"weights '{settings.weights}' are not used when transfer is 'scratch': "
-                "choose transfer 'head' or 'finetune', or leave weights empty.",
+                "weights '{weights}' are not used when transfer is 'scratch': choose transfer 'head' or "
+                "'finetune', or leave weights empty.",
+                weights=settings.weights,
                 field="transfer",
             )
         if settings.optimizer == "sgd" and settings.nesterov and settings.momentum == 0:
@@ -166,7 +168,9 @@ class TrainSettings(BaseModel):
             )
         if settings.warmup_epochs >= settings.epochs:
             raise SettingsError(
-                f"warmup_epochs is {settings.warmup_epochs:g}, but must be below epochs ({settings.epochs}).",
+                "warmup_epochs is {warmup_epochs:g}, but must be below epochs ({epochs}).",
+                warmup_epochs=settings.warmup_epochs,
+                epochs=settings.epochs,
                 field="warmup_epochs",
             )
         return settings

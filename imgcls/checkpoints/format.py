@@ -75,34 +75,41 @@ def read_meta(path: Path) -> Meta:
     """The metadata alone, from the file's first bytes: cheap, no torch."""
     try:
         if path.stat().st_size > LARGEST:
-            raise CheckpointError(f"{path} is larger than {LARGEST >> 30} GiB: it is no checkpoint of this lab.")
+            raise CheckpointError(
+                "{path} is larger than {most} GiB: it is no checkpoint of this lab.", path=path, most=LARGEST >> 30
+            )
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= min(LARGEST_HEADER, path.stat().st_size):
-                raise CheckpointError(f"{path} is no safetensors file, or is cut off: copy it again.")
+                raise CheckpointError("{path} is no safetensors file, or is cut off: copy it again.", path=path)
             header = json.loads(file.read(length))
         written = header.get("__metadata__", {}).get(KEY)
         end = 8 + length + max((t["data_offsets"][1] for k, t in header.items() if k != "__metadata__"), default=0)
     except FileNotFoundError:
-        raise CheckpointError(f"There is no checkpoint {path}.") from None
+        raise CheckpointError("There is no checkpoint {path}.", path=path) from None
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error.strerror}).") from None
+        raise CheckpointError("{path} cannot be read ({reason}).", path=path, reason=error.strerror) from None
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        raise CheckpointError(f"{path} is no safetensors file, or is cut off: copy it again.") from None
+        raise CheckpointError("{path} is no safetensors file, or is cut off: copy it again.", path=path) from None
     if written is None:
         raise CheckpointError(
-            f"{path} holds weights but does not say of which network: it was not made by this lab; "
-            "to learn on from it, put it in weight/ and choose it as pre-trained weights."
+            "{path} holds weights but does not say of which network: it was not made by this lab; to "
+            "learn on from it, put it in weight/ and choose it as pre-trained weights.",
+            path=path,
         )
     if end != path.stat().st_size:
-        raise CheckpointError(f"{path} is cut off ({path.stat().st_size} of {end} bytes): copy it again.")
+        raise CheckpointError(
+            "{path} is cut off ({size} of {end} bytes): copy it again.", path=path, size=path.stat().st_size, end=end
+        )
     try:
         meta = Meta.model_validate_json(written)
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"])) or "format"
-        raise CheckpointError(f"{path} has a description this lab cannot read (at '{where}').") from None
+        raise CheckpointError(
+            "{path} has a description this lab cannot read (at '{where}').", path=path, where=where
+        ) from None
     if meta.format > Meta.model_fields["format"].default:
-        raise CheckpointError(f"{path} was made by a newer version of this lab: update this one.")
+        raise CheckpointError("{path} was made by a newer version of this lab: update this one.", path=path)
     return meta
 
 
@@ -116,11 +123,13 @@ def load_checkpoint(path: Path | str) -> tuple[nn.Module, Meta]:
     path = Path(path)
     meta = read_meta(path)
     if meta.model not in MODELS:
-        raise CheckpointError(f"{path} holds a '{meta.model}', a network that this version does not know.")
+        raise CheckpointError(
+            "{path} holds a '{model}', a network that this version does not know.", path=path, model=meta.model
+        )
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}): copy it again.") from None
+        raise CheckpointError("{path} cannot be read ({reason}): copy it again.", path=path, reason=error) from None
     model = build(
         meta.model,
         channels=meta.preprocess.channels,
@@ -131,5 +140,7 @@ def load_checkpoint(path: Path | str) -> tuple[nn.Module, Meta]:
         model.load_state_dict(state)
     except RuntimeError as error:
         first = str(error).split("\n")[1].strip() if "\n" in str(error) else str(error)
-        raise CheckpointError(f"{path} does not fit the {meta.model} it says it holds: {first}") from None
+        raise CheckpointError(
+            "{path} does not fit the {model} it says it holds: {reason}", path=path, model=meta.model, reason=first
+        ) from None
     return model.eval(), meta

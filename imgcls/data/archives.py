@@ -56,9 +56,11 @@ def unpack(
     limits, skipped = limits or ZipLimits(), [] if skipped is None else skipped
     called = Path(zip_path).name
     if (wrong := validate(into.name)) is not None:
-        raise DatasetError(f"The name '{into.name}' {wrong}.")
+        raise DatasetError("The name '{name}' {wrong}.", name=into.name, wrong=wrong)
     if into.exists():
-        raise DatasetError(f"There is a data set {into.name} already: choose another name, or delete it first.")
+        raise DatasetError(
+            "There is a data set {name} already: choose another name, or delete it first.", name=into.name
+        )
     into.parent.mkdir(parents=True, exist_ok=True)
     temporary = into.with_name(f".{into.name[:20]}-{secrets.token_hex(6)}")
     try:
@@ -73,13 +75,15 @@ def unpack(
         scan(temporary, name=f"{into.parent.name}/{into.name}")
         os.rename(temporary, into)
     except (zipfile.BadZipFile, zlib.error, LZMAError, EOFError):
-        raise DatasetError(f"{called} is not a whole zip file: make or copy it again.") from None
+        raise DatasetError("{file} is not a whole zip file: make or copy it again.", file=called) from None
     except NotImplementedError:
         raise DatasetError(
-            f"{called} is packed in a way that cannot be read here: make an ordinary zip of it."
+            "{file} is packed in a way that cannot be read here: make an ordinary zip of it.", file=called
         ) from None
     except OSError as error:
-        raise DatasetError(f"{called} cannot be unpacked to {into}: {error.strerror or error}.") from None
+        raise DatasetError(
+            "{file} cannot be unpacked to {folder}: {reason}.", file=called, folder=into, reason=error.strerror or error
+        ) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return into
@@ -91,7 +95,12 @@ def _wanted(
     """The entries to unpack and where to; refuses the zip for what no honest one holds."""
     entries = archive.infolist()
     if len(entries) > limits.files:
-        raise DatasetError(f"{called} has {len(entries):,} entries and at most {limits.files:,} are allowed: split it.")
+        raise DatasetError(
+            "{file} has {count:,} entries and at most {most:,} are allowed: split it.",
+            file=called,
+            count=len(entries),
+            most=limits.files,
+        )
     wanted: list[tuple[zipfile.ZipInfo, PurePosixPath]] = []
     taken: set[str] = set()
     for info, name in zip(entries, _names(entries), strict=True):
@@ -102,11 +111,15 @@ def _wanted(
             skipped.append(name)
             continue
         if info.flag_bits & ENCRYPTED_FLAG:
-            raise DatasetError(f"{called} is protected by a password: make a zip without one.")
+            raise DatasetError("{file} is protected by a password: make a zip without one.", file=called)
         if info.file_size > limits.single:
             raise DatasetError(
-                f"{called} has a file of {info.file_size / 1e6:.0f} MB ({name}) and at most "
-                f"{limits.single / 1e6:.0f} MB are allowed: leave it out or make it smaller."
+                "{file} has a file of {size:.0f} MB ({entry}) and at most {most:.0f} MB are allowed: leave "
+                "it out or make it smaller.",
+                file=called,
+                size=info.file_size / 1e6,
+                entry=name,
+                most=limits.single / 1e6,
             )
         number, free = 2, place
         while free.as_posix().casefold() in taken:
@@ -116,7 +129,11 @@ def _wanted(
     _check_size([info for info, _ in wanted], called, limits)
     if not wanted:
         inner = " (zips inside a zip are not opened)" if any(n.lower().endswith(".zip") for n in skipped) else ""
-        raise DatasetError(f"{called} holds no images{inner}: zip a folder that has a folder of images for each class.")
+        raise DatasetError(
+            "{file} holds no images{inner}: zip a folder that has a folder of images for each class.",
+            file=called,
+            inner=inner,
+        )
     return wanted
 
 
@@ -124,12 +141,18 @@ def _check_size(infos: list[zipfile.ZipInfo], called: str, limits: ZipLimits) ->
     total, packed = sum(i.file_size for i in infos), sum(i.compress_size for i in infos)
     if total > limits.total:
         raise DatasetError(
-            f"{called} unpacks to {total / 1e9:.1f} GB and at most {limits.total / 1e9:.1f} GB are allowed: split it."
+            "{file} unpacks to {size:.1f} GB and at most {most:.1f} GB are allowed: split it.",
+            file=called,
+            size=total / 1e9,
+            most=limits.total / 1e9,
         )
     if total > SPARED_BYTES and total > limits.ratio * max(1, packed):
         raise DatasetError(
-            f"{called} unpacks to {total / max(1, packed):.0f} times its size and at most {limits.ratio:.0f} times is "
-            "allowed, which no photographs need: it looks like a zip bomb."
+            "{file} unpacks to {times:.0f} times its size and at most {most:.0f} times is allowed, which "
+            "no photographs need: it looks like a zip bomb.",
+            file=called,
+            times=total / max(1, packed),
+            most=limits.ratio,
         )
 
 
@@ -137,7 +160,10 @@ def _check_disk(folder: Path, needed: int, called: str) -> None:
     free = shutil.disk_usage(folder).free - FREE_KEPT
     if needed > free:
         raise DatasetError(
-            f"{called} unpacks to {needed / 1e9:.1f} GB and the disk has {max(0, free) / 1e9:.1f} GB free: make room."
+            "{file} unpacks to {size:.1f} GB and the disk has {free:.1f} GB free: make room.",
+            file=called,
+            size=needed / 1e9,
+            free=max(0, free) / 1e9,
         )
 
 
@@ -176,9 +202,15 @@ def _place(name: str, called: str) -> PurePosixPath | None:
     """Where an entry goes below the folder; None for what archivers and file managers leave behind."""
     parts = [p for p in name.replace("\\", "/").split("/") if p not in ("", ".")]
     if name.startswith(("/", "\\")) or PureWindowsPath(name).drive or ".." in parts:
-        raise DatasetError(f"{called} has the entry '{name[:80]}', which would leave its folder: it was not unpacked.")
+        raise DatasetError(
+            "{file} has the entry '{entry}', which would leave its folder: it was not unpacked.",
+            file=called,
+            entry=name[:80],
+        )
     if len(parts) > MAX_DEPTH:
-        raise DatasetError(f"{called} has more than {MAX_DEPTH} folders inside each other: make a flatter zip.")
+        raise DatasetError(
+            "{file} has more than {most} folders inside each other: make a flatter zip.", file=called, most=MAX_DEPTH
+        )
     if not parts or any(is_litter(part) for part in parts):
         return None
     return PurePosixPath(*(sanitize(part) for part in parts))
@@ -191,5 +223,7 @@ def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: Path, calle
         while block := packed.read(BLOCK):
             written += len(block)
             if written > min(info.file_size, limits.single):
-                raise DatasetError(f"{called} says less than it holds ({place.name}): it was not unpacked.")
+                raise DatasetError(
+                    "{file} says less than it holds ({entry}): it was not unpacked.", file=called, entry=place.name
+                )
             file.write(block)

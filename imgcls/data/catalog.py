@@ -89,7 +89,9 @@ def folder_of(dataset: str, workspace: Workspace) -> Path:
         return path.resolve()
     names = [*KIND_OF, *own_folders(workspace)]
     raise DatasetError(
-        f"There is no data set '{dataset}': choose one of {', '.join(names)}, or give a path to a folder of photos."
+        "There is no data set '{dataset}': choose one of {names}, or give a path to a folder of photos.",
+        dataset=dataset,
+        names=", ".join(names),
     )
 
 

@@ -67,21 +67,23 @@ class Draft:
     def add_class(self, name: str) -> None:
         name = name.strip()
         if (wrong := validate(name)) is not None:
-            raise DatasetError(f"The name '{name[:80]}' {wrong}.")
+            raise DatasetError("The name '{name}' {wrong}.", name=name[:80], wrong=wrong)
         if name.lower() in PARTS:
-            raise DatasetError(f"A class cannot be called {name}: that name means a part of a data set.")
+            raise DatasetError("A class cannot be called {name}: that name means a part of a data set.", name=name)
         known = self.classes()
         if name.casefold() in (other.casefold() for other in known):
-            raise DatasetError(f"There is a class {name} already.")
+            raise DatasetError("There is a class {name} already.", name=name)
         if len(known) >= self.limits.classes:
-            raise DatasetError(f"A collected data set can have at most {self.limits.classes} classes.")
+            raise DatasetError("A collected data set can have at most {most} classes.", most=self.limits.classes)
         if not known and len(list((self.workspace.data / FOLDER).glob("*"))) >= DRAFTS:
-            raise DatasetError(f"There are {DRAFTS} unsaved data sets already: save or clear one first.")
+            raise DatasetError("There are {count} unsaved data sets already: save or clear one first.", count=DRAFTS)
         try:
             (self.folder / name).mkdir(parents=True)
             (self.folder / name / ".made").write_text(f"{len(known)} {time.time()}", "utf-8")
         except OSError as error:
-            raise DatasetError(f"{self.workspace.data} cannot be written ({error.strerror}).") from None
+            raise DatasetError(
+                "{folder} cannot be written ({reason}).", folder=self.workspace.data, reason=error.strerror
+            ) from None
 
     def remove_class(self, name: str) -> None:
         shutil.rmtree(self._class(name))
@@ -91,7 +93,9 @@ class Draft:
         folder = self._class(name)
         photos = self.classes()
         if sum(map(len, photos.values())) >= self.limits.photos:
-            raise DatasetError(f"A collected data set can have at most {self.limits.photos} photos: save this one.")
+            raise DatasetError(
+                "A collected data set can have at most {most} photos: save this one.", most=self.limits.photos
+            )
         if shutil.disk_usage(self.workspace.data).free < FREE_KEPT:
             raise DatasetError("The disk is nearly full: free some space.")
         photo = photo.convert("RGB")
@@ -103,7 +107,9 @@ class Draft:
             path = _claimed(folder, number)
             os.replace(temporary, path)
         except OSError as error:
-            raise DatasetError(f"{self.workspace.data} cannot be written ({error.strerror}).") from None
+            raise DatasetError(
+                "{folder} cannot be written ({reason}).", folder=self.workspace.data, reason=error.strerror
+            ) from None
         finally:
             temporary.unlink(missing_ok=True)
         return path.name
@@ -120,23 +126,31 @@ class Draft:
         """The draft becomes data/<name>: whole or not at all."""
         name = name.strip()
         if (wrong := validate(name)) is not None:
-            raise DatasetError(f"The name '{name[:80]}' {wrong}.")
+            raise DatasetError("The name '{name}' {wrong}.", name=name[:80], wrong=wrong)
         classes = self.classes()
         if len(classes) < 2:
             raise DatasetError("A data set needs at least two classes: add another one.")
         for named, photos in classes.items():
             if len(photos) < 2:
-                raise DatasetError(f"{named} has {len(photos)} of the 2 photos it needs at least: take some more.")
+                raise DatasetError(
+                    "{name} has {count} of the 2 photos it needs at least: take some more.",
+                    name=named,
+                    count=len(photos),
+                )
         into = self.workspace.data / name
         if into.exists() or is_known(name):
-            raise DatasetError(f"There is a data set {name} already: choose another name, or delete it first.")
+            raise DatasetError(
+                "There is a data set {name} already: choose another name, or delete it first.", name=name
+            )
         scan(self.folder, name=f"data/{name}")
         for named in classes:
             (self.folder / named / ".made").unlink(missing_ok=True)
         try:
             os.rename(self.folder, into)
         except OSError as error:
-            raise DatasetError(f"{self.workspace.data} cannot be written ({error.strerror}).") from None
+            raise DatasetError(
+                "{folder} cannot be written ({reason}).", folder=self.workspace.data, reason=error.strerror
+            ) from None
         return into
 
     def clear(self) -> None:
@@ -144,7 +158,7 @@ class Draft:
 
     def _class(self, name: str) -> Path:
         if name not in self.classes():
-            raise DatasetError(f"There is no class {name}: add it first.")
+            raise DatasetError("There is no class {name}: add it first.", name=name)
         return self.folder / name
 
 
@@ -160,12 +174,16 @@ def delete(name: str, workspace: Workspace) -> None:
     from imgcls.data.catalog import own_folders
 
     if name not in own_folders(workspace):
-        raise DatasetError(f"{name} is not a data set of your own in {workspace.data}: it stays.")
+        raise DatasetError(
+            "{name} is not a data set of your own in {folder}: it stays.", name=name, folder=workspace.data
+        )
     gone = workspace.data / f".gone-{secrets.token_hex(6)}"
     try:
         os.rename(workspace.data / name, gone)  # at once gone for everybody, however long the files take
     except OSError as error:
-        raise DatasetError(f"{workspace.data} cannot be written ({error.strerror}).") from None
+        raise DatasetError(
+            "{folder} cannot be written ({reason}).", folder=workspace.data, reason=error.strerror
+        ) from None
     shutil.rmtree(gone, ignore_errors=True)
 
 

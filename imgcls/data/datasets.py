@@ -68,15 +68,19 @@ def load_for_evaluation(
         made = _photos(settings, workspace, preprocess, None)
     if made.classes != tuple(classes):
         raise DatasetError(
-            f"{settings.dataset} has the classes {listed(made.classes)}, but the checkpoint knows "
-            f"{listed(classes)}: choose a data set with the same classes."
+            "{name} has the classes {classes}, but the checkpoint knows {known}: choose a data set with "
+            "the same classes.",
+            name=settings.dataset,
+            classes=listed(made.classes),
+            known=listed(classes),
         )
     split, part = (made.test, "test") if made.test is not None else (made.val, "val")
     if split.images.shape[1:] != (preprocess.channels, preprocess.storage_size, preprocess.storage_size):
         raise DatasetError(
-            f"{settings.dataset} has images of {tuple(split.images.shape[1:])}, but the checkpoint wants "
-            f"{(preprocess.channels, preprocess.storage_size, preprocess.storage_size)}: "
-            "choose a data set of the same kind."
+            "{name} has images of {shape}, but the checkpoint wants {wanted}: choose a data set of the same kind.",
+            name=settings.dataset,
+            shape=tuple(split.images.shape[1:]),
+            wanted=(preprocess.channels, preprocess.storage_size, preprocess.storage_size),
         )
     return split, part
 
@@ -135,7 +139,9 @@ def _photos(
         whole_photo = part == "train" and settings.augment in WHOLE_PHOTO
         splits[part] = _decode(root, files, preprocess, whole_photo, notes, progress)
         if len(splits[part]) < (2 if part == "train" else 1):
-            raise DatasetError(f"{settings.dataset} has no readable image to use for {part}: look at its report.")
+            raise DatasetError(
+                "{name} has no readable image to use for {part}: look at its report.", name=settings.dataset, part=part
+            )
     return DataSet(
         settings.dataset,
         tuple(found.classes),

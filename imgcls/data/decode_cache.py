@@ -92,7 +92,11 @@ def decoded(
                 _build(place, paths, names, identities, form, _earlier(folder, kind, form), progress)
                 kept = read(place, form)
     if kept is None:
-        raise DatasetError(f"The decoded photos in {place} cannot be read back: check the disk, or delete {folder}.")
+        raise DatasetError(
+            "The decoded photos in {place} cannot be read back: check the disk, or delete {folder}.",
+            place=place,
+            folder=folder,
+        )
     with suppress(OSError):
         os.utime(place)  # the longest unused go first
     if progress:

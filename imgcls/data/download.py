@@ -116,7 +116,7 @@ def _read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     except (OSError, EOFError, zlib.error):
         content = b""
     if len(content) != len(header) + size or not content.startswith(header):
-        raise DatasetError(f"{path} is cut off or not what its name says: get it again.")
+        raise DatasetError("{path} is cut off or not what its name says: get it again.", path=path)
     return np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape).copy()
 
 
@@ -125,7 +125,7 @@ def _cifar(paths: list[Path]) -> tuple[Tensor, Tensor]:
     for path in paths:
         content = np.fromfile(path, np.uint8)
         if content.size != 10_000 * CIFAR_ROW or content[::CIFAR_ROW].max() > 9:
-            raise DatasetError(f"{path} is cut off or not what its name says: get it again.")
+            raise DatasetError("{path} is cut off or not what its name says: get it again.", path=path)
         rows = content.reshape(-1, CIFAR_ROW)
         labels.append(rows[:, 0].astype(np.int64))
         images.append(rows[:, 1:].reshape(-1, 3, 32, 32))
@@ -135,7 +135,9 @@ def _cifar(paths: list[Path]) -> tuple[Tensor, Tensor]:
 def fetch(name: str, workspace: Workspace, *, progress: Progress | None = None, base: str | None = None) -> None:
     """Get a set that does not ship. `base`: another address to get it from. A cut download leaves nothing behind."""
     if name not in CLASSES:
-        raise DatasetError(f"There is nothing called {name} to fetch: choose one of {', '.join(CLASSES)}.")
+        raise DatasetError(
+            "There is nothing called {name} to fetch: choose one of {names}.", name=name, names=", ".join(CLASSES)
+        )
     try:
         require(name, workspace)
         return
@@ -157,7 +159,7 @@ def fetch(name: str, workspace: Workspace, *, progress: Progress | None = None, 
             for file in files:
                 member = tar.extractfile(f"cifar-10-batches-bin/{file}")
                 if member is None:
-                    raise DatasetError(f"{packed} has no {file}: get it again.")
+                    raise DatasetError("{packed} has no {file}: get it again.", packed=packed, file=file)
                 temporary = place / f"{file}.tmp"
                 temporary.write_bytes(member.read(10_000 * CIFAR_ROW + 1))
                 os.replace(temporary, place / file)
@@ -177,9 +179,16 @@ def _download(url: str, path: Path, md5: str, how: str, progress: Progress | Non
                 if progress:
                     progress(done, total)
         if digest.hexdigest() != md5:
-            raise DatasetError(f"{path.name} came cut off or changed ({done:,} bytes): try again, or {how}")
+            raise DatasetError(
+                "{file} came cut off or changed ({count:,} bytes): try again, or {how}",
+                file=path.name,
+                count=done,
+                how=how,
+            )
         os.replace(temporary, path)
     except (OSError, urllib.error.URLError, ValueError) as error:
-        raise DatasetError(f"{path.name} could not be fetched ({error}): {how}") from None
+        raise DatasetError(
+            "{file} could not be fetched ({reason}): {how}", file=path.name, reason=error, how=how
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)

@@ -92,8 +92,9 @@ def _room(views: int, images: int, like: Tensor, file: Path) -> Tensor:
     needed = views * images * like.shape[1] * 4
     if shutil.disk_usage(file.parent).free < needed + FREE_KEPT:  # a full disk would kill the process without a word
         raise DatasetError(
-            f"The features need {needed / 1e9:.1f} GB of disk in {file.parent}: "
-            "choose fewer augment_views or free space."
+            "The features need {size:.1f} GB of disk in {folder}: choose fewer augment_views or free space.",
+            size=needed / 1e9,
+            folder=file.parent,
         )
     count = views * images * like.shape[1]
     return torch.from_file(str(file), shared=True, size=count, dtype=torch.float32).view(shape)

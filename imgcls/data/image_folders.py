@@ -77,7 +77,7 @@ def scan(root: Path, *, name: str | None = None) -> PhotoFolder:
     """
     name = name or f"{root.parent.name}/{root.name}".lstrip("/")
     if not root.is_dir():
-        raise DatasetError(f"There is no folder {root}: check its name.")
+        raise DatasetError("There is no folder {root}: check its name.", root=root)
     found = _Scan(name)
     inner = _see_through(root)
     parts = _parts(inner, found)
@@ -113,8 +113,11 @@ def _parts(root: Path, found: _Scan) -> dict[str, Path] | None:
     if not nested:
         if everything and any(_images_in(folder) for folder in named):
             raise DatasetError(
-                f"In {found.name} the images lie directly in {_listed([f.name for f in named])}: make a folder for "
-                f"each class inside, e.g. {named[0].name}/cats."
+                "In {name} the images lie directly in {folders}: make a folder for each class inside, e.g. "
+                "{first}/cats.",
+                name=found.name,
+                folders=_listed([f.name for f in named]),
+                first=named[0].name,
             )
         for folder in named:
             found.note(
@@ -135,9 +138,15 @@ def _parts(root: Path, found: _Scan) -> dict[str, Path] | None:
     if "train" not in parts:
         if not everything:
             return None
-        raise DatasetError(f"{found.name} has {_listed([f.name for f in named])} but no train folder: add one.")
+        raise DatasetError(
+            "{name} has {folders} but no train folder: add one.",
+            name=found.name,
+            folders=_listed([f.name for f in named]),
+        )
     if parts["train"] not in nested:
-        raise DatasetError(f"{found.name}/{parts['train'].name} has no class folders with images: add them.")
+        raise DatasetError(
+            "{name}/{folder} has no class folders with images: add them.", name=found.name, folder=parts["train"].name
+        )
     for folder in inside:
         if folder not in named:
             found.note(
@@ -166,8 +175,10 @@ def _split(parts: dict[str, Path], found: _Scan) -> tuple[tuple[str, ...], dict[
         unknown = [name for name in names if name not in place]
         if unknown:
             raise DatasetError(
-                f"{found.name}/{parts[part].name} has the class {unknown[0]}, which train has not: "
-                "rename it, or add it to train."
+                "{name}/{folder} has the class {unknown}, which train has not: rename it, or add it to train.",
+                name=found.name,
+                folder=parts[part].name,
+                unknown=unknown[0],
             )
         splits[part] = [(path, place[names[i]]) for path, i in photos]
         missing = [name for name in classes if name not in names]
@@ -189,18 +200,23 @@ def _classes(root: Path, shown: str, found: _Scan) -> tuple[tuple[str, ...], lis
     for folder in _folders(root):
         name = unicodedata.normalize("NFC", folder.name)  # macOS archives spell é as e plus an accent
         if name in names:
-            raise DatasetError(f"{shown} has two folders called {name}: join them into one.")
+            raise DatasetError("{shown} has two folders called {name}: join them into one.", shown=shown, name=name)
         inside = list(find_images(folder))
         found.files += len(inside)
         if found.files > MAX_FILES:
-            raise DatasetError(f"{found.name} has more than {MAX_FILES:,} images: use fewer.")
+            raise DatasetError("{name} has more than {most:,} images: use fewer.", name=found.name, most=MAX_FILES)
         if not inside:
             empty.append(name)
             continue
         photos.extend((path, len(names)) for path in inside)
         names.append(name)
     if len(names) > MAX_CLASSES:
-        raise DatasetError(f"{found.name} has {len(names)} classes and at most {MAX_CLASSES:,} are allowed: use fewer.")
+        raise DatasetError(
+            "{name} has {count} classes and at most {most:,} are allowed: use fewer.",
+            name=found.name,
+            count=len(names),
+            most=MAX_CLASSES,
+        )
     if empty and names:
         found.note("empty-class", f"{shown} has no images of {_listed(empty)}: left out.", classes=empty)
     loose = _images_in(root)
@@ -216,7 +232,9 @@ def _classes(root: Path, shown: str, found: _Scan) -> tuple[tuple[str, ...], lis
 def _too_few(classes: tuple[str, ...], root: Path, found: _Scan) -> None:
     if classes:
         raise DatasetError(
-            f"{found.name} has 1 class; classification needs at least {MIN_CLASSES}: make a folder for each class."
+            "{name} has 1 class; classification needs at least {least}: make a folder for each class.",
+            name=found.name,
+            least=MIN_CLASSES,
         )
     loose = _images_in(root)
     if loose:
@@ -224,7 +242,7 @@ def _too_few(classes: tuple[str, ...], root: Path, found: _Scan) -> None:
             f"{found.name} has {loose} {_plural(loose, 'image')} but no class folders: make a folder for each class "
             "and sort the images into them."
         )
-    raise DatasetError(f"{found.name} has no images: make a folder for each class and put images into them.")
+    raise DatasetError("{name} has no images: make a folder for each class and put images into them.", name=found.name)
 
 
 def _other_files(root: Path, found: _Scan) -> None:
@@ -253,7 +271,7 @@ def _folders(root: Path) -> list[Path]:
         with os.scandir(root) as entries:
             names = [e.name for e in entries if not is_litter(e.name) and e.is_dir()]
     except OSError:
-        raise DatasetError(f"The folder {root} cannot be read: check that you may.") from None
+        raise DatasetError("The folder {root} cannot be read: check that you may.", root=root) from None
     return [root / name for name in sorted(names, key=natural_key)]
 
 

@@ -37,7 +37,9 @@ def read_drawings(path: Path) -> tuple[list[Drawing], list[int]]:
         written = json.loads(gzip.decompress(path.read_bytes()))
         return [d["strokes"] for d in written], [int(d["label"]) for d in written]
     except (OSError, EOFError, ValueError, KeyError, TypeError):
-        raise DatasetError(f"{path} is missing or broken: copy it again from where the lab came from.") from None
+        raise DatasetError(
+            "{path} is missing or broken: copy it again from where the lab came from.", path=path
+        ) from None
 
 
 RENDERING = b"1"  # count up when the pictures made of a drawing change: kept ones are then made anew

@@ -75,5 +75,5 @@ def _photos(
         if len(images) == count:
             break
     if not images:
-        raise DatasetError(f"{settings.dataset} has no readable image to use for train: look at its report.")
+        raise DatasetError("{name} has no readable image to use for train: look at its report.", name=settings.dataset)
     return found.classes, Split(torch.stack(images), torch.tensor(labels), torch.tensor(aspects) if whole else None)

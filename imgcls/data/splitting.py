@@ -86,8 +86,12 @@ def held_out(count: int, settings: TrainSettings, name: str) -> int:
     size = max(1, round(count * wanted)) if wanted < 1 else int(wanted)
     if count - size < 2:
         raise DatasetError(
-            f"{name} has {count} training images, and val_split {wanted:g} leaves {max(0, count - size)} of them: "
-            "choose a smaller val_split, e.g. 0.2."
+            "{name} has {count} training images, and val_split {wanted:g} leaves {left} of them: choose "
+            "a smaller val_split, e.g. 0.2.",
+            name=name,
+            count=count,
+            wanted=wanted,
+            left=max(0, count - size),
         )
     return size
 

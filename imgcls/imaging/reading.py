@@ -75,7 +75,7 @@ def open_image(
         raise InputError(_too_many_pixels(called)) from None
     # Decoders of damaged files raise whatever they stumble on: OSError, SyntaxError, ValueError, struct.error, ...
     except Exception:
-        raise InputError(f"{called} is cut off or damaged: save or copy it again.") from None
+        raise InputError("{file} is cut off or damaged: save or copy it again.", file=called) from None
 
 
 def size_of(source: str | Path | BinaryIO) -> tuple[int, int]:
@@ -156,10 +156,13 @@ def _opened(source: str | Path | bytes | BinaryIO, called: str) -> Iterator[Bina
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         if size == 0:
-            raise InputError(f"{called} is empty (0 bytes): save or copy it again.")
+            raise InputError("{file} is empty (0 bytes): save or copy it again.", file=called)
         if size > MAX_FILE_BYTES:
             raise InputError(
-                f"{called} has {size / 1e6:.0f} MB and at most {MAX_FILE_BYTES / 1e6:.0f} can be read: save it smaller."
+                "{file} has {size:.0f} MB and at most {most:.0f} can be read: save it smaller.",
+                file=called,
+                size=size / 1e6,
+                most=MAX_FILE_BYTES / 1e6,
             )
         yield file
     finally:
@@ -172,19 +175,19 @@ def _open_file(path: Path, called: str) -> BinaryIO:
         if path.is_file():  # asked first: opening a named pipe would wait for ever
             return path.open("rb")
         if path.is_dir():
-            raise InputError(f"{called} is a folder: choose an image file.")
+            raise InputError("{file} is a folder: choose an image file.", file=called)
         if path.exists():
-            raise InputError(f"{called} is not a file: choose an image file.")
+            raise InputError("{file} is not a file: choose an image file.", file=called)
     except (OSError, ValueError):
-        raise InputError(f"{called} cannot be opened: check its name and that you may read it.") from None
-    raise InputError(f"There is no file {called}: check its name.")
+        raise InputError("{file} cannot be opened: check its name and that you may read it.", file=called) from None
+    raise InputError("There is no file {file}: check its name.", file=called)
 
 
 def _check_pixels(size: tuple[int, int], called: str) -> None:
     if size[0] * size[1] > MAX_PIXELS:
         raise InputError(_too_many_pixels(called))
     if min(size) < 1:
-        raise InputError(f"{called} has no pixels: save or copy it again.")
+        raise InputError("{file} has no pixels: save or copy it again.", file=called)
 
 
 def _too_many_pixels(called: str) -> str:

@@ -33,16 +33,26 @@ def resolve_weights(wanted: str, *, model: str, folder: Path, download: bool = T
             if path.is_file():
                 return path
         there = ", ".join(sorted(p.name for p in available_weights(folder))) or "nothing"
-        raise WeightsError(f"There are no weights '{wanted}': {folder} holds {there}; put the file there.")
+        raise WeightsError(
+            "There are no weights '{wanted}': {folder} holds {there}; put the file there.",
+            wanted=wanted,
+            folder=folder,
+            there=there,
+        )
     names = IMAGENET.get(model)
     if not names:
-        raise WeightsError(f"There are no ImageNet weights for {model}: choose resnet18 or alexnet.")
+        raise WeightsError("There are no ImageNet weights for {model}: choose resnet18 or alexnet.", model=model)
     for name in names:
         if (folder / name).is_file():
             return folder / name
     if download:
         return fetch_weights(names[0], folder)
-    raise WeightsError(f"The ImageNet weights of {model} are not here: put {' or '.join(names)} into {folder}.")
+    raise WeightsError(
+        "The ImageNet weights of {model} are not here: put {files} into {folder}.",
+        model=model,
+        files=" or ".join(names),
+        folder=folder,
+    )
 
 
 def check_weights(wanted: str, *, model: str, folder: Path) -> None:
@@ -83,9 +93,13 @@ def _by_hand(name: str, folder: Path, error: Exception) -> str:
 def read_state(path: Path) -> dict[str, Tensor]:
     """Tensors by name, from a .pth of plain tensors or a safetensors file. Raises WeightsError naming the file."""
     if not path.is_file():
-        raise WeightsError(f"There is no file {path}.")
+        raise WeightsError("There is no file {path}.", path=path)
     if path.stat().st_size > LARGEST:
-        raise WeightsError(f"{path.name} is larger than {LARGEST >> 30} GiB: these are not weights of a network here.")
+        raise WeightsError(
+            "{file} is larger than {most} GiB: these are not weights of a network here.",
+            file=path.name,
+            most=LARGEST >> 30,
+        )
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -96,16 +110,21 @@ def read_state(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # truncated zip, wrong magic, foreign format: torch and safetensors raise many kinds
         if type(error).__name__ == "UnpicklingError":
             raise WeightsError(
-                f"{path.name} holds more than tensors (it may run code) or is broken, and is not opened: "
-                "save it anew with torch.save(model.state_dict(), ...)."
+                "{file} holds more than tensors (it may run code) or is broken, and is not opened: save it "
+                "anew with torch.save(model.state_dict(), ...).",
+                file=path.name,
             ) from None
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path.name} cannot be read as weights ({first}): copy or save it again.") from None
+        raise WeightsError(
+            "{file} cannot be read as weights ({reason}): copy or save it again.", file=path.name, reason=first
+        ) from None
     for wrapper in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
     if not isinstance(state, dict) or not state or not all(isinstance(t, Tensor) for t in state.values()):
-        raise WeightsError(f"{path.name} holds no tensors by name: save it with torch.save(model.state_dict(), ...).")
+        raise WeightsError(
+            "{file} holds no tensors by name: save it with torch.save(model.state_dict(), ...).", file=path.name
+        )
     return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
 
 
@@ -169,7 +188,14 @@ def load_state(model: nn.Module, state: dict[str, Tensor], path: Path, name: str
             hint = ""
             if key.startswith(head_name(model) + "."):
                 hint = ": the head was replaced before loading; load first, or drop the file's head"
-            raise WeightsError(f"{path.name} does not fit {name}: '{key}' is {shapes}{hint}.")
+            raise WeightsError(
+                "{file} does not fit {name}: '{key}' is {shapes}{hint}.",
+                file=path.name,
+                name=name,
+                key=key,
+                shapes=shapes,
+                hint=hint,
+            )
     extra = [key for key in state if key not in own]
     _need(not extra, name, path, f"it also has '{extra[0] if extra else ''}', which {name} does not know")
     model.load_state_dict(state, strict=False)
@@ -177,4 +203,9 @@ def load_state(model: nn.Module, state: dict[str, Tensor], path: Path, name: str
 
 def _need(fine: bool, name: str, path: Path, why: str) -> None:
     if not fine:
-        raise WeightsError(f"{path.name} does not fit {name}: {why}; choose the network that it was saved from.")
+        raise WeightsError(
+            "{file} does not fit {name}: {why}; choose the network that it was saved from.",
+            file=path.name,
+            name=name,
+            why=why,
+        )

@@ -74,7 +74,7 @@ class Lab(Job):
     def _asked(self) -> dict:
         asked = _read(self.logs / "lab.json")
         if asked is None:
-            raise RunError(f"There is no lab '{self.name}' in {self.workspace.train_logs}.")
+            raise RunError("There is no lab '{name}' in {folder}.", name=self.name, folder=self.workspace.train_logs)
         return asked
 
 
@@ -84,19 +84,26 @@ def create_lab(settings: TrainSettings, inits: Sequence[str], workspace: Workspa
     inits = tuple(dict.fromkeys(inits))
     for init in inits:
         if init not in known:
-            raise SettingsError(f"inits is {init or 'empty'}, but must be some of {', '.join(known)}.", field="inits")
+            raise SettingsError(
+                "inits is {inits}, but must be some of {known}.",
+                inits=init or "empty",
+                known=", ".join(known),
+                field="inits",
+            )
     if not inits:
         raise SettingsError("Choose at least one initialisation.", field="inits")
     if settings.transfer != "scratch":
         raise SettingsError(
-            f"transfer is {settings.transfer}, but initialisations are compared from 'scratch'.", field="transfer"
+            "transfer is {transfer}, but initialisations are compared from 'scratch'.",
+            transfer=settings.transfer,
+            field="transfer",
         )
     check_run(settings, workspace)
     name = settings.name or f"inits-{settings.default_name()}"[:LONGEST]
     if len(name) > LONGEST:
-        raise SettingsError(f"name is longer than {LONGEST} characters: choose a shorter one.", field="name")
+        raise SettingsError("name is longer than {most} characters: choose a shorter one.", most=LONGEST, field="name")
     if any(taken(n, workspace) for n in (name, *(f"{name}-{init}" for init in inits))) or not claim(name, workspace):
-        raise RunError(f"name is {name}, but a run of that name is there already: choose another name.")
+        raise RunError("name is {name}, but a run of that name is there already: choose another name.", name=name)
     lab = Lab(name, workspace)
     asked = {"settings": settings.model_copy(update={"name": ""}).model_dump(), "inits": inits}
     write_bytes(lab.logs / "lab.json", json.dumps(asked, indent=2).encode())
@@ -110,14 +117,14 @@ def start_lab(settings: TrainSettings, inits: Sequence[str], workspace: Workspac
         launch_detached(lab.logs, workspace, "work-lab", lab.name)
     except OSError as error:
         delete_lab(lab)
-        raise RunError(f"The run's process could not be started ({error.strerror}).") from None
+        raise RunError("The run's process could not be started ({reason}).", reason=error.strerror) from None
     return lab
 
 
 def find_lab(name: str, workspace: Workspace) -> Lab:
     """Raises RunError when there is none of that name."""
     if not NAME.fullmatch(name) or not (workspace.train_logs / name / "lab.json").is_file():
-        raise RunError(f"There is no lab '{name}' in {workspace.train_logs}.")
+        raise RunError("There is no lab '{name}' in {folder}.", name=name, folder=workspace.train_logs)
     return Lab(name, workspace)
 
 
@@ -130,7 +137,7 @@ def list_labs(workspace: Workspace) -> list[Lab]:
 def delete_lab(lab: Lab) -> None:
     """Remove a lab with its runs. Raises RunError while it runs."""
     if lab.alive():
-        raise RunError(f"{lab.name} is still running: stop it first.")
+        raise RunError("{name} is still running: stop it first.", name=lab.name)
     for init in lab.inits:
         delete_run(lab.run(init))
     shutil.rmtree(lab.logs, ignore_errors=True)
@@ -147,7 +154,7 @@ def work(lab: Lab, *, sinks: Sequence[object] = ()) -> dict[str, events.Event]:
     try:
         lock.acquire(timeout=5)
     except Timeout:
-        raise RunError(f"{lab.name} is already running in another process.") from None
+        raise RunError("{name} is already running in another process.", name=lab.name) from None
     with lock:
         try:
             ended, state = _work(lab, sinks)

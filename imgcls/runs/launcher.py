@@ -26,7 +26,7 @@ def start_run(settings: TrainSettings, workspace: Workspace) -> Run:
         launch_detached(run.logs, workspace, "work", run.name)
     except OSError as error:
         delete_run(run)
-        raise RunError(f"The run's process could not be started ({error.strerror}).") from None
+        raise RunError("The run's process could not be started ({reason}).", reason=error.strerror) from None
     return run
 
 

@@ -87,7 +87,9 @@ class Run(Job):
         try:
             return TrainSettings.checked(json.loads((self.logs / "settings.json").read_text("utf-8")))
         except (OSError, ValueError):
-            raise RunError(f"There is no run '{self.name}' in {self.workspace.train_logs}.") from None
+            raise RunError(
+                "There is no run '{name}' in {folder}.", name=self.name, folder=self.workspace.train_logs
+            ) from None
 
     def say(self, event: events.Event) -> None:
         with open(self.events, "a", encoding="utf-8") as file:
@@ -102,7 +104,7 @@ class Run(Job):
 def find_run(name: str, workspace: Workspace) -> Run:
     """The run of that name. Raises RunError when there is none."""
     if not NAME.fullmatch(name) or not (workspace.train_logs / name / "settings.json").is_file():
-        raise RunError(f"There is no run '{name}': see `python -m imgcls runs` for those there are.")
+        raise RunError("There is no run '{name}': see `python -m imgcls runs` for those there are.", name=name)
     return Run(name, workspace)
 
 
@@ -114,7 +116,12 @@ def check_run(settings: TrainSettings, workspace: Workspace) -> None:
 
     size = preprocess_for(settings).size
     if size < SMALLEST:
-        raise SettingsError(f"image_size is {size}, but the networks need at least {SMALLEST}.", field="image_size")
+        raise SettingsError(
+            "image_size is {size}, but the networks need at least {least}.",
+            size=size,
+            least=SMALLEST,
+            field="image_size",
+        )
     check_dataset(settings, workspace)
     check_device(settings)
     if settings.weights:
@@ -126,7 +133,7 @@ def create_run(settings: TrainSettings, workspace: Workspace) -> Run:
     check_run(settings, workspace)
     name = settings.name
     if name and (taken(name, workspace) or not claim(name, workspace)):
-        raise RunError(f"name is {name}, but a run of that name is there already: choose another name.")
+        raise RunError("name is {name}, but a run of that name is there already: choose another name.", name=name)
     if not name:
         wanted = settings.default_name()
         names = [wanted, *(f"{wanted}-{i}" for i in range(2, 100))]
@@ -151,17 +158,20 @@ def claim(name: str, workspace: Workspace) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise RunError(f"{workspace.train_logs} cannot be written ({error.strerror}).") from None
+        raise RunError(
+            "{folder} cannot be written ({reason}).", folder=workspace.train_logs, reason=error.strerror
+        ) from None
     return True
 
 
 def prepare_resume(run: Run) -> None:
     """Check that a stopped or dead run can go on, and mark it as going on."""
     if run.alive():
-        raise RunError(f"{run.name} is still running.")
+        raise RunError("{name} is still running.", name=run.name)
     if not run.can_resume:
         raise RunError(
-            f"{run.name} has nothing to go on from: it is finished, or ended before it first saved; start a new run."
+            "{name} has nothing to go on from: it is finished, or ended before it first saved; start a new run.",
+            name=run.name,
         )
     (run.logs / "stop").unlink(missing_ok=True)
     run.say(events.Note(code="resuming"))
@@ -170,7 +180,7 @@ def prepare_resume(run: Run) -> None:
 def delete_run(run: Run) -> None:
     """Remove a run's folders, checkpoints too. Raises RunError while it runs."""
     if run.alive():
-        raise RunError(f"{run.name} is still running: stop it first.")
+        raise RunError("{name} is still running: stop it first.", name=run.name)
     for folder in (run.logs, run.checkpoints):
         shutil.rmtree(folder, ignore_errors=True)
 

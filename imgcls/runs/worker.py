@@ -33,7 +33,7 @@ def work(run: Run, *, sinks: Sequence[Sink] = (), resume: bool = False) -> event
     try:
         lock.acquire(timeout=5)
     except Timeout:
-        raise RunError(f"{run.name} is already running in another process.") from None
+        raise RunError("{name} is already running in another process.", name=run.name) from None
     with lock, _stopper(run) as should_stop, contextlib.ExitStack() as stack:
         from imgcls.training.loggers.event_log import EventLog
         from imgcls.training.loggers.tensorboard import TensorBoard

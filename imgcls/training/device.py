@@ -109,7 +109,10 @@ def check_device(settings: TrainSettings) -> None:
     _, world = processes()
     if world > 1 and settings.batch_size < 2 * world:  # BatchNorm needs two images in each process
         raise SettingsError(
-            f"batch_size is {settings.batch_size}, but {world} processes need at least {2 * world}.",
+            "batch_size is {batch_size}, but {processes} processes need at least {least}.",
+            batch_size=settings.batch_size,
+            processes=world,
+            least=2 * world,
             field="batch_size",
         )
 
@@ -124,7 +127,9 @@ def _device(wanted: str) -> str:
         return next(name for name in ("cuda", "mps", "cpu") if there[name])
     if not there[wanted]:
         has = ", ".join(name for name, here in there.items() if here)
-        raise DeviceError(f"device is {wanted}, which this machine does not have: choose auto or {has}.")
+        raise DeviceError(
+            "device is {wanted}, which this machine does not have: choose auto or {has}.", wanted=wanted, has=has
+        )
     return wanted
 
 
@@ -133,5 +138,7 @@ def _dtype(wanted: str, device: torch.device) -> torch.dtype | None:
         # bf16 on a CPU is emulated on most laptops and slower than fp32: it has to be asked for there.
         return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else None
     if wanted == "fp16" and device.type != "cuda":
-        raise DeviceError(f"precision fp16 needs a CUDA GPU, and this run is on {device.type}: choose fp32 or bf16.")
+        raise DeviceError(
+            "precision fp16 needs a CUDA GPU, and this run is on {device}: choose fp32 or bf16.", device=device.type
+        )
     return DTYPES[wanted]

@@ -45,9 +45,11 @@ def load_resume_state(path: Path, *, model: torch.nn.Module, optimizer: torch.op
             written = json.loads((file.metadata() or {})[KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise CheckpointError(f"There is nothing to go on from: {path} is not there.") from None
+        raise CheckpointError("There is nothing to go on from: {path} is not there.", path=path) from None
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}): start the run anew.") from None
+        raise CheckpointError(
+            "{path} cannot be read ({reason}): start the run anew.", path=path, reason=error
+        ) from None
 
     state = optimizer.state_dict()
     kept: dict[int, dict[str, Any]] = {}
@@ -63,7 +65,9 @@ def load_resume_state(path: Path, *, model: torch.nn.Module, optimizer: torch.op
         model.load_state_dict(weights)
         optimizer.load_state_dict({"state": kept, "param_groups": state["param_groups"]})
     except (RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{path} does not fit the run's settings ({error}): start the run anew.") from None
+        raise CheckpointError(
+            "{path} does not fit the run's settings ({reason}): start the run anew.", path=path, reason=error
+        ) from None
     _lay_out_like_parameters(optimizer)
     torch.set_rng_state(tensors["random/cpu"])
     if "random/cuda" in tensors and torch.cuda.is_available():

@@ -240,8 +240,11 @@ class _Training:
         sums = tally.sums(self.context)
         if not math.isfinite(sums[0]):
             raise RunError(
-                f"The loss is no longer a number at step {self.at['step']}: the learning rate {self.settings.lr:g} is "
-                f"too high for this network and initialisation ({self.settings.init}); choose a smaller lr."
+                "The loss is no longer a number at step {step}: the learning rate {lr:g} is too high for "
+                "this network and initialisation ({init}); choose a smaller lr.",
+                step=self.at["step"],
+                lr=self.settings.lr,
+                init=self.settings.init,
             )
         self.at["epoch_sums"] = [a + b for a, b in zip(self.at["epoch_sums"], sums, strict=True)]
         return sums

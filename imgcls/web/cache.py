@@ -103,7 +103,7 @@ class RunCache:
         for info in list_checkpoints(self.workspace):
             if key(info) == chosen:
                 return info.path
-        raise CheckpointError(f"There is no checkpoint {chosen}.")
+        raise CheckpointError("There is no checkpoint {path}.", path=chosen)
 
 
 def _touched(workspace: Workspace, name: str) -> float:

@@ -56,12 +56,20 @@ class Limits:
         size = preprocess_for(settings).size  # 0 is the recipe's
         for name, asked, most in (("epochs", settings.epochs, self.epochs), ("image_size", size, self.image_size)):
             if asked > most:
-                raise SettingsError(f"{name} is {asked}, but this shared lab allows at most {most}.", field=name)
+                raise SettingsError(
+                    "{name} is {asked}, but this shared lab allows at most {most}.",
+                    name=name,
+                    asked=asked,
+                    most=most,
+                    field=name,
+                )
 
     def check(self, settings: TrainSettings, workspace: Workspace) -> TrainSettings:
         """Settings that may be run here now, with the time limit put in. Raises SettingsError or RunError."""
         if len(running(workspace)) >= self.runs_at_once:
-            raise RunError(f"There are {self.runs_at_once} runs going on already: wait until one ends, or stop it.")
+            raise RunError(
+                "There are {count} runs going on already: wait until one ends, or stop it.", count=self.runs_at_once
+            )
         if not self.public:
             return settings
         self.check_settings(settings)
@@ -142,5 +150,5 @@ def _own_names(host: str) -> tuple[str, ...]:
 
 def _port(text: str) -> int:
     if not text.isdigit() or int(text) > 65535:
-        raise SettingsError(f"IMGCLS_PORT is {text}, but must be a whole number from 0 to 65535.")
+        raise SettingsError("IMGCLS_PORT is {text}, but must be a whole number from 0 to 65535.", text=text)
     return int(text)

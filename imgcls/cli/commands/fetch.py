@@ -20,7 +20,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.name not in CLASSES:
         names = ", ".join([*CLASSES, *IMAGENET])
-        raise DatasetError(f"There is nothing called {arguments.name} to fetch: choose one of {names}.")
+        raise DatasetError(
+            "There is nothing called {name} to fetch: choose one of {names}.", name=arguments.name, names=names
+        )
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -35,7 +35,9 @@ def checkpoint_path(wanted: str, workspace: Workspace) -> Path:
     for candidate in (path, path / "best.safetensors", workspace.shipped("checkpoints", wanted) / "best.safetensors"):
         if candidate.is_file():
             return candidate
-    raise CheckpointError(f"There is no checkpoint {wanted}: give a file, or the name of a folder in checkpoints/.")
+    raise CheckpointError(
+        "There is no checkpoint {wanted}: give a file, or the name of a folder in checkpoints/.", wanted=wanted
+    )
 
 
 def files(named: list[str]) -> Iterator[Path]:

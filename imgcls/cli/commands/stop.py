@@ -12,7 +12,7 @@ from imgcls.workspace import Workspace
 def run(arguments: argparse.Namespace) -> int:
     made = find_run(arguments.run, Workspace.from_environment())
     if not made.alive():
-        raise RunError(f"{made.name} is not running.")
+        raise RunError("{name} is not running.", name=made.name)
     made.stop()
     print(f"{made.name} saves and ends after the step it is in.")
     return 0

@@ -145,7 +145,9 @@ def build(
         into = wanted.strip() or sanitize(Path(path).stem)
         room_for_one_more(workspace, limits)
         if collected.is_known(into):
-            raise DatasetError(f"There is a data set {into} already: choose another name, or delete it first.")
+            raise DatasetError(
+                "There is a data set {name} already: choose another name, or delete it first.", name=into
+            )
         skipped: list[str] = []
         unpack(path, workspace.data / into, limits=limits.zip, skipped=skipped)
         return into, len(skipped)
