@@ -40,7 +40,14 @@ def serve(*, host: str | None = None, port: int | None = None, show: bool | None
     made = hosting(host, port)
     workspace = Workspace.from_environment()
     app = create_app(made, workspace)
-    config = uvicorn.Config(app, host=made.host, port=made.port, log_level="warning", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        app,
+        host=made.host,
+        port=made.port,
+        log_level="warning",
+        proxy_headers=False,  # security.py's business: uvicorn would believe any program on this computer
+        timeout_graceful_shutdown=2,
+    )
     try:
         socket = config.bind_socket()
     except SystemExit:

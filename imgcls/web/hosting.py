@@ -1,7 +1,8 @@
 """Who may do how much: nothing is limited on one's own computer, everything is when the lab can be reached by others.
 
 Environment: IMGCLS_HOST and IMGCLS_PORT (where to listen), IMGCLS_ALLOWED_HOSTS (names the page answers to, separated
-by commas), IMGCLS_PASSWORD (asked for before anything else), SPACE_ID (set by a Hugging Face Space). Knows no page.
+by commas), IMGCLS_PASSWORD (asked for before anything else), IMGCLS_TRUSTED_PROXY (addresses or networks of proxies
+whose X-Forwarded-* headers count), SPACE_ID (set by a Hugging Face Space).
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ class Hosting:
     limits: Limits
     allowed_hosts: tuple[str, ...]  # names in the Host header; "*" is any
     password: str | None = None
+    trusted_proxies: tuple[str, ...] = ()  # addresses and networks whose X-Forwarded-* headers count; "*" is any
 
 
 def hosting(host: str | None = None, port: int | None = None, env: Mapping[str, str] = os.environ) -> Hosting:
@@ -120,6 +122,8 @@ def hosting(host: str | None = None, port: int | None = None, env: Mapping[str, 
         limits=SHARED if public else ALONE,
         allowed_hosts=(*loopback, *named, *spaces),
         password=env.get("IMGCLS_PASSWORD") or None,
+        # Nothing but the Space's own proxy reaches its container.
+        trusted_proxies=_proxies(env.get("IMGCLS_TRUSTED_PROXY") or ("*" if space else "")),
     )
 
 
@@ -152,3 +156,18 @@ def _port(text: str) -> int:
     if not text.isdigit() or int(text) > 65535:
         raise SettingsError("IMGCLS_PORT is {text}, but must be a whole number from 0 to 65535.", text=text)
     return int(text)
+
+
+def _proxies(text: str) -> tuple[str, ...]:
+    named = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in named:
+        try:
+            if name != "*":
+                ipaddress.ip_network(name, strict=False)
+        except ValueError:
+            raise SettingsError(
+                "IMGCLS_TRUSTED_PROXY names {name}, but must be addresses or networks such as 10.0.0.0/8, "
+                "separated by commas.",
+                name=name,
+            ) from None
+    return named

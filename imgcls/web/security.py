@@ -1,22 +1,29 @@
-"""Who comes in: allowed hosts, requests from the page itself only, a password where one is set, a content policy.
+"""Who comes in: allowed hosts, requests from the lab's own page only, a password where one is set, a content policy.
 
-Knows nothing of Gradio or of what lies behind the door.
+What a proxy says about the request it passes on (`X-Forwarded-*`) counts only from the proxies that `Hosting` names;
+from anybody else those headers are dropped before anything behind can believe them.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
+import hashlib
 import hmac
+import ipaddress
+import math
 import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from imgcls.web.hosting import Hosting
 from imgcls.web.i18n.words import LANGUAGES
@@ -26,37 +33,71 @@ POLICY = (
     "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; object-src 'none'; base-uri 'self'; "
     "frame-ancestors 'self' https://huggingface.co https://*.hf.space"
 )
+READING = ("GET", "HEAD", "OPTIONS")
 LARGEST_BODY = 8_000_000  # bytes
-UPLOAD = re.compile(rf"/({'|'.join(LANGUAGES)})/gradio_api/upload/?")
-WRONG = 1.0  # seconds that a wrong password waits
+UPLOAD = re.compile(rf"(/({'|'.join(LANGUAGES)}))?/gradio_api/upload/?")
+ENVELOPE = 100_000  # bytes of an upload that are not the file's
+TRIES = 10  # wrong passwords an address may send at once
+EACH = 2.0  # seconds until it may send one more
+ADDRESSES = 10_000  # remembered
+FORWARDED = re.compile(rb"x-forwarded-.*|forwarded|x-real-ip|x-gradio-server")
 
 
-def guard(app: FastAPI, made: Hosting) -> None:
+def guard(app: FastAPI, hosting: Hosting) -> None:
     """Put the doors before the application, the outermost last."""
-    app.add_middleware(SecurityMiddleware, password=made.password)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(made.allowed_hosts), www_redirect=False)
+    app.add_middleware(
+        SecurityMiddleware, password=hosting.password, upload=hosting.limits.upload_mb * 1_000_000 + ENVELOPE
+    )
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosting.allowed_hosts), www_redirect=False)
+    app.add_middleware(ForwardedMiddleware, trusted=hosting.trusted_proxies)
+
+
+class ForwardedMiddleware:
+    """Believes a proxy that is trusted: host, scheme and client are then the browser's. Drops what others claim."""
+
+    def __init__(self, app: ASGIApp, trusted: Sequence[str]) -> None:
+        self.app = app
+        self.behind_proxy = ProxyHeadersMiddleware(app, trusted_hosts=list(trusted))
+        self.any = "*" in trusted
+        self.networks = [ipaddress.ip_network(name, strict=False) for name in trusted if name != "*"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        if not self.trusts(scope.get("client")):
+            kept = [(name, value) for name, value in scope["headers"] if not FORWARDED.fullmatch(name)]
+            await self.app(scope | {"headers": kept}, receive, send)
+            return
+        host = Headers(scope=scope).get("x-forwarded-host", "").partition(",")[0].strip()
+        if host:
+            headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
+            scope = scope | {"headers": [(b"host", host.encode("latin-1")), *headers]}
+        await self.behind_proxy(scope, receive, send)
+
+    def trusts(self, client: tuple[str, int] | None) -> bool:
+        if self.any or not self.networks:
+            return self.any
+        try:
+            address = ipaddress.ip_address(client[0] if client else "")
+        except ValueError:
+            return False
+        return any(address in network for network in self.networks)
 
 
 class SecurityMiddleware:
-    def __init__(self, app: ASGIApp, password: str | None) -> None:
-        self.app, self.password = app, password
+    def __init__(self, app: ASGIApp, password: str | None, upload: int) -> None:
+        self.app, self.upload = app, upload
+        self.password = _digest(password) if password else None
+        self.wrong = WrongPasswords()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        if scope["method"] not in ("GET", "HEAD", "OPTIONS") and not same_origin(headers):
-            await PlainTextResponse("Only the lab's own page may do this.", 403)(scope, receive, send)
-            return
-        if scope["method"] == "POST" and not UPLOAD.fullmatch(scope["path"]) and not small(headers):
-            await PlainTextResponse("That is more than the lab's own page would send.", 413)(scope, receive, send)
-            return
-        if self.password and not knows(headers.get("authorization", ""), self.password):
-            if "authorization" in headers:
-                await asyncio.sleep(WRONG)
-            asked = {"WWW-Authenticate": 'Basic realm="imgcls", charset="UTF-8"'}
-            await PlainTextResponse("This lab asks for a password (any user name).", 401, asked)(scope, receive, send)
+        refused = self.refused(scope)
+        if refused is not None:
+            await refused(scope, receive, send)
             return
 
         async def answered(message: Message) -> None:
@@ -69,28 +110,86 @@ class SecurityMiddleware:
 
         await self.app(scope, receive, answered)
 
+    def refused(self, scope: Scope) -> Response | None:
+        """The answer to a request that comes no further."""
+        headers, method = Headers(scope=scope), scope["method"]
+        if foreign(method, headers):
+            return PlainTextResponse("Only the lab's own page may do this.", 403)
+        most = self.upload if UPLOAD.fullmatch(scope["path"]) else LARGEST_BODY
+        if method not in READING and not small(headers, most):
+            return PlainTextResponse("That is more than the lab's own page would send.", 413)
+        if self.password is None:
+            return None
+        client = scope["client"][0] if scope.get("client") else ""
+        seconds = self.wrong.wait(client)
+        if seconds:
+            after = {"Retry-After": str(math.ceil(seconds))}
+            return PlainTextResponse("Too many wrong passwords: wait a little, then try again.", 429, after)
+        if knows(headers.get("authorization", ""), self.password):
+            return None
+        if "authorization" in headers:
+            self.wrong.count(client)
+        asked = {"WWW-Authenticate": 'Basic realm="imgcls", charset="UTF-8"'}
+        return PlainTextResponse("This lab asks for a password (any user name).", 401, asked)
 
-def same_origin(headers: Headers) -> bool:
-    """A browser names the page that asks; a script of one's own does not."""
+
+class WrongPasswords:
+    """How long an address has to wait: TRIES at once, then one every EACH seconds, however many ask side by side."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._paid: OrderedDict[str, float] = OrderedDict()  # when all of an address's tries are made good
+
+    def wait(self, client: str) -> float:
+        return max(0.0, self._paid.get(_network(client), 0.0) - self.clock() - (TRIES - 1) * EACH)
+
+    def count(self, client: str) -> None:
+        name = _network(client)
+        self._paid[name] = max(self.clock(), self._paid.get(name, 0.0)) + EACH
+        self._paid.move_to_end(name)
+        while len(self._paid) > ADDRESSES:
+            self._paid.popitem(last=False)
+
+
+def _network(client: str) -> str:
+    """One visitor of IPv6 has 2^64 addresses."""
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return client
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else client
+
+
+def foreign(method: str, headers: Headers) -> bool:
+    """A browser names the page that asks; a program of one's own does not. A link from elsewhere may be followed."""
     origin = headers.get("origin")
-    if origin is None:
-        return True
-    host = headers.get("x-forwarded-host") or headers.get("host", "")
-    return urlsplit(origin).netloc == host
+    if origin is not None:
+        try:
+            asking = urlsplit(origin).netloc
+        except ValueError:
+            return True
+        return not asking or asking.lower() != headers.get("host", "").lower()
+    return method not in READING and headers.get("sec-fetch-site") == "cross-site"
 
 
-def small(headers: Headers) -> bool:
-    """Uploads have their own limit; anything else is at most a photo. Without a length it is no page's request."""
+def small(headers: Headers, most: int) -> bool:
+    """Without a length it is no page's request."""
     length = headers.get("content-length", "")
-    return "transfer-encoding" not in headers and length.isdigit() and int(length) <= LARGEST_BODY
+    counted = length.isascii() and length.isdigit() and len(length) < 20
+    return counted and int(length) <= most and "transfer-encoding" not in headers
 
 
-def knows(authorization: str, password: str) -> bool:
+def knows(authorization: str, password: bytes) -> bool:
+    """Whether the header carries the password of that digest; takes as long for a near miss as for any other."""
     kind, _, written = authorization.partition(" ")
     if kind.lower() != "basic":
         return False
     try:
         given = base64.b64decode(written, validate=True).decode("utf-8").partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError):
+    except (binascii.Error, ValueError):
         return False
-    return hmac.compare_digest(given.encode(), password.encode())
+    return hmac.compare_digest(_digest(given), password)
+
+
+def _digest(password: str) -> bytes:
+    return hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest()

@@ -23,6 +23,7 @@ SENTENCES: dict[str, str] = {
     "must name a data set": "必须是一个数据集的名字",
     "must be a file name": "必须是一个文件名",
     "IMGCLS_PORT is {}, but must be a whole number from 0 to 65535.": "IMGCLS_PORT 现在是 {0}，但必须是 0 到 65535 的整数。",
+    "IMGCLS_TRUSTED_PROXY names {name}, but must be addresses or networks such as 10.0.0.0/8, separated by commas.": "IMGCLS_TRUSTED_PROXY 中有 {name}，但必须是地址或网段，例如 10.0.0.0/8，用逗号分隔。",
     "There are {} runs going on already: wait until one ends, or stop it.": "已有 {0} 个训练正在进行：请等其中一个结束，或先停止它。",
     "{} is {}, but this shared lab allows at most {}.": "{0} 现在是 {1}，但这个公共实验室最多允许 {2}。",
     "A path cannot be given in a shared lab: choose a data set or weights from the list.": "公共实验室里不能填写路径：请从列表中选择数据集或权重。",

@@ -1,0 +1,204 @@
+"""The doors before the page: which hosts, origins, proxies, sizes and passwords come in. Nothing behind them matters
+here, so what stands behind is a small application that says what reached it."""
+
+import base64
+import dataclasses
+
+import pytest
+from fastapi import FastAPI, Request
+from hypothesis import example, given
+from hypothesis import strategies as st
+from starlette.datastructures import Headers
+from starlette.testclient import TestClient
+
+from imgcls.errors import SettingsError
+from imgcls.web.hosting import hosting
+from imgcls.web.security import EACH, TRIES, WrongPasswords, foreign, guard, knows, small
+
+LAB = "http://127.0.0.1:7860"
+
+
+def doors(env=None, client="127.0.0.1", **changed):
+    app = FastAPI()
+
+    @app.api_route("/{path:path}", methods=["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
+    async def reached(path: str, request: Request):
+        return {
+            "host": request.headers["host"],
+            "scheme": request.url.scheme,
+            "client": request.client.host,
+            "headers": sorted(request.headers),
+        }
+
+    guard(app, dataclasses.replace(hosting(env=env or {}), **changed))
+    return TestClient(app, base_url=LAB, client=(client, 4711))
+
+
+AT_HOME = doors()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:7860", "localhost:9", "LOCALHOST", "[::1]:7860"])
+def test_this_computers_own_names_are_answered(host):
+    assert doors().get("/", headers={"Host": host}).status_code == 200
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=300))
+@example("evil.example")
+@example("127.0.0.1.evil.example")
+@example("127.0.0.1@evil.example")
+@example("")
+def test_any_other_host_is_refused(host):
+    own = ("127.0.0.1", "localhost", "[::1]")
+    if host.lower() not in own and host.rpartition(":")[0].lower() not in own:
+        assert AT_HOME.get("/", headers={"Host": host}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "http://["},
+        {"Origin": "http://127.0.0.1:7861"},
+        {"Origin": "http://127.0.0.1.evil.example:7860"},
+        {"Origin": "http://evil.example", "X-Forwarded-Host": "evil.example"},
+        {"Origin": "http://evil.example", "X-Forwarded-Host": "evil.example", "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_another_page_changes_nothing_here(headers):
+    for method in ("POST", "PUT", "DELETE"):
+        assert doors().request(method, "/en/gradio_api/queue/join", headers=headers).status_code == 403
+
+
+def test_another_page_gets_no_preflight_and_reads_nothing():
+    for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}):
+        asked = headers | {"Access-Control-Request-Method": "POST", "X-Forwarded-Host": "evil.example"}
+        for got in (doors().options("/en/", headers=asked), doors().get("/en/", headers=headers)):
+            assert got.status_code == 403 and not [name for name in got.headers if name.startswith("access-control")]
+
+
+def test_the_labs_own_page_and_programs_come_in():
+    own = {"Origin": LAB, "Sec-Fetch-Site": "same-origin"}
+    assert doors().post("/", headers=own).status_code == 200
+    assert doors().post("/").status_code == 200  # a program: no browser has made it ask
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert doors().get("/en/", headers=link).status_code == 200
+
+
+SAID = {"X-Forwarded-Host": "lab.example.org", "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
+
+
+def test_what_a_stranger_says_for_a_proxy_reaches_nobody():
+    told = SAID | {"Forwarded": "host=evil.example", "X-Gradio-Server": "http://evil.example", "X-Real-IP": "1.1.1.1"}
+    for env, client in (({}, "127.0.0.1"), ({"IMGCLS_TRUSTED_PROXY": "10.0.0.0/8"}, "192.0.2.1")):
+        got = doors(env, client).get("/", headers=told).json()
+        assert (got["host"], got["scheme"], got["client"]) == ("127.0.0.1:7860", "http", client)
+        assert not {"forwarded", "x-gradio-server", "x-real-ip", "x-forwarded-host"} & set(got["headers"])
+
+
+@pytest.mark.parametrize("trusted", ["10.1.2.3", "10.0.0.0/8", "192.0.2.1, 10.0.0.0/8", "*"])
+def test_a_proxy_that_is_trusted_is_believed(trusted):
+    env = {"IMGCLS_TRUSTED_PROXY": trusted, "IMGCLS_ALLOWED_HOSTS": "lab.example.org"}
+    client = doors(env, "10.1.2.3")
+    got = client.get("/", headers=SAID).json()
+    assert (got["host"], got["scheme"], got["client"]) == ("lab.example.org", "https", "203.0.113.7")
+    assert client.post("/", headers=SAID | {"Origin": "https://lab.example.org"}).status_code == 200
+    assert client.post("/", headers=SAID | {"Origin": "https://evil.example"}).status_code == 403
+    # The name it passes on has to be one of the lab's, too.
+    assert client.get("/", headers=SAID | {"X-Forwarded-Host": "evil.example"}).status_code == 400
+
+
+def test_a_space_needs_no_setting_for_its_proxy():
+    client = doors({"SPACE_ID": "someone/lab"}, "10.9.9.9")
+    told = SAID | {"Host": "someone-lab.hf.space", "X-Forwarded-Host": "someone-lab.hf.space"}
+    assert client.post("/", headers=told | {"Origin": "https://someone-lab.hf.space"}).json()["scheme"] == "https"
+
+
+@pytest.mark.parametrize("named", ["lab.example.org", "10.0.0.0/99", "10.0.0.1,,x"])
+def test_a_proxy_is_an_address(named):
+    with pytest.raises(SettingsError, match="IMGCLS_TRUSTED_PROXY names"):
+        hosting(env={"IMGCLS_TRUSTED_PROXY": named})
+
+
+@pytest.mark.parametrize("mount", ["", "/en", "/zh"])
+def test_only_uploads_are_large(mount):
+    client = doors({"SPACE_ID": "x/y"})
+    client.headers["Host"] = "127.0.0.1"
+    big, bigger = {"Content-Length": "50000000"}, {"Content-Length": "101000000"}
+    assert client.post(f"{mount}/gradio_api/upload", headers=big).status_code == 200
+    assert client.post(f"{mount}/gradio_api/upload?upload_id=x", headers=big).status_code == 200
+    assert client.post(f"{mount}/gradio_api/upload", headers=bigger).status_code == 413
+    for path in ("/gradio_api/queue/join", "/gradio_api/upload/x", "/gradio_api/uploads", "/upload"):
+        for method in ("POST", "PUT", "DELETE"):
+            assert client.request(method, mount + path, headers=big).status_code == 413
+
+
+@given(st.one_of(st.text(max_size=5000), st.integers().map(str)))
+def test_a_length_is_a_small_number_or_refused(length):
+    said = small(Headers({"content-length": length.encode("ascii", "replace").decode()}), 1000)
+    assert said == (length.isascii() and length.isdigit() and len(length) < 20 and int(length) <= 1000)
+    assert not small(Headers({"content-length": "5", "transfer-encoding": "chunked"}), 1000)
+    assert not small(Headers({}), 1000)
+
+
+def basic(password, user="me"):
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+@pytest.mark.parametrize("password", ["tell nobody", "geheim:mit:Punkten", "口令", "x" * 1000])
+def test_the_password_is_asked_for(password):
+    client = doors(password=password)
+    got = client.get("/en/")
+    assert got.status_code == 401 and got.headers["WWW-Authenticate"].startswith("Basic")
+    assert client.get("/en/", headers=basic(password)).status_code == 200
+    assert client.post("/gradio_api/call/train", headers=basic(password)).status_code == 200
+    for wrong in (basic(password + "x"), basic(password[:-1]), basic(""), basic("", user=password)):
+        assert client.get("/en/", headers=wrong).status_code == 401
+
+
+@pytest.mark.parametrize("said", ["Basic", "Basic ", "Basic !!!", "Basic 4pyT", "Bearer x", "basic", "Basic " + "A" * 99_999])
+def test_what_is_no_password_is_wrong(said):
+    assert doors(password="tell nobody").get("/", headers={"Authorization": said}).status_code == 401
+
+
+@given(st.text(max_size=200))
+def test_no_text_but_the_password_opens(text):
+    from hashlib import sha256
+
+    encoded = base64.b64encode(f"me:{text}".encode("utf-8", "surrogatepass")).decode()
+    assert knows(f"Basic {encoded}", sha256(b"word").digest()) == (text == "word")
+
+
+def test_guessing_is_slow_for_who_guesses_only():
+    app = doors(password="tell nobody", env={"IMGCLS_TRUSTED_PROXY": "*"})
+    guesser, other = ({"X-Forwarded-For": address} for address in ("203.0.113.7", "203.0.113.8"))
+    for _ in range(TRIES):
+        assert app.get("/", headers=basic("guess") | guesser).status_code == 401
+    got = app.get("/", headers=basic("tell nobody") | guesser)  # not even looked at: it would tell what is right
+    assert got.status_code == 429 and 0 < int(got.headers["Retry-After"]) <= EACH
+    assert app.get("/", headers=basic("tell nobody") | other).status_code == 200
+
+
+def test_a_guesser_may_try_again_after_a_while():
+    now = [1000.0]
+    wrong = WrongPasswords(clock=lambda: now[0])
+    for _ in range(TRIES):
+        assert wrong.wait("a") == 0
+        wrong.count("a")
+    assert wrong.wait("a") == pytest.approx(EACH)
+    now[0] += EACH
+    assert wrong.wait("a") == 0
+    wrong.count("a")
+    assert wrong.wait("a") == pytest.approx(EACH)
+    for i in range(TRIES):  # one house of IPv6 is one visitor
+        wrong.count(f"2001:db8::{i}")
+    assert wrong.wait("2001:db8::ffff") > 0 and wrong.wait("2001:db8:1::") == 0
+
+
+@given(st.text(max_size=300), st.sampled_from(["GET", "POST"]))
+def test_no_origin_but_the_labs_own_is_at_home(origin, method):
+    sent = origin.encode("latin-1", "replace").decode("latin-1")
+    if sent.partition("://")[2].lower() != "lab:7860":
+        assert foreign(method, Headers(raw=[(b"host", b"lab:7860"), (b"origin", sent.encode("latin-1"))]))
