@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from imgcls.errors import SettingsError
+from imgcls.filenames import validate
 
 Model = Literal["lenet", "alexnet", "resnet18"]
 Optimizer = Literal["sgd", "adam", "adamw"]
@@ -123,7 +124,7 @@ class TrainSettings(BaseModel):
     @field_validator("name")
     @classmethod
     def _name(cls, value: str) -> str:
-        if value and not NAME.fullmatch(value):
+        if value and (not NAME.fullmatch(value) or validate(value) is not None):
             raise ValueError("must be letters, digits, '.', '_' or '-', at most 80, and start with a letter or digit")
         return value
 

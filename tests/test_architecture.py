@@ -19,7 +19,7 @@ ORDER = (
     ("checkpoints", "data"),
     ("models", "recipes"),
     ("settings", "imaging"),
-    ("files", "processes"),
+    ("files", "filenames", "processes"),
     ("workspace", "errors"),
     ("messages",),
 )

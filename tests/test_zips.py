@@ -3,6 +3,7 @@
 import io
 import stat
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgcls.data.archives import ZipLimits, unpack
-from imgcls.data.filenames import sanitize, validate
 from imgcls.data.image_folders import scan
 from imgcls.errors import DatasetError
+from imgcls.filenames import sanitize, validate
+from imgcls.workspace import Workspace
 
 
 def picture(colour: str = "red") -> bytes:
@@ -54,7 +56,7 @@ def refused(tmp_path: Path, archive: Path, **options) -> str:
     """The sentence; and nothing was left behind."""
     data = tmp_path / "data"
     with pytest.raises(DatasetError) as error:
-        unpack(archive, data / "pets", **options)
+        unpack(archive, "pets", Workspace(tmp_path), **options)
     assert not data.exists() or list(data.iterdir()) == []
     said = str(error.value)
     assert said.endswith(".") and "\n" not in said
@@ -64,7 +66,7 @@ def refused(tmp_path: Path, archive: Path, **options) -> str:
 def test_a_zip_becomes_a_folder(tmp_path):
     archive = zipped(tmp_path / "a.zip", {**PETS, "empty/": b"", "__MACOSX/cat/._1.png": b"x", "cat/.DS_Store": b"x"})
     seen: list[tuple[int, int]] = []
-    into = unpack(archive, tmp_path / "data" / "pets", progress=lambda *at: seen.append(at))
+    into = unpack(archive, "pets", Workspace(tmp_path), progress=lambda *at: seen.append(at))
     assert into == tmp_path / "data" / "pets" and tree(into) == ["cat/1.png", "dog/1.png"]
     assert (into / "cat/1.png").read_bytes() == RED and seen == [(1, 2), (2, 2)]
     assert [p.name for p in into.parent.iterdir()] == ["pets"]
@@ -72,14 +74,14 @@ def test_a_zip_becomes_a_folder(tmp_path):
 
 def test_a_zip_of_a_folder_and_with_parts(tmp_path):
     names = [f"my pets/{part}/{kind}/1.jpg" for part in ("train", "val") for kind in ("cat", "dog")]
-    found = scan(unpack(zipped(tmp_path / "a.zip", dict.fromkeys(names, RED)), tmp_path / "pets"))
+    found = scan(unpack(zipped(tmp_path / "a.zip", dict.fromkeys(names, RED)), "pets", Workspace(tmp_path)))
     assert found.classes == ("cat", "dog") and list(found.splits) == ["train", "val"]
 
 
 def test_what_is_no_image_is_left_out_and_listed(tmp_path):
     entries = {**PETS, "readme.txt": b"x", "cat/run.exe": b"x", "more.zip": b"PK", "cat/model.pth": b"x"}
     skipped: list[str] = []
-    into = unpack(zipped(tmp_path / "a.zip", entries), tmp_path / "pets", skipped=skipped)
+    into = unpack(zipped(tmp_path / "a.zip", entries), "pets", Workspace(tmp_path), skipped=skipped)
     assert tree(into) == ["cat/1.png", "dog/1.png"]
     assert skipped == ["readme.txt", "cat/run.exe", "more.zip", "cat/model.pth"]
 
@@ -99,12 +101,12 @@ def test_links_are_left_out(tmp_path):
     archive = zipped(tmp_path / "a.zip", PETS)
     with zipfile.ZipFile(archive, "a") as more:
         more.writestr(link, "/etc/passwd")
-    assert tree(unpack(archive, tmp_path / "pets")) == ["cat/1.png", "dog/1.png"]
+    assert tree(unpack(archive, "pets", Workspace(tmp_path))) == ["cat/1.png", "dog/1.png"]
 
 
 def test_backslashes_part_folders(tmp_path):
     archive = in_code_page(tmp_path / "a.zip", [b"cat\\1.png", b"dog\\1.png"])
-    assert tree(unpack(archive, tmp_path / "pets")) == ["cat/1.png", "dog/1.png"]
+    assert tree(unpack(archive, "pets", Workspace(tmp_path))) == ["cat/1.png", "dog/1.png"]
 
 
 def test_a_bomb_is_refused(tmp_path):
@@ -153,12 +155,12 @@ def test_what_cannot_be_trained_on_leaves_nothing(tmp_path):
 
 def test_a_name_that_is_taken_or_is_no_name(tmp_path):
     archive = zipped(tmp_path / "a.zip", PETS)
-    unpack(archive, tmp_path / "pets")
+    unpack(archive, "pets", Workspace(tmp_path))
     with pytest.raises(DatasetError, match="There is a data set pets already"):
-        unpack(archive, tmp_path / "pets")
+        unpack(archive, "pets", Workspace(tmp_path))
     for name in ("con", ".hidden", "a:b", "x" * 300):
         with pytest.raises(DatasetError, match="The name"):
-            unpack(archive, tmp_path / name)
+            unpack(archive, name, Workspace(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,7 @@ def test_a_name_that_is_taken_or_is_no_name(tmp_path):
 def test_names_in_a_code_page(tmp_path, encoding, kinds):
     names = [f"{kind}/{i}.png".encode(encoding) for i, kind in enumerate(kinds)]
     archive = in_code_page(tmp_path / "a.zip", names)
-    assert set(scan(unpack(archive, tmp_path / "pets")).classes) == set(kinds)
+    assert set(scan(unpack(archive, "pets", Workspace(tmp_path))).classes) == set(kinds)
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -184,7 +186,7 @@ def test_the_same_name_twice(tmp_path):
     with zipfile.ZipFile(archive, "a") as more:
         more.writestr("cat/1.png", picture("green"))
         more.writestr("Cat/1.PNG", picture("white"))
-    assert len(tree(unpack(archive, tmp_path / "pets"))) == 4
+    assert len(tree(unpack(archive, "pets", Workspace(tmp_path)))) == 4
 
 
 wild = st.one_of(
@@ -207,14 +209,14 @@ def test_wild_names_stay_inside_or_are_refused(tmp_path_factory, names):
                 more.writestr(f"{name}.png", RED)
     except (UnicodeEncodeError, ValueError, IndexError):  # not even zipfile writes it
         return
-    (top / "in").mkdir()
+    (top / "data").mkdir()
     try:
-        unpack(archive, top / "in" / "pets")
+        unpack(archive, "pets", Workspace(top))
     except DatasetError:
-        assert list((top / "in").iterdir()) == []
-    assert sorted(p.name for p in top.iterdir()) == ["a.zip", "in"]
-    assert {p.name for p in (top / "in").iterdir()} <= {"pets"}
-    assert all(p.is_relative_to((top / "in").resolve()) for p in (q.resolve() for q in (top / "in").rglob("*")))
+        assert list((top / "data").iterdir()) == []
+    assert sorted(p.name for p in top.iterdir()) == ["a.zip", "data"]
+    assert {p.name for p in (top / "data").iterdir()} <= {"pets"}
+    assert all(p.is_relative_to((top / "data").resolve()) for p in (q.resolve() for q in (top / "data").rglob("*")))
 
 
 @settings(max_examples=300)
@@ -231,3 +233,16 @@ def test_names_that_people_give():
         assert validate(name) is None
     for name in ("", " ", " a", "a ", ".a", "a/b", "a\\b", "..", "CON", "nul.txt", "a:b", "a?", "x" * 81, "a\0", "a."):
         assert validate(name)
+
+
+@pytest.mark.parametrize("length", [1, 250])
+def test_a_zip_of_countless_entries_is_refused_before_it_is_listed(tmp_path, length):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for i in range(5000):
+            archive.writestr(f"{i:0{length}}", b"")
+    tracemalloc.start()
+    said = refused(tmp_path, tmp_path / "a.zip", limits=ZipLimits(files=100))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "entries and at most 100 are allowed" in said
+    assert peak < 1_000_000  # 5,000 ZipInfo objects are 3 MB

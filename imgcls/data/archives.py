@@ -1,16 +1,17 @@
 """A zip of photos -> a folder under data/: whole or not at all, and nothing outside that folder.
 
 What a hostile or careless zip can hold is refused (paths that leave, bombs, passwords) or left out (links, zips in
-zips, everything that is no image). Whether the folder can be trained on is asked of folders.py before it appears.
-Knows nothing of the page that took the upload.
+zips, everything that is no image). Whether the folder can be trained on is asked of image_folders before it appears.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -18,16 +19,20 @@ from dataclasses import dataclass
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from imgcls.data.filenames import numbered, sanitize, validate
+from imgcls.data.catalog import new_folder
 from imgcls.data.image_folders import scan
 from imgcls.errors import DatasetError
+from imgcls.filenames import numbered, sanitize, shown
 from imgcls.imaging.reading import is_image_name, is_litter
+from imgcls.workspace import Workspace
 
 BLOCK = 1 << 20
 MAX_DEPTH = 12
 SPARED_BYTES = 50_000_000  # below this no ratio is a bomb: drawings saved as BMP shrink a thousandfold
 FREE_KEPT = 2**30  # of the disk
 UTF8_FLAG, ENCRYPTED_FLAG = 0x800, 0x1
+HEADER = struct.Struct("<4s24xHHH12x")  # of an entry in the zip's directory: magic, bytes of name, of extra, of comment
+EACH, BESIDE = 400, 1 << 16  # bytes of the directory: an entry with a long name and its extras, and whatever else
 
 
 @dataclass(frozen=True)
@@ -42,29 +47,26 @@ class ZipLimits:
 
 def unpack(
     zip_path: Path | str,
-    into: Path,
+    name: str,
+    workspace: Workspace,
     *,
     limits: ZipLimits | None = None,
     skipped: list[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Makes the new folder `into` of the images in a zip, and returns it.
+    """Makes the new data set `name` of the images in a zip, and returns its folder.
 
     skipped: a list that receives the names of entries that were left out. progress: called with (images done, in all).
     Raises DatasetError with one sentence where the zip cannot be used or the name is taken; nothing is left then.
     """
     limits, skipped = limits or ZipLimits(), [] if skipped is None else skipped
     called = Path(zip_path).name
-    if (wrong := validate(into.name)) is not None:
-        raise DatasetError("The name '{name}' {wrong}.", name=into.name, wrong=wrong)
-    if into.exists():
-        raise DatasetError(
-            "There is a data set {name} already: choose another name, or delete it first.", name=into.name
-        )
+    into = new_folder(name, workspace)
     into.parent.mkdir(parents=True, exist_ok=True)
     temporary = into.with_name(f".{into.name[:20]}-{secrets.token_hex(6)}")
     try:
-        with zipfile.ZipFile(zip_path) as archive:
+        with _Packed(zip_path, called, limits) as file, zipfile.ZipFile(file) as archive:
+            file.listed = True
             wanted = _wanted(archive, called, limits, skipped)
             _check_disk(into.parent, sum(info.file_size for info, _ in wanted), called)
             temporary.mkdir()
@@ -89,18 +91,45 @@ def unpack(
     return into
 
 
+class _Packed(io.BufferedReader):
+    """A zip's bytes. Its directory is measured and counted before zipfile makes an object of every entry in it: a
+    directory of 100 MB would cost 0.8 GB and twelve seconds before anything could be refused."""
+
+    def __init__(self, path: Path | str, called: str, limits: ZipLimits) -> None:
+        super().__init__(io.FileIO(path))
+        self.called, self.limits, self.listed = called, limits, False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.listed:
+            return super().read(size)
+        if size is not None and size > self.limits.files * EACH + BESIDE:
+            raise _too_many(self.called, size // EACH, self.limits)
+        data = super().read(size)
+        count, at = 0, 0
+        while at + HEADER.size <= len(data):
+            magic, *lengths = HEADER.unpack_from(data, at)
+            if magic != b"PK\x01\x02":
+                break
+            count, at = count + 1, at + HEADER.size + sum(lengths)
+        if count > self.limits.files:
+            raise _too_many(self.called, count, self.limits)
+        return data
+
+
+def _too_many(called: str, count: int, limits: ZipLimits) -> DatasetError:
+    return DatasetError(
+        "{file} has {count:,} entries and at most {most:,} are allowed: split it.",
+        file=called,
+        count=count,
+        most=limits.files,
+    )
+
+
 def _wanted(
     archive: zipfile.ZipFile, called: str, limits: ZipLimits, skipped: list[str]
 ) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
     """The entries to unpack and where to; refuses the zip for what no honest one holds."""
     entries = archive.infolist()
-    if len(entries) > limits.files:
-        raise DatasetError(
-            "{file} has {count:,} entries and at most {most:,} are allowed: split it.",
-            file=called,
-            count=len(entries),
-            most=limits.files,
-        )
     wanted: list[tuple[zipfile.ZipInfo, PurePosixPath]] = []
     taken: set[str] = set()
     for info, name in zip(entries, _names(entries), strict=True):
@@ -118,7 +147,7 @@ def _wanted(
                 "it out or make it smaller.",
                 file=called,
                 size=info.file_size / 1e6,
-                entry=name,
+                entry=shown(name),
                 most=limits.single / 1e6,
             )
         number, free = 2, place
@@ -205,7 +234,7 @@ def _place(name: str, called: str) -> PurePosixPath | None:
         raise DatasetError(
             "{file} has the entry '{entry}', which would leave its folder: it was not unpacked.",
             file=called,
-            entry=name[:80],
+            entry=shown(name),
         )
     if len(parts) > MAX_DEPTH:
         raise DatasetError(

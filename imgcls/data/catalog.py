@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from imgcls.data.image_folders import scan
 from imgcls.data.splitting import held_out
 from imgcls.errors import DatasetError
+from imgcls.filenames import inside, shown, validate
 from imgcls.recipes import KIND_OF
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
@@ -78,21 +80,48 @@ def count_images(settings: TrainSettings, workspace: Workspace) -> tuple[int, in
 
 
 def folder_of(dataset: str, workspace: Workspace) -> Path:
-    """A folder under data/, or a path. Raises DatasetError that lists what there is."""
-    inside = (workspace.data / dataset).resolve()
-    parts = Path(dataset).parts
-    hidden = not parts or any(part.startswith(".") for part in parts)  # drafts, caches, data/ itself
-    if not hidden and inside.is_relative_to(workspace.data.resolve()) and inside.is_dir():
-        return inside
-    path = Path(dataset).expanduser()
-    if path.is_dir() and ("/" in dataset or "\\" in dataset or path.is_absolute()):
-        return path.resolve()
-    names = [*KIND_OF, *own_folders(workspace)]
+    """A folder under data/ (a link to another place, too), or a path. Raises DatasetError that lists what there is.
+
+    Whether paths may be given is the caller's business; drafts, caches and data/ itself are no data set in any case.
+    """
+    own = own_folders(workspace)
+    if dataset in own:
+        return workspace.data / dataset
+    parts = dataset.replace("\\", "/").rstrip("/").split("/")
+    if len(parts) > 1:
+        nested = workspace.data.joinpath(*parts) if all(validate(part) is None for part in parts) else None
+        for path in (nested, _path(dataset)):
+            if path is not None and os.path.isdir(path) and not _is_data(path, workspace):
+                return path
     raise DatasetError(
         "There is no data set '{dataset}': choose one of {names}, or give a path to a folder of photos.",
-        dataset=dataset,
-        names=", ".join(names),
+        dataset=shown(dataset),
+        names=", ".join([*KIND_OF, *own]),
     )
+
+
+def new_folder(name: str, workspace: Workspace) -> Path:
+    """Where a new data set of that name will lie. Raises DatasetError where the name is none, or taken."""
+    folder = inside(workspace.data, name)
+    if os.path.lexists(folder) or name.casefold() in {known.casefold() for known in RESERVED}:
+        raise DatasetError("There is a data set {name} already: choose another name, or delete it first.", name=name)
+    return folder
+
+
+def _path(given: str) -> Path | None:
+    try:
+        return Path(given).expanduser().resolve()
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL, the home of nobody
+        return None
+
+
+def _is_data(path: Path, workspace: Workspace) -> bool:
+    """Whether `path` is data/ itself, or something hidden in it."""
+    try:
+        below = path.resolve().relative_to(workspace.data.resolve())
+    except ValueError:
+        return False
+    return not below.parts or any(part.startswith(".") for part in below.parts)
 
 
 def own_folders(workspace: Workspace) -> list[str]:

@@ -18,9 +18,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from imgcls.data.filenames import validate
+from imgcls.data.catalog import new_folder, own_folders
 from imgcls.data.image_folders import PARTS, scan
 from imgcls.errors import DatasetError
+from imgcls.filenames import checked
 from imgcls.imaging.reading import natural_key
 from imgcls.workspace import Workspace
 
@@ -65,9 +66,7 @@ class Draft:
         return {p.name: sorted((f.name for f in p.glob("*.jpg")), key=natural_key) for p in named}
 
     def add_class(self, name: str) -> None:
-        name = name.strip()
-        if (wrong := validate(name)) is not None:
-            raise DatasetError("The name '{name}' {wrong}.", name=name[:80], wrong=wrong)
+        name = checked(name.strip())
         if name.lower() in PARTS:
             raise DatasetError("A class cannot be called {name}: that name means a part of a data set.", name=name)
         known = self.classes()
@@ -124,9 +123,7 @@ class Draft:
 
     def save(self, name: str) -> Path:
         """The draft becomes data/<name>: whole or not at all."""
-        name = name.strip()
-        if (wrong := validate(name)) is not None:
-            raise DatasetError("The name '{name}' {wrong}.", name=name[:80], wrong=wrong)
+        into = new_folder(name.strip(), self.workspace)
         classes = self.classes()
         if len(classes) < 2:
             raise DatasetError("A data set needs at least two classes: add another one.")
@@ -137,20 +134,14 @@ class Draft:
                     name=named,
                     count=len(photos),
                 )
-        into = self.workspace.data / name
-        if into.exists() or is_known(name):
-            raise DatasetError(
-                "There is a data set {name} already: choose another name, or delete it first.", name=name
-            )
-        scan(self.folder, name=f"data/{name}")
-        for named in classes:
-            (self.folder / named / ".made").unlink(missing_ok=True)
+        scan(self.folder, name=f"data/{into.name}")
         try:
             os.rename(self.folder, into)
         except OSError as error:
             raise DatasetError(
                 "{folder} cannot be written ({reason}).", folder=self.workspace.data, reason=error.strerror
             ) from None
+        _tidy(into)  # only now: a draft that could not be moved is still whole
         return into
 
     def clear(self) -> None:
@@ -162,17 +153,8 @@ class Draft:
         return self.folder / name
 
 
-def is_known(name: str) -> bool:
-    """Whether a known data set goes by that name, or keeps its files under it."""
-    from imgcls.data.catalog import RESERVED
-
-    return name.casefold() in {known.casefold() for known in RESERVED}
-
-
 def delete(name: str, workspace: Workspace) -> None:
     """Remove one's own data set from data/. Raises DatasetError for any other name."""
-    from imgcls.data.catalog import own_folders
-
     if name not in own_folders(workspace):
         raise DatasetError(
             "{name} is not a data set of your own in {folder}: it stays.", name=name, folder=workspace.data
@@ -184,6 +166,8 @@ def delete(name: str, workspace: Workspace) -> None:
         raise DatasetError(
             "{folder} cannot be written ({reason}).", folder=workspace.data, reason=error.strerror
         ) from None
+    if gone.is_symlink():  # the folder that a link led to stays
+        gone.unlink(missing_ok=True)
     shutil.rmtree(gone, ignore_errors=True)
 
 
@@ -196,6 +180,12 @@ def _claimed(folder: Path, number: int) -> Path:
             return path
         except FileExistsError:
             number += 1
+
+
+def _tidy(folder: Path) -> None:
+    """A saved set keeps its photos only; what cannot be removed harms nobody."""
+    for path in (*folder.glob("*/.*"), *folder.glob(".*")):
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _made(folder: Path) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from imgcls.data.archives import ZipLimits
 from imgcls.data.collect import CollectLimits
 from imgcls.errors import RunError, SettingsError
+from imgcls.filenames import validate
 from imgcls.recipes import KIND_OF, preprocess_for
 from imgcls.runs.store import running
 from imgcls.settings import TrainSettings
@@ -46,7 +47,7 @@ class Limits:
 
     def check_name(self, *names: str) -> None:
         """Raises SettingsError for a path where only names may be given: a data set's, a file's in weight/."""
-        if self.public and any(mark in name for name in names for mark in "/\\~"):
+        if self.public and any(name and validate(name) is not None for name in names):
             raise SettingsError(
                 "A path cannot be given in a shared lab: choose a data set or weights from the list.", field="dataset"
             )

@@ -92,6 +92,7 @@ SENTENCES: dict[str, str] = {
     "{} has images of {}, but the checkpoint wants {}: choose a data set of the same kind.": "{0} 的图片是 {1}，而检查点需要 {2}：请选同类的数据集。",
     "{} has {} training images, and val_split {} leaves {} of them: choose a smaller val_split, e.g. 0.2.": "{0} 有 {1} 张训练图，val_split {2} 只给训练留下 {3} 张：请减小 val_split，例如 0.2。",
     "{} has no readable image to use for {}: look at its report.": "{0} 没有可用于 {1} 的图片：请看数据报告。",
+    "There is no {} in {}.": "{1} 中没有 {0}。",
     "The name '{}' {}.": "名称“{0}”不可用：{1}。",
     "There is a data set {} already: choose another name, or delete it first.": "已有数据集 {0}：请换一个名称，或先删除它。",
     "{} has {} entries and at most {} are allowed: split it.": "{0} 有 {1} 个条目，最多允许 {2} 个：请拆开。",

@@ -12,10 +12,10 @@ import gradio as gr
 from imgcls.data import collect as collected
 from imgcls.data.archives import unpack
 from imgcls.data.catalog import own_folders
-from imgcls.data.filenames import sanitize
 from imgcls.data.loading import with_progress
 from imgcls.data.report import report
 from imgcls.errors import DatasetError, ImgclsError
+from imgcls.filenames import sanitize
 from imgcls.recipes import with_recipe
 from imgcls.settings import choices
 from imgcls.web.actions import QUIET, confirm, guard
@@ -144,12 +144,8 @@ def build(
             raise DatasetError("Choose a zip file first.")
         into = wanted.strip() or sanitize(Path(path).stem)
         room_for_one_more(workspace, limits)
-        if collected.is_known(into):
-            raise DatasetError(
-                "There is a data set {name} already: choose another name, or delete it first.", name=into
-            )
         skipped: list[str] = []
-        unpack(path, workspace.data / into, limits=limits.zip, skipped=skipped)
+        unpack(path, into, workspace, limits=limits.zip, skipped=skipped)
         return into, len(skipped)
 
     def remove(name: str) -> str:
