@@ -3,7 +3,11 @@
 import io
 import os
 import struct
+import subprocess
+import sys
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgcls.errors import InputError
-from imgcls.imaging.reading import MAX_PIXELS, find_images, natural_key, open_image
+from imgcls.imaging.reading import MAX_PIXELS, _Room, find_images, natural_key, open_image
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -213,3 +217,48 @@ def test_natural_order():
         "图片2",
         "图片10",
     ]
+
+
+@pytest.mark.parametrize("mode", ["P", "RGBA", "I;16", "F"])
+def test_decoding_takes_no_more_memory_than_is_counted(mode, tmp_path):
+    """In a process of its own: what the system gave it, against the bytes that MAX_DECODED is held against."""
+    noise = np.random.default_rng(0).integers(1, 255, (3000, 3000, 4), dtype=np.uint8)
+    image = {
+        "P": lambda: Image.fromarray(noise[..., 0]).convert("P"),
+        "RGBA": lambda: Image.fromarray(noise),
+        "I;16": lambda: Image.fromarray(noise[..., 0].astype(np.uint16) * 99),
+        "F": lambda: Image.fromarray(noise[..., 0].astype(np.float32)),
+    }[mode]()
+    assert image.mode == mode
+    large, small = (tmp_path / f"{name}.{'tif' if mode == 'F' else 'png'}" for name in ("large", "small"))
+    image.save(large, **({} if mode == "F" else {"compress_level": 1}))
+    image.crop((0, 0, 8, 8)).save(small)
+    code = (
+        "import resource, sys\nfrom imgcls.imaging.reading import open_image\n"
+        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
+        "open_image(sys.argv[2]); before = peak(); open_image(sys.argv[1]); print(peak() - before)"
+    )
+    said = subprocess.run([sys.executable, "-c", code, large, small], capture_output=True, text=True, check=True)
+    counted = image.width * image.height * ({"P": 1, "I;16": 2}.get(mode, 4) + 4)
+    assert int(said.stdout) < counted + 45_000_000  # a strip, the file, the decoder
+
+
+def test_large_images_take_turns():
+    """What is in flight together stays below the limit; one that is larger than that alone still gets its turn."""
+    room, seen = _Room(100), []
+
+    def decode(needed):
+        with room.taken(needed):
+            seen.append(room.used)
+            time.sleep(0.001)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(decode, [30, 60, 90, 20, 150] * 8))
+    assert len(seen) == 40 and max(seen) == 150 and all(used <= 100 or used == 150 for used in seen) and room.used == 0
+
+
+@pytest.mark.parametrize(("mode", "most"), [("P", 80), ("RGB", 50), ("RGBA", 50)])
+def test_an_image_that_would_take_too_much_memory_is_refused_before_decoding(mode, most):
+    width = int((most * 1_000_000) ** 0.5) + 2
+    with pytest.raises(InputError, match=f"wide.png has more than {most} million pixels"):
+        open_image(encoded(Image.new(mode, (width, width)), compress_level=1), name="wide.png")

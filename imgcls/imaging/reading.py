@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
@@ -20,7 +21,11 @@ from PIL import Image, UnidentifiedImageError
 from imgcls.errors import InputError
 from imgcls.imaging.preprocess import flatten
 
-MAX_PIXELS = 89_000_000  # just under where Pillow itself warns of a bomb; 270 MB decoded
+MAX_PIXELS = 89_000_000  # just under where Pillow itself warns of a bomb
+MAX_DECODED = 400_000_000  # bytes that one image may take while it becomes RGB: 50 million pixels of a PNG
+IN_FLIGHT = 800_000_000  # bytes that all images together may take at that moment; the others wait
+STRIP = 1 << 20  # pixels that are turned to RGB at a time: whole, 16-bit grey would take 32 bytes a pixel
+BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # of a pixel in memory; others take 4
 MAX_FILE_BYTES = 100_000_000
 
 # Named one by one: Pillow would also hand PostScript to Ghostscript, and open formats that no camera writes.
@@ -63,16 +68,17 @@ def open_image(
             _check_pixels(image.size, called)
             if near:
                 image.draft(None, (near, near))  # only JPEG can; a quarter of the time for a phone's photo
-            image.load()
-            turn = _turn(image)
-            plain = _plain(image, keep_alpha)
-            return plain if turn is None else plain.transpose(turn)
+            with _room.taken(_check_bytes(image, called)):
+                image.load()
+                turn = _turn(image)
+                plain = _plain(image, keep_alpha)
+                return plain if turn is None else plain.transpose(turn)
     except InputError:
         raise
     except UnidentifiedImageError:
-        raise InputError(_unreadable(called)) from None
+        raise _unreadable(called) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
-        raise InputError(_too_many_pixels(called)) from None
+        raise _too_many_pixels(called, MAX_PIXELS) from None
     # Decoders of damaged files raise whatever they stumble on: OSError, SyntaxError, ValueError, struct.error, ...
     except Exception:
         raise InputError("{file} is cut off or damaged: save or copy it again.", file=called) from None
@@ -88,7 +94,7 @@ def size_of(source: str | Path | BinaryIO) -> tuple[int, int]:
     except InputError:
         raise
     except Exception:
-        raise InputError(_unreadable(called)) from None
+        raise _unreadable(called) from None
     sideways = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270, Image.Transpose.TRANSPOSE,
                 Image.Transpose.TRANSVERSE)  # fmt: skip
     return (height, width) if turn in sideways else (width, height)
@@ -183,38 +189,85 @@ def _open_file(path: Path, called: str) -> BinaryIO:
     raise InputError("There is no file {file}: check its name.", file=called)
 
 
+class _Room:
+    """Memory for images that are being decoded: forty requests of 89 million pixels at once would be 17 GB."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.used, self.changed = most, 0, threading.Condition()
+
+    @contextmanager
+    def taken(self, needed: int) -> Iterator[None]:
+        with self.changed:
+            self.changed.wait_for(lambda: not self.used or self.used + needed <= self.most)
+            self.used += needed
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.used -= needed
+                self.changed.notify_all()
+
+
+_room = _Room(IN_FLIGHT)
+
+
+def _check_bytes(image: Image.Image, called: str) -> int:
+    """Bytes that decoding takes: the image as it is stored, and as RGB. InputError where that is too much."""
+    each = BYTES.get(image.mode, 4) + 4
+    needed = image.size[0] * image.size[1] * each
+    if needed > MAX_DECODED:
+        raise _too_many_pixels(called, MAX_DECODED // each)
+    return needed
+
+
 def _check_pixels(size: tuple[int, int], called: str) -> None:
     if size[0] * size[1] > MAX_PIXELS:
-        raise InputError(_too_many_pixels(called))
+        raise _too_many_pixels(called, MAX_PIXELS)
     if min(size) < 1:
         raise InputError("{file} has no pixels: save or copy it again.", file=called)
 
 
-def _too_many_pixels(called: str) -> str:
-    return f"{called} has more than {MAX_PIXELS // 1_000_000} million pixels: make it smaller."
+def _too_many_pixels(called: str, most: int) -> InputError:
+    return InputError(
+        "{file} has more than {most} million pixels: make it smaller.", file=called, most=most // 1_000_000
+    )
 
 
-def _unreadable(called: str) -> str:
+def _unreadable(called: str) -> InputError:
     if called.lower().endswith((".heic", ".heif")):
-        return f"{called} is a HEIC photo, which cannot be read here: save it as JPEG."
-    return f"{called} is not an image that can be read: use {READABLE}."
+        return InputError("{file} is a HEIC photo, which cannot be read here: save it as JPEG.", file=called)
+    return InputError("{file} is not an image that can be read: use {kinds}.", file=called, kinds=READABLE)
 
 
 def _plain(image: Image.Image, keep_alpha: bool) -> Image.Image:
     """Any mode -> RGB, or RGBA where there is transparency to keep."""
-    if image.mode[0] in "IF":
-        return Image.fromarray(_eight_bits(image)).convert("RGB")
-    if image.mode == "La":
-        image = image.convert("LA")
-    if image.getbands()[-1] in "Aa" or "transparency" in image.info:
-        return image.convert("RGBA") if keep_alpha else flatten(image).convert("RGB")
-    return image.convert("RGB")
+    clear = image.getbands()[-1] in "Aa" or "transparency" in image.info
+    made = Image.new("RGBA" if clear and keep_alpha else "RGB", image.size)
+    grey = _grey_range(image) if image.mode[0] in "IF" else None
+    for strip, place in _strips(image):
+        if grey:
+            strip = Image.fromarray(_eight_bits(strip, *grey))
+        elif strip.mode == "La":
+            strip = strip.convert("LA")
+        made.paste(strip.convert(made.mode) if made.mode == "RGBA" else flatten(strip).convert("RGB"), place)
+    return made
 
 
-def _eight_bits(image: Image.Image) -> np.ndarray:
-    """16-bit, 32-bit and float grey -> uint8 (H, W), scaled where Pillow would clip."""
-    values = np.nan_to_num(np.asarray(image).astype(np.float64))
-    low, high = float(values.min()), float(values.max())
+def _strips(image: Image.Image) -> Iterator[tuple[Image.Image, tuple[int, int]]]:
+    """Some rows at a time, and where they belong."""
+    width, height = image.size
+    rows = max(1, STRIP // width)
+    for top in range(0, height, rows):
+        yield image.crop((0, top, width, min(height, top + rows))), (0, top)
+
+
+def _grey_range(image: Image.Image) -> tuple[float, float]:
+    """What becomes black and what white in 16-bit, 32-bit and float grey, where Pillow would clip."""
+    found = []
+    for strip, _ in _strips(image):
+        values = np.nan_to_num(np.asarray(strip).astype(np.float64))
+        found += [float(values.min()), float(values.max())]
+    low, high = min(found), max(found)
     if "16" in image.mode or image.format == "PNG":  # older Pillow opens 16-bit PNG as 32-bit
         low, high = 0.0, 65535.0
     elif image.mode == "F" and low >= 0 and high <= 1:
@@ -223,6 +276,12 @@ def _eight_bits(image: Image.Image) -> np.ndarray:
         low, high = 0.0, 255.0
     elif image.mode == "I" and low >= 0 and high <= 65535:
         low, high = 0.0, 65535.0
+    return low, high
+
+
+def _eight_bits(image: Image.Image, low: float, high: float) -> np.ndarray:
+    """Grey values from `low` to `high` -> uint8 (H, W)."""
+    values = np.nan_to_num(np.asarray(image).astype(np.float64))
     scaled = (values - low) * (255 / ((high - low) or 1.0))
     return scaled.round().clip(0, 255).astype(np.uint8)
 
