@@ -27,6 +27,7 @@ Init = Literal[
     "kaiming-normal",
     "xavier-uniform",
     "xavier-normal",
+    "all-zeros",
     "too-small",
     "too-large",
 ]

@@ -55,7 +55,8 @@ INITS: dict[str, Init] = {
     # Variance 2/(fan_in + fan_out), for tanh-like layers. Source: Glorot & Bengio 2010, eq. 16.
     "xavier-uniform": _weights(nn.init.xavier_uniform_),
     "xavier-normal": _weights(nn.init.xavier_normal_),
-    # For contrast: the signal dies out, and the signal explodes.
+    # For contrast: nothing tells the units of a layer apart, the signal dies out, and the signal explodes.
+    "all-zeros": _weights(nn.init.zeros_),
     "too-small": _weights(lambda w: nn.init.normal_(w, 0, 1e-4)),
     "too-large": _weights(lambda w: nn.init.normal_(w, 0, 1.0)),
 }

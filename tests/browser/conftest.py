@@ -82,6 +82,7 @@ def page(browser, server):
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US", permissions=["camera"])
     made, wrong = context.new_page(), []
     made.on("pageerror", lambda error: wrong.append(str(error)))
+    made.on("console", lambda said: wrong.append(f"console: {said.text}") if said.type == "error" else None)
     made.on(
         "request",
         lambda r: None if r.url.startswith((server.url, "data:", "blob:")) else wrong.append(f"request to {r.url}"),

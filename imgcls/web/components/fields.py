@@ -59,6 +59,7 @@ VALUES: dict[str, tuple[str, str]] = {
     "kaiming-normal": ("Kaiming normal", "Kaiming 正态"),
     "xavier-uniform": ("Xavier uniform", "Xavier 均匀"),
     "xavier-normal": ("Xavier normal", "Xavier 正态"),
+    "all-zeros": ("All zeros", "全零"),
     "too-small": ("Too small, N(0,\u00a01e\u20114)", "过小 N(0,\u00a01e\u20114)"),
     "too-large": ("Too large, N(0,\u00a01)", "过大 N(0,\u00a01)"),
     "none": ("None", "无"),

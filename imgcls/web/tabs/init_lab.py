@@ -22,7 +22,7 @@ LOOK = 1.0  # seconds between two looks at a lab that is going on
 LISTS = 5.0
 FIRST = ("dataset", "model")
 FIELDS = ("epochs", "lr", "train_images", "seed")
-TO_BEGIN_WITH = ("default", "kaiming-uniform", "too-small", "too-large")
+TO_BEGIN_WITH = ("kaiming-uniform", "all-zeros", "too-small", "too-large")
 
 
 def build(words: Words, watch: RunCache, limits: Limits, page: gr.Blocks) -> None:
