@@ -158,7 +158,9 @@ def test_the_password_is_asked_for(password):
         assert client.get("/en/", headers=wrong).status_code == 401
 
 
-@pytest.mark.parametrize("said", ["Basic", "Basic ", "Basic !!!", "Basic 4pyT", "Bearer x", "basic", "Basic " + "A" * 99_999])
+@pytest.mark.parametrize(
+    "said", ["Basic", "Basic ", "Basic !!!", "Basic 4pyT", "Bearer x", "basic", "Basic " + "A" * 99_999]
+)
 def test_what_is_no_password_is_wrong(said):
     assert doors(password="tell nobody").get("/", headers={"Authorization": said}).status_code == 401
 

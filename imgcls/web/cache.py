@@ -1,16 +1,19 @@
 """What every open page asks again and again, answered once: runs as they stand, checkpoints to choose from.
 
-Thirty students watching one run cost one reader of its file. Knows no page.
+Thirty students watching one run cost one reader of its file. Nothing is read while another run's page waits for it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Generic, TypeVar
 
 from imgcls.checkpoints.store import CheckpointInfo, is_shipped, list_checkpoints
 from imgcls.errors import CheckpointError, RunError
@@ -21,89 +24,153 @@ from imgcls.workspace import Workspace
 
 AGAIN = 0.4  # seconds in which the last answer is good enough
 LISTED = 40  # runs and checkpoints in a list; the rest are reached from the terminal
-FOLLOWED = 32
-KEPT = 64  # reports and samples, some 100 KB each
+READERS = 4 * LISTED  # every listed run's, and those of the labs that people look at
+KEPT = 32  # reports and samples, up to some MB each
 T = TypeVar("T")
 
 
 class RunCache:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self._lock = threading.Lock()
-        self._followers: OrderedDict[str, tuple[EventLogReader, float]] = OrderedDict()
-        self._made: OrderedDict[tuple, tuple[float, Any]] = OrderedDict()
-        self._checkpoints: tuple[float, list[CheckpointInfo]] = (0.0, [])
+        self._lock = threading.Lock()  # of the tables below; nothing is read or made under it
+        self._readers: OrderedDict[str, _Reader] = OrderedDict()
+        self._made: OrderedDict[tuple, tuple[float, Future]] = OrderedDict()
+        self._runs = _Recent(lambda: list_runs(workspace))
+        self._checkpoints = _Recent(lambda: list_checkpoints(workspace))
 
     def view(self, name: str | None) -> RunView | None:
         """The run as it stands; None where there is none of that name."""
         if not name:
             return None
+        try:
+            run = find_run(name, self.workspace)
+            created = (run.logs / "settings.json").stat().st_mtime_ns
+        except (RunError, OSError):
+            with self._lock:
+                self._readers.pop(name, None)
+            return None
         with self._lock:
-            follower, looked = self._followers.get(name, (None, 0.0))
-            try:
-                run = find_run(name, self.workspace)
-            except RunError:
-                self._followers.pop(name, None)
-                return None
-            if follower is None:
-                follower = EventLogReader(run)
-            if time.monotonic() - looked > AGAIN:
-                follower.look()
-                looked = time.monotonic()
-            self._followers[name] = (follower, looked)
-            self._followers.move_to_end(name)
-            while len(self._followers) > FOLLOWED:
-                self._followers.popitem(last=False)
-            return follower.view
+            reader = self._readers.get(name)
+            if reader is None or reader.created != created:  # another run of that name may have been there
+                reader = self._readers[name] = _Reader(run, created)
+            self._readers.move_to_end(name)
+            while len(self._readers) > READERS:
+                self._readers.popitem(last=False)
+        return reader.view()
 
     def forget(self, name: str) -> None:
         """The next view is looked up anew: something has just been done to the run."""
         with self._lock:
-            if name in self._followers:
-                self._followers[name] = (self._followers[name][0], 0.0)
+            reader = self._readers.get(name)
+        if reader:
+            reader.looked = 0.0
+        self._runs.forget()
 
     def once(self, data_set: str, what: tuple, make: Callable[[], T]) -> T:
-        """What `make` makes of a data set: its report, a sample. Made anew when photos have come or gone.
+        """What `make` makes of a data set: its report, a sample. Made anew when photos have come or gone, and once for
+        all who ask at the same time.
 
         Raises what `make` raises.
         """
-        stamp, key = _touched(self.workspace, data_set), (data_set, *what)
+        stamp, key, mine = _touched(self.workspace, data_set), (data_set, *what), False
         with self._lock:
-            known = self._made.get(key)
-        if known and known[0] == stamp:
-            return known[1]
-        made = make()
-        with self._lock:
-            self._made[key] = (stamp, made)
-            while len(self._made) > KEPT:
-                self._made.popitem(last=False)
-        return made
+            known, made = self._made.get(key, (0.0, None))
+            if made is None or known != stamp:
+                made, mine = Future(), True
+                self._made[key] = (stamp, made)
+                while len(self._made) > KEPT:
+                    self._made.popitem(last=False)
+        if mine:
+            try:
+                made.set_result(make())
+            except BaseException as error:
+                with self._lock:
+                    if self._made.get(key) == (stamp, made):
+                        del self._made[key]
+                made.set_exception(error)
+        return made.result()
 
     def runs(self) -> list[Run]:
-        return list_runs(self.workspace)[:LISTED]
+        return self._runs()[:LISTED]
 
     def foremost(self) -> str | None:
         """The run that a page opens with: the newest that is going on, otherwise the newest."""
         listed = self.runs()
-        return next((run.name for run in listed if run.alive()), listed[0].name if listed else None)
+        live = (run.name for run in listed if (view := self.view(run.name)) and view.live)
+        return next(live, listed[0].name if listed else None)
 
     def checkpoints(self) -> list[CheckpointInfo]:
         """The shipped ones that read drawings first, then the newest."""
-        with self._lock:
-            looked, known = self._checkpoints
-            if time.monotonic() - looked > AGAIN:
-                known = list_checkpoints(self.workspace)
-                self._checkpoints = (time.monotonic(), known)
+        known = self._checkpoints()
         shipped = [info for info in known if is_shipped(info.path) and info.kind == "best"]
         own = [info for info in known if not is_shipped(info.path)]
         return shipped + own[:LISTED]
 
     def checkpoint(self, chosen: str | None) -> Path:
-        """The file behind a choice of the list: only what is listed can be opened. Raises CheckpointError."""
-        for info in list_checkpoints(self.workspace):
-            if key(info) == chosen:
-                return info.path
-        raise CheckpointError("There is no checkpoint {path}.", path=chosen)
+        """The file behind a choice of the list: only what is listed can be opened. Raises CheckpointError.
+
+        Every stroke asks, so the list is made anew only for what is not in the last one.
+        """
+        for listed in (self._checkpoints.last, self._checkpoints.anew):
+            for info in listed():
+                if key(info) == chosen:
+                    return info.path
+        raise CheckpointError("There is no checkpoint {path}.", path=str(chosen)[:100])
+
+
+@dataclass
+class _Reader:
+    """One run's reader: whoever asks while somebody reads waits for what that one finds."""
+
+    run: Run
+    created: int
+    looked: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._log: EventLogReader | None = None
+        self._view: RunView | None = None
+
+    def view(self) -> RunView:
+        with self._lock:
+            if self._view is None or time.monotonic() - self.looked > AGAIN:
+                self._log = self._log or EventLogReader(self.run)
+                self.looked = time.monotonic()
+                self._view = _snapshot(self._log.look())
+            return self._view
+
+
+def _snapshot(view: RunView) -> RunView:
+    """As it stands now: the reader goes on filling its own while a page is made of this one."""
+    return dataclasses.replace(
+        view, progress=list(view.progress), epochs=list(view.epochs), log=deque(view.log, maxlen=view.log.maxlen)
+    )
+
+
+class _Recent(Generic[T]):
+    """A list that is made anew at most every AGAIN seconds, by one of those who ask."""
+
+    def __init__(self, make: Callable[[], list[T]]) -> None:
+        self._make, self._lock = make, threading.Lock()
+        self._made: list[T] = []
+        self._until = 0.0
+
+    def __call__(self) -> list[T]:
+        with self._lock:
+            if time.monotonic() >= self._until:
+                self._made = self._make()
+                self._until = time.monotonic() + AGAIN
+            return self._made
+
+    def last(self) -> list[T]:
+        return self._made
+
+    def anew(self) -> list[T]:
+        self.forget()
+        return self()
+
+    def forget(self) -> None:
+        self._until = 0.0
 
 
 def _touched(workspace: Workspace, name: str) -> float:
