@@ -6,6 +6,7 @@
     ├── WeightsError      pre-trained weights are missing, foreign or do not fit
     ├── CheckpointError   a checkpoint file is truncated, foreign or mismatched
     ├── RunError          a run cannot be started, found, stopped or resumed
+    │   └── DivergedError the loss is no longer a number
     ├── InputError        an image or a drawing given for classification cannot be used
     ├── StorageError      a file cannot be written: a full disk, a folder without permission
     ├── DeviceError       the device or precision asked for is not to be had
@@ -51,6 +52,10 @@ class CheckpointError(ImgclsError):
 
 class RunError(ImgclsError):
     """A run that cannot be started, found, stopped or resumed."""
+
+
+class DivergedError(RunError):
+    """A loss that is no longer a number: the run has ended."""
 
 
 class InputError(ImgclsError):

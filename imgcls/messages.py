@@ -1,50 +1,131 @@
 """A sentence as a message id with named values: written once, in English, where it is said; catalogs translate it.
 
-    Message("{name} has {count} images.", name="flowers", count=12)
+    Message("{name} has no images.", name="flowers")
+    plural("{name} has {count} image.", "{name} has {count} images.", count=12, name="flowers")
 
-The id is the English sentence itself, as a format string. Values are plain, or messages of their own. Nothing ever
-parses a finished sentence.
+The id is the English sentence itself, as a format string. Values are plain, settings, or messages of their own.
+Nothing ever parses a finished sentence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from gettext import NullTranslations
+from numbers import Integral, Real
 from typing import Any
+
+
+class Language(NullTranslations):
+    """What turns an id into a sentence; this one speaks English and calls a setting as `settings.json` does."""
+
+    def setting(self, name: str, value: str | None) -> str:
+        """How a setting, or one of its values, is called where this language is spoken."""
+        return name if value is None else value
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting's name inside a sentence, or one of its values: the page says its label, the terminal its flag."""
+
+    name: str
+    value: str | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.value is None else self.value
 
 
 @dataclass(frozen=True)
 class Message:
-    """`text`: the id; `values`: what its braces hold. Without values the text stands as it is, braces too."""
+    """`text`: the id; `values`: what its braces hold. Without values the text stands as it is, braces too.
+
+    `many`: the id for more than one, where `values["count"]` decides.
+    """
 
     text: str
     values: dict[str, Any] = field(default_factory=dict)
+    many: str | None = None
 
     def __init__(self, text: str, /, **values: Any) -> None:
         object.__setattr__(self, "text", text)
-        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "values", {name: _plain(value) for name, value in values.items()})
+        object.__setattr__(self, "many", None)
 
     def __str__(self) -> str:
-        return self.said(lambda text: text)
+        return self.said(Language())
 
-    def said(self, translated: Callable[[str], str]) -> str:
-        """The finished sentence; `translated` gives an id's sentence in another language."""
-        text = translated(self.text)
+    def said(self, language: Language) -> str:
+        """The finished sentence."""
+        if self.many is None:
+            text = language.gettext(self.text)
+        else:
+            text = language.ngettext(self.text, self.many, self.values["count"])
         if not self.values:
             return text
-        return text.format(
-            **{name: v.said(translated) if isinstance(v, Message) else v for name, v in self.values.items()}
-        )
+        values = {}
+        for name, value in self.values.items():
+            if isinstance(value, Message):
+                value = value.said(language)
+            elif isinstance(value, Setting):
+                value = language.setting(value.name, value.value)
+            values[name] = value
+        try:
+            return text.format(**values)
+        except (LookupError, ValueError, TypeError, AttributeError):  # another version's sentence
+            return text
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; `from_dict` reads it back."""
-        values = {name: v.as_dict() if isinstance(v, Message) else v for name, v in self.values.items()}
-        return {"text": self.text, "values": values}
+        values = {name: _as_json(value) for name, value in self.values.items()}
+        return {"text": self.text, **({"many": self.many} if self.many else {}), "values": values}
 
     @classmethod
-    def from_dict(cls, said: dict[str, Any]) -> Message:
-        values = {
-            str(name): cls.from_dict(v) if isinstance(v, dict) and "text" in v else v
-            for name, v in said.get("values", {}).items()
-        }
-        return cls(str(said["text"]), **values)
+    def from_dict(cls, said: dict[str, Any] | str) -> Message:
+        """Of what `as_dict` made, or of a finished sentence from an older file."""
+        if isinstance(said, str):
+            return cls(said)
+        values = {str(name): _from_json(value) for name, value in said.get("values", {}).items()}
+        return _plural(said["text"], said["many"], values) if "many" in said else cls(str(said["text"]), **values)
+
+
+def N_(text: str) -> str:
+    """Marks a sentence for the catalogs where it is not said yet, as gettext's own tools have it."""
+    return text
+
+
+def plural(one: str, many: str, /, *, count: int, **values: Any) -> Message:
+    """Two ids, of which `count` chooses; a language may have other forms than two."""
+    return _plural(one, many, {"count": count, **values})
+
+
+def joined(parts: Sequence[Message | str], /) -> Message:
+    """The parts in a row, as each language joins them: "run a, 3 classes"."""
+    return functools.reduce(lambda one, more: Message("{one}, {more}", one=one, more=more), parts)
+
+
+def _plural(one: str, many: str, values: dict[str, Any]) -> Message:
+    made = Message(one, **values)
+    object.__setattr__(made, "many", many)
+    return made
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold: a path and another program's error become their text at once."""
+    if isinstance(value, str | bool | Message | Setting):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) else str(value)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Message):
+        return value.as_dict()
+    return {"setting": value.name, "value": value.value} if isinstance(value, Setting) else value
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Setting(value["setting"], value.get("value")) if "setting" in value else Message.from_dict(value)
+    return value

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from imgcls.errors import SettingsError
 from imgcls.filenames import validate
+from imgcls.messages import N_, Message, Setting
 
 Model = Literal["lenet", "alexnet", "resnet18"]
 Optimizer = Literal["sgd", "adam", "adamw"]
@@ -53,94 +54,103 @@ class TrainSettings(BaseModel):
         "data",
         default="mnist",
         max_length=500,
-        help="a known data set, a folder under data/, a path to a folder, or two joined by '+'",
+        help=N_("a known data set, a folder under data/, a path to a folder, or two joined by '+'"),
     )
-    model: Model = setting("model", default="lenet", help="the network")
-    name: str = setting("run", default="", help="the run's name; empty: made from network, data and time")
+    model: Model = setting("model", default="lenet", help=N_("the network"))
+    name: str = setting("run", default="", help=N_("the run's name; empty: made from network, data and time"))
 
-    epochs: int = setting("training", default=5, ge=1, le=1000, help="passes over the training images")
-    batch_size: int = setting("training", default=128, ge=1, le=8192, help="images a step")
-    optimizer: Optimizer = setting("training", default="sgd", help="what turns gradients into steps")
-    lr: float = setting("training", default=0.1, gt=0, le=100, help="learning rate, the peak of its schedule")
-    schedule: Schedule = setting("training", default="one-cycle", help="how the learning rate changes")
-    augment: Augment = setting("training", default="none", help="random changes of each training image")
-    init: Init = setting("model", default="kaiming-uniform", help="how weights are drawn at the start")
+    epochs: int = setting("training", default=5, ge=1, le=1000, help=N_("passes over the training images"))
+    batch_size: int = setting("training", default=128, ge=1, le=8192, help=N_("images a step"))
+    optimizer: Optimizer = setting("training", default="sgd", help=N_("what turns gradients into steps"))
+    lr: float = setting("training", default=0.1, gt=0, le=100, help=N_("learning rate, the peak of its schedule"))
+    schedule: Schedule = setting("training", default="one-cycle", help=N_("how the learning rate changes"))
+    augment: Augment = setting("training", default="none", help=N_("random changes of each training image"))
+    init: Init = setting("model", default="kaiming-uniform", help=N_("how weights are drawn at the start"))
 
-    momentum: float = setting("optimizer", default=0.9, ge=0, lt=1, help="SGD's momentum")
+    momentum: float = setting("optimizer", default=0.9, ge=0, lt=1, help=N_("SGD's momentum"))
     nesterov: bool = setting(
-        "optimizer", default=True, help="Nesterov's look-ahead for SGD's momentum; other optimizers have none"
+        "optimizer", default=True, help=N_("Nesterov's look-ahead for SGD's momentum; other optimizers have none")
     )
-    weight_decay: float = setting("optimizer", default=5e-4, ge=0, le=10, help="pull of weights towards 0")
+    weight_decay: float = setting("optimizer", default=5e-4, ge=0, le=10, help=N_("pull of weights towards 0"))
     label_smoothing: float = setting(
-        "optimizer", default=0.0, ge=0, lt=1, help="share of the label spread over all classes"
+        "optimizer", default=0.0, ge=0, lt=1, help=N_("share of the label spread over all classes")
     )
     warmup_epochs: float = setting(
-        "optimizer", default=0.0, ge=0, le=1000, help="epochs in which the learning rate rises from 0"
+        "optimizer", default=0.0, ge=0, le=1000, help=N_("epochs in which the learning rate rises from 0")
     )
-    step_epochs: int = setting("optimizer", default=10, ge=1, le=1000, help="schedule 'step': epochs between two drops")
-    step_factor: float = setting("optimizer", default=0.1, gt=0, le=1, help="schedule 'step': factor of each drop")
+    step_epochs: int = setting(
+        "optimizer", default=10, ge=1, le=1000, help=N_("step schedule: epochs between two drops")
+    )
+    step_factor: float = setting("optimizer", default=0.1, gt=0, le=1, help=N_("step schedule: factor of each drop"))
 
     transfer: Transfer = setting(
-        "transfer", default="scratch", help="what is learnt: all from scratch, the head only, or all gently"
+        "transfer",
+        default="scratch",
+        help=N_("train from scratch, train only the last layer (head), or fine-tune every layer"),
     )
     weights: str = setting(
         "transfer",
         default="",
         max_length=500,
-        help="pre-trained weights: a file in weight/, a path, or 'imagenet'",
+        help=N_("pre-trained weights: a file in weight/, a path, or 'imagenet'"),
     )
     backbone_lr_factor: float = setting(
-        "transfer", default=0.1, ge=0, le=1, help="fine-tuning: the backbone's learning rate over the head's"
+        "transfer", default=0.1, ge=0, le=1, help=N_("fine-tuning: the backbone's learning rate over the head's")
     )
     unfreeze_epochs: int = setting(
-        "transfer", default=0, ge=0, le=1000, help="fine-tuning: epochs between unfreezing stages; 0: all at once"
+        "transfer", default=0, ge=0, le=1000, help=N_("fine-tuning: epochs between unfreezing stages; 0: all at once")
     )
     augment_views: int = setting(
-        "transfer", default=4, ge=1, le=64, help="head only: augmented views of each image whose features are kept"
+        "transfer", default=4, ge=1, le=64, help=N_("head only: augmented views of each image whose features are kept")
     )
 
     image_size: int = setting(
-        "data", default=0, ge=0, le=512, help="side of the network's input in pixels; 0: the recipe's"
+        "data", default=0, ge=0, le=512, help=N_("side of the network's input in pixels; 0: the network's default")
     )
     val_split: float = setting(
         "data",
         default=5000,
         gt=0,
         le=1_000_000,
-        help="held out for validation: a number of images, or a share when below 1",
+        help=N_("held out for validation: a number of images, or a share when below 1"),
     )
-    train_images: int = setting("data", default=0, ge=0, le=100_000_000, help="learn from so many images only; 0: all")
+    train_images: int = setting(
+        "data", default=0, ge=0, le=100_000_000, help=N_("learn from so many images only; 0: all")
+    )
 
     patience: int = setting(
-        "run", default=0, ge=0, le=1000, help="stop after so many epochs without a better one; 0: never"
+        "run", default=0, ge=0, le=1000, help=N_("stop after so many epochs without a better one; 0: never")
     )
-    time_limit: float = setting("run", default=0.0, ge=0, le=100_000, help="minutes, then save and end; 0: none")
-    seed: int = setting("run", default=1, ge=0, le=2**31 - 1, help="makes a run repeatable")
+    time_limit: float = setting("run", default=0.0, ge=0, le=100_000, help=N_("minutes, then save and end; 0: none"))
+    seed: int = setting("run", default=1, ge=0, le=2**31 - 1, help=N_("makes a run repeatable"))
 
-    device: Device = setting("hardware", default="auto", help="where to compute")
-    precision: Precision = setting("hardware", default="auto", help="number format of the computation")
-    compile: bool = setting("hardware", default=False, help="torch.compile the network (slow start)")
-    threads: int = setting("hardware", default=0, ge=0, le=512, help="processor threads; 0: measured while running")
+    device: Device = setting("hardware", default="auto", help=N_("where to compute"))
+    precision: Precision = setting("hardware", default="auto", help=N_("number format of the computation"))
+    compile: bool = setting("hardware", default=False, help=N_("compile the network with torch.compile (slow start)"))
+    threads: int = setting("hardware", default=0, ge=0, le=512, help=N_("processor threads; 0: measured while running"))
 
     @field_validator("name")
     @classmethod
     def _name(cls, value: str) -> str:
         if value and (not NAME.fullmatch(value) or validate(value) is not None):
-            raise ValueError("must be letters, digits, '.', '_' or '-', at most 80, and start with a letter or digit")
+            raise ValueError(
+                Message("must be letters, digits, '.', '_' or '-', at most 80, and start with a letter or digit")
+            )
         return value
 
     @field_validator("dataset", "weights")
     @classmethod
     def _printable(cls, value: str, info: Any) -> str:
         if any(ord(c) < 32 for c in value) or (info.field_name == "dataset" and not value.strip()):
-            raise ValueError("must name a data set" if info.field_name == "dataset" else "must be a file name")
+            named = info.field_name == "dataset"
+            raise ValueError(Message("must name a data set") if named else Message("must be a file name"))
         return value.strip()
 
     @field_validator("val_split")
     @classmethod
     def _split(cls, value: float) -> float:
         if value >= 1 and value != int(value):
-            raise ValueError("must be a share below 1 or a whole number of images")
+            raise ValueError(Message("must be a share below 1 or a whole number of images"))
         return value
 
     @classmethod
@@ -152,27 +162,38 @@ class TrainSettings(BaseModel):
             raise _sentence(error) from None
         if settings.transfer != "scratch" and not settings.weights:
             raise SettingsError(
-                "transfer '{transfer}' needs pre-trained weights: give weights a file in weight/, a path, or "
-                "'imagenet'.",
-                transfer=settings.transfer,
+                "{transfer} '{chosen}' needs {weights}: give a file in weight/, a path, or 'imagenet'.",
+                transfer=Setting("transfer"),
+                chosen=Setting("transfer", settings.transfer),
+                weights=Setting("weights"),
                 field="weights",
             )
         if settings.transfer == "scratch" and settings.weights:
             raise SettingsError(
-                "weights '{weights}' are not used when transfer is 'scratch': choose transfer 'head' or "
-                "'finetune', or leave weights empty.",
-                weights=settings.weights,
+                "{weights} '{chosen}' is not used when {transfer} is '{scratch}': choose '{head}' or '{finetune}', or "
+                "leave {weights} empty.",
+                weights=Setting("weights"),
+                chosen=settings.weights,
+                transfer=Setting("transfer"),
+                scratch=Setting("transfer", "scratch"),
+                head=Setting("transfer", "head"),
+                finetune=Setting("transfer", "finetune"),
                 field="transfer",
             )
         if settings.optimizer == "sgd" and settings.nesterov and settings.momentum == 0:
             raise SettingsError(
-                "nesterov needs a momentum above 0: switch it off, or give momentum e.g. 0.9.", field="nesterov"
+                "{nesterov} needs {momentum} above 0: switch it off, or give e.g. 0.9.",
+                nesterov=Setting("nesterov"),
+                momentum=Setting("momentum"),
+                field="nesterov",
             )
         if settings.warmup_epochs >= settings.epochs:
             raise SettingsError(
-                "warmup_epochs is {warmup_epochs:g}, but must be below epochs ({epochs}).",
-                warmup_epochs=settings.warmup_epochs,
-                epochs=settings.epochs,
+                "{setting} is {value:g}, but must be below {epochs} ({most}).",
+                setting=Setting("warmup_epochs"),
+                value=settings.warmup_epochs,
+                epochs=Setting("epochs"),
+                most=settings.epochs,
                 field="warmup_epochs",
             )
         return settings
@@ -200,45 +221,53 @@ def command_line(settings: dict[str, object]) -> str:
     return shlex.join(parts)
 
 
-def limits(field: str) -> str:
+def limits(field: str) -> Message:
     """The range of a field in words: "a whole number from 1 to 1000"."""
     info = TrainSettings.model_fields[field]
     named = choices(field)
     if named:
-        return "one of " + ", ".join(named)
+        return Message("one of {names}", names=", ".join(named))
     if info.annotation is bool:
-        return "true or false"
-    low, high, above, below = (
-        next((getattr(m, kind) for m in info.metadata if hasattr(m, kind)), None) for kind in ("ge", "le", "gt", "lt")
-    )
-    kind = {int: "a whole number", float: "a number"}.get(info.annotation, "text")
-    if above is not None:
-        parts = [f"above {above:g} and at most {_plain(high)}"]
-    elif low is not None:
-        parts = [f"from {_plain(low)}", f"to {_plain(high)}" if high is not None else f"to below {_plain(below)}"]
-    else:
-        parts = []
-    longest = next((m.max_length for m in info.metadata if hasattr(m, "max_length")), None)
-    if longest:
-        parts.append(f"of at most {longest} characters")
-    return " ".join([kind, *parts])
+        return Message("true or false")
+    bounds = {
+        kind: getattr(m, kind)
+        for m in info.metadata
+        for kind in ("ge", "le", "gt", "lt", "max_length")
+        if hasattr(m, kind)
+    }
+    low, high = bounds.get("ge"), bounds.get("le")
+    if info.annotation is int:
+        return Message("a whole number from {low} to {high}", low=low, high=high)
+    if "gt" in bounds:
+        return Message("a number above {low:g} and at most {high}", low=bounds["gt"], high=_number(high))
+    if "lt" in bounds:
+        return Message("a number from {low:g} to below {high:g}", low=low, high=bounds["lt"])
+    if low is not None:
+        return Message("a number from {low:g} to {high}", low=low, high=_number(high))
+    if "max_length" in bounds:
+        return Message("text of at most {most} characters", most=bounds["max_length"])
+    return Message("text")
 
 
-def _plain(number: float) -> str:
-    return f"{number:d}" if isinstance(number, int) else f"{number:g}"
+def _number(value: float) -> str:
+    return f"{value:d}" if isinstance(value, int) else f"{value:g}"
 
 
 def _sentence(error: ValidationError) -> SettingsError:
     first = error.errors()[0]
     field = str(first["loc"][0]) if first["loc"] else None
     if first["type"] == "extra_forbidden":
-        return SettingsError(f"There is no setting '{field}'.", field=field)
-    value = first["input"]
-    shown = "empty" if value is None or value == "" else str(value)
+        return SettingsError("There is no setting '{name}'.", name=field, field=field)
+    limit = (
+        first["ctx"]["error"].args[0]
+        if first["type"] == "value_error"
+        else Message("must be {limits}", limits=limits(field))
+    )
+    value, setting = first["input"], Setting(field)
+    if value is None or value == "":
+        return SettingsError("{setting} is empty, but {limit}.", setting=setting, limit=limit, field=field)
     if isinstance(value, float) and math.isnan(value):
-        shown = "not a number"
-    shown = "".join(c if c.isprintable() else "?" for c in shown)
+        return SettingsError("{setting} is not a number, but {limit}.", setting=setting, limit=limit, field=field)
+    shown = "".join(c if c.isprintable() else "?" for c in str(value))
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    if first["type"] == "value_error":
-        return SettingsError(f"{field} is {shown}, but {first['ctx']['error']}.", field=field)
-    return SettingsError(f"{field} is {shown}, but must be {limits(field)}.", field=field)
+    return SettingsError("{setting} is {value}, but {limit}.", setting=setting, value=shown, limit=limit, field=field)

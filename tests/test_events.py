@@ -6,6 +6,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imgcls.messages import Message, Setting, plural
 from imgcls.training import events
 
 
@@ -27,13 +28,29 @@ def test_every_kind_survives_the_file():
         events.Note(code="resuming"),
         events.Saved(kind="best", path="p", epoch=1, step=3),
         events.Stopped(step=3, epoch=0.5, seconds=1.5, checkpoint=None),
-        events.Failed(message="no"),
+        events.Note(code="reading", message=Message("{done:,} of {images:,}", done=1000, images=2000)),
+        events.Failed(message=Message("no")),
+        events.Failed(message=plural("{count} {x}", "{count} {x}s", count=2, x=Setting("lr")), error="RunError"),
     ]
     for event in made:
         line = events.to_line(event)
         assert "\n" not in line
         back = events.from_line(line)
         assert type(back) is type(event) and events.to_line(back) == line
+
+
+def test_sentences_come_back_with_their_values():
+    note = Message("{name} has {rest}", name="a", rest=plural("{count} image", "{count} images", count=2))
+    failed = events.Failed(message=Message("{setting} is {value:g}.", setting=Setting("lr"), value=1.5))
+    back = events.from_line(events.to_line(failed))
+    assert str(back.message) == "lr is 1.5." and back.message == failed.message
+    assert str(Message.from_dict(json.loads(json.dumps(note.as_dict())))) == "a has 2 images"
+
+
+def test_files_of_before_hold_finished_sentences():
+    failed = events.from_line('{"event": "Failed", "message": "It broke {here}.", "unexpected": true}')
+    assert str(failed.message) == "It broke {here}."
+    assert events.from_line('{"event": "Note", "code": "reading", "values": {"done": 1}}').message is None
 
 
 def test_what_lives_in_memory_never_reaches_the_file():

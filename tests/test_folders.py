@@ -107,7 +107,7 @@ def test_no_folder(pets):
 )
 def test_what_is_odd_is_noted(pets, names, code, said):
     found = scan(made(pets, "cat/1.jpg", "dog/1.jpg", *names))
-    assert codes(found) == [code] and said in found.notes[0]
+    assert codes(found) == [code] and said in str(found.notes[0])
     assert {"cat", "dog"} <= set(found.classes) <= {"cat", "dog", "train"}
 
 

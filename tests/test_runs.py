@@ -123,7 +123,7 @@ def test_a_run_outlives_the_process_that_started_it(workspace):
 def test_a_failed_run_says_its_sentence(workspace):
     run = start_run(small(optimizer="sgd", lr=100, schedule="constant", train_images=3000), workspace)
     seen = wait(EventLogReader(run), lambda v: not v.live)
-    assert seen.state == "failed" and "smaller lr" in seen.ending.message and not seen.ending.unexpected
+    assert seen.state == "failed" and "diverged" in str(seen.ending.message) and not seen.ending.unexpected
     assert "Traceback" not in (run.logs / "log.txt").read_text()
 
 
@@ -165,9 +165,10 @@ def test_half_a_line_in_the_stream_is_mended(workspace):
     from imgcls.training.loggers.event_log import EventLog
 
     with EventLog(run.logs) as stream:
+        from imgcls.messages import Message
         from imgcls.training.events import Failed
 
-        stream(Failed(message="no"))
+        stream(Failed(message=Message("no")))
     lines = run.events.read_text().splitlines()
-    assert json.loads(lines[1])["message"] == "no"
+    assert json.loads(lines[1])["message"]["text"] == "no"
     assert view(run).state == "failed"

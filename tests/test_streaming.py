@@ -29,7 +29,7 @@ def both(workspace, monkeypatch, **said):
 def test_the_same_batches(own, workspace, monkeypatch, augment):
     settings, kept, streamed = both(workspace, monkeypatch, augment=augment)
     assert streamed.train.streams and not kept.train.streams
-    assert any("read anew in every epoch" in note for note in streamed.notes)
+    assert any("read anew in every epoch" in str(note) for note in streamed.notes)
 
     def batches(data):
         return Batches(

@@ -87,7 +87,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     work = commands.add_parser("work")  # the run's own process; not for people, so it has no help
     work.add_argument("run")
-    work.add_argument("--go-on", action="store_true")
+    work.add_argument("--go-on", dest="resume", action="store_true")
     work.set_defaults(command="work")
     commands.add_parser("standby").set_defaults(command="standby")
     work_lab = commands.add_parser("work-lab")

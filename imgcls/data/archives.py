@@ -157,11 +157,14 @@ def _wanted(
         wanted.append((info, free))
     _check_size([info for info, _ in wanted], called, limits)
     if not wanted:
-        inner = " (zips inside a zip are not opened)" if any(n.lower().endswith(".zip") for n in skipped) else ""
+        if any(name.lower().endswith(".zip") for name in skipped):
+            raise DatasetError(
+                "{file} holds no images, only zips, which are not opened: zip a folder that has a folder of images for "
+                "each class.",
+                file=called,
+            )
         raise DatasetError(
-            "{file} holds no images{inner}: zip a folder that has a folder of images for each class.",
-            file=called,
-            inner=inner,
+            "{file} holds no images: zip a folder that has a folder of images for each class.", file=called
         )
     return wanted
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from imgcls.data.photos import StorageFormat
+from imgcls.messages import Message
 
 VERSION = 1
 DIGEST = 16
@@ -30,13 +31,13 @@ MAGIC = b"imgclsPH"
 @dataclass
 class Kept:
     """images: uint8 (N, C, side, side), mapped copy-on-write; aspects: float32 (N,); identities: uint8 (N, 16);
-    ok: uint8 (N,); errors: [[place, sentence]] in order."""
+    ok: uint8 (N,); errors: [[place, message]] in order."""
 
     images: np.ndarray
     aspects: np.ndarray
     identities: np.ndarray
     ok: np.ndarray
-    errors: list[tuple[int, str]]
+    errors: list[tuple[int, Message]]
 
 
 class Writer:
@@ -50,7 +51,7 @@ class Writer:
         count = len(identities)
         self.place, self.identities, self.form = place, identities, form
         self.aspects, self.ok = np.ones(count, np.float32), np.zeros(count, np.uint8)
-        self.errors: list[tuple[int, str]] = []
+        self.errors: list[tuple[int, Message]] = []
         self.images: np.ndarray | None = None
         self._temporary = place.with_name(f"{place.stem}-{secrets.token_hex(6)}.tmp")
         try:
@@ -68,7 +69,7 @@ class Writer:
     def finish(self) -> None:
         self.images.flush()
         self.images = None  # Windows neither appends to a mapped file nor renames it
-        said = json.dumps(sorted(self.errors)).encode()
+        said = json.dumps([(i, why.as_dict()) for i, why in sorted(self.errors, key=lambda error: error[0])]).encode()
         with self._temporary.open("ab") as file:
             for part in (self.aspects.tobytes(), self.identities.tobytes(), self.ok.tobytes(), said):
                 file.write(part)
@@ -98,11 +99,11 @@ def read(place: Path, form: StorageFormat) -> Kept | None:
             aspects = np.frombuffer(file.read(count * 4), np.float32).copy()
             identities = np.frombuffer(file.read(count * DIGEST), np.uint8).reshape(count, DIGEST)
             ok = np.frombuffer(file.read(count), np.uint8).copy()
-            errors = [(int(i), str(sentence)) for i, sentence in json.loads(file.read(said))]
+            errors = [(int(i), Message.from_dict(why)) for i, why in json.loads(file.read(said))]
         if any(not 0 <= i < count for i, _ in errors):
             return None
         shape = (count, form.channels, form.side, form.side)
         # Copy-on-write: tensors want memory that could be written, and the file can never be.
         return Kept(np.memmap(place, np.uint8, "c", shape=shape), aspects, identities, ok, errors)
-    except (OSError, ValueError, TypeError, struct.error):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, struct.error):
         return None

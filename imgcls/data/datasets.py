@@ -20,6 +20,7 @@ from imgcls.data.photos import StreamingPhotos
 from imgcls.data.splitting import Split, divide, held_out, join
 from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import CROP_MARGIN, Preprocess
+from imgcls.messages import Message
 from imgcls.recipes import KIND_OF, preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
@@ -37,7 +38,7 @@ class DataSet:
     val: Split
     test: Split | None
     preprocess: Preprocess
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -158,7 +159,7 @@ def _decode(
     files: list[tuple[Path, int]],
     preprocess: Preprocess,
     whole_photo: bool,
-    notes: list[str],
+    notes: list[Message],
     progress: Progress | None,
 ) -> Split:
     """Photos as one uint8 tensor: the evaluation crop, or the whole photo squeezed square for random crops."""
@@ -174,9 +175,9 @@ def _decode(
     try:
         made = decoded([path for path, _ in files], root=root, **form, max_bytes=MAX_BYTES, progress=progress)
     except TooLarge as error:
-        notes.append(f"Photos are read anew in every epoch: {error}")
+        notes.append(Message("Photos are read anew in every epoch: {why}", why=error.message))
         return Split(StreamingPhotos(paths, **form), labels, None, paths)
-    notes.extend(sentence for _, sentence in made.errors)
+    notes.extend(why for _, why in made.errors)
     split = Split(made.images, labels, made.aspects if whole_photo else None, paths)
     return split if bool(made.ok.all()) else split.take(made.ok.nonzero()[:, 0])
 

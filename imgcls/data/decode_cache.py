@@ -28,6 +28,7 @@ from filelock import FileLock
 from imgcls.data.cache_file import BESIDE, DIGEST, VERSION, Writer, read
 from imgcls.data.photos import StorageFormat
 from imgcls.errors import DatasetError, InputError
+from imgcls.messages import Message
 
 FOLDER = ".imgcls-cache"
 SUFFIX = ".photos"
@@ -47,12 +48,12 @@ class TooLarge(DatasetError):
 @dataclass(frozen=True)
 class Decoded:
     """images: uint8 (N, C, side, side), mapped copy-on-write; aspects: float32 (N,), width / height of the original;
-    ok: bool (N,), False where a photo is broken (its image is black); errors: [(path, sentence)] of those."""
+    ok: bool (N,), False where a photo is broken (its image is black); errors: [(path, message)] of those."""
 
     images: torch.Tensor
     aspects: torch.Tensor
     ok: torch.Tensor
-    errors: list[tuple[Path, str]]
+    errors: list[tuple[Path, Message]]
 
 
 def decoded(
@@ -105,7 +106,7 @@ def decoded(
         torch.from_numpy(kept.images),
         torch.from_numpy(kept.aspects),
         torch.from_numpy(kept.ok).bool(),
-        [(paths[i], sentence) for i, sentence in kept.errors],
+        [(paths[i], why) for i, why in kept.errors],
     )
 
 
@@ -190,7 +191,7 @@ def _build(
             try:
                 image, made.aspects[i] = form.read(paths[i], name=names[i])
             except InputError as error:
-                made.errors.append((i, str(error)))
+                made.errors.append((i, error.message))
                 continue
             made.images[i], made.ok[i] = image.numpy(), 1
         return end

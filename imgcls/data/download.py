@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from imgcls.errors import DatasetError
+from imgcls.messages import Message
 from imgcls.workspace import Workspace
 
 DIGITS = tuple("0123456789")
@@ -70,19 +71,25 @@ def require(name: str, workspace: Workspace) -> None:
         files = [_idx(f.parent, f.name.removesuffix("-ubyte.gz")) for f in files]
     missing = [file.name for file in files if not file.is_file()]
     if missing:
-        raise DatasetError(f"{name} is not here: {_how(name, workspace)}")
+        raise DatasetError("{name} is not here: {how}", name=name, how=_how(name, workspace))
 
 
-def _how(name: str, workspace: Workspace) -> str:
+def _how(name: str, workspace: Workspace) -> Message:
     if name == "cifar10":
-        return (
-            f"run `python -m imgcls fetch cifar10`, or unpack {CIFAR_URL} into {workspace.data} by hand; "
-            "a folder of CIFAR-10 images with a folder for each class does as well."
+        return Message(
+            "run `python -m imgcls fetch cifar10`, or unpack {url} into {folder} by hand; a folder of CIFAR-10 images "
+            "with a folder for each class does as well.",
+            url=CIFAR_URL,
+            folder=workspace.data,
         )
     if name == "fashion-mnist":
-        files = ", ".join(FASHION_MD5)
-        return f"run `python -m imgcls fetch {name}`, or put {files} into {workspace.data / 'FashionMNIST' / 'raw'}."
-    return f"copy {folder(name, workspace)} again from where the lab came from."
+        return Message(
+            "run `python -m imgcls fetch {name}`, or put {files} into {folder}.",
+            name=name,
+            files=", ".join(FASHION_MD5),
+            folder=workspace.data / "FashionMNIST" / "raw",
+        )
+    return Message("copy {folder} again from where the lab came from.", folder=folder(name, workspace))
 
 
 def load_arrays(name: str, workspace: Workspace) -> dict[str, tuple[Tensor, Tensor]]:
@@ -166,7 +173,7 @@ def fetch(name: str, workspace: Workspace, *, progress: Progress | None = None, 
     packed.unlink()
 
 
-def _download(url: str, path: Path, md5: str, how: str, progress: Progress | None) -> None:
+def _download(url: str, path: Path, md5: str, how: Message, progress: Progress | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, digest, done = path.with_name(path.name + ".tmp"), hashlib.md5(usedforsecurity=False), 0
     try:

@@ -19,6 +19,7 @@ from imgcls.data.loader import Batches, _mix, evaluation_batches
 from imgcls.data.splitting import Split
 from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import Preprocess
+from imgcls.messages import Setting
 
 Autocast = Callable[[], AbstractContextManager]
 # Measured on two cores, ResNet18 at 64 pixels: 64 images at a time run 1.14 times as fast as 256.
@@ -92,9 +93,10 @@ def _room(views: int, images: int, like: Tensor, file: Path) -> Tensor:
     needed = views * images * like.shape[1] * 4
     if shutil.disk_usage(file.parent).free < needed + FREE_KEPT:  # a full disk would kill the process without a word
         raise DatasetError(
-            "The features need {size:.1f} GB of disk in {folder}: choose fewer augment_views or free space.",
+            "The features need {size:.1f} GB of disk in {folder}: choose fewer {augment_views} or free space.",
             size=needed / 1e9,
             folder=file.parent,
+            augment_views=Setting("augment_views"),
         )
     count = views * images * like.shape[1]
     return torch.from_file(str(file), shared=True, size=count, dtype=torch.float32).view(shape)

@@ -15,6 +15,7 @@ from typing import Any
 
 from imgcls.errors import DatasetError
 from imgcls.imaging.reading import find_images, is_image_name, is_litter, natural_key
+from imgcls.messages import Message, plural
 
 MAX_FILES = 1_000_000
 MAX_CLASSES = 1_000
@@ -37,8 +38,12 @@ class Problem:
     """Something a person should know: `code` and `values` for translating, `text` the English sentence."""
 
     code: str
-    values: dict[str, Any]
-    text: str
+    message: Message
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the values by name, and the English sentence."""
+        values = {name: v if isinstance(v, int | float | str) else str(v) for name, v in self.message.values.items()}
+        return {"code": self.code, "values": values, "text": str(self.message)}
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,8 @@ class PhotoFolder:
     problems: tuple[Problem, ...] = ()
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        return tuple(problem.text for problem in self.problems)
+    def notes(self) -> tuple[Message, ...]:
+        return tuple(problem.message for problem in self.problems)
 
 
 @dataclass
@@ -65,8 +70,8 @@ class _Scan:
     problems: list[Problem] = field(default_factory=list)
     files: int = 0
 
-    def note(self, code: str, text: str, **values: Any) -> None:
-        self.problems.append(Problem(code, values, text))
+    def note(self, code: str, message: Message) -> None:
+        self.problems.append(Problem(code, message))
 
 
 def scan(root: Path, *, name: str | None = None) -> PhotoFolder:
@@ -122,9 +127,12 @@ def _parts(root: Path, found: _Scan) -> dict[str, Path] | None:
         for folder in named:
             found.note(
                 "class-named-like-part",
-                f"{found.name} has a class called {folder.name}: if that is a part of the data and not a class, "
-                "put the class folders inside it.",
-                name=folder.name,
+                Message(
+                    "{name} has a class called {folder}: if that is a part of the data and not a class, put the class "
+                    "folders inside it.",
+                    name=found.name,
+                    folder=folder.name,
+                ),
             )
         return None
     parts: dict[str, Path] = {}
@@ -132,7 +140,11 @@ def _parts(root: Path, found: _Scan) -> dict[str, Path] | None:
         part = PARTS[folder.name.lower()]
         if part in parts:
             raise DatasetError(
-                f"{found.name} has two folders for {part}, {parts[part].name} and {folder.name}: join them into one."
+                "{name} has two folders for {part}, {folder} and {other}: join them into one.",
+                name=found.name,
+                part=part,
+                folder=parts[part].name,
+                other=folder.name,
             )
         parts[part] = folder
     if "train" not in parts:
@@ -151,8 +163,11 @@ def _parts(root: Path, found: _Scan) -> dict[str, Path] | None:
         if folder not in named:
             found.note(
                 "folder-beside-parts",
-                f"{found.name}/{folder.name} is left out: beside train only val and test are used.",
-                name=folder.name,
+                Message(
+                    "{name}/{folder} is left out: beside train only val and test are used.",
+                    name=found.name,
+                    folder=folder.name,
+                ),
             )
     return parts
 
@@ -168,8 +183,11 @@ def _split(parts: dict[str, Path], found: _Scan) -> tuple[tuple[str, ...], dict[
         if not any(name in place for name in names):
             found.note(
                 "part-without-classes",
-                f"{found.name}/{parts[part].name} is left out: it has none of the classes that train has.",
-                part=part,
+                Message(
+                    "{name}/{folder} is left out: it has none of the classes that train has.",
+                    name=found.name,
+                    folder=parts[part].name,
+                ),
             )
             continue
         unknown = [name for name in names if name not in place]
@@ -185,9 +203,12 @@ def _split(parts: dict[str, Path], found: _Scan) -> tuple[tuple[str, ...], dict[
         if missing:
             found.note(
                 "class-missing-in-part",
-                f"{found.name}/{parts[part].name} has no images of {_listed(missing)}.",
-                part=part,
-                classes=missing,
+                Message(
+                    "{name}/{folder} has no images of {classes}.",
+                    name=found.name,
+                    folder=parts[part].name,
+                    classes=_listed(missing),
+                ),
             )
     return classes, splits
 
@@ -200,7 +221,7 @@ def _classes(root: Path, shown: str, found: _Scan) -> tuple[tuple[str, ...], lis
     for folder in _folders(root):
         name = unicodedata.normalize("NFC", folder.name)  # macOS archives spell é as e plus an accent
         if name in names:
-            raise DatasetError("{shown} has two folders called {name}: join them into one.", shown=shown, name=name)
+            raise DatasetError("{place} has two folders called {name}: join them into one.", place=shown, name=name)
         inside = list(find_images(folder))
         found.files += len(inside)
         if found.files > MAX_FILES:
@@ -218,13 +239,20 @@ def _classes(root: Path, shown: str, found: _Scan) -> tuple[tuple[str, ...], lis
             most=MAX_CLASSES,
         )
     if empty and names:
-        found.note("empty-class", f"{shown} has no images of {_listed(empty)}: left out.", classes=empty)
+        found.note(
+            "empty-class",
+            Message("{name} has no images of {classes}: left out.", name=shown, classes=_listed(empty)),
+        )
     loose = _images_in(root)
     if loose and names:
         found.note(
             "loose-images",
-            f"{shown} has {loose} {_plural(loose, 'image')} outside its class folders: left out.",
-            count=loose,
+            plural(
+                "{name} has {count} image outside its class folders: left out.",
+                "{name} has {count} images outside its class folders: left out.",
+                count=loose,
+                name=shown,
+            ),
         )
     return tuple(names), photos
 
@@ -239,8 +267,14 @@ def _too_few(classes: tuple[str, ...], root: Path, found: _Scan) -> None:
     loose = _images_in(root)
     if loose:
         raise DatasetError(
-            f"{found.name} has {loose} {_plural(loose, 'image')} but no class folders: make a folder for each class "
-            "and sort the images into them."
+            plural(
+                "{name} has {count} image but no class folders: make a folder for each class and sort the images "
+                "into them.",
+                "{name} has {count} images but no class folders: make a folder for each class and sort the images "
+                "into them.",
+                count=loose,
+                name=found.name,
+            )
         )
     raise DatasetError("{name} has no images: make a folder for each class and put images into them.", name=found.name)
 
@@ -255,14 +289,18 @@ def _other_files(root: Path, found: _Scan) -> None:
         if kinds.pop(kind, 0):
             found.note(
                 "heic-photos",
-                f"{found.name} has HEIC photos, which cannot be read here: save them as JPEG.",
+                Message("{name} has HEIC photos, which cannot be read here: save them as JPEG.", name=found.name),
             )
     if kinds:
         count = sum(kinds.values())
         found.note(
             "other-files",
-            f"{found.name} has {count} {_plural(count, 'file')} of other kinds: left out.",
-            count=count,
+            plural(
+                "{name} has {count} file of another kind: left out.",
+                "{name} has {count} files of other kinds: left out.",
+                count=count,
+                name=found.name,
+            ),
         )
 
 
@@ -287,7 +325,3 @@ def _has_image(folder: Path) -> bool:
 def _listed(names: list[str]) -> str:
     shown = ", ".join(names[:5])
     return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
-
-
-def _plural(count: int, noun: str) -> str:
-    return noun if count == 1 else f"{noun}s"

@@ -20,6 +20,7 @@ from typing import Any
 from imgcls.data.image_folders import PhotoFolder, Problem, scan
 from imgcls.errors import InputError
 from imgcls.imaging.reading import open_image, size_of
+from imgcls.messages import Message, plural
 from imgcls.recipes import KIND_OF
 from imgcls.workspace import Workspace
 
@@ -38,7 +39,7 @@ class Report:
     classes: tuple[str, ...]
     counts: dict[str, tuple[int, ...]]
     sizes: tuple[tuple[int, int], ...]
-    broken: tuple[tuple[str, str], ...] = ()
+    broken: tuple[tuple[str, Message], ...] = ()
     doubles: tuple[tuple[str, ...], ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -48,6 +49,8 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         said = asdict(self)
+        said["broken"] = [(file, str(why)) for file, why in self.broken]
+        said["problems"] = [problem.as_dict() for problem in self.problems]
         said["images"] = self.images
         said["counts"] = {part: dict(zip(self.classes, n, strict=True)) for part, n in self.counts.items()}
         return said
@@ -74,7 +77,7 @@ def report(name: str, workspace: Workspace, *, progress: Progress | None = None)
 class _Looked:
     size: tuple[int, int] | None
     digest: bytes
-    error: str | None = None
+    error: Message | None = None
 
 
 def _look(path: Path) -> _Looked:
@@ -83,7 +86,7 @@ def _look(path: Path) -> _Looked:
         open_image(path, near=NEAR).close()
         return _Looked(size_of(path), digest)
     except (InputError, OSError) as error:
-        return _Looked(None, b"", str(error))
+        return _Looked(None, b"", error.message if isinstance(error, InputError) else Message(str(error)))
 
 
 def _of_photos(name: str, found: PhotoFolder, files: list[tuple[str, Path, int]], looked: list[_Looked]) -> Report:
@@ -118,15 +121,28 @@ def _findings(
     """What a person should know before training, worst first."""
     made = []
     if broken:
-        made.append(Problem("broken", {"count": broken}, f"{_files(broken)} cannot be read and will be left out."))
+        made.append(
+            Problem(
+                "broken",
+                plural(
+                    "{count} file cannot be read and will be left out.",
+                    "{count} files cannot be read and will be left out.",
+                    count=broken,
+                ),
+            )
+        )
     mixed = [group for group in groups if len({label for _, _, label in group}) > 1]
     if mixed:
         made.append(
             Problem(
                 "double-labels",
-                {"count": len(mixed), "example": mixed[0][0][0], "other": mixed[0][1][0]},
-                f"{len(mixed)} images stand in more than one class, e.g. {mixed[0][0][0]} and {mixed[0][1][0]}: "
-                "only one can be right.",
+                plural(
+                    "{count} image stands in more than one class, e.g. {example} and {other}: only one can be right.",
+                    "{count} images stand in more than one class, e.g. {example} and {other}: only one can be right.",
+                    count=len(mixed),
+                    example=mixed[0][0][0],
+                    other=mixed[0][1][0],
+                ),
             )
         )
     leaked = [group for group in groups if len({part for _, part, _ in group}) > 1]
@@ -134,14 +150,26 @@ def _findings(
         made.append(
             Problem(
                 "leak",
-                {"count": len(leaked), "example": leaked[0][0][0]},
-                f"{len(leaked)} images stand in more than one part, e.g. {leaked[0][0][0]}: the accuracy measured on "
-                "them will be too high.",
+                plural(
+                    "{count} image stands in more than one part, e.g. {example}: the accuracy measured on it will be "
+                    "too high.",
+                    "{count} images stand in more than one part, e.g. {example}: the accuracy measured on them will "
+                    "be too high.",
+                    count=len(leaked),
+                    example=leaked[0][0][0],
+                ),
             )
         )
     plain = len(groups) - len([g for g in groups if g in mixed or g in leaked])
     if plain:
-        made.append(Problem("doubles", {"count": plain}, f"{plain} images are there more than once."))
+        made.append(
+            Problem(
+                "doubles",
+                plural(
+                    "{count} image is there more than once.", "{count} images are there more than once.", count=plain
+                ),
+            )
+        )
     train = counts["train"]
     most, least = max(train), min(train)
     if least and most / least >= IMBALANCE:
@@ -149,17 +177,27 @@ def _findings(
         made.append(
             Problem(
                 "imbalance",
-                {"large": large, "most": most, "small": small, "least": least},
-                f"{large} has {most} images and {small} only {least}: the network will prefer {large}.",
+                Message(
+                    "{large} has {most} images and {small} only {least}: the network will prefer {large}.",
+                    large=large,
+                    most=most,
+                    small=small,
+                    least=least,
+                ),
             )
         )
     if most < 10:
-        made.append(Problem("few", {"most": most}, f"No class has more than {most} images: collect more."))
+        made.append(
+            Problem(
+                "few",
+                plural(
+                    "No class has more than {count} image: collect more.",
+                    "No class has more than {count} images: collect more.",
+                    count=most,
+                ),
+            )
+        )
     return made
-
-
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"
 
 
 def _sizes(sizes: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

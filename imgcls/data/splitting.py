@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from imgcls.data.photos import StreamingPhotos
 from imgcls.errors import DatasetError
+from imgcls.messages import Setting
 from imgcls.processes import available_cores
 from imgcls.settings import TrainSettings
 
@@ -86,8 +87,9 @@ def held_out(count: int, settings: TrainSettings, name: str) -> int:
     size = max(1, round(count * wanted)) if wanted < 1 else int(wanted)
     if count - size < 2:
         raise DatasetError(
-            "{name} has {count} training images, and val_split {wanted:g} leaves {left} of them: choose "
-            "a smaller val_split, e.g. 0.2.",
+            "{name} has {count} training images, and {val_split} {wanted:g} leaves {left} of them: choose a smaller "
+            "one, e.g. 0.2.",
+            val_split=Setting("val_split"),
             name=name,
             count=count,
             wanted=wanted,

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from imgcls.errors import WeightsError
+from imgcls.messages import Message
 from imgcls.models import build
 from imgcls.models.transfer import head_name, replace_head
 
@@ -65,7 +66,7 @@ def check_weights(wanted: str, *, model: str, folder: Path) -> None:
         with urllib.request.urlopen(urllib.request.Request(ORIGIN + names[0], method="HEAD"), timeout=5):
             pass
     except (OSError, ValueError) as error:
-        raise WeightsError(_by_hand(names[0], folder, error)) from None
+        raise _by_hand(names[0], folder, error) from None
 
 
 def available_weights(folder: Path) -> list[Path]:
@@ -82,12 +83,18 @@ def fetch_weights(name: str, folder: Path) -> Path:
         torch.hub.download_url_to_file(ORIGIN + name, str(folder / name), hash_prefix=name.split("-")[-1][:8])
     except (OSError, RuntimeError) as error:
         (folder / name).unlink(missing_ok=True)
-        raise WeightsError(_by_hand(name, folder, error)) from None
+        raise _by_hand(name, folder, error) from None
     return folder / name
 
 
-def _by_hand(name: str, folder: Path, error: Exception) -> str:
-    return f"{name} could not be fetched ({error}): get {ORIGIN}{name} elsewhere and put it into {folder}."
+def _by_hand(name: str, folder: Path, error: Exception) -> WeightsError:
+    return WeightsError(
+        "{file} could not be fetched ({reason}): get {url} elsewhere and put it into {folder}.",
+        file=name,
+        reason=error,
+        url=ORIGIN + name,
+        folder=folder,
+    )
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -142,7 +149,7 @@ def load_then_replace_head(
     state = read_state(path)
     probe = build(name, channels=channels, classes=1, image_size=image_size)
     head = head_name(probe) + ".weight"
-    _need(head in state, name, path, f"it has no tensor '{head}'")
+    _need(head in state, name, path, Message("it has no tensor '{key}'", key=head))
     model = build(name, channels=channels, classes=state[head].shape[0], image_size=image_size)
     load_state(model, state, path, name)
     return _new_head(model, classes, init)
@@ -182,30 +189,40 @@ def load_state(model: nn.Module, state: dict[str, Tensor], path: Path, name: str
     for key, tensor in own.items():
         if (but and key.startswith(but)) or key.endswith("num_batches_tracked"):
             continue
-        _need(key in state, name, path, f"it has no tensor '{key}'")
+        _need(key in state, name, path, Message("it has no tensor '{key}'", key=key))
         if state[key].shape != tensor.shape:
-            shapes = f"{tuple(state[key].shape)} there, {tuple(tensor.shape)} here"
-            hint = ""
+            shapes = {"there": tuple(state[key].shape), "here": tuple(tensor.shape)}
             if key.startswith(head_name(model) + "."):
-                hint = ": the head was replaced before loading; load first, or drop the file's head"
+                raise WeightsError(
+                    "{file} does not fit {model}: '{key}' is {there} there, {here} here: the head was replaced before "
+                    "loading; load first, or drop the file's head.",
+                    file=path.name,
+                    model=name,
+                    key=key,
+                    **shapes,
+                )
             raise WeightsError(
-                "{file} does not fit {name}: '{key}' is {shapes}{hint}.",
+                "{file} does not fit {model}: '{key}' is {there} there, {here} here.",
                 file=path.name,
-                name=name,
+                model=name,
                 key=key,
-                shapes=shapes,
-                hint=hint,
+                **shapes,
             )
     extra = [key for key in state if key not in own]
-    _need(not extra, name, path, f"it also has '{extra[0] if extra else ''}', which {name} does not know")
+    _need(
+        not extra,
+        name,
+        path,
+        Message("it also has '{key}', which {model} does not know", key=extra[0] if extra else "", model=name),
+    )
     model.load_state_dict(state, strict=False)
 
 
-def _need(fine: bool, name: str, path: Path, why: str) -> None:
+def _need(fine: bool, name: str, path: Path, why: Message) -> None:
     if not fine:
         raise WeightsError(
-            "{file} does not fit {name}: {why}; choose the network that it was saved from.",
+            "{file} does not fit {model}: {why}; choose the network that it was saved from.",
             file=path.name,
-            name=name,
+            model=name,
             why=why,
         )

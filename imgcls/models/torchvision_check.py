@@ -18,8 +18,11 @@ def torchvision() -> ModuleType:
         import torchvision
     except (RuntimeError, ImportError, OSError) as error:
         raise InstallError(
-            f"torch {_version('torch')} and torchvision {_version('torchvision')} do not work together ({error}): run "
-            "`python -m pip install --upgrade --force-reinstall torch torchvision`, which installs a pair that does."
+            "torch {torch} and torchvision {torchvision} do not work together ({reason}): run `python -m pip install "
+            "--upgrade --force-reinstall torch torchvision`, which installs a pair that does.",
+            torch=_version("torch"),
+            torchvision=_version("torchvision"),
+            reason=error,
         ) from None
     return torchvision
 

@@ -22,6 +22,7 @@ from filelock import Timeout
 
 from imgcls.errors import ImgclsError, RunError, SettingsError
 from imgcls.files import write_bytes
+from imgcls.messages import Message, Setting
 from imgcls.runs.launcher import launch_detached
 from imgcls.runs.store import Job, Run, check_run, claim, create_run, delete_run, taken
 from imgcls.settings import NAME, TrainSettings, choices
@@ -60,9 +61,10 @@ class Lab(Job):
             return ended["state"]
         return "died" if (self.logs / "lock").exists() else "starting"
 
-    def failure(self) -> str | None:
-        """Why it failed, as a sentence."""
-        return (_read(self.logs / "ended.json") or {}).get("message")
+    def failure(self) -> Message | None:
+        """Why it failed."""
+        said = (_read(self.logs / "ended.json") or {}).get("message")
+        return Message.from_dict(said) if said else None
 
     def stop(self) -> None:
         """Ask the lab, and the run it is at, to save and end."""
@@ -85,8 +87,9 @@ def create_lab(settings: TrainSettings, inits: Sequence[str], workspace: Workspa
     for init in inits:
         if init not in known:
             raise SettingsError(
-                "inits is {inits}, but must be some of {known}.",
-                inits=init or "empty",
+                "{setting} is {init}, but must be some of {known}.",
+                setting=Setting("inits"),
+                init=init or '""',
                 known=", ".join(known),
                 field="inits",
             )
@@ -94,16 +97,23 @@ def create_lab(settings: TrainSettings, inits: Sequence[str], workspace: Workspa
         raise SettingsError("Choose at least one initialisation.", field="inits")
     if settings.transfer != "scratch":
         raise SettingsError(
-            "transfer is {transfer}, but initialisations are compared from 'scratch'.",
-            transfer=settings.transfer,
+            "{setting} is '{transfer}', but initialisations are compared with '{scratch}'.",
+            setting=Setting("transfer"),
+            transfer=Setting("transfer", settings.transfer),
+            scratch=Setting("transfer", "scratch"),
             field="transfer",
         )
     check_run(settings, workspace)
     name = settings.name or f"inits-{settings.default_name()}"[:LONGEST]
     if len(name) > LONGEST:
-        raise SettingsError("name is longer than {most} characters: choose a shorter one.", most=LONGEST, field="name")
+        raise SettingsError(
+            "{setting} is longer than {most} characters: choose a shorter one.",
+            setting=Setting("name"),
+            most=LONGEST,
+            field="name",
+        )
     if any(taken(n, workspace) for n in (name, *(f"{name}-{init}" for init in inits))) or not claim(name, workspace):
-        raise RunError("name is {name}, but a run of that name is there already: choose another name.", name=name)
+        raise RunError("A run called {name} is there already: choose another name.", name=name)
     lab = Lab(name, workspace)
     asked = {"settings": settings.model_copy(update={"name": ""}).model_dump(), "inits": inits}
     write_bytes(lab.logs / "lab.json", json.dumps(asked, indent=2).encode())
@@ -160,10 +170,10 @@ def work(lab: Lab, *, sinks: Sequence[object] = ()) -> dict[str, events.Event]:
             ended, state = _work(lab, sinks)
             said = {"state": state}
         except ImgclsError as error:
-            ended, said = {}, {"state": "failed", "message": str(error)}
+            ended, said = {}, {"state": "failed", "message": error.message.as_dict()}
         except Exception as error:
             traceback.print_exc()
-            ended, said = {}, {"state": "failed", "message": unexpected(error)}
+            ended, said = {}, {"state": "failed", "message": unexpected(error).as_dict()}
         write_bytes(lab.logs / "ended.json", json.dumps(said).encode())
     return ended
 

@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from imgcls.errors import RunError, SettingsError
 from imgcls.files import write_bytes
+from imgcls.messages import Message, Setting
 from imgcls.recipes import preprocess_for
 from imgcls.settings import NAME, TrainSettings
 from imgcls.training import events
@@ -117,7 +118,8 @@ def check_run(settings: TrainSettings, workspace: Workspace) -> None:
     size = preprocess_for(settings).size
     if size < SMALLEST:
         raise SettingsError(
-            "image_size is {size}, but the networks need at least {least}.",
+            "{setting} is {size}, but the networks need at least {least}.",
+            setting=Setting("image_size"),
             size=size,
             least=SMALLEST,
             field="image_size",
@@ -133,7 +135,7 @@ def create_run(settings: TrainSettings, workspace: Workspace) -> Run:
     check_run(settings, workspace)
     name = settings.name
     if name and (taken(name, workspace) or not claim(name, workspace)):
-        raise RunError("name is {name}, but a run of that name is there already: choose another name.", name=name)
+        raise RunError("A run called {name} is there already: choose another name.", name=name)
     if not name:
         wanted = settings.default_name()
         names = [wanted, *(f"{wanted}-{i}" for i in range(2, 100))]
@@ -174,7 +176,7 @@ def prepare_resume(run: Run) -> None:
             name=run.name,
         )
     (run.logs / "stop").unlink(missing_ok=True)
-    run.say(events.Note(code="resuming"))
+    run.say(events.Note(code="resuming", message=Message("going on from where it was saved")))
 
 
 def delete_run(run: Run) -> None:

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 
 from imgcls.errors import ImgclsError, RunError
+from imgcls.messages import Message, Setting
 from imgcls.runs.store import Run
 from imgcls.training import events
 
@@ -39,7 +40,7 @@ def work(run: Run, *, sinks: Sequence[Sink] = (), resume: bool = False) -> event
         from imgcls.training.loggers.tensorboard import TensorBoard
 
         everyone: list[Sink] = [stack.enter_context(EventLog(run.logs)), *sinks]
-        last: events.Event = events.Failed(message="The run ended without a word.", unexpected=True)
+        last: events.Event = events.Failed(message=Message("The run ended without a word."))
         try:
             from imgcls.training.trainer import train
 
@@ -48,14 +49,14 @@ def work(run: Run, *, sinks: Sequence[Sink] = (), resume: bool = False) -> event
             for last in train(settings, workspace=run.workspace, run=run.name, should_stop=should_stop, resume=resume):
                 _tell(everyone, last)
         except ImgclsError as error:
-            last = events.Failed(message=str(error))
+            last = events.Failed(message=error.message, error=type(error).__name__)
             _tell(everyone, last)
         except MemoryError:
-            last = events.Failed(message="There is not enough memory: choose a smaller batch_size or image_size.")
+            last = events.Failed(message=_no_memory(), error="MemoryError")
             _tell(everyone, last)
         except Exception as error:
             traceback.print_exc()
-            last = events.Failed(message=unexpected(error), unexpected=True)
+            last = events.Failed(message=unexpected(error))
             _tell(everyone, last)
         return last
 
@@ -69,10 +70,22 @@ def follow_rank(run: Run, *, resume: bool = False) -> None:
             pass
 
 
-def unexpected(error: Exception) -> str:
+def unexpected(error: Exception) -> Message:
     if "out of memory" in str(error).lower():
-        return "The device has not enough memory: choose a smaller batch_size or image_size."
-    return f"Something went wrong that should not have ({type(error).__name__}: {error}); see the run's log.txt."
+        return _no_memory()
+    return Message(
+        "Something went wrong that should not have ({kind}: {reason}); see the run's log.txt.",
+        kind=type(error).__name__,
+        reason=error,
+    )
+
+
+def _no_memory() -> Message:
+    return Message(
+        "There is not enough memory: choose a smaller {batch_size} or {image_size}.",
+        batch_size=Setting("batch_size"),
+        image_size=Setting("image_size"),
+    )
 
 
 def _tell(sinks: Sequence[Sink], event: events.Event) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from imgcls.errors import DeviceError, SettingsError
+from imgcls.messages import Setting
 from imgcls.settings import TrainSettings
 from imgcls.training.distributed import processes
 
@@ -109,8 +110,9 @@ def check_device(settings: TrainSettings) -> None:
     _, world = processes()
     if world > 1 and settings.batch_size < 2 * world:  # BatchNorm needs two images in each process
         raise SettingsError(
-            "batch_size is {batch_size}, but {processes} processes need at least {least}.",
-            batch_size=settings.batch_size,
+            "{setting} is {value}, but {processes} processes need at least {least}.",
+            setting=Setting("batch_size"),
+            value=settings.batch_size,
             processes=world,
             least=2 * world,
             field="batch_size",
@@ -128,7 +130,10 @@ def _device(wanted: str) -> str:
     if not there[wanted]:
         has = ", ".join(name for name, here in there.items() if here)
         raise DeviceError(
-            "device is {wanted}, which this machine does not have: choose auto or {has}.", wanted=wanted, has=has
+            "{setting} is {wanted}, which this machine does not have: choose auto or {has}.",
+            setting=Setting("device"),
+            wanted=wanted,
+            has=has,
         )
     return wanted
 
@@ -139,6 +144,8 @@ def _dtype(wanted: str, device: torch.device) -> torch.dtype | None:
         return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else None
     if wanted == "fp16" and device.type != "cuda":
         raise DeviceError(
-            "precision fp16 needs a CUDA GPU, and this run is on {device}: choose fp32 or bf16.", device=device.type
+            "{precision} fp16 needs a CUDA GPU, and this run is on {device}: choose fp32 or bf16.",
+            precision=Setting("precision"),
+            device=device.type,
         )
     return DTYPES[wanted]

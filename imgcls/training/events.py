@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from imgcls.messages import Message
+
 MEMORY = {"memory": True}
 
 
@@ -34,7 +36,7 @@ class Started(Event):
     total_steps: int
     steps_per_epoch: int
     first_step: int = 0  # > 0 when the run goes on from an earlier stop
-    notes: tuple[str, ...] = ()  # e.g. broken images that were left out
+    notes: tuple[Message, ...] = ()  # e.g. broken images that were left out
     model: Any = field(default=None, metadata=MEMORY, repr=False)
     sample: Any = field(default=None, metadata=MEMORY, repr=False)  # uint8 (N, C, H, W): as the network gets them
     example: Any = field(default=None, metadata=MEMORY, repr=False)  # float (1, C, H, W) for the graph
@@ -88,10 +90,10 @@ class Saved(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Note(Event):
-    """Something worth a line in the log. `code` names the sentence, `values` fill it."""
+    """Something worth a line in the log. `code` is for programs, `message` for people."""
 
     code: str
-    values: dict[str, Any] = field(default_factory=dict)
+    message: Message | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,10 +123,14 @@ class Stopped(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Failed(Event):
-    """`message` is the sentence to show; `unexpected` when it is our fault, not the person's."""
+    """`message` is the sentence to show; `error` its kind in `errors.py`, or "" when it is our fault."""
 
-    message: str
-    unexpected: bool = False
+    message: Message
+    error: str = ""
+
+    @property
+    def unexpected(self) -> bool:
+        return not self.error
 
 
 KINDS: dict[str, type[Event]] = {
@@ -138,7 +144,7 @@ def to_line(event: Event) -> str:
     """One line of JSON, without fields that live in memory only. NaN is written as null."""
     values = {f.name: getattr(event, f.name) for f in dataclasses.fields(event) if not f.metadata.get("memory")}
     finite = {k: None if isinstance(v, float) and v - v != 0 else v for k, v in values.items()}
-    return json.dumps({"event": type(event).__name__, **finite}, ensure_ascii=False)
+    return json.dumps({"event": type(event).__name__, **finite}, ensure_ascii=False, default=Message.as_dict)
 
 
 def from_line(line: str) -> Event | None:
@@ -151,6 +157,10 @@ def from_line(line: str) -> Event | None:
         for name in ("classes", "notes"):
             if name in values:
                 values[name] = tuple(values[name])
+        if values.get("message") is not None:
+            values["message"] = Message.from_dict(values["message"])
+        if "notes" in values:
+            values["notes"] = tuple(map(Message.from_dict, values["notes"]))
         if kind in (Progress, EpochEnded):
             values = {k: float("nan") if v is None else v for k, v in values.items()}
         return kind(**values)

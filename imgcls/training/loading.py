@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 
 from imgcls.data.datasets import DataSet, load_dataset
 from imgcls.data.loading import with_progress
+from imgcls.messages import Message
 from imgcls.settings import TrainSettings
 from imgcls.training import events
 from imgcls.workspace import Workspace
@@ -24,4 +25,7 @@ def load_with_progress(
             done, images = next(work)
         except StopIteration as end:
             return end.value
-        yield events.Note(code="reading", values={"done": done, "images": images})
+        yield events.Note(
+            code="reading",
+            message=Message("making the images ready, this once: {done:,} of {images:,}", done=done, images=images),
+        )

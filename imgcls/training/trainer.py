@@ -18,7 +18,8 @@ from torch import Tensor
 
 from imgcls.checkpoints.format import load_checkpoint
 from imgcls.data.datasets import DataSet
-from imgcls.errors import RunError
+from imgcls.errors import DivergedError
+from imgcls.messages import Message, Setting
 from imgcls.models import transfer
 from imgcls.processes import available_cores
 from imgcls.settings import TrainSettings
@@ -165,8 +166,16 @@ class _Training:
             now = time.perf_counter()
             if now - told > self._interval() * 5 or told == started:
                 told = now
-                yield events.Note(code="caching_features", values={"done": done, "images": total})
-        yield events.Note(code="cached_features", values={"seconds": round(time.perf_counter() - started, 1)})
+                yield events.Note(
+                    code="caching_features",
+                    message=Message(
+                        "features of the frozen layers: {done:,} of {images:,} images", done=done, images=total
+                    ),
+                )
+        yield events.Note(
+            code="cached_features",
+            message=Message("features kept after {seconds:.1f} s", seconds=time.perf_counter() - started),
+        )
 
     def _epoch(self, epoch: int) -> Iterator[Event]:
         began, first = time.perf_counter(), self.at["step"] % self.steps
@@ -239,12 +248,12 @@ class _Training:
         """The tally's [loss, right, images], added to the epoch's. RunError when the loss is no longer a number."""
         sums = tally.sums(self.context)
         if not math.isfinite(sums[0]):
-            raise RunError(
-                "The loss is no longer a number at step {step}: the learning rate {lr:g} is too high for "
-                "this network and initialisation ({init}); choose a smaller lr.",
+            raise DivergedError(
+                "Training diverged: the loss is NaN at step {step}. The learning rate {lr:g} is too high for this "
+                "network and initialisation ({init}): choose a smaller one.",
                 step=self.at["step"],
                 lr=self.settings.lr,
-                init=self.settings.init,
+                init=Setting("init", self.settings.init),
             )
         self.at["epoch_sums"] = [a + b for a, b in zip(self.at["epoch_sums"], sums, strict=True)]
         return sums

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable
 from typing import Any
@@ -9,14 +10,13 @@ from typing import Any
 import gradio as gr
 
 from imgcls.errors import ImgclsError
-from imgcls.web.i18n.sentences import sentence
-from imgcls.web.i18n.words import Words
+from imgcls.web.i18n.translator import Translator
 
 # For what a person did not ask for, or expects at once: no queue, no spinner, no entry in the API.
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
-def guard(words: Words) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def guard(words: Translator) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An error that a person can mend becomes one sentence on the page; any other keeps its traceback in the log."""
 
     def guarded(action: Callable[..., Any]) -> Callable[..., Any]:
@@ -24,8 +24,8 @@ def guard(words: Words) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             try:
                 return action(*given)
             except ImgclsError as error:
-                told = sentence(str(error), words.language)
-                raise gr.Error(told, title=words("error"), duration=15, print_exception=False) from None
+                told = html.escape(words.message(error.message))  # a toast is HTML to Gradio
+                raise gr.Error(told, title=words("That did not work"), duration=15, print_exception=False) from None
 
         return safely
 

@@ -29,7 +29,7 @@ from imgcls.web import page, security, style
 from imgcls.web.cache import RunCache
 from imgcls.web.hosting import Hosting, hosting
 from imgcls.web.i18n.language import LanguageMiddleware, wanted
-from imgcls.web.i18n.words import LANGUAGES, Words
+from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.workspace import Workspace
 
 HERE = Path(__file__).parent
@@ -81,7 +81,7 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     for language in LANGUAGES:
         app = gr.mount_gradio_app(
             app,
-            page.build(Words(language), watch, made.limits),
+            page.build(Translator(language), watch, made.limits),
             path=f"/{language}",
             ssr_mode=False,
             show_error=False,

@@ -17,11 +17,17 @@ from typing import Generic, TypeVar
 
 from imgcls.checkpoints.store import CheckpointInfo, is_shipped, list_checkpoints
 from imgcls.errors import CheckpointError, RunError
+from imgcls.messages import N_
 from imgcls.runs.reader import EventLogReader, RunView
 from imgcls.runs.store import Run, find_run, list_runs
-from imgcls.web.i18n.words import Words
+from imgcls.web.i18n.translator import Translator
 from imgcls.workspace import Workspace
 
+SHIPPED = {
+    "lenet-digits": N_("reads drawings"),
+    "lenet-mnist": N_("MNIST only, to compare"),
+}
+KINDS = {"best": N_("best"), "last": N_("last")}
 AGAIN = 0.4  # seconds in which the last answer is good enough
 LISTED = 40  # runs and checkpoints in a list; the rest are reached from the terminal
 READERS = 4 * LISTED  # every listed run's, and those of the labs that people look at
@@ -186,13 +192,13 @@ def key(info: CheckpointInfo) -> str:
     return f"{info.run}/{info.kind}"
 
 
-def checkpoint_title(info: CheckpointInfo, words: Words) -> str:
+def checkpoint_title(info: CheckpointInfo, words: Translator) -> str:
     """ "lenet-digits · reads drawings · 99.3%" """
     parts = [info.run]
     if is_shipped(info.path):
-        parts.append(words(f"shipped_{info.run}"))
+        parts.append(words(SHIPPED[info.run]))
     else:
-        parts.append(words(info.kind))
+        parts.append(words(KINDS[info.kind]))
     accuracy = info.metrics.get("test_accuracy") or info.metrics.get("val_accuracy")
     if accuracy is not None:
         parts.append(f"{accuracy:.1%}")

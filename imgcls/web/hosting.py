@@ -17,6 +17,7 @@ from imgcls.data.archives import ZipLimits
 from imgcls.data.collect import CollectLimits
 from imgcls.errors import RunError, SettingsError
 from imgcls.filenames import validate
+from imgcls.messages import Setting
 from imgcls.recipes import KIND_OF, preprocess_for
 from imgcls.runs.store import running
 from imgcls.settings import TrainSettings
@@ -59,8 +60,8 @@ class Limits:
         for name, asked, most in (("epochs", settings.epochs, self.epochs), ("image_size", size, self.image_size)):
             if asked > most:
                 raise SettingsError(
-                    "{name} is {asked}, but this shared lab allows at most {most}.",
-                    name=name,
+                    "{setting} is {asked}, but this shared lab allows at most {most}.",
+                    setting=Setting(name),
                     asked=asked,
                     most=most,
                     field=name,

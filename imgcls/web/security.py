@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from imgcls.web.hosting import Hosting
-from imgcls.web.i18n.words import LANGUAGES
+from imgcls.web.i18n.translator import LANGUAGES
 
 # Everything from here, nothing from elsewhere; Gradio's page needs inline scripts and styles, and compiles templates.
 POLICY = (

@@ -42,7 +42,7 @@ def _summary(lab: init_lab.Lab, ended: dict[str, events.Event]) -> dict:
 def _figures(event: events.Event) -> dict:
     if isinstance(event, events.Finished):
         return {"state": "finished", "val_accuracy": event.best_val_accuracy, "val_loss": event.best_val_loss}
-    said = event.message if isinstance(event, events.Failed) else None
+    said = str(event.message) if isinstance(event, events.Failed) else None
     return {"state": type(event).__name__.lower(), "val_accuracy": None, "val_loss": None, "error": said}
 
 

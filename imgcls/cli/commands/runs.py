@@ -37,7 +37,7 @@ def summary(seen: RunView) -> dict[str, Any]:
         "val_accuracy": best.val_accuracy if best else None,
         "val_loss": best.val_loss if best else None,
         "test_accuracy": ending.test_accuracy if isinstance(ending, events.Finished) else None,
-        "message": ending.message if isinstance(ending, events.Failed) else None,
+        "message": str(ending.message) if isinstance(ending, events.Failed) else None,
         "checkpoint": str(seen.run.best) if seen.run.best.is_file() else None,
         "can_resume": not seen.live and seen.run.can_resume,
         "settings": seen.settings.model_dump() if seen.settings else None,

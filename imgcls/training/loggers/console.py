@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
+from imgcls.messages import Message, joined, plural
 from imgcls.training import events
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class BarConsole:
             self._bar.stop()
         for line in lines(event):
             if self._bar:
-                self._bar.console.print(line, highlight=False, markup=False)
+                self._bar.console.print(str(line), highlight=False, markup=False)
             else:
                 print(line, file=sys.stderr, flush=True)
 
@@ -84,71 +85,115 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def lines(event: events.Event) -> list[str]:
-    """What a log says of an event, in English; nothing for what is only of passing interest."""
+def lines(event: events.Event) -> list[Message]:
+    """What a log says of an event; nothing for what is only of passing interest."""
     say = _LINES.get(type(event))
     return say(event) if say else []
 
 
-def _started(event: events.Started) -> list[str]:
-    images = ", ".join(f"{count:,} {part}" for part, count in event.images.items())
-    begin = f"going on at step {event.first_step:,}" if event.first_step else f"run {event.run}"
-    return [
-        f"{begin}: {images} images, {len(event.classes)} classes; "
-        f"{event.trainable:,} of {event.parameters:,} parameters learn; {event.device}, {event.precision}",
-        *(f"note: {note}" for note in event.notes),
-    ]
+PARTS = {
+    "train": Message("training"),
+    "val": Message("validation"),
+    "test": Message("test"),
+}
 
 
-def _threads(event: events.ThreadsChosen) -> list[str]:
+def _started(event: events.Started) -> list[Message]:
+    going_on = Message("going on at step {step:,}", step=event.first_step)
+    begin = going_on if event.first_step else Message("run {name}", name=event.run)
+    made = [begin]
+    for part, count in event.images.items():
+        made.append(
+            plural(
+                "{count:,} {part} image",
+                "{count:,} {part} images",
+                count=count,
+                part=PARTS.get(part, part),
+            )
+        )
+    made.append(plural("{count:,} class", "{count:,} classes", count=len(event.classes)))
+    made.append(
+        Message(
+            "{trainable:,} of {parameters:,} parameters learn", trainable=event.trainable, parameters=event.parameters
+        )
+    )
+    made.append(Message("{device}, {precision}", device=event.device, precision=event.precision))
+    return [joined(made), *(Message("note: {note}", note=note) for note in event.notes)]
+
+
+def _threads(event: events.ThreadsChosen) -> list[Message]:
     rates = ", ".join(f"{n}: {rate:,.0f}" for n, rate in event.rates.items())
-    return [f"threads {event.threads} (images/s by threads: {rates})"]
+    return [Message("threads {threads} (images/s by threads: {rates})", threads=event.threads, rates=rates)]
 
 
-def _progress(event: events.Progress) -> list[str]:
+def _progress(event: events.Progress) -> list[Message]:
     return [
-        f"epoch {event.epoch:.2f}  step {event.step}  loss {event.loss:.4f}  accuracy {event.accuracy:.2%}  "
-        f"{event.images_per_second:,.0f} images/s  {clock(event.seconds_left)} left"
+        Message(
+            "epoch {epoch:.2f}  step {step}  loss {loss:.4f}  accuracy {accuracy:.2%}  {rate:,.0f} images/s  "
+            "{left} left",
+            epoch=event.epoch,
+            step=event.step,
+            loss=event.loss,
+            accuracy=event.accuracy,
+            rate=event.images_per_second,
+            left=clock(event.seconds_left),
+        )
     ]
 
 
-def _epoch(event: events.EpochEnded) -> list[str]:
+def _epoch(event: events.EpochEnded) -> list[Message]:
     return [
-        f"epoch {event.epoch} done: train loss {event.train_loss:.4f}, accuracy {event.train_accuracy:.2%}; "
-        f"val loss {event.val_loss:.4f}, accuracy {event.val_accuracy:.2%}{' (best)' if event.best else ''}; "
-        f"{event.images_per_second:,.0f} images/s, {clock(event.seconds)}"
+        Message(
+            "epoch {epoch} done: train loss {train_loss:.4f}, accuracy {train_accuracy:.2%}; val loss {val_loss:.4f}, "
+            "accuracy {val_accuracy:.2%}{best}; {rate:,.0f} images/s, {time}",
+            epoch=event.epoch,
+            train_loss=event.train_loss,
+            train_accuracy=event.train_accuracy,
+            val_loss=event.val_loss,
+            val_accuracy=event.val_accuracy,
+            best=Message(" (best)") if event.best else "",
+            rate=event.images_per_second,
+            time=clock(event.seconds),
+        )
     ]
 
 
-def _finished(event: events.Finished) -> list[str]:
-    test = "" if event.test_accuracy is None else f", test accuracy {event.test_accuracy:.2%}"
-    why = {"done": "finished", "patience": "no better for long: finished", "time_limit": "time limit reached: finished"}
+REASONS = {
+    "done": Message("finished"),
+    "patience": Message("no better for long: finished"),
+    "time_limit": Message("time limit reached: finished"),
+}
+
+
+def _finished(event: events.Finished) -> list[Message]:
+    tested = event.test_accuracy is not None
     return [
-        f"{why.get(event.reason, 'finished')} after {event.epochs} epochs in {clock(event.seconds)}; "
-        f"best epoch {event.best_epoch}: val accuracy {event.best_val_accuracy:.2%}{test}"
+        plural(
+            "{reason} after {count} epoch in {time}; best epoch {best}: val accuracy {accuracy:.2%}{test}",
+            "{reason} after {count} epochs in {time}; best epoch {best}: val accuracy {accuracy:.2%}{test}",
+            count=event.epochs,
+            reason=REASONS.get(event.reason, REASONS["done"]),
+            time=clock(event.seconds),
+            best=event.best_epoch,
+            accuracy=event.best_val_accuracy,
+            test=Message(", test accuracy {accuracy:.2%}", accuracy=event.test_accuracy) if tested else "",
+        )
     ]
 
 
-def _note(event: events.Note) -> list[str]:
-    sentences: dict[str, str] = {
-        "resuming": "going on from where it was saved",
-        "reading": "making the images ready, this once: {done:,} of {images:,}",
-        "caching_features": "the frozen backbone runs once over the images: {done:,} of {images:,}",
-        "cached_features": "features kept after {seconds} s",
-    }
-    values: dict[str, Any] = dataclasses.asdict(event)["values"]
-    return [sentences.get(event.code, event.code).format(**values)]
+def _stopped(event: events.Stopped) -> list[Message]:
+    if not event.step:
+        return [Message("stopped before the first step")]
+    return [Message("stopped and saved at step {step} (epoch {epoch:.2f})", step=event.step, epoch=event.epoch)]
 
 
-_LINES: dict[type[events.Event], Any] = {
+_LINES: dict[type[events.Event], Callable[[Any], list[Message]]] = {
     events.Started: _started,
     events.ThreadsChosen: _threads,
     events.Progress: _progress,
     events.EpochEnded: _epoch,
-    events.Note: _note,
+    events.Note: lambda e: [e.message] if e.message else [],
     events.Finished: _finished,
-    events.Stopped: lambda e: [
-        f"stopped and saved at step {e.step} (epoch {e.epoch:.2f})" if e.step else "stopped before the first step"
-    ],
+    events.Stopped: _stopped,
     events.Failed: lambda e: [],  # whoever runs it says the sentence once, as an error
 }

@@ -21,38 +21,13 @@ from imgcls.data.collect import SIDE, Draft
 from imgcls.errors import DatasetError, ImgclsError, InputError
 from imgcls.imaging.reading import open_image
 from imgcls.web.hosting import Limits
-from imgcls.web.i18n.sentences import sentence
-from imgcls.web.i18n.words import Words
+from imgcls.web.i18n.translator import Translator
 from imgcls.workspace import Workspace
 
 PREFIX = "data:image/jpeg;base64,"
 LARGEST = 3_000_000  # characters; a photo of 1,024 pixels has about 300,000
 THUMB = 96  # pixels
 SCRIPT = (Path(__file__).parent / "collect.js").read_text("utf-8")
-SAID = (
-    "camera_on",
-    "camera_off",
-    "camera_is_off",
-    "take",
-    "take_more",
-    "drop_here",
-    "class_name",
-    "add_class",
-    "set_name",
-    "save_set",
-    "clear_draft",
-    "clear_draft_sure",
-    "remove_class",
-    "remove_photo",
-    "here_go_photos",
-    "photos_go_here",
-    "no_photos_yet",
-    "two_classes",
-    "no_camera",
-    "not_readable",
-    "no_answer",
-    "no_webcam",
-)
 TEMPLATE = """
 <div class="collect">
   <div class="collect-give">
@@ -82,7 +57,7 @@ class Collect(gr.HTML):
 
     def __init__(
         self,
-        words: Words | None = None,
+        words: Translator | None = None,
         workspace: Workspace | None = None,
         limits: Limits | None = None,
         **options: Any,
@@ -91,7 +66,7 @@ class Collect(gr.HTML):
         options.setdefault("js_on_load", SCRIPT)
         if words is not None and workspace is not None and limits is not None:
             options["server_functions"] = server_functions(words, workspace, limits)
-        said = {name: (words or Words("en"))(name) for name in SAID}
+        said = _said(words or Translator("en"))
         super().__init__(value="", apply_default_css=False, **said, **options)
 
     def preprocess(self, payload: str | None) -> str | None:
@@ -101,7 +76,38 @@ class Collect(gr.HTML):
         return value if isinstance(value, str) else ""
 
 
-def server_functions(words: Words, workspace: Workspace, limits: Limits) -> list[Callable[..., Any]]:
+def _said(words: Translator) -> dict[str, str]:
+    """What `collect.js` and the template say, by the names they know."""
+    return {
+        "camera_on": words("Camera on"),
+        "camera_off": words("Camera off"),
+        "camera_is_off": words("The camera is off"),
+        "take": words("Take"),
+        "take_more": words("Hold for a photo every quarter of a second"),
+        "drop_here": words("Drop photos here, or click to choose"),
+        "class_name": words("Name of a class, e.g. cat"),
+        "add_class": words("Add class"),
+        "set_name": words("Name of the data set"),
+        "save_set": words("Save"),
+        "clear_draft": words("Clear"),
+        "clear_draft_sure": words("Throw all these photos away?"),
+        "remove_class": words("Remove class"),
+        "remove_photo": words("Delete this photo"),
+        "here_go_photos": words("Photos go here"),
+        "photos_go_here": words("Photos go here now: take or drop some."),
+        "no_photos_yet": words("No photos yet."),
+        "two_classes": words("Add at least two classes, with some photos of each."),
+        "no_camera": words("The camera could not be opened: allow it in the browser, or drop photos instead."),
+        "not_readable": words("{file} cannot be read by this browser: save it as JPEG or PNG."),
+        "no_answer": words("The lab does not answer: is the network there? Try again."),
+        "no_webcam": words(
+            "The camera works at http://127.0.0.1 and over https only: from another computer's plain "
+            "http address, the browser keeps it closed. Upload a photo instead."
+        ),
+    }
+
+
+def server_functions(words: Translator, workspace: Workspace, limits: Limits) -> list[Callable[..., Any]]:
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
 
     def draft(asked: dict[str, Any]) -> Draft:
@@ -167,16 +173,19 @@ def room_for_one_more(workspace: Workspace, limits: Limits) -> None:
         )
 
 
-def _answering(function: Callable[..., dict[str, Any]], words: Words) -> Callable[..., dict[str, Any]]:
+def _answering(function: Callable[..., dict[str, Any]], words: Translator) -> Callable[..., dict[str, Any]]:
     """What comes from the browser is not trusted: whatever is no object of the right shape gets a sentence too."""
 
     def answered(asked: Any) -> dict[str, Any]:
         try:
             return function(asked if isinstance(asked, dict) else {})
         except ImgclsError as error:
-            return {"error": sentence(str(error), words.language)}
+            return {"error": words.message(error.message)}
         except (KeyError, TypeError):
-            return {"error": words("bug")}
+            sentence = words(
+                "Something went wrong inside the lab; the details are in the server's log. Nothing you made is lost."
+            )
+            return {"error": sentence}
 
     answered.__name__ = function.__name__
     return answered

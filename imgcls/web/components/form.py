@@ -14,9 +14,9 @@ import gradio as gr
 from imgcls.data.catalog import own_folders
 from imgcls.recipes import recipe
 from imgcls.settings import TrainSettings, choices
-from imgcls.web.components.fields import help_text, label, value_text
 from imgcls.web.hosting import KNOWN, Limits
-from imgcls.web.i18n.words import Words
+from imgcls.web.i18n.labels import GROUPS
+from imgcls.web.i18n.translator import Translator
 from imgcls.workspace import Workspace
 
 FIRST = ("dataset", "model")
@@ -39,7 +39,7 @@ OPEN = ("epochs", "lr", "batch_size", "optimizer", "augment", "init")
 FIELDS = TrainSettings.model_fields
 
 
-def build(words: Words, workspace: Workspace, limits: Limits) -> dict[str, gr.components.Component]:
+def build(words: Translator, workspace: Workspace, limits: Limits) -> dict[str, gr.components.Component]:
     """The form at the place where it is called: {setting: its component}."""
     made: dict[str, gr.components.Component] = {}
     for name in FIRST:
@@ -51,9 +51,9 @@ def build(words: Words, workspace: Workspace, limits: Limits) -> dict[str, gr.co
     for name, info in FIELDS.items():
         if name not in made and not (limits.public and name in ("device", "threads", "compile")):
             groups.setdefault(info.json_schema_extra["group"], []).append(name)
-    with gr.Accordion(words("more"), open=False, elem_classes="more"):
+    with gr.Accordion(words("More settings"), open=False, elem_classes="more"):
         for group, names in groups.items():
-            gr.HTML(f"<h4>{words(f'group_{group}')}</h4>", elem_classes="group-title")
+            gr.HTML(f"<h4>{words(GROUPS[group])}</h4>", elem_classes="group-title")
             with gr.Row(elem_classes="fields"):
                 for name in names:
                     made[name] = _field(name, words, workspace, limits)
@@ -61,7 +61,7 @@ def build(words: Words, workspace: Workspace, limits: Limits) -> dict[str, gr.co
 
 
 def some(
-    words: Words,
+    words: Translator,
     workspace: Workspace,
     limits: Limits,
     names: Sequence[str],
@@ -73,8 +73,8 @@ def some(
     return {name: _field(name, words, workspace, limits, prefix=prefix, values=values or {}) for name in names}
 
 
-def dataset_choices(words: Words, workspace: Workspace) -> list[tuple[str, str]]:
-    return [(value_text(name, words.language), name) for name in (*KNOWN, *own_folders(workspace))]
+def dataset_choices(words: Translator, workspace: Workspace) -> list[tuple[str, str]]:
+    return [(words.value(name), name) for name in (*KNOWN, *own_folders(workspace))]
 
 
 def weights_choices(workspace: Workspace) -> list[str]:
@@ -107,17 +107,17 @@ def differing(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _field(
     name: str,
-    words: Words,
+    words: Translator,
     workspace: Workspace,
     limits: Limits,
     prefix: str = "field",
     values: Mapping[str, Any] | None = None,
 ) -> gr.components.Component:
-    info, language = FIELDS[name], words.language
+    info = FIELDS[name]
     start = defaults({"model": "lenet", "dataset": "mnist", "transfer": "scratch"}) | dict(values or {})
     shown: dict[str, Any] = {
-        "label": label(name, language),
-        "info": help_text(name, language) if prefix == "field" and name not in FIRST + OPEN else None,
+        "label": words.setting(name),
+        "info": words.help(name) if prefix == "field" and name not in FIRST + OPEN else None,
         "value": start[name],
         "elem_id": f"{prefix}-{name}",
         "min_width": 140,
@@ -130,9 +130,9 @@ def _field(
     if name == "weights":
         return gr.Dropdown(weights_choices(workspace), allow_custom_value=True, **shown)
     if name == "model":
-        return gr.Radio([(value_text(value, language), value) for value in named], **shown)
+        return gr.Radio([(words.value(value), value) for value in named], **shown)
     if named:
-        return gr.Dropdown([(value_text(value, language), value) for value in named], **shown)
+        return gr.Dropdown([(words.value(value), value) for value in named], **shown)
     if info.annotation is bool:
         return gr.Checkbox(**shown)
     if info.annotation in (int, float):

@@ -16,7 +16,7 @@ from PIL import Image
 
 from imgcls.errors import InputError
 from imgcls.imaging.reading import open_image
-from imgcls.web.i18n.words import Words
+from imgcls.web.i18n.translator import Translator
 
 PREFIX = "data:image/png;base64,"
 NOTHING = "none"
@@ -47,14 +47,24 @@ TEMPLATE = """
 class DrawingPad(gr.HTML):
     """`change` fires while drawing and at pen-up; the handler gets a Pillow image or None."""
 
-    def __init__(self, words: Words | None = None, **options: Any) -> None:
-        words = words or Words("en")
+    def __init__(self, words: Translator | None = None, **options: Any) -> None:
+        words = words or Translator("en")
         options.setdefault("html_template", TEMPLATE)
         options.setdefault("js_on_load", SCRIPT)
-        said = {name: words(name) for name in ("undo", "clear", "brush", "fine", "medium", "broad")}
-        super().__init__(
-            value="", apply_default_css=False, aria=words("pad_label"), hint=words("pad_hint"), **said, **options
-        )
+        said = {
+            "aria": words(
+                "Drawing pad. Draw with mouse, pen or finger. By keyboard: arrow keys move, space puts the pen down "
+                "and lifts it, Backspace undoes, Delete clears."
+            ),
+            "hint": words("Draw a digit, 0 to 9"),
+            "undo": words("Undo"),
+            "clear": words("Clear"),
+            "brush": words("Brush"),
+            "fine": words("Fine brush"),
+            "medium": words("Medium brush"),
+            "broad": words("Broad brush"),
+        }
+        super().__init__(value="", apply_default_css=False, **said, **options)
 
     def preprocess(self, payload: str | None) -> Image.Image | None:
         """Raises InputError for anything that no pad would send."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from imgcls.web.i18n.words import LANGUAGES
+from imgcls.web.i18n.translator import LANGUAGES
 
 CODES = {"en": "en", "zh": "zh-CN"}
 SCRIPT = """<head><script>

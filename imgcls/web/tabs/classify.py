@@ -14,8 +14,7 @@ from imgcls.imaging.reading import open_image
 from imgcls.inference.predictor import Predictor
 from imgcls.web.cache import RunCache, checkpoint_title, key
 from imgcls.web.components.pad import DrawingPad
-from imgcls.web.i18n.sentences import sentence
-from imgcls.web.i18n.words import Words
+from imgcls.web.i18n.translator import Translator
 from imgcls.web.views import answers
 
 ORDERED = 10  # up to so many classes the bars stay in their own order, so that they do not jump while one draws
@@ -38,13 +37,13 @@ class Room:
     result: gr.HTML
 
 
-def build(words: Words, watch: RunCache) -> Room:
+def build(words: Translator, watch: RunCache) -> Room:
     with gr.Row(elem_classes="room classify"):
         with gr.Column(scale=5, min_width=320, elem_classes="card give"):
             with gr.Tabs(elem_classes="sources") as sources:
-                with gr.Tab(words("draw"), id="draw"):
+                with gr.Tab(words("Draw"), id="draw"):
                     pad = DrawingPad(words, elem_id="pad")
-                with gr.Tab(words("photo"), id="photo"):
+                with gr.Tab(words("Photo"), id="photo"):
                     photo = Photo(
                         type="filepath",
                         sources=["upload", "clipboard", "webcam"],
@@ -53,8 +52,12 @@ def build(words: Words, watch: RunCache) -> Room:
                         elem_id="photo",
                         buttons=["fullscreen"],
                     )
+                    no_webcam = words(
+                        "The camera works at http://127.0.0.1 and over https only: from another computer's plain http "
+                        "address, the browser keeps it closed. Upload a photo instead."
+                    )
                     gr.HTML(
-                        f'<p class="no-webcam">{words("no_webcam")}</p>',
+                        f'<p class="no-webcam">{no_webcam}</p>',
                         js_on_load="if (window.isSecureContext) element.remove();",
                     )
         with gr.Column(scale=6, min_width=320, elem_classes="card get"):
@@ -62,26 +65,24 @@ def build(words: Words, watch: RunCache) -> Room:
             checkpoint = gr.Dropdown(
                 listed,
                 value=chosen,
-                label=words("checkpoint"),
+                label=words("Checkpoint"),
                 elem_id="checkpoint",
                 allow_custom_value=True,  # the list grows while the page is open; what is chosen is checked here
             )
-            result = gr.HTML(
-                answers.empty(words, "draw_something", "draw_something_more"), elem_id="result", min_height=420
-            )
+            result = gr.HTML(nothing_drawn(words), elem_id="result", min_height=420)
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
 
     def of_drawing(drawing: Image.Image | None, chosen: str) -> str:
         """What the checkpoint makes of a drawing: HTML."""
-        return _answer(watch, words, drawing, chosen, "draw_something")
+        return _answer(watch, words, drawing, chosen, nothing_drawn(words))
 
     def of_photo(path: str | None, chosen: str) -> str:
         """What the checkpoint makes of a photo: HTML."""
         try:
-            image = open_image(path, keep_alpha=True, name=words("photo")) if path else None
+            image = open_image(path, keep_alpha=True, name=words("Photo")) if path else None
         except InputError as error:
-            return answers.problem(sentence(str(error), words.language))
-        return _answer(watch, words, image, chosen, "photo_first")
+            return answers.problem(words.message(error.message))
+        return _answer(watch, words, image, chosen, no_photo(words))
 
     def of_either(source: str, drawing: Image.Image | None, path: str | None, chosen: str) -> str:
         return of_photo(path, chosen) if source == "photo" else of_drawing(drawing, chosen)
@@ -100,21 +101,29 @@ def build(words: Words, watch: RunCache) -> Room:
     return Room(checkpoint, pad, result)
 
 
-def choices(words: Words, watch: RunCache) -> tuple[list[tuple[str, str]], str | None]:
+def nothing_drawn(words: Translator) -> str:
+    return answers.empty(words("Draw something"), words("The answer appears here while you draw."))
+
+
+def no_photo(words: Translator) -> str:
+    return answers.empty(words("Choose a photo"), words("Upload a file, paste a picture or use the camera."))
+
+
+def choices(words: Translator, watch: RunCache) -> tuple[list[tuple[str, str]], str | None]:
     """([(title, key)], the one to begin with: it reads drawings)."""
     listed = [(checkpoint_title(info, words), key(info)) for info in watch.checkpoints()]
     return listed, listed[0][1] if listed else None
 
 
-def _answer(watch: RunCache, words: Words, image: Image.Image | None, chosen: str, nothing: str) -> str:
+def _answer(watch: RunCache, words: Translator, image: Image.Image | None, chosen: str, nothing: str) -> str:
     if image is None:
-        return answers.empty(words, nothing, f"{nothing}_more")
+        return nothing
     try:
         predictor = Predictor.cached(watch.checkpoint(chosen))
         prediction = predictor([image])[0]
     except NoInk:
-        return answers.empty(words, nothing, f"{nothing}_more")
+        return nothing
     except ImgclsError as error:
-        return answers.problem(sentence(str(error), words.language))
+        return answers.problem(words.message(error.message))
     classes = predictor.meta.classes
     return answers.answer(prediction, words, keep_order=classes if len(classes) <= ORDERED else None)

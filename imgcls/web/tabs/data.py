@@ -22,10 +22,8 @@ from imgcls.web.actions import QUIET, confirm, guard
 from imgcls.web.cache import RunCache
 from imgcls.web.components import form
 from imgcls.web.components.collect import Collect, room_for_one_more
-from imgcls.web.components.fields import label, value_text
 from imgcls.web.hosting import Limits
-from imgcls.web.i18n.sentences import sentence
-from imgcls.web.i18n.words import Words
+from imgcls.web.i18n.translator import Translator
 from imgcls.web.tabs import train
 from imgcls.web.views import report_card
 
@@ -33,7 +31,7 @@ SAMPLES = 24
 
 
 def build(
-    words: Words,
+    words: Translator,
     watch: RunCache,
     limits: Limits,
     page: gr.Blocks,
@@ -41,51 +39,58 @@ def build(
     rooms: gr.Tabs,
     training: train.Room,
 ) -> None:
-    workspace, language, guarded = watch.workspace, words.language, guard(words)
+    workspace, guarded = watch.workspace, guard(words)
     with gr.Tabs(elem_classes="sources", elem_id="data-rooms") as parts:
-        with gr.Tab(words("look"), id="look"), gr.Row(elem_classes="room data"):
+        with gr.Tab(words("Look"), id="look"), gr.Row(elem_classes="room data"):
             with gr.Column(scale=5, min_width=320, elem_classes="card"):
                 chosen = gr.Dropdown(
                     form.dataset_choices(words, workspace),
                     value="mnist",
-                    label=words("data_set"),
+                    label=words("Data set"),
                     elem_id="data-set",
                     allow_custom_value=True,
                 )
                 shown = gr.HTML(report_card.waiting(0, 0, words), elem_id="report")
                 with gr.Row(elem_classes="actions"):
-                    use = gr.Button(words("train_on_it"), variant="primary", elem_id="train-on-it")
-                    delete = gr.Button(
-                        words("delete_set"), elem_id="delete-set", elem_classes="quiet risky", visible=False
-                    )
+                    use = gr.Button(words("Train on it"), variant="primary", elem_id="train-on-it")
+                    delete = gr.Button(words("Delete"), elem_id="delete-set", elem_classes="quiet risky", visible=False)
             with gr.Column(scale=7, min_width=320, elem_classes="card"):
                 with gr.Row(elem_classes="fields bottom"):
                     model = gr.Dropdown(
-                        [(value_text(v, language), v) for v in choices("model") or ()],
+                        [(words.value(v), v) for v in choices("model") or ()],
                         value="lenet",
-                        label=label("model", language),
+                        label=words.setting("model"),
                         min_width=140,
                     )
                     augment = gr.Dropdown(
-                        [(words("recipe_s"), ""), *((value_text(v, language), v) for v in choices("augment") or ())],
+                        [
+                            (words("Default for the network"), ""),
+                            *((words.value(v), v) for v in choices("augment") or ()),
+                        ],
                         value="",
-                        label=label("augment", language),
+                        label=words.setting("augment"),
                         elem_id="data-augment",
                         min_width=140,
                     )
-                    again = gr.Button(words("draw_others"), elem_id="draw-others", elem_classes="quiet", min_width=140)
+                    again = gr.Button(words("Show others"), elem_id="draw-others", elem_classes="quiet", min_width=140)
                 grid = gr.HTML("", elem_id="samples", min_height=300)
-        with gr.Tab(words("make_one"), id="make"), gr.Column(elem_classes="room"):
+        more = words("Name a class, then take photos with the camera or drop some in; a refresh loses nothing.")
+        if limits.public:
+            more += " " + words("This lab is shared: everybody who opens it can see a saved data set.")
+        zipped = words("A folder for each class, or train / val / test folders with those inside.")
+        with gr.Tab(words("Make your own"), id="make"), gr.Column(elem_classes="room"):
             with gr.Column(elem_classes="card"):
-                gr.HTML(_title(words, "collect", "collect_more", public=limits.public), elem_classes="part-title")
+                gr.HTML(_title(words("Collect photos"), more), elem_classes="part-title")
                 collect = Collect(words, workspace, limits, elem_id="collect")
             with gr.Column(elem_classes="card upload"):
-                gr.HTML(_title(words, "upload_zip", "upload_zip_more"), elem_classes="part-title")
+                gr.HTML(_title(words("Upload a zip"), zipped), elem_classes="part-title")
                 with gr.Row():
                     file = gr.File(file_types=[".zip"], show_label=False, elem_id="zip", height=120, min_width=280)
                     with gr.Column(min_width=240):
-                        name = gr.Textbox(label=words("set_name"), max_lines=1, max_length=80, elem_id="zip-name")
-                        upload = gr.Button(words("unpack"), variant="primary", elem_id="unpack")
+                        name = gr.Textbox(
+                            label=words("Name of the data set"), max_lines=1, max_length=80, elem_id="zip-name"
+                        )
+                        upload = gr.Button(words("Unpack and look"), variant="primary", elem_id="unpack")
                 unpacked = gr.HTML("", elem_id="unpacked")
     turn = gr.State(0)
 
@@ -106,7 +111,7 @@ def build(
                     yield report_card.card(end.value, words)
                     return
         except ImgclsError as error:
-            yield report_card.problem(sentence(str(error), language))
+            yield report_card.problem(words.message(error.message))
 
     def samples(name: str, network: str, augmented: str, number: int) -> str:
         """Some training images as that network would get them: HTML."""
@@ -121,7 +126,7 @@ def build(
             )
             return report_card.grid(made, words)
         except ImgclsError as error:
-            return report_card.problem(sentence(str(error), language))
+            return report_card.problem(words.message(error.message))
 
     def own(name: str) -> Any:
         return gr.update(visible=name in own_folders(workspace) and not limits.public)
@@ -134,8 +139,14 @@ def build(
         try:
             into, skipped = _unpack(path, wanted)
         except ImgclsError as error:
-            return [report_card.problem(sentence(str(error), language)), *[gr.skip()] * 4]
-        said = f"<p>{escape(words('unpacked', name=into, skipped=skipped))}</p>"
+            return [report_card.problem(words.message(error.message)), *[gr.skip()] * 4]
+        done = words.plural(
+            "{name} is there; {count} other file was left out.",
+            "{name} is there; {count} other files were left out.",
+            count=skipped,
+            name=into,
+        )
+        said = f"<p>{escape(done)}</p>"
         return [said, listed(into), None, "", gr.Tabs(selected="look")]
 
     def _unpack(path: str | None, wanted: str) -> tuple[str, int]:
@@ -171,7 +182,9 @@ def build(
     use.click(lambda n: (n, gr.Tabs(selected="train")), chosen, [training.fields["dataset"], rooms], **QUIET).then(
         training.fill, training.values, training.values, **QUIET
     )
-    gone = delete.click(guarded(remove), chosen, chosen, js=confirm(words("delete_set_sure")), **QUIET)
+    gone = delete.click(
+        guarded(remove), chosen, chosen, js=confirm(words("Delete this data set and its photos?")), **QUIET
+    )
     gone.success(listed, chosen, chosen, **QUIET)
 
     made = collect.change(lambda n: (listed(n), gr.Tabs(selected="look")), collect, [chosen, parts], **QUIET)
@@ -181,6 +194,5 @@ def build(
     page.load(lambda: listed(), None, chosen, **QUIET)
 
 
-def _title(words: Words, title: str, more: str, *, public: bool = False) -> str:
-    warned = f" {words('seen_by_all')}" if public else ""
-    return f"<h3>{words(title)}</h3><p>{words(more)}{warned}</p>"
+def _title(title: str, more: str) -> str:
+    return f"<h3>{escape(title)}</h3><p>{escape(more)}</p>"

@@ -13,9 +13,8 @@ from imgcls.settings import choices
 from imgcls.web.actions import QUIET, confirm, guard
 from imgcls.web.cache import RunCache
 from imgcls.web.components import form
-from imgcls.web.components.fields import label, value_text
 from imgcls.web.hosting import STARTING, Limits
-from imgcls.web.i18n.words import Words
+from imgcls.web.i18n.translator import Translator
 from imgcls.web.views import lab_card
 
 LOOK = 1.0  # seconds between two looks at a lab that is going on
@@ -25,27 +24,31 @@ FIELDS = ("epochs", "lr", "train_images", "seed")
 TO_BEGIN_WITH = ("kaiming-uniform", "all-zeros", "too-small", "too-large")
 
 
-def build(words: Words, watch: RunCache, limits: Limits, page: gr.Blocks) -> None:
+def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks) -> None:
     workspace, language, guarded = watch.workspace, words.language, guard(words)
     with gr.Row(elem_classes="room lab"):
         with gr.Column(scale=4, min_width=320, elem_classes="card settings"):
-            gr.HTML(f"<p>{words('lab_what')}</p>", elem_classes="part-title")
+            what = words("The same network, data and seed; only the first weights differ. See what that does.")
+            gr.HTML(
+                f"<p>{what}</p>",
+                elem_classes="part-title",
+            )
             inits = gr.CheckboxGroup(
-                [(value_text(name, language), name) for name in choices("init") or ()],
+                [(words.value(name), name) for name in choices("init") or ()],
                 value=list(TO_BEGIN_WITH),
-                label=label("init", language),
+                label=words.setting("init"),
                 elem_id="lab-inits",
             )
             fields = form.some(words, workspace, limits, FIRST, prefix="lab")
             with gr.Row(elem_classes="fields"):
                 fields |= form.some(words, workspace, limits, FIELDS, prefix="lab", values={"epochs": 2})
-            start = gr.Button(words("compare"), variant="primary", elem_id="lab-start")
+            start = gr.Button(words("Compare"), variant="primary", elem_id="lab-start")
         with gr.Column(scale=8, min_width=320, elem_classes="card watching"):
-            chosen = gr.Dropdown([], label=words("lab"), elem_id="lab", allow_custom_value=True, visible=False)
+            chosen = gr.Dropdown([], label=words("Comparison"), elem_id="lab", allow_custom_value=True, visible=False)
             shown = gr.HTML(lab_card.none(words), elem_id="lab-card")
             with gr.Row(elem_classes="actions"):
-                stop = gr.Button(words("stop"), elem_id="lab-stop", elem_classes="quiet", visible=False)
-                delete = gr.Button(words("delete"), elem_id="lab-delete", elem_classes="quiet risky", visible=False)
+                stop = gr.Button(words("Stop and save"), elem_id="lab-stop", elem_classes="quiet", visible=False)
+                delete = gr.Button(words("Delete"), elem_id="lab-delete", elem_classes="quiet risky", visible=False)
     looking, listing = gr.Timer(LOOK, active=False), gr.Timer(LISTS)
     names, values = list(fields), list(fields.values())
     seen = [shown, stop, delete, looking]
@@ -96,7 +99,9 @@ def build(words: Words, watch: RunCache, limits: Limits, page: gr.Blocks) -> Non
     )
     begun.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
     stop.click(guarded(ask_stop), chosen, None, **QUIET).then(show, chosen, seen, **QUIET)
-    gone = delete.click(guarded(remove), chosen, None, js=confirm(words("delete_lab_sure")), **QUIET)
+    gone = delete.click(
+        guarded(remove), chosen, None, js=confirm(words("Delete this comparison and its runs?")), **QUIET
+    )
     gone.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
     chosen.change(show, chosen, seen, **QUIET)
     looking.tick(show, chosen, seen, **QUIET)

@@ -16,7 +16,7 @@ from imgcls.web.actions import QUIET, confirm, guard
 from imgcls.web.cache import RunCache
 from imgcls.web.components import form
 from imgcls.web.hosting import STARTING, Limits
-from imgcls.web.i18n.words import Words
+from imgcls.web.i18n.translator import Translator
 from imgcls.web.tabs import classify
 from imgcls.web.views import plan_card, run_card
 
@@ -36,23 +36,25 @@ class Room:
         return list(self.fields.values())
 
 
-def build(words: Words, watch: RunCache, limits: Limits, page: gr.Blocks, rooms: gr.Tabs, room: classify.Room) -> Room:
+def build(
+    words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks, rooms: gr.Tabs, room: classify.Room
+) -> Room:
     workspace = watch.workspace
     with gr.Row(elem_classes="room train"):
         with gr.Column(scale=5, min_width=320, elem_classes="card settings"):
             fields = form.build(words, workspace, limits)
             plan = gr.HTML("", elem_id="plan")
-            start = gr.Button(words("start"), variant="primary", elem_id="start")
+            start = gr.Button(words("Start training"), variant="primary", elem_id="start")
             command = gr.HTML(plan_card.terminal("", words), elem_id="command", js_on_load=plan_card.COPY)
         with gr.Column(scale=7, min_width=320, elem_classes="card watching"):
-            chosen = gr.Dropdown([], label=words("run"), elem_id="run", allow_custom_value=True, visible=False)
+            chosen = gr.Dropdown([], label=words("Run"), elem_id="run", allow_custom_value=True, visible=False)
             shown = gr.HTML(run_card.no_run(words), elem_id="card")
             with gr.Row(elem_classes="actions"):
-                try_it = gr.Button(words("try_it"), variant="primary", elem_id="try", visible=False)
-                stop = gr.Button(words("stop"), elem_id="stop", elem_classes="quiet", visible=False)
-                go_on = gr.Button(words("go_on"), elem_id="go-on", elem_classes="quiet", visible=False)
-                delete = gr.Button(words("delete"), elem_id="delete", elem_classes="quiet risky", visible=False)
-            with gr.Accordion(words("log"), open=True, visible=False, elem_classes="log-box") as log_box:
+                try_it = gr.Button(words("Try it on a drawing"), variant="primary", elem_id="try", visible=False)
+                stop = gr.Button(words("Stop and save"), elem_id="stop", elem_classes="quiet", visible=False)
+                go_on = gr.Button(words("Go on"), elem_id="go-on", elem_classes="quiet", visible=False)
+                delete = gr.Button(words("Delete"), elem_id="delete", elem_classes="quiet risky", visible=False)
+            with gr.Accordion(words("Log"), open=True, visible=False, elem_classes="log-box") as log_box:
                 log = gr.HTML("", elem_id="log")
     names, values = list(fields), list(fields.values())
     looking = gr.Timer(LOOK, active=False)
@@ -107,7 +109,9 @@ def build(words: Words, watch: RunCache, limits: Limits, page: gr.Blocks, rooms:
     started.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
     for button, action in ((stop, ask_stop), (go_on, again)):
         button.click(guarded(action), chosen, None, **QUIET).then(show, chosen, seen, **QUIET)
-    gone = delete.click(guarded(remove), chosen, None, js=confirm(words("delete_sure")), **QUIET)
+    gone = delete.click(
+        guarded(remove), chosen, None, js=confirm(words("Delete this run and its checkpoints?")), **QUIET
+    )
     gone.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
     chosen.change(show, chosen, seen, **QUIET)
     looking.tick(show, chosen, seen, **QUIET)

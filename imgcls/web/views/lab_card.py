@@ -14,29 +14,29 @@ from imgcls.runs.reader import RunView
 from imgcls.settings import choices
 from imgcls.training import events
 from imgcls.training.layer_statistics import LayerStatistics
-from imgcls.web.components.fields import value_text
-from imgcls.web.i18n.sentences import sentence
-from imgcls.web.i18n.words import Words
+from imgcls.web.i18n.labels import STATES
+from imgcls.web.i18n.translator import Translator
 from imgcls.web.views.curves import Series, chart
 
 SOUND = (1e-3, 1e2)  # a signal or gradient outside is tinted: it dies out or explodes
 
 
-def none(words: Words) -> str:
+def none(words: Translator) -> str:
+    more = words("Choose initialisations on the left and press Compare: curves and layers appear here.")
     return (
         '<section class="run nothing"><div class="nothing-mark" aria-hidden="true"></div>'
-        f"<strong>{escape(words('no_labs'))}</strong><span>{escape(words('no_labs_more'))}</span></section>"
+        f"<strong>{escape(words('Nothing has been compared yet'))}</strong><span>{escape(more)}</span></section>"
     )
 
 
-def card(lab: Lab, state: str, views: Mapping[str, RunView], words: Words) -> str:
-    settings, language = lab.settings, words.language
-    made = f"{value_text(settings.model, language)} · {value_text(settings.dataset, language)}"
+def card(lab: Lab, state: str, views: Mapping[str, RunView], words: Translator) -> str:
+    settings = lab.settings
+    made = f"{words.value(settings.model)} · {words.value(settings.dataset)}"
     said = lab.failure()
-    failed = f'<p class="failure" role="alert">{escape(sentence(said, language))}</p>' if said else ""
+    failed = f'<p class="failure" role="alert">{escape(words.message(said))}</p>' if said else ""
     return (
         f'<section class="run lab" data-state="{state}" data-testid="lab"><header><div><h3>{escape(lab.name)}</h3>'
-        f'<p>{escape(made)}</p></div><span class="state {state}">{escape(words("state_" + state))}</span></header>'
+        f'<p>{escape(made)}</p></div><span class="state {state}">{escape(words(STATES[state]))}</span></header>'
         f"{failed}{_results(lab, views, words)}{_curves(lab, views, words)}{_tables(lab, words)}</section>"
     )
 
@@ -46,29 +46,29 @@ def tone(init: str) -> str:
     return f"c{(choices('init') or ()).index(init) + 1}"
 
 
-def _results(lab: Lab, views: Mapping[str, RunView], words: Words) -> str:
+def _results(lab: Lab, views: Mapping[str, RunView], words: Translator) -> str:
     tiles = ""
     for init in lab.inits:
         view = views.get(init)
         value = f"{view.best.val_accuracy:.1%}" if view and view.best else "–"
         if view is None:
-            more = words("waits")
+            more = words("waits its turn")
         elif isinstance(view.ending, events.Failed) and not view.live:
-            more = words("diverged") if "no longer a number" in view.ending.message else words("state_failed")
+            more = words("diverged") if view.ending.error == "DivergedError" else words(STATES["failed"])
         else:
-            more = words("state_" + view.state)
+            more = words(STATES[view.state])
         tiles += (
-            f'<div class="{tone(init)}"><dt><i></i>{escape(value_text(init, words.language))}</dt>'
+            f'<div class="{tone(init)}"><dt><i></i>{escape(words.value(init))}</dt>'
             f"<dd>{value}</dd><small>{escape(more)}</small></div>"
         )
-    return f'<dl class="figures inits" aria-label="{escape(words("val_accuracy"))}">{tiles}</dl>'
+    return f'<dl class="figures inits" aria-label="{escape(words("Validation accuracy"))}">{tiles}</dl>'
 
 
-def _curves(lab: Lab, views: Mapping[str, RunView], words: Words) -> str:
+def _curves(lab: Lab, views: Mapping[str, RunView], words: Translator) -> str:
     if not any(view.progress for view in views.values()):
         return ""
     total = lab.settings.epochs
-    named = {init: value_text(init, words.language) for init in views}
+    named = {init: words.value(init) for init in views}
 
     def over(measure: Callable[[events.Progress], float]) -> list[Series]:
         return [
@@ -77,33 +77,40 @@ def _curves(lab: Lab, views: Mapping[str, RunView], words: Words) -> str:
         ]
 
     loss = chart(
-        words("train_loss"),
+        words("Training loss"),
         over(lambda p: p.loss),
         x_end=total,
-        x_name=words("epochs_axis"),
+        x_name=words("epochs"),
         legend=False,
         top=4.0,
     )
     accuracy = chart(
-        words("train_accuracy"),
+        words("Training accuracy"),
         over(lambda p: p.accuracy),
         x_end=total,
-        x_name=words("epochs_axis"),
+        x_name=words("epochs"),
         percent=True,
         legend=False,
     )
     return f'<div class="charts">{loss}{accuracy}</div>'
 
 
-def _tables(lab: Lab, words: Words) -> str:
+def _tables(lab: Lab, words: Translator) -> str:
     statistics = lab.statistics()
     if not statistics:
         return ""
-    signal = _table(statistics, words("signal"), words("signal_more"), words, _signal, lambda row: row.std)
+    signal = _table(
+        statistics,
+        words("Signal before the first step"),
+        words("standard deviation of each layer's output, its mean beneath: it should neither vanish nor explode"),
+        words,
+        _signal,
+        lambda row: row.std,
+    )
     gradient = _table(
         statistics,
-        words("gradient"),
-        words("gradient_more"),
+        words("Gradient before the first step"),
+        words("its norm in each layer: too small learns nothing, too large jumps"),
         words,
         lambda r: _number(r.gradient),
         lambda r: r.gradient,
@@ -115,13 +122,12 @@ def _table(
     statistics: Mapping[str, list[LayerStatistics]],
     title: str,
     more: str,
-    words: Words,
+    words: Translator,
     cell: Callable[[LayerStatistics], str],
     measure: Callable[[LayerStatistics], float | None],
 ) -> str:
     head = "".join(
-        f'<th scope="col" class="{tone(init)}"><i></i>{escape(value_text(init, words.language))}</th>'
-        for init in statistics
+        f'<th scope="col" class="{tone(init)}"><i></i>{escape(words.value(init))}</th>' for init in statistics
     )
     rows = ""
     for layers in zip(*statistics.values(), strict=True):

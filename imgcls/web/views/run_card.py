@@ -7,33 +7,34 @@ from html import escape
 
 from imgcls.runs.reader import RunView
 from imgcls.training import events
-from imgcls.web.components.fields import value_text
-from imgcls.web.i18n.sentences import log_line, sentence
-from imgcls.web.i18n.words import Words
+from imgcls.web.i18n.labels import STATES
+from imgcls.web.i18n.log_lines import log_line
+from imgcls.web.i18n.translator import Translator
 from imgcls.web.views.curves import Series, chart
 
 LINES = 12
 
 
-def card(view: RunView, words: Words) -> str:
+def card(view: RunView, words: Translator) -> str:
     return (
         f'<section class="run" data-state="{view.state}" data-testid="run">{_head(view, words)}{_bar(view, words)}'
         f"{_figures(view, words)}{_curves(view, words)}</section>"
     )
 
 
-def no_run(words: Words) -> str:
+def no_run(words: Translator) -> str:
+    more = words("The settings on the left are ready: press Start training and watch it learn.")
     return (
         f'<section class="run nothing"><div class="nothing-mark" aria-hidden="true"></div>'
-        f"<strong>{escape(words('no_runs'))}</strong><span>{escape(words('no_runs_more'))}</span></section>"
+        f"<strong>{escape(words('Nothing has been trained yet'))}</strong><span>{escape(more)}</span></section>"
     )
 
 
-def log(view: RunView, words: Words) -> str:
+def log(view: RunView, words: Translator) -> str:
     """The last lines, newest at the bottom."""
-    lines = [(e.time, text) for e in view.log if (text := log_line(e, words.language))]
+    lines = [(e.time, text) for e in view.log if (text := log_line(e, words))]
     if view.progress and view.live:
-        lines.append((view.progress[-1].time, log_line(view.progress[-1], words.language)))
+        lines.append((view.progress[-1].time, log_line(view.progress[-1], words)))
     rows = "".join(
         f"<li><time>{time.strftime('%H:%M:%S', time.localtime(when))}</time>{escape(text)}</li>"
         for when, text in lines[-LINES:]
@@ -41,31 +42,35 @@ def log(view: RunView, words: Words) -> str:
     return f'<ol class="log">{rows}</ol>'
 
 
-def title(view: RunView, words: Words) -> str:
+def title(view: RunView, words: Translator) -> str:
     """A line for the list of runs."""
     best = f" · {view.best.val_accuracy:.2%}" if view.best else ""
-    return f"{view.run.name} · {words('state_' + view.state)}{best}"
+    return f"{view.run.name} · {words(STATES[view.state])}{best}"
 
 
-def _head(view: RunView, words: Words) -> str:
+def _head(view: RunView, words: Translator) -> str:
     made = ""
     if view.settings:
-        chosen = (value_text(view.settings.model, words.language), value_text(view.settings.dataset, words.language))
+        chosen = (words.value(view.settings.model), words.value(view.settings.dataset))
         made = " · ".join(chosen)
     return (
         f"<header><div><h3>{escape(view.run.name)}</h3><p>{escape(made)}</p></div>"
-        f'<span class="state {view.state}" data-testid="state">{escape(words("state_" + view.state))}</span></header>'
+        f'<span class="state {view.state}" data-testid="state">{escape(words(STATES[view.state]))}</span></header>'
     )
 
 
-def _bar(view: RunView, words: Words) -> str:
+def _bar(view: RunView, words: Translator) -> str:
     share = view.share * 100
     said = ""
     if isinstance(view.ending, events.Failed) and not view.live:
-        said = f'<p class="failure" role="alert">{escape(sentence(view.ending.message, words.language))}</p>'
+        said = f'<p class="failure" role="alert">{escape(words.message(view.ending.message))}</p>'
     elif view.state == "died":
-        next_step = words("died_go_on" if view.run.can_resume else "died_lost")
-        said = f'<p class="failure" role="alert">{escape(words("died_more", next=next_step))}</p>'
+        saved, lost = words("What it last saved is safe: press Go on."), words("It had not saved yet: start a new one.")
+        why = words(
+            "The run's process ended without a word: it was killed, or the computer went down. {next}",
+            next=saved if view.run.can_resume else lost,
+        )
+        said = f'<p class="failure" role="alert">{escape(why)}</p>'
     waiting = " waiting" if view.state == "starting" else ""
     return (
         f'<div class="progress{waiting}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
@@ -73,32 +78,44 @@ def _bar(view: RunView, words: Words) -> str:
     )
 
 
-def _figures(view: RunView, words: Words) -> str:
+def _figures(view: RunView, words: Translator) -> str:
     tiles: list[tuple[str, str, str]] = []
     epochs = view.settings.epochs if view.settings else 0
     last = view.progress[-1] if view.progress else None
     if view.live:
         left = words.duration(view.seconds_left) if view.seconds_left is not None else "…"
         at = int(min(epochs, (last.epoch if last else 0) + 1))
-        tiles.append((words("time_left"), left, words("epoch_of", epoch=at, epochs=epochs)))
+        tiles.append((words("Time left"), left, words("Epoch {epoch} of {epochs}", epoch=at, epochs=epochs)))
     else:
         done = len(view.epochs)
-        tiles.append((words("time_taken"), words.duration(view.seconds), words("epoch_of", epoch=done, epochs=epochs)))
+        tiles.append(
+            (
+                words("Time taken"),
+                words.duration(view.seconds),
+                words.plural("{done} of {count} epoch", "{done} of {count} epochs", done=done, count=epochs),
+            )
+        )
     if view.best:
         tiles.append(
             (
-                words("val_accuracy"),
+                words("Validation accuracy"),
                 f"{view.best.val_accuracy:.2%}",
-                words("best_epoch", epoch=view.best.epoch),
+                words("best, epoch {epoch}", epoch=view.best.epoch),
             )
         )
     elif last:
-        tiles.append((words("train_accuracy"), f"{last.accuracy:.1%}", ""))
+        tiles.append((words("Training accuracy"), f"{last.accuracy:.1%}", ""))
     if isinstance(view.ending, events.Finished) and view.ending.test_accuracy is not None:
-        images = f"{view.started.images.get('test', 0):,}" if view.started else ""
-        tiles.append((words("test_accuracy"), f"{view.ending.test_accuracy:.2%}", words("on_images", images=images)))
+        images = view.started.images.get("test", 0) if view.started else 0
+        tiles.append(
+            (
+                words("Test accuracy"),
+                f"{view.ending.test_accuracy:.2%}",
+                words.plural("on {count:,} image", "on {count:,} images", count=images),
+            )
+        )
     elif last:
-        tiles.append((words("speed"), f"{last.images_per_second:,.0f}", words("images_per_second", rate="").strip()))
+        tiles.append((words("Speed"), f"{last.images_per_second:,.0f}", words("images/s")))
     cells = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd><small>{escape(more)}</small></div>"
         for name, value, more in tiles
@@ -106,31 +123,31 @@ def _figures(view: RunView, words: Words) -> str:
     return f'<dl class="figures">{cells}</dl>'
 
 
-def _curves(view: RunView, words: Words) -> str:
+def _curves(view: RunView, words: Translator) -> str:
     if not view.progress and not view.epochs:
-        waits = words("curves_wait") if view.live else ""
+        waits = words("The curves begin with the first steps.") if view.live else ""
         return f'<p class="curves-wait">{escape(waits)}</p>' if waits else ""
     total = view.settings.epochs if view.settings else 1
-    train, val = words("curve_train"), words("curve_val")
+    train, val = words("train"), words("validation")
     steps = view.started.steps_per_epoch if view.started else 1
     ended = [(e.step / steps, e) for e in view.epochs]
     loss = chart(
-        words("loss"),
+        words("Loss"),
         [
             Series(train, [(p.epoch, p.loss) for p in view.progress]),
             Series(val, [(x, e.val_loss) for x, e in ended], "dots", "c2"),
         ],
         x_end=total,
-        x_name=words("epochs_axis"),
+        x_name=words("epochs"),
     )
     accuracy = chart(
-        words("accuracy"),
+        words("Accuracy"),
         [
             Series(train, [(p.epoch, p.accuracy) for p in view.progress]),
             Series(val, [(x, e.val_accuracy) for x, e in ended], "dots", "c2"),
         ],
         x_end=total,
-        x_name=words("epochs_axis"),
+        x_name=words("epochs"),
         percent=True,
     )
     return f'<div class="charts">{loss}{accuracy}</div>'

@@ -1,0 +1,110 @@
+"""How settings, their values and a run's states are called on the page. A test asks for every setting.
+
+Names underneath stay those of the command line. Help is the setting's own, in `settings.py`.
+"""
+
+from __future__ import annotations
+
+from imgcls.messages import N_
+
+LABELS: dict[str, str] = {
+    "dataset": N_("Data set"),
+    "model": N_("Network"),
+    "name": N_("Run name"),
+    "epochs": N_("Epochs"),
+    "batch_size": N_("Batch size"),
+    "optimizer": N_("Optimizer"),
+    "lr": N_("Learning rate"),
+    "schedule": N_("Schedule"),
+    "augment": N_("Augmentation"),
+    "init": N_("Initialisation"),
+    "momentum": N_("Momentum"),
+    "nesterov": N_("Nesterov"),
+    "weight_decay": N_("Weight decay"),
+    "label_smoothing": N_("Label smoothing"),
+    "warmup_epochs": N_("Warm-up epochs"),
+    "step_epochs": N_("Step schedule: epochs"),
+    "step_factor": N_("Step schedule: factor"),
+    "transfer": N_("Transfer"),
+    "weights": N_("Pre-trained weights"),
+    "backbone_lr_factor": N_("Backbone rate factor"),
+    "unfreeze_epochs": N_("Unfreeze every"),
+    "augment_views": N_("Augmented views"),
+    "image_size": N_("Image size"),
+    "val_split": N_("Held out for validation"),
+    "train_images": N_("Training images"),
+    "patience": N_("Patience"),
+    "time_limit": N_("Time limit"),
+    "seed": N_("Seed"),
+    "device": N_("Device"),
+    "precision": N_("Precision"),
+    "compile": N_("torch.compile"),
+    "threads": N_("Threads"),
+    "inits": N_("Initialisation"),
+}
+
+GROUPS: dict[str, str] = {
+    "data": N_("Data"),
+    "model": N_("Network"),
+    "training": N_("Training"),
+    "optimizer": N_("Optimizer"),
+    "transfer": N_("Transfer learning"),
+    "run": N_("This run"),
+    "hardware": N_("Hardware"),
+}
+
+# A value without an entry is shown as it is; a name in every language stands without N_.
+VALUES: dict[str, str] = {
+    "lenet": "LeNet",
+    "alexnet": "AlexNet",
+    "resnet18": "ResNet18",
+    "mnist": "MNIST",
+    "pen-digits": N_("pen-digits"),
+    "mnist+pen-digits": "MNIST + pen-digits",
+    "fashion-mnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "scratch": N_("From scratch"),
+    "head": N_("Last layer only (head)"),
+    "finetune": N_("Fine-tune every layer"),
+    "default": N_("PyTorch's default"),
+    "kaiming-uniform": N_("Kaiming uniform"),
+    "kaiming-normal": N_("Kaiming normal"),
+    "xavier-uniform": N_("Xavier uniform"),
+    "xavier-normal": N_("Xavier normal"),
+    "all-zeros": N_("All zeros"),
+    "too-small": N_("Too small, N(0,\u00a01e\u20114)"),
+    "too-large": N_("Too large, N(0,\u00a01)"),
+    "none": N_("None"),
+    "pen": N_("Pen: bend, slant, thicken"),
+    "flip": N_("Mirror"),
+    "crop-flip": N_("Shift and mirror"),
+    "resized-crop": N_("Random crop and mirror"),
+    "photo": N_("Photo: crop, turn, light"),
+    "constant": N_("Constant"),
+    "step": N_("Step"),
+    "cosine": N_("Cosine"),
+    "one-cycle": N_("One cycle"),
+    "sgd": "SGD",
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "auto": N_("Automatic"),
+    "cpu": "CPU",
+    "cuda": "CUDA",
+    "mps": "Apple GPU (mps)",
+}
+
+PARTS: dict[str, str] = {
+    "train": N_("training"),
+    "val": N_("validation"),
+    "test": N_("test"),
+}
+
+STATES: dict[str, str] = {
+    "starting": N_("Starting"),
+    "running": N_("Running"),
+    "stopping": N_("Stopping"),
+    "finished": N_("Finished"),
+    "stopped": N_("Stopped"),
+    "failed": N_("Failed"),
+    "died": N_("Ended unexpectedly"),
+}

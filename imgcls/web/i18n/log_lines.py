@@ -1,0 +1,13 @@
+"""What a run says of an event, in the page's language."""
+
+from __future__ import annotations
+
+from imgcls.training import events
+from imgcls.training.loggers.console import lines
+from imgcls.web.i18n.translator import Translator
+
+
+def log_line(event: events.Event, words: Translator) -> str:
+    """One line of the log; empty for what is only of passing interest."""
+    said = [event.message] if isinstance(event, events.Failed) else lines(event)
+    return "; ".join(map(words.message, said))

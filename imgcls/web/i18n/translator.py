@@ -1,0 +1,59 @@
+"""One language of the page: its catalog of sentences, and how settings, values and times are called in it.
+
+Sentences stand in the source, in English, where they are said; `imgcls/locale` holds their translations.
+"""
+
+from __future__ import annotations
+
+import gettext
+from pathlib import Path
+from typing import Any
+
+from imgcls.messages import Language, Message, plural
+from imgcls.settings import TrainSettings
+from imgcls.web.i18n.labels import LABELS, VALUES
+
+LANGUAGES = {"en": "English", "zh": "中文"}
+LOCALE = Path(__file__).resolve().parents[2] / "locale"
+DOMAIN = "imgcls"
+
+
+class Translator(Language):
+    """`words("Start training")` is the sentence in this language, with `values` filled in."""
+
+    def __init__(self, language: str) -> None:
+        super().__init__()
+        self.language = language
+        if language != "en":
+            self.add_fallback(gettext.translation(DOMAIN, LOCALE, [language]))
+
+    def __call__(self, text: str, /, **values: Any) -> str:
+        return Message(text, **values).said(self)
+
+    def plural(self, one: str, many: str, /, *, count: int, **values: Any) -> str:
+        return plural(one, many, count=count, **values).said(self)
+
+    def message(self, message: Message) -> str:
+        return message.said(self)
+
+    def setting(self, name: str, value: str | None = None) -> str:
+        """The label of a setting in the form, or of one of its values."""
+        return self.value(value) if value is not None else self(LABELS[name]) if name in LABELS else name
+
+    def help(self, name: str) -> str:
+        text = self(TrainSettings.model_fields[name].description or "")
+        return text[:1].upper() + text[1:]
+
+    def value(self, value: str) -> str:
+        """What a setting's value is called; a data set of one's own by its name."""
+        return self(VALUES[value]) if value in VALUES else value
+
+    def duration(self, seconds: float) -> str:
+        """75 -> "1:15", 3675 -> "1:01:15"."""
+        whole = max(0, round(seconds))
+        hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+        return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+    @property
+    def other(self) -> str:
+        return next(name for name in LANGUAGES if name != self.language)
