@@ -39,6 +39,11 @@ PEN_HELD_OUT = 10  # one part in ten of them is for validation
 PEN_RENDERINGS = 3  # of each pen drawing, every one with another brush, size and place
 
 
+def has_test(dataset: str) -> bool:
+    """Whether a known set brings a test part; pen-digits has none."""
+    return any(part != "pen-digits" for part in dataset.split("+"))
+
+
 def listed(classes: tuple[str, ...]) -> str:
     return ", ".join(classes[:5]) + (f" and {len(classes) - 5} more" if len(classes) > 5 else "")
 

@@ -1,36 +1,40 @@
 """A name or a folder -> tensors: train, validation and test parts with their class names.
 
-Known sets come from fetch.py and pen.py, folders of photos from folders.py through the decoded cache. The validation
-part is held out of the training part by seed, unless a folder brings its own; the test part is only ever used for the
-final figure. Knows nothing of networks beyond the form in which images are wanted.
+Known sets come from download.py and pen_digits.py, folders of photos from photo_files.py through the decode cache. The
+validation part is held out of the training part by seed, unless a folder brings its own; the test part is only ever
+used for the final figure.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 
 import torch
 
 from imgcls.data.augmentation import WHOLE_PHOTO
-from imgcls.data.catalog import PEN_HELD_OUT, PEN_RENDERINGS, folder_of, listed
-from imgcls.data.image_folders import scan
-from imgcls.data.photos import StreamingPhotos
-from imgcls.data.splitting import Split, divide, held_out, join
+from imgcls.data.catalog import PEN_HELD_OUT, PEN_RENDERINGS, folder_of, has_test, listed
+from imgcls.data.photo_files import divide_photos
+from imgcls.data.photos import StorageFormat, StreamingPhotos
+from imgcls.data.splitting import Split, divide, held_out, join, some_of_each
 from imgcls.errors import DatasetError
-from imgcls.imaging.preprocess import CROP_MARGIN, Preprocess
-from imgcls.messages import Message
+from imgcls.imaging.preprocess import Preprocess
+from imgcls.messages import Message, plural
 from imgcls.recipes import KIND_OF, preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
 Progress = Callable[[int, int], None]  # (images ready, in all)
+NAMED = 10  # broken photos that notes name; the rest are counted
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """`notes`: what a person should know before trusting the figures, e.g. files that were left out."""
+    """`notes`: what a person should know before trusting the figures, e.g. files that were left out. `fingerprint`:
+    of which images are in which part; a run that goes on compares it with the one that it began with."""
 
     name: str
     classes: tuple[str, ...]
@@ -39,6 +43,7 @@ class DataSet:
     test: Split | None
     preprocess: Preprocess
     notes: tuple[Message, ...] = ()
+    fingerprint: str = ""
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -50,40 +55,92 @@ def load_dataset(settings: TrainSettings, workspace: Workspace, *, progress: Pro
     """Everything a run needs of its data. Raises DatasetError."""
     preprocess = preprocess_for(settings)
     if settings.dataset in KIND_OF:
-        made = _known(settings, workspace, preprocess, progress)
-    else:
-        made = _photos(settings, workspace, preprocess, progress)
-    return _limited(made, settings)
+        made = _limited(_known(settings, workspace, preprocess, progress), settings)
+        return replace(made, fingerprint=_fingerprint(made))
+    return _photos(settings, workspace, preprocess, progress)
 
 
 def load_for_evaluation(
-    settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, classes: tuple[str, ...]
+    dataset: str,
+    workspace: Workspace,
+    *,
+    trained: TrainSettings,
+    preprocess: Preprocess,
+    classes: tuple[str, ...],
+    part: str = "",
+    progress: Progress | None = None,
 ) -> tuple[Split, str]:
-    """(the test part, "test"), or (the validation part, "val") where there is none; in the form `preprocess` wants.
+    """(images in the form that `preprocess` wants, which part of `dataset` they are).
 
-    Raises DatasetError where the set's classes are not the ones that the network knows.
+    trained: what the checkpoint was trained with. Of its own data set the test part is taken, or the validation part
+    where there is none; of a known set the test part; of any other all images ("all"). part: "train", "val", "test" or
+    "all" to ask for that one. Nothing else is decoded. Raises DatasetError where there is no such part, or where the
+    set's classes are not the ones that the network knows.
     """
-    if settings.dataset in KIND_OF:
-        made = _known(settings, workspace, preprocess, None)
+    settings = trained.model_copy(update={"dataset": dataset})
+    if dataset in KIND_OF:
+        own = bool(set(dataset.split("+")) & set(trained.dataset.split("+")))
+        part = part or ("test" if has_test(dataset) else "val" if own else "all")
+        known, splits = _known_parts(settings, workspace, preprocess, part, progress)
     else:
-        made = _photos(settings, workspace, preprocess, None)
-    if made.classes != tuple(classes):
+        files = divide_photos(settings, workspace)
+        own = trained.dataset not in KIND_OF and _same_folder(dataset, trained.dataset, workspace)
+        part = part or (("test" if "test" in files.parts else "val") if own else "all")
+        known, parts = files.classes, files.parts
+        wanted = [pair for pairs in parts.values() for pair in pairs] if part == "all" else parts.get(part, [])
+        splits = [_decode(files.folder, wanted, preprocess, [], progress)] if known == tuple(classes) and wanted else []
+    if known != tuple(classes):
         raise DatasetError(
             "{name} has the classes {classes}, but the checkpoint knows {known}: choose a data set with "
             "the same classes.",
-            name=settings.dataset,
-            classes=listed(made.classes),
+            name=dataset,
+            classes=listed(known),
             known=listed(classes),
         )
-    split, part = (made.test, "test") if made.test is not None else (made.val, "val")
-    if split.images.shape[1:] != (preprocess.channels, preprocess.storage_size, preprocess.storage_size):
+    if not any(map(len, splits)):
+        raise DatasetError(
+            "{name} has no readable image to use for {part}: look at its report.", name=dataset, part=part
+        )
+    split = join(splits)
+    wanted_shape = (preprocess.channels, preprocess.storage_size, preprocess.storage_size)
+    if tuple(split.images.shape[1:]) != wanted_shape:
         raise DatasetError(
             "{name} has images of {shape}, but the checkpoint wants {wanted}: choose a data set of the same kind.",
-            name=settings.dataset,
+            name=dataset,
             shape=tuple(split.images.shape[1:]),
-            wanted=(preprocess.channels, preprocess.storage_size, preprocess.storage_size),
+            wanted=wanted_shape,
         )
     return split, part
+
+
+def _fingerprint(made: DataSet) -> str:
+    """Of a known set, whose files are checked elsewhere: the labels in their order tell one division from another."""
+    digest = blake2b(repr((made.name, made.sizes)).encode(), digest_size=16)
+    for split in (made.train, made.val):
+        digest.update(split.labels.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _known_parts(
+    settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, part: str, progress: Progress | None
+) -> tuple[tuple[str, ...], list[Split]]:
+    """(classes, the splits that `part` or "all" means); what is not asked for is not made."""
+    from imgcls.data.download import CLASSES, load_arrays
+
+    names = settings.dataset.split("+")
+    if part == "test":
+        first = next((name for name in names if name != "pen-digits"), None)
+        return CLASSES[names[0]], [Split(*load_arrays(first, workspace)["test"])] if first else []
+    made = _known(settings, workspace, preprocess, progress)
+    wanted = ("train", "val", "test") if part == "all" else (part,)
+    return made.classes, [split for name in wanted if (split := getattr(made, name)) is not None]
+
+
+def _same_folder(one: str, other: str, workspace: Workspace) -> bool:
+    try:
+        return os.path.samefile(folder_of(one, workspace), folder_of(other, workspace))
+    except (DatasetError, OSError):
+        return False
 
 
 def _known(settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, progress: Progress | None) -> DataSet:
@@ -125,67 +182,79 @@ def _pen(workspace: Workspace, progress: Progress | None) -> tuple[Split, Split]
 def _photos(
     settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, progress: Progress | None
 ) -> DataSet:
-    root = folder_of(settings.dataset, workspace)
-    found = scan(root)
-    parts = dict(found.splits)
-    if "val" not in parts:
-        size = held_out(len(parts["train"]), settings, settings.dataset)
-        order = torch.randperm(len(parts["train"]), generator=torch.Generator().manual_seed(settings.seed)).tolist()
-        files = parts["train"]
-        parts["val"] = [files[i] for i in sorted(order[:size])]
-        parts["train"] = [files[i] for i in sorted(order[size:])]
-    notes = list(found.notes)
-    splits = {}
-    for part, files in parts.items():
+    files = divide_photos(settings, workspace)
+    splits, notes = {}, list(files.found.notes)
+    broken: list[Message] = []
+    for part, pairs in files.parts.items():
         whole_photo = part == "train" and settings.augment in WHOLE_PHOTO
-        splits[part] = _decode(root, files, preprocess, whole_photo, notes, progress)
+        splits[part] = _decode(files.folder, pairs, preprocess, broken, progress, whole_photo=whole_photo)
         if len(splits[part]) < (2 if part == "train" else 1):
             raise DatasetError(
                 "{name} has no readable image to use for {part}: look at its report.", name=settings.dataset, part=part
             )
+    learnt = set(splits["train"].labels.tolist())
+    if lost := tuple(name for i, name in enumerate(files.classes) if i not in learnt):
+        raise DatasetError(
+            "{name} has no readable training image of {classes}: look at its report.",
+            name=settings.dataset,
+            classes=listed(lost),
+        )
+    if splits["train"].streams:
+        notes.append(
+            Message("The photos do not fit into the cache: they are read anew in every epoch, which is slower.")
+        )
+    notes += broken[:NAMED]
+    if len(broken) > NAMED:
+        notes.append(
+            plural(
+                "{count} more photo cannot be read and is left out.",
+                "{count} more photos cannot be read and are left out.",
+                count=len(broken) - NAMED,
+            )
+        )
     return DataSet(
         settings.dataset,
-        tuple(found.classes),
+        files.classes,
         splits["train"],
         splits["val"],
         splits.get("test"),
         preprocess,
         tuple(notes),
+        files.fingerprint,
     )
 
 
 def _decode(
-    root: Path,
+    folder: Path,
     files: list[tuple[Path, int]],
     preprocess: Preprocess,
-    whole_photo: bool,
-    notes: list[Message],
+    broken: list[Message],
     progress: Progress | None,
+    *,
+    whole_photo: bool = False,
 ) -> Split:
-    """Photos as one uint8 tensor: the evaluation crop, or the whole photo squeezed square for random crops."""
+    """Photos as one uint8 tensor, or to be read anew each time where they do not fit into the cache.
+
+    broken: receives a message for each photo that cannot be read and is left out.
+    """
     from imgcls.data.decode_cache import MAX_BYTES, TooLarge, decoded
 
-    form = {
-        "side": round(preprocess.storage_size * CROP_MARGIN) if whole_photo else preprocess.storage_size,
-        "channels": preprocess.channels,
-        "resize_mode": "stretch" if whole_photo else preprocess.resize_mode,
-    }
+    form = StorageFormat.of(preprocess, whole_photo=whole_photo)
+    stored = {"side": form.side, "channels": form.channels, "resize_mode": form.resize_mode}
     labels = torch.tensor([label for _, label in files], dtype=torch.int64)
     paths = tuple(str(path) for path, _ in files)
     try:
-        made = decoded([path for path, _ in files], root=root, **form, max_bytes=MAX_BYTES, progress=progress)
-    except TooLarge as error:
-        notes.append(Message("Photos are read anew in every epoch: {why}", why=error.message))
-        return Split(StreamingPhotos(paths, **form), labels, None, paths)
-    notes.extend(why for _, why in made.errors)
+        made = decoded([path for path, _ in files], root=folder, **stored, max_bytes=MAX_BYTES, progress=progress)
+    except TooLarge:
+        return Split(StreamingPhotos(paths, **stored), labels, None, paths)
+    broken.extend(why for _, why in made.errors)
     split = Split(made.images, labels, made.aspects if whole_photo else None, paths)
     return split if bool(made.ok.all()) else split.take(made.ok.nonzero()[:, 0])
 
 
 def _limited(made: DataSet, settings: TrainSettings) -> DataSet:
-    """The first `train_images` of a seeded order, as even over the classes as chance makes them."""
+    """The first `train_images` of a seeded order; no class is left out."""
     if not settings.train_images or settings.train_images >= len(made.train):
         return made
-    generator = torch.Generator().manual_seed(settings.seed + 1)
-    indices = torch.randperm(len(made.train), generator=generator)[: settings.train_images]
-    return replace(made, train=made.train.take(indices.sort().values))
+    wanted = some_of_each(made.train.labels.tolist(), settings.train_images, settings.seed)
+    return replace(made, train=made.train.take(torch.tensor(wanted)))

@@ -18,7 +18,7 @@ from imgcls.data.loader import Batches
 from imgcls.data.photos import StorageFormat
 from imgcls.data.splitting import Split
 from imgcls.errors import DatasetError, InputError
-from imgcls.imaging.preprocess import CROP_MARGIN, Preprocess
+from imgcls.imaging.preprocess import Preprocess
 from imgcls.recipes import KIND_OF, preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
@@ -60,8 +60,7 @@ def _photos(
     found = scan(folder_of(settings.dataset, workspace))
     files = found.splits["train"]
     whole = settings.augment in WHOLE_PHOTO
-    side = round(preprocess.storage_size * CROP_MARGIN) if whole else preprocess.storage_size
-    form = StorageFormat(side, preprocess.channels, "stretch" if whole else preprocess.resize_mode)
+    form = StorageFormat.of(preprocess, whole_photo=whole)
     images, aspects, labels = [], [], []
     for place in _some(len(files), count * 2, seed).tolist():
         path, label = files[place]

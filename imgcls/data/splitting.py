@@ -5,6 +5,7 @@ Knows nothing of batches' order or of augmentation.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -101,6 +102,83 @@ def held_out(count: int, settings: TrainSettings, name: str) -> int:
 def divide(whole: Split, size: int, seed: int) -> tuple[Split, Split]:
     order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(seed))
     return whole.take(order[size:]), whole.take(order[:size])
+
+
+def stratify(labels: Sequence[int], groups: Sequence[int], size: int, seed: int, name: str) -> list[int]:
+    """Places of `size` photos for validation: from each class its share, no group parted, never all of a class.
+
+    groups: for each photo the group that must stay on one side (grouping.one_side). Where groups are larger than what
+    is due, somewhat fewer are held out. A group of several classes stays in training. Raises DatasetError where some
+    class would be left without a training image.
+    """
+    quotas = _quotas(Counter(labels), size, seed, name)
+    members: dict[int, list[int]] = {}
+    for i, group in enumerate(groups):
+        members.setdefault(group, []).append(i)
+    of_class: dict[int, list[list[int]]] = {label: [] for label in quotas}
+    known = list(members.values())
+    for place in torch.randperm(len(known), generator=torch.Generator().manual_seed(seed)).tolist():
+        if len(label := {labels[i] for i in known[place]}) == 1:
+            of_class[label.pop()].append(known[place])
+    held = []
+    for label, quota in quotas.items():
+        taken: list[int] = []
+        apart = of_class[label]
+        for group in apart:
+            if len(taken) + len(group) <= quota:
+                taken += group
+        if quota and not taken and len(apart) > 1:  # every group is larger than the share: the smallest, then
+            taken = min(apart, key=len)
+        held += taken
+    if not held:
+        raise DatasetError(
+            "{name} cannot be divided: all photos of a class are the same or of one burst; add other photos, "
+            "or a val folder.",
+            name=name,
+        )
+    return sorted(held)
+
+
+def some_of_each(labels: Sequence[int], count: int, seed: int) -> list[int]:
+    """Places of the first `count` images of a seeded order; no class is left out as long as there is room for all."""
+    if count >= len(labels):
+        return list(range(len(labels)))
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed + 1)).tolist()
+    first: dict[int, int] = {}
+    for i in order:
+        first.setdefault(labels[i], i)
+    chosen = list(first.values())[:count]
+    there = set(chosen)
+    for i in order:
+        if len(chosen) == count:
+            break
+        if i not in there:
+            chosen.append(i)
+    return sorted(chosen)
+
+
+def _quotas(counts: Counter[int], size: int, seed: int, name: str) -> dict[int, int]:
+    """How many of each class are held out, `size` in all: the largest remainders are rounded up."""
+    if size > sum(counts.values()) - len(counts):
+        raise DatasetError(
+            "{name} has {count} training images in {classes} classes, and {val_split} takes {size} of them: "
+            "choose a smaller one, so that each class keeps an image to learn from.",
+            val_split=Setting("val_split"),
+            name=name,
+            count=sum(counts.values()),
+            classes=len(counts),
+            size=size,
+        )
+    share = size / sum(counts.values())
+    quotas = {label: min(int(count * share), count - 1) for label, count in sorted(counts.items())}
+    order = torch.randperm(len(quotas), generator=torch.Generator().manual_seed(seed)).tolist()
+    chance = dict(zip(quotas, order, strict=True))
+    while (missing := size - sum(quotas.values())) > 0:
+        open_ones = [label for label, count in counts.items() if quotas[label] < count - 1]
+        open_ones.sort(key=lambda label: (quotas[label] - counts[label] * share, chance[label]))
+        for label in open_ones[:missing]:
+            quotas[label] += 1
+    return quotas
 
 
 def join(parts: list[Split]) -> Split:

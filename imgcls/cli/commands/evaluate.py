@@ -23,7 +23,10 @@ def run(arguments: argparse.Namespace) -> int:
     name = arguments.dataset or meta.settings.get("dataset") or "mnist"
     import torch
 
-    split, part = load_for_evaluation(settings_of(meta, name), workspace, meta.preprocess, meta.classes)
+    own = str(meta.settings.get("dataset") or name)
+    split, part = load_for_evaluation(
+        name, workspace, trained=settings_of(meta, own), preprocess=meta.preprocess, classes=meta.classes
+    )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device)
     batches = evaluation_batches(split, meta.preprocess, batch_size=BATCH, device=device)

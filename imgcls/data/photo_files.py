@@ -1,0 +1,64 @@
+"""A folder of photos divided as a run's settings say: which files are in which part. No photo is decoded.
+
+The validation part is held out of the training part by seed, unless the folder brings its own: a share of each class,
+with copies and bursts on one side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+
+from imgcls.data.catalog import folder_of
+from imgcls.data.grouping import one_side
+from imgcls.data.image_folders import PhotoFolder, scan
+from imgcls.data.splitting import held_out, some_of_each, stratify
+from imgcls.settings import TrainSettings
+from imgcls.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class PhotoFiles:
+    """folder: as it was named; parts: "train", "val" and perhaps "test" -> [(path, class index)]."""
+
+    folder: Path
+    found: PhotoFolder
+    parts: dict[str, list[tuple[Path, int]]]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.found.classes
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of names, sizes, classes and parts: another one means that a resume would not go on with the same images."""
+        made = blake2b("\0".join(self.classes).encode("utf-8", "surrogatepass"), digest_size=16)
+        for part, files in self.parts.items():
+            for path, label in files:
+                try:
+                    size = path.stat().st_size
+                except OSError:
+                    size = -1
+                line = f"\n{part}\0{path.relative_to(self.folder).as_posix()}\0{size}\0{label}"
+                made.update(line.encode("utf-8", "surrogatepass"))
+        return made.hexdigest()
+
+
+def divide_photos(settings: TrainSettings, workspace: Workspace) -> PhotoFiles:
+    """Raises DatasetError where there is no such folder, or it cannot be divided."""
+    folder = folder_of(settings.dataset, workspace)
+    found = scan(folder)
+    parts = dict(found.splits)
+    files = parts["train"]
+    if "val" not in parts:
+        size = held_out(len(files), settings, settings.dataset)
+        labels, groups = [label for _, label in files], one_side([path for path, _ in files])
+        held = set(stratify(labels, groups, size, settings.seed, settings.dataset))
+        parts["val"] = [pair for i, pair in enumerate(files) if i in held]
+        parts["train"] = files = [pair for i, pair in enumerate(files) if i not in held]
+    if settings.train_images:
+        wanted = some_of_each([label for _, label in files], settings.train_images, settings.seed)
+        parts["train"] = [files[i] for i in wanted]
+    return PhotoFiles(folder, found, parts)
