@@ -75,7 +75,8 @@ def test_predict_json(trained, digits):
     )  # fmt: skip
     rows = [json.loads(line) for line in said.stdout.splitlines()]
     assert said.returncode == 0 and len(rows) == 10
-    assert all(set(row) == {"path", "label", "confidence", "top"} and len(row["top"]) == 2 for row in rows)
+    said_of_each = {"path", "label", "confidence", "top", "sure", "familiarity"}
+    assert all(set(row) == said_of_each and len(row["top"]) == 2 for row in rows)
     assert all(row["top"][0] == [row["label"], row["confidence"]] for row in rows)
     right = sum(Path(row["path"]).stem.endswith(row["label"]) for row in rows)
     assert right >= 7
@@ -103,6 +104,7 @@ def test_evaluate_json(trained):
     assert made["accuracy"] == pytest.approx(runs[0]["test_accuracy"], abs=1e-6)
     assert made["images"] == sum(map(sum, made["confusion"])) == 10000
     assert {"precision", "recall", "f1"} <= set(made["classes"][0])
+    assert made["part"] == "test" and made["interval"][0] < made["accuracy"] < made["interval"][1] and made["ece"] < 0.5
     assert "recall" in imgcls("evaluate", "--checkpoint", "first", env=environment).stdout
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 KEY = "imgcls"
 LARGEST = 4 * 2**30  # bytes; a ResNet18 has 45 million
+EXTRA = "calibration/"  # tensors beside the weights, which the network itself does not need
 LARGEST_HEADER = 100_000_000  # what safetensors itself allows
 
 
@@ -67,8 +68,12 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Map
     write_bytes(path, save(whole, dict(metadata)))
 
 
-def save_checkpoint(path: Path, state: Mapping[str, torch.Tensor], meta: Meta) -> None:
-    write_tensors(path, state, {KEY: meta.model_dump_json()})
+def save_checkpoint(
+    path: Path, state: Mapping[str, torch.Tensor], meta: Meta, extra: Mapping[str, torch.Tensor] | None = None
+) -> None:
+    """`extra`: tensors that are not the network's own; they get names of their own."""
+    named = {EXTRA + name: tensor for name, tensor in (extra or {}).items()}
+    write_tensors(path, {**state, **named}, {KEY: meta.model_dump_json()})
 
 
 def read_meta(path: Path) -> Meta:
@@ -115,9 +120,6 @@ def read_meta(path: Path) -> Meta:
 
 def load_checkpoint(path: Path | str) -> tuple[nn.Module, Meta]:
     """The network in eval mode on the CPU, every tensor accounted for, and what the file says of itself."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     from imgcls.models import MODELS, build
 
     path = Path(path)
@@ -126,10 +128,7 @@ def load_checkpoint(path: Path | str) -> tuple[nn.Module, Meta]:
         raise CheckpointError(
             "{path} holds a '{model}', a network that this version does not know.", path=path, model=meta.model
         )
-    try:
-        state = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError("{path} cannot be read ({reason}): copy it again.", path=path, reason=error) from None
+    state = {name: tensor for name, tensor in read_tensors(path).items() if not name.startswith(EXTRA)}
     model = build(
         meta.model,
         channels=meta.preprocess.channels,
@@ -144,3 +143,32 @@ def load_checkpoint(path: Path | str) -> tuple[nn.Module, Meta]:
             "{path} does not fit the {model} it says it holds: {reason}", path=path, model=meta.model, reason=first
         ) from None
     return model.eval(), meta
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Every tensor of the file, the extra ones too."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError("{path} cannot be read ({reason}): copy it again.", path=path, reason=error) from None
+
+
+def read_extra(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors beside the weights, by the names they were saved under; none in an older file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return {name.removeprefix(EXTRA): file.get_tensor(name) for name in file.keys() if name.startswith(EXTRA)}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError("{path} cannot be read ({reason}): copy it again.", path=path, reason=error) from None
+
+
+def replace_extra(path: Path, extra: Mapping[str, torch.Tensor]) -> None:
+    """The same file with other tensors beside the same weights."""
+    meta = read_meta(path)
+    state = {name: tensor for name, tensor in read_tensors(path).items() if not name.startswith(EXTRA)}
+    save_checkpoint(path, state, meta, extra)

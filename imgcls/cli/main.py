@@ -57,8 +57,15 @@ def make_parser() -> argparse.ArgumentParser:
     predict.add_argument("images", nargs="+", metavar="IMAGE_OR_FOLDER")
 
     evaluate = _command(commands, "evaluate", "accuracy, loss, per-class figures and confusion matrix")
-    evaluate.add_argument("--checkpoint", required=True, metavar="PATH", help="a checkpoint file or a run's name")
+    evaluate.add_argument(
+        "--checkpoint",
+        required=True,
+        action="append",
+        metavar="PATH",
+        help="a checkpoint file or a run's name; several are compared on the same images",
+    )
     evaluate.add_argument("--dataset", metavar="D", help="default: the one it was trained on")
+    evaluate.add_argument("--part", choices=("test", "val", "train"), help="default: test, or val where there is none")
     evaluate.add_argument("--json", action="store_true", help="one JSON object")
 
     runs = _command(commands, "runs", "what has been trained")

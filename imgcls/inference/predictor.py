@@ -11,39 +11,62 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from imgcls.checkpoints.format import Meta, load_checkpoint
+from imgcls.checkpoints.format import Meta, load_checkpoint, read_extra
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
     from torch import Tensor, nn
 
+    from imgcls.inference.calibration import Calibration
+
+SURE = 0.5  # familiarity from which an answer counts
 KEPT = 8  # loaded networks; a ResNet18 takes 45 MB
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """`top`: (class name, probability), likeliest first. `model_input`: uint8 (H, W) or (H, W, 3)."""
+    """`top`: (class name, probability), likeliest first. `model_input`: uint8 (H, W) or (H, W, 3).
+
+    `sure`: it looks like what the network was trained on; `familiarity`: how much, from 0 to 1, None where the
+    checkpoint is not calibrated; `nearest`: the class it looks most like; `place`: where it lies on the checkpoint's
+    map, in -1..1.
+    """
 
     label: str
     confidence: float
     top: tuple[tuple[str, float], ...]
     model_input: np.ndarray
+    sure: bool = True
+    familiarity: float | None = None
+    nearest: str | None = None
+    place: tuple[float, float] | None = None
 
 
 class Predictor:
     _kept: OrderedDict[tuple[Path, int, int], Predictor] = OrderedDict()
     _lock = threading.Lock()
 
-    def __init__(self, model: nn.Module, meta: Meta) -> None:
-        self.model, self.meta = model, meta
+    def __init__(self, model: nn.Module, meta: Meta, calibration: Calibration | None = None) -> None:
+        from imgcls.models.transfer import head_of
+
+        self.model, self.meta, self.calibration = model, meta, calibration
+        self._given = threading.local()  # what went into the head, in the thread that asked
+        head_of(model).register_forward_pre_hook(lambda _, given: setattr(self._given, "features", given[0]))
 
     @classmethod
     def load(cls, path: Path | str) -> Predictor:
         """Raises CheckpointError with one sentence when the file cannot be used."""
-        return cls(*load_checkpoint(path))
+        from imgcls.inference.calibration import Calibration
+        from imgcls.models.transfer import head_of
+
+        model, meta = load_checkpoint(path)
+        width = head_of(model).in_features
+        return cls(
+            model, meta, Calibration.from_tensors(read_extra(Path(path)), features=width, classes=len(meta.classes))
+        )
 
     @classmethod
     def cached(cls, path: Path | str) -> Predictor:
@@ -82,7 +105,10 @@ class Predictor:
 
         inputs = self.meta.preprocess.to_input(stored)
         with torch.inference_mode():
-            probabilities = self.model(inputs).softmax(dim=1)
+            logits, features = self.run(inputs)
+            known = self._familiar(features)
+            calibration = self.calibration
+            probabilities = calibration.probabilities(logits) if calibration else logits.softmax(dim=1)
         seen = self.meta.preprocess.picture(inputs).numpy()
         count = min(top or len(self.meta.classes), len(self.meta.classes))
         values, indices = probabilities.topk(count, dim=1)
@@ -90,8 +116,25 @@ class Predictor:
         for row, (ps, classes) in enumerate(zip(values.tolist(), indices.tolist(), strict=True)):
             named = tuple((self.meta.classes[c], p) for c, p in zip(classes, ps, strict=True))
             picture = seen[row, 0] if seen.shape[1] == 1 else seen[row].transpose(1, 2, 0)
-            answers.append(Prediction(named[0][0], named[0][1], named, picture))
+            answers.append(Prediction(named[0][0], named[0][1], named, picture, **known[row]))
         return answers
+
+    def run(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Float (N, C, size, size) -> (logits (N, classes), features (N, F)) that go into the last layer."""
+        logits = self.model(inputs)
+        features, self._given.features = self._given.features, None
+        return logits, features
+
+    def _familiar(self, features: Tensor) -> list[dict[str, Any]]:
+        """What a Prediction says of familiarity, a row each."""
+        if self.calibration is None:
+            return [{} for _ in features]
+        familiarity, nearest = self.calibration.familiarity(features)
+        rows = zip(familiarity.tolist(), nearest.tolist(), self.calibration.place(features).tolist(), strict=True)
+        return [
+            {"sure": f >= SURE, "familiarity": f, "nearest": self.meta.classes[c], "place": (x, y)}
+            for f, c, (x, y) in rows
+        ]
 
 
 def warm(path: Path) -> None:

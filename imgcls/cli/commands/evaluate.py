@@ -1,58 +1,105 @@
-"""`evaluate`: a checkpoint on a data set's test part (its validation part where it has no test part)."""
+"""`evaluate`: one or several checkpoints on a data set's test part (its validation part where it has no test part)."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from imgcls.checkpoints.format import Meta, load_checkpoint
 from imgcls.cli.commands.predict import checkpoint_path
-from imgcls.data.datasets import load_for_evaluation
-from imgcls.data.loader import evaluation_batches
-from imgcls.errors import CheckpointError
-from imgcls.inference.metrics import BATCH, ClassificationReport, classification_report, evaluate
-from imgcls.settings import TrainSettings
+from imgcls.errors import SettingsError
+from imgcls.inference.evaluation import Evaluation
+from imgcls.inference.metrics import ClassificationReport
+from imgcls.inference.statistics import Comparison, compare
+from imgcls.runs.evaluations import comparable, evaluate_checkpoint
 from imgcls.workspace import Workspace
+
+WIDEST_MATRIX = 30  # classes; a wider one fits no terminal
 
 
 def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
-    path = checkpoint_path(arguments.checkpoint, workspace)
-    model, meta = load_checkpoint(path)
-    name = arguments.dataset or meta.settings.get("dataset") or "mnist"
-    import torch
-
-    own = str(meta.settings.get("dataset") or name)
-    split, part = load_for_evaluation(
-        name, workspace, trained=settings_of(meta, own), preprocess=meta.preprocess, classes=meta.classes
-    )
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model.to(device)
-    batches = evaluation_batches(split, meta.preprocess, batch_size=BATCH, device=device)
-    measured = classification_report(evaluate(model, batches), meta.classes)
+    paths = [checkpoint_path(wanted, workspace) for wanted in arguments.checkpoint]
+    if len(set(paths)) < len(paths):
+        raise SettingsError("The same checkpoint is given twice: give different ones to compare.")
+    made = []
+    for path in paths:
+        told = _Progress(path, sys.stderr.isatty())
+        made.append(
+            evaluate_checkpoint(
+                path, workspace, dataset=arguments.dataset or "", part=arguments.part or "", progress=told
+            )
+        )
+        told.end()
+    compared = between(made) if len(made) > 1 else []
     if arguments.json:
-        said: dict[str, Any] = {"checkpoint": str(path), "dataset": name, "part": part, **measured.as_dict()}
+        said: dict[str, Any] = made[0].as_dict()
+        if compared:
+            said = {
+                "dataset": made[0].dataset,
+                "part": made[0].part,
+                "images": said["images"],
+                "checkpoints": [m.as_dict() for m in made],
+                "comparisons": [{**asdict(c), "better": c.better} for c in compared],
+            }
         print(json.dumps(said, ensure_ascii=False))
-    else:
-        show(measured, title=f"{path} on {name} ({part})")
+        return 0
+    for one in made:
+        show(one.report(), title=f"{one.checkpoint} on {one.dataset} ({one.part})")
+    for one in compared:
+        print(sentence(one))
     return 0
 
 
-def settings_of(meta: Meta, dataset: str) -> TrainSettings:
-    """The settings that the checkpoint was made with, for the same split of the same seed, on `dataset`."""
-    known = {k: v for k, v in meta.settings.items() if k in TrainSettings.model_fields}
-    try:
-        return TrainSettings(**{**known, "dataset": dataset})
-    except ValueError:
-        raise CheckpointError("The checkpoint's settings cannot be read by this version of the lab.") from None
+def between(made: list[Evaluation]) -> list[Comparison]:
+    """Every pair on the same images. Raises DatasetError where they were not the same."""
+    comparable(made)
+    short = [Path(m.checkpoint).parent.name for m in made]
+    names = short if len(set(short)) == len(short) else [m.checkpoint for m in made]
+    return compare({name: m.outputs.right.tolist() for name, m in zip(names, made, strict=True)})
+
+
+def sentence(c: Comparison) -> str:
+    figures = f"{c.difference:+.2%} (95 %: {c.interval[0]:+.2%} to {c.interval[1]:+.2%}; McNemar p = {c.p:.3g})"
+    if c.better is None:
+        return f"{c.second} against {c.first}: {figures}: {c.images:,} images cannot tell which is better."
+    return f"{c.better} is better: {c.second} against {c.first}: {figures}, {c.images:,} images."
+
+
+class _Progress:
+    """One line on a terminal, a few times a second; nothing into a file or a pipe."""
+
+    def __init__(self, path: Path, shown: bool) -> None:
+        self.path, self.shown, self.said = path, shown, -1
+
+    def __call__(self, done: int, total: int) -> None:
+        share = 100 * done // max(total, 1)
+        if self.shown and share != self.said:
+            self.said = share
+            print(f"\r{self.path.parent.name}: {done:,} of {total:,} images", end="", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        if self.said >= 0:
+            print(file=sys.stderr)
 
 
 def show(measured: ClassificationReport, *, title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    print(f"{title}: {measured.images:,} images, accuracy {measured.accuracy:.2%}, loss {measured.loss:.4f}\n")
+    low, high = measured.interval
+    print(
+        f"{title}: {measured.images:,} images, accuracy {measured.accuracy:.2%} "
+        f"(95 %: {low:.2%} to {high:.2%}), loss {measured.loss:.4f}"
+    )
+    for k, share in measured.top_k.items():
+        print(f"among the {k} likeliest: {share:.2%}")
+    sure = measured.not_sure
+    print(f"expected calibration error {measured.ece:.4f}")
+    print(f"not sure: {sure.share:.2%}; accuracy of the other {sure.images:,}: {sure.accuracy:.2%}\n")
     table = Table(box=None, pad_edge=False)
     table.add_column("class")
     for column in ("images", "precision", "recall", "F1"):
@@ -61,6 +108,8 @@ def show(measured: ClassificationReport, *, title: str) -> None:
         table.add_row(row.name, f"{row.images:,}", f"{row.precision:.2%}", f"{row.recall:.2%}", f"{row.f1:.2%}")
     console = Console()
     console.print(table, highlight=False)
+    if len(measured.classes) > WIDEST_MATRIX:
+        return
     print("\nconfusion matrix (rows: true class, columns: predicted)")
     matrix = Table(box=None, pad_edge=False)
     matrix.add_column("")

@@ -77,6 +77,8 @@ def as_json(path: Path, answer: Prediction | str) -> str:
         "label": answer.label,
         "confidence": round(answer.confidence, 6),
         "top": [[label, round(p, 6)] for label, p in answer.top],
+        "sure": answer.sure,
+        "familiarity": None if answer.familiarity is None else round(answer.familiarity, 4),
     }
     return json.dumps(said, ensure_ascii=False)
 
@@ -85,4 +87,5 @@ def as_text(path: Path, answer: Prediction | str) -> str:
     if isinstance(answer, str):
         print(f"imgcls: {answer}", file=sys.stderr)
         return f"{path}: not read"
-    return f"{path}: " + ", ".join(f"{label} {p:.1%}" for label, p in answer.top)
+    said = f"{path}: " + ", ".join(f"{label} {p:.1%}" for label, p in answer.top)
+    return said if answer.sure else f"{said} (not sure: like nothing it was trained on; nearest {answer.nearest})"

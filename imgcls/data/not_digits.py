@@ -1,0 +1,178 @@
+"""Pen drawings that are no digit, made from a seed: what teaches a network, or its calibration, where digits end.
+
+Letters of a small stroke alphabet, pieces of real digits, digits turned, mirrored, crossed out or side by side,
+scribbles and shapes, all bent as a hand would and drawn with many pens. Letters that look like a digit (o, l, s, z,
+b, g, q, ...) are left out. Knows no network and no split.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from imgcls.data.pen_digits import BOX, Drawing, read_drawings, render_drawings
+
+Stroke = np.ndarray  # float (points, 2), y pointing down
+ALPHABET = Path(__file__).with_name("stroke_alphabet.txt")
+KINDS = ("letter", "letter", "letter", "turned", "piece", "pieces", "pair", "crossed", "scribble", "random", "word")
+
+
+def load_not_digits(path: Path, *, count: int, seed: int, cache: Path | None = None) -> np.ndarray:
+    """uint8 (count, 28, 28): pictures of what is no digit, as a pad or a photo would give them.
+
+    path: the pen digits whose pieces are used; cache: a folder in which the pictures are kept for the next time.
+    """
+    return render_drawings(
+        lambda: draw_not_digits(read_drawings(path), count=count, seed=seed),
+        key=f"not-digits-{count}-{seed}", source=path, seed=seed, cache=cache,
+    )  # fmt: skip
+
+
+def draw_not_digits(digits: tuple[list[Drawing], list[int]], *, count: int, seed: int) -> list[Drawing]:
+    """`count` drawings in the tablet's units, y pointing up as the pen digits' do."""
+    random = np.random.default_rng([seed, count])
+    maker = _Maker(digits, random)
+    return [maker.drawing(KINDS[i % len(KINDS)]) for i in range(count)]
+
+
+class _Maker:
+    def __init__(self, digits: tuple[list[Drawing], list[int]], random: np.random.Generator) -> None:
+        self.random = random
+        self.glyphs = read_alphabet()
+        self.digits = list(zip(*digits, strict=True))
+
+    def drawing(self, kind: str) -> Drawing:
+        made = _fitted(_by_hand(getattr(self, f"_{kind}")(), self.random))
+        return [[(float(x), BOX - float(y)) for x, y in stroke] for stroke in made]
+
+    def _letter(self) -> list[Stroke]:
+        return self.glyphs[self.random.integers(len(self.glyphs))]
+
+    def _word(self) -> list[Stroke]:
+        left, right = self._letter(), self._letter()
+        return _beside(left, right, self.random.uniform(0, 0.5))
+
+    def _digit(self, *, but: tuple[int, ...] = ()) -> tuple[list[Stroke], int]:
+        while True:
+            strokes, label = self.digits[self.random.integers(len(self.digits))]
+            if label not in but:
+                return _fitted([np.array([(x, BOX - y) for x, y in s]) for s in strokes]), label
+
+    def _pair(self) -> list[Stroke]:
+        return _beside(self._digit()[0], self._digit()[0], self.random.uniform(0.02, 0.4))
+
+    def _turned(self) -> list[Stroke]:
+        """A digit mirrored or lying down, where that is no digit any more."""
+        way = int(self.random.integers(3))
+        strokes, _ = self._digit(but=((0, 1, 8), (0, 8), (0, 8))[way] + ((2, 5) if way == 0 else ()))
+        matrix = (((-1, 0), (0, 1)), ((0, 1), (-1, 0)), ((0, -1), (1, 0)))[way]
+        return [(s - 50) @ np.array(matrix, float) + 50 for s in strokes]
+
+    def _piece(self) -> list[Stroke]:
+        """The first or the last half of a digit, along the pen's way."""
+        strokes, _ = self._digit(but=(0, 1, 7, 9, 6))
+        share = self.random.uniform(0.35, 0.55)
+        points = [(i, p) for i, s in enumerate(strokes) for p in s]
+        count = max(1, int(len(points) * share))
+        kept = points[:count] if self.random.random() < 0.5 else points[-count:]
+        made = [np.array([p for i, p in kept if i == n]) for n in range(len(strokes))]
+        made = [s for s in made if len(s) > 2]
+        # A straight line or a plain arc may be a 1 or a 7: it gets company.
+        return made + self._stroke() if made else self._random()
+
+    def _pieces(self) -> list[Stroke]:
+        return [s for _ in range(2) for s in self._piece_of_digit()]
+
+    def _piece_of_digit(self) -> list[Stroke]:
+        strokes, _ = self._digit()
+        stroke = strokes[self.random.integers(len(strokes))]
+        start = self.random.integers(0, max(1, len(stroke) // 2))
+        return [stroke[start : start + max(4, len(stroke) // 2)] + self.random.uniform(-50, 50, 2)]
+
+    def _crossed(self) -> list[Stroke]:
+        """A digit with one or two strokes that do not belong to it."""
+        strokes, _ = self._digit(but=(1,))
+        middle, angle = self.random.uniform(25, 75, 2), self.random.uniform(0, np.pi)
+        half = self.random.uniform(45, 80) * np.array([np.cos(angle), np.sin(angle)])
+        across = [np.array([middle - half, middle + half])]
+        return strokes + across + (self._stroke() if self.random.random() < 0.5 else [])
+
+    def _stroke(self) -> list[Stroke]:
+        ends = self.random.uniform(-10, 110, (int(self.random.integers(2, 5)), 2))
+        return [_curve(ends) if self.random.random() < 0.5 else ends]
+
+    def _random(self) -> list[Stroke]:
+        return [s for _ in range(self.random.integers(2, 5)) for s in self._stroke()]
+
+    def _scribble(self) -> list[Stroke]:
+        return [_curve(self.random.uniform(0, 100, (int(self.random.integers(7, 40)), 2)))]
+
+
+def read_alphabet() -> list[list[Stroke]]:
+    """Every way of drawing every sign."""
+    lines = [line for line in ALPHABET.read_text("utf-8").splitlines() if not line.startswith("#")]
+    return [_strokes(way) for line in lines for way in line.split("\t")[1].split("|")]
+
+
+def _strokes(text: str) -> list[Stroke]:
+    made = []
+    for stroke in text.strip().split(";"):
+        points = np.array([tuple(map(float, p.split(","))) for p in stroke.lstrip("~").split()]) * 10
+        made.append(_curve(points) if stroke.startswith("~") else points)
+    return made
+
+
+def _curve(points: Stroke) -> Stroke:
+    """Catmull and Rom's spline through the points, eight steps each."""
+    if len(points) < 3:
+        return points
+    p = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
+    t = np.linspace(0, 1, 8, endpoint=False)[:, None, None]
+    a, b, c, d = p[:-3], p[1:-2], p[2:-1], p[3:]
+    made = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+    return np.concatenate([made.transpose(1, 0, 2).reshape(-1, 2), points[-1:]])
+
+
+def _beside(left: list[Stroke], right: list[Stroke], gap: float) -> list[Stroke]:
+    left, right = _fitted(left), _fitted(right)
+    shift = max(s[:, 0].max() for s in left) - min(s[:, 0].min() for s in right) + gap * 100
+    return left + [s + (shift, 0) for s in right]
+
+
+def _fitted(strokes: list[Stroke]) -> list[Stroke]:
+    """Into 100 x 100, proportions kept."""
+    points = np.concatenate(strokes)
+    low, size = points.min(0), max(float(np.ptp(points, axis=0).max()), 1e-6)
+    return [(s - low) * (100 / size) for s in strokes]
+
+
+def _by_hand(strokes: list[Stroke], random: np.random.Generator) -> list[Stroke]:
+    """Turned, slanted, stretched and bent by a smooth random field; corners a little off."""
+    turn, slant, stretch = random.normal(0, 0.1), random.normal(0, 0.15), np.exp(random.normal(0, 0.15))
+    matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ np.array(
+        [[stretch, slant], [0, 1 / stretch]]
+    )
+    field = random.normal(0, 5.0, (4, 4, 2))
+    made = []
+    for stroke in _fitted(strokes):
+        at = np.clip(_dense(stroke + random.normal(0, 1.5, stroke.shape)), 0, 100)
+        knot = np.minimum((at * 0.03).astype(int), 2)
+        f = at * 0.03 - knot
+        bend = sum(
+            field[knot[:, 0] + dx, knot[:, 1] + dy]
+            * ((f[:, 0] if dx else 1 - f[:, 0]) * (f[:, 1] if dy else 1 - f[:, 1]))[:, None]
+            for dx in (0, 1)
+            for dy in (0, 1)
+        )
+        made.append((at + bend) @ matrix.T)
+    return made
+
+
+def _dense(stroke: Stroke, step: float = 8.0) -> Stroke:
+    """Points at most about `step` apart, so that straight lines bend too."""
+    made = [stroke[:1]]
+    for a, b in zip(stroke, stroke[1:], strict=False):
+        n = max(1, int(np.hypot(*(b - a)) / step))
+        made.append(a + (b - a) * (np.arange(1, n + 1) / n)[:, None])
+    return np.concatenate(made)

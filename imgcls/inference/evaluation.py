@@ -1,0 +1,160 @@
+"""A checkpoint on a set of images: what it said of each, kept in a file, so that looking again costs nothing.
+
+The caller brings the images; how they are found is not known here. Kept results are tensors and JSON, bounded, and
+belong to one checkpoint and one state of the data: a changed file of either has another key.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from imgcls.checkpoints.format import read_meta, write_tensors
+from imgcls.errors import CheckpointError
+from imgcls.inference.metrics import ClassificationReport, Outputs, classification_report
+from imgcls.inference.predictor import SURE, Predictor
+
+KEPT_CLASSES = 10  # likeliest ones of each image: what is shown, and enough for top-5
+KEPT_FILES = 20  # evaluations a checkpoint; the oldest goes
+VERSION = 1
+KEY = "imgcls-evaluation"
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """`indices`: int64 (N,), which images of the part; `paths`: where they came from, one an image of the part, for
+    folders of images."""
+
+    checkpoint: str
+    model: str
+    dataset: str
+    part: str
+    classes: tuple[str, ...]
+    calibrated: bool
+    outputs: Outputs
+    indices: Tensor
+    paths: tuple[str, ...] | None = None
+    seconds: float = 0.0
+    created: float = field(default_factory=time.time)
+
+    def report(self) -> ClassificationReport:
+        return classification_report(self.outputs, self.classes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the figures and what they are of."""
+        where = {"checkpoint": self.checkpoint, "dataset": self.dataset, "part": self.part}
+        return {**where, "calibrated": self.calibrated, "seconds": round(self.seconds, 3), **self.report().as_dict()}
+
+
+@torch.inference_mode()
+def run_evaluation(
+    predictor: Predictor,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    labels: Tensor,
+    *,
+    progress: Progress = lambda done, total: None,
+) -> tuple[Outputs, Tensor]:
+    """(outputs, indices). batches: (inputs float (B, C, H, W), indices int64 (B,) into `labels`).
+
+    progress: called with (images done, in all); what it raises ends the evaluation.
+    """
+    calibration = predictor.calibration
+    keep = min(KEPT_CLASSES, len(predictor.meta.classes))
+    made: list[tuple[Tensor, ...]] = []
+    done = 0
+    for inputs, indices in batches:
+        logits, features = predictor.run(inputs)
+        logits, features = logits.float().cpu(), features.float().cpu()
+        if calibration is None:
+            probabilities, familiarity = logits.softmax(dim=1), torch.ones(len(logits))
+        else:
+            probabilities, familiarity = calibration.probabilities(logits), calibration.familiarity(features)[0]
+        likeliest, classes = probabilities.topk(keep, dim=1)
+        true = labels[indices.cpu()]
+        made.append((true, classes, likeliest, F.cross_entropy(logits, true, reduction="none"), familiarity, indices))
+        done += len(indices)
+        progress(done, len(labels))
+    if not made:
+        raise CheckpointError("There is no image to evaluate on.")
+    true, classes, likeliest, losses, familiarity, indices = (torch.cat(column) for column in zip(*made, strict=True))
+    return Outputs(true, classes, likeliest, losses, familiarity, familiarity >= SURE), indices.cpu()
+
+
+def key_of(checkpoint: Path, data: Iterable[Any]) -> str:
+    """Changes with the checkpoint's content and with whatever `data` says of the images."""
+    known = blake2b(str(VERSION).encode(), digest_size=12)
+    try:
+        with open(checkpoint, "rb") as file:
+            while chunk := file.read(1 << 20):
+                known.update(chunk)
+    except OSError:
+        read_meta(checkpoint)  # says what is wrong with it
+        raise
+    for item in data:
+        known.update(repr(item).encode() + b"\0")
+    return known.hexdigest()
+
+
+def save_evaluation(folder: Path, key: str, made: Evaluation) -> None:
+    """Atomically; the oldest beyond KEPT_FILES are removed."""
+    out = made.outputs
+    tensors = {
+        "labels": out.labels.to(torch.int32),
+        "classes": out.classes.to(torch.int32),
+        "probabilities": out.probabilities,
+        "losses": out.losses,
+        "familiarity": out.familiarity,
+        "sure": out.sure,
+        "indices": made.indices.to(torch.int32),
+    }
+    said = {
+        "checkpoint": made.checkpoint, "model": made.model, "dataset": made.dataset, "part": made.part,
+        "classes": made.classes, "calibrated": made.calibrated, "seconds": made.seconds, "created": made.created,
+        "paths": made.paths,
+    }  # fmt: skip
+    text = json.dumps(said, ensure_ascii=False).encode()
+    tensors["json"] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
+    write_tensors(folder / f"{key}.safetensors", tensors, {KEY: str(VERSION)})
+    kept = sorted(folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
+    for old in kept[:-KEPT_FILES]:
+        old.unlink(missing_ok=True)
+
+
+def load_evaluation(folder: Path, key: str) -> Evaluation | None:
+    """None where there is none, or where it is cut off or of another version: it is then made again."""
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / f"{key}.safetensors"
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            if (file.metadata() or {}).get(KEY) != str(VERSION):
+                return None
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        said = json.loads(tensors["json"].numpy().tobytes())
+        paths = said.pop("paths")
+        outputs = Outputs(
+            labels=tensors["labels"].long(),
+            classes=tensors["classes"].long(),
+            probabilities=tensors["probabilities"],
+            losses=tensors["losses"],
+            familiarity=tensors["familiarity"],
+            sure=tensors["sure"].bool(),
+        )
+        said["classes"] = tuple(said["classes"])
+        return Evaluation(
+            **said, outputs=outputs, indices=tensors["indices"].long(), paths=None if paths is None else tuple(paths)
+        )
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError):
+        return None

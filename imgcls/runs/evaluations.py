@@ -1,0 +1,146 @@
+"""A checkpoint by its path, a data set by its name -> an evaluation, kept beside the run that made the checkpoint.
+
+What the terminal and the page both do. Kept results are found by the checkpoint's content and the state of the data's
+files, so that neither is read again; where one of them changed, the evaluation is made anew.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imgcls.checkpoints.format import Meta, read_meta
+from imgcls.errors import CheckpointError, DatasetError
+from imgcls.inference.evaluation import Evaluation, key_of, load_evaluation, run_evaluation, save_evaluation
+from imgcls.settings import TrainSettings
+from imgcls.workspace import Workspace
+
+if TYPE_CHECKING:
+    from imgcls.data.splitting import Split
+
+PARTS = ("test", "val", "train")
+Progress = Callable[[int, int], None]
+
+
+def evaluate_checkpoint(
+    path: Path,
+    workspace: Workspace,
+    *,
+    dataset: str = "",
+    part: str = "",
+    progress: Progress = lambda done, total: None,
+) -> Evaluation:
+    """The kept one, or a new one. `dataset`: by default the one it was trained on; `part`: test, or else validation.
+
+    progress: called with (images done, in all); what it raises ends it, and nothing is left. Raises ImgclsError.
+    """
+    kept = find_evaluation(path, workspace, dataset=dataset, part=part)
+    if kept is not None:
+        return kept
+    import torch
+
+    from imgcls.data.datasets import load_for_evaluation
+    from imgcls.inference.metrics import BATCH
+    from imgcls.inference.predictor import Predictor
+
+    settings, meta = settings_of(path, dataset), read_meta(path)
+    predictor = Predictor.load(path)
+    split, part_name = load_for_evaluation(settings, workspace, meta.preprocess, meta.classes, part=part)
+    began = time.perf_counter()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    predictor.model.to(device)
+    outputs, indices = run_evaluation(predictor, _batches(split, meta, device, BATCH), split.labels, progress=progress)
+    made = Evaluation(
+        checkpoint=str(path),
+        model=meta.model,
+        dataset=settings.dataset,
+        part=part_name,
+        classes=meta.classes,
+        calibrated=predictor.calibration is not None,
+        outputs=outputs,
+        indices=indices,
+        paths=split.paths,
+        seconds=time.perf_counter() - began,
+    )
+    save_evaluation(kept_in(path, workspace), _key(path, settings, workspace, part), made)
+    return made
+
+
+def find_evaluation(path: Path, workspace: Workspace, *, dataset: str = "", part: str = "") -> Evaluation | None:
+    """The kept evaluation of this checkpoint on the data as they are now."""
+    settings = settings_of(path, dataset)
+    return load_evaluation(kept_in(path, workspace), _key(path, settings, workspace, part))
+
+
+def comparable(made: list[Evaluation]) -> None:
+    """Raises DatasetError where evaluations are not of the same images."""
+    first = made[0]
+    for other in made[1:]:
+        same = (other.dataset, other.part, other.classes) == (first.dataset, first.part, first.classes)
+        if not same or not other.indices.equal(first.indices) or not other.outputs.labels.equal(first.outputs.labels):
+            raise DatasetError(
+                "{first} and {second} cannot be compared: they were not evaluated on the same images; choose one data "
+                "set for both, and its test part.",
+                first=Path(first.checkpoint).parent.name,
+                second=Path(other.checkpoint).parent.name,
+            )
+
+
+def kept_in(path: Path, workspace: Workspace) -> Path:
+    """Beside a run's own checkpoint; for what ships and for foreign files in the data's cache."""
+    if path.resolve().is_relative_to(workspace.checkpoints.resolve()) and not _shipped(path):
+        return path.parent / "evaluations"
+    return workspace.data / ".imgcls-cache" / "evaluations"
+
+
+def settings_of(path: Path, dataset: str = "") -> TrainSettings:
+    """The settings that the checkpoint was made with, for the same split of the same seed, on `dataset`."""
+    meta = read_meta(path)
+    known = {k: v for k, v in meta.settings.items() if k in TrainSettings.model_fields}
+    try:
+        return TrainSettings(**{**known, "dataset": dataset or meta.settings.get("dataset") or "mnist"})
+    except ValueError:
+        raise CheckpointError("The checkpoint's settings cannot be read by this version of the lab.") from None
+
+
+def _shipped(path: Path) -> bool:
+    from imgcls.checkpoints.store import is_shipped
+
+    return is_shipped(path)
+
+
+def _batches(split: Split, meta: Meta, device: Any, size: int) -> Iterator[tuple[Any, Any]]:
+    """(inputs, indices): the split's own batches with each image's place instead of its label."""
+    import torch
+
+    from imgcls.data.loader import evaluation_batches
+
+    numbered = replace(split, labels=torch.arange(len(split)))
+    return evaluation_batches(numbered, meta.preprocess, batch_size=size, device=device)
+
+
+def _key(path: Path, settings: TrainSettings, workspace: Workspace, part: str) -> str:
+    chosen = {name: getattr(settings, name) for name in ("dataset", "seed", "val_split")}
+    return key_of(path, [chosen, part, *_files(settings, workspace)])
+
+
+def _files(settings: TrainSettings, workspace: Workspace) -> Iterator[tuple[str, int, int]]:
+    """Name, size and time of every file of the data set; nothing is read."""
+    from imgcls.data.catalog import folder_of
+    from imgcls.recipes import KIND_OF
+
+    if settings.dataset in KIND_OF:  # these never change
+        return
+    root = os.fspath(folder_of(settings.dataset, workspace))
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            try:
+                stat = os.stat(os.path.join(folder, name))
+            except OSError:
+                continue
+            yield os.path.relpath(os.path.join(folder, name), root), stat.st_size, stat.st_mtime_ns
