@@ -54,7 +54,7 @@ def test_another_part_is_another_evaluation(flowers):
     workspace, path = flowers
     val, train = evaluate_checkpoint(path, workspace, part="val"), evaluate_checkpoint(path, workspace, part="train")
     assert train.part == "train" and not set(val.paths) & set(train.paths)
-    with pytest.raises(DatasetError, match="no test part"):
+    with pytest.raises(DatasetError, match="to use for test"):
         evaluate_checkpoint(path, workspace, part="test")
 
 

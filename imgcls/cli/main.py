@@ -17,6 +17,8 @@ from imgcls import __version__
 from imgcls.errors import ImgclsError, RunError
 from imgcls.settings import TrainSettings, choices, limits
 
+PARTS = ("test", "val", "train", "all")  # of a data set
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser()
@@ -65,7 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="a checkpoint file or a run's name; several are compared on the same images",
     )
     evaluate.add_argument("--dataset", metavar="D", help="default: the one it was trained on")
-    evaluate.add_argument("--part", choices=("test", "val", "train"), help="default: test, or val where there is none")
+    evaluate.add_argument("--part", choices=PARTS, help="default: test, or val; all of a new folder")
     evaluate.add_argument("--json", action="store_true", help="one JSON object")
 
     runs = _command(commands, "runs", "what has been trained")

@@ -22,7 +22,6 @@ from imgcls.workspace import Workspace
 if TYPE_CHECKING:
     from imgcls.data.splitting import Split
 
-PARTS = ("test", "val", "train")
 Progress = Callable[[int, int], None]
 
 
@@ -34,7 +33,7 @@ def evaluate_checkpoint(
     part: str = "",
     progress: Progress = lambda done, total: None,
 ) -> Evaluation:
-    """The kept one, or a new one. `dataset`: by default the one it was trained on; `part`: test, or else validation.
+    """The kept one, or a new one. `dataset`: by default the one it was trained on; `part`: as in `load_for_evaluation`.
 
     progress: called with (images done, in all); what it raises ends it, and nothing is left. Raises ImgclsError.
     """
@@ -47,9 +46,12 @@ def evaluate_checkpoint(
     from imgcls.inference.metrics import BATCH
     from imgcls.inference.predictor import Predictor
 
-    settings, meta = settings_of(path, dataset), read_meta(path)
+    trained, meta = settings_of(path), read_meta(path)
+    dataset = dataset or trained.dataset
     predictor = Predictor.load(path)
-    split, part_name = load_for_evaluation(settings, workspace, meta.preprocess, meta.classes, part=part)
+    split, part_name = load_for_evaluation(
+        dataset, workspace, trained=trained, preprocess=meta.preprocess, classes=meta.classes, part=part
+    )
     began = time.perf_counter()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     predictor.model.to(device)
@@ -57,7 +59,7 @@ def evaluate_checkpoint(
     made = Evaluation(
         checkpoint=str(path),
         model=meta.model,
-        dataset=settings.dataset,
+        dataset=dataset,
         part=part_name,
         classes=meta.classes,
         calibrated=predictor.calibration is not None,
@@ -66,14 +68,14 @@ def evaluate_checkpoint(
         paths=split.paths,
         seconds=time.perf_counter() - began,
     )
-    save_evaluation(kept_in(path, workspace), _key(path, settings, workspace, part), made)
+    save_evaluation(kept_in(path, workspace), _key(path, trained, dataset, part, workspace), made)
     return made
 
 
 def find_evaluation(path: Path, workspace: Workspace, *, dataset: str = "", part: str = "") -> Evaluation | None:
     """The kept evaluation of this checkpoint on the data as they are now."""
-    settings = settings_of(path, dataset)
-    return load_evaluation(kept_in(path, workspace), _key(path, settings, workspace, part))
+    trained = settings_of(path)
+    return load_evaluation(kept_in(path, workspace), _key(path, trained, dataset or trained.dataset, part, workspace))
 
 
 def comparable(made: list[Evaluation]) -> None:
@@ -97,12 +99,12 @@ def kept_in(path: Path, workspace: Workspace) -> Path:
     return workspace.data / ".imgcls-cache" / "evaluations"
 
 
-def settings_of(path: Path, dataset: str = "") -> TrainSettings:
-    """The settings that the checkpoint was made with, for the same split of the same seed, on `dataset`."""
+def settings_of(path: Path) -> TrainSettings:
+    """The settings that the checkpoint was made with, for the same split of the same seed."""
     meta = read_meta(path)
     known = {k: v for k, v in meta.settings.items() if k in TrainSettings.model_fields}
     try:
-        return TrainSettings(**{**known, "dataset": dataset or meta.settings.get("dataset") or "mnist"})
+        return TrainSettings(**known)
     except ValueError:
         raise CheckpointError("The checkpoint's settings cannot be read by this version of the lab.") from None
 
@@ -123,19 +125,18 @@ def _batches(split: Split, meta: Meta, device: Any, size: int) -> Iterator[tuple
     return evaluation_batches(numbered, meta.preprocess, batch_size=size, device=device)
 
 
-def _key(path: Path, settings: TrainSettings, workspace: Workspace, part: str) -> str:
-    chosen = {name: getattr(settings, name) for name in ("dataset", "seed", "val_split")}
-    return key_of(path, [chosen, part, *_files(settings, workspace)])
+def _key(path: Path, trained: TrainSettings, dataset: str, part: str, workspace: Workspace) -> str:
+    return key_of(path, [trained.dataset, dataset, part, *_files(dataset, workspace)])
 
 
-def _files(settings: TrainSettings, workspace: Workspace) -> Iterator[tuple[str, int, int]]:
+def _files(dataset: str, workspace: Workspace) -> Iterator[tuple[str, int, int]]:
     """Name, size and time of every file of the data set; nothing is read."""
     from imgcls.data.catalog import folder_of
     from imgcls.recipes import KIND_OF
 
-    if settings.dataset in KIND_OF:  # these never change
+    if dataset in KIND_OF:  # these never change
         return
-    root = os.fspath(folder_of(settings.dataset, workspace))
+    root = os.fspath(folder_of(dataset, workspace))
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
