@@ -20,16 +20,17 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import FileResponse, RedirectResponse
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 
 from imgcls.errors import ImgclsError
 from imgcls.models.torchvision_check import torchvision
 from imgcls.runs.launcher import keep_worker_warm
-from imgcls.web import page, security, style
+from imgcls.web import page, scripts, security, style
 from imgcls.web.cache import RunCache
 from imgcls.web.hosting import Hosting, hosting
 from imgcls.web.i18n.language import LanguageMiddleware, wanted
 from imgcls.web.i18n.translator import LANGUAGES, Translator
+from imgcls.web.weights import PageWeights
 from imgcls.workspace import Workspace
 
 HERE = Path(__file__).parent
@@ -78,10 +79,20 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
         return FileResponse(HERE / "favicon.png")
 
     watch = RunCache(workspace)
+    weights = PageWeights(watch)
+
+    @app.get("/scripts/{name}.js")
+    def script(name: str) -> Response:
+        return _kept_for_ever(scripts.bundle() if name == scripts.digest() else None, "text/javascript")
+
+    @app.get("/weights/{name}")
+    def network(name: str) -> Response:
+        return _kept_for_ever(weights.content(name), "application/octet-stream")
+
     for language in LANGUAGES:
         app = gr.mount_gradio_app(
             app,
-            page.build(Translator(language), watch, made.limits),
+            page.build(Translator(language), watch, weights, made.limits),
             path=f"/{language}",
             ssr_mode=False,
             show_error=False,
@@ -95,6 +106,13 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=2000)  # the page has 190 KB, 30 on the wire
     security.guard(app, made)
     return app
+
+
+def _kept_for_ever(content: str | bytes | None, kind: str) -> Response:
+    """What is named by its content never changes; a browser need not ask again."""
+    if content is None:
+        return PlainTextResponse("There is no such file (any more).", 404)
+    return Response(content, media_type=kind, headers={"Cache-Control": "private, max-age=31536000, immutable"})
 
 
 def _warm(workspace: Workspace) -> None:

@@ -9,9 +9,10 @@ from imgcls.web.cache import RunCache
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.tabs import classify, data, init_lab, train
+from imgcls.web.weights import PageWeights
 
 
-def build(words: Translator, watch: RunCache, limits: Limits) -> gr.Blocks:
+def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limits) -> gr.Blocks:
     with gr.Blocks(
         title=words("imgcls · image classification lab"),
         analytics_enabled=False,
@@ -21,7 +22,7 @@ def build(words: Translator, watch: RunCache, limits: Limits) -> gr.Blocks:
         gr.HTML(_head(words), elem_id="head", apply_default_css=False)
         with gr.Tabs(elem_id="rooms") as rooms:
             with gr.Tab(words("Classify"), id="classify"):
-                room = classify.build(words, watch)
+                room = classify.build(words, watch, weights)
             with gr.Tab(words("Train"), id="train"):
                 training = train.build(words, watch, limits, page, rooms, room)
             with gr.Tab(words("Data"), id="data") as tab:

@@ -1,15 +1,20 @@
 // The drawing pad: strokes kept as points, so that undo is exact and a refresh brings the drawing back.
-// The value sent is a small PNG of the drawing, live while the pen moves; 'none' when nothing is drawn.
+// Who reads the drawing in the page sets `pad.read`, which is then called in the frame of every pen move, and nothing
+// is sent while drawing. Otherwise 'drawn' is told, live while the pen moves. `props.value` is a small PNG of the
+// drawing, 'none' when nothing is drawn; at pen-up it is always the present one.
 const canvas = element.querySelector('canvas');
 const context = canvas.getContext('2d');
+const pad = element.querySelector('.pad');
 const SIDE = canvas.width;
-const SENT = 196;      // pixels a side of what is sent: about 3 KB
+const SENT = 196;      // pixels a side of what is read and sent: about 3 KB
 const EVERY = 110;     // ms between two sendings while drawing
 const KEPT = 'imgcls-drawing';
 const MOST = 20000;    // points: a drawing beyond that is no digit
 const reduced = document.createElement('canvas');
 reduced.width = reduced.height = SENT;
-let strokes = [], current = null, width = 20, timer = null, lastSent = 0, cursor = null, points = 0;
+const small = reduced.getContext('2d', { willReadFrequently: true });
+small.scale(SENT / SIDE, SENT / SIDE);
+let strokes = [], current = null, width = 20, timer = null, frame = null, lastSent = 0, cursor = null, points = 0;
 
 function line(target, stroke) {
   target.lineCap = target.lineJoin = 'round';
@@ -26,24 +31,40 @@ function line(target, stroke) {
   target.stroke();
 }
 
-function draw() {
-  context.fillStyle = '#fff';
-  context.fillRect(0, 0, SIDE, SIDE);
-  strokes.forEach(stroke => line(context, stroke));
-  element.querySelector('.pad').classList.toggle('empty', !strokes.length && !cursor);
+function paint(target) {
+  target.fillStyle = '#fff';
+  target.fillRect(0, 0, SIDE, SIDE);
+  strokes.forEach(stroke => line(target, stroke));
 }
+
+function draw() {
+  paint(context);
+  pad.classList.toggle('empty', !strokes.length && !cursor);
+}
+
+// The drawing as grey levels, { width, height, data }; null when nothing is drawn.
+pad.grey = () => {
+  if (!strokes.length) return null;
+  paint(small);
+  const colours = small.getImageData(0, 0, SENT, SENT).data, data = new Uint8Array(SENT * SENT);
+  for (let i = 0; i < data.length; i++) data[i] = colours[4 * i];
+  return { width: SENT, height: SENT, data };
+};
+pad.read = props.in_page ? () => {} : null;   // until the reader is here
 
 function send() {
   clearTimeout(timer); timer = null; lastSent = performance.now();
-  if (!strokes.length) { props.value = 'none'; return; }  // '' is what the page began with: no change would be seen
-  const small = reduced.getContext('2d');
-  small.imageSmoothingQuality = 'high';
-  small.drawImage(canvas, 0, 0, SENT, SENT);
-  props.value = reduced.toDataURL('image/png');
+  if (strokes.length) paint(small);
+  props.value = strokes.length ? reduced.toDataURL('image/png') : 'none';  // '' is what the page began with
+  if (pad.read) pad.read(); else trigger('drawn');
 }
 
 function soon() {
-  if (timer === null) timer = setTimeout(send, Math.max(0, EVERY - (performance.now() - lastSent)));
+  if (!pad.read) {
+    if (timer === null) timer = setTimeout(send, Math.max(0, EVERY - (performance.now() - lastSent)));
+  } else if (frame === null) {
+    frame = requestAnimationFrame(() => { frame = null; if (pad.read) pad.read(); });
+  }
 }
 
 function keep() { try { sessionStorage.setItem(KEPT, JSON.stringify(strokes)); } catch (e) { /* private mode */ } }
@@ -102,6 +123,9 @@ element.querySelectorAll('[data-width]').forEach(button => button.addEventListen
   element.querySelectorAll('[data-width]').forEach(b => b.setAttribute('aria-pressed', String(b === button)));
 }));
 
-try { strokes = JSON.parse(sessionStorage.getItem(KEPT)) || []; } catch (e) { strokes = []; }
-draw();
-if (strokes.length) send();
+// Another drawing in place of this one: [{ width, points: [[x, y], ...] }, ...] in the canvas's own pixels.
+pad.put = drawing => { strokes = drawing; current = cursor = null; changed(); };
+
+let kept = [];
+try { kept = JSON.parse(sessionStorage.getItem(KEPT)) || []; } catch (e) { /* private mode */ }
+if (kept.length) pad.put(kept); else draw();

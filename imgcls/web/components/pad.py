@@ -1,6 +1,7 @@
 """The drawing pad: a small canvas that takes the first stroke at once and sends what is drawn while it is drawn.
 
-Gradio's own sketch pad ignores the first stroke and answers after a second; this one answers in tens of milliseconds.
+Gradio's own sketch pad ignores the first stroke and answers after a second; this one is read in the frame of each pen
+move where the page can, and sends otherwise.
 Knows nothing of digits: what is drawn arrives as a Pillow image, or None when the pad is empty.
 """
 
@@ -45,9 +46,11 @@ TEMPLATE = """
 
 
 class DrawingPad(gr.HTML):
-    """`change` fires while drawing and at pen-up; the handler gets a Pillow image or None."""
+    """`drawn` fires while drawing and at pen-up unless the page reads it itself; the handler gets a Pillow image or
+    None."""
 
-    def __init__(self, words: Translator | None = None, **options: Any) -> None:
+    def __init__(self, words: Translator | None = None, *, in_page: bool = False, **options: Any) -> None:
+        """`in_page`: the page itself will read the drawing, as soon as its script is there."""
         words = words or Translator("en")
         options.setdefault("html_template", TEMPLATE)
         options.setdefault("js_on_load", SCRIPT)
@@ -64,7 +67,7 @@ class DrawingPad(gr.HTML):
             "medium": words("Medium brush"),
             "broad": words("Broad brush"),
         }
-        super().__init__(value="", apply_default_css=False, **said, **options)
+        super().__init__(value="", apply_default_css=False, in_page=in_page, **said, **options)
 
     def preprocess(self, payload: str | None) -> Image.Image | None:
         """Raises InputError for anything that no pad would send."""

@@ -13,9 +13,11 @@ from imgcls.imaging.digits import NoInk
 from imgcls.imaging.reading import open_image
 from imgcls.inference.predictor import Predictor
 from imgcls.web.cache import RunCache, checkpoint_title, key
+from imgcls.web.components.live import LiveAnswer
 from imgcls.web.components.pad import DrawingPad
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views import answers
+from imgcls.web.weights import PageWeights
 
 ORDERED = 10  # up to so many classes the bars stay in their own order, so that they do not jump while one draws
 
@@ -37,12 +39,14 @@ class Room:
     result: gr.HTML
 
 
-def build(words: Translator, watch: RunCache) -> Room:
+def build(words: Translator, watch: RunCache, weights: PageWeights) -> Room:
+    listed, chosen = choices(words, watch)
+    first = _in_page(weights, chosen)
     with gr.Row(elem_classes="room classify"):
         with gr.Column(scale=5, min_width=320, elem_classes="card give"):
             with gr.Tabs(elem_classes="sources") as sources:
                 with gr.Tab(words("Draw"), id="draw"):
-                    pad = DrawingPad(words, elem_id="pad")
+                    pad = DrawingPad(words, in_page=bool(first), elem_id="pad")
                 with gr.Tab(words("Photo"), id="photo"):
                     photo = Photo(
                         type="filepath",
@@ -61,7 +65,6 @@ def build(words: Translator, watch: RunCache) -> Room:
                         js_on_load="if (window.isSecureContext) element.remove();",
                     )
         with gr.Column(scale=6, min_width=320, elem_classes="card get"):
-            listed, chosen = choices(words, watch)
             checkpoint = gr.Dropdown(
                 listed,
                 value=chosen,
@@ -69,7 +72,8 @@ def build(words: Translator, watch: RunCache) -> Room:
                 elem_id="checkpoint",
                 allow_custom_value=True,  # the list grows while the page is open; what is chosen is checked here
             )
-            result = gr.HTML(nothing_drawn(words), elem_id="result", min_height=420)
+            live = LiveAnswer(words, first, elem_id="live")
+            result = gr.HTML("" if first else nothing_drawn(words), elem_id="result")
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
 
     def of_drawing(drawing: Image.Image | None, chosen: str) -> str:
@@ -84,19 +88,23 @@ def build(words: Translator, watch: RunCache) -> Room:
             return answers.problem(words.message(error.message))
         return _answer(watch, words, image, chosen, no_photo(words))
 
-    def of_either(source: str, drawing: Image.Image | None, path: str | None, chosen: str) -> str:
-        return of_photo(path, chosen) if source == "photo" else of_drawing(drawing, chosen)
+    def of_either(source: str, drawing: Image.Image | None, path: str | None, chosen: str) -> tuple[str, str]:
+        """What the page is to compute itself, and what the server answers: one of them is ''."""
+        if source == "photo":
+            return "", of_photo(path, chosen)
+        name = _in_page(weights, chosen)
+        return name, "" if name else of_drawing(drawing, chosen)
 
     source = gr.State("draw")
-    pad.change(of_drawing, [pad, checkpoint], result, api_name=f"classify_drawing_{words.language}", **quick)
+    pad.drawn(of_drawing, [pad, checkpoint], result, api_name=f"classify_drawing_{words.language}", **quick)
     photo.change(of_photo, [photo, checkpoint], result, api_name=f"classify_photo_{words.language}", **quick)
-    checkpoint.change(of_either, [source, pad, photo, checkpoint], result, api_visibility="private", **quick)
+    checkpoint.change(of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick)
 
     def switched(event: gr.SelectData) -> str:
         return "photo" if event.index == 1 else "draw"
 
     sources.select(switched, None, source, api_visibility="private", queue=False, show_progress="hidden").then(
-        of_either, [source, pad, photo, checkpoint], result, api_visibility="private", **quick
+        of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick
     )
     return Room(checkpoint, pad, result)
 
@@ -113,6 +121,15 @@ def choices(words: Translator, watch: RunCache) -> tuple[list[tuple[str, str]], 
     """([(title, key)], the one to begin with: it reads drawings)."""
     listed = [(checkpoint_title(info, words), key(info)) for info in watch.checkpoints()]
     return listed, listed[0][1] if listed else None
+
+
+def _in_page(weights: PageWeights, chosen: str | None) -> str:
+    """Where the page finds the network; '' where the server has to answer, or to say what is wrong."""
+    try:
+        name = weights.name(chosen)
+    except ImgclsError:
+        return ""
+    return f"../weights/{name}" if name else ""
 
 
 def _answer(watch: RunCache, words: Translator, image: Image.Image | None, chosen: str, nothing: str) -> str:

@@ -1,0 +1,104 @@
+// LeNet's forward pass, models/lenet.py number for number, with every value in between.
+// A layer is { name, channels, side, data } with data in rows of each channel; a linear one has side 1.
+export class LeNet {
+  constructor(tensors, { preprocess, classes }) {
+    this.tensors = tensors;
+    this.classes = classes.length;
+    this.padding = preprocess.size === 28 ? 2 : 0;
+    this.input = { name: 'input', channels: preprocess.channels, side: preprocess.size };
+  }
+
+  // Float32 (channels * size * size) -> all layers in order; `raw` of a convolution or linear layer is before its ReLU.
+  layers(input) {
+    const conv1 = this.convolved({ ...this.input, data: input }, 'conv1', this.padding);
+    const pool1 = pooled(conv1, 'pool1');
+    const conv2 = this.convolved(pool1, 'conv2', 0);
+    const pool2 = pooled(conv2, 'pool2');
+    const flat = pool2.side === 5 ? pool2 : averaged(pool2);
+    const fc1 = this.linear(flat, 'fc1'), fc2 = this.linear(fc1, 'fc2'), fc3 = this.linear(fc2, 'fc3', false);
+    return [{ ...this.input, data: input }, conv1, pool1, conv2, pool2, ...(flat === pool2 ? [] : [flat]), fc1, fc2, fc3];
+  }
+
+  logits(input) { return this.layers(input).at(-1).data; }
+
+  convolved(from, name, padding) {
+    const kernels = this.tensors[`${name}.weight`], bias = this.tensors[`${name}.bias`].data;
+    const [channels, inputs, size] = kernels.shape, weights = kernels.data;
+    const source = padding ? padded(from, padding) : from, wide = source.side, side = wide - size + 1;
+    const raw = new Float32Array(channels * side * side);
+    for (let o = 0; o < channels; o++) {
+      const out = raw.subarray(o * side * side, (o + 1) * side * side).fill(bias[o]);
+      for (let i = 0; i < inputs; i++) {
+        for (let ky = 0; ky < size; ky++) {
+          for (let kx = 0; kx < size; kx++) {
+            const weight = weights[((o * inputs + i) * size + ky) * size + kx];
+            for (let y = 0, at = 0; y < side; y++) {
+              let read = i * wide * wide + (y + ky) * wide + kx;
+              for (let x = 0; x < side; x++) out[at++] += weight * source.data[read++];
+            }
+          }
+        }
+      }
+    }
+    return { name, channels, side, raw, data: relu(raw) };
+  }
+
+  linear(from, name, rectified = true) {
+    const { shape: [outputs, inputs], data: weights } = this.tensors[`${name}.weight`];
+    const bias = this.tensors[`${name}.bias`].data, raw = new Float32Array(outputs);
+    for (let o = 0, at = 0; o < outputs; o++) {
+      let sum = bias[o];
+      for (let i = 0; i < inputs; i++) sum += weights[at++] * from.data[i];
+      raw[o] = sum;
+    }
+    return { name, channels: outputs, side: 1, raw, data: rectified ? relu(raw) : raw };
+  }
+}
+
+const relu = raw => raw.map(v => (v > 0 ? v : 0));
+
+function padded({ channels, side, data }, room) {
+  const wide = side + 2 * room, made = new Float32Array(channels * wide * wide);
+  for (let c = 0; c < channels; c++) {
+    for (let y = 0; y < side; y++) {
+      made.set(data.subarray((c * side + y) * side, (c * side + y + 1) * side), (c * wide + y + room) * wide + room);
+    }
+  }
+  return { side: wide, data: made };
+}
+
+function pooled({ channels, side: from, data }, name) {
+  const side = Math.floor(from / 2), made = new Float32Array(channels * side * side);
+  for (let c = 0, at = 0; c < channels; c++) {
+    for (let y = 0; y < side; y++) {
+      for (let x = 0; x < side; x++) {
+        const i = (c * from + 2 * y) * from + 2 * x;
+        made[at++] = Math.max(data[i], data[i + 1], data[i + from], data[i + from + 1]);
+      }
+    }
+  }
+  return { name, channels, side, data: made };
+}
+
+// adaptive_avg_pool2d(x, 5)
+function averaged({ channels, side: from, data }) {
+  const side = 5, made = new Float32Array(channels * side * side);
+  const range = i => [Math.floor(i * from / side), Math.ceil((i + 1) * from / side)];
+  for (let c = 0, at = 0; c < channels; c++) {
+    for (let v = 0; v < side; v++) {
+      for (let u = 0; u < side; u++) {
+        const [top, bottom] = range(v), [left, right] = range(u);
+        let sum = 0;
+        for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) sum += data[(c * from + y) * from + x];
+        made[at++] = sum / ((bottom - top) * (right - left));
+      }
+    }
+  }
+  return { name: 'average', channels, side, data: made };
+}
+
+export function softmax(logits, temperature = 1) {
+  const top = Math.max(...logits), made = Array.from(logits, v => Math.exp((v - top) / temperature));
+  const sum = made.reduce((a, b) => a + b);
+  return made.map(v => v / sum);
+}

@@ -1,0 +1,84 @@
+// The drawing is read in the page: strokes -> 28x28 -> LeNet -> answer, within the frame of each pen move.
+import { Answer, nothing } from './answer.js';
+import { LeNet, softmax } from './lenet.js';
+import { asGrey, toInput, toStored } from './preprocess.js';
+import { readTensors } from './tensors.js';
+
+const AGAIN = 1000;   // ms from the next stroke after a network could not be fetched to another try
+
+// A network in the page, from the bytes that web/weights.py makes of its checkpoint.
+export class Reader {
+  constructor(buffer) {
+    Object.assign(this, readTensors(buffer));
+    this.net = new LeNet(this.tensors, this.meta);
+  }
+
+  // { grey, layers, probabilities } of a drawing { width, height, data }; null where nothing is drawn.
+  read(picture) {
+    const stored = picture && toStored(picture, this.meta.preprocess);
+    return stored && this.readStored(stored);
+  }
+
+  readStored(stored) {
+    const input = toInput(stored, this.meta.preprocess), layers = this.net.layers(input);
+    return {
+      stored, input, layers,
+      grey: asGrey(input, this.meta.preprocess),
+      probabilities: softmax(layers.at(-1).data, this.meta.temperature),
+    };
+  }
+}
+
+// Fills `element` with what the network makes of `pad`'s drawing, now and at every pen move; `listeners` are told
+// each reading (null where nothing is drawn).
+export class Live {
+  constructor(element, pad, words) {
+    Object.assign(this, { element, pad, words, reader: null, answer: null, listeners: new Set(), asked: 0 });
+  }
+
+  use(reader) {
+    this.reader = reader;
+    this.answer = new Answer(this.element, reader.meta.classes, reader.meta.preprocess, this.words);
+    this.pad.read = () => this.show();
+    this.show();
+  }
+
+  // The checkpoint behind `url`; a false one stops the reading.
+  async load(url) {
+    const asked = ++this.asked;
+    this.reader = null;
+    this.element.replaceChildren();
+    this.pad.read = url ? () => {} : null;
+    if (!url) { this.tell(null); return; }
+    let content;
+    try {
+      const answer = await fetch(url);
+      if (!answer.ok) throw new Error(answer.status);
+      content = await answer.arrayBuffer();
+    } catch (error) {
+      if (asked !== this.asked) return;
+      this.element.replaceChildren(nothing(this.words.no_network));
+      this.pad.read = () => { this.pad.read = () => {}; setTimeout(() => this.load(url), AGAIN); };
+      return;
+    }
+    if (asked === this.asked) this.use(new Reader(content));
+  }
+
+  show() {
+    const reading = this.reader.read(this.pad.grey());
+    if (reading) this.answer.show(reading);
+    else this.element.replaceChildren(nothing(this.words.nothing, this.words.nothing_more));
+    this.tell(reading);
+  }
+
+  tell(reading) { this.listeners.forEach(listener => listener(reading, this.reader)); }
+}
+
+// For the lab's page, where the value of a component of Gradio names the checkpoint (see components/live.py).
+export function start({ element, props, watch }) {
+  const live = new Live(element.querySelector('.live-answer'), document.querySelector('#pad .pad'), props.words);
+  const chosen = () => live.load(props.value && new URL(props.value, document.baseURI));
+  watch('value', chosen);
+  chosen();
+  return live;
+}

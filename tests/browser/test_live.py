@@ -1,0 +1,186 @@
+"""The page's own forward pass: the server's numbers, in the frame of the pen's move, without a request."""
+
+import base64
+import gzip
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from playwright.sync_api import expect
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from drawings import UJI  # noqa: E402
+
+from imgcls.checkpoints.format import Meta, load_checkpoint, save_checkpoint  # noqa: E402
+from imgcls.imaging.preprocess import Preprocess  # noqa: E402
+from imgcls.inference.predictor import Predictor  # noqa: E402
+from imgcls.models import build  # noqa: E402
+from imgcls.web import scripts  # noqa: E402
+from imgcls.web.weights import page_bytes  # noqa: E402
+from imgcls.workspace import PROJECT  # noqa: E402
+
+SOON = 20_000  # ms
+SHIPPED = PROJECT / "checkpoints" / "lenet-digits" / "best.safetensors"
+READ = """async ([drawings, weights, script]) => {
+  const { Reader } = await import(script);
+  const bytes = Uint8Array.from(atob(weights), c => c.charCodeAt(0));
+  const reader = new Reader(bytes.buffer), pad = document.querySelector('#pad .pad'), made = [];
+  for (const strokes of drawings) {
+    pad.put(strokes.map(points => ({ width: 20, points })));
+    const grey = pad.grey(), read = reader.read(grey);
+    made.push({ grey: btoa(String.fromCharCode(...grey.data)), stored: [...read.stored],
+      probabilities: read.probabilities, shown: document.querySelector('[data-testid=answer]').textContent });
+  }
+  return made;
+}"""
+
+
+def opened(page, server, language="en"):
+    page.goto(f"{server.url}/{language}/")
+    expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
+
+
+def fitted(strokes, up=False):
+    """Strokes in the middle 60 % of the pad, as its own pixels; `up` where y points up."""
+    points = np.array([p[:2] for stroke in strokes for p in stroke], float)
+    low, high = points.min(0), points.max(0)
+    scale = 168 / max(*(high - low), 1e-9)
+    middle = (low + high) / 2
+    sign = np.array([1, -1 if up else 1])
+    return [((np.array([p[:2] for p in stroke]) - middle) * scale * sign + 140).round(2).tolist() for stroke in strokes]
+
+
+def pen_digits(count):
+    file = PROJECT / "data" / "pen-digits" / "pen-digits-train.json.gz"
+    drawn = json.loads(gzip.decompress(file.read_bytes()))
+    return [fitted(d["strokes"], up=True) for d in drawn[:: len(drawn) // count][:count]]
+
+
+def read_in_page(page, server, drawings, path):
+    weights = base64.b64encode(page_bytes(path)).decode()
+    script = f"{server.url}/scripts/{scripts.digest()}.js"
+    made = []
+    for start in range(0, len(drawings), 60):
+        made += page.evaluate(READ, [drawings[start : start + 60], weights, script])
+    return made
+
+
+def image_of(read):
+    return Image.fromarray(np.frombuffer(base64.b64decode(read["grey"]), np.uint8).reshape(196, 196))
+
+
+def test_page_and_server_agree_on_720_drawings(page, server):
+    """28x28 within 3 grey levels on 99 %, probabilities within .01, the same label unless two are within .02."""
+    opened(page, server)
+    drawings = [fitted(d["strokes"]) for d in UJI] + pen_digits(500)
+    assert len(drawings) == 720
+    read = read_in_page(page, server, drawings, SHIPPED)
+    predictor = Predictor.load(SHIPPED)
+    images = [image_of(r) for r in read]
+    stored = np.stack([predictor.meta.preprocess.to_stored(image).numpy().ravel() for image in images]).astype(int)
+    levels = abs(stored - np.array([r["stored"] for r in read])).max(1)
+    assert (levels <= 3).mean() >= 0.99, np.bincount(levels)
+    for answer, r in zip(predictor(images), read, strict=True):
+        chances = dict(answer.top)
+        expected = [chances[name] for name in predictor.meta.classes]
+        assert np.abs(np.array(expected) - r["probabilities"]).max() < 0.01
+        close = answer.top[0][1] - answer.top[1][1] < 0.02
+        assert close or r["shown"] == answer.label
+
+
+FORMS = {
+    "28": {"storage_size": 28, "size": 28},
+    "enlarged": {"storage_size": 28, "size": 40},
+    "3 channels, cropped": {"channels": 3, "storage_size": 32, "size": 48, "upscale": "crop"},
+    "as photos": {"channels": 3, "storage_size": 48, "size": 48, "resize_mode": "crop"},
+    "garments": {"storage_size": 28, "size": 28, "resize_mode": "garment"},
+    "square": {"storage_size": 32, "size": 32, "resize_mode": "square"},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_lenet_of_the_lab_is_computed_alike(page, server, tmp_path, form):
+    said = {"channels": 1, "resize_mode": "digit"} | FORMS[form]
+    means = {1: {"mean": (0.3,), "std": (0.4,)}, 3: {"mean": (0.4, 0.5, 0.6), "std": (0.2, 0.3, 0.25)}}
+    preprocess = Preprocess(**said, **means[said["channels"]])
+    torch.manual_seed(3)
+    classes = tuple(f"class {i}" for i in range(13))
+    model = build("lenet", channels=preprocess.channels, classes=13, image_size=preprocess.size)
+    path = tmp_path / "best.safetensors"
+    save_checkpoint(path, model.state_dict(), Meta(model="lenet", classes=classes, preprocess=preprocess))
+    opened(page, server)
+    read = read_in_page(page, server, [fitted(d["strokes"]) for d in UJI[::20]], path)
+    predictor = Predictor.load(path)
+    for answer, r in zip(predictor([image_of(r) for r in read]), read, strict=True):
+        chances = dict(answer.top)
+        assert np.allclose([chances[name] for name in classes], r["probabilities"], atol=1e-4)
+
+
+def test_nothing_is_asked_while_one_draws(page, server, draw_three):
+    opened(page, server)
+    page.wait_for_timeout(1500)  # what the page asks when it opens
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    draw_three(page)
+    expect(page.get_by_test_id("answer")).to_have_text("3", timeout=SOON)
+    page.locator(".pad-undo").click()
+    expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
+    draw_three(page)
+    expect(page.get_by_test_id("answer")).to_have_text("3", timeout=SOON)
+    page.wait_for_timeout(500)
+    assert not asked, asked
+
+
+def test_the_answer_moves_with_the_pen(page, server):
+    """It is there before the pen is lifted."""
+    opened(page, server)
+    box = page.locator("#pad canvas").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.8, steps=10)
+    expect(page.get_by_test_id("answer")).to_have_text("1", timeout=SOON)
+    page.mouse.up()
+
+
+def test_a_network_that_the_page_cannot_compute_is_asked_of_the_server(page, server, draw_three):
+    folder = server.root / "checkpoints" / "an-alexnet"
+    folder.mkdir(parents=True, exist_ok=True)
+    _, meta = load_checkpoint(SHIPPED)
+    form = meta.preprocess.model_copy(update={"size": 64})
+    torch.manual_seed(0)
+    model = build("alexnet", channels=1, classes=10, image_size=64)
+    meta = meta.model_copy(update={"model": "alexnet", "preprocess": form, "run": "an-alexnet"})
+    save_checkpoint(folder / "best.safetensors", model.state_dict(), meta)
+    opened(page, server)
+    draw_three(page)
+    expect(page.get_by_test_id("answer")).to_have_text("3", timeout=SOON)
+    page.locator("#checkpoint input").click()
+    page.get_by_role("option", name=re.compile("an-alexnet")).click()
+    expect(page.locator("figure.seen img")).to_have_attribute("width", "64", timeout=SOON)
+    expect(page.get_by_test_id("answer")).to_have_count(1)
+    page.locator(".pad-clear").click()
+    expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
+    draw_three(page)
+    expect(page.locator("figure.seen img")).to_be_visible(timeout=SOON)
+    page.locator("#checkpoint input").click()
+    page.get_by_role("option", name=re.compile("lenet-digits")).click()
+    expect(page.locator("figure.seen canvas")).to_be_visible(timeout=SOON)
+    expect(page.get_by_test_id("answer")).to_have_text("3", timeout=SOON)
+
+
+def test_what_is_sent_is_small_and_kept_for_ever(server):
+    import urllib.error
+    import urllib.request
+
+    with urllib.request.urlopen(f"{server.url}/scripts/{scripts.digest()}.js") as got:
+        assert "immutable" in got.headers["Cache-Control"] and len(got.read()) < 100_000
+    assert len(page_bytes(SHIPPED)) < 560_000
+    for wrong in ("/weights/0", "/weights/..%2f..%2fapp.py", "/scripts/other.js"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(server.url + wrong)
+        assert refused.value.code == 404
