@@ -42,7 +42,7 @@ def test_everything_that_is_wrong_is_found(own, workspace):
     assert {"broken", "double-labels", "doubles", "imbalance"} <= set(codes(made))
     assert made.broken[0][0] == "rose/broken.jpg" and "broken.jpg" in str(made.broken[0][1])
     assert sorted(made.doubles) == [("daisy/same.jpg", "rose/01.jpg"), ("tulip/01.jpg", "tulip/again.jpg")]
-    assert made.counts["train"] == (43, 13, 13) and seen[-1] == (69, 69)
+    assert made.counts["train"] == (43, 12, 13) and seen[-1] == (69, 69)
     assert made.sizes[0] == (56, 48) and made.sizes[2] == (90, 60)
 
 
@@ -107,3 +107,34 @@ def test_fetch_without_a_network_says_what_to_do_and_leaves_nothing(workspace, c
     assert main(["fetch", "cifar10"]) == 2
     assert "by hand" in capsys.readouterr().err
     assert not [p for p in workspace.root.rglob("*") if p.is_file()]
+
+
+def test_the_pair_that_is_named_stands_in_two_classes_and_broken_photos_are_not_counted(own, workspace):
+    """A rose that is there twice as a rose and once as a tulip: the rose and the tulip are what contradict."""
+    shutil.copy(own / "rose" / "01.jpg", own / "rose" / "again.jpg")
+    shutil.copy(own / "rose" / "01.jpg", own / "tulip" / "same.jpg")
+    for i in range(7):
+        (own / "daisy" / f"broken{i}.jpg").write_bytes(b"no image" + bytes([i]))
+    made = report("flowers", workspace)
+    said = next(str(p.message) for p in made.problems if p.code == "double-labels")
+    assert said == "1 image stands in more than one class, e.g. rose/01.jpg and tulip/same.jpg: only one can be right."
+    assert made.images == 38 and made.counts["train"] == (12, 13, 13)
+
+
+def test_a_file_too_large_to_be_an_image_is_not_read(own, workspace):
+    with (own / "rose" / "huge.jpg").open("wb") as file:
+        file.truncate(3_000_000_000)  # sparse: reading it whole would take 3 GB of memory
+    made = report("flowers", workspace)
+    assert made.images == 36 and "3000 MB" in str(made.broken[0][1])
+
+
+@pytest.mark.parametrize("name", ["pen-digits", "mnist+pen-digits"])
+def test_a_sample_of_pen_digits_renders_no_more_than_it_shows(workspace, name):
+    made = preview(with_recipe({"dataset": name}), workspace, count=6, seed=1)
+    assert made.images.shape == (6, 1, 28, 28) and set(made.labels) <= set("0123456789")
+    assert not list(workspace.root.rglob("*.npy"))  # the whole set, kept for training, was not made
+
+
+def test_samples_of_a_large_network_are_small(own, workspace):
+    made = preview(with_recipe({"dataset": "flowers", "model": "resnet18"}), workspace, count=4)
+    assert made.images.shape == (4, 3, 128, 128) and made.preprocess.size == 224

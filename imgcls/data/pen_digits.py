@@ -64,6 +64,15 @@ def load_pen_digits(
     return torch.from_numpy(images)[:, None], torch.tensor(labels).repeat(renderings)
 
 
+def load_some_pen_digits(path: Path, *, count: int, held_out: int, seed: int) -> tuple[Tensor, Tensor]:
+    """(uint8 (count, 1, 28, 28), int64 labels) of drawings that are trained on: not of the last one in `held_out`."""
+    drawings, labels = read_drawings(path)
+    random = np.random.default_rng(seed)
+    chosen = random.choice(len(drawings) - len(drawings) // held_out, size=count, replace=False)
+    images = np.stack([_render(drawings[i], random) for i in chosen])
+    return torch.from_numpy(images)[:, None], torch.tensor([labels[i] for i in chosen])
+
+
 def _kept(path: Path | None, count: int) -> np.ndarray | None:
     if path is None or not path.is_file():
         return None

@@ -8,25 +8,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from imgcls.data.augmentation import WHOLE_PHOTO
-from imgcls.data.catalog import folder_of
+from imgcls.data.catalog import PEN_DRAWINGS, PEN_HELD_OUT, PEN_RENDERINGS, TRAINING_IMAGES, folder_of
 from imgcls.data.datasets import load_dataset
 from imgcls.data.image_folders import scan
 from imgcls.data.loader import Batches
 from imgcls.data.photos import StorageFormat
-from imgcls.data.splitting import Split
+from imgcls.data.splitting import Split, join
 from imgcls.errors import DatasetError, InputError
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.recipes import KIND_OF, preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
+SHOWN = 128  # pixels: a grid shows no more, and a server keeps some dozens of these
+
 
 @dataclass(frozen=True)
 class Preview:
-    """images: uint8 (N, C, size, size), as the network gets them; labels: the class name of each."""
+    """images: uint8 (N, C, side, side), as the network gets them, made smaller where that is more than SHOWN pixels;
+    labels: the class name of each."""
 
     images: Tensor
     labels: tuple[str, ...]
@@ -35,22 +39,47 @@ class Preview:
 
 def preview(settings: TrainSettings, workspace: Workspace, *, count: int = 24, seed: int = 0) -> Preview:
     """`count` images of the training part, another draw for each `seed`. Raises DatasetError."""
-    if settings.dataset in KIND_OF:
+    preprocess = preprocess_for(settings)
+    if "pen-digits" in settings.dataset.split("+"):
+        classes, split = _with_pen_digits(settings, workspace, count, seed)
+    elif settings.dataset in KIND_OF:
         data = load_dataset(settings, workspace)
-        classes, preprocess = data.classes, data.preprocess
-        split = data.train.take(_some(len(data.train), count, seed))
+        classes, split = data.classes, data.train.take(_some(len(data.train), count, seed))
     else:
-        preprocess = preprocess_for(settings)
         classes, split = _photos(settings, workspace, preprocess, count, seed)
     batches = Batches(
         split, preprocess, batch_size=count, augment=settings.augment, seed=seed, device=torch.device("cpu")
     )
     inputs, labels = batches.prepare(torch.arange(len(split)), seed)
-    return Preview(preprocess.picture(inputs), tuple(classes[i] for i in labels.tolist()), preprocess)
+    images = preprocess.picture(inputs)
+    if preprocess.size > SHOWN:
+        images = F.interpolate(images, (SHOWN, SHOWN), mode="bilinear", antialias=True)
+    return Preview(images, tuple(classes[i] for i in labels.tolist()), preprocess)
 
 
 def _some(total: int, count: int, seed: int) -> Tensor:
     return torch.randperm(total, generator=torch.Generator().manual_seed(seed))[:count]
+
+
+def _with_pen_digits(
+    settings: TrainSettings, workspace: Workspace, count: int, seed: int
+) -> tuple[tuple[str, ...], Split]:
+    """Pen drawings rendered one by one (all 22,482 take a minute), and their share of the other set's images."""
+    from imgcls.data.download import CLASSES
+    from imgcls.data.pen_digits import load_some_pen_digits
+
+    sizes = {name: TRAINING_IMAGES.get(name, PEN_DRAWINGS * PEN_RENDERINGS) for name in settings.dataset.split("+")}
+    total, splits = sum(sizes.values()), []
+    for name, size in sizes.items():
+        some = count if len(sizes) == 1 else round(count * size / total)
+        if name == "pen-digits":
+            path = workspace.shipped("data", "pen-digits", "pen-digits-train.json.gz")
+            splits.append(Split(*load_some_pen_digits(path, count=some, held_out=PEN_HELD_OUT, seed=seed)))
+        else:
+            whole = load_dataset(settings.model_copy(update={"dataset": name}), workspace).train
+            splits.append(whole.take(_some(len(whole), some, seed)))
+    split = join(splits)
+    return CLASSES[settings.dataset.split("+")[0]], split.take(_some(len(split), len(split), seed))
 
 
 def _photos(

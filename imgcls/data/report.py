@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from hashlib import blake2b
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from imgcls.data.grouping import duplicates
 from imgcls.data.image_folders import PhotoFolder, Problem, scan
 from imgcls.errors import InputError
 from imgcls.imaging.reading import open_image, size_of
@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Report:
-    """counts: part -> images of each class, in the order of `classes`, broken ones included; sizes: (width, height) of
+    """counts: part -> images of each class that can be read, in the order of `classes`; sizes: (width, height) of
     the smallest, the median and the largest image by area; broken: (file, sentence); doubles: groups of equal files."""
 
     name: str
@@ -64,29 +64,30 @@ def report(name: str, workspace: Workspace, *, progress: Progress | None = None)
 
     found = scan(folder_of(name, workspace))
     files = [(part, path, label) for part, photos in found.splits.items() for path, label in photos]
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="report") as pool:
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="report")
+    try:
         looked = []
         for done, one in enumerate(pool.map(_look, [path for _, path, _ in files]), 1):
             looked.append(one)
             if progress and (done % 50 == 0 or done == len(files)):
                 progress(done, len(files))
+    finally:  # whoever no longer wants to know does not wait for the rest
+        pool.shutdown(cancel_futures=True)
     return _of_photos(name, found, files, looked)
 
 
 @dataclass(frozen=True)
 class _Looked:
     size: tuple[int, int] | None
-    digest: bytes
     error: Message | None = None
 
 
 def _look(path: Path) -> _Looked:
     try:
-        digest = blake2b(path.read_bytes(), digest_size=16).digest()
         open_image(path, near=NEAR).close()
-        return _Looked(size_of(path), digest)
+        return _Looked(size_of(path))
     except (InputError, OSError) as error:
-        return _Looked(None, b"", error.message if isinstance(error, InputError) else Message(str(error)))
+        return _Looked(None, error.message if isinstance(error, InputError) else Message(str(error)))
 
 
 def _of_photos(name: str, found: PhotoFolder, files: list[tuple[str, Path, int]], looked: list[_Looked]) -> Report:
@@ -94,15 +95,15 @@ def _of_photos(name: str, found: PhotoFolder, files: list[tuple[str, Path, int]]
         return path.relative_to(found.root).as_posix()
 
     counts = {part: [0] * len(found.classes) for part in found.splits}
-    same: dict[bytes, list[tuple[str, str, int]]] = {}
-    broken = []
-    for (part, path, label), one in zip(files, looked, strict=True):
-        counts[part][label] += 1
+    broken, sound = [], []
+    for file, one in zip(files, looked, strict=True):
         if one.error:
-            broken.append((shown(path), one.error))
-        else:
-            same.setdefault(one.digest, []).append((shown(path), part, label))
-    groups = [group for group in same.values() if len(group) > 1]
+            broken.append((shown(file[1]), one.error))
+            continue
+        counts[file[0]][file[2]] += 1
+        sound.append(file)
+    same = duplicates([path for _, path, _ in sound]).values()
+    groups = sorted([(shown(path), part, label) for part, path, label in map(sound.__getitem__, g)] for g in same)
     problems = [*found.problems, *_findings(found, counts, groups, len(broken))]
     return Report(
         name=name,
@@ -140,8 +141,7 @@ def _findings(
                     "{count} image stands in more than one class, e.g. {example} and {other}: only one can be right.",
                     "{count} images stand in more than one class, e.g. {example} and {other}: only one can be right.",
                     count=len(mixed),
-                    example=mixed[0][0][0],
-                    other=mixed[0][1][0],
+                    **_pair(mixed[0], lambda file: file[2]),
                 ),
             )
         )
@@ -151,12 +151,12 @@ def _findings(
             Problem(
                 "leak",
                 plural(
-                    "{count} image stands in more than one part, e.g. {example}: the accuracy measured on it will be "
-                    "too high.",
-                    "{count} images stand in more than one part, e.g. {example}: the accuracy measured on them will "
-                    "be too high.",
+                    "{count} image stands in more than one part, e.g. {example} and {other}: the accuracy measured "
+                    "on it will be too high.",
+                    "{count} images stand in more than one part, e.g. {example} and {other}: the accuracy measured "
+                    "on them will be too high.",
                     count=len(leaked),
-                    example=leaked[0][0][0],
+                    **_pair(leaked[0], lambda file: file[1]),
                 ),
             )
         )
@@ -198,6 +198,13 @@ def _findings(
             )
         )
     return made
+
+
+def _pair(group: list[tuple[str, str, int]], side: Callable[[tuple[str, str, int]], Any]) -> dict[str, str]:
+    """Two files of a group of equal ones that stand on different sides: in two classes, or in two parts."""
+    first = group[0]
+    other = next(file for file in group if side(file) != side(first))
+    return {"example": first[0], "other": other[0]}
 
 
 def _sizes(sizes: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
