@@ -19,7 +19,8 @@ ORDER = (
     ("checkpoints", "data"),
     ("models", "recipes"),
     ("settings", "imaging"),
-    ("files", "filenames", "processes"),
+    ("files", "filenames"),
+    ("processes",),
     ("workspace", "errors"),
     ("messages",),
 )

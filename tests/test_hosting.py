@@ -4,7 +4,11 @@ import base64
 
 import pytest
 
-from imgcls.errors import SettingsError
+from imgcls.errors import RunError, SettingsError
+from imgcls.recipes import with_recipe
+from imgcls.runs.reader import view
+from imgcls.runs.state import change
+from imgcls.runs.store import create_run
 from imgcls.settings import TrainSettings
 from imgcls.web.hosting import hosting
 
@@ -26,9 +30,9 @@ def test_others_bring_limits(env, workspace):
         {"model": "resnet18", "dataset": "cifar10"},
     ):
         with pytest.raises(SettingsError):
-            made.limits.check(TrainSettings(**asked), workspace)
-    assert made.limits.check(TrainSettings(), workspace).time_limit == 15
-    assert made.limits.check(TrainSettings(time_limit=5), workspace).time_limit == 5
+            made.limits.check(TrainSettings(**asked))
+    assert made.limits.check(TrainSettings()).time_limit == 15
+    assert made.limits.check(TrainSettings(time_limit=5)).time_limit == 5
 
 
 def test_a_bad_port_is_a_sentence():
@@ -50,15 +54,48 @@ def test_the_password_is_asked_for(workspace):
     assert client.get("/en/", headers={"Host": "evil.example"}).status_code == 400
 
 
-def test_in_a_shared_lab_nothing_is_deleted_and_one_run_starts_at_a_time(workspace):
-    from imgcls.errors import RunError
-    from imgcls.recipes import with_recipe
-    from imgcls.runs.store import create_run
-
+def test_in_a_shared_lab_nothing_is_deleted_and_one_run_goes_on_at_a_time(workspace):
     shared = hosting(env={"SPACE_ID": "x/y"}).limits
     with pytest.raises(RunError, match="nothing is deleted"):
         shared.may_delete()
     settings = with_recipe({"dataset": "mnist"})
-    create_run(shared.check(settings, workspace), workspace)  # made, its process still on its way
-    with pytest.raises(RunError, match="1 runs going on"):
-        shared.check(settings, workspace)
+    create_run(shared.check(settings), workspace)  # its process is this one
+    run = shared.start(settings, workspace)
+    stopped = create_run(with_recipe({"name": "stopped"}), workspace)
+    change(workspace, stopped.logs, "stopped", process=None)
+    stopped.checkpoints.mkdir(parents=True)
+    (stopped.checkpoints / "resume.safetensors").write_bytes(b"")
+    shared.resume(stopped)
+    lab = shared.start_lab(settings, ["default", "too-small"], workspace)
+    assert [view(run).state, view(stopped).state, lab.state()] == ["queued"] * 3
+    assert run.settings().time_limit == stopped.settings().time_limit == 15 and lab.settings.time_limit == 7.5
+
+
+def test_on_ones_own_computer_the_fifth_run_is_refused(workspace):
+    alone = hosting(env={}).limits
+    for _ in range(4):
+        create_run(with_recipe({}), workspace)
+    with pytest.raises(RunError, match="4 runs going on"):
+        alone.start(with_recipe({}), workspace)
+
+
+@pytest.mark.parametrize(
+    ("env", "public"),
+    [
+        ({"IMGCLS_ALLOWED_HOSTS": "lab.example.org"}, True),
+        ({"IMGCLS_ALLOWED_HOSTS": "localhost, lab.example.org"}, True),
+        ({"IMGCLS_ALLOWED_HOSTS": "*"}, True),
+        ({"IMGCLS_ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]"}, False),
+        ({"IMGCLS_HOST": "192.168.1.7"}, True),
+    ],
+)
+def test_a_foreign_name_means_that_others_come(env, public):
+    made = hosting(env=env)
+    assert made.limits.public is public and made.limits.runs_at_once == (1 if public else 4)
+
+
+def test_how_many_run_at_once_can_be_said():
+    assert hosting(env={"SPACE_ID": "x/y", "IMGCLS_RUNS_AT_ONCE": "3"}).limits.runs_at_once == 3
+    with pytest.raises(SettingsError, match="IMGCLS_RUNS_AT_ONCE is many"):
+        hosting(env={"IMGCLS_RUNS_AT_ONCE": "many"})
+    assert hosting(env={"IMGCLS_HOST_PASSWORD": "mine"}).host_password == "mine"

@@ -57,7 +57,9 @@ def test_a_lab_is_a_run_for_each_initialisation_on_the_same_batches(workspace, c
     a, b = (find_run(f"lab-{i}", workspace).settings().model_dump() for i in lab.inits)
     assert {k for k in a if a[k] != b[k]} == {"init", "name"}
     init_lab.delete_lab(lab)
-    assert not list(workspace.train_logs.iterdir()) and not list(workspace.checkpoints.iterdir())
+    assert [path.name for path in workspace.train_logs.iterdir()] == [".lock"] and not list(
+        workspace.checkpoints.iterdir()
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_a_lab_can_be_stopped_and_its_name_is_taken(workspace):
             seen.append(event)
             threading.Thread(target=lab.stop).start()
 
-    ended = init_lab.work(lab, sinks=[stop_soon])
+    ended = init_lab.work(lab, loggers=[stop_soon])
     assert list(ended) == ["default"] and isinstance(ended["default"], events.Stopped)
     assert lab.state() == "stopped" and find_run("long-default", workspace).can_resume
 
@@ -105,7 +107,7 @@ def test_a_lab_runs_in_a_process_of_its_own(workspace):
 
     lab = init_lab.start_lab(with_recipe({**SMALL, "name": "apart"}), ["default"], workspace)
     for _ in range(600):
-        if lab.state() in ("finished", "failed", "died"):
+        if lab.state() in ("finished", "failed", "interrupted"):
             break
         time.sleep(0.1)
     assert lab.state() == "finished" and lab.statistics()["default"]

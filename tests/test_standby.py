@@ -15,9 +15,9 @@ SMALL = {"train_images": 300, "val_split": 100, "epochs": 1, "threads": 1, "devi
 
 @pytest.fixture
 def waiting(workspace, monkeypatch):
-    monkeypatch.setattr(launcher, "_keeper", None)
+    monkeypatch.setattr(launcher, "_warm_worker", None)
     keep_worker_warm(workspace)
-    process = launcher._keeper._process
+    process = launcher._warm_worker._process
     yield process
     if not process.stdin.closed:
         process.stdin.close()

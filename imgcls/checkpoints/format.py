@@ -8,6 +8,7 @@ nor training; what only a resume needs is in `resume.py`.
 
 from __future__ import annotations
 
+import errno
 import json
 import platform
 import time
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from imgcls.errors import CheckpointError
-from imgcls.files import write_bytes
+from imgcls.files import replacing
 from imgcls.imaging.preprocess import Preprocess
 
 if TYPE_CHECKING:
@@ -60,12 +61,16 @@ def versions() -> dict[str, str]:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
-    """Atomically: a temporary file beside `path`, flushed to the disk, renamed over it."""
-
-    from safetensors.torch import save
+    """Atomically: a temporary file beside `path`, flushed to the disk, renamed over it. StorageError as `replacing`."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
 
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_bytes(path, save(whole, dict(metadata)))
+    with replacing(path) as temporary:
+        try:
+            save_file(whole, temporary, dict(metadata))
+        except SafetensorError as error:  # as text: "I/O error: No space left on device (os error 28)"
+            raise OSError(errno.ENOSPC, str(error)) from None
 
 
 def save_checkpoint(

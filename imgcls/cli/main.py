@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
+import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from imgcls import __version__
 from imgcls.errors import ImgclsError, RunError
@@ -21,6 +24,7 @@ PARTS = ("test", "val", "train", "all")  # of a data set
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    _say_anything()
     parser = make_parser()
     arguments = parser.parse_args(argv)
     if not hasattr(arguments, "command"):
@@ -37,6 +41,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe has gone: nothing to say to nobody
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _say_anything() -> None:
+    """What the terminal's or the pipe's encoding lacks is written as \\u82b1: a name must not end a training."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def to_json(value: Any) -> str:
+    """JSON that stays JSON whatever stdout's encoding is."""
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return json.dumps(value, ensure_ascii=not unicode)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -96,7 +113,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     work = commands.add_parser("work")  # the run's own process; not for people, so it has no help
     work.add_argument("run")
-    work.add_argument("--go-on", dest="resume", action="store_true")
+    work.add_argument("--resume", action="store_true")
     work.set_defaults(command="work")
     commands.add_parser("standby").set_defaults(command="standby")
     work_lab = commands.add_parser("work-lab")

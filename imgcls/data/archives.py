@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 import shutil
 import stat
 import struct
@@ -23,6 +22,7 @@ from imgcls.data.catalog import new_folder
 from imgcls.data.image_folders import scan
 from imgcls.errors import DatasetError
 from imgcls.filenames import numbered, sanitize, shown
+from imgcls.files import temporary_name
 from imgcls.imaging.reading import is_image_name, is_litter
 from imgcls.workspace import Workspace
 
@@ -63,7 +63,7 @@ def unpack(
     called = Path(zip_path).name
     into = new_folder(name, workspace)
     into.parent.mkdir(parents=True, exist_ok=True)
-    temporary = into.with_name(f".{into.name[:20]}-{secrets.token_hex(6)}")
+    temporary = temporary_name(into)
     try:
         with _Packed(zip_path, called, limits) as file, zipfile.ZipFile(file) as archive:
             file.listed = True

@@ -22,6 +22,7 @@ from imgcls.data.catalog import new_folder, own_folders
 from imgcls.data.image_folders import PARTS, scan
 from imgcls.errors import DatasetError
 from imgcls.filenames import checked
+from imgcls.files import DELETED
 from imgcls.imaging.reading import natural_key
 from imgcls.workspace import Workspace
 
@@ -159,7 +160,7 @@ def delete(name: str, workspace: Workspace) -> None:
         raise DatasetError(
             "{name} is not a data set of your own in {folder}: it stays.", name=name, folder=workspace.data
         )
-    gone = workspace.data / f".gone-{secrets.token_hex(6)}"
+    gone = workspace.data / f"{DELETED}{secrets.token_hex(6)}"
     try:
         os.rename(workspace.data / name, gone)  # at once gone for everybody, however long the files take
     except OSError as error:

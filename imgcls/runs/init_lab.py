@@ -2,29 +2,29 @@
 
     train_logs/<lab>/lab.json          what was asked: settings, initialisations
                      statistics.json   {initialisation: [what each layer's signal and gradient are before step 1]}
-                     ended.json        how it ended
-                     lock, stop, log.txt   as a run's
+                     state.json, stop, log.txt   as a run's
 
-Each initialisation is an ordinary run called <lab>-<initialisation>, seen, stopped and tried like any other. Knows no
-page and no terminal.
+Each initialisation is an ordinary run called <lab>-<initialisation>, seen, stopped and tried like any other.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
-import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from filelock import Timeout
-
 from imgcls.errors import ImgclsError, RunError, SettingsError
-from imgcls.files import write_bytes
+from imgcls.files import remove_leftovers, write_bytes
 from imgcls.messages import Message, Setting
-from imgcls.runs.launcher import launch_detached
-from imgcls.runs.store import Job, Run, check_run, claim, create_run, delete_run, taken
+from imgcls.processes import ProcessId
+from imgcls.runs.launcher import admitted, start_claimed
+from imgcls.runs.state import Owner, RunState, locked, write_state
+from imgcls.runs.store import Job, Run, check_run, claimed, create_run, delete_run, hide, taken
+from imgcls.runs.worker import Logger, failure, finish
+from imgcls.runs.worker import work as work_run
 from imgcls.settings import NAME, TrainSettings, choices
 from imgcls.training import events
 from imgcls.training.layer_statistics import LayerStatistics
@@ -53,25 +53,26 @@ class Lab(Job):
         return {init: [LayerStatistics(**row) for row in rows] for init, rows in said.items()}
 
     def state(self) -> str:
-        """starting, running, stopping, finished, stopped, failed, or died."""
-        if self.alive():
-            return "stopping" if self.stop_asked() else "running"
-        ended = _read(self.logs / "ended.json")
-        if ended:
-            return ended["state"]
-        return "died" if (self.logs / "lock").exists() else "starting"
+        """queued, starting, running, stopping, finished, stopped, failed, or interrupted."""
+        written = self.written()
+        if written is not None:
+            return written.now
+        return (_read(self.logs / "ended.json") or {}).get("state", "interrupted")  # an earlier version's
 
     def failure(self) -> Message | None:
         """Why it failed."""
+        written = self.written()
+        if written is not None:
+            return written.message
         said = (_read(self.logs / "ended.json") or {}).get("message")
-        return Message.from_dict(said) if said else None
+        return (Message.from_dict(said) if isinstance(said, dict) else Message(said)) if said else None
 
-    def stop(self) -> None:
-        """Ask the lab, and the run it is at, to save and end."""
-        self.ask_to_stop()
+    def ask_to_stop(self) -> None:
+        """The lab saves and ends, and so does the run it is at."""
+        super().ask_to_stop()
         for init in self.inits:
-            if self.run(init).alive():
-                self.run(init).stop()
+            with contextlib.suppress(RunError):  # it has ended, or not begun
+                self.run(init).ask_to_stop()
 
     def _asked(self) -> dict:
         asked = _read(self.logs / "lab.json")
@@ -81,7 +82,34 @@ class Lab(Job):
 
 
 def create_lab(settings: TrainSettings, inits: Sequence[str], workspace: Workspace) -> Lab:
-    """Check all that can be checked beforehand, then make the lab's folder. On an error nothing is made."""
+    """Check all that can be checked beforehand, then make the lab's folder for this process. On an error nothing is
+    made."""
+    inits = _checked(settings, inits, workspace)
+    with locked(workspace):
+        return _claim(settings, inits, workspace, RunState(process=ProcessId.current()))
+
+
+def start_lab(
+    settings: TrainSettings,
+    inits: Sequence[str],
+    workspace: Workspace,
+    *,
+    at_once: int | None = None,
+    wait: bool = False,
+    owner: Owner | None = None,
+    expected: float | None = None,
+) -> Lab:
+    """Create a lab and start its process, limits as for a run: a lab counts as one. Raises ImgclsError with nothing
+    left behind."""
+    inits = _checked(settings, inits, workspace)
+    with locked(workspace):
+        state = admitted(RunState(owner=owner, expected=expected), workspace, at_once, wait)
+        lab = _claim(settings, inits, workspace, state)
+        start_claimed(lab, state, "work-lab", lab.name)
+    return lab
+
+
+def _checked(settings: TrainSettings, inits: Sequence[str], workspace: Workspace) -> tuple[str, ...]:
     known = choices("init") or ()
     inits = tuple(dict.fromkeys(inits))
     for init in inits:
@@ -104,30 +132,26 @@ def create_lab(settings: TrainSettings, inits: Sequence[str], workspace: Workspa
             field="transfer",
         )
     check_run(settings, workspace)
-    name = settings.name or f"inits-{settings.default_name()}"[:LONGEST]
-    if len(name) > LONGEST:
+    if len(settings.name) > LONGEST:
         raise SettingsError(
             "{setting} is longer than {most} characters: choose a shorter one.",
             setting=Setting("name"),
             most=LONGEST,
             field="name",
         )
-    if any(taken(n, workspace) for n in (name, *(f"{name}-{init}" for init in inits))) or not claim(name, workspace):
+    return inits
+
+
+def _claim(settings: TrainSettings, inits: tuple[str, ...], workspace: Workspace, state: RunState) -> Lab:
+    """Under the workspace's lock."""
+    name = settings.name or f"inits-{settings.default_name()}"[:LONGEST]
+    if any(taken(n, workspace) for n in (name, *(f"{name}-{init}" for init in inits))):
         raise RunError("A run called {name} is there already: choose another name.", name=name)
     lab = Lab(name, workspace)
     asked = {"settings": settings.model_copy(update={"name": ""}).model_dump(), "inits": inits}
-    write_bytes(lab.logs / "lab.json", json.dumps(asked, indent=2).encode())
-    return lab
-
-
-def start_lab(settings: TrainSettings, inits: Sequence[str], workspace: Workspace) -> Lab:
-    """Create a lab and start its process. Raises ImgclsError with nothing left behind."""
-    lab = create_lab(settings, inits, workspace)
-    try:
-        launch_detached(lab.logs, workspace, "work-lab", lab.name)
-    except OSError as error:
-        delete_lab(lab)
-        raise RunError("The run's process could not be started ({reason}).", reason=error.strerror) from None
+    with claimed(lab.logs):
+        write_bytes(lab.logs / "lab.json", json.dumps(asked, indent=2).encode())
+        write_state(lab.logs, state)
     return lab
 
 
@@ -150,36 +174,30 @@ def delete_lab(lab: Lab) -> None:
         raise RunError("{name} is still running: stop it first.", name=lab.name)
     for init in lab.inits:
         delete_run(lab.run(init))
-    shutil.rmtree(lab.logs, ignore_errors=True)
+    with locked(lab.workspace):
+        hidden = hide(lab.logs)
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
-def work(lab: Lab, *, sinks: Sequence[object] = ()) -> dict[str, events.Event]:
+def work(lab: Lab, *, loggers: Sequence[Logger] = ()) -> dict[str, events.Event]:
     """Be the lab's process: look at every layer, then train each initialisation. Returns each one's last event.
 
     A run that fails is a result as well: the next one follows. Raises RunError when somebody else works on the lab.
     """
-    from imgcls.runs.worker import unexpected
-
-    lock = lab.lock()
+    lab.begin()
+    remove_leftovers(lab.logs)
     try:
-        lock.acquire(timeout=5)
-    except Timeout:
-        raise RunError("{name} is already running in another process.", name=lab.name) from None
-    with lock:
-        try:
-            ended, state = _work(lab, sinks)
-            said = {"state": state}
-        except ImgclsError as error:
-            ended, said = {}, {"state": "failed", "message": error.message.as_dict()}
-        except Exception as error:
-            traceback.print_exc()
-            ended, said = {}, {"state": "failed", "message": unexpected(error).as_dict()}
-        write_bytes(lab.logs / "ended.json", json.dumps(said).encode())
-    return ended
+        ended, state = _work(lab, loggers)
+        finish(lab, state)
+        return ended
+    except ImgclsError as error:
+        finish(lab, "failed", message=error.message)
+    except Exception as error:
+        finish(lab, "failed", message=failure(error).message)
+    return {}
 
 
-def _work(lab: Lab, sinks: Sequence[object]) -> tuple[dict[str, events.Event], str]:
-    from imgcls.runs.worker import work as work_run
+def _work(lab: Lab, loggers: Sequence[Logger]) -> tuple[dict[str, events.Event], str]:
     from imgcls.training.layer_statistics import layer_statistics
 
     settings, ended, found = lab.settings, {}, {}
@@ -194,7 +212,7 @@ def _work(lab: Lab, sinks: Sequence[object]) -> tuple[dict[str, events.Event], s
         made = create_run(settings.model_copy(update={"init": init, "name": lab.run(init).name}), lab.workspace)
         if lab.stop_asked():  # asked while this run was being made: it could not be told
             made.stop()
-        ended[init] = work_run(made, sinks=sinks)
+        ended[init] = work_run(made, loggers=loggers)
         if isinstance(ended[init], events.Stopped):
             return ended, "stopped"
     return ended, "finished"

@@ -1,61 +1,166 @@
-"""Start a run, or go on with one, in a process that outlives the page, the server and the terminal."""
+"""Start a run, or go on with one, in a process that outlives the page, the server and the terminal.
+
+Counting what goes on, claiming a place and starting the process are one step under the workspace's lock: of fifty
+starts at once, in however many servers, as many begin as may.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import IO
 
-from imgcls.errors import RunError
-from imgcls.runs.store import Run, create_run, delete_run, prepare_resume
+from imgcls.errors import ImgclsError, RunError
+from imgcls.processes import ProcessId
+from imgcls.runs import queue
+from imgcls.runs.state import Owner, RunState, locked, write_state
+from imgcls.runs.store import Job, Run, check_resumable, check_run, claim_run, hide, running, take_up
 from imgcls.runs.warm_worker import WarmWorker
 from imgcls.settings import TrainSettings
 from imgcls.workspace import PROJECT, Workspace
 
-_keeper: WarmWorker | None = None
+TURN = 2.0  # seconds between two looks at who is next; a run's own process looks when it ends
+_warm_worker: WarmWorker | None = None
 
 
-def start_run(settings: TrainSettings, workspace: Workspace) -> Run:
-    """Create a run and start its process. Raises ImgclsError with nothing left behind."""
-    run = create_run(settings, workspace)
-    try:
-        launch_detached(run.logs, workspace, "work", run.name)
-    except OSError as error:
-        delete_run(run)
-        raise RunError("The run's process could not be started ({reason}).", reason=error.strerror) from None
+def start_run(
+    settings: TrainSettings,
+    workspace: Workspace,
+    *,
+    at_once: int | None = None,
+    wait: bool = False,
+    owner: Owner | None = None,
+    expected: float | None = None,
+) -> Run:
+    """Create a run and start its process; where `at_once` go on already it waits in the queue, if it may `wait`.
+    `expected`: seconds that it will take, for those who wait behind it.
+
+    Raises ImgclsError with nothing left behind.
+    """
+    check_run(settings, workspace)
+    with locked(workspace):
+        state = admitted(RunState(owner=owner, expected=expected), workspace, at_once, wait)
+        run = claim_run(settings, workspace, state)
+        start_claimed(run, state, "work", run.name)
     return run
 
 
-def resume_run(run: Run) -> Run:
-    """Start a stopped or dead run again from where it last saved."""
-    prepare_resume(run)
-    launch_detached(run.logs, run.workspace, "work", run.name, "--go-on")
+def resume_run(
+    run: Run,
+    *,
+    settings: TrainSettings | None = None,
+    at_once: int | None = None,
+    wait: bool = False,
+    owner: Owner | None = None,
+) -> Run:
+    """Start a stopped or interrupted run again from where it last saved, from now on with `settings` where they are
+    given. Limits as in `start_run`."""
+    with locked(run.workspace):
+        before = check_resumable(run)
+        state = before.to("starting", resume=True, part_of="", message=None, owner=before.owner or owner)
+        state = admitted(state, run.workspace, at_once, wait)
+        take_up(run, state, settings=settings)
+        if state.state == "starting":
+            try:
+                _launch(run, state, "work", run.name, "--resume")
+            except ImgclsError:
+                write_state(run.logs, before)
+                raise
     return run
 
 
-def launch_detached(logs: Path, workspace: Workspace, *arguments: str) -> None:
-    """A process that outlives the page, the server and the terminal; one that stands by, or a new one."""
-    if _keeper and _keeper.hand_over(workspace, arguments, logs / "log.txt"):
+def start_next(workspace: Workspace, *, at_once: int | None = None) -> list[str]:
+    """Start the runs and labs whose turn has come, and return their names.
+
+    `at_once` instead of what they were queued under.
+    """
+    started: list[str] = []
+    if not queue.waiting(workspace):  # the usual case, and no reason to take the lock
+        return started
+    with locked(workspace):
+        for name, state in queue.waiting(workspace):
+            if len(running(workspace)) >= (at_once or state.at_once):
+                break
+            job = Job(name, workspace)
+            command = ["work-lab" if (job.logs / "lab.json").is_file() else "work", name]
+            try:
+                _launch(job, state, *command, *(["--resume"] if state.resume else []))
+            except ImgclsError as error:
+                write_state(job.logs, state.to("failed", message=error.message))
+                continue
+            started.append(name)
+    return started
+
+
+def start_claimed(job: Job, state: RunState, *command: str) -> None:
+    """Under the workspace's lock: the process of a job whose folder was just made, unless it has to wait. Where none
+    can be started the folder goes again."""
+    if state.state == "queued":
         return
-    with open(logs / "log.txt", "ab") as log:
-        _apart(workspace, arguments, stdin=subprocess.DEVNULL, output=log)
+    try:
+        _launch(job, state, *command)
+    except ImgclsError:
+        shutil.rmtree(hide(job.logs), ignore_errors=True)
+        raise
+
+
+def keep_queue_moving(workspace: Workspace, at_once: int) -> None:
+    """From now on, as long as this process lives, runs start when their turn comes, however the one before ended."""
+
+    def move() -> None:
+        while True:
+            with contextlib.suppress(ImgclsError):
+                start_next(workspace, at_once=at_once)
+            time.sleep(TURN)
+
+    threading.Thread(target=move, daemon=True).start()
+
+
+def admitted(state: RunState, workspace: Workspace, at_once: int | None, wait: bool) -> RunState:
+    """Under the workspace's lock: the state a new or resumed job begins with, starting or queued. Raises RunError."""
+    me = ProcessId.current()
+    if at_once is None:
+        return state.to("starting", process=me)
+    if wait:
+        queue.check_open(workspace)
+    waiting = queue.waiting(workspace)
+    if not waiting and len(running(workspace)) < at_once:
+        return state.to("starting", process=me)
+    if not wait:
+        raise RunError("There are {count} runs going on already: wait until one ends, or stop it.", count=at_once)
+    last = waiting[-1][1].place if waiting else 0.0
+    return state.to("queued", process=None, place=last + 1, at_once=at_once)
+
+
+def _launch(job: Job, state: RunState, *arguments: str) -> None:
+    """The process that outlives everything; one that stands by, or a new one. Its pid goes into the job's state."""
+    try:
+        pid = _warm_worker and _warm_worker.hand_over(job.workspace, arguments, job.logs / "log.txt")
+        if not pid:
+            with open(job.logs / "log.txt", "ab") as log:
+                pid = launch_detached(job.workspace, arguments, stdin=subprocess.DEVNULL, output=log, errors=log).pid
+    except OSError as error:
+        raise RunError("The run's process could not be started ({reason}).", reason=error.strerror) from None
+    write_state(job.logs, state.to("starting", process=ProcessId.of(pid)))
 
 
 def keep_worker_warm(workspace: Workspace) -> None:
     """From now on a process stands by, until this one ends."""
-    global _keeper
-    _keeper = WarmWorker(
-        workspace, lambda arguments, stdin: _apart(workspace, arguments, stdin=stdin, output=subprocess.DEVNULL)
-    )
-    _keeper.ready()
+    global _warm_worker
+    _warm_worker = WarmWorker(workspace, launch_detached)
+    _warm_worker.ready()
 
 
-def _apart(workspace: Workspace, arguments: Sequence[str], *, stdin: int, output: IO[bytes] | int) -> subprocess.Popen:
-    """In a session of its own, where no terminal's Ctrl-C reaches it."""
+def launch_detached(
+    workspace: Workspace, arguments: Sequence[str], *, stdin: int, output: IO[bytes] | int, errors: IO[bytes] | int
+) -> subprocess.Popen:
+    """`python -m imgcls ARGUMENTS` in a session of its own, where no terminal's Ctrl-C reaches it."""
     environment = os.environ | {"IMGCLS_HOME": str(workspace.root), "PYTHONUNBUFFERED": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
     apart: dict[str, object] = {"start_new_session": True}
@@ -65,7 +170,7 @@ def _apart(workspace: Workspace, arguments: Sequence[str], *, stdin: int, output
         [sys.executable, "-m", "imgcls", *arguments],
         stdin=stdin,
         stdout=output,
-        stderr=subprocess.STDOUT if output is not subprocess.DEVNULL else output,
+        stderr=errors,
         env=environment,
         **apart,
     )

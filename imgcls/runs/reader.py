@@ -1,42 +1,52 @@
 """What a run has said so far, read from its folder: state, curves, figures, log. Reads on from where it stopped.
 
-Knows no trainer, no torch and no page; any number of followers may read one run.
+Any number of readers may read one run; each look gives a snapshot that nobody changes any more.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from imgcls.errors import ImgclsError
+from imgcls.messages import Message
+from imgcls.runs.state import LIVE, RunState
 from imgcls.runs.store import Run
 from imgcls.settings import TrainSettings
 from imgcls.training import events
 
-STARTING = 60.0  # seconds until a process that has said nothing is given up
 LOG_LINES = 200
+NOTES = 10  # of a start: an earlier version named every broken photo
 
 
-@dataclass
+@dataclass(frozen=True)
 class RunView:
-    """A run at a glance. `state`: starting, running, stopping, finished, stopped, failed, or died."""
+    """A run at a glance. `state`: queued, starting, running, stopping, finished, stopped, failed, or interrupted."""
 
     run: Run
     settings: TrainSettings | None = None
     state: str = "starting"
+    written: RunState | None = None  # None for a run of an earlier version
     started: events.Started | None = None
     threads: events.ThreadsChosen | None = None
-    progress: list[events.Progress] = field(default_factory=list)
-    epochs: list[events.EpochEnded] = field(default_factory=list)
+    progress: tuple[events.Progress, ...] = ()
+    epochs: tuple[events.EpochEnded, ...] = ()
     ending: events.Event | None = None
-    log: deque[events.Event] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+    log: tuple[events.Event, ...] = ()
     created: float = 0.0
     last_time: float = 0.0
+    trained: float = 0.0  # seconds, all sittings together, up to the last word
 
     @property
     def live(self) -> bool:
-        return self.state in ("starting", "running", "stopping")
+        return self.state in LIVE
+
+    @property
+    def at_rest(self) -> bool:
+        """Neither a process nor a place in the queue: it can be deleted or taken up again."""
+        return not self.live and self.state != "queued"
 
     @property
     def best(self) -> events.EpochEnded | None:
@@ -56,73 +66,114 @@ class RunView:
 
     @property
     def seconds(self) -> float:
-        """Since the run was made until now or its last word."""
-        return max(0.0, (time.time() if self.live else self.last_time) - self.created)
+        """How long it has trained: not while it lay stopped, waited in a queue, or read its images."""
+        if self.live and self.started:
+            return self.trained + max(0.0, time.time() - max(self.last_time, self.started.time))
+        return self.trained
+
+    @property
+    def failure(self) -> Message | None:
+        """Why it failed, where it did."""
+        if self.state != "failed":
+            return None
+        if isinstance(self.ending, events.Failed):
+            return self.ending.message
+        return self.written.message if self.written else None
 
 
 class EventLogReader:
-    """`look()` reads what is new and returns the view. One follower, one thread."""
+    """`look()` reads what is new and returns a snapshot. One reader, one thread."""
 
     def __init__(self, run: Run) -> None:
-        self.view = RunView(run)
-        self._offset = 0
+        self.run = run
+        self._begin(run.written())
+
+    def _begin(self, written: RunState | None) -> None:
+        made = self.run.logs / "settings.json"
         try:
-            self.view.settings = run.settings()
+            created = written.created if written else made.stat().st_mtime
+        except OSError:
+            created = 0.0
+        try:
+            settings = self.run.settings()
         except ImgclsError:
-            self.view.settings = None  # made by another version: its events can still be read
-        made = run.logs / "settings.json"
-        self.view.created = self.view.last_time = made.stat().st_mtime if made.exists() else 0.0
+            settings = None  # made by another version: its events can still be read
+        self.view = RunView(self.run, settings=settings, written=written, created=created, last_time=created)
+        self._offset, self._earlier = 0, 0.0
+        self._progress: list[events.Progress] = []
+        self._epochs: list[events.EpochEnded] = []
+        self._log: deque[events.Event] = deque(maxlen=LOG_LINES)
 
     def look(self) -> RunView:
-        # The lock is asked before the file is read: a run that ends in between has then said how.
-        alive = self.view.run.alive()
+        # The state is read before the events: a run that ends in between has then said how.
+        written = self.run.written()
+        known = self.view.written
+        if written and known and written.id != known.id:  # deleted, and another run has its name
+            self._begin(written)
+        changes: dict[str, object] = {}
+        for event in self._new_events():
+            changes |= self._take(event, changes)
+        if changes:
+            changes |= {
+                "progress": tuple(self._progress),
+                "epochs": tuple(self._epochs),
+                "log": tuple(self._log),
+            }
+        self.view = dataclasses.replace(self.view, written=written, **changes)
+        self.view = dataclasses.replace(self.view, state=self._state())
+        return self.view
+
+    def _new_events(self) -> list[events.Event]:
         try:
-            with open(self.view.run.events, "rb") as file:
+            with open(self.run.events, "rb") as file:
                 file.seek(self._offset)
                 new = file.read()
         except OSError:
-            new = b""
+            return []
         whole = new[: new.rfind(b"\n") + 1]
         self._offset += len(whole)
-        for line in whole.decode("utf-8", "replace").splitlines():
-            event = events.from_line(line)
-            if event is not None:
-                self._take(event)
-        self.view.state = self._state(alive)
-        return self.view
+        made = (events.from_line(line) for line in whole.decode("utf-8", "replace").splitlines())
+        return [event for event in made if event is not None]
 
-    def _take(self, event: events.Event) -> None:
-        view = self.view
-        view.last_time = max(view.last_time, event.time)
+    def _take(self, event: events.Event, changes: dict[str, object]) -> dict[str, object]:
+        """What the event changes in the view, beside the lists."""
+        started = changes.get("started", self.view.started)
+        made: dict[str, object] = {"last_time": max(changes.get("last_time", self.view.last_time), event.time)}
         if isinstance(event, events.Started):
             # What a killed run did after it last saved is done again: the lines of the first time go.
-            view.progress = [p for p in view.progress if p.step <= event.first_step]
-            view.epochs = [e for e in view.epochs if e.step <= event.first_step]
-            view.started, view.ending = event, None
+            self._progress = [p for p in self._progress if p.step <= event.first_step]
+            self._epochs = [e for e in self._epochs if e.step <= event.first_step]
+            self._earlier = changes.get("trained", self.view.trained)
+            event = dataclasses.replace(event, notes=event.notes[:NOTES])
+            made |= {"started": event, "ending": None}
+            started = None  # of the last sitting: what has passed since is no training
         elif isinstance(event, events.Note) and event.code == "resuming":
-            view.started, view.ending = None, None
+            made |= {"started": None, "ending": None}
+            started = None
         elif isinstance(event, events.ThreadsChosen):
-            view.threads = event
+            made["threads"] = event
         elif isinstance(event, events.Progress):
-            view.progress.append(event)
+            self._progress.append(event)
         elif isinstance(event, events.EpochEnded):
-            view.epochs.append(event)
+            self._epochs.append(event)
         elif isinstance(event, events.ENDINGS):
-            view.ending = event
+            made["ending"] = event
+        if isinstance(started, events.Started):
+            made["trained"] = self._earlier + max(0.0, event.time - started.time)
+        if isinstance(event, events.Finished | events.Stopped):
+            made["trained"] = event.seconds
         if not isinstance(event, events.Progress):
-            view.log.append(event)
+            self._log.append(event)
+        return made
 
-    def _state(self, alive: bool) -> str:
+    def _state(self) -> str:
         view = self.view
-        if alive:
-            if view.run.stop_asked():
-                return "stopping"
-            return "running" if view.started else "starting"
-        if view.ending is not None:
-            return type(view.ending).__name__.lower()
-        if view.started is None and time.time() - view.last_time < STARTING:
-            return "starting"
-        return "died"
+        ending = type(view.ending).__name__.lower() if view.ending else None
+        if view.written is None:  # an earlier version's
+            return ending or "interrupted"
+        now = view.written.now
+        # A full disk may have taken its last words but one: what it said itself then counts.
+        return ending or now if now == "interrupted" else now
 
 
 def view(run: Run) -> RunView:

@@ -1,36 +1,37 @@
-"""A run is a folder: make it, start it as a process of its own, stop it, resume it, list what there is.
+"""A run is a folder: make it, ask it to stop, take it up again, delete it, list what there is.
 
     train_logs/<run>/settings.json   what was asked
+                     state.json      what it is doing, and whose process does it
                      events.jsonl    what the run has said, a line an event
                      log.txt         what its process printed
                      stop            there when somebody asked it to stop
-                     lock            held by the run's process while it lives
     checkpoints/<run>/               what it has learnt
 
-Whoever shows a run reads its folder; nobody needs to have started it. Knows no torch: what happens in the process is
-`worker.py`'s.
+Whoever shows a run reads its folder; nobody needs to have started it. No process is started here: `launcher.py` does.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import secrets
 import shutil
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from imgcls.errors import RunError, SettingsError
-from imgcls.files import write_bytes
+from imgcls.errors import RunError, SettingsError, StorageError
+from imgcls.files import DELETED, storage_error, write_bytes
 from imgcls.messages import Message, Setting
+from imgcls.processes import ProcessId
 from imgcls.recipes import preprocess_for
+from imgcls.runs.state import RunState, locked, read_state, write_state
 from imgcls.settings import NAME, TrainSettings
 from imgcls.training import events
 from imgcls.workspace import PROJECT, Workspace
 
 SMALLEST = 16  # pixels: below it LeNet has nothing left to convolve
-ON_ITS_WAY = 30.0  # seconds in which a process that was just started takes its run's lock
 
 
 @dataclass(frozen=True)
@@ -44,24 +45,50 @@ class Job:
     def logs(self) -> Path:
         return self.workspace.train_logs / self.name
 
-    def lock(self) -> FileLock:
-        return FileLock(self.logs / "lock")
+    def written(self) -> RunState | None:
+        """Its state as it is written; None for a job of an earlier version."""
+        return read_state(self.logs)
 
     def alive(self) -> bool:
-        """Whether a process holds it. The system lets go of the lock however the process ends."""
-        if not (self.logs / "lock").exists():
-            return False
-        try:
-            with self.lock().acquire(timeout=0):
-                return False
-        except Timeout:
-            return True
+        """Whether a process works on it, or is on its way."""
+        state = self.written()
+        return state is not None and state.live
 
     def ask_to_stop(self) -> None:
-        (self.logs / "stop").touch()
+        """Its process saves and ends after the step it is in. Raises RunError where there is none."""
+        with locked(self.workspace):
+            state = self.written()
+            if state is None or not state.live:
+                raise RunError("{name} is not running.", name=self.name)
+            try:
+                (self.logs / "stop").touch()
+            except OSError as error:
+                raise storage_error(self.logs / "stop", error) from None
+            write_state(self.logs, state.to("stopping"))
+
+    def stop(self) -> None:
+        """Ask it to save and end; a waiting one is withdrawn."""
+        state = self.written()
+        if state is not None and state.state == "queued":
+            withdraw(self)
+        else:
+            self.ask_to_stop()
 
     def stop_asked(self) -> bool:
         return (self.logs / "stop").exists()
+
+    def begin(self) -> None:
+        """Be its process from now on. Raises RunError when another one is, or when nobody has started it."""
+        me = ProcessId.current()
+        with locked(self.workspace):
+            state = self.written() or RunState(process=me)
+            # On Windows a virtual environment's python.exe starts the real one and is what the launcher knows.
+            mine = state.process is not None and state.process.pid in (me.pid, os.getppid())
+            if state.live and not mine:
+                raise RunError("{name} is already running in another process.", name=self.name)
+            if not state.live:
+                raise RunError("{name} is not running.", name=self.name)
+            write_state(self.logs, state.to("stopping" if self.stop_asked() else "running", process=me))
 
 
 @dataclass(frozen=True)
@@ -93,13 +120,11 @@ class Run(Job):
             ) from None
 
     def say(self, event: events.Event) -> None:
-        with open(self.events, "a", encoding="utf-8") as file:
-            file.write(events.to_line(event) + "\n")
-
-    def stop(self) -> None:
-        """Ask it to save and end; it does so after the step it is in."""
-        self.settings()
-        self.ask_to_stop()
+        try:
+            with open(self.events, "a", encoding="utf-8") as file:
+                file.write(events.to_line(event) + "\n")
+        except OSError as error:
+            raise storage_error(self.events, error) from None
 
 
 def find_run(name: str, workspace: Workspace) -> Run:
@@ -130,20 +155,28 @@ def check_run(settings: TrainSettings, workspace: Workspace) -> None:
         check_weights(settings.weights, model=settings.model, folder=workspace.weight)
 
 
-def create_run(settings: TrainSettings, workspace: Workspace) -> Run:
-    """Check, then claim the run's folders. On an error nothing is made."""
+def create_run(settings: TrainSettings, workspace: Workspace, *, part_of: str = "") -> Run:
+    """Check, then claim the run's folders for this process. On an error nothing is made."""
     check_run(settings, workspace)
+    with locked(workspace):
+        return claim_run(settings, workspace, RunState(process=ProcessId.current(), part_of=part_of))
+
+
+def claim_run(settings: TrainSettings, workspace: Workspace, state: RunState) -> Run:
+    """Under the workspace's lock: a folder for the run, whole or not at all. Raises RunError or StorageError."""
     name = settings.name
-    if name and (taken(name, workspace) or not claim(name, workspace)):
+    if name and taken(name, workspace):
         raise RunError("A run called {name} is there already: choose another name.", name=name)
     if not name:
         wanted = settings.default_name()
-        names = [wanted, *(f"{wanted}-{i}" for i in range(2, 100))]
-        name = next((n for n in names if not taken(n, workspace) and claim(n, workspace)), "")
+        numbered = (wanted, *(f"{wanted}-{i}" for i in range(2, 1000)))
+        name = next(n for n in numbered if not taken(n, workspace))
     run = Run(name, workspace)
-    settings = settings.model_copy(update={"name": name})
-    write_bytes(run.logs / "settings.json", settings.model_dump_json(indent=2).encode())
-    run.events.touch()
+    with claimed(run.logs):
+        settings = settings.model_copy(update={"name": name})
+        write_bytes(run.logs / "settings.json", settings.model_dump_json(indent=2).encode())
+        run.events.touch()
+        write_state(run.logs, state)
     return run
 
 
@@ -153,54 +186,113 @@ def taken(name: str, workspace: Workspace) -> bool:
     )
 
 
-def claim(name: str, workspace: Workspace) -> bool:
-    """Making the folder is what decides between two that ask for one name at once."""
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """A new folder, removed again when what is put into it cannot be written: its name is then free for another try."""
     try:
-        (workspace.train_logs / name).mkdir(parents=True)
-    except FileExistsError:
-        return False
+        folder.mkdir(parents=True)
+        try:
+            yield
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
     except OSError as error:
-        raise RunError(
-            "{folder} cannot be written ({reason}).", folder=workspace.train_logs, reason=error.strerror
-        ) from None
-    return True
+        raise storage_error(folder, error) from None
 
 
-def prepare_resume(run: Run) -> None:
-    """Check that a stopped or dead run can go on, and mark it as going on."""
-    if run.alive():
+def check_resumable(run: Run) -> RunState:
+    """Its state. Raises RunError where a run cannot go on: it is going on, waiting, or has nothing to go on from."""
+    state = run.written() or RunState("stopped", created=_made(run))
+    if state.live:
         raise RunError("{name} is still running.", name=run.name)
+    if state.state == "queued":
+        raise RunError("{name} is waiting for its turn already.", name=run.name)
     if not run.can_resume:
         raise RunError(
             "{name} has nothing to go on from: it is finished, or ended before it first saved; start a new run.",
             name=run.name,
         )
+    return state
+
+
+def take_up(run: Run, state: RunState, *, settings: TrainSettings | None = None) -> None:
+    """Under the workspace's lock: a stopped run goes on, from now on with `settings`."""
+    if settings is not None and settings != run.settings():
+        path = run.logs / "settings.json"
+        made = path.stat()
+        write_bytes(path, settings.model_dump_json(indent=2).encode())
+        os.utime(path, ns=(made.st_atime_ns, made.st_mtime_ns))  # its time is when the run was made
     (run.logs / "stop").unlink(missing_ok=True)
     run.say(events.Note(code="resuming", message=Message("going on from where it was saved")))
+    write_state(run.logs, state)
+
+
+def prepare_resume(run: Run) -> None:
+    """This process goes on with a stopped or interrupted run. Raises RunError where it cannot."""
+    with locked(run.workspace):
+        state = check_resumable(run)
+        take_up(run, state.to("starting", process=ProcessId.current(), part_of=""))
+
+
+def withdraw(job: Job) -> None:
+    """Take a waiting job out of the queue: a new one is gone then, a run that was to go on stays stopped."""
+    with locked(job.workspace):
+        state = job.written()
+        if state is None or state.state != "queued":
+            raise RunError("{name} is not waiting any more.", name=job.name)
+        if state.resume:
+            write_state(job.logs, state.to("stopped", resume=False))
+            return
+        hidden = hide(job.logs)
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def delete_run(run: Run) -> None:
     """Remove a run's folders, checkpoints too. Raises RunError while it runs."""
-    if run.alive():
-        raise RunError("{name} is still running: stop it first.", name=run.name)
-    for folder in (run.logs, run.checkpoints):
+    with locked(run.workspace):
+        state = run.written()
+        if state is not None and state.live:
+            raise RunError("{name} is still running: stop it first.", name=run.name)
+        hidden = [hide(folder) for folder in (run.logs, run.checkpoints) if folder.exists()]
+    for folder in hidden:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def hide(folder: Path) -> Path:
+    """At once gone for everybody, however long deleting takes; what a killed process leaves of it goes at the next
+    start."""
+    gone = folder.with_name(f"{DELETED}{secrets.token_hex(6)}")
+    try:
+        os.rename(folder, gone)
+    except OSError as error:
+        raise StorageError(
+            "{folder} could not be deleted ({reason}): close what has its files open.",
+            folder=folder,
+            reason=error.strerror,
+        ) from None
+    return gone
 
 
 def list_runs(workspace: Workspace) -> list[Run]:
     """Every run, newest first."""
-    made = [p for p in workspace.train_logs.glob("*/settings.json") if NAME.fullmatch(p.parent.name)]
-    return [Run(p.parent.name, workspace) for p in sorted(made, key=lambda p: -p.stat().st_mtime)]
+    made = workspace.train_logs.glob("*/settings.json")
+    runs = [Run(path.parent.name, workspace) for path in made if NAME.fullmatch(path.parent.name)]
+    return sorted(runs, key=_made, reverse=True)
 
 
-def running(workspace: Workspace) -> list[Run]:
-    """Those that a process holds, and those whose process is still on its way."""
-    return [run for run in list_runs(workspace)[:50] if run.alive() or _young(run)]
-
-
-def _young(run: Run) -> bool:
+def _made(run: Run) -> float:
     try:
-        made = (run.logs / "settings.json").stat().st_mtime
-        return time.time() - made < ON_ITS_WAY and not run.events.stat().st_size
-    except OSError:
-        return False
+        return (run.logs / "settings.json").stat().st_mtime
+    except OSError:  # deleted in the meantime
+        return 0.0
+
+
+def states(workspace: Workspace) -> dict[str, RunState]:
+    """Every job's state, runs and labs, by name."""
+    found = {path.parent.name: read_state(path.parent) for path in workspace.train_logs.glob("*/state.json")}
+    return {name: state for name, state in found.items() if state is not None and NAME.fullmatch(name)}
+
+
+def running(workspace: Workspace) -> list[str]:
+    """The jobs that processes work on, or are about to; a lab counts once, whichever of its runs it is at."""
+    return [name for name, state in states(workspace).items() if state.live and not state.part_of]

@@ -1,12 +1,14 @@
 """One process that has imported everything and waits for a run: Start is then seconds sooner.
 
-The server keeps it. What it is to do comes as one line on its standard input; when that ends instead, because the
-server has stopped however it stopped, the process ends too. Costs the memory of the imports (docs/speed.md). Knows no
-page; whoever cannot be served from here starts a process of their own.
+The server keeps it. It says `ready` on its standard output when everything is imported; what it is to do comes as one
+line on its standard input, and it answers `taken`. Without that answer the run gets a process of its own. When the
+input ends instead, because the server has stopped however it stopped, the process ends too. Costs the memory of the
+imports (docs/speed.md).
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -14,55 +16,93 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from imgcls.workspace import Workspace
 
-Start = Callable[[Sequence[str], int], subprocess.Popen]
+LOG = ".standby.log"  # in train_logs/: what it printed while it waited, should it ever die there
+ANSWER = 5.0  # seconds to wait for `taken`, which takes a few milliseconds
+LATER = 20.0  # seconds until the next one is started: the run has its own starting up to do, and the cores are its
+
+Launch = Callable[..., subprocess.Popen]
 
 
 class WarmWorker:
-    """`start(arguments, stdin)` starts a process of the lab apart from this one."""
+    """`launch(workspace, arguments, stdin=, output=, errors=)` starts a process of the lab apart from this one."""
 
-    def __init__(self, workspace: Workspace, start: Start) -> None:
-        self.workspace, self._start = workspace, start
+    def __init__(self, workspace: Workspace, launch: Launch) -> None:
+        self.workspace, self._launch = workspace, launch
         self._lock = threading.Lock()
         self._process: subprocess.Popen | None = None
+        self._lines: SimpleQueue[bytes] = SimpleQueue()
+        self.ready_to_work = threading.Event()  # everything is imported
 
     def ready(self) -> None:
         """Have one waiting."""
         with self._lock:
-            if self._process is None or self._process.poll() is not None:
-                self._process = self._start(["standby"], subprocess.PIPE)
+            if self._process is not None and self._process.poll() is None:
+                return
+            with self._log() as log:
+                self._process = self._launch(
+                    self.workspace, ["standby"], stdin=subprocess.PIPE, output=subprocess.PIPE, errors=log
+                )
+            self.ready_to_work, self._lines = threading.Event(), SimpleQueue()
+            listening = (self._process, self.ready_to_work, self._lines)
+            threading.Thread(target=_listen, args=listening, daemon=True).start()
 
-    def hand_over(self, workspace: Workspace, arguments: Sequence[str], log: Path) -> bool:
-        """Give the waiting process its work, and have another one ready for the next; False where none waits."""
+    def hand_over(self, workspace: Workspace, arguments: Sequence[str], log: Path) -> int | None:
+        """Give the waiting process its work, and have another one ready for the next. The pid of the process that has
+        taken it; None where none waits, or is still importing, or does not answer."""
         with self._lock:
-            process, self._process = self._process, None
-        if process is None or workspace.root != self.workspace.root or process.poll() is not None:
-            return False
+            process, lines = self._process, self._lines
+            if process is None or workspace.root != self.workspace.root or not self.ready_to_work.is_set():
+                return None
+            self._process = None
         try:
             process.stdin.write(json.dumps({"arguments": list(arguments), "log": str(log)}).encode() + b"\n")
             process.stdin.close()
-        except OSError:
-            return False
-        # Not at once: the run has a few seconds of starting up to do, and the cores are its.
-        later = threading.Timer(20.0, self.ready)
+            taken = lines.get(timeout=ANSWER) == b"taken\n"
+        except (OSError, Empty):
+            taken = False
+        if not taken:
+            process.kill()  # it must not begin after another process has
+        later = threading.Timer(LATER if taken else 0.0, self.ready)
         later.daemon = True
         later.start()
-        return True
+        return process.pid if taken else None
+
+    @contextlib.contextmanager
+    def _log(self):
+        try:
+            self.workspace.train_logs.mkdir(parents=True, exist_ok=True)
+            file = open(self.workspace.train_logs / LOG, "wb")
+        except OSError:
+            yield subprocess.DEVNULL
+            return
+        with file:
+            yield file
+
+
+def _listen(process: subprocess.Popen, ready: threading.Event, lines: SimpleQueue[bytes]) -> None:
+    with process.stdout as said:
+        for line in said:
+            if line == b"ready\n":
+                ready.set()
+            else:
+                lines.put(line)
+    ready.clear()
+    lines.put(b"")
 
 
 def wait() -> list[str] | None:
-    """In the waiting process: everything imported, then what to do, with its output going where it was told."""
-    import imgcls.runs.worker  # noqa: F401
-    from imgcls.training.loggers.tensorboard import TensorBoard
-
-    TensorBoard.writer_class()
+    """In the waiting process, with everything imported: what to do, with its output going where it was told."""
+    os.write(1, b"ready\n")
     line = sys.stdin.readline()
     if not line.endswith("\n"):
         return None
     asked = json.loads(line)
     with open(asked["log"], "ab") as log, open(os.devnull, "rb") as nothing:
+        os.write(1, b"taken\n")
         os.dup2(nothing.fileno(), 0)
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)

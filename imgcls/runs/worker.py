@@ -1,64 +1,60 @@
-"""The run's own process: the trainer's events into the sinks, signals into a stop, errors into the run's last word.
+"""The run's own process: the trainer's events to the loggers, signals into a stop, errors into the run's last word.
 
-The terminal's `train` runs it in its own process with a console beside the other sinks; the page starts it apart.
-Knows no page.
+The terminal's `train` runs it in its own process with a console beside the other loggers; the page starts it apart.
 """
 
 from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-from imgcls.errors import ImgclsError, RunError
+from imgcls.errors import ImgclsError
+from imgcls.files import remove_leftovers
 from imgcls.messages import Message, Setting
-from imgcls.runs.store import Run
+from imgcls.runs import state
+from imgcls.runs.store import Job, Run
 from imgcls.training import events
 
-Sink = Callable[[events.Event], None]
+Logger = Callable[[events.Event], None]
 POLL = 0.05  # seconds between looks for the stop file: a look costs some microseconds, a step may take fewer
+LAST_STATE = {events.Finished: "finished", events.Stopped: "stopped"}
 
 
-def work(run: Run, *, sinks: Sequence[Sink] = (), resume: bool = False) -> events.Event:
+def work(run: Run, *, loggers: Sequence[Logger] = (), resume: bool = False) -> events.Event:
     """Train to the end, a stop or a failure, and return the last event. Raises RunError when somebody else works on it.
 
     An error that a person can mend and one that nobody expected both end in a Failed event; the second one's traceback
     goes to stderr, which is the run's log.txt when the page started it.
     """
-    from filelock import Timeout
-
-    lock = run.lock()
-    try:
-        lock.acquire(timeout=5)
-    except Timeout:
-        raise RunError("{name} is already running in another process.", name=run.name) from None
-    with lock, _stopper(run) as should_stop, contextlib.ExitStack() as stack:
+    run.begin()
+    remove_run_leftovers(run)
+    last: events.Event = events.Failed(message=Message("The run ended without a word."))
+    with _stopper(run) as should_stop, Loggers() as tell:
         from imgcls.training.loggers.event_log import EventLog
         from imgcls.training.loggers.tensorboard import TensorBoard
 
-        everyone: list[Sink] = [stack.enter_context(EventLog(run.logs)), *sinks]
-        last: events.Event = events.Failed(message=Message("The run ended without a word."))
+        tell.open(EventLog, run.logs)
+        for logger in loggers:
+            tell.add(logger)
         try:
             from imgcls.training.trainer import train
 
             settings = run.settings()
-            everyone.append(stack.enter_context(TensorBoard(run.logs, settings)))
+            tell.open(TensorBoard, run.logs, settings)
             for last in train(settings, workspace=run.workspace, run=run.name, should_stop=should_stop, resume=resume):
-                _tell(everyone, last)
-        except ImgclsError as error:
-            last = events.Failed(message=error.message, error=type(error).__name__)
-            _tell(everyone, last)
-        except MemoryError:
-            last = events.Failed(message=_no_memory(), error="MemoryError")
-            _tell(everyone, last)
+                tell(last)
         except Exception as error:
-            traceback.print_exc()
-            last = events.Failed(message=unexpected(error))
-            _tell(everyone, last)
-        return last
+            last = failure(error)
+            tell(last)
+    finish(run, LAST_STATE.get(type(last), "failed"))
+    remove_run_leftovers(run)
+    return last
 
 
 def follow_rank(run: Run, *, resume: bool = False) -> None:
@@ -68,6 +64,16 @@ def follow_rank(run: Run, *, resume: bool = False) -> None:
     with _stopper(run) as should_stop:
         for _ in train(run.settings(), workspace=run.workspace, run=run.name, should_stop=should_stop, resume=resume):
             pass
+
+
+def failure(error: Exception) -> events.Failed:
+    """The last word of a run that ends with this error; a traceback to stderr where nobody expected it."""
+    if isinstance(error, ImgclsError):
+        return events.Failed(message=error.message, error=type(error).__name__)
+    if isinstance(error, MemoryError):
+        return events.Failed(message=_no_memory(), error="MemoryError")
+    traceback.print_exc()
+    return events.Failed(message=unexpected(error))
 
 
 def unexpected(error: Exception) -> Message:
@@ -88,9 +94,82 @@ def _no_memory() -> Message:
     )
 
 
-def _tell(sinks: Sequence[Sink], event: events.Event) -> None:
-    for sink in sinks:
-        sink(event)
+def finish(job: Job, ended: str, **changes: Any) -> None:
+    """Write how it ended; the stop file has done its service."""
+    state.change(job.workspace, job.logs, ended, process=None, **changes)
+    with contextlib.suppress(OSError):
+        (job.logs / "stop").unlink(missing_ok=True)
+
+
+def remove_run_leftovers(run: Run) -> None:
+    """What a killed process of this run left half-written, and features: a resumed run computes them anew."""
+    for folder in (run.logs, run.checkpoints):
+        remove_leftovers(folder)
+    with contextlib.suppress(OSError):
+        (run.checkpoints / "features.f32").unlink(missing_ok=True)
+
+
+class Loggers(contextlib.ExitStack):
+    """Tells each event to everyone. One that fails never ends the run: that is said once, and it is tried again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loggers: list[Logger] = []
+        self._owed: dict[int, events.Note] = {}  # by a logger's place: what it has to be told when it works again
+        self._failed: set[int] = set()
+
+    def add(self, logger: Logger) -> None:
+        self._loggers.append(logger)
+
+    def open(self, kind: Callable[..., Any], *arguments: Any) -> None:
+        """A logger that is a context manager; without it, and said so, where it cannot be made."""
+        try:
+            made = kind(*arguments)
+        except Exception as error:
+            self(_note(kind.__name__, error))
+            return
+        self.callback(self._close, made)
+        self.add(made)
+
+    def __call__(self, event: events.Event) -> None:
+        said = [note for place in range(len(self._loggers)) if (note := self._tell(place, event))]
+        for note in said:
+            for place in range(len(self._loggers)):
+                if place not in self._owed:
+                    self._tell(place, note)
+
+    def _tell(self, place: int, event: events.Event) -> events.Note | None:
+        """A note for the others when this one has failed for the first time."""
+        logger = self._loggers[place]
+        try:
+            logger(event)
+            if place in self._owed:
+                logger(self._owed[place])
+                del self._owed[place]
+            return None
+        except Exception as error:
+            note = _note(type(logger).__name__, error)
+            self._owed.setdefault(place, note)
+            if place in self._failed:
+                return None
+            self._failed.add(place)
+            with contextlib.suppress(OSError, ValueError):  # stderr may be on the same full disk
+                print(f"{type(logger).__name__}: {error}; the run goes on", file=sys.stderr, flush=True)
+            return note
+
+    @staticmethod
+    def _close(logger: Any) -> None:
+        with contextlib.suppress(Exception):  # what it could not write was said when it was to be written
+            logger.__exit__(None, None, None)
+
+
+def _note(name: str, error: Exception) -> events.Note:
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return events.Note(
+        code="logger_failed",
+        message=Message("{logger} cannot write ({reason}): the run goes on", logger=name, reason=reason),
+        values={"logger": name},
+    )
 
 
 @contextlib.contextmanager

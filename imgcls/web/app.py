@@ -24,7 +24,8 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 
 from imgcls.errors import ImgclsError
 from imgcls.models.torchvision_check import torchvision
-from imgcls.runs.launcher import keep_worker_warm
+from imgcls.runs.launcher import keep_queue_moving, keep_worker_warm
+from imgcls.runs.leftovers import remove_workspace_leftovers
 from imgcls.web import page, scripts, security, style
 from imgcls.web.cache import RunCache
 from imgcls.web.hosting import Hosting, hosting
@@ -60,6 +61,8 @@ def serve(*, host: str | None = None, port: int | None = None, show: bool | None
         print("Anybody who reaches this address can use it; IMGCLS_PASSWORD sets a password.", file=sys.stderr)
     if show if show is not None else sys.stdout.isatty() and not made.limits.public:
         threading.Timer(0.5, webbrowser.open, [url]).start()
+    remove_workspace_leftovers(workspace)
+    keep_queue_moving(workspace, made.limits.runs_at_once)
     threading.Thread(target=_warm, args=[workspace], daemon=True).start()
     uvicorn.Server(config).run(sockets=[socket])
     return 0

@@ -5,10 +5,9 @@ Thirty students watching one run cost one reader of its file. Nothing is read wh
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -142,15 +141,8 @@ class _Reader:
             if self._view is None or time.monotonic() - self.looked > AGAIN:
                 self._log = self._log or EventLogReader(self.run)
                 self.looked = time.monotonic()
-                self._view = _snapshot(self._log.look())
+                self._view = self._log.look()
             return self._view
-
-
-def _snapshot(view: RunView) -> RunView:
-    """As it stands now: the reader goes on filling its own while a page is made of this one."""
-    return dataclasses.replace(
-        view, progress=list(view.progress), epochs=list(view.epochs), log=deque(view.log, maxlen=view.log.maxlen)
-    )
 
 
 class _Recent(Generic[T]):

@@ -1,17 +1,19 @@
 """Who may do how much: nothing is limited on one's own computer, everything is when the lab can be reached by others.
 
 Environment: IMGCLS_HOST and IMGCLS_PORT (where to listen), IMGCLS_ALLOWED_HOSTS (names the page answers to, separated
-by commas), IMGCLS_PASSWORD (asked for before anything else), IMGCLS_TRUSTED_PROXY (addresses or networks of proxies
-whose X-Forwarded-* headers count), SPACE_ID (set by a Hugging Face Space).
+by commas; a foreign one means that the lab is shared), IMGCLS_PASSWORD (asked for before anything else),
+IMGCLS_HOST_PASSWORD (makes its giver the lab's host), IMGCLS_RUNS_AT_ONCE (where the lab is shared further ones wait),
+IMGCLS_TRUSTED_PROXY (addresses or networks of proxies whose X-Forwarded-* headers count), SPACE_ID (set by a Hugging
+Face Space).
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
-import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from imgcls.data.archives import ZipLimits
 from imgcls.data.collect import CollectLimits
@@ -19,7 +21,9 @@ from imgcls.errors import RunError, SettingsError
 from imgcls.filenames import validate
 from imgcls.messages import Setting
 from imgcls.recipes import KIND_OF, preprocess_for
-from imgcls.runs.store import running
+from imgcls.runs.init_lab import Lab, start_lab
+from imgcls.runs.launcher import resume_run, start_run
+from imgcls.runs.store import Run
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
@@ -67,17 +71,27 @@ class Limits:
                     field=name,
                 )
 
-    def check(self, settings: TrainSettings, workspace: Workspace) -> TrainSettings:
-        """Settings that may be run here now, with the time limit put in. Raises SettingsError or RunError."""
-        if len(running(workspace)) >= self.runs_at_once:
-            raise RunError(
-                "There are {count} runs going on already: wait until one ends, or stop it.", count=self.runs_at_once
-            )
+    def check(self, settings: TrainSettings) -> TrainSettings:
+        """Settings that may be run here, with the time limit put in. Raises SettingsError."""
         if not self.public:
             return settings
         self.check_settings(settings)
         minutes = min(settings.time_limit or self.minutes, self.minutes)
         return settings.model_copy(update={"time_limit": minutes})
+
+    def start(self, settings: TrainSettings, workspace: Workspace, **who: Any) -> Run:
+        """Start a run as far as it is allowed; in a shared lab it may have to wait. `who`: as `start_run` takes it."""
+        return start_run(self.check(settings), workspace, at_once=self.runs_at_once, wait=self.public, **who)
+
+    def resume(self, run: Run, **who: Any) -> Run:
+        return resume_run(run, settings=self.check(run.settings()), at_once=self.runs_at_once, wait=self.public, **who)
+
+    def start_lab(self, settings: TrainSettings, inits: Sequence[str], workspace: Workspace, **who: Any) -> Lab:
+        """The time limit of one run is shared by the runs of a lab."""
+        settings = self.check(settings)
+        if self.public:
+            settings = settings.model_copy(update={"time_limit": settings.time_limit / max(1, len(inits))})
+        return start_lab(settings, inits, workspace, at_once=self.runs_at_once, wait=self.public, **who)
 
 
 ALONE = Limits()
@@ -93,7 +107,6 @@ SHARED = Limits(
     zip=ZipLimits(files=10_000, total=500_000_000, single=30_000_000),
 )
 KNOWN = tuple(KIND_OF)
-STARTING = threading.Lock()  # held while a run is allowed and made: two at once would both be the last one allowed
 
 
 @dataclass(frozen=True)
@@ -103,6 +116,7 @@ class Hosting:
     limits: Limits
     allowed_hosts: tuple[str, ...]  # names in the Host header; "*" is any
     password: str | None = None
+    host_password: str | None = None  # whoever gives it may stop, reorder and delete what others have made
     trusted_proxies: tuple[str, ...] = ()  # addresses and networks whose X-Forwarded-* headers count; "*" is any
 
 
@@ -112,21 +126,30 @@ def hosting(host: str | None = None, port: int | None = None, env: Mapping[str, 
     host = host or env.get("IMGCLS_HOST") or ("0.0.0.0" if space else "127.0.0.1")
     if port is None:
         port = _port(env.get("IMGCLS_PORT") or str(PORT))
-    public = not is_loopback(host)
     named = tuple(name.strip() for name in env.get("IMGCLS_ALLOWED_HOSTS", "").split(",") if name.strip())
     loopback = ("127.0.0.1", "localhost", "[::1]", host)
-    if not named and public and not space:
+    # A foreign name means that others come, through a proxy on this computer perhaps.
+    public = not is_loopback(host) or not all(is_loopback(name) for name in named)
+    if not named and not is_loopback(host) and not space:
         named = _own_names(host)
     spaces = ("*.hf.space", "*.huggingface.co", "*.huggingface.tech") if space else ()
     return Hosting(
         host=host,
         port=port,
-        limits=SHARED if public else ALONE,
+        limits=_limits(SHARED if public else ALONE, env),
         allowed_hosts=(*loopback, *named, *spaces),
         password=env.get("IMGCLS_PASSWORD") or None,
+        host_password=env.get("IMGCLS_HOST_PASSWORD") or None,
         # Nothing but the Space's own proxy reaches its container.
         trusted_proxies=_proxies(env.get("IMGCLS_TRUSTED_PROXY") or ("*" if space else "")),
     )
+
+
+def _limits(limits: Limits, env: Mapping[str, str]) -> Limits:
+    text = env.get("IMGCLS_RUNS_AT_ONCE") or str(limits.runs_at_once)
+    if not text.isdigit() or not 1 <= int(text) <= 64:
+        raise SettingsError("IMGCLS_RUNS_AT_ONCE is {text}, but must be a whole number from 1 to 64.", text=text)
+    return replace(limits, runs_at_once=int(text))
 
 
 def is_loopback(host: str) -> bool:

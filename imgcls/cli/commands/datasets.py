@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
+from imgcls.cli.main import to_json
 from imgcls.data.report import Report, report, there
 from imgcls.errors import DatasetError
 from imgcls.workspace import Workspace
@@ -15,7 +15,7 @@ def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
     if arguments.name:
         made = report(arguments.name, workspace)
-        print(json.dumps([made.as_dict()], ensure_ascii=False)) if arguments.json else show(made)
+        print(to_json([made.as_dict()])) if arguments.json else show(made)
         return 0
     said = []
     for name, is_here in there(workspace):
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
                 row["problem"] = str(error)
         said.append(row)
     if arguments.json:
-        print(json.dumps(said, ensure_ascii=False))
+        print(to_json(said))
         return 0
     for row in said:
         if not row["here"]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from imgcls.cli.commands.predict import checkpoint_path
+from imgcls.cli.main import to_json
 from imgcls.errors import SettingsError
 from imgcls.inference.evaluation import Evaluation
 from imgcls.inference.metrics import ClassificationReport
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "checkpoints": [m.as_dict() for m in made],
                 "comparisons": [{**asdict(c), "better": c.better} for c in compared],
             }
-        print(json.dumps(said, ensure_ascii=False))
+        print(to_json(said))
         return 0
     for one in made:
         show(one.report(), title=f"{one.checkpoint} on {one.dataset} ({one.part})")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 
-from imgcls.cli.main import given
+from imgcls.cli.main import given, to_json
 from imgcls.recipes import with_recipe
 from imgcls.runs import init_lab
+from imgcls.runs.launcher import start_next
 from imgcls.training import events
 from imgcls.workspace import Workspace
 
@@ -19,12 +19,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     inits = [name.strip() for name in arguments.inits.split(",") if name.strip()]
     lab = init_lab.create_lab(with_recipe(given(arguments)), inits, Workspace.from_environment())
-    ended = init_lab.work(lab, sinks=[PlainConsole(sys.stderr if arguments.json else None)])
+    ended = init_lab.work(lab, loggers=[PlainConsole(sys.stderr if arguments.json else None)])
+    start_next(lab.workspace)
     if lab.failure():
         print(f"imgcls: {lab.failure()}", file=sys.stderr)
         return 1
     if arguments.json:
-        print(json.dumps(_summary(lab, ended), ensure_ascii=False))
+        print(to_json(_summary(lab, ended)))
     else:
         _show(lab, ended)
     return 0 if lab.state() == "finished" else 130

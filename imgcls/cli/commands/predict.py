@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from imgcls.cli.main import to_json
 from imgcls.errors import CheckpointError, InputError
 from imgcls.imaging.reading import find_images, open_image
 from imgcls.inference.predictor import Prediction, Predictor
@@ -71,7 +71,7 @@ def classify(predictor: Predictor, paths: list[Path], *, top: int) -> Iterator[t
 
 def as_json(path: Path, answer: Prediction | str) -> str:
     if isinstance(answer, str):
-        return json.dumps({"path": str(path), "error": answer}, ensure_ascii=False)
+        return to_json({"path": str(path), "error": answer})
     said = {
         "path": str(path),
         "label": answer.label,
@@ -80,7 +80,7 @@ def as_json(path: Path, answer: Prediction | str) -> str:
         "sure": answer.sure,
         "familiarity": None if answer.familiarity is None else round(answer.familiarity, 4),
     }
-    return json.dumps(said, ensure_ascii=False)
+    return to_json(said)
 
 
 def as_text(path: Path, answer: Prediction | str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import Any
 
+from imgcls.cli.main import to_json
+from imgcls.runs import queue
 from imgcls.runs.reader import RunView, view
 from imgcls.runs.store import list_runs
 from imgcls.training import events
@@ -16,7 +17,7 @@ from imgcls.workspace import Workspace
 def run(arguments: argparse.Namespace) -> int:
     seen = [summary(view(made)) for made in list_runs(Workspace.from_environment())]
     if arguments.json:
-        print(json.dumps(seen, ensure_ascii=False))
+        print(to_json(seen))
     elif seen:
         table(seen)
     else:
@@ -26,9 +27,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def summary(seen: RunView) -> dict[str, Any]:
     best, ending = seen.best, seen.ending
+    owner = seen.written.owner if seen.written else None
     return {
         "name": seen.run.name,
         "state": seen.state,
+        "place": queue.position(seen.run) if seen.state == "queued" else None,
+        "owner": owner.nickname if owner else None,
         "created": seen.created,
         "seconds": round(seen.seconds, 1),
         "done": round(seen.share, 4),
@@ -37,9 +41,9 @@ def summary(seen: RunView) -> dict[str, Any]:
         "val_accuracy": best.val_accuracy if best else None,
         "val_loss": best.val_loss if best else None,
         "test_accuracy": ending.test_accuracy if isinstance(ending, events.Finished) else None,
-        "message": str(ending.message) if isinstance(ending, events.Failed) else None,
+        "message": None if seen.failure is None else str(seen.failure),
         "checkpoint": str(seen.run.best) if seen.run.best.is_file() else None,
-        "can_resume": not seen.live and seen.run.can_resume,
+        "can_resume": seen.at_rest and seen.run.can_resume,
         "settings": seen.settings.model_dump() if seen.settings else None,
     }
 
@@ -55,7 +59,7 @@ def table(seen: list[dict[str, Any]]) -> None:
         wanted = row["settings"]["epochs"] if row["settings"] else "?"
         made.add_row(
             row["name"],
-            row["state"],
+            row["state"] if row["place"] is None else f"{row['state']} ({row['place']})",
             f"{row['epochs']}/{wanted}",
             *("" if row[k] is None else f"{row[k]:.2%}" for k in ("val_accuracy", "test_accuracy")),
         )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from imgcls.cli.main import main
-from imgcls.runs.warm_worker import wait
-
 
 def run(arguments: argparse.Namespace) -> int:
+    # What a run will import, in its worker and its trainer; said `ready` only then.
+    import imgcls.training.trainer  # noqa: F401
+    from imgcls.cli.main import main
+    from imgcls.runs.warm_worker import wait
+    from imgcls.training.loggers.tensorboard import TensorBoard
+
+    TensorBoard.writer_class()
     asked = wait()
     return 0 if asked is None else main(asked)

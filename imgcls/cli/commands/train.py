@@ -1,4 +1,4 @@
-"""`train`: make a run and be its process, with a console beside the other sinks. The last line is the checkpoint."""
+"""`train`: make a run and be its process, with a console beside the other loggers. The last line is the checkpoint."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from imgcls.cli.main import given
 from imgcls.errors import ImgclsError
 from imgcls.recipes import with_recipe
 from imgcls.runs import worker
+from imgcls.runs.launcher import start_next
 from imgcls.runs.store import Run, create_run, find_run
 from imgcls.training import events
 from imgcls.workspace import Workspace
@@ -72,7 +73,8 @@ def be(made: Run, *, resume: bool = False) -> int:
     bar = sys.stdout.isatty() and sys.stderr.isatty()
     with contextlib.ExitStack() as stack:
         console = stack.enter_context(BarConsole()) if bar else PlainConsole()
-        last = worker.work(made, sinks=[console], resume=resume)
+        last = worker.work(made, loggers=[console], resume=resume)
+    start_next(made.workspace)  # of a class that waits in the queue
     if isinstance(last, events.Failed):
         print(f"imgcls: {last.message}", file=sys.stderr)
         return 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from imgcls.runs.launcher import start_next
 from imgcls.runs.store import find_run
 from imgcls.runs.worker import work
 from imgcls.training import events
@@ -11,5 +12,7 @@ from imgcls.workspace import Workspace
 
 
 def run(arguments: argparse.Namespace) -> int:
-    last = work(find_run(arguments.run, Workspace.from_environment()), resume=arguments.resume)
+    workspace = Workspace.from_environment()
+    last = work(find_run(arguments.run, workspace), resume=arguments.resume)
+    start_next(workspace)
     return 1 if isinstance(last, events.Failed) else 0

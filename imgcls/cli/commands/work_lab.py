@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 
 from imgcls.runs import init_lab
+from imgcls.runs.launcher import start_next
 from imgcls.workspace import Workspace
 
 
 def run(arguments: argparse.Namespace) -> int:
-    lab = init_lab.find_lab(arguments.lab, Workspace.from_environment())
+    workspace = Workspace.from_environment()
+    lab = init_lab.find_lab(arguments.lab, workspace)
     init_lab.work(lab)
-    return 1 if lab.state() == "failed" else 0
+    start_next(workspace)
+    return 1 if lab.now() == "failed" else 0

@@ -106,5 +106,6 @@ STATES: dict[str, str] = {
     "finished": N_("Finished"),
     "stopped": N_("Stopped"),
     "failed": N_("Failed"),
-    "died": N_("Ended unexpectedly"),
+    "queued": N_("Waiting"),
+    "interrupted": N_("Interrupted"),
 }

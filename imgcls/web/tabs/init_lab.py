@@ -6,14 +6,14 @@ from typing import Any
 
 import gradio as gr
 
-from imgcls.errors import RunError
 from imgcls.recipes import with_recipe
 from imgcls.runs import init_lab
+from imgcls.runs.state import LIVE
 from imgcls.settings import choices
 from imgcls.web.actions import QUIET, confirm, guard
 from imgcls.web.cache import RunCache
 from imgcls.web.components import form
-from imgcls.web.hosting import STARTING, Limits
+from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views import lab_card
 
@@ -58,11 +58,11 @@ def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks) -
         if lab is None:
             return [lab_card.none(words), *[gr.update(visible=False)] * 2, gr.Timer(active=False)]
         state = lab.state()
-        live = state in ("starting", "running", "stopping")
+        live = state in ("queued", *LIVE)
         views = {init: view for init in lab.inits if (view := watch.view(lab.run(init).name))}
         return [
             lab_card.card(lab, state, views, words),
-            gr.update(visible=state in ("starting", "running")),
+            gr.update(visible=state in ("queued", "starting", "running")),
             gr.update(visible=not live and not limits.public),
             gr.Timer(active=live),
         ]
@@ -75,14 +75,7 @@ def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks) -
 
     def begin(picked: list[str], *given: Any) -> str:
         said = {name: value for name, value in zip(names, given, strict=True) if value is not None}
-        with STARTING:
-            settings = limits.check(with_recipe(said), workspace)
-            if limits.public:
-                if any(lab.alive() for lab in init_lab.list_labs(workspace)):
-                    raise RunError("A comparison is going on already: wait until it ends, or stop it.")
-                share = {"time_limit": settings.time_limit / max(1, len(picked))}
-                settings = settings.model_copy(update=share)
-            return init_lab.start_lab(settings, picked, workspace).name
+        return limits.start_lab(with_recipe(said), picked, workspace).name
 
     def ask_stop(name: str) -> None:
         init_lab.find_lab(name, workspace).stop()

@@ -9,13 +9,12 @@ from typing import Any
 
 import gradio as gr
 
-from imgcls.runs.launcher import resume_run, start_run
 from imgcls.runs.store import delete_run, find_run
 from imgcls.settings import TrainSettings, command_line
 from imgcls.web.actions import QUIET, confirm, guard
 from imgcls.web.cache import RunCache
 from imgcls.web.components import form
-from imgcls.web.hosting import STARTING, Limits
+from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.tabs import classify
 from imgcls.web.views import plan_card, run_card
@@ -72,11 +71,11 @@ def build(
             run_card.card(view, words),
             run_card.log(view, words),
             gr.update(visible=bool(view.log)),
-            gr.update(visible=view.state in ("starting", "running")),
-            gr.update(visible=not view.live and view.run.can_resume),
+            gr.update(visible=view.state in ("queued", "starting", "running")),
+            gr.update(visible=view.at_rest and view.run.can_resume),
             gr.update(visible=can_try),
-            gr.update(visible=not view.live and not limits.public),
-            gr.Timer(active=view.live),
+            gr.update(visible=view.at_rest and not limits.public),
+            gr.Timer(active=not view.at_rest),
         ]
 
     def listed(name: str | None) -> Any:
@@ -86,18 +85,14 @@ def build(
 
     def begin(*given: Any) -> str:
         settings = TrainSettings.checked(dict(zip(names, given, strict=True)))
-        with STARTING:
-            return start_run(limits.check(settings, workspace), workspace).name
+        return limits.start(settings, workspace).name
 
     def ask_stop(name: str) -> None:
         find_run(name, workspace).stop()
         watch.forget(name)
 
     def again(name: str) -> None:
-        run = find_run(name, workspace)
-        with STARTING:
-            limits.check(run.settings(), workspace)
-            resume_run(run)
+        limits.resume(find_run(name, workspace))
         watch.forget(name)
 
     def remove(name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from html import escape
 
+from imgcls.runs.queue import position, seconds_until
 from imgcls.runs.reader import RunView
 from imgcls.training import events
 from imgcls.web.i18n.labels import STATES
@@ -62,9 +63,17 @@ def _head(view: RunView, words: Translator) -> str:
 def _bar(view: RunView, words: Translator) -> str:
     share = view.share * 100
     said = ""
-    if isinstance(view.ending, events.Failed) and not view.live:
-        said = f'<p class="failure" role="alert">{escape(words.message(view.ending.message))}</p>'
-    elif view.state == "died":
+    if view.failure is not None:
+        said = f'<p class="failure" role="alert">{escape(words.message(view.failure))}</p>'
+    elif view.state == "queued" and (place := position(view.run)):
+        wait = seconds_until(view.run)
+        told = words("Place {place} in the queue.", place=place)
+        if wait is not None:
+            told = words(
+                "Place {place} in the queue; it starts in about {time}.", place=place, time=words.duration(wait)
+            )
+        said = f'<p class="queued" role="status">{escape(told)}</p>'
+    elif view.state == "interrupted":
         saved, lost = words("What it last saved is safe: press Go on."), words("It had not saved yet: start a new one.")
         why = words(
             "The run's process ended without a word: it was killed, or the computer went down. {next}",
