@@ -1,5 +1,8 @@
 """Collecting: photos into classes, kept through a restart, saved whole or not at all."""
 
+import os
+import time
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -101,7 +104,7 @@ def test_any_name_either_stays_inside_or_is_refused(workspace, name):
         draft.add_class(name)
     except DatasetError:
         return
-    assert (made := list(draft.folder.iterdir())) and made[0].name == name.strip() and made[0].is_dir()
+    assert [p.name for p in draft.folder.iterdir() if p.is_dir()] == [name.strip()]
     draft.clear()
 
 
@@ -118,3 +121,84 @@ def test_a_name_that_begins_with_an_underscore_stays_to_be_seen(draft, workspace
 
     draft.save("_pets")
     assert own_folders(workspace) == ["_pets"]
+
+
+def test_a_deleted_photo_and_a_deleted_class_can_be_had_back(draft, workspace):
+    before = draft.classes()
+    draft.remove("dog", "0003.jpg")
+    assert draft.add("dog", photo("black")) == "0004.jpg"  # its number stays free for an undo
+    draft.restore("dog", "0003.jpg")
+    draft.remove("dog", "0004.jpg")
+    draft.remove_class("猫")
+    assert draft.classes() == {"dog": before["dog"]}
+    for name in before["猫"]:
+        draft.restore("猫", name)
+    assert draft.classes() == {"dog": before["dog"], "猫": before["猫"]}
+    for name, kept in (("dog", "0009.jpg"), ("dog", "../猫/0001.jpg"), ("..", "x"), ("bird", "0001.jpg")):
+        with pytest.raises(DatasetError, match="not there any more"):
+            draft.restore(name, kept)
+    saved = draft.save("pets")
+    assert sorted(p.name for p in saved.iterdir()) == ["dog", "猫"] and not list(saved.rglob(".*"))
+
+
+def test_the_trash_has_an_end(workspace):
+    draft = Draft.new(workspace, CollectLimits(photos=3))
+    draft.add_class("a")
+    for _ in range(8):
+        draft.remove("a", draft.add("a", photo()))
+    assert len(list((draft.folder / ".trash").rglob("*.jpg"))) == 3
+
+
+def test_photos_of_one_burst_stay_on_one_side(draft, workspace):
+    from imgcls.data.grouping import one_side
+
+    first = draft.add("dog", photo("black"))
+    names = [first, draft.add("dog", photo("white"), burst=first), draft.add("dog", photo("grey"), burst=first)]
+    assert names == ["0004.jpg", "0005-b0004.jpg", "0006-b0004.jpg"]
+    assert draft.add("dog", photo("pink"), burst="0099.jpg") == "0007.jpg"  # a burst that nobody knows
+    assert draft.classes()["dog"] == ["0001.jpg", "0002.jpg", "0003.jpg", *names, "0007.jpg"]
+    groups = one_side([draft.photo("dog", name) for name in draft.classes()["dog"]])
+    assert groups == [0, 1, 2, 3, 3, 3, 6]
+
+
+def test_a_visitor_and_a_lab_have_so_many_drafts(workspace):
+    limits = CollectLimits(drafts=2, all_drafts=3)
+
+    def begin(visitor):
+        made = Draft.new(workspace, limits, visitor=visitor)
+        made.add_class("a")
+        return made
+
+    mine = [begin("me"), begin("me")]
+    with pytest.raises(DatasetError, match="2 unsaved data sets of yours"):
+        begin("me")
+    mine[0].add_class("b")  # what is there goes on
+    begin("you")  # another one is not kept from collecting
+    with pytest.raises(DatasetError, match="no room for another"):
+        begin("them")
+    mine[1].clear()
+    begin("them")
+    assert "you" not in "".join(p.read_text() for p in (workspace.data / ".collect").glob("*/.visitor"))
+
+
+def test_a_lab_has_room_for_so_many_bytes_of_drafts(draft, workspace):
+    with pytest.raises(DatasetError, match="no room for another"):
+        Draft.new(workspace, CollectLimits(total=1000)).add_class("a")
+
+
+def test_what_is_forgotten_goes(draft, workspace):
+    empty = Draft.new(workspace)
+    empty.add_class("a")
+    for age, there in ((60, [True, True]), (2 * 3600, [True, False]), (15 * 24 * 3600, [False, False])):
+        for path in (workspace.data / ".collect").rglob("*"):
+            os.utime(path, (time.time() - age,) * 2)
+        Draft.new(workspace)
+        assert [made.folder.exists() for made in (draft, empty)] == there
+
+
+def test_a_draft_that_cannot_be_moved_is_still_whole(draft, workspace):
+    (workspace.data / "pets").symlink_to(workspace.data / "nowhere")
+    before = draft.classes()
+    with pytest.raises(DatasetError, match="already"):
+        draft.save("pets")
+    assert draft.classes() == before and list(draft.classes()) == ["猫", "dog"]

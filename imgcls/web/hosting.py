@@ -103,7 +103,7 @@ SHARED = Limits(
     runs_at_once=1,
     upload_mb=100,
     data_sets=20,
-    collect=CollectLimits(classes=20, photos=500),
+    collect=CollectLimits(classes=20, photos=500, drafts=50, all_drafts=500, total=4_000_000_000),
     zip=ZipLimits(files=10_000, total=500_000_000, single=30_000_000),
 )
 KNOWN = tuple(KIND_OF)

@@ -85,7 +85,16 @@ async function removeClass(c) {
 
 async function removePhoto(c, photo) {
   if (!await ask('collect_unphoto', { name: c.name, photo })) return;
-  c.photos = c.photos.filter(([other]) => other !== photo); tell(''); show();
+  const at = c.photos.findIndex(([other]) => other === photo), gone = c.photos.splice(at, 1)[0];
+  tell(said.photo_removed + ' '); show();
+  const undo = document.createElement('button');
+  undo.type = 'button'; undo.className = 'collect-undo'; undo.textContent = said.undo;
+  undo.onclick = async () => {
+    if (!await ask('collect_restore', { name: c.name, photo })) return;
+    if (!classes.includes(c)) { c.photos = []; classes.push(c); }   // its class was deleted meanwhile
+    c.photos.splice(Math.min(at, c.photos.length), 0, gone); tell(''); show();
+  };
+  find('.collect-said').append(undo);
 }
 
 function drawn(source, width, height, side) {
@@ -97,9 +106,10 @@ function drawn(source, width, height, side) {
   return canvas.toDataURL('image/jpeg', .9);
 }
 
-function send(c, image, thumb) {   // one after another: the order taken is the order kept
+function send(c, image, thumb, held = {}) {   // one after another: the order taken is the order kept
   waiting = waiting.then(async () => {
-    const answer = await ask('collect_photo', { name: c.name, image });
+    const answer = await ask('collect_photo', { name: c.name, image, burst: held.first });
+    if (answer && !held.first) held.first = answer.photo;   // what is taken while the button is held is one burst
     if (answer) { c.photos.push([answer.photo, thumb]); tell(''); show(); }
   });
   return waiting;
@@ -117,8 +127,8 @@ async function addFiles(given) {
   }
 }
 
-function shoot() {
-  if (chosen && stream && video.videoWidth) send(chosen, drawn(video, video.videoWidth, video.videoHeight, 640), drawn(video, video.videoWidth, video.videoHeight, THUMB));
+function shoot(held) {
+  if (chosen && stream && video.videoWidth) send(chosen, drawn(video, video.videoWidth, video.videoHeight, 640), drawn(video, video.videoWidth, video.videoHeight, THUMB), held);
 }
 
 function cameraOff() {
@@ -136,9 +146,9 @@ on.onclick = async () => {
   } catch (e) { tell(said.no_camera, true); }
 };
 const stopBurst = () => { clearInterval(burst); burst = null; };
-take.onpointerdown = event => { if (take.disabled || event.button) return; shoot(); stopBurst(); burst = setInterval(shoot, BURST); };
+take.onpointerdown = event => { if (take.disabled || event.button) return; const held = {}; shoot(held); stopBurst(); burst = setInterval(() => shoot(held), BURST); };
 ['pointerup', 'pointerleave', 'pointercancel'].forEach(name => take.addEventListener(name, stopBurst));
-take.onkeydown = event => { if ((event.key === 'Enter' || event.key === ' ') && !event.repeat) { event.preventDefault(); shoot(); } };
+take.onkeydown = event => { if ((event.key === 'Enter' || event.key === ' ') && !event.repeat) { event.preventDefault(); shoot({}); } };
 let adding = Promise.resolve();
 function add(given) { adding = adding.then(() => addFiles(given)); }
 files.onchange = () => { add([...files.files]); files.value = ''; };

@@ -93,6 +93,8 @@ def _said(words: Translator) -> dict[str, str]:
         "clear_draft_sure": words("Throw all these photos away?"),
         "remove_class": words("Remove class"),
         "remove_photo": words("Delete this photo"),
+        "photo_removed": words("The photo is deleted."),
+        "undo": words("Undo"),
         "here_go_photos": words("Photos go here"),
         "photos_go_here": words("Photos go here now: take or drop some."),
         "no_photos_yet": words("No photos yet."),
@@ -111,10 +113,10 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
 
     def draft(asked: dict[str, Any]) -> Draft:
-        token = asked.get("token")
-        return (
-            Draft(workspace, token, limits.collect) if isinstance(token, str) else Draft.new(workspace, limits.collect)
-        )
+        token, visitor = asked.get("token"), asked["visitor"]
+        if isinstance(token, str):
+            return Draft(workspace, token, limits.collect, visitor=visitor)
+        return Draft.new(workspace, limits.collect, visitor=visitor)
 
     def collect_open(asked: dict[str, Any]) -> dict[str, Any]:
         """The draft of that token with its thumbnails, or a new one."""
@@ -136,11 +138,14 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
 
     def collect_photo(asked: dict[str, Any]) -> dict[str, Any]:
         made, name = draft(asked), str(asked["name"])
-        return {"photo": made.add(name, _image(asked["image"]))}
+        return {"photo": made.add(name, _image(asked["image"]), burst=str(asked.get("burst") or ""))}
 
     def collect_unphoto(asked: dict[str, Any]) -> dict[str, Any]:
         draft(asked).remove(str(asked["name"]), str(asked["photo"]))
         return {}
+
+    def collect_restore(asked: dict[str, Any]) -> dict[str, Any]:
+        return {"photo": draft(asked).restore(str(asked["name"]), str(asked["photo"])).name}
 
     def collect_save(asked: dict[str, Any]) -> dict[str, Any]:
         room_for_one_more(workspace, limits)
@@ -158,6 +163,7 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
             collect_unclass,
             collect_photo,
             collect_unphoto,
+            collect_restore,
             collect_save,
             collect_clear,
         )
@@ -176,9 +182,10 @@ def room_for_one_more(workspace: Workspace, limits: Limits) -> None:
 def _answering(function: Callable[..., dict[str, Any]], words: Translator) -> Callable[..., dict[str, Any]]:
     """What comes from the browser is not trusted: whatever is no object of the right shape gets a sentence too."""
 
-    def answered(asked: Any) -> dict[str, Any]:
+    def answered(asked: Any, request: gr.Request | None = None) -> dict[str, Any]:
+        client = getattr(request, "client", None)
         try:
-            return function(asked if isinstance(asked, dict) else {})
+            return function({**(asked if isinstance(asked, dict) else {}), "visitor": getattr(client, "host", "")})
         except ImgclsError as error:
             return {"error": words.message(error.message)}
         except (KeyError, TypeError):
