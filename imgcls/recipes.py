@@ -7,10 +7,12 @@ files.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from imgcls.imaging.preprocess import HALF, IMAGENET_MEAN, IMAGENET_STD, Preprocess
+from imgcls.imaging.preprocess import HALF, Preprocess
+from imgcls.models.registry import model_spec
 from imgcls.settings import TrainSettings
 
 KIND_OF = {
@@ -20,8 +22,9 @@ KIND_OF = {
     "fashion-mnist": "garments",
     "cifar10": "tiny",
 }
+PHOTO_NETWORK = "lenet"
+PHOTO_SIZES = {"lenet": 32}  # others see photos at the size that their weights learnt from
 STORED = {"digits": 28, "garments": 28, "tiny": 32}  # photos are stored at the network's own size
-NATIVE = {"lenet": 32, "alexnet": 224, "resnet18": 224}
 
 ADAMW = {"optimizer": "adamw", "weight_decay": 0.01, "init": "default"}
 # TrainSettings' own defaults are lenet on digits; these are what differs.
@@ -91,8 +94,8 @@ USUAL: dict[str, dict[str, Any]] = {
 }
 TRANSFER: dict[str, dict[str, Any]] = {
     "scratch": {},
-    "head": {**ADAMW, "epochs": 10, "lr": 3e-3},
-    "finetune": {**ADAMW, "epochs": 5, "lr": 1e-3, "warmup_epochs": 0.5, "schedule": "cosine"},
+    "head": {**ADAMW, "weights": "imagenet", "epochs": 10, "lr": 3e-3},
+    "finetune": {**ADAMW, "weights": "imagenet", "epochs": 5, "lr": 1e-3, "warmup_epochs": 0.5, "schedule": "cosine"},
 }
 
 
@@ -100,12 +103,26 @@ def kind_of(dataset: str) -> str:
     return KIND_OF.get(dataset, "photos")
 
 
+def usual_network(dataset: str) -> str:
+    """The network that data of this kind begin with."""
+    return PHOTO_NETWORK if kind_of(dataset) == "photos" else TrainSettings.model_fields["model"].default
+
+
+def usual_transfer(model: str, dataset: str) -> str:
+    """Photos are few: there the pre-trained network that ships learns its head only."""
+    return "head" if (model, kind_of(dataset)) == ("efficientnet-lite0", "photos") else "scratch"
+
+
 def recipe(model: str, dataset: str, transfer: str = "scratch", optimizer: str = "") -> dict[str, Any]:
-    """The whole of the recipe: every setting whose value depends on network, data, transfer or optimizer."""
-    kind = kind_of(dataset)
-    values = dict(RECIPES.get((model, kind), {}))
+    """The whole of the recipe: every setting whose value depends on network, data, transfer or optimizer.
+
+    Raises SettingsError where there is no such network.
+    """
+    kind, spec = kind_of(dataset), model_spec(model)
+    values = dict(RECIPES.get((model, kind)) or RECIPES["resnet18", kind])
     if kind == "photos":
-        values["val_split"] = 0.2
+        values |= {"val_split": 0.2, "image_size": PHOTO_SIZES.get(model, spec.default_size)}
+    values["image_size"] = spec.fitting_size(values["image_size"])
     values |= TRANSFER.get(transfer, {})
     if optimizer and optimizer != values.get("optimizer", TrainSettings.model_fields["optimizer"].default):
         values |= {"optimizer": optimizer, **USUAL.get(optimizer, {})}
@@ -114,30 +131,41 @@ def recipe(model: str, dataset: str, transfer: str = "scratch", optimizer: str =
 
 def with_recipe(given: Mapping[str, Any]) -> TrainSettings:
     """Settings from what was said, the rest from the recipe. Raises SettingsError."""
-    fields = TrainSettings.model_fields
-    named = [given.get(name, fields[name].default) for name in ("model", "dataset", "transfer")]
-    named.append(given.get("optimizer", ""))
-    plain = recipe(*named) if all(isinstance(n, str) for n in named) else {}
-    if given.get("image_size") == 0:
-        given = {k: v for k, v in given.items() if k != "image_size"}
-    return TrainSettings.checked({**plain, **given})
+    given = {k: v for k, v in given.items() if k != "image_size" or v not in (0, "0")}
+    named = {name: given.get(name, TrainSettings.model_fields[name].default) for name in ("model", "dataset")}
+    if not all(isinstance(value, str) for value in named.values()):
+        return TrainSettings.checked(given)
+    if "model" not in given:
+        named["model"] = usual_network(named["dataset"])
+    transfer = given.get("transfer", usual_transfer(**named))
+    plain = recipe(**named, transfer=str(transfer), optimizer=str(given.get("optimizer", "")))
+    size = size_of_weights(given.get("weights", ""))
+    if size:
+        plain["image_size"] = model_spec(named["model"]).fitting_size(size)
+    return TrainSettings.checked({**plain, **named, "transfer": transfer, **given})
+
+
+def size_of_weights(weights: object) -> int:
+    """The side of the images that weights learnt from, where the file's name tells: 48 of "resnet18-cifar10-48px.pth".
+
+    Frozen features of images of another size mean little: they fall to chance at four times the side.
+    """
+    found = re.search(r"(?<!\d)(\d{2,3})px", str(weights))
+    return int(found[1]) if found else 0
 
 
 def preprocess_for(settings: TrainSettings) -> Preprocess:
     """How images reach the network that `settings` describe."""
-    kind = kind_of(settings.dataset)
-    size = settings.image_size or recipe(settings.model, settings.dataset).get("image_size", NATIVE[settings.model])
+    kind, spec = kind_of(settings.dataset), model_spec(settings.model)
+    size = settings.image_size or recipe(settings.model, settings.dataset)["image_size"]
     channels = 1 if kind in ("digits", "garments") else 3
-    resnet = settings.model == "resnet18"
     plain = {"digits": "digit", "garments": "garment", "tiny": "square"}
-    photos = {"lenet": "square", "alexnet": "stretch", "resnet18": "crop"}
-    imagenet = channels == 3 and resnet
     return Preprocess(
         channels=channels,
-        resize_mode=plain.get(kind) or photos[settings.model],
+        resize_mode=plain.get(kind, spec.resize_mode),
         storage_size=STORED.get(kind, size),
         size=size,
-        upscale="crop" if resnet and kind == "tiny" else "whole",
-        mean=IMAGENET_MEAN if imagenet else HALF * channels,
-        std=IMAGENET_STD if imagenet else HALF * channels,
+        upscale=spec.upscale if kind == "tiny" else "whole",
+        mean=spec.mean if channels == 3 else HALF,
+        std=spec.std if channels == 3 else HALF,
     )

@@ -19,7 +19,6 @@ from imgcls.errors import SettingsError
 from imgcls.filenames import validate
 from imgcls.messages import N_, Message, Setting
 
-Model = Literal["lenet", "alexnet", "resnet18"]
 Optimizer = Literal["sgd", "adam", "adamw"]
 Schedule = Literal["constant", "step", "cosine", "one-cycle"]
 Init = Literal[
@@ -56,7 +55,14 @@ class TrainSettings(BaseModel):
         max_length=500,
         help=N_("a known data set, a folder under data/, a path to a folder, or two joined by '+'"),
     )
-    model: Model = setting("model", default="lenet", help=N_("the network"))
+    model: str = setting(
+        "model",
+        default="lenet",
+        min_length=1,
+        max_length=60,
+        pattern=r"^[A-Za-z0-9_.-]+$",
+        help=N_("the network: one of the lab's own, or any classification network of torchvision"),
+    )
     name: str = setting("run", default="", help=N_("the run's name; empty: made from network, data and time"))
 
     epochs: int = setting("training", default=5, ge=1, le=1000, help=N_("passes over the training images"))

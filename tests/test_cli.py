@@ -120,7 +120,7 @@ def test_runs(trained):
     [
         (["--lr", "0"], "lr is 0"),
         (["--lr", "nan"], "lr is"),
-        (["--model", "vgg"], "resnet18"),
+        (["--model", "vgg"], "no network 'vgg': choose vgg1"),
         (["--epochs", "1000000000"], "from 1 to 1000"),
         (["--epochs", ""], "epochs is empty"),
         (["--name", "../x"], "name is ../x"),

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from imgcls.cli.main import add_settings, given, make_parser
 from imgcls.errors import SettingsError
+from imgcls.models import NAMES, model_spec
 from imgcls.recipes import preprocess_for, recipe, with_recipe
-from imgcls.settings import TrainSettings, choices, limits
+from imgcls.settings import TrainSettings, limits
 
 BAD = [
     ("lr", 0),
@@ -20,7 +21,7 @@ BAD = [
     ("lr", math.nan),
     ("lr", math.inf),
     ("lr", "fast"),
-    ("model", "vgg"),
+    ("model", "../vgg"),
     ("epochs", None),
     ("epochs", ""),
     ("epochs", 10**9),
@@ -100,12 +101,13 @@ def test_settings_survive_json():
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "fashion-mnist", "cifar10", "flowers"])
-@pytest.mark.parametrize("model", choices("model"))
+@pytest.mark.parametrize("model", [*NAMES, "mobilenet_v3_small", "vit_b_16", "inception_v3", "vit_h_14", "maxvit_t"])
 def test_every_recipe_is_valid_and_can_be_overridden(model, dataset):
     settings = with_recipe({"model": model, "dataset": dataset})
     for name, value in recipe(model, dataset).items():
         assert getattr(settings, name) == value
     assert with_recipe({"model": model, "dataset": dataset, "epochs": 7, "image_size": 96}).epochs == 7
+    model_spec(model).check(settings.image_size)
     form = preprocess_for(settings)
     assert len(form.mean) == len(form.std) == form.channels
 

@@ -125,11 +125,11 @@ def read_meta(path: Path) -> Meta:
 
 def load_checkpoint(path: Path | str) -> tuple[nn.Module, Meta]:
     """The network in eval mode on the CPU, every tensor accounted for, and what the file says of itself."""
-    from imgcls.models import MODELS, build
+    from imgcls.models.registry import REGISTRY, build
 
     path = Path(path)
     meta = read_meta(path)
-    if meta.model not in MODELS:
+    if meta.model not in REGISTRY:
         raise CheckpointError(
             "{path} holds a '{model}', a network that this version does not know.", path=path, model=meta.model
         )

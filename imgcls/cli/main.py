@@ -18,6 +18,7 @@ from typing import Any
 
 from imgcls import __version__
 from imgcls.errors import ImgclsError, RunError
+from imgcls.models.registry import NAMES
 from imgcls.settings import TrainSettings, choices, limits
 
 PARTS = ("test", "val", "train", "all")  # of a data set
@@ -98,7 +99,7 @@ def make_parser() -> argparse.ArgumentParser:
     datasets.add_argument("--json", action="store_true", help="one JSON array")
 
     fetch = _command(commands, "fetch", "get a data set or weights ahead of a lesson")
-    fetch.add_argument("name", metavar="NAME", help="mnist, fashion-mnist, cifar10, resnet18 or alexnet")
+    fetch.add_argument("name", metavar="NAME", help="mnist, fashion-mnist, cifar10, or a network, e.g. resnet18")
 
     init_lab = _command(commands, "init-lab", "one network, data and seed with several initialisations, compared")
     init_lab.add_argument(
@@ -137,7 +138,7 @@ def add_settings(parser: argparse.ArgumentParser, *, without: Sequence[str] = ()
         group = str((info.json_schema_extra or {}).get("group", "other"))
         if group not in groups:
             groups[group] = parser.add_argument_group(group)
-        shown = f"{info.description} ({limits(name)}; default {info.default})".replace("%", "%%")
+        shown = f"{info.description} ({_limits(name)}; default {info.default})".replace("%", "%%")
         flag = "--" + name.replace("_", "-")
         if info.annotation is bool:
             groups[group].add_argument(
@@ -147,8 +148,12 @@ def add_settings(parser: argparse.ArgumentParser, *, without: Sequence[str] = ()
             groups[group].add_argument(flag, default=argparse.SUPPRESS, metavar=_metavar(name), help=shown)
 
 
+def _limits(name: str) -> str:
+    return f"{', '.join(NAMES)}, resnet50, mobilenet_v3_small, ..." if name == "model" else limits(name)
+
+
 def _metavar(name: str) -> str:
-    return "NAME" if choices(name) else name.upper()
+    return "NAME" if choices(name) or name == "model" else name.upper()
 
 
 def given(arguments: argparse.Namespace) -> dict[str, str]:

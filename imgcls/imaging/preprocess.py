@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # The course's Resize(256), CenterCrop(224), at any size.
 CROP_MARGIN = 256 / 224
+CROP = 224 / 256
 
 HALF = (0.5,)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

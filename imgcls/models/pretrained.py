@@ -14,17 +14,12 @@ from torch import Tensor, nn
 
 from imgcls.errors import WeightsError
 from imgcls.messages import Message
-from imgcls.models import build
-from imgcls.models.transfer import head_name, replace_head
+from imgcls.models.layers import first_convolution, head_name
+from imgcls.models.registry import build, model_spec
+from imgcls.models.transfer import replace_head
 
 LARGEST = 2 * 2**30  # bytes
 ORIGIN = "https://download.pytorch.org/models/"
-# Both of torchvision's ResNet18 files hold the same ImageNet-1k weights; the first was saved more recently.
-IMAGENET = {
-    "resnet18": ("resnet18-f37072fd.pth", "resnet18-5c106cde.pth"),
-    "alexnet": ("alexnet-owt-7be5be79.pth",),
-}
-FIRST_CONVOLUTION = {"LeNet": "conv1.weight", "AlexNet": "features.0.weight", "ResNet": "conv1.weight"}
 
 
 def resolve_weights(wanted: str, *, model: str, folder: Path, download: bool = True) -> Path:
@@ -40,9 +35,9 @@ def resolve_weights(wanted: str, *, model: str, folder: Path, download: bool = T
             folder=folder,
             there=there,
         )
-    names = IMAGENET.get(model)
+    names = model_spec(model).weights
     if not names:
-        raise WeightsError("There are no ImageNet weights for {model}: choose resnet18 or alexnet.", model=model)
+        raise WeightsError("There are no ImageNet weights for {model}: choose another network.", model=model)
     for name in names:
         if (folder / name).is_file():
             return folder / name
@@ -58,7 +53,7 @@ def resolve_weights(wanted: str, *, model: str, folder: Path, download: bool = T
 
 def check_weights(wanted: str, *, model: str, folder: Path) -> None:
     """What can be said before a run is made. Raises WeightsError; fetches nothing that a network may still bring."""
-    names = IMAGENET.get(model, ()) if wanted == "imagenet" else ()
+    names = model_spec(model).weights if wanted == "imagenet" else ()
     if not names or any((folder / name).is_file() for name in names):
         read_state(resolve_weights(wanted, model=model, folder=folder, download=False))
         return
@@ -181,7 +176,7 @@ def _new_head(model: nn.Module, classes: int, init: str) -> nn.Module:
 
 def load_state(model: nn.Module, state: dict[str, Tensor], path: Path, name: str, *, but: str = "") -> None:
     """Load every tensor but those that start with `but`; WeightsError names the first that does not fit."""
-    first = FIRST_CONVOLUTION[type(model).__name__]
+    first = first_convolution(model)[0] + ".weight"
     own = model.state_dict()
     if first in state and state[first].ndim == 4 and own[first].shape[1] == 1 and state[first].shape[1] == 3:
         # A grey image is the same in all three colours: their weights add up.

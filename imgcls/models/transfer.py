@@ -10,28 +10,19 @@ from typing import Any
 
 from torch import Tensor, nn
 
-HEADS = {"LeNet": "fc3", "AlexNet": "classifier.6", "ResNet": "fc"}
-# From the head down: what each step of gradual unfreezing adds.
-STAGES = {
-    "LeNet": (("fc3",), ("fc1", "fc2"), ("conv1", "conv2")),
-    "AlexNet": (("classifier.6",), ("classifier",), ("features.6", "features.8", "features.10"), ("features",)),
-    "ResNet": (("fc",), ("layer4",), ("layer3",), ("layer2",), ("conv1", "bn1", "layer1")),
-}
+from imgcls.models.layers import head_name, head_of, replace, stages, within
+
+DEEP = ("features", "classifier", "blocks", "layers", "heads")  # whose own children say more
 
 
-def head_name(model: nn.Module) -> str:
-    return HEADS[type(model).__name__]
-
-
-def head_of(model: nn.Module) -> nn.Linear:
-    return model.get_submodule(head_name(model))
-
-
-def replace_head(model: nn.Module, classes: int) -> nn.Linear:
+def replace_head(model: nn.Module, classes: int) -> nn.Linear | nn.Conv2d:
     """A new head for `classes`, drawn by torch's global generator; returns it."""
-    parent, _, leaf = head_name(model).rpartition(".")
-    new = nn.Linear(head_of(model).in_features, classes)
-    setattr(model.get_submodule(parent), leaf, new)
+    old = head_of(model)
+    if isinstance(old, nn.Conv2d):
+        new = nn.Conv2d(old.in_channels, classes, old.kernel_size, bias=old.bias is not None)
+    else:
+        new = nn.Linear(old.in_features, classes, bias=old.bias is not None)
+    replace(model, head_name(model), new)
     return new
 
 
@@ -54,10 +45,9 @@ def unfreeze_at(model: nn.Module, epoch: int, every: int) -> None:
 
     Source: Howard & Ruder 2018, section 3.3.
     """
-    stages = STAGES[type(model).__name__]
-    open_now = [name for stage in stages[: epoch // every + 1] for name in stage]
+    open_now = [name for stage in stages(model)[: epoch // every + 1] for name in stage]
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(any(name.startswith(part + ".") for part in open_now))
+        parameter.requires_grad_(within(name, open_now))
 
 
 def trainable_layers(model: nn.Module) -> list[str]:
@@ -66,7 +56,7 @@ def trainable_layers(model: nn.Module) -> list[str]:
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             parts = name.split(".")
-            seen[".".join(parts[:2]) if parts[0] in ("features", "classifier") else parts[0]] = None
+            seen[".".join(parts[:2]) if parts[0] in DEEP else parts[0]] = None
     return list(seen)
 
 
@@ -109,7 +99,7 @@ class Backbone(nn.Module):
         return kept[0]
 
 
-def split_backbone(model: nn.Module) -> tuple[Backbone, nn.Linear]:
+def split_backbone(model: nn.Module) -> tuple[Backbone, nn.Module]:
     """(backbone, head): head(backbone(x)) is model(x) bit for bit in eval mode. The head is the network's own."""
     return Backbone(model), head_of(model)
 

@@ -21,17 +21,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgcls.errors import RunError, SettingsError, StorageError
+from imgcls.errors import RunError, StorageError
 from imgcls.files import DELETED, storage_error, write_bytes
-from imgcls.messages import Message, Setting
+from imgcls.messages import Message
+from imgcls.models.registry import model_spec
 from imgcls.processes import ProcessId
 from imgcls.recipes import preprocess_for
 from imgcls.runs.state import RunState, locked, read_state, write_state
 from imgcls.settings import NAME, TrainSettings
 from imgcls.training import events
 from imgcls.workspace import PROJECT, Workspace
-
-SMALLEST = 16  # pixels: below it LeNet has nothing left to convolve
 
 
 @dataclass(frozen=True)
@@ -140,15 +139,7 @@ def check_run(settings: TrainSettings, workspace: Workspace) -> None:
     from imgcls.models.pretrained import check_weights
     from imgcls.training.device import check_device
 
-    size = preprocess_for(settings).size
-    if size < SMALLEST:
-        raise SettingsError(
-            "{setting} is {size}, but the networks need at least {least}.",
-            setting=Setting("image_size"),
-            size=size,
-            least=SMALLEST,
-            field="image_size",
-        )
+    model_spec(settings.model).check(preprocess_for(settings).size, transfer=settings.transfer)
     check_dataset(settings, workspace)
     check_device(settings)
     if settings.weights:

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from imgcls.errors import DeviceError, SettingsError
 from imgcls.messages import Setting
+from imgcls.models.registry import model_spec
 from imgcls.settings import TrainSettings
 from imgcls.training.distributed import processes
 
-SMALL_PIXELS = 112
 GPU_SHARE = 0.5  # of the free GPU memory that data may take: the rest is for activations
 DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -43,11 +43,8 @@ class DeviceContext:
         return self.device.type if self.world == 1 else f"{self.world} × {self.device.type}"
 
     def layout(self, model: str, size: int) -> torch.memory_format:
-        """How weights lie in memory for the fastest steps. Measured on two cores, step for step against the other way:
-        LeNet 1.4 to 1.8 times as fast with channels last, AlexNet 1.1 to 1.2 times, ResNet18 1.1 to 1.2 times at 224
-        pixels but 0.85 to 0.95 at 64 and below.
-        """
-        small = model == "resnet18" and size < SMALL_PIXELS and self.device.type == "cpu"
+        """How weights lie in memory for the fastest steps: what the network's row says."""
+        small = self.device.type == "cpu" and size < model_spec(model).channels_last_from
         return torch.contiguous_format if small else torch.channels_last
 
     def room_for(self, data_bytes: int) -> bool:

@@ -11,15 +11,16 @@ from imgcls.workspace import Workspace
 
 def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
-    from imgcls.models.pretrained import IMAGENET, resolve_weights
+    from imgcls.models.pretrained import resolve_weights
+    from imgcls.models.registry import MODELS, REGISTRY
 
-    if arguments.name in IMAGENET:
+    if arguments.name in REGISTRY:
         print(resolve_weights("imagenet", model=arguments.name, folder=workspace.weight))
         return 0
     from imgcls.data.download import CLASSES, fetch
 
     if arguments.name not in CLASSES:
-        names = ", ".join([*CLASSES, *IMAGENET])
+        names = ", ".join([*CLASSES, *(spec.name for spec in MODELS if spec.weights)])
         raise DatasetError(
             "There is nothing called {name} to fetch: choose one of {names}.", name=arguments.name, names=names
         )

@@ -12,7 +12,8 @@ from typing import Any
 import gradio as gr
 
 from imgcls.data.catalog import own_folders
-from imgcls.recipes import recipe
+from imgcls.models.registry import NAMES
+from imgcls.recipes import recipe, usual_transfer
 from imgcls.settings import TrainSettings, choices
 from imgcls.web.hosting import KNOWN, Limits
 from imgcls.web.i18n.labels import GROUPS
@@ -87,7 +88,7 @@ def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     """What the recipe says for the chosen network, data, transfer and optimizer; the settings' own otherwise."""
     filled = recipe(values["model"], values["dataset"], values["transfer"])
     plain = {name: FIELDS[name].default for name in FIELDS}
-    return {**plain, **filled}
+    return {**plain, "transfer": usual_transfer(values["model"], values["dataset"]), **filled}
 
 
 def differing(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,7 +131,7 @@ def _field(
     if name == "weights":
         return gr.Dropdown(weights_choices(workspace), allow_custom_value=True, **shown)
     if name == "model":
-        return gr.Radio([(words.value(value), value) for value in named], **shown)
+        return gr.Radio([(words.value(value), value) for value in NAMES], **shown)
     if named:
         return gr.Dropdown([(words.value(value), value) for value in named], **shown)
     if info.annotation is bool:

@@ -53,11 +53,9 @@ GROUPS: dict[str, str] = {
     "hardware": N_("Hardware"),
 }
 
-# A value without an entry is shown as it is; a name in every language stands without N_.
+# Networks are called as their rows say. A value without an entry is shown as it is; a name that is the same in every
+# language stands without N_.
 VALUES: dict[str, str] = {
-    "lenet": "LeNet",
-    "alexnet": "AlexNet",
-    "resnet18": "ResNet18",
     "mnist": "MNIST",
     "pen-digits": N_("pen-digits"),
     "mnist+pen-digits": "MNIST + pen-digits",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from imgcls.messages import Language, Message, plural
+from imgcls.models.registry import REGISTRY
 from imgcls.settings import TrainSettings
 from imgcls.web.i18n.labels import LABELS, VALUES
 
@@ -46,6 +47,8 @@ class Translator(Language):
 
     def value(self, value: str) -> str:
         """What a setting's value is called; a data set of one's own by its name."""
+        if value in REGISTRY:
+            return REGISTRY[value].title
         return self(VALUES[value]) if value in VALUES else value
 
     def duration(self, seconds: float) -> str:

@@ -16,6 +16,7 @@ from imgcls.data.loading import with_progress
 from imgcls.data.report import report
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.filenames import sanitize
+from imgcls.models.registry import NAMES
 from imgcls.recipes import with_recipe
 from imgcls.settings import choices
 from imgcls.web.actions import QUIET, confirm, guard
@@ -57,7 +58,7 @@ def build(
             with gr.Column(scale=7, min_width=320, elem_classes="card"):
                 with gr.Row(elem_classes="fields bottom"):
                     model = gr.Dropdown(
-                        [(words.value(v), v) for v in choices("model") or ()],
+                        [(words.value(v), v) for v in NAMES],
                         value="lenet",
                         label=words.setting("model"),
                         min_width=140,

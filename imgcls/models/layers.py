@@ -1,0 +1,97 @@
+"""Where a network's parts are: its head, its first convolution, its stages, the layer to explain.
+
+A network's row says so where the course has an opinion; a rule finds them in every other network: the head is the last
+linear layer (the last convolution where there is none), stages are runs of blocks from the head down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import nn
+
+STAGES = 4  # below the head, by rule
+LARGE = 0.34  # of the parameters: a part with more is taken apart into its children
+
+
+def head_name(model: nn.Module) -> str:
+    """The dotted name of the layer that names the classes."""
+    said = _said(model, "head")
+    if said:
+        return said
+    layers = list(model.named_modules())
+    linear = [name for name, module in layers if isinstance(module, nn.Linear)]
+    return (linear or [name for name, module in layers if isinstance(module, nn.Conv2d)])[-1]
+
+
+def head_of(model: nn.Module) -> nn.Linear | nn.Conv2d:
+    return model.get_submodule(head_name(model))
+
+
+def first_convolution(model: nn.Module) -> tuple[str, nn.Conv2d]:
+    said = _said(model, "first_convolution")
+    if said:
+        return said, model.get_submodule(said)
+    return next((name, module) for name, module in model.named_modules() if isinstance(module, nn.Conv2d))
+
+
+def stages(model: nn.Module) -> tuple[tuple[str, ...], ...]:
+    """Names of parts from the head down, what each step of gradual unfreezing adds; the last holds all the rest."""
+    said = _said(model, "stages")
+    if said:
+        return said
+    head = head_name(model)
+    parts = [name for name in _parts(model) if not _within(head, name) and not _within(name, head)]
+    count = min(STAGES, len(parts))
+    cuts = [round(i * len(parts) / count) for i in range(count + 1)]
+    runs = [tuple(parts[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+    known = [*parts, head]
+    rest = tuple(name for name, _ in model.named_parameters() if not any(_within(name, part) for part in known))
+    runs[0] = (*rest, *runs[0])
+    return ((head,), *reversed(runs))
+
+
+def explained(model: nn.Module) -> str:
+    """The layer whose maps show where the network looked; "" where it has none with places left in them."""
+    said = _said(model, "explain")
+    if said:
+        return said
+    convolutions = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
+    head = head_name(model)
+    inner = [name for name in convolutions[1:] if name != head]
+    if not inner:
+        return ""  # a transformer: one convolution cuts the patches
+    return next(part for part in reversed(list(_parts(model))) if _within(inner[-1], part))
+
+
+def within(name: str, parts: tuple[str, ...] | list[str]) -> bool:
+    """Whether a parameter or layer is one of `parts` or lies in one."""
+    return any(_within(name, part) for part in parts)
+
+
+def replace(model: nn.Module, name: str, new: nn.Module) -> None:
+    """Put `new` where the layer `name` is."""
+    parent, _, leaf = name.rpartition(".")
+    setattr(model.get_submodule(parent), leaf, new)
+
+
+def _within(name: str, part: str) -> bool:
+    return name == part or name.startswith(part + ".")
+
+
+def _parts(model: nn.Module) -> Iterator[str]:
+    """Parts with parameters in the order of use; large ones are taken apart."""
+    whole = sum(p.numel() for p in model.parameters())
+    todo = [(name, module) for name, module in model.named_children()]
+    while todo:
+        name, module = todo.pop(0)
+        size = sum(p.numel() for p in module.parameters())
+        children = list(module.named_children())
+        if size > LARGE * whole and len(children) > 1:
+            todo = [(f"{name}.{child}", inner) for child, inner in children] + todo
+        elif size:
+            yield name
+
+
+def _said(model: nn.Module, field: str):
+    return getattr(getattr(model, "spec", None), field, None)

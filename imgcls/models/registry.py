@@ -1,0 +1,245 @@
+"""Every network the lab knows: one row each. Importing this imports neither torch nor torchvision; building does.
+
+To add a network, add a row to MODELS. torchvision's classification networks stand behind them, from
+`torchvision_table.py`. Tensor names are each network's own (torchvision's, or timm's for EfficientNet-Lite0), so that
+weights travel both ways.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from imgcls.errors import SettingsError
+from imgcls.imaging.preprocess import CROP, HALF, IMAGENET_MEAN, IMAGENET_STD
+from imgcls.messages import Setting
+from imgcls.models.torchvision_table import TABLE, Row
+
+if TYPE_CHECKING:
+    from torch import nn
+
+LARGEST_IMAGE = 512  # pixels; what TrainSettings allows
+SMALL_PIXELS = 112
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """All that the lab has to know of a network.
+
+    build: (channels, classes, image_size) -> the module, on the CPU and not pre-trained.
+    parameters, accuracy: with the classes of its ImageNet weights; top-1 in percent, None where there are none.
+    native: side of the images it was made for; smallest: side below which it cannot learn; multiple: what a side has
+        to be a multiple of.
+    resize_mode, interpolation, crop, mean, std: how a photo reaches it (see Preprocess).
+    upscale: how 32-pixel colour images are enlarged for it.
+    channels_last_from: on a CPU, the side from which weights lie in channels_last.
+    weights: names of the files that hold its ImageNet weights, any of them; the first is the one to fetch.
+    mirror: the repository on a Hugging Face host with the same tensors as `model.safetensors`.
+    head, first_convolution, stages, explain: dotted names of layers, by rule (see layers.py) where empty. Stages go
+        from the head down: what each step of gradual unfreezing adds. `explain`: whose maps show where it looked.
+    features: whether what goes into the head is one vector an image, so that a frozen backbone can be run once.
+    """
+
+    name: str
+    title: str
+    build: Callable[[int, int, int], nn.Module]
+    parameters: int
+    native: int
+    accuracy: float | None = None
+    smallest: int = 16
+    multiple: int = 1
+    resize_mode: str = "crop"
+    interpolation: str = "bilinear"
+    crop: float = CROP
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+    upscale: str = "crop"
+    channels_last_from: int = SMALL_PIXELS
+    weights: tuple[str, ...] = ()
+    mirror: str = ""
+    head: str = ""
+    first_convolution: str = ""
+    stages: tuple[tuple[str, ...], ...] = ()
+    explain: str = ""
+    features: bool = True
+
+    @property
+    def default_size(self) -> int:
+        """The native size, or the largest below it that the lab takes."""
+        most = min(self.native, LARGEST_IMAGE)
+        return most - most % self.multiple
+
+    def fitting_size(self, wanted: int) -> int:
+        """The side nearest above `wanted` that it can take."""
+        size = max(wanted, self.smallest)
+        return size + -size % self.multiple
+
+    def check(self, size: int, *, transfer: str = "scratch") -> None:
+        """SettingsError where it cannot do what is asked: images of `size` pixels, learning its head alone."""
+        if transfer == "head" and not self.features:
+            raise SettingsError(
+                "{model} cannot learn its last layer alone: choose {finetune}, or another network.",
+                model=self.title,
+                finetune=Setting("transfer", "finetune"),
+                field="transfer",
+            )
+        if size < self.smallest:
+            raise SettingsError(
+                "{setting} is {size}, but {model} needs at least {least}.",
+                setting=Setting("image_size"),
+                size=size,
+                model=self.title,
+                least=self.smallest,
+                field="image_size",
+            )
+        if size % self.multiple:
+            raise SettingsError(
+                "{setting} is {size}, but {model} needs a multiple of {multiple}.",
+                setting=Setting("image_size"),
+                size=size,
+                model=self.title,
+                multiple=self.multiple,
+                field="image_size",
+            )
+
+
+def _lenet(channels: int, classes: int, image_size: int) -> nn.Module:
+    return import_module("imgcls.models.lenet").LeNet(channels, classes, image_size=image_size)
+
+
+def _alexnet(channels: int, classes: int, image_size: int) -> nn.Module:
+    return import_module("imgcls.models.alexnet").AlexNet(channels, classes)
+
+
+def _torchvision(name: str, channels: int, classes: int, image_size: int) -> nn.Module:
+    return import_module("imgcls.models.torchvision_models").build(name, channels, classes, image_size)
+
+
+# The networks the page has buttons for.
+MODELS = (
+    ModelSpec(
+        name="lenet",
+        title="LeNet",
+        build=_lenet,
+        parameters=61_706,
+        native=32,
+        resize_mode="square",
+        upscale="whole",
+        mean=HALF * 3,
+        std=HALF * 3,
+        # Measured on two cores: channels_last steps 1.4 to 1.8 times as fast at every size.
+        channels_last_from=0,
+        head="fc3",
+        first_convolution="conv1",
+        stages=(("fc3",), ("fc1", "fc2"), ("conv1", "conv2")),
+        explain="conv2",
+    ),
+    ModelSpec(
+        name="alexnet",
+        title="AlexNet",
+        build=_alexnet,
+        parameters=61_100_840,
+        accuracy=56.522,
+        native=224,
+        resize_mode="stretch",
+        upscale="whole",
+        mean=HALF * 3,
+        std=HALF * 3,
+        # Measured on two cores: 1.1 to 1.2 times as fast at every size.
+        channels_last_from=0,
+        weights=("alexnet-owt-7be5be79.pth",),
+        head="classifier.6",
+        first_convolution="features.0",
+        stages=(("classifier.6",), ("classifier",), ("features.6", "features.8", "features.10"), ("features",)),
+        explain="features.11",
+    ),
+    ModelSpec(
+        name="resnet18",
+        title="ResNet18",
+        build=partial(_torchvision, "resnet18"),
+        parameters=11_689_512,
+        accuracy=69.758,
+        native=224,
+        # Measured on two cores: channels_last steps 1.1 to 1.2 times as fast at 224 pixels, .85 to .95 at 64 and below.
+        channels_last_from=SMALL_PIXELS,
+        # Both of torchvision's files hold the same weights; the first was saved more recently.
+        weights=("resnet18-f37072fd.pth", "resnet18-5c106cde.pth"),
+        mirror="timm/resnet18.tv_in1k",
+        head="fc",
+        first_convolution="conv1",
+        stages=(("fc",), ("layer4",), ("layer3",), ("layer2",), ("conv1", "bn1", "layer1")),
+        explain="layer4",
+    ),
+)
+NAMES = tuple(spec.name for spec in MODELS)
+
+# Repositories on a Hugging Face host with torchvision's own weights under torchvision's own names.
+MIRRORS = {
+    "resnet34": "timm/resnet34.tv_in1k",
+    "resnet50": "timm/resnet50.tv2_in1k",
+    "resnet101": "timm/resnet101.tv2_in1k",
+    "resnet152": "timm/resnet152.tv2_in1k",
+    "resnext50_32x4d": "timm/resnext50_32x4d.tv2_in1k",
+    "resnext101_32x8d": "timm/resnext101_32x8d.tv2_in1k",
+    "resnext101_64x4d": "timm/resnext101_64x4d.tv_in1k",
+    "wide_resnet50_2": "timm/wide_resnet50_2.tv2_in1k",
+    "wide_resnet101_2": "timm/wide_resnet101_2.tv2_in1k",
+}
+# Their weights learnt from inputs in [-1, 1]. torchvision's two Inceptions turn ImageNet's normalisation into that
+# inside the network; here the input is normalised so in the first place, which also works for grey images.
+SYMMETRIC = ("googlenet", "inception_v3", "efficientnet_v2_l")
+
+
+def _from_torchvision(row: Row) -> ModelSpec:
+    half = row.name in SYMMETRIC
+    return ModelSpec(
+        name=row.name,
+        title=row.name,
+        build=partial(_torchvision, row.name),
+        parameters=row.parameters,
+        accuracy=row.accuracy,
+        native=row.native,
+        smallest=row.smallest,
+        multiple=row.multiple,
+        interpolation=row.interpolation,
+        crop=row.native / row.resize,
+        mean=HALF * 3 if half else IMAGENET_MEAN,
+        std=HALF * 3 if half else IMAGENET_STD,
+        weights=(row.file,),
+        mirror=MIRRORS.get(row.name, ""),
+        features=not row.name.startswith("squeezenet"),  # its head is a convolution over the whole picture
+    )
+
+
+REGISTRY: dict[str, ModelSpec] = {
+    **{spec.name: spec for spec in MODELS},
+    **{row.name: _from_torchvision(row) for row in TABLE},
+}
+
+
+def model_spec(name: str) -> ModelSpec:
+    """The network's row. SettingsError with the nearest names where there is none."""
+    if name in REGISTRY:
+        return REGISTRY[name]
+    shown = "".join(c if c.isprintable() else "?" for c in name[:60])
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), REGISTRY, n=3) or NAMES
+    raise SettingsError(
+        "There is no network '{name}': choose {near}, or another of torchvision's.",
+        name=shown,
+        near=", ".join(near),
+        field="model",
+    )
+
+
+def build(name: str, *, channels: int, classes: int, image_size: int, init: str = "default") -> nn.Module:
+    """A new network on the CPU. `init` is a name in init.INITS; random numbers come from torch's global generator."""
+    spec = model_spec(name)
+    model = spec.build(channels, classes, image_size)
+    model.spec = spec
+    if init != "default":
+        import_module("imgcls.models.init").apply_init(model, init)
+    return model

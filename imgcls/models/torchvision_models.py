@@ -1,0 +1,41 @@
+"""torchvision's classification networks, for any number of channels, classes and pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from imgcls.models.layers import first_convolution, replace
+from imgcls.models.torchvision_check import torchvision
+
+
+def build(name: str, channels: int, classes: int, image_size: int) -> nn.Module:
+    """torchvision's own module, not pre-trained; with another number of channels its first convolution is new."""
+    options: dict[str, Any] = {}
+    if name.startswith("vit"):
+        options = {"image_size": image_size}
+    elif name.startswith("maxvit"):
+        options = {"input_size": (image_size, image_size)}
+    elif name in ("googlenet", "inception_v3"):  # the side exits only help very long trainings
+        options = {"aux_logits": False, "init_weights": True, "transform_input": False}
+    models = torchvision().models
+    model = models.get_model(name, weights=None, num_classes=classes, **options)
+    if channels != 3:
+        where, old = first_convolution(model)
+        new = nn.Conv2d(
+            channels,
+            old.out_channels,
+            old.kernel_size,
+            old.stride,
+            old.padding,
+            old.dilation,
+            old.groups,
+            old.bias is not None,
+            old.padding_mode,
+        )
+        nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
+        if new.bias is not None:
+            nn.init.zeros_(new.bias)
+        replace(model, where, new)
+    return model
