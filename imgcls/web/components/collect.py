@@ -28,28 +28,7 @@ PREFIX = "data:image/jpeg;base64,"
 LARGEST = 3_000_000  # characters; a photo of 1,024 pixels has about 300,000
 THUMB = 96  # pixels
 SCRIPT = (Path(__file__).parent / "collect.js").read_text("utf-8")
-TEMPLATE = """
-<div class="collect">
-  <div class="collect-give">
-    <div class="collect-camera">
-      <video muted playsinline hidden></video><span class="collect-off">${camera_is_off}</span></div>
-    <div class="collect-buttons">
-      <button type="button" class="collect-on">${camera_on}</button>
-      <button type="button" class="collect-take" disabled title="${take_more}">${take}</button>
-    </div>
-    <label class="collect-drop"><input type="file" accept="image/*" multiple disabled>${drop_here}</label>
-    <p class="collect-said" role="status"></p>
-  </div>
-  <div class="collect-have">
-    <form class="collect-name"><input type="text" maxlength="80" placeholder="${class_name}" aria-label="${class_name}">
-      <button>${add_class}</button></form>
-    <div class="collect-classes"></div>
-    <form class="collect-save"><input type="text" maxlength="80" placeholder="${set_name}" aria-label="${set_name}">
-      <button class="primary" disabled>${save_set}</button>
-      <button type="button" class="collect-clear">${clear_draft}</button></form>
-  </div>
-</div>
-"""
+TEMPLATE = (Path(__file__).parent / "collect.html").read_text("utf-8")
 
 
 class Collect(gr.HTML):

@@ -18,6 +18,7 @@ from imgcls.settings import TrainSettings, choices
 from imgcls.web.hosting import KNOWN, Limits
 from imgcls.web.i18n.labels import GROUPS
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.views.render import render
 from imgcls.workspace import Workspace
 
 FIRST = ("dataset", "model")
@@ -54,7 +55,7 @@ def build(words: Translator, workspace: Workspace, limits: Limits) -> dict[str, 
             groups.setdefault(info.json_schema_extra["group"], []).append(name)
     with gr.Accordion(words("More settings"), open=False, elem_classes="more"):
         for group, names in groups.items():
-            gr.HTML(f"<h4>{words(GROUPS[group])}</h4>", elem_classes="group-title")
+            gr.HTML(render("group", words, title=words(GROUPS[group])), elem_classes="group-title")
             with gr.Row(elem_classes="fields"):
                 for name in names:
                     made[name] = _field(name, words, workspace, limits)

@@ -23,26 +23,7 @@ PREFIX = "data:image/png;base64,"
 NOTHING = "none"
 LARGEST = 300_000  # characters; a drawing has about 4,000
 SCRIPT = (Path(__file__).parent / "pad.js").read_text("utf-8")
-TEMPLATE = """
-<div class="pad">
-  <div class="pad-paper">
-    <canvas width="280" height="280" tabindex="0" role="img" aria-label="${aria}"></canvas>
-    <div class="pad-hint" aria-hidden="true">${hint}</div>
-  </div>
-  <div class="pad-tools">
-    <div class="pad-brushes" role="group" aria-label="${brush}">
-      <button type="button" data-width="11" aria-pressed="false" title="${fine}" aria-label="${fine}">
-        <i style="width:5px;height:5px"></i></button>
-      <button type="button" data-width="20" aria-pressed="true" title="${medium}" aria-label="${medium}">
-        <i style="width:10px;height:10px"></i></button>
-      <button type="button" data-width="32" aria-pressed="false" title="${broad}" aria-label="${broad}">
-        <i style="width:16px;height:16px"></i></button>
-    </div>
-    <button type="button" class="pad-undo">${undo}</button>
-    <button type="button" class="pad-clear">${clear}</button>
-  </div>
-</div>
-"""
+TEMPLATE = (Path(__file__).parent / "pad.html").read_text("utf-8")
 
 
 class DrawingPad(gr.HTML):

@@ -17,6 +17,7 @@ from imgcls.web.components.live import LiveAnswer
 from imgcls.web.components.pad import DrawingPad
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views import answers
+from imgcls.web.views.render import render
 from imgcls.web.weights import PageWeights
 
 ORDERED = 10  # up to so many classes the bars stay in their own order, so that they do not jump while one draws
@@ -56,12 +57,8 @@ def build(words: Translator, watch: RunCache, weights: PageWeights) -> Room:
                         elem_id="photo",
                         buttons=["fullscreen"],
                     )
-                    no_webcam = words(
-                        "The camera works at http://127.0.0.1 and over https only: from another computer's plain http "
-                        "address, the browser keeps it closed. Upload a photo instead."
-                    )
                     gr.HTML(
-                        f'<p class="no-webcam">{no_webcam}</p>',
+                        render("no_webcam", words),
                         js_on_load="if (window.isSecureContext) element.remove();",
                     )
         with gr.Column(scale=6, min_width=320, elem_classes="card get"):
@@ -85,7 +82,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights) -> Room:
         try:
             image = open_image(path, keep_alpha=True, name=words("Photo")) if path else None
         except InputError as error:
-            return answers.problem(words.message(error.message))
+            return answers.problem(words.message(error.message), words)
         return _answer(watch, words, image, chosen, no_photo(words))
 
     def of_either(source: str, drawing: Image.Image | None, path: str | None, chosen: str) -> tuple[str, str]:
@@ -110,11 +107,11 @@ def build(words: Translator, watch: RunCache, weights: PageWeights) -> Room:
 
 
 def nothing_drawn(words: Translator) -> str:
-    return answers.empty(words("Draw something"), words("The answer appears here while you draw."))
+    return answers.empty(words("Draw something"), words("The answer appears here while you draw."), words)
 
 
 def no_photo(words: Translator) -> str:
-    return answers.empty(words("Choose a photo"), words("Upload a file, paste a picture or use the camera."))
+    return answers.empty(words("Choose a photo"), words("Upload a file, paste a picture or use the camera."), words)
 
 
 def choices(words: Translator, watch: RunCache) -> tuple[list[tuple[str, str]], str | None]:
@@ -141,6 +138,6 @@ def _answer(watch: RunCache, words: Translator, image: Image.Image | None, chose
     except NoInk:
         return nothing
     except ImgclsError as error:
-        return answers.problem(words.message(error.message))
+        return answers.problem(words.message(error.message), words)
     classes = predictor.meta.classes
     return answers.answer(prediction, words, keep_order=classes if len(classes) <= ORDERED else None)

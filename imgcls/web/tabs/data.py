@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.tabs import train
 from imgcls.web.views import report_card
+from imgcls.web.views.render import render
 
 SAMPLES = 24
 
@@ -81,10 +81,10 @@ def build(
         zipped = words("A folder for each class, or train / val / test folders with those inside.")
         with gr.Tab(words("Make your own"), id="make"), gr.Column(elem_classes="room"):
             with gr.Column(elem_classes="card"):
-                gr.HTML(_title(words("Collect photos"), more), elem_classes="part-title")
+                gr.HTML(render("title", words, title=words("Collect photos"), more=more), elem_classes="part-title")
                 collect = Collect(words, workspace, limits, elem_id="collect")
             with gr.Column(elem_classes="card upload"):
-                gr.HTML(_title(words("Upload a zip"), zipped), elem_classes="part-title")
+                gr.HTML(render("title", words, title=words("Upload a zip"), more=zipped), elem_classes="part-title")
                 with gr.Row():
                     file = gr.File(file_types=[".zip"], show_label=False, elem_id="zip", height=120, min_width=280)
                     with gr.Column(min_width=240):
@@ -112,7 +112,7 @@ def build(
                     yield report_card.card(end.value, words)
                     return
         except ImgclsError as error:
-            yield report_card.problem(words.message(error.message))
+            yield report_card.problem(words.message(error.message), words)
 
     def samples(name: str, network: str, augmented: str, number: int) -> str:
         """Some training images as that network would get them: HTML."""
@@ -127,7 +127,7 @@ def build(
             )
             return report_card.grid(made, words)
         except ImgclsError as error:
-            return report_card.problem(words.message(error.message))
+            return report_card.problem(words.message(error.message), words)
 
     def own(name: str) -> Any:
         return gr.update(visible=name in own_folders(workspace) and not limits.public)
@@ -140,14 +140,14 @@ def build(
         try:
             into, skipped = _unpack(path, wanted)
         except ImgclsError as error:
-            return [report_card.problem(words.message(error.message)), *[gr.skip()] * 4]
+            return [report_card.problem(words.message(error.message), words), *[gr.skip()] * 4]
         done = words.plural(
             "{name} is there; {count} other file was left out.",
             "{name} is there; {count} other files were left out.",
             count=skipped,
             name=into,
         )
-        said = f"<p>{escape(done)}</p>"
+        said = render("title", words, title=None, more=done)
         return [said, listed(into), None, "", gr.Tabs(selected="look")]
 
     def _unpack(path: str | None, wanted: str) -> tuple[str, int]:
@@ -193,7 +193,3 @@ def build(
     for event in (made, done):
         event.then(lambda: listed(), None, training.fields["dataset"], **QUIET)
     page.load(lambda: listed(), None, chosen, **QUIET)
-
-
-def _title(title: str, more: str) -> str:
-    return f"<h3>{escape(title)}</h3><p>{escape(more)}</p>"

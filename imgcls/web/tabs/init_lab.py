@@ -16,6 +16,7 @@ from imgcls.web.components import form
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views import lab_card
+from imgcls.web.views.render import render
 
 LOOK = 1.0  # seconds between two looks at a lab that is going on
 LISTS = 5.0
@@ -30,7 +31,7 @@ def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks) -
         with gr.Column(scale=4, min_width=320, elem_classes="card settings"):
             what = words("The same network, data and seed; only the first weights differ. See what that does.")
             gr.HTML(
-                f"<p>{what}</p>",
+                render("title", words, title=None, more=what),
                 elem_classes="part-title",
             )
             inits = gr.CheckboxGroup(

@@ -8,7 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+
+from markupsafe import Markup
+
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.views.render import render
 
 WIDTH, HEIGHT = 460, 230
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 14, 30
@@ -28,43 +32,47 @@ class Series:
 def chart(
     title: str,
     series: Sequence[Series],
+    words: Translator,
     *,
     x_end: float,
     x_name: str,
     percent: bool = False,
     legend: bool = True,
     top: float = math.inf,
-) -> str:
+) -> Markup:
     """One chart from x = 0 to `x_end`. `percent`: y is a share, shown as a percentage up to 100; `top`: the highest y
     that the scale may reach."""
     drawn = [(s, _thinned([p for p in s.points if math.isfinite(p[1])])) for s in series]
     values = [y for _, points in drawn for _, y in points]
     low, high = _range([min(value, top) for value in values], percent)
 
-    def place(x: float, y: float) -> str:
+    def place(x: float, y: float) -> tuple[float, float]:
         across = LEFT + (WIDTH - LEFT - RIGHT) * min(1.0, x / x_end if x_end else 0)
-        down = TOP + (HEIGHT - TOP - BOTTOM) * (1 - (min(max(y, low), high) - low) / (high - low))
-        return f"{across:.1f},{down:.1f}"
+        return across, TOP + (HEIGHT - TOP - BOTTOM) * (1 - (min(max(y, low), high) - low) / (high - low))
 
-    parts = [_grid(low, high, x_end, percent)]
-    for s, points in drawn:
-        if not points:
-            continue
-        path = " ".join(place(x, y) for x, y in points)
-        parts.append(f'<polyline class="{s.tone} {s.kind}" points="{path}"/>')
-        if s.kind == "dots" or len(points) == 1:  # a line of one point would not be seen
-            parts += [
-                f'<circle class="{s.tone}" cx="{p.split(",")[0]}" cy="{p.split(",")[1]}" r="3"/>' for p in path.split()
-            ]
-    names = (
-        "".join(f'<span class="{s.tone}"><i></i>{escape(s.name)}</span>' for s in series if s.points) if legend else ""
-    )
     last = "; ".join(f"{s.name} {_number(points[-1][1], percent)}" for s, points in drawn if points)
-    return (
-        f'<figure class="chart"><figcaption><strong>{escape(title)}</strong><span class="legend">{names}</span>'
-        f'</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(f"{title}: {last}")}">'
-        f'{"".join(parts)}<text class="axis" x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">'
-        f"{escape(x_name)}</text></svg></figure>"
+    return render(
+        "chart",
+        words,
+        title=title,
+        spoken=f"{title}: {last}",
+        series=[
+            {
+                "name": s.name,
+                "tone": s.tone,
+                "kind": s.kind,
+                "in_legend": bool(legend and s.points),
+                "places": [place(x, y) for x, y in points],
+            }
+            for s, points in drawn
+        ],
+        width=WIDTH,
+        height=HEIGHT,
+        left=LEFT,
+        right=WIDTH - RIGHT,
+        across=_lines(low, high, percent),
+        down=_numbers(x_end),
+        x_name=x_name,
     )
 
 
@@ -97,21 +105,20 @@ def _nice(value: float) -> float:
     return next(step * power for step in (1, 1.5, 2, 3, 5, 10) if value <= step * power)
 
 
-def _grid(low: float, high: float, x_end: float, percent: bool) -> str:
-    parts = []
-    for i in range(5):
-        y = low + (high - low) * i / 4
-        down = TOP + (HEIGHT - TOP - BOTTOM) * (1 - i / 4)
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{down:.1f}" y2="{down:.1f}"/>')
-        parts.append(
-            f'<text class="axis" x="{LEFT - 6}" y="{down + 4:.1f}" text-anchor="end">{_number(y, percent)}</text>'
-        )
-    step = max(1, math.ceil(x_end / 8))
+def _lines(low: float, high: float, percent: bool) -> list[tuple[float, str]]:
+    """(y on the screen, what stands beside it) of the lines across."""
+    step = (HEIGHT - TOP - BOTTOM) / 4
+    return [(HEIGHT - BOTTOM - step * i, _number(low + (high - low) * i / 4, percent)) for i in range(5)]
+
+
+def _numbers(x_end: float) -> list[tuple[float, int]]:
+    """(x on the screen, the number there) along the bottom."""
+    step, made = max(1, math.ceil(x_end / 8)), []
     for x in range(0, math.floor(x_end) + 1, step):
         across = LEFT + (WIDTH - LEFT - RIGHT) * (x / x_end if x_end else 0)
         if across < WIDTH - RIGHT - 40 or x == 0:
-            parts.append(f'<text class="axis" x="{across:.1f}" y="{HEIGHT - 14}" text-anchor="middle">{x}</text>')
-    return "".join(parts)
+            made.append((across, x))
+    return made
 
 
 def _number(value: float, percent: bool) -> str:

@@ -1,4 +1,4 @@
-"""An initialisation lab as HTML: curves over each other, and a table of what every layer starts with.
+"""An initialisation lab: curves over each other, and a table of what every layer starts with.
 
 Knows labs and views of runs, not how they are started.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from html import escape
+from typing import Any
+
+from markupsafe import Markup
 
 from imgcls.runs.init_lab import Lab
 from imgcls.runs.reader import RunView
@@ -17,27 +19,30 @@ from imgcls.training.layer_statistics import LayerStatistics
 from imgcls.web.i18n.labels import STATES
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views.curves import Series, chart
+from imgcls.web.views.render import render
 
 SOUND = (1e-3, 1e2)  # a signal or gradient outside is tinted: it dies out or explodes
 
 
-def none(words: Translator) -> str:
-    more = words("Choose initialisations on the left and press Compare: curves and layers appear here.")
-    return (
-        '<section class="run nothing"><div class="nothing-mark" aria-hidden="true"></div>'
-        f"<strong>{escape(words('Nothing has been compared yet'))}</strong><span>{escape(more)}</span></section>"
-    )
+def none(words: Translator) -> Markup:
+    return render("no_lab", words)
 
 
-def card(lab: Lab, state: str, views: Mapping[str, RunView], words: Translator) -> str:
-    settings = lab.settings
-    made = f"{words.value(settings.model)} · {words.value(settings.dataset)}"
+def card(lab: Lab, state: str, views: Mapping[str, RunView], words: Translator) -> Markup:
     said = lab.failure()
-    failed = f'<p class="failure" role="alert">{escape(words.message(said))}</p>' if said else ""
-    return (
-        f'<section class="run lab" data-state="{state}" data-testid="lab"><header><div><h3>{escape(lab.name)}</h3>'
-        f'<p>{escape(made)}</p></div><span class="state {state}">{escape(words(STATES[state]))}</span></header>'
-        f"{failed}{_results(lab, views, words)}{_curves(lab, views, words)}{_tables(lab, words)}</section>"
+    statistics = lab.statistics()
+    return render(
+        "lab_card",
+        words,
+        lab=lab,
+        state=state,
+        state_said=words(STATES[state]),
+        made=f"{words.value(lab.settings.model)} · {words.value(lab.settings.dataset)}",
+        failed=words.message(said) if said else None,
+        results=[_result(init, views.get(init), words) for init in lab.inits],
+        charts=_curves(lab, views, words),
+        inits=[(tone(init), words.value(init)) for init in statistics],
+        tables=_tables(statistics, words) if statistics else [],
     )
 
 
@@ -46,27 +51,21 @@ def tone(init: str) -> str:
     return f"c{(choices('init') or ()).index(init) + 1}"
 
 
-def _results(lab: Lab, views: Mapping[str, RunView], words: Translator) -> str:
-    tiles = ""
-    for init in lab.inits:
-        view = views.get(init)
-        value = f"{view.best.val_accuracy:.1%}" if view and view.best else "–"
-        if view is None:
-            more = words("waits its turn")
-        elif isinstance(view.ending, events.Failed) and not view.live:
-            more = words("diverged") if view.ending.error == "DivergedError" else words(STATES["failed"])
-        else:
-            more = words(STATES[view.state])
-        tiles += (
-            f'<div class="{tone(init)}"><dt><i></i>{escape(words.value(init))}</dt>'
-            f"<dd>{value}</dd><small>{escape(more)}</small></div>"
-        )
-    return f'<dl class="figures inits" aria-label="{escape(words("Validation accuracy"))}">{tiles}</dl>'
+def _result(init: str, view: RunView | None, words: Translator) -> tuple[str, str, str, str]:
+    """(tone, initialisation, best validation accuracy, how it is going)."""
+    value = f"{view.best.val_accuracy:.1%}" if view and view.best else "–"
+    if view is None:
+        more = words("waits its turn")
+    elif isinstance(view.ending, events.Failed) and not view.live and view.ending.error == "DivergedError":
+        more = words("diverged")
+    else:
+        more = words(STATES[view.state])
+    return tone(init), words.value(init), value, more
 
 
-def _curves(lab: Lab, views: Mapping[str, RunView], words: Translator) -> str:
+def _curves(lab: Lab, views: Mapping[str, RunView], words: Translator) -> list[Markup]:
     if not any(view.progress for view in views.values()):
-        return ""
+        return []
     total = lab.settings.epochs
     named = {init: words.value(init) for init in views}
 
@@ -79,6 +78,7 @@ def _curves(lab: Lab, views: Mapping[str, RunView], words: Translator) -> str:
     loss = chart(
         words("Training loss"),
         over(lambda p: p.loss),
+        words,
         x_end=total,
         x_name=words("epochs"),
         legend=False,
@@ -87,58 +87,37 @@ def _curves(lab: Lab, views: Mapping[str, RunView], words: Translator) -> str:
     accuracy = chart(
         words("Training accuracy"),
         over(lambda p: p.accuracy),
+        words,
         x_end=total,
         x_name=words("epochs"),
         percent=True,
         legend=False,
     )
-    return f'<div class="charts">{loss}{accuracy}</div>'
+    return [loss, accuracy]
 
 
-def _tables(lab: Lab, words: Translator) -> str:
-    statistics = lab.statistics()
-    if not statistics:
-        return ""
-    signal = _table(
-        statistics,
-        words("Signal before the first step"),
-        words("standard deviation of each layer's output, its mean beneath: it should neither vanish nor explode"),
-        words,
-        _signal,
-        lambda row: row.std,
-    )
-    gradient = _table(
-        statistics,
-        words("Gradient before the first step"),
-        words("its norm in each layer: too small learns nothing, too large jumps"),
-        words,
-        lambda r: _number(r.gradient),
-        lambda r: r.gradient,
-    )
-    return f'<div class="layer-tables">{signal}{gradient}</div>'
+def _tables(statistics: Mapping[str, list[LayerStatistics]], words: Translator) -> list[dict[str, Any]]:
+    layers = list(zip(*statistics.values(), strict=True))  # one tuple a layer, a row an initialisation
+    signal = [(of[0].layer, [_cell(row.std, mean=_number(row.mean)) for row in of]) for of in layers]
+    gradient = [(of[0].layer, [_cell(row.gradient) for row in of]) for of in layers]
+    return [
+        {
+            "title": words("Signal before the first step"),
+            "more": words(
+                "standard deviation of each layer's output, its mean beneath: it should neither vanish nor explode"
+            ),
+            "rows": signal,
+        },
+        {
+            "title": words("Gradient before the first step"),
+            "more": words("its norm in each layer: too small learns nothing, too large jumps"),
+            "rows": gradient,
+        },
+    ]
 
 
-def _table(
-    statistics: Mapping[str, list[LayerStatistics]],
-    title: str,
-    more: str,
-    words: Translator,
-    cell: Callable[[LayerStatistics], str],
-    measure: Callable[[LayerStatistics], float | None],
-) -> str:
-    head = "".join(
-        f'<th scope="col" class="{tone(init)}"><i></i>{escape(words.value(init))}</th>' for init in statistics
-    )
-    rows = ""
-    for layers in zip(*statistics.values(), strict=True):
-        cells = "".join(f'<td class="{_verdict(measure(row))}">{cell(row)}</td>' for row in layers)
-        rows += f'<tr><th scope="row">{escape(layers[0].layer)}</th>{cells}</tr>'
-    return (
-        f'<div><p class="layer-head"><strong>{escape(title)}</strong>{escape(more)}</p>'
-        f'<div class="layer-table"><table aria-label="{escape(title)}">'
-        f'<thead><tr><th scope="col">{escape(words("layer"))}</th>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div></div>"
-    )
+def _cell(value: float | None, *, mean: tuple[str, str] | None = None) -> dict[str, Any]:
+    return {"verdict": _verdict(value), "value": _number(value), "mean": mean}
 
 
 def _verdict(value: float | None) -> str:
@@ -147,14 +126,11 @@ def _verdict(value: float | None) -> str:
     return "dies" if value < SOUND[0] else ""
 
 
-def _signal(row: LayerStatistics) -> str:
-    return f"{_number(row.std)}<small>{_number(row.mean)}</small>"
-
-
-def _number(value: float | None) -> str:
+def _number(value: float | None) -> tuple[str, str]:
+    """(the number, its power of ten or "")."""
     if value is None:
-        return "∞"
+        return "∞", ""
     if value and not 1e-3 <= abs(value) < 999.5:
         power = math.floor(math.log10(abs(value)))
-        return f"{value / 10**power:.1f}·10<sup>{power}</sup>".replace("-", "−")
-    return f"{value:.3g}".replace("-", "−")
+        return f"{value / 10**power:.1f}".replace("-", "−"), f"{power}".replace("-", "−")
+    return f"{value:.3g}".replace("-", "−"), ""

@@ -6,14 +6,16 @@ Knows plans, not how they are made.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
+
+from markupsafe import Markup
 
 from imgcls.errors import ImgclsError
 from imgcls.messages import N_
 from imgcls.settings import TrainSettings
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.views.render import render
 from imgcls.workspace import Workspace
 
 COPY = """element.addEventListener('click', event => {
@@ -43,21 +45,19 @@ def card(values: Mapping[str, Any], workspace: Workspace, limits: Limits, words:
     try:
         made = estimate(settings, workspace)
     except ImgclsError as error:
-        return f'<p class="plan bad" role="status">{escape(words.message(error.message))}</p>'
-    layers = ", ".join(made.layers[:LAYERS]) + (" …" if len(made.layers) > LAYERS else "")
-    learns = words(
-        "{trainable:,} of {parameters:,} parameters in", trainable=made.trainable, parameters=made.parameters
-    )
-    takes = words("· about {time}", time=words.duration(made.seconds)) if made.seconds is not None else ""
-    return (
-        f'<p class="plan" role="status" data-testid="plan"><strong>{escape(words(MODES[made.mode]))}</strong> '
-        f"<span>{escape(learns)}</span> <code>{escape(layers)}</code> <span>{escape(takes)}</span></p>"
+        return render("plan_card", words, problem=words.message(error.message))
+    return render(
+        "plan_card",
+        words,
+        problem=None,
+        mode=words(MODES[made.mode]),
+        trainable=made.trainable,
+        parameters=made.parameters,
+        layers=", ".join(made.layers[:LAYERS]) + (" …" if len(made.layers) > LAYERS else ""),
+        time=words.duration(made.seconds) if made.seconds is not None else None,
     )
 
 
-def terminal(command: str, words: Translator) -> str:
+def terminal(command: str, words: Translator) -> Markup:
     """The command that would do what the form says."""
-    return (
-        f'<div class="terminal"><div><span>{escape(words("The same from a terminal"))}</span>'
-        f'<button type="button">{escape(words("Copy"))}</button></div><code>{escape(command)}</code></div>'
-    )
+    return render("terminal", words, command=command)

@@ -1,0 +1,87 @@
+"""What the page shows: whatever a person named is escaped, and HTML stands in templates alone."""
+
+import ast
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from markupsafe import Markup
+
+from imgcls.data.image_folders import Problem
+from imgcls.data.report import Report
+from imgcls.inference.predictor import Prediction
+from imgcls.messages import Message
+from imgcls.runs.reader import RunView
+from imgcls.runs.store import Run
+from imgcls.training import events
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.views import answers, curves, plan_card, report_card, run_card
+from imgcls.workspace import Workspace
+
+WEB = Path(__file__).resolve().parent.parent / "imgcls" / "web"
+EVIL = "<img src=x onerror=alert(1)>\"'&"
+LANGUAGES = pytest.mark.parametrize("words", [Translator("en"), Translator("zh")], ids=["en", "zh"])
+
+
+def safe(html):
+    assert isinstance(html, Markup) and "<img src=x" not in html and "&lt;img src=x" in html
+
+
+@LANGUAGES
+def test_an_answer(words):
+    picture = np.zeros((28, 28), np.uint8)
+    top = ((EVIL, 0.75), ("b", 0.25))
+    made = answers.answer(Prediction(EVIL, 0.75, top, picture), words)
+    safe(made)
+    assert "75.0%" in made and 'width="28"' in made and "data:image/png;base64," in made
+    safe(answers.problem(EVIL, words))
+    safe(answers.empty(EVIL, EVIL, words))
+
+
+@LANGUAGES
+def test_a_run(words, tmp_path):
+    view = RunView(Run(EVIL, Workspace(tmp_path)), state="failed")
+    view.ending = events.Failed(message=Message("{file} is cut off or damaged: save or copy it again.", file=EVIL))
+    view.log.append(events.Note(code="x", message=Message("note: {note}", note=EVIL)))
+    safe(run_card.card(view, words))
+    safe(run_card.log(view, words))
+
+
+@LANGUAGES
+def test_a_report(words):
+    problem = Problem("few", Message("{name} has no images: make a folder for each class.", name=EVIL))
+    report = Report(
+        name=EVIL, classes=(EVIL,), counts={"train": (3,)}, sizes=((1, 1),) * 3, broken=((EVIL, Message(EVIL)),),
+        doubles=((EVIL, EVIL),), problems=(problem,),
+    )  # fmt: skip
+    made = report_card.card(report, words)
+    safe(made)
+    assert "width:100.0%" in made
+    safe(report_card.problem(EVIL, words))
+
+
+@LANGUAGES
+def test_a_chart_and_a_command(words):
+    safe(curves.chart(EVIL, [curves.Series(EVIL, [(0, 1.0), (1, 0.5)])], words, x_end=2, x_name=EVIL))
+    safe(plan_card.terminal(EVIL, words))
+
+
+def test_html_stands_in_templates_alone():
+    found = []
+    for path in sorted(WEB.rglob("*.py")):
+        if path.name == "language.py":  # writes into Gradio's own page
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
+        prose = {ast.get_docstring(node, clean=False) for node in ast.walk(tree)
+                 if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)}  # fmt: skip
+        for node in ast.walk(tree):
+            text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+            if text not in prose and re.search(r"</?[a-z]+[ >]", text):
+                found.append(f"{path.name}:{node.lineno}")
+    assert not found
+
+
+def test_templates_escape_whatever_is_filled_in():
+    for path in WEB.rglob("*.j2"):
+        assert not re.search(r"\|\s*safe|autoescape|Markup", path.read_text("utf-8")), path
