@@ -5,6 +5,7 @@ What it does stands in js/live.js; the words of that script are handed to it her
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -21,6 +22,7 @@ SENTENCES = {  # of the scripts, by the names they use
     "nothing_more": N_("The answer appears here while you draw."),
     "no_network": N_("The network could not be fetched: is the lab still open? The next stroke tries again."),
 }
+TEMPLATE = (Path(__file__).parent / "live.html").read_text("utf-8")
 LOAD = """import(new URL('../scripts/{name}.js', document.baseURI))
   .then(page => page.start({{ element, props, watch }}));"""
 
@@ -29,7 +31,7 @@ class LiveAnswer(gr.HTML):
     def __init__(self, words: Translator, value: str, **options: Any) -> None:
         super().__init__(
             value=value,
-            html_template='<div class="live-answer"></div><div class="live-more"></div>',
+            html_template=TEMPLATE,
             js_on_load=LOAD.format(name=scripts.digest()),
             apply_default_css=False,
             words={name: words(text) for name, text in SENTENCES.items()},
