@@ -41,9 +41,12 @@ def test_an_answer(words):
 
 @LANGUAGES
 def test_a_run(words, tmp_path):
-    view = RunView(Run(EVIL, Workspace(tmp_path)), state="failed")
-    view.ending = events.Failed(message=Message("{file} is cut off or damaged: save or copy it again.", file=EVIL))
-    view.log.append(events.Note(code="x", message=Message("note: {note}", note=EVIL)))
+    view = RunView(
+        Run(EVIL, Workspace(tmp_path)),
+        state="failed",
+        ending=events.Failed(message=Message("{file} is cut off or damaged: save or copy it again.", file=EVIL)),
+        log=(events.Note(code="x", message=Message("note: {note}", note=EVIL)),),
+    )
     safe(run_card.card(view, words))
     safe(run_card.log(view, words))
 
