@@ -82,9 +82,10 @@ class Batches:
         return next(self.prepared([indices], [seed]))
 
     def sample(self, count: int = 32) -> Tensor:
-        """The first images of the first epoch as the network gets them: uint8 (count, C, size, size)."""
-        inputs, _ = self.prepare(self.order(0)[:count], _mix(self.seed, 0, 0))
-        return self.preprocess.picture(inputs).cpu()
+        """The first images of the first epoch as the network gets them: uint8 (at most count, C, size, size)."""
+        # The whole first chunk: fewer images would draw other random numbers.
+        inputs, _ = self.prepare(self.order(0)[: self.chunk * self.batch_size], _mix(self.seed, 0, 0))
+        return self.preprocess.picture(inputs[:count]).cpu()
 
 
 def evaluation_batches(

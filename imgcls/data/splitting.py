@@ -69,7 +69,12 @@ class Split:
         self, wanted: Sequence[Tensor], leave_out_broken: bool
     ) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
         workers = min(MAX_WORKERS, available_cores(), len(wanted)) if len(wanted) > 1 else 0
-        loader = DataLoader(self.images, batch_sampler=[indices.tolist() for indices in wanted], num_workers=workers)
+        loader = DataLoader(
+            self.images,
+            batch_sampler=[indices.tolist() for indices in wanted],
+            num_workers=workers,
+            generator=torch.Generator(),  # its own: a number drawn from the global one would change the dropout
+        )
         for indices, (images, aspects, ok) in zip(wanted, loader, strict=True):
             labels = self.labels[indices]
             if not bool(ok.all()):

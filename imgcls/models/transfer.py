@@ -35,9 +35,13 @@ def prepare(model: nn.Module, mode: str) -> None:
 
 
 def train_mode(model: nn.Module, mode: str) -> None:
-    """Training mode; a frozen backbone stays in eval mode, so that its BatchNorm statistics do not move."""
+    """Training mode; what is frozen stays in eval mode, so that its BatchNorm statistics do not move."""
     model.train(mode != "head")
     head_of(model).train()
+    for module in model.modules():
+        own = list(module.parameters())
+        if own and not any(parameter.requires_grad for parameter in own):
+            module.eval()
 
 
 def unfreeze_at(model: nn.Module, epoch: int, every: int) -> None:

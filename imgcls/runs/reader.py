@@ -53,6 +53,11 @@ class RunView:
         return next((e for e in reversed(self.epochs) if e.best), None)
 
     @property
+    def exact_until(self) -> int | None:
+        """The step from which on the run can no longer be repeated bit for bit; None when all of it can."""
+        return self.threads.exact_until if self.threads else None
+
+    @property
     def share(self) -> float:
         """How much is done, 0 to 1."""
         if self.state == "finished":

@@ -7,17 +7,18 @@ several processes writes. Knows no loop and no figures.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from imgcls.checkpoints.format import Meta, save_checkpoint, versions
 from imgcls.training import events
 from imgcls.training.learner import Learner
-from imgcls.training.resume_state import save_resume_state
+from imgcls.training.resume_state import gather_random_states, save_resume_state
+from imgcls.training.state import TrainState
 
 SHARE = 0.1  # of the time that saving may take
 RESUME_EVERY = 60.0  # seconds between saves of the resume state within an epoch
@@ -25,13 +26,18 @@ Metrics = dict[str, float | None]
 
 
 class CheckpointManager:
-    """`at`: the position, which goes into the resume state; the trainer's own, and moves on."""
+    """`state` is the trainer's own and moves on."""
 
-    def __init__(self, folder: Path, learner: Learner, run: str, at: dict[str, Any]) -> None:
-        self.folder, self.learner, self.run, self.at = folder, learner, run, at
+    def __init__(self, folder: Path, learner: Learner, run: str, state: TrainState) -> None:
+        self.folder, self.learner, self.run, self.state = folder, learner, run, state
         self.writes = learner.context.rank == 0
         self.last_time, self.took = time.perf_counter(), 0.0
         self._best: tuple[dict[str, Tensor], Meta] | None = None
+
+    @property
+    def features(self) -> Path:
+        """Where the frozen backbone's features go when they are too many for memory."""
+        return self.folder / "features.f32"
 
     def path(self, kind: str) -> Path:
         return self.folder / f"{kind}.safetensors"
@@ -45,7 +51,7 @@ class CheckpointManager:
         state = {name: tensor.detach().clone() for name, tensor in self.learner.model.state_dict().items()}
         self._best = (state, self._meta("best", epoch, metrics))
 
-    def epoch_end(self, epoch: int, metrics: Metrics, *, seconds: float, over: bool) -> Iterator[events.Event]:
+    def epoch_end(self, epoch: int, metrics: Metrics, *, over: bool) -> Iterator[events.Event]:
         """All three, when it is their time or the run is `over` (which then needs no resume state)."""
         began = time.perf_counter()
         due = over or (began - self.last_time) * SHARE >= self.took
@@ -54,7 +60,7 @@ class CheckpointManager:
         yield from self.best()
         yield from self.last(epoch, metrics)
         if not over:
-            yield from self.resume(seconds)
+            yield from self.resume()
         self.took = time.perf_counter() - began
 
     def best(self) -> Iterator[events.Event]:
@@ -65,13 +71,19 @@ class CheckpointManager:
     def last(self, epoch: float, metrics: Metrics) -> Iterator[events.Event]:
         yield self._saved(self.learner.model.state_dict(), self._meta("last", epoch, metrics))
 
-    def resume(self, seconds: float) -> Iterator[events.Event]:
-        """`seconds`: how long the run has taken so far."""
-        self.at["seconds"] = seconds
+    def resume(self) -> Iterator[events.Event]:
+        """The state to go on from. All processes have to call it together."""
         yield from self.best()  # what the resume state calls the best is then on the disk
-        path, step = self.path("resume"), self.at["step"]
+        path, step = self.path("resume"), self.state.step
+        random_states = gather_random_states(self.learner.context)
         if self.writes:
-            save_resume_state(path, model=self.learner.model, optimizer=self.learner.optimizer, position=self.at)
+            save_resume_state(
+                path,
+                model=self.learner.model,
+                step=self.learner.step,
+                random_states=random_states,
+                state=self.state,
+            )
         self.last_time = time.perf_counter()
         yield events.Saved(kind="resume", path=str(path), epoch=step // self.learner.batches.steps, step=step)
 
@@ -81,8 +93,13 @@ class CheckpointManager:
             return
         if metrics != meta.metrics:
             save_checkpoint(self.path("best"), best, meta.model_copy(update={"metrics": metrics}))
-        for name in ("resume.safetensors", "features.f32"):
-            (self.folder / name).unlink(missing_ok=True)
+        self.path("resume").unlink(missing_ok=True)
+
+    def remove_features(self) -> None:
+        """However the run ends: going on makes them anew."""
+        if self.writes:
+            with contextlib.suppress(OSError):  # Windows keeps a file that is still mapped
+                self.features.unlink(missing_ok=True)
 
     def _saved(self, state: dict[str, Tensor], meta: Meta) -> events.Event:
         if self.writes:
@@ -98,7 +115,7 @@ class CheckpointManager:
             run=self.run,
             kind=kind,
             epoch=epoch,
-            step=self.at["step"],
+            step=self.state.step,
             metrics=metrics,
             settings=settings.model_dump(),
             data=data.sizes,

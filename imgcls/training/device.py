@@ -82,6 +82,18 @@ class DeviceContext:
         own = torch.tensor(values, dtype=torch.float64, device=self.device)
         return tuple(self.all_reduce_sum(own if self.rank == 0 else torch.zeros_like(own)).tolist())
 
+    def all_gather(self, tensor: Tensor) -> Tensor:
+        """Every process's tensor, stacked by rank, on the CPU."""
+        if self.world == 1:
+            return tensor.cpu()[None]
+        return self.accelerator.gather(tensor.to(self.device)[None]).cpu()
+
+    def broadcast_buffers(self, model: nn.Module) -> None:
+        """The first process's running statistics in every process, as DDP does before each step."""
+        if self.world > 1:
+            for buffer in model.buffers():
+                torch.distributed.broadcast(buffer, 0)
+
     def barrier(self) -> None:
         if self.world > 1:
             self.accelerator.wait_for_everyone()

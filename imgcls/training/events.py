@@ -45,16 +45,23 @@ class Started(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ThreadsChosen(Event):
-    """`rates`: images/s measured with each number of threads; `threads`: the one taken."""
+    """`rates`: images/s measured with each number of threads, empty where nothing was; `threads`: the one taken.
+
+    `exact_until`: the step from which on the run can no longer be repeated bit for bit, None when all of it can.
+    """
 
     threads: int
     rates: dict[str, float]
     step: int
+    exact_until: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress(Event):
-    """A few times a second at first, ever more seldom in a long run. Loss and accuracy are means since the last one."""
+    """A few times a second at first, ever more seldom in a long run. Loss and accuracy are means since the last one.
+
+    `loss`: plain cross entropy, as in validation; `seconds`: trained so far, over all sittings.
+    """
 
     step: int
     epoch: float
@@ -63,6 +70,7 @@ class Progress(Event):
     lr: float
     images_per_second: float
     seconds_left: float
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

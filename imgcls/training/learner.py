@@ -1,12 +1,13 @@
-"""Settings and a data set -> the thing that learns: a network, what of it trains, and the batches it trains on.
+"""Settings and a data set -> the thing that learns: a network, the step that trains it, and the batches it trains on.
 
-This is the joint between data, models and the trainer's loop. The loop sees one module and one kind of batches,
-whether the whole network learns from images or only a head from cached features. Knows no epochs and no events.
+This is the joint between data, models and the trainer's loop. The loop sees one step and one kind of batches, whether
+the whole network learns from images or only a head from cached features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,22 +24,26 @@ from imgcls.models.pretrained import load_pretrained, resolve_weights
 from imgcls.settings import TrainSettings
 from imgcls.training.device import DeviceContext
 from imgcls.training.optim import make_optimizer
+from imgcls.training.train_step import TrainStep
 from imgcls.workspace import Workspace
 
 
 @dataclass
 class Learner:
-    """`model` is the whole network, what a checkpoint holds; `train_module` is what a training step runs."""
+    """`model` is the whole network, what a checkpoint holds; `step` trains it, or its head alone."""
 
     settings: TrainSettings
     data: DataSet
     context: DeviceContext
     model: nn.Module
-    optimizer: torch.optim.Optimizer
+    step: TrainStep
     batches: Batches | FeatureBatches
-    train_module: nn.Module
     head: nn.Module | None = None  # once the backbone's features are kept
     _val: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        return self.step.optimizer
 
     def begin_epoch(self, epoch: int) -> None:
         """Training mode, with whatever part of the network learns in this epoch."""
@@ -59,17 +64,47 @@ class Learner:
             backbone, self.data.val, self.data.preprocess, self.context.device, self.context.autocast
         )
         self.batches, self.head = features, head
-        self.train_module = self.context.wrap_ddp(head)
+        self.step.module = self.context.wrap_ddp(head)
 
-    def validate(self) -> EvalResult:
+    def validate(self) -> tuple[float, float]:
+        """(accuracy, loss) of the validation part."""
         self.model.eval()
-        if self.head is not None:
-            return evaluate(self.head, self._val)
-        return evaluate(self.model, self.images("val"), autocast=self.context.autocast)
+        measured = evaluate(self.head, self._val) if self.head is not None else self._evaluate("val")
+        return measured.accuracy, measured.loss
 
-    def test(self) -> EvalResult:
+    def test(self) -> tuple[float, float]:
+        """(accuracy, loss) of the test part."""
         self.model.eval()
-        return evaluate(self.model, self.images("test"), autocast=self.context.autocast)
+        measured = self._evaluate("test")
+        return measured.accuracy, measured.loss
+
+    def _evaluate(self, part: str) -> EvalResult:
+        return evaluate(self.model, self.images(part), autocast=self.context.autocast)
+
+    def throw_away_step(self, images: int) -> Callable[[], object]:
+        """A step like the run's own on a copy of network and optimizer, with `images` random images: calling it changes
+        nothing, not even a random state. Head only: the backbone's pass, which is most of such a run."""
+        form, device = self.data.preprocess, self.context.device
+        generator = torch.Generator().manual_seed(self.settings.seed)
+        inputs = torch.randn(images, form.channels, form.size, form.size, generator=generator).to(device)
+        labels = torch.randint(len(self.data.classes), (images,), generator=generator).to(device)
+        if self.settings.transfer == "head":
+            backbone, _ = transfer.split_backbone(transfer.folded(self.model))
+
+            def forward() -> None:
+                with torch.inference_mode(), self.context.autocast():
+                    backbone(inputs)
+
+            return forward
+        model, optimizer = copy.deepcopy((self.model, self.optimizer))
+        transfer.train_mode(model, self.settings.transfer)
+        step = TrainStep(model, optimizer, self.context, self.settings.label_smoothing)
+
+        def learn() -> None:
+            with torch.random.fork_rng(devices=[]):
+                step(inputs, labels)
+
+        return learn
 
     def images(self, part: str, *, batch_size: int = BATCH) -> Iterator[tuple[Tensor, Tensor]]:
         """A part's images in order, as the network gets them, with their labels."""
@@ -103,7 +138,7 @@ def make_learner(settings: TrainSettings, data: DataSet, workspace: Workspace, c
         rank=context.rank,
         world=context.world,
     )
-    train_module = context.wrap_ddp(model)
+    module = context.wrap_ddp(model)
     if context.rank:
         torch.manual_seed(settings.seed + context.rank)  # dropout differs from process to process
     return Learner(
@@ -111,9 +146,13 @@ def make_learner(settings: TrainSettings, data: DataSet, workspace: Workspace, c
         data=data,
         context=context,
         model=model,
-        optimizer=make_optimizer(groups, settings),
+        step=TrainStep(
+            torch.compile(module) if settings.compile else module,
+            make_optimizer(groups, settings),
+            context,
+            settings.label_smoothing,
+        ),
         batches=batches,
-        train_module=torch.compile(train_module) if settings.compile else train_module,
     )
 
 

@@ -1,57 +1,66 @@
 """What only a resume needs: weights, optimizer and random states in the middle of an epoch, in one safetensors file.
 
-Tensors as tensors, numbers as JSON in the metadata: nothing is pickled. Knows what an optimizer's state looks like,
-nothing of data or events.
+Tensors as tensors, numbers as JSON in the metadata: nothing is pickled.
+
+    model/<name>                  weights and buffers
+    optimizer/<parameter>/<name>  momenta
+    random/<rank>/<device>        every process's random state
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from imgcls.checkpoints.format import write_tensors
 from imgcls.errors import CheckpointError
+from imgcls.training.device import DeviceContext
+from imgcls.training.random_state import random_state, set_random_state
+from imgcls.training.state import TrainState
+from imgcls.training.train_step import TrainStep
 
 KEY = "imgcls-resume"
 
 
+def gather_random_states(context: DeviceContext) -> list[dict[str, Tensor]]:
+    """Every process's random state, by rank. All processes have to ask together."""
+    own = random_state(context.device)
+    gathered = {name: context.all_gather(state) for name, state in own.items()}
+    return [{name: states[rank] for name, states in gathered.items()} for rank in range(context.world)]
+
+
 def save_resume_state(
-    path: Path, *, model: torch.nn.Module, optimizer: torch.optim.Optimizer, position: dict[str, Any]
+    path: Path,
+    *,
+    model: torch.nn.Module,
+    step: TrainStep,
+    random_states: Sequence[Mapping[str, Tensor]],
+    state: TrainState,
 ) -> None:
-    """`position`: plain values that say where the run is (epoch, step, best figures, seconds)."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     numbers: dict[str, Any] = {}
-    for place, state in optimizer.state_dict()["state"].items():
-        for name, value in state.items():
-            if isinstance(value, torch.Tensor):
-                tensors[f"optimizer/{place}/{name}"] = value
+    for parameter, kept in step.optimizer.state_dict()["state"].items():
+        for name, value in kept.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer/{parameter}/{name}"] = value
             else:
-                numbers[f"{place}/{name}"] = value
-    tensors["random/cpu"] = torch.get_rng_state()
-    if torch.cuda.is_available():
-        tensors["random/cuda"] = torch.cuda.get_rng_state()
-    write_tensors(path, tensors, {KEY: json.dumps({"position": position, "optimizer": numbers})})
+                numbers[f"{parameter}/{name}"] = value
+    for rank, states in enumerate(random_states):
+        tensors |= {f"random/{rank}/{device}": tensor for device, tensor in states.items()}
+    written = {"position": state.as_dict(), "optimizer": numbers, "scaler": step.scaler.state_dict()}
+    write_tensors(path, tensors, {KEY: json.dumps(written)})
 
 
-def load_resume_state(path: Path, *, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Puts everything back and returns the position. Raises CheckpointError, having changed nothing."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            written = json.loads((file.metadata() or {})[KEY])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise CheckpointError("There is nothing to go on from: {path} is not there.", path=path) from None
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise CheckpointError(
-            "{path} cannot be read ({reason}): start the run anew.", path=path, reason=error
-        ) from None
-
-    state = optimizer.state_dict()
+def load_resume_state(path: Path, *, model: torch.nn.Module, step: TrainStep, rank: int = 0) -> TrainState:
+    """Puts weights, optimizer, loss scale and this process's random state back. Raises CheckpointError."""
+    state, written, tensors = _read(path)
+    optimizer = step.optimizer
+    groups = optimizer.state_dict()["param_groups"]
     kept: dict[int, dict[str, Any]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer/"):
@@ -63,16 +72,40 @@ def load_resume_state(path: Path, *, model: torch.nn.Module, optimizer: torch.op
     weights = {name.removeprefix("model/"): t for name, t in tensors.items() if name.startswith("model/")}
     try:
         model.load_state_dict(weights)
-        optimizer.load_state_dict({"state": kept, "param_groups": state["param_groups"]})
+        optimizer.load_state_dict({"state": kept, "param_groups": groups})
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(
             "{path} does not fit the run's settings ({reason}): start the run anew.", path=path, reason=error
         ) from None
     _lay_out_like_parameters(optimizer)
-    torch.set_rng_state(tensors["random/cpu"])
-    if "random/cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["random/cuda"])
-    return written["position"]
+    if written.get("scaler"):
+        step.scaler.load_state_dict(written["scaler"])
+    # Files of an earlier version hold the first process's states alone, without its rank.
+    states = {
+        name.rpartition("/")[2]: tensor
+        for name, tensor in tensors.items()
+        if name.startswith(f"random/{rank}/") or (rank == 0 and name in ("random/cpu", "random/cuda"))
+    }
+    if states:
+        set_random_state(states, step.context.device)
+    return state
+
+
+def _read(path: Path) -> tuple[TrainState, dict[str, Any], dict[str, Tensor]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            written = json.loads((file.metadata() or {})[KEY])
+            state = TrainState.from_dict(written["position"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise CheckpointError("There is nothing to go on from: {path} is not there.", path=path) from None
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            "{path} cannot be read ({reason}): start the run anew.", path=path, reason=error
+        ) from None
+    return state, written, tensors
 
 
 def _lay_out_like_parameters(optimizer: torch.optim.Optimizer) -> None:

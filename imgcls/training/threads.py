@@ -1,27 +1,31 @@
-"""How many processor threads to step with: measured on the run's own steps, now and then, because cores are shared.
+"""How many processor threads to step with: measured once, before the first step, and kept.
 
-OpenMP waits for its slowest thread at every operator, so one thread too many on a busy machine costs far more than one
-too few: measured on two cores, LeNet's steps with two threads run at 12,500 images/s alone and at 300 beside two busy
-processes, with one thread at 7,200 and 9,000. The steps that are timed are real training steps: nothing is wasted but
-the slower ones' time. Knows no network.
+Sums of floats depend on their order, and their order on the number of threads: a run that changed it on the way could
+not be repeated. Cores are shared, though, and OpenMP waits for its slowest thread at every operator: measured on two
+cores, LeNet's steps with two threads run at 12,500 images/s alone and at 300 beside two busy processes, with one thread
+at 7,200 and 9,000. Such a collapse, where it lasts, is worth the repeatability; nothing less is.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
 
 from imgcls.processes import available_cores
+from imgcls.training import events
+from imgcls.training.learner import Learner
+from imgcls.training.state import TrainState
 
-FIRST_CHECK = 5.0  # seconds after a choice of fewer threads than there are, until more are tried again
-LONGEST_CHECK = 30.0  # the interval doubles up to this
-TRIAL_SHARE = 0.02  # of the time that trials may take: where steps take seconds, they are seldom
-TRIAL = 0.04  # seconds to time one number of threads, and at least TRIAL_STEPS steps
+MOST_PIXELS = 16 * 224 * 224  # of a timed batch: a full one of AlexNet's would take seconds a step on two cores
+TRIAL = 0.05  # seconds to time one number of threads, and at least TRIAL_STEPS steps
 TRIAL_STEPS = 3
 LONG_STEP = 0.15  # seconds: one such step is enough to time
-SLUMP = 0.7  # a rate below this share of the chosen one's asks for a check at once
-SLUMP_LOOK = 0.5  # seconds over which a rate is taken, and at least SLUMP_STEPS steps
-SLUMP_STEPS = 4
+COLLAPSED = 1 / 5  # of the rate that was measured
+LASTING = 10.0  # seconds of it before anything is done; twice as many each time that fewer threads did not help
+LOOK = 1.0  # seconds over which a rate is taken
+WORTH = 2.0  # times as fast: what fewer threads must be to be taken
 
 
 def candidates(cores: int) -> list[int]:
@@ -34,105 +38,131 @@ def candidates(cores: int) -> list[int]:
     return sorted(counts)
 
 
-class ThreadTuner:
-    """Call `step(images)` after every step. It returns the rates it measured when it has just made a choice."""
+def measure(
+    step: Callable[[], object],
+    counts: Sequence[int],
+    *,
+    set_threads: Callable[[int], None] = torch.set_num_threads,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[int, float]:
+    """Steps a second with each number of threads; `step` must change nothing that matters. The number set is the last
+    one tried."""
+    rates = {}
+    set_threads(counts[-1])
+    step()  # the very first one makes buffers
+    for count in reversed(counts):
+        set_threads(count)
+        began, steps = clock(), 0
+        step()  # starts the threads: counted only where it is long
+        if (first := clock() - began) >= LONG_STEP:
+            rates[count] = 1 / first
+            continue
+        began = clock()
+        while steps < TRIAL_STEPS or clock() - began < TRIAL:
+            step()
+            steps += 1
+        rates[count] = steps / max(clock() - began, 1e-9)
+    return rates
 
-    def __init__(
-        self,
-        *,
-        fixed: int = 0,
-        set_threads: Callable[[int], None] | None = None,
-        clock: Callable[[], float] = time.perf_counter,
-        cores: int | None = None,
-    ) -> None:
-        if set_threads is None:
-            import torch
 
-            set_threads = torch.set_num_threads
-        self._set, self._clock = set_threads, clock
-        self._counts = [fixed] if fixed else candidates(cores or available_cores())
-        self.threads = self._counts[-1]
-        self._rates: dict[int, float] = {}
-        self._todo: list[int] = []
-        self._wait, self._chosen_rate = FIRST_CHECK, 0.0
-        self._look_last: float | None = None
-        self._no_check_before = 0.0
-        if len(self._counts) == 1:
-            self._next_check = float("inf")
-            self._use(self.threads)
-        else:
-            self._next_check = 0.0
-            self._begin()
+class CollapseWatch:
+    """`step(images)` after every step; True when the rate has been a fifth of `rate` or less for ten seconds on end."""
 
-    def step(self, images: int) -> dict[int, float] | None:
+    def __init__(self, rate: float, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._rate, self._clock = rate, clock
+        self._slow, self._lasting = 0.0, LASTING
+        self.pause()
+
+    def pause(self) -> None:
+        """What passes until the next step was no step: validation, saving."""
+        self._began: float | None = None
+
+    def step(self, images: int) -> bool:
         now = self._clock()
-        if self._todo:
-            return self._trial(images, now)
-        if now >= self._next_check or self._slumped(images, now):
-            self._begin()
-        return None
-
-    def skip(self) -> None:
-        """Time passed that was not a step (validation, saving): it does not count."""
-        self._last = None
-        self._look_last = None
-
-    def _begin(self) -> None:
-        self._todo = [self.threads, *(c for c in reversed(self._counts) if c != self.threads)]
-        self._rates, self._trials_took = {}, 0.0
-        self._use(self._todo[0])
-
-    def _use(self, count: int) -> None:
-        self._set(count)
-        self._last, self._seconds, self._steps, self._images = None, 0.0, -1, 0
-
-    def _trial(self, images: int, now: float) -> dict[int, float] | None:
-        last, self._last = self._last, now
-        if last is None:
-            return None
-        self._trials_took += now - last
-        self._steps += 1
-        if self._steps == 0:  # the first step after a change starts threads: not counted
-            return None
-        self._seconds += now - last
+        if self._began is None:
+            self._began, self._images = now, 0
+            return False
         self._images += images
-        best = max(self._rates.values(), default=0.0)
-        rate = self._images / max(self._seconds, 1e-9)
-        enough = self._steps >= TRIAL_STEPS or self._seconds >= LONG_STEP
-        if not (enough and self._seconds >= TRIAL) and not rate < best / 2:
-            return None
-        self._rates[self._todo.pop(0)] = rate
-        if self._todo:
-            self._use(self._todo[0])
-            return None
-        return self._choose(now)
-
-    def _choose(self, now: float) -> dict[int, float]:
-        before = self.threads
-        self.threads = max(self._rates, key=self._rates.__getitem__)
-        self._chosen_rate = self._rates[self.threads]
-        self._use(self.threads)
-        self._wait = min(self._wait * 2, LONGEST_CHECK) if self.threads == before else FIRST_CHECK
-        self._wait = max(self._wait, self._trials_took / TRIAL_SHARE)
-        # With all threads running, only a slump can mean that fewer are better.
-        self._next_check = float("inf") if self.threads == self._counts[-1] else now + self._wait
-        self._no_check_before = now + max(1.0, self._trials_took / TRIAL_SHARE / 10)
-        self._look_last = None
-        return dict(self._rates)
-
-    def _slumped(self, images: int, now: float) -> bool:
-        last, self._look_last = self._look_last, now
-        if last is None:
-            self._look_images, self._look_seconds, self._look_steps = 0, 0.0, 0
+        passed = now - self._began
+        if passed < LOOK:
             return False
-        self._look_images += images
-        self._look_seconds += now - last
-        self._look_steps += 1
-        if self._look_seconds < SLUMP_LOOK or self._look_steps < SLUMP_STEPS:
+        self._slow = self._slow + passed if self._images / passed < self._rate * COLLAPSED else 0.0
+        self._began, self._images = now, 0
+        if self._slow < self._lasting:
             return False
-        rate = self._look_images / self._look_seconds
-        self._look_last = None
-        slow = rate < SLUMP * self._chosen_rate and now >= self._no_check_before
-        # A lasting slump must not become a check every half second; a trial in a bad moment not a low mark for ever.
-        self._chosen_rate = max(rate, 1e-9) if slow else max(rate, self._chosen_rate)
-        return slow
+        self._slow, self._lasting = 0.0, self._lasting * 2
+        return True
+
+
+class ThreadChoice:
+    """One run's threads. `choose` before the first step; `collapsed(images)` after every step, and `lower` where it
+    says so. With several processes each gets its share of the cores; on a GPU one thread is enough to feed it."""
+
+    def __init__(self, learner: Learner, state: TrainState) -> None:
+        self._learner, self._state = learner, state
+        self._watch: CollapseWatch | None = None
+
+    def choose(self) -> Iterator[events.Event]:
+        """What the settings fix, what the run began with, or what is fastest here and now."""
+        settings, context, state = self._learner.settings, self._learner.context, self._state
+        if context.device.type != "cpu":
+            torch.set_num_threads(settings.threads or 1)
+            return
+        cores = max(1, available_cores() // context.world)
+        counts = candidates(cores) if context.world == 1 else [cores]
+        rates: dict[int, float] = {}
+        if settings.threads:
+            threads = settings.threads
+        elif state.threads:
+            threads = state.threads
+        else:
+            if state.step:  # begun by a version that changed its threads on the way
+                state.not_exact_from(0)
+            rates = self._rates(counts) if len(counts) > 1 else {}
+            threads = max(rates, key=rates.__getitem__) if rates else counts[-1]
+            state.rate = rates.get(threads, 0.0)
+        if state.threads not in (0, threads):
+            state.not_exact_from(state.step)
+        if not settings.threads and threads > 1 and state.rate:
+            self._watch = CollapseWatch(state.rate)
+        yield self._take(threads, rates)
+
+    def pause(self) -> None:
+        if self._watch:
+            self._watch.pause()
+
+    def collapsed(self, images: int) -> bool:
+        return self._watch is not None and self._watch.step(images)
+
+    def lower(self) -> Iterator[events.Event]:
+        """Fewer threads, where they are much faster at this moment; what slows the run may be something else."""
+        state = self._state
+        rates = self._rates([n for n in candidates(state.threads) if n <= state.threads])
+        best = max(rates, key=rates.__getitem__)
+        if rates[best] < rates[state.threads] * WORTH:
+            torch.set_num_threads(state.threads)
+            return
+        state.rate = rates[best]
+        state.not_exact_from(state.step)
+        self._watch = CollapseWatch(state.rate) if best > 1 else None
+        yield self._take(best, rates)
+
+    def _rates(self, counts: Sequence[int]) -> dict[int, float]:
+        """Images/s with each number of threads."""
+        learner = self._learner
+        images = timed_images(learner.batches.batch_size, learner.data.preprocess.size)
+        rates = measure(learner.throw_away_step(images), counts)
+        return {count: rate * images for count, rate in rates.items()}
+
+    def _take(self, threads: int, rates: dict[int, float]) -> events.Event:
+        torch.set_num_threads(threads)
+        self._state.threads = threads
+        named = {str(n): round(rate, 1) for n, rate in sorted(rates.items())}
+        return events.ThreadsChosen(
+            threads=threads, rates=named, step=self._state.step, exact_until=self._state.exact_until
+        )
+
+
+def timed_images(batch_size: int, size: int) -> int:
+    """Images of a batch that is only timed."""
+    return max(2, min(batch_size, MOST_PIXELS // size**2))

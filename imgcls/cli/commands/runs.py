@@ -44,6 +44,7 @@ def summary(seen: RunView) -> dict[str, Any]:
         "message": None if seen.failure is None else str(seen.failure),
         "checkpoint": str(seen.run.best) if seen.run.best.is_file() else None,
         "can_resume": seen.at_rest and seen.run.can_resume,
+        "exact_until": seen.exact_until,
         "settings": seen.settings.model_dump() if seen.settings else None,
     }
 

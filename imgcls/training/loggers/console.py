@@ -123,7 +123,13 @@ def _started(event: events.Started) -> list[Message]:
 
 def _threads(event: events.ThreadsChosen) -> list[Message]:
     rates = ", ".join(f"{n}: {rate:,.0f}" for n, rate in event.rates.items())
-    return [Message("threads {threads} (images/s by threads: {rates})", threads=event.threads, rates=rates)]
+    made = Message("threads {threads}", threads=event.threads)
+    if rates:
+        made = Message("threads {threads} (images/s by threads: {rates})", threads=event.threads, rates=rates)
+    if event.exact_until is None:
+        return [made]
+    inexact = Message("from step {step:,} on this run can no longer be repeated bit for bit", step=event.exact_until)
+    return [joined([made, inexact])]
 
 
 def _progress(event: events.Progress) -> list[Message]:

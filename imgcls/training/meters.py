@@ -1,0 +1,59 @@
+"""Running figures of the training part: means since the last look, and images/s over the time spent on steps alone."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from imgcls.training.device import DeviceContext
+
+
+@dataclass
+class RunningMean:
+    """Sums on the device since the last look; reading them is the only CPU-GPU sync point of a step."""
+
+    loss: Tensor
+    correct: Tensor
+    images: int = 0
+
+    @classmethod
+    def on(cls, device: torch.device) -> RunningMean:
+        return cls(torch.zeros((), device=device), torch.zeros((), device=device))
+
+    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        self.loss += loss * len(labels)
+        self.correct += (logits.argmax(dim=1) == labels).sum()
+        self.images += len(labels)
+
+    def sums(self, context: DeviceContext) -> tuple[float, float, float]:
+        """(loss, correct, images) summed over all processes."""
+        own = torch.stack([self.loss, self.correct, torch.full_like(self.loss, self.images)])
+        loss, correct, images = context.all_reduce_sum(own).tolist()
+        return loss, correct, images
+
+
+class Stopwatch:
+    """Seconds, going on from `seconds`; `lap()` gives those since the last lap, less what `skip()` left out."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._zero = time.perf_counter() - seconds
+        self._lap = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._zero
+
+    @property
+    def since_lap(self) -> float:
+        return time.perf_counter() - self._lap
+
+    def lap(self) -> float:
+        passed, self._lap = self.since_lap, time.perf_counter()
+        return passed
+
+    def skip(self) -> None:
+        """A new lap begins here: what passed was not training (saving, measuring)."""
+        self._lap = time.perf_counter()

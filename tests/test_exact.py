@@ -1,0 +1,133 @@
+"""Stopped and resumed, with default settings: the same bits as a run that never stopped."""
+
+import json
+
+import pytest
+import torch
+import torchvision
+from photos import flowers
+from safetensors.torch import load_file, safe_open, save_file
+
+from imgcls.data import decode_cache
+from imgcls.errors import RunError
+from imgcls.recipes import with_recipe
+from imgcls.training import events
+from imgcls.training.trainer import train
+
+STEPS = 3  # an epoch: 24 training photos, 8 at a time
+RUNS = {
+    "lenet, sgd": {"model": "lenet", "augment": "crop-flip", "optimizer": "sgd"},
+    "alexnet, dropout": {"model": "alexnet", "augment": "flip"},
+    "resnet18, BatchNorm, adamw": {"model": "resnet18", "label_smoothing": 0.1},
+    "head only": {"model": "resnet18", "transfer": "head", "weights": "own.pth", "augment": "flip", "augment_views": 2},
+}
+
+
+@pytest.fixture
+def lab(workspace):
+    flowers(workspace.data / "flowers", each=10)
+    workspace.weight.mkdir()
+    return workspace
+
+
+def settings(lab, **said):
+    if "weights" in said:
+        torch.manual_seed(0)
+        torch.save(torchvision.models.resnet18(num_classes=10).state_dict(), lab.weight / said["weights"])
+    plain = {"dataset": "flowers", "image_size": 32, "epochs": 2, "batch_size": 8, "device": "cpu"}
+    return with_recipe({**plain, **said})
+
+
+def run(chosen, lab, name, *, after=None, resume=False):
+    """`after`: steps, after which it is stopped."""
+    steps = None
+
+    def should_stop():
+        nonlocal steps
+        steps = None if steps is None else steps + 1
+        return after is not None and steps is not None and steps >= after
+
+    made = []
+    for event in train(chosen, workspace=lab, run=name, should_stop=should_stop, resume=resume):
+        made.append(event)
+        cached = isinstance(event, events.Note) and event.code == "cached_features"
+        if cached or (isinstance(event, events.ThreadsChosen) and chosen.transfer != "head"):
+            steps = 0  # the next time it is asked is after the first step
+    assert after is None or isinstance(made[-1], events.Stopped)
+    return made
+
+
+def of(kind, made):
+    return next(event for event in made if isinstance(event, kind))
+
+
+def weights(lab, name):
+    return load_file(lab.checkpoints / name / "last.safetensors")
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def stopped_and_resumed(lab, chosen, after):
+    """(its last weights, those of a run that never stopped with the threads that it chose)."""
+    first = run(chosen, lab, "parts", after=after)
+    assert first[-1].step == after
+    again = run(chosen, lab, "parts", resume=True)
+    threads = of(events.ThreadsChosen, first).threads
+    assert of(events.ThreadsChosen, again).threads == threads and of(events.ThreadsChosen, again).rates == {}
+    assert of(events.ThreadsChosen, again).exact_until is None and isinstance(again[-1], events.Finished)
+    whole = run(chosen.model_copy(update={"threads": threads}), lab, "whole")
+    ended = [(e.val_loss, e.val_accuracy) for e in [*first, *again] if isinstance(e, events.EpochEnded)]
+    assert ended == [(e.val_loss, e.val_accuracy) for e in whole if isinstance(e, events.EpochEnded)]
+    return weights(lab, "parts"), weights(lab, "whole")
+
+
+@pytest.mark.parametrize("after", [STEPS - 1, STEPS], ids=["mid-epoch", "between epochs"])
+@pytest.mark.parametrize("which", RUNS)
+def test_a_stopped_run_ends_with_the_same_bits(lab, which, after):
+    assert same(*stopped_and_resumed(lab, settings(lab, **RUNS[which]), after))
+
+
+def test_streamed_photos_draw_nothing_that_dropout_draws_from(lab, monkeypatch):
+    monkeypatch.setattr(decode_cache, "MAX_BYTES", 1000)
+    assert same(*stopped_and_resumed(lab, settings(lab, model="alexnet", augment="resized-crop"), STEPS + 1))
+
+
+def test_the_same_seed_and_threads_give_the_same_bits(lab):
+    chosen = settings(lab, model="lenet", threads=2, epochs=1)
+    run(chosen, lab, "a"), run(chosen, lab, "b")
+    assert same(weights(lab, "a"), weights(lab, "b"))
+
+
+def test_choosing_threads_changes_nothing(lab):
+    """With the choice and without it: AlexNet's dropout and AdamW's momenta are as they would have been."""
+    chosen = settings(lab, model="alexnet", epochs=1)
+    threads = of(events.ThreadsChosen, run(chosen, lab, "measured")).threads
+    run(chosen.model_copy(update={"threads": threads}), lab, "fixed")
+    assert same(weights(lab, "measured"), weights(lab, "fixed"))
+
+
+def test_a_data_set_that_changed_is_not_resumed(lab):
+    chosen = settings(lab, model="lenet")
+    run(chosen, lab, "r", after=2)
+    (lab.data / "flowers" / "rose" / "00.jpg").rename(lab.data / "flowers" / "rose" / "zz.jpg")
+    with pytest.raises(RunError, match="images of flowers are not those that r began with"):
+        run(chosen, lab, "r", resume=True)
+    assert (lab.checkpoints / "r" / "resume.safetensors").is_file()
+
+
+def test_a_resume_state_of_an_earlier_version_is_still_read(lab):
+    """It had fewer keys, random states without a rank, and threads that changed on the way."""
+    chosen = settings(lab, model="lenet")
+    run(chosen, lab, "r", after=2)
+    path = lab.checkpoints / "r" / "resume.safetensors"
+    with safe_open(path, framework="pt") as file:
+        written = json.loads(file.metadata()["imgcls-resume"])
+        tensors = {name.replace("random/0/", "random/"): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    kept = ("step", "seconds", "best_epoch", "best", "bad_epochs", "epoch_sums")
+    old = {"position": {key: written["position"][key] for key in kept}, "optimizer": written["optimizer"]}
+    save_file(tensors, path, {"imgcls-resume": json.dumps(old)})
+    made = run(chosen, lab, "r", resume=True)
+    assert made[0].first_step == 2 and isinstance(made[-1], events.Finished)
+    assert of(events.ThreadsChosen, made).exact_until == 0
