@@ -129,7 +129,7 @@ def measured(row: Row, workspace: Workspace, *, seconds: float, rounds: int) -> 
             if (workspace.root / name).exists():
                 (scratch.root / name).symlink_to(workspace.root / name)
         mine = _epochs(settings, scratch)
-        next(mine)  # the first epoch finds the threads
+        next(mine)  # the first epoch warms up
         for _ in range(rounds):
             rate, threads = next(mine)
             found["ours"].append(rate)
@@ -179,10 +179,7 @@ class Limit:
         return steps * len(self.labels) / (time.perf_counter() - began)
 
     def _step(self) -> None:
-        loss = torch.nn.functional.cross_entropy(self.made.train_module(self.inputs), self.labels)
-        self.made.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.made.optimizer.step()
+        self.made.step(self.inputs, self.labels)
 
 
 def _head(row: Row, workspace: Workspace) -> dict[str, Any]:
