@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 import torchvision
-from photos import flowers
+from photos import flowers, photo
 from safetensors.torch import load_file, safe_open, save_file
 
 from imgcls.data import decode_cache
@@ -111,7 +111,7 @@ def test_choosing_threads_changes_nothing(lab):
 def test_a_data_set_that_changed_is_not_resumed(lab):
     chosen = settings(lab, model="lenet")
     run(chosen, lab, "r", after=2)
-    (lab.data / "flowers" / "rose" / "00.jpg").rename(lab.data / "flowers" / "rose" / "zz.jpg")
+    photo("rose", 999).save(lab.data / "flowers" / "rose" / "new.jpg")
     with pytest.raises(RunError, match="images of flowers are not those that r began with"):
         run(chosen, lab, "r", resume=True)
     assert (lab.checkpoints / "r" / "resume.safetensors").is_file()
