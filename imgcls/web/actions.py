@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import gradio as gr
@@ -16,15 +17,20 @@ from imgcls.web.i18n.translator import Translator
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
-def guard(words: Translator) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An error that a person can mend becomes one sentence on the page; any other keeps its traceback in the log."""
+def guard(words: Translator, *, toast: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An error that a person can mend becomes one sentence; any other keeps its traceback in the log.
+
+    `toast`: told on the page, where it is HTML to Gradio; to a program it is plain text.
+    """
 
     def guarded(action: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(action)
         def safely(*given: Any) -> Any:
             try:
                 return action(*given)
             except ImgclsError as error:
-                told = html.escape(words.message(error.message))  # a toast is HTML to Gradio
+                told = words.message(error.message)
+                told = html.escape(told) if toast else told
                 raise gr.Error(told, title=words("That did not work"), duration=15, print_exception=False) from None
 
         return safely

@@ -10,6 +10,7 @@ import sys
 import threading
 import webbrowser
 from pathlib import Path
+from typing import Any
 
 # Before Gradio is imported: no telemetry, no look-up of a newer version.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -26,11 +27,12 @@ from imgcls.errors import ImgclsError
 from imgcls.models.torchvision_check import torchvision
 from imgcls.runs.launcher import keep_queue_moving, keep_worker_warm
 from imgcls.runs.leftovers import remove_workspace_leftovers
-from imgcls.web import page, scripts, security, style
+from imgcls.web import api, page, scripts, security, style
 from imgcls.web.cache import RunCache
 from imgcls.web.hosting import Hosting, hosting
 from imgcls.web.i18n.language import LanguageMiddleware, wanted
 from imgcls.web.i18n.translator import LANGUAGES, Translator
+from imgcls.web.uploads import only_uploads
 from imgcls.web.weights import PageWeights
 from imgcls.workspace import Workspace
 
@@ -92,19 +94,20 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     def network(name: str) -> Response:
         return _kept_for_ever(weights.content(name), "application/octet-stream")
 
+    mounted: dict[str, Any] = {
+        "ssr_mode": False,
+        "show_error": False,
+        "run_history": False,
+        "footer_links": [],
+        "max_file_size": f"{made.limits.upload_mb}mb",
+        "theme": style.theme(),
+    }
     for language in LANGUAGES:
-        app = gr.mount_gradio_app(
-            app,
-            page.build(Translator(language), watch, weights, made.limits),
-            path=f"/{language}",
-            ssr_mode=False,
-            show_error=False,
-            run_history=False,
-            footer_links=[],
-            max_file_size=f"{made.limits.upload_mb}mb",
-            theme=style.theme(),
-            css_paths=HERE / "style.css",
-        )
+        words = Translator(language)
+        built = only_uploads(page.build(words, watch, weights, made.limits), words)
+        app = gr.mount_gradio_app(app, built, path=f"/{language}", css_paths=HERE / "style.css", **mounted)
+    # Last, for it takes whatever is left.
+    app = gr.mount_gradio_app(app, only_uploads(api.build(watch, made.limits), Translator("en")), path="/", **mounted)
     app.add_middleware(LanguageMiddleware)
     app.add_middleware(GZipMiddleware, minimum_size=2000)  # the page has 190 KB, 30 on the wire
     security.guard(app, made)

@@ -36,6 +36,7 @@ POLICY = (
 READING = ("GET", "HEAD", "OPTIONS")
 LARGEST_BODY = 8_000_000  # bytes
 UPLOAD = re.compile(rf"(/({'|'.join(LANGUAGES)}))?/gradio_api/upload/?")
+ELSEWHERE = re.compile(r".*/gradio_api/(file[=/]\s*https?:|proxy=).*", re.I | re.S)  # Gradio would fetch it
 ENVELOPE = 100_000  # bytes of an upload that are not the file's
 TRIES = 10  # wrong passwords an address may send at once
 EACH = 2.0  # seconds until it may send one more
@@ -115,6 +116,8 @@ class SecurityMiddleware:
         headers, method = Headers(scope=scope), scope["method"]
         if foreign(method, headers):
             return PlainTextResponse("Only the lab's own page may do this.", 403)
+        if ELSEWHERE.fullmatch(scope["path"]):
+            return PlainTextResponse("The lab fetches nothing from other machines.", 403)
         most = self.upload if UPLOAD.fullmatch(scope["path"]) else LARGEST_BODY
         if method not in READING and not small(headers, most):
             return PlainTextResponse("That is more than the lab's own page would send.", 413)

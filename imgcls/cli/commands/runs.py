@@ -7,10 +7,9 @@ import sys
 from typing import Any
 
 from imgcls.cli.main import to_json
-from imgcls.runs import queue
-from imgcls.runs.reader import RunView, view
+from imgcls.runs.reader import view
 from imgcls.runs.store import list_runs
-from imgcls.training import events
+from imgcls.runs.summary import summary
 from imgcls.workspace import Workspace
 
 
@@ -23,30 +22,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print("No runs yet: python -m imgcls train", file=sys.stderr)
     return 0
-
-
-def summary(seen: RunView) -> dict[str, Any]:
-    best, ending = seen.best, seen.ending
-    owner = seen.written.owner if seen.written else None
-    return {
-        "name": seen.run.name,
-        "state": seen.state,
-        "place": queue.position(seen.run) if seen.state == "queued" else None,
-        "owner": owner.nickname if owner else None,
-        "created": seen.created,
-        "seconds": round(seen.seconds, 1),
-        "done": round(seen.share, 4),
-        "epochs": len(seen.epochs),
-        "best_epoch": best.epoch if best else None,
-        "val_accuracy": best.val_accuracy if best else None,
-        "val_loss": best.val_loss if best else None,
-        "test_accuracy": ending.test_accuracy if isinstance(ending, events.Finished) else None,
-        "message": None if seen.failure is None else str(seen.failure),
-        "checkpoint": str(seen.run.best) if seen.run.best.is_file() else None,
-        "can_resume": seen.at_rest and seen.run.can_resume,
-        "exact_until": seen.exact_until,
-        "settings": seen.settings.model_dump() if seen.settings else None,
-    }
 
 
 def table(seen: list[dict[str, Any]]) -> None:

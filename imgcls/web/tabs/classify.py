@@ -93,8 +93,8 @@ def build(words: Translator, watch: RunCache, weights: PageWeights) -> Room:
         return name, "" if name else of_drawing(drawing, chosen)
 
     source = gr.State("draw")
-    pad.drawn(of_drawing, [pad, checkpoint], result, api_name=f"classify_drawing_{words.language}", **quick)
-    photo.change(of_photo, [photo, checkpoint], result, api_name=f"classify_photo_{words.language}", **quick)
+    pad.drawn(of_drawing, [pad, checkpoint], result, api_visibility="private", **quick)
+    photo.change(of_photo, [photo, checkpoint], result, api_visibility="private", **quick)
     checkpoint.change(of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick)
 
     def switched(event: gr.SelectData) -> str:

@@ -26,7 +26,7 @@ TO_BEGIN_WITH = ("kaiming-uniform", "all-zeros", "too-small", "too-large")
 
 
 def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks) -> None:
-    workspace, language, guarded = watch.workspace, words.language, guard(words)
+    workspace, guarded = watch.workspace, guard(words)
     with gr.Row(elem_classes="room lab"):
         with gr.Column(scale=4, min_width=320, elem_classes="card settings"):
             what = words("The same network, data and seed; only the first weights differ. See what that does.")
@@ -88,9 +88,7 @@ def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks) -
     def fill(dataset: str, model: str) -> Any:
         return form.defaults({"dataset": dataset, "model": model, "transfer": "scratch"})["lr"]
 
-    begun = start.click(
-        guarded(begin), [inits, *values], chosen, api_name=f"init_lab_{language}", show_progress="hidden"
-    )
+    begun = start.click(guarded(begin), [inits, *values], chosen, api_visibility="private", show_progress="hidden")
     begun.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
     stop.click(guarded(ask_stop), chosen, None, **QUIET).then(show, chosen, seen, **QUIET)
     gone = delete.click(

@@ -100,7 +100,7 @@ def build(
         delete_run(find_run(name, workspace))
 
     guarded = guard(words)
-    started = start.click(guarded(begin), values, chosen, api_name=f"train_{words.language}", show_progress="hidden")
+    started = start.click(guarded(begin), values, chosen, api_visibility="private", show_progress="hidden")
     started.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
     for button, action in ((stop, ask_stop), (go_on, again)):
         button.click(guarded(action), chosen, None, **QUIET).then(show, chosen, seen, **QUIET)

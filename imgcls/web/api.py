@@ -1,0 +1,152 @@
+"""The lab for programs: named endpoints at the root, where `gradio_client.Client(url)`, `gr.load` and the Hub look.
+
+    Client("http://127.0.0.1:7860").predict(image=handle_file("7.png"), api_name="/classify")
+
+Answers are JSON, an error is one sentence (English). Limits and password are those of the page, and so is what is done.
+The pages under /en and /zh have events of their own, which are nobody else's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from imgcls.data.report import there
+from imgcls.errors import InputError, RunError, SettingsError
+from imgcls.imaging.reading import open_image
+from imgcls.inference.predictor import Predictor
+from imgcls.recipes import with_recipe
+from imgcls.runs.reader import RunView
+from imgcls.runs.store import Run, find_run
+from imgcls.runs.summary import figures, summary
+from imgcls.web.actions import guard
+from imgcls.web.cache import RunCache, key
+from imgcls.web.hosting import Limits
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.tabs.classify import Photo
+
+AT_ONCE = 4  # calls of one endpoint; further ones wait
+WAITING = 64  # calls in all, before one is told that the lab is busy
+LONGEST = 100  # characters of a name that are looked at: no run's is longer
+EXAMPLE = {"dataset": "mnist", "model": "lenet", "epochs": 1}
+
+
+def build(watch: RunCache, limits: Limits) -> gr.Blocks:
+    workspace = watch.workspace
+
+    def classify(image: str | None, checkpoint: str | None) -> dict[str, Any]:
+        """Classify an image: a photo, or a picture of a digit.
+
+        Parameters:
+            image: an image file of any usual kind
+            checkpoint: one of those that /checkpoints lists, e.g. "lenet-digits/best"; a run's name is its best one
+        Returns:
+            {"label": the likeliest class, "confidence": its probability, "top": [[label, probability], ...]}
+        """
+        chosen = watch.checkpoint(checkpoint if "/" in (checkpoint or "") else f"{checkpoint}/best")
+        if not image:
+            raise InputError("Give an image file to classify.")
+        made = Predictor.cached(chosen)([open_image(image, keep_alpha=True, name="The image")])[0]
+        return {"label": made.label, "confidence": made.confidence, "top": [list(pair) for pair in made.top]}
+
+    def checkpoints() -> list[dict[str, Any]]:
+        """The checkpoints that there are: the shipped ones, then the newest.
+
+        Returns:
+            [{"checkpoint": the name for /classify, "model", "dataset", "classes", "metrics", "created"}, ...]
+        """
+        return [
+            {
+                "checkpoint": key(info),
+                "model": info.model,
+                "dataset": info.dataset,
+                "classes": list(info.classes),
+                "metrics": info.metrics,
+                "created": info.created,
+            }
+            for info in watch.checkpoints()
+        ]
+
+    def datasets() -> list[dict[str, Any]]:
+        """The data sets that can be trained on.
+
+        Returns:
+            [{"name": for the settings of /train, "here": whether its files are on this machine}, ...]
+        """
+        return [{"name": name, "here": here} for name, here in there(workspace)]
+
+    def train(settings: dict[str, Any]) -> dict[str, str]:
+        """Start a training run; it goes on by itself.
+
+        Parameters:
+            settings: what differs from the recipe, by the names of the command line's flags, e.g. {"dataset": "mnist"}
+        Returns:
+            {"run": its name, for /run and /stop}
+        """
+        if not isinstance(settings, dict):
+            raise SettingsError("Settings must be an object, such as {example}.", example=str(EXAMPLE))
+        return {"run": limits.start(with_recipe(settings), workspace).name}
+
+    def runs() -> list[dict[str, Any]]:
+        """What has been trained, newest first.
+
+        Returns:
+            [{"name", "state", "done": 0 to 1, "epochs", "val_accuracy", "test_accuracy", "settings", ...}, ...]
+        """
+        return [_said(view) for run in watch.runs() if (view := watch.view(run.name))]
+
+    def run(name: str | None) -> dict[str, Any]:
+        """A run as it stands.
+
+        Parameters:
+            name: as /train or /runs gives it
+        Returns:
+            as in /runs, and "figures": {"progress": [...], "epochs": [...]}, the points of its curves
+        """
+        view = watch.view(_found(name).name)
+        if view is None:  # deleted a moment ago
+            raise RunError("There is no run '{name}'.", name=name)
+        return _said(view) | {"figures": figures(view)}
+
+    def stop(name: str | None) -> dict[str, Any]:
+        """Ask a run to save and end; it does so after the step it is in.
+
+        Parameters:
+            name: as /train or /runs gives it
+        Returns:
+            as /run, without figures
+        """
+        asked = _found(name)
+        asked.stop()
+        watch.forget(asked.name)
+        view = watch.view(asked.name)
+        return _said(view) if view else {}
+
+    def _found(name: str | None) -> Run:
+        return find_run((name or "")[:LONGEST], workspace)
+
+    with gr.Blocks(title="imgcls", analytics_enabled=False, delete_cache=(3600, 3600)) as api:
+        _endpoint(classify, [Photo(label="image"), gr.Textbox("lenet-digits/best", label="checkpoint")])
+        _endpoint(checkpoints, [])
+        _endpoint(datasets, [])
+        _endpoint(train, [gr.JSON(EXAMPLE, label="settings")])
+        _endpoint(runs, [])
+        _endpoint(run, [gr.Textbox(label="name")])
+        _endpoint(stop, [gr.Textbox(label="name")])
+    api.queue(max_size=WAITING, default_concurrency_limit=AT_ONCE)
+    return api
+
+
+def _endpoint(function: Callable[..., Any], inputs: list[gr.components.Component]) -> None:
+    """A button does what the endpoint does, for whoever loads the lab as a part of an application of their own."""
+    answer = gr.JSON(label=f"/{function.__name__}")
+    button = gr.Button(function.__name__)
+    button.click(guard(Translator("en"), toast=False)(function), inputs, answer, api_name=function.__name__)
+
+
+def _said(view: RunView) -> dict[str, Any]:
+    """A run's summary; where its files lie on the server is not told."""
+    best = view.run.best.is_file()
+    return summary(view) | {"checkpoint": f"{view.run.name}/best" if best else None}

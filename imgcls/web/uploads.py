@@ -1,0 +1,34 @@
+"""The only files an event takes are those that a visitor has uploaded.
+
+Gradio reads a "file" in any event's data, a drop-down's too: its path is copied to where visitors can fetch it, an
+address is downloaded. It checks that the path was uploaded only for applications that it has launched itself, not for
+mounted ones, and addresses never; without what is done here anybody could read any file of the server.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+from gradio_client.utils import is_http_url_like
+
+from imgcls.web.i18n.translator import Translator
+
+
+def only_uploads(page: gr.Blocks, words: Translator) -> gr.Blocks:
+    """Before it is mounted."""
+    page.has_launched = True  # what the check asks for
+    for block in page.blocks.values():
+        _fetch_nothing(block, words)
+    return page
+
+
+def _fetch_nothing(block: gr.blocks.Block, words: Translator) -> None:
+    move = block.async_move_resource_to_block_cache
+
+    async def moved(file: str | Path | None) -> str | None:
+        if file is not None and is_http_url_like(str(file)):
+            raise gr.Error(words("Upload the file itself: nothing is fetched from other machines."))
+        return await move(file)
+
+    block.async_move_resource_to_block_cache = moved

@@ -1,0 +1,62 @@
+"""A whole lab behind a real server, asked for what no page would ask for."""
+
+import httpx
+import pytest
+from served import served
+
+from imgcls.workspace import PROJECT, Workspace
+
+
+@pytest.fixture(scope="module")
+def uploads(tmp_path_factory):
+    """Where Gradio keeps what visitors upload."""
+    folder = tmp_path_factory.mktemp("uploads")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory, uploads):
+    workspace = Workspace(tmp_path_factory.mktemp("served") / "lab")
+    workspace.root.mkdir()
+    with served(workspace) as url, httpx.Client(base_url=url, timeout=120) as client:
+        yield client
+
+
+def call(lab, page, dependency, data):
+    """What the page's event answers: its data, or its error."""
+    asked = {"fn_index": dependency["id"], "data": data, "session_hash": "x", "event_data": None, "trigger_id": None}
+    joined = lab.post(f"{page}/gradio_api/queue/join", json=asked)
+    if joined.status_code != 200:
+        return joined.text
+    return lab.get(f"{page}/gradio_api/queue/data", params={"session_hash": "x"}).text
+
+
+FOREIGN = [str(PROJECT / "README.md"), "http://127.0.0.1:1/x"]
+
+
+@pytest.mark.parametrize("path", FOREIGN)
+@pytest.mark.parametrize("page", ["/en", ""])
+def test_no_event_takes_a_file_that_was_not_uploaded(lab, uploads, page, path):
+    """Whatever an event takes, a "file" in it is one that a visitor has uploaded: no path, no address."""
+    named = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    taking = [event for event in lab.get(f"{page}/config").json()["dependencies"] if event["inputs"]]
+    assert len(taking) >= 4
+    for event in taking:
+        told = call(lab, page, event, [named] * len(event["inputs"]))
+        assert "gradio_api/file=" not in told and "Traceback" not in told, event
+    assert not [file for file in uploads.rglob("*") if file.is_file()]
+
+
+@pytest.mark.parametrize("page", ["/en", ""])
+def test_the_server_fetches_nothing_for_a_visitor(lab, page):
+    for path in (
+        "file=http://127.0.0.1:1/",
+        "file=https://example.org/",
+        "proxy=https://a.hf.space/",
+        "file/http://x/",
+    ):
+        assert lab.get(f"{page}/gradio_api/{path}").status_code >= 400
+    for path in ("/etc/passwd", str(PROJECT / "README.md"), "../../README.md"):
+        assert lab.get(f"{page}/gradio_api/file={path}").status_code >= 400
