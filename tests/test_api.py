@@ -165,7 +165,6 @@ WRONG = [
     "mnist",
     5,
     {"epochs": "many"},
-    {"epochs": 1e999},
     {"lr": {}},
     {"model": []},
     {"a": {"b": [{}]}},
