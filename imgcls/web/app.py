@@ -21,13 +21,13 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse
 
 from imgcls.errors import ImgclsError
 from imgcls.models.torchvision_check import torchvision
 from imgcls.runs.launcher import keep_queue_moving, keep_worker_warm
 from imgcls.runs.leftovers import remove_workspace_leftovers
-from imgcls.web import api, page, scripts, security, style
+from imgcls.web import api, page, security, static, style
 from imgcls.web.cache import RunCache
 from imgcls.web.hosting import Hosting, hosting
 from imgcls.web.i18n.language import LanguageMiddleware, wanted
@@ -86,13 +86,7 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     watch = RunCache(workspace)
     weights = PageWeights(watch)
 
-    @app.get("/scripts/{name}.js")
-    def script(name: str) -> Response:
-        return _kept_for_ever(scripts.bundle() if name == scripts.digest() else None, "text/javascript")
-
-    @app.get("/weights/{name}")
-    def network(name: str) -> Response:
-        return _kept_for_ever(weights.content(name), "application/octet-stream")
+    static.serve(app, weights)
 
     mounted: dict[str, Any] = {
         "ssr_mode": False,
@@ -112,13 +106,6 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=2000)  # the page has 190 KB, 30 on the wire
     security.guard(app, made)
     return app
-
-
-def _kept_for_ever(content: str | bytes | None, kind: str) -> Response:
-    """What is named by its content never changes; a browser need not ask again."""
-    if content is None:
-        return PlainTextResponse("There is no such file (any more).", 404)
-    return Response(content, media_type=kind, headers={"Cache-Control": "private, max-age=31536000, immutable"})
 
 
 def _warm(workspace: Workspace) -> None:

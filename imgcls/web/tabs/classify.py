@@ -13,7 +13,7 @@ from imgcls.imaging.digits import NoInk
 from imgcls.imaging.reading import open_image
 from imgcls.inference.predictor import Predictor
 from imgcls.web.cache import RunCache, checkpoint_title, key
-from imgcls.web.components.live import LiveAnswer
+from imgcls.web.components.live import PANELS, LiveAnswer
 from imgcls.web.components.pad import DrawingPad
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views import answers
@@ -71,6 +71,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights) -> Room:
             )
             live = LiveAnswer(words, first, elem_id="live")
             result = gr.HTML("" if first else nothing_drawn(words), elem_id="result")
+    gr.HTML(PANELS, elem_id="inside", apply_default_css=False)
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
 
     def of_drawing(drawing: Image.Image | None, chosen: str) -> str:

@@ -1,11 +1,11 @@
 // LeNet's forward pass, models/lenet.py number for number, with every value in between.
-// A layer is { name, channels, side, data } with data in rows of each channel; a linear one has side 1.
+// A layer is { name, kind, channels, side, data } with data in rows of each channel; a linear one has side 1.
 export class LeNet {
   constructor(tensors, { preprocess, classes }) {
     this.tensors = tensors;
     this.classes = classes.length;
     this.padding = preprocess.size === 28 ? 2 : 0;
-    this.input = { name: 'input', channels: preprocess.channels, side: preprocess.size };
+    this.input = { name: 'input', kind: 'input', channels: preprocess.channels, side: preprocess.size };
   }
 
   // Float32 (channels * size * size) -> all layers in order; `raw` of a convolution or linear layer is before its ReLU.
@@ -40,7 +40,7 @@ export class LeNet {
         }
       }
     }
-    return { name, channels, side, raw, data: relu(raw) };
+    return { name, kind: 'convolution', size, padding, channels, side, raw, data: relu(raw) };
   }
 
   linear(from, name, rectified = true) {
@@ -51,7 +51,7 @@ export class LeNet {
       for (let i = 0; i < inputs; i++) sum += weights[at++] * from.data[i];
       raw[o] = sum;
     }
-    return { name, channels: outputs, side: 1, raw, data: rectified ? relu(raw) : raw };
+    return { name, kind: 'linear', channels: outputs, side: 1, raw, data: rectified ? relu(raw) : raw };
   }
 }
 
@@ -77,24 +77,26 @@ function pooled({ channels, side: from, data }, name) {
       }
     }
   }
-  return { name, channels, side, data: made };
+  return { name, kind: 'pool', channels, side, data: made };
 }
+
+// Which of `from` rows the i-th of five averages.
+export const averagedRange = (i, from) => [Math.floor(i * from / 5), Math.ceil((i + 1) * from / 5)];
 
 // adaptive_avg_pool2d(x, 5)
 function averaged({ channels, side: from, data }) {
   const side = 5, made = new Float32Array(channels * side * side);
-  const range = i => [Math.floor(i * from / side), Math.ceil((i + 1) * from / side)];
   for (let c = 0, at = 0; c < channels; c++) {
     for (let v = 0; v < side; v++) {
       for (let u = 0; u < side; u++) {
-        const [top, bottom] = range(v), [left, right] = range(u);
+        const [top, bottom] = averagedRange(v, from), [left, right] = averagedRange(u, from);
         let sum = 0;
         for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) sum += data[(c * from + y) * from + x];
         made[at++] = sum / ((bottom - top) * (right - left));
       }
     }
   }
-  return { name: 'average', channels, side, data: made };
+  return { name: 'average', kind: 'average', channels, side, data: made };
 }
 
 export function softmax(logits, temperature = 1) {

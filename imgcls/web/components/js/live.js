@@ -1,6 +1,9 @@
 // The drawing is read in the page: strokes -> 28x28 -> LeNet -> answer, within the frame of each pen move.
-import { Answer, nothing } from './answer.js';
+import { Answer, nothing, say } from './answer.js';
+import { familiarity, place } from './familiar.js';
+import { Inside } from './inside.js';
 import { LeNet, softmax } from './lenet.js';
+import { Panels } from './panels.js';
 import { asGrey, toInput, toStored } from './preprocess.js';
 import { readTensors } from './tensors.js';
 
@@ -21,12 +24,17 @@ export class Reader {
 
   readStored(stored) {
     const input = toInput(stored, this.meta.preprocess), layers = this.net.layers(input);
+    const features = layers.at(-2).data;
     return {
       stored, input, layers,
       grey: asGrey(input, this.meta.preprocess),
-      probabilities: softmax(layers.at(-1).data, this.meta.temperature),
+      probabilities: softmax(layers.at(-1).data, this.tensors['calibration/temperature']?.data[0]),
+      place: place(this.tensors, features),
+      ...familiarity(this.tensors, features),
     };
   }
+
+  sure({ familiarity }) { return familiarity === null || familiarity >= this.meta.sure; }
 }
 
 // Fills `element` with what the network makes of `pad`'s drawing, now and at every pen move; `listeners` are told
@@ -36,7 +44,8 @@ export class Live {
     Object.assign(this, { element, pad, words, reader: null, answer: null, listeners: new Set(), asked: 0 });
   }
 
-  use(reader) {
+  use(reader, url) {
+    reader.url = url;
     this.reader = reader;
     this.answer = new Answer(this.element, reader.meta.classes, reader.meta.preprocess, this.words);
     this.pad.read = () => this.show();
@@ -61,22 +70,34 @@ export class Live {
       this.pad.read = () => { this.pad.read = () => {}; setTimeout(() => this.load(url), AGAIN); };
       return;
     }
-    if (asked === this.asked) this.use(new Reader(content));
+    if (asked === this.asked) this.use(new Reader(content), url);
   }
 
   show() {
     const reading = this.reader.read(this.pad.grey());
-    if (reading) this.answer.show(reading);
+    if (reading) this.answer.show({ ...reading, note: this.doubt(reading) });
     else this.element.replaceChildren(nothing(this.words.nothing, this.words.nothing_more));
     this.tell(reading);
+  }
+
+  doubt(reading) {
+    if (this.reader.sure(reading)) return '';
+    return say(this.words.not_sure, { nearest: this.reader.meta.classes[reading.nearest] });
   }
 
   tell(reading) { this.listeners.forEach(listener => listener(reading, this.reader)); }
 }
 
+// What all units do on many images, fetched once a network.
+async function units(reader) {
+  reader.units ??= fetch(`${reader.url}/units`).then(async answer => (answer.ok ? readTensors(await answer.arrayBuffer()) : null));
+  return reader.units;
+}
+
 // For the lab's page, where the value of a component of Gradio names the checkpoint (see components/live.py).
 export function start({ element, props, watch }) {
-  const live = new Live(element.querySelector('.live-answer'), document.querySelector('#pad .pad'), props.words);
+  const words = props.words, live = new Live(element.querySelector('.live-answer'), document.querySelector('#pad .pad'), words);
+  new Panels(document.querySelector('#inside .panels'), live, [new Inside(words, units)]);
   const chosen = () => live.load(props.value && new URL(props.value, document.baseURI));
   watch('value', chosen);
   chosen();

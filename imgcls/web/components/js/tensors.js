@@ -13,6 +13,7 @@ export function readTensors(buffer) {
 const READ = {
   F32: bytes => new Float32Array(bytes),
   F16: bytes => Float32Array.from(new Uint16Array(bytes), half),
+  I16: bytes => Float32Array.from(new Int16Array(bytes)),
   U8: bytes => Float32Array.from(new Uint8Array(bytes)),
   I64: bytes => Float32Array.from(new BigInt64Array(bytes), Number),
 };

@@ -1,0 +1,325 @@
+// Look inside: every map of the network as a picture, left to right, live; a pixel's sum and what of the drawing it saw.
+import { make, say } from './answer.js';
+import { explain, receptiveField } from './explain.js';
+
+const WEIGHTIEST = 8;   // products of a linear unit that are written out
+const GRID = { fc1: 6, fc2: 6 };   // columns of units
+// Black, indigo, white: light is much, as in the picture that the network saw.
+const RAMP = Array.from({ length: 256 }, (_, i) => {
+  const t = i / 255, u = Math.min(1, t * 1.6), v = Math.max(0, (t - 0.45) / 0.55);
+  return [12 + u * 87 * (1 - v) + v * 243, 14 + u * 88 * (1 - v) + v * 241, 24 + u * 217 * (1 - v) + v * 231];
+});
+// Orange below zero, blue above.
+const signed = t => (t < 0 ? [255 + t * 10, 255 + t * 95, 255 + t * 185] : [255 - t * 140, 255 - t * 130, 255 - t * 5]);
+
+export function number(value) {
+  const size = Math.abs(value);
+  return size < 0.0005 ? '0' : value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.995 ? 2 : 3).replace('-', '−');
+}
+
+// One picture of `width` x `height` values, kept and painted again and again.
+class Picture {
+  constructor(width, height, attributes = {}) {
+    this.canvas = make('canvas', { width, height, ...attributes });
+    this.context = this.canvas.getContext('2d');
+    this.image = this.context.createImageData(width, height);
+  }
+
+  paint(values, colour) {
+    const { data } = this.image;
+    for (let i = 0; i < values.length; i++) {
+      const [r, g, b] = colour(values[i]);
+      data[4 * i] = r; data[4 * i + 1] = g; data[4 * i + 2] = b; data[4 * i + 3] = 255;
+    }
+    this.context.putImageData(this.image, 0, 0);
+    return this.canvas;
+  }
+}
+
+export class Inside {
+  constructor(words, units = null) {
+    Object.assign(this, { words, units, name: 'inside', title: words.inside, reader: null, at: null, chosen: null });
+    this.flow = make('div', { class: 'flow', role: 'group', 'aria-label': words.inside });
+    this.sum = make('div', { class: 'sum', 'aria-live': 'polite' });
+    this.map = make('div', { class: 'chosen-map' });
+    this.element = make('div', { class: 'inside' }, make('div', { class: 'flow-scroll' }, this.flow), this.sum, this.map);
+    this.flow.addEventListener('pointermove', event => this.point(event));
+    this.flow.addEventListener('pointerdown', event => this.point(event));
+    this.flow.addEventListener('click', event => this.choose(event.target.closest('.map')));
+    this.flow.addEventListener('focusin', event => this.focus(event.target.closest('.map')));
+    this.flow.addEventListener('keydown', event => this.key(event));
+  }
+
+  fits() { return true; }
+
+  show(reading, reader) {
+    this.reading = reading;
+    const layers = reading?.layers;
+    if (!layers) {
+      if (this.reader !== reader) { this.reader = null; this.flow.replaceChildren(); }
+      this.flow.classList.add('waiting');
+      if (!this.stages || !this.reader) this.sum.textContent = this.words.inside_nothing;
+      return;
+    }
+    this.flow.classList.remove('waiting');
+    if (this.reader !== reader) { this.build(reader, layers); this.hint(); this.learn(reader); }
+    this.stages.forEach((stage, i) => this.paint(stage, layers[i]));
+    if (this.at) this.explain();
+    if (this.chosen) this.describe();
+  }
+
+  build(reader, layers) {
+    Object.assign(this, { reader, at: null, chosen: null });
+    this.map.replaceChildren();
+    this.stages = layers.map((layer, index) => {
+      const flat = layer.side === 1, last = index === layers.length - 1;
+      const maps = flat && !last ? [this.whole(layer, index)] : Array.from({ length: layer.channels }, (_, c) => (
+        last ? this.output(layer, index, c) : this.picture(layer, index, c)));
+      const size = flat ? say(this.words.units, { count: layer.channels })
+        : say(this.words.maps, { count: layer.channels, side: layer.side });
+      const dead = make('small', { class: 'dead-count' });
+      const element = make('div', { class: `stage ${layer.kind} ${layer.name}` },
+        make('div', { class: 'stage-head' }, make('strong', {}, this.words[`layer_${layer.name}`]), make('span', {}, size), dead),
+        make('div', { class: 'maps' }, ...maps.map(map => map.element)));
+      return { layer: index, maps, element, dead };
+    });
+    this.flow.replaceChildren(...this.stages.map(stage => stage.element));
+    this.stages.forEach(stage => { stage.maps[0].element.tabIndex = 0; });
+  }
+
+  button(index, channel, label, ...content) {
+    return make('button', {
+      type: 'button', class: 'map', tabindex: -1, 'data-layer': index, 'data-channel': channel, 'aria-label': label,
+    }, ...content);
+  }
+
+  picture(layer, index, channel) {
+    const picture = new Picture(layer.side, layer.side), field = make('i', { class: 'field', hidden: true });
+    const label = say(this.words.map_of, { layer: this.words[`layer_${layer.name}`], map: channel + 1 });
+    return { element: this.button(index, channel, label, picture.canvas, field), picture, field, width: layer.side };
+  }
+
+  // All units of a linear layer in one picture.
+  whole(layer, index) {
+    const columns = GRID[layer.name] ?? 6, rows = Math.ceil(layer.channels / columns);
+    const picture = new Picture(columns, rows), field = make('i', { class: 'field', hidden: true });
+    const element = this.button(index, 0, this.words[`layer_${layer.name}`], picture.canvas, field);
+    element.style.aspectRatio = `${columns} / ${rows}`;
+    return { element, picture, field, width: columns };
+  }
+
+  output(layer, index, channel) {
+    const fill = make('i', { class: 'fill' }), name = this.reader.meta.classes[channel];
+    const element = this.button(index, channel, name, make('span', { class: 'fill-track' }, fill), make('b', {}, name));
+    return { element, fill, field: null, width: 1 };
+  }
+
+  paint(stage, layer) {
+    const { maps } = stage, { channels, side, data } = layer;
+    if (maps[0].fill) {
+      this.reading.probabilities.forEach((p, c) => {
+        maps[c].fill.style.width = `${(p * 100).toFixed(1)}%`;
+        maps[c].element.classList.toggle('best', p === Math.max(...this.reading.probabilities));
+      });
+      return;
+    }
+    let low = 0, high = 1e-6;
+    for (const value of data) { if (value > high) high = value; if (value < low) low = value; }
+    const colour = value => RAMP[Math.max(0, Math.min(255, Math.round((value - low) / (high - low) * 255)))];
+    if (side === 1) { maps[0].picture.paint(data, colour); return; }
+    for (let c = 0; c < channels; c++) maps[c].picture.paint(data.subarray(c * side * side, (c + 1) * side * side), colour);
+  }
+
+  // ---- one value
+  point(event) {
+    const map = event.target.closest('.map');
+    if (!map || !this.reading) return;
+    const layer = this.reading.layers[map.dataset.layer], found = this.found(map), canvas = map.querySelector('canvas');
+    if (!canvas) { this.look({ layer: Number(map.dataset.layer), channel: Number(map.dataset.channel), y: 0, x: 0 }); return; }
+    const box = canvas.getBoundingClientRect();
+    const x = Math.floor((event.clientX - box.left) / box.width * canvas.width);
+    const y = Math.floor((event.clientY - box.top) / box.height * canvas.height);
+    if (x < 0 || y < 0 || x >= canvas.width || y >= canvas.height) return;
+    if (layer.side > 1) this.look({ layer: Number(map.dataset.layer), channel: found.channel, y, x });
+    else if (y * canvas.width + x < layer.channels) {
+      this.look({ layer: Number(map.dataset.layer), channel: y * canvas.width + x, y: 0, x: 0 });
+    }
+  }
+
+  found(map) {
+    const stage = this.stages[map.dataset.layer];
+    return { channel: Number(map.dataset.channel), map: stage.maps.find(m => m.element === map), stage };
+  }
+
+  focus(map) {
+    if (!map || !this.reading) return;
+    const layer = Number(map.dataset.layer);
+    this.stages[layer].maps.forEach(m => { m.element.tabIndex = m.element === map ? 0 : -1; });
+    if (this.at?.layer === layer && (this.reading.layers[layer].side === 1 || this.at.channel === Number(map.dataset.channel))) return;
+    const side = this.reading.layers[layer].side;
+    this.look({ layer, channel: Number(map.dataset.channel), y: side >> 1, x: side >> 1 });
+  }
+
+  // Arrows move the pixel, page keys the map; Tab goes on to the next layer, Enter chooses the map.
+  key(event) {
+    const map = event.target.closest('.map');
+    if (!map || !this.at || !this.reading) return;
+    const layer = this.reading.layers[this.at.layer], stage = this.stages[this.at.layer];
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    const turn = { PageUp: -1, PageDown: 1 }[event.key];
+    if (step && layer.side > 1) {
+      const inside = v => Math.max(0, Math.min(layer.side - 1, v));
+      this.look({ ...this.at, y: inside(this.at.y + step[0]), x: inside(this.at.x + step[1]) });
+    } else if (step || turn) {
+      const many = stage.maps.length > 1 ? stage.maps.length : layer.channels, wide = stage.maps.length > 1 ? 1 : stage.maps[0].width;
+      const by = turn ?? (stage.maps.length > 1 ? step[0] + step[1] : step[0] * wide + step[1]);
+      const next = Math.max(0, Math.min(many - 1, this.at.channel + by));
+      this.look({ ...this.at, channel: next });
+      if (stage.maps.length > 1) stage.maps[next].element.focus();
+    } else return;
+    event.preventDefault();
+  }
+
+  look(at) {
+    const same = this.at && ['layer', 'channel', 'y', 'x'].every(key => this.at[key] === at[key]);
+    this.at = at;
+    if (!same) { this.light(); this.explain(); }
+  }
+
+  // The receptive field in this layer and every one before it.
+  light() {
+    const { layers } = this.reading, windows = receptiveField(layers, this.at);
+    this.stages.forEach((stage, index) => {
+      const window = windows.find(w => w.layer === index), layer = layers[index];
+      stage.maps.forEach((map, channel) => {
+        const one = index === this.at.layer;
+        if (!map.field) { map.element.classList.toggle('looked', one && this.at.channel === channel); return; }
+        map.field.hidden = !window || (layer.side > 1 && window.channel !== null && window.channel !== channel);
+        if (map.field.hidden) return;
+        let [left, top, right, bottom] = [window.left, window.top, window.right, window.bottom];
+        let [wide, high] = [layer.side, layer.side];
+        if (layer.side === 1) {
+          wide = map.picture.canvas.width; high = map.picture.canvas.height;
+          [left, top] = one ? [this.at.channel % wide, Math.floor(this.at.channel / wide)] : [0, 0];
+          [right, bottom] = one ? [left + 1, top + 1] : [wide, high];
+        }
+        map.field.classList.toggle('whole', right - left === wide && bottom - top === high);
+        Object.assign(map.field.style, {
+          left: `${left / wide * 100}%`, top: `${top / high * 100}%`,
+          width: `${(right - left) / wide * 100}%`, height: `${(bottom - top) / high * 100}%`,
+        });
+      });
+    });
+  }
+
+  explain() {
+    const { layers } = this.reading, layer = layers[this.at.layer], made = explain(this.reader.tensors, layers, this.at);
+    const name = this.words[`layer_${layer.name}`], words = this.words;
+    const where = layer.side > 1
+      ? say(words.pixel_of, { layer: name, map: this.at.channel + 1, row: this.at.y + 1, column: this.at.x + 1 })
+      : say(words.unit_of, { layer: name, unit: layer.name === 'fc3' ? this.reader.meta.classes[this.at.channel] : this.at.channel + 1 });
+    const parts = {
+      input: () => [],
+      convolution: () => [
+        make('div', { class: 'patches' }, ...made.patches.map((patch, i) => this.patch(patch, made, i))), this.total(made)],
+      pool: () => [this.line(`max(${made.values.map(number).join(', ')})`, made.value)],
+      average: () => [this.line(`mean(${made.values.map(number).join(', ')})`, made.value)],
+      linear: () => this.products(made, layers[this.at.layer - 1]),
+    }[made.kind]();
+    const value = make('output', { 'data-value': made.value, 'data-sum': made.sum ?? made.value }, number(made.value));
+    this.sum.replaceChildren(make('p', { class: 'sum-head' }, make('strong', {}, where), ' ', value), ...parts);
+  }
+
+  patch({ values, weights, sum }, { size, patches }, channel) {
+    const biggest = Math.max(...patches.flatMap(p => p.weights.map(Math.abs)), 1e-9);
+    const most = Math.max(...patches.flatMap(p => p.values.map(Math.abs)), 1e-9);
+    const seen = new Picture(size, size, { role: 'img', 'aria-label': values.map(number).join(' ') });
+    const kernel = new Picture(size, size, { role: 'img', 'aria-label': weights.map(number).join(' ') });
+    seen.paint(values, v => signed(v / most));
+    kernel.paint(weights, w => signed(w / biggest));
+    const table = (picture, numbers) => (patches.length > 1 ? picture.canvas : make('span', { class: 'numbers' },
+      picture.canvas, make('span', { class: 'grid', 'aria-hidden': 'true', style: `--n: ${size}` },
+        ...numbers.map(v => make('i', {}, Math.abs(v) < 0.005 ? '0' : v.toFixed(2).replace('-', '−'))))));
+    return make('span', { class: 'patch', title: say(this.words.channel, { channel: channel + 1 }) },
+      table(seen, values), make('b', {}, '×'), table(kernel, weights), make('b', {}, `= ${number(sum)}`));
+  }
+
+  total({ patches, bias, sum, value }) {
+    const parts = patches.map(p => p.sum);
+    const terms = (parts.length > 1 ? parts : [parts[0]]).map(number).join(' + ').replaceAll('+ −', '− ');
+    return this.line(`${terms} + ${this.words.bias} ${number(bias)} = ${number(sum)}`, value, true);
+  }
+
+  products({ products, bias, sum, value }, from) {
+    const shown = products.slice(0, WEIGHTIEST), rest = products.slice(WEIGHTIEST).reduce((s, p) => s + p.product, 0);
+    const area = from.side ** 2, layer = this.words[`layer_${from.name}`];
+    const rows = shown.map(p => make('li', {}, make('span', {}, from.side > 1
+      ? say(this.words.pixel_short, { layer, map: Math.floor(p.from / area) + 1 })
+      : say(this.words.unit_of, { layer, unit: p.from + 1 })),
+    `${number(p.value)} × ${number(p.weight)} = ${number(p.product)}`));
+    const more = say(this.words.rest, { count: products.length - shown.length });
+    rows.push(make('li', {}, make('span', {}, more), number(rest)), make('li', {}, make('span', {}, this.words.bias), number(bias)));
+    const rectified = this.at.layer < this.reading.layers.length - 1;
+    return [make('ol', { class: 'products' }, ...rows), this.line(`${this.words.sum} = ${number(sum)}`, value, rectified)];
+  }
+
+  line(text, value, rectified = false) {
+    return make('p', { class: 'sum-line' }, text, rectified ? make('b', {}, `   ReLU → ${number(value)}`) : '');
+  }
+
+  hint() { this.sum.replaceChildren(make('p', { class: 'hint' }, this.words.inside_hint)); }
+
+  // ---- one map
+  choose(map) {
+    if (!map || !this.reading) return;
+    const layer = Number(map.dataset.layer), kind = this.reading.layers[layer].kind;
+    this.chosen = kind === 'convolution' ? { layer, channel: Number(map.dataset.channel) } : null;
+    this.stages.forEach(stage => stage.maps.forEach(m => {
+      m.element.setAttribute('aria-pressed', String(Boolean(this.chosen) && m.element === map));
+    }));
+    this.map.replaceChildren();
+    if (this.chosen) this.describe();
+  }
+
+  describe() {
+    const { layer: index, channel } = this.chosen, layer = this.reading.layers[index], key = `${layer.name}/${channel}`;
+    if (this.map.dataset.key === key && this.map.children.length) return;
+    this.map.dataset.key = key;
+    const { shape: [, inputs, size], data } = this.reader.tensors[`${layer.name}.weight`], area = size * size;
+    const all = data.subarray(channel * inputs * area, (channel + 1) * inputs * area);
+    const biggest = Math.max(...Array.from(all, Math.abs), 1e-9);
+    const kernels = Array.from({ length: inputs }, (_, i) => new Picture(size, size, { role: 'img', class: 'kernel' })
+      .paint(all.subarray(i * area, (i + 1) * area), w => signed(w / biggest)));
+    const title = say(this.words.map_of, { layer: this.words[`layer_${layer.name}`], map: channel + 1 });
+    this.map.replaceChildren(make('div', {}, make('strong', {}, title), make('p', {}, this.words.kernel),
+      make('div', { class: 'kernels' }, ...kernels)));
+    this.exciting(layer.name, channel);
+  }
+
+  // ---- what all validation images say of a map; `units` fetches it once
+  async learn(reader) {
+    if (!this.units) return;
+    const known = await this.units(reader).catch(() => null);
+    if (!known || this.reader !== reader) return;
+    this.known = known;
+    this.stages.forEach(stage => {
+      const layer = this.reading?.layers[stage.layer], dead = layer && known.tensors[`dead.${layer.name}`];
+      if (!dead) return;
+      const count = dead.data.reduce((sum, v) => sum + v, 0);
+      stage.dead.textContent = count ? say(this.words.dead, { count, all: dead.data.length }) : '';
+      if (stage.maps.length > 1) stage.maps.forEach((map, c) => map.element.classList.toggle('dead', dead.data[c] > 0));
+    });
+    this.map.replaceChildren();
+    if (this.chosen) this.describe();
+  }
+
+  exciting(name, channel) {
+    const indices = this.known?.tensors[`top.${name}`];
+    if (!indices) return;
+    const { shape: [, side], data } = this.known.tensors.images, each = indices.shape[1];
+    const pictures = Array.from(indices.data.subarray(channel * each, (channel + 1) * each)).filter(i => i >= 0)
+      .map(i => new Picture(side, side, { role: 'img' }).paint(data.subarray(i * side * side, (i + 1) * side * side), v => [v, v, v]));
+    this.map.append(make('div', {}, make('p', {}, this.words[pictures.length ? 'exciting' : 'never']),
+      make('div', { class: 'exciting' }, ...pictures)));
+  }
+}

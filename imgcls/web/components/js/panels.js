@@ -1,0 +1,37 @@
+// What opens on demand below the answer: one panel at a time, none at first, and only the open one is computed.
+import { make } from './answer.js';
+
+// Each panel: { name, title, fits(reader), show(reading, reader) } and `element`, which it fills itself.
+export class Panels {
+  constructor(element, live, panels) {
+    Object.assign(this, { element, panels, reading: null, reader: null, open: null });
+    this.buttons = panels.map(panel => make('button', {
+      type: 'button', 'aria-expanded': 'false', 'data-panel': panel.name, onclick: () => this.toggle(panel),
+    }, panel.title));
+    this.body = make('div', { class: 'panel-body' });
+    element.append(make('div', { class: 'panel-buttons' }, ...this.buttons), this.body);
+    live.listeners.add((reading, reader) => this.tell(reading, reader));
+    this.tell(null, null);
+  }
+
+  toggle(panel) {
+    this.open = this.open === panel ? null : panel;
+    this.buttons.forEach((button, i) => button.setAttribute('aria-expanded', String(this.panels[i] === this.open)));
+    this.body.replaceChildren(...(this.open ? [this.open.element] : []));
+    this.element.classList.toggle('open', Boolean(this.open));
+    this.update();
+  }
+
+  tell(reading, reader) {
+    this.reading = reading;
+    if (reader !== this.reader) {
+      this.reader = reader;
+      this.element.hidden = !reader;
+      this.buttons.forEach((button, i) => { button.hidden = !reader || !this.panels[i].fits(reader); });
+      if (this.open && !(reader && this.open.fits(reader))) this.toggle(this.open);
+    }
+    this.update();
+  }
+
+  update() { if (this.open && this.reader) this.open.show(this.reading, this.reader); }
+}

@@ -1,0 +1,30 @@
+"""What the page's own scripts ask for: the scripts, a network's weights, what its units do. Each is named by its content."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.responses import PlainTextResponse, Response
+
+from imgcls.web import scripts
+from imgcls.web.weights import PageWeights
+
+
+def serve(app: FastAPI, weights: PageWeights) -> None:
+    @app.get("/scripts/{name}.js")
+    def script(name: str) -> Response:
+        return _kept_for_ever(scripts.bundle() if name == scripts.digest() else None, "text/javascript")
+
+    @app.get("/weights/{name}")
+    def network(name: str) -> Response:
+        return _kept_for_ever(weights.content(name), "application/octet-stream")
+
+    @app.get("/weights/{name}/units")
+    def units(name: str) -> Response:
+        return _kept_for_ever(weights.units(name), "application/octet-stream")
+
+
+def _kept_for_ever(content: str | bytes | None, kind: str) -> Response:
+    """What is named by its content never changes; a browser need not ask again."""
+    if content is None:
+        return PlainTextResponse("There is no such file (any more).", 404)
+    return Response(content, media_type=kind, headers={"Cache-Control": "private, max-age=31536000, immutable"})
