@@ -1,4 +1,4 @@
-"""What the page's own scripts ask for: the scripts, a network's weights, what its units do. Each is named by its content."""
+"""What the page's own scripts ask for: themselves, weights, what units do. Each is named by its content."""
 
 from __future__ import annotations
 
