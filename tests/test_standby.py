@@ -17,15 +17,17 @@ SMALL = {"train_images": 300, "val_split": 100, "epochs": 1, "threads": 1, "devi
 def waiting(workspace, monkeypatch):
     monkeypatch.setattr(launcher, "_warm_worker", None)
     keep_worker_warm(workspace)
-    process = launcher._warm_worker._process
-    yield process
+    worker = launcher._warm_worker
+    process = worker._process
+    yield worker
     if not process.stdin.closed:
         process.stdin.close()
-    process.wait(60)
+    process.wait(120)
 
 
 def finished(run):
-    for _ in range(600):
+    end = time.monotonic() + 180
+    while time.monotonic() < end:
         if not (seen := view(run)).live:
             return seen
         time.sleep(0.1)
@@ -33,18 +35,39 @@ def finished(run):
 
 
 def test_it_becomes_the_run(workspace, waiting):
-    seen = finished(start_run(with_recipe({**SMALL, "name": "first"}), workspace))
-    assert seen.state == "finished" and waiting.wait(20) == 0
+    process = waiting._process
+    assert waiting.ready_to_work.wait(180)
+    run = start_run(with_recipe({**SMALL, "name": "first"}), workspace)
+    assert run.written().process.pid == process.pid
+    assert finished(run).state == "finished" and process.wait(60) == 0
     assert (workspace.train_logs / "first" / "log.txt").exists()
-    seen = finished(start_run(with_recipe({**SMALL, "name": "second"}), workspace))  # none waits yet: one of its own
-    assert seen.state == "finished"
+
+
+def test_before_it_is_ready_a_run_has_a_process_of_its_own(workspace, waiting):
+    waiting.ready_to_work.clear()
+    run = start_run(with_recipe({**SMALL, "name": "first"}), workspace)
+    assert run.written().process.pid != waiting._process.pid
+    assert finished(run).state == "finished"
+
+
+def test_one_that_has_died_takes_no_run_with_it(workspace, waiting):
+    assert waiting.ready_to_work.wait(180)
+    process = waiting._process
+    process.kill()
+    run = start_run(with_recipe({**SMALL, "name": "first"}), workspace)
+    assert run.written().process.pid != process.pid
+    assert finished(run).state == "finished"
 
 
 def test_it_goes_when_the_server_goes(waiting):
-    waiting.stdin.close()  # what the system does for a server that was killed
-    assert waiting.wait(60) == 0
+    process = waiting._process
+    process.stdin.close()  # what the system does for a server that was killed
+    assert process.wait(120) == 0
 
 
-def test_another_home_gets_a_process_of_its_own(tmp_path, waiting):
+def test_another_workspace_gets_a_process_of_its_own(tmp_path, waiting):
     other = Workspace(tmp_path / "other")
-    assert finished(start_run(with_recipe({**SMALL, "name": "r"}), other)).state == "finished"
+    assert waiting.ready_to_work.wait(180)
+    run = start_run(with_recipe({**SMALL, "name": "r"}), other)
+    assert run.written().process.pid != waiting._process.pid
+    assert finished(run).state == "finished"

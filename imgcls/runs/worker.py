@@ -168,7 +168,6 @@ def _note(name: str, error: Exception) -> events.Note:
     return events.Note(
         code="logger_failed",
         message=Message("{logger} cannot write ({reason}): the run goes on", logger=name, reason=reason),
-        values={"logger": name},
     )
 
 
