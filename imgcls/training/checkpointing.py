@@ -2,19 +2,22 @@
 
 What an event says is saved is on the disk, whole, when the event is yielded. Saving takes a tenth of the time at most:
 where epochs are shorter than that allows, some are left out, and the best weights wait in memory. Only the first of
-several processes writes. Knows no loop and no figures.
+several processes writes. On a full disk the run goes on: what was last saved stays, that is said once, and saving is
+tried again when it is next due. It fails only where it ends and what it has learnt is not on the disk.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from torch import Tensor
 
 from imgcls.checkpoints.format import Meta, save_checkpoint, versions
+from imgcls.errors import StorageError
+from imgcls.messages import Message
 from imgcls.training import events
 from imgcls.training.learner import Learner
 from imgcls.training.resume_state import gather_random_states, save_resume_state
@@ -33,6 +36,7 @@ class CheckpointManager:
         self.writes = learner.context.rank == 0
         self.last_time, self.took = time.perf_counter(), 0.0
         self._best: tuple[dict[str, Tensor], Meta] | None = None
+        self._paused: StorageError | None = None  # why the last try to save did not succeed
 
     @property
     def features(self) -> Path:
@@ -65,34 +69,42 @@ class CheckpointManager:
 
     def best(self) -> Iterator[events.Event]:
         if self._best:
-            yield self._saved(*self._best)
-            self._best = None
+            yield from self._save(*self._best)
+            if not self._paused:
+                self._best = None
 
     def last(self, epoch: float, metrics: Metrics) -> Iterator[events.Event]:
-        yield self._saved(self.learner.model.state_dict(), self._meta("last", epoch, metrics))
+        yield from self._save(self.learner.model.state_dict(), self._meta("last", epoch, metrics))
 
     def resume(self) -> Iterator[events.Event]:
         """The state to go on from. All processes have to call it together."""
         yield from self.best()  # what the resume state calls the best is then on the disk
         path, step = self.path("resume"), self.state.step
         random_states = gather_random_states(self.learner.context)
-        if self.writes:
-            save_resume_state(
+        yield from self._try(
+            lambda: save_resume_state(
                 path,
                 model=self.learner.model,
                 step=self.learner.step,
                 random_states=random_states,
                 state=self.state,
-            )
+            ),
+            events.Saved(kind="resume", path=str(path), epoch=step // self.learner.batches.steps, step=step),
+        )
         self.last_time = time.perf_counter()
-        yield events.Saved(kind="resume", path=str(path), epoch=step // self.learner.batches.steps, step=step)
+
+    def check_saved(self) -> None:
+        """Raises StorageError where the last try to save did not succeed: there will be no other one."""
+        if self._paused:
+            raise self._paused
 
     def finish(self, best: dict[str, Tensor], meta: Meta, metrics: Metrics) -> None:
         """The best weights once more, with the test figures; nothing that only going on needs stays."""
         if not self.writes:
             return
         if metrics != meta.metrics:
-            save_checkpoint(self.path("best"), best, meta.model_copy(update={"metrics": metrics}))
+            with contextlib.suppress(StorageError):  # the weights are there; their test figures are in the log
+                save_checkpoint(self.path("best"), best, meta.model_copy(update={"metrics": metrics}))
         self.path("resume").unlink(missing_ok=True)
 
     def remove_features(self) -> None:
@@ -101,10 +113,35 @@ class CheckpointManager:
             with contextlib.suppress(OSError):  # Windows keeps a file that is still mapped
                 self.features.unlink(missing_ok=True)
 
-    def _saved(self, state: dict[str, Tensor], meta: Meta) -> events.Event:
-        if self.writes:
-            save_checkpoint(self.path(meta.kind), state, meta)
-        return events.Saved(kind=meta.kind, path=str(self.path(meta.kind)), epoch=int(meta.epoch), step=meta.step)
+    def _save(self, state: dict[str, Tensor], meta: Meta) -> Iterator[events.Event]:
+        path = self.path(meta.kind)
+        yield from self._try(
+            lambda: save_checkpoint(path, state, meta),
+            events.Saved(kind=meta.kind, path=str(path), epoch=int(meta.epoch), step=meta.step),
+        )
+
+    def _try(self, write: Callable[[], None], saved: events.Saved) -> Iterator[events.Event]:
+        """`saved` when it is; otherwise a note, the first time."""
+        before = self._paused
+        try:
+            if self.writes:
+                write()
+            self._paused = None
+        except StorageError as error:
+            self._paused = error
+            if not before:
+                yield events.Note(
+                    code="saving_paused",
+                    message=Message(
+                        "saving is not possible: {reason} The run goes on, what was last saved is safe, and saving is "
+                        "tried again.",
+                        reason=error.message,
+                    ),
+                )
+            return
+        if before:
+            yield events.Note(code="saving_again", message=Message("saving is possible again"))
+        yield saved
 
     def _meta(self, kind: str, epoch: float, metrics: Metrics) -> Meta:
         data, settings = self.learner.data, self.learner.settings

@@ -64,6 +64,7 @@ def epoch_ended(learner: Learner, state: TrainState, epoch: int, lr: float) -> e
 def stopped(manager: CheckpointManager, state: TrainState, steps: int) -> Iterator[Event]:
     """`steps`: of an epoch. The weights between two epochs are saved already."""
     yield from manager.resume()
+    manager.check_saved()
     epoch = state.step / steps
     if state.step % steps:
         yield from manager.last(epoch, {})
@@ -76,6 +77,7 @@ def finished(
 ) -> Iterator[Event]:
     """The test set is used here and only here, on the best epoch's weights."""
     yield from manager.best()
+    manager.check_saved()
     path = manager.path("best")
     learner.context.barrier()  # until the first process has written it
     best, meta = load_checkpoint(path)
