@@ -31,7 +31,7 @@ def guard(words: Translator, *, toast: bool = True) -> Callable[[Callable[..., A
             except ImgclsError as error:
                 told = words.message(error.message)
                 told = html.escape(told) if toast else told
-                raise gr.Error(told, title=words("That did not work"), duration=15, print_exception=False) from None
+                raise gr.Error(told, duration=15, print_exception=False) from None
 
         return safely
 

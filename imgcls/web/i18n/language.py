@@ -6,16 +6,60 @@ Gradio picks its own words ("Drop image here") by `navigator.language` before an
 
 from __future__ import annotations
 
+import json
+from functools import cache
+from pathlib import Path
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from imgcls.web.i18n.translator import LANGUAGES
+from imgcls.messages import N_
+from imgcls.web.i18n.translator import LANGUAGES, Translator
 
 CODES = {"en": "en", "zh": "zh-CN"}
+# What Gradio's components say in English whatever the language is.
+GRADIO = (
+    N_("Capture from camera"),
+    N_("Click to Access Webcam"),
+    N_("Click to upload or drop files"),
+    N_("Close"),
+    N_("Download"),
+    N_("Empty value"),
+    N_("Error"),
+    N_("Exit fullscreen"),
+    N_("Exit fullscreen mode"),
+    N_("File upload"),
+    N_("Fullscreen"),
+    N_("More tabs"),
+    N_("Paste from clipboard"),
+    N_("Info"),
+    N_("Remove"),
+    N_("Remove Image"),
+    N_("Remove this file"),
+    N_("Reset to default value"),
+    N_("Select input device"),
+    N_("Uploaded files"),
+    N_("Upload file"),
+    N_("Uploading"),
+    N_("View full screen"),
+    N_("Warning"),
+    N_("common.complete"),  # the name of a word that its Chinese has not
+    N_("grant webcam access"),
+)
+MEND = (Path(__file__).parent / "gradio_words.js").read_text("utf-8")
 SCRIPT = """<head><script>
 Object.defineProperty(navigator, 'language', {{ get: () => '{code}' }});
 Object.defineProperty(navigator, 'languages', {{ get: () => ['{code}'] }});
 document.documentElement.lang = '{code}';
-</script>"""
+{mend}</script>"""
+
+
+@cache
+def script(language: str) -> bytes:
+    """The first line of the page's head, in place of "<head>"."""
+    words = Translator(language)
+    said = json.dumps({text: words(text) for text in GRADIO}, ensure_ascii=False)
+    mend = "" if language == "en" else MEND.replace("SAID", said)
+    return SCRIPT.format(code=CODES[language], mend=mend).encode()
 
 
 def wanted(accepted: str) -> str:
@@ -38,8 +82,8 @@ class LanguageMiddleware:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        code = CODES.get(scope["path"].strip("/")) if scope["type"] == "http" and scope["method"] == "GET" else None
-        if code is None:
+        language = scope["path"].strip("/") if scope["type"] == "http" and scope["method"] == "GET" else ""
+        if language not in CODES:
             await self.app(scope, receive, send)
             return
         start: Message = {}
@@ -56,7 +100,7 @@ class LanguageMiddleware:
             body += message.get("body", b"")
             if message.get("more_body"):
                 return
-            said = body.replace(b"<head>", SCRIPT.format(code=code).encode(), 1)
+            said = body.replace(b"<head>", script(language), 1)
             headers = [(name, value) for name, value in start.get("headers", ()) if name.lower() != b"content-length"]
             await send(start | {"headers": [*headers, (b"content-length", str(len(said)).encode())]})
             await send({"type": "http.response.body", "body": said})

@@ -43,7 +43,7 @@ class Translator(Language):
 
     def help(self, name: str) -> str:
         text = self(TrainSettings.model_fields[name].description or "")
-        return text[:1].upper() + text[1:]
+        return text[:1].upper() + text[1:] if self.language == "en" else text
 
     def value(self, value: str) -> str:
         """What a setting's value is called; a data set of one's own by its name."""

@@ -51,6 +51,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights) -> Room:
                 with gr.Tab(words("Photo"), id="photo"):
                     photo = Photo(
                         type="filepath",
+                        label=words("Photo"),
                         sources=["upload", "clipboard", "webcam"],
                         show_label=False,
                         height=330,

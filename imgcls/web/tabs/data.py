@@ -86,7 +86,14 @@ def build(
             with gr.Column(elem_classes="card upload"):
                 gr.HTML(render("title", words, title=words("Upload a zip"), more=zipped), elem_classes="part-title")
                 with gr.Row():
-                    file = gr.File(file_types=[".zip"], show_label=False, elem_id="zip", height=120, min_width=280)
+                    file = gr.File(
+                        label=words("Zip file"),
+                        file_types=[".zip"],
+                        show_label=False,
+                        elem_id="zip",
+                        height=120,
+                        min_width=280,
+                    )
                     with gr.Column(min_width=240):
                         name = gr.Textbox(
                             label=words("Name of the data set"), max_lines=1, max_length=80, elem_id="zip-name"

@@ -1,0 +1,24 @@
+// Gradio's components say a few words in English whatever the language: they are replaced as they appear.
+(said => {
+  const mend = node => {
+    if (node.nodeType === Node.TEXT_NODE) {
+      const text = node.data.trim();
+      if (said[text]) node.data = node.data.replace(text, said[text]);
+      return;
+    }
+    if (node.nodeType !== Node.ELEMENT_NODE) return;
+    for (const name of ['aria-label', 'title']) {
+      const text = node.getAttribute(name);
+      if (said[text]) node.setAttribute(name, said[text]);
+    }
+    node.childNodes.forEach(mend);
+  };
+  new MutationObserver(changes => {
+    for (const change of changes) {
+      if (change.type === 'childList') change.addedNodes.forEach(mend);
+      else mend(change.target);
+    }
+  }).observe(document, {
+    subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ['aria-label', 'title'],
+  });
+})(SAID);

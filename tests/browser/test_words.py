@@ -1,0 +1,63 @@
+"""The Chinese page says nothing in English: its text, its labels and tooltips, Gradio's own ones too."""
+
+from chinese import english
+
+TABS = ("识别", "训练", "数据", "初始化实验")
+# What is a value and not a sentence: keys of choices, the network's own layers, the other language's name, a command.
+VALUES = {"English", "imgcls", "conv1, conv2, fc1, fc2, fc3"}
+SEEN = """() => {
+  const said = new Set();
+  const walk = node => {
+    if (node.nodeType === Node.TEXT_NODE) said.add(node.data.trim());
+    if (node.nodeType !== Node.ELEMENT_NODE) return;
+    if (node.matches('script, style, noscript, code, option, input[type=checkbox], input[type=radio]')) return;
+    for (const name of ['aria-label', 'title', 'placeholder', 'alt']) said.add((node.getAttribute(name) || '').trim());
+    node.childNodes.forEach(walk);
+  };
+  walk(document.body);
+  return [...said];
+}"""
+
+
+def said(page):
+    return {text for text in page.evaluate(SEEN) if text} - VALUES
+
+
+def test_every_word_of_the_chinese_page(page, server):
+    page.goto(server.url + "/zh/")
+    page.wait_for_selector("#pad canvas")
+    seen = set()
+    for tab in TABS:
+        page.get_by_role("tab", name=tab, exact=True).first.click()
+        page.wait_for_timeout(500)
+        seen |= said(page)
+    page.get_by_role("tab", name="训练", exact=True).first.click()
+    page.locator(".more button").first.click()
+    page.get_by_role("textbox", name="名称").wait_for()
+    seen |= said(page)
+    page.get_by_role("tab", name="数据", exact=True).first.click()
+    page.get_by_test_id("samples").wait_for()
+    seen |= said(page)
+    page.get_by_role("tab", name="自己做一个", exact=True).first.click()
+    page.get_by_text("上传 zip", exact=True).wait_for()
+    seen |= said(page)
+    page.get_by_role("tab", name="识别", exact=True).first.click()
+    page.get_by_role("tab", name="照片", exact=True).first.click()
+    page.get_by_label("用摄像头拍照").click()
+    page.get_by_text("点击打开摄像头").wait_for()
+    seen |= said(page)
+    assert len(seen) > 100 and not english(sorted(seen))
+
+
+def test_a_toast_shows_markup_as_text(page, server):
+    """Gradio's toasts are HTML: what a person typed would be part of it, and the sentence's end was lost."""
+    page.goto(server.url + "/zh/")
+    page.get_by_role("tab", name="训练", exact=True).first.click()
+    page.get_by_label("数据集", exact=True).first.fill("<img src=x>")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="开始训练").click()
+    toast = page.get_by_test_id("toast-body")
+    toast.wait_for()
+    assert "没有成功" in toast.inner_text() and "Error" not in toast.inner_text()
+    assert "没有数据集“<img src=x>”" in toast.inner_text() and toast.inner_text().endswith("的路径。")
+    assert not toast.locator("img").count()
