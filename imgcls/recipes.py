@@ -22,8 +22,8 @@ KIND_OF = {
     "fashion-mnist": "garments",
     "cifar10": "tiny",
 }
-PHOTO_NETWORK = "lenet"
-PHOTO_SIZES = {"lenet": 32}  # others see photos at the size that their weights learnt from
+PHOTO_NETWORK = "efficientnet-lite0"
+PHOTO_SIZES = {"lenet": 32, "efficientnet-lite0": 160}  # others see photos at the size that their weights learnt from
 STORED = {"digits": 28, "garments": 28, "tiny": 32}  # photos are stored at the network's own size
 
 ADAMW = {"optimizer": "adamw", "weight_decay": 0.01, "init": "default"}
@@ -110,7 +110,7 @@ def usual_network(dataset: str) -> str:
 
 def usual_transfer(model: str, dataset: str) -> str:
     """Photos are few: there the pre-trained network that ships learns its head only."""
-    return "head" if (model, kind_of(dataset)) == ("efficientnet-lite0", "photos") else "scratch"
+    return "head" if (model, kind_of(dataset)) == (PHOTO_NETWORK, "photos") else "scratch"
 
 
 def recipe(model: str, dataset: str, transfer: str = "scratch", optimizer: str = "") -> dict[str, Any]:
@@ -166,6 +166,8 @@ def preprocess_for(settings: TrainSettings) -> Preprocess:
         storage_size=STORED.get(kind, size),
         size=size,
         upscale=spec.upscale if kind == "tiny" else "whole",
+        interpolation=spec.interpolation,
+        crop=spec.crop,
         mean=spec.mean if channels == 3 else HALF,
         std=spec.std if channels == 3 else HALF,
     )

@@ -104,7 +104,7 @@ def test_settings_survive_json():
 @pytest.mark.parametrize("model", [*NAMES, "mobilenet_v3_small", "vit_b_16", "inception_v3", "vit_h_14", "maxvit_t"])
 def test_every_recipe_is_valid_and_can_be_overridden(model, dataset):
     settings = with_recipe({"model": model, "dataset": dataset})
-    for name, value in recipe(model, dataset).items():
+    for name, value in recipe(model, dataset, settings.transfer).items():
         assert getattr(settings, name) == value
     assert with_recipe({"model": model, "dataset": dataset, "epochs": 7, "image_size": 96}).epochs == 7
     model_spec(model).check(settings.image_size)

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import platform
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from imgcls.errors import CheckpointError
 from imgcls.files import replacing
 from imgcls.imaging.preprocess import Preprocess
+from imgcls.workspace import PROJECT
 
 if TYPE_CHECKING:
     import torch
@@ -29,18 +31,26 @@ if TYPE_CHECKING:
 KEY = "imgcls"
 LARGEST = 4 * 2**30  # bytes; a ResNet18 has 45 million
 EXTRA = "calibration/"  # tensors beside the weights, which the network itself does not need
-LARGEST_HEADER = 100_000_000  # what safetensors itself allows
+LARGEST_HEADER = 20_000_000  # bytes; a network of a thousand layers and ten thousand classes has a tenth of it
+BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+Name = Annotated[str, Field(max_length=300)]
 
 
 class Meta(BaseModel):
-    """What a checkpoint says of itself. Settings stay a plain mapping, so that older and newer files load."""
+    """What a checkpoint says of itself. Settings stay a plain mapping, so that older and newer files load.
+
+    labels: the class names in other languages, e.g. {"zh": ("丁鲷", ...)}, in the order of `classes`.
+    weights: the file in the project's weight/ that holds the tensors, where this one holds none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     format: int = 1
-    model: str
-    classes: tuple[str, ...] = Field(min_length=1)
+    model: Annotated[str, Field(max_length=100)]
+    classes: tuple[Name, ...] = Field(min_length=1, max_length=100_000)
+    labels: dict[str, tuple[Name, ...]] = {}
     preprocess: Preprocess
+    weights: str = Field("", pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,80}\.safetensors)?$")
     run: str = ""
     kind: str = "best"
     epoch: float = 0
@@ -50,6 +60,16 @@ class Meta(BaseModel):
     data: dict[str, Any] = {}
     versions: dict[str, str] = {}
     created: float = Field(default_factory=time.time)
+
+    @model_validator(mode="after")
+    def _a_label_a_class(self) -> Meta:
+        if any(len(names) != len(self.classes) for names in self.labels.values()):
+            raise ValueError("labels must name every class")
+        return self
+
+    def names(self, language: str = "en") -> tuple[str, ...]:
+        """The class names in `language` where the checkpoint has them, its own names otherwise."""
+        return self.labels.get(language, self.classes)
 
 
 def versions() -> dict[str, str]:
@@ -81,42 +101,69 @@ def save_checkpoint(
     write_tensors(path, {**state, **named}, {KEY: meta.model_dump_json()})
 
 
-def read_meta(path: Path) -> Meta:
-    """The metadata alone, from the file's first bytes: cheap, no torch."""
+class Header(NamedTuple):
+    """What a safetensors file says of itself in its first bytes. `shapes`: of every tensor, by name."""
+
+    shapes: dict[str, tuple[int, ...]]
+    metadata: dict[str, str]
+
+
+def read_header(path: Path) -> Header:
+    """Read and judged: a file that is cut off or says what cannot be is a CheckpointError. Allocates its size only."""
     try:
-        if path.stat().st_size > LARGEST:
+        there = path.stat().st_size
+        if there > LARGEST:
             raise CheckpointError(
                 "{path} is larger than {most} GiB: it is no checkpoint of this lab.", path=path, most=LARGEST >> 30
             )
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= min(LARGEST_HEADER, path.stat().st_size):
-                raise CheckpointError("{path} is no safetensors file, or is cut off: copy it again.", path=path)
+            if not 2 <= length <= min(LARGEST_HEADER, there):
+                raise ValueError
             header = json.loads(file.read(length))
-        written = header.get("__metadata__", {}).get(KEY)
-        end = 8 + length + max((t["data_offsets"][1] for k, t in header.items() if k != "__metadata__"), default=0)
+        metadata = header.pop("__metadata__", None) or {}
+        if not all(isinstance(value, str) for value in metadata.values()):
+            raise ValueError
+        shapes, at = {}, 0
+        for name, tensor in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+            start, stop = tensor["data_offsets"]
+            shape = tuple(tensor["shape"])
+            if start != at or not all(type(side) is int and 0 <= side <= there for side in shape):
+                raise ValueError
+            if stop - start != math.prod(shape) * BYTES[tensor["dtype"]]:
+                raise ValueError
+            shapes[name], at = shape, stop
     except FileNotFoundError:
         raise CheckpointError("There is no checkpoint {path}.", path=path) from None
     except OSError as error:
         raise CheckpointError("{path} cannot be read ({reason}).", path=path, reason=error.strerror) from None
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         raise CheckpointError("{path} is no safetensors file, or is cut off: copy it again.", path=path) from None
-    if written is None:
+    if 8 + length + at != there:
         raise CheckpointError(
-            "{path} holds weights but does not say of which network: it was not made by this lab; to "
-            "learn on from it, put it in weight/ and choose it as pre-trained weights.",
+            "{path} is cut off ({size} of {end} bytes): copy it again.", path=path, size=there, end=8 + length + at
+        )
+    return Header(shapes, metadata)
+
+
+def read_meta(path: Path) -> Meta:
+    """The metadata alone, from the file's first bytes: cheap, no torch."""
+    return _meta(path, read_header(path).metadata)
+
+
+def _meta(path: Path, metadata: Mapping[str, str]) -> Meta:
+    if KEY not in metadata:
+        raise CheckpointError(
+            "{path} holds weights but does not say of which network: run `python -m imgcls adopt {path}`, "
+            "or put it in weight/ to learn on from it.",
             path=path,
         )
-    if end != path.stat().st_size:
-        raise CheckpointError(
-            "{path} is cut off ({size} of {end} bytes): copy it again.", path=path, size=path.stat().st_size, end=end
-        )
     try:
-        meta = Meta.model_validate_json(written)
+        meta = Meta.model_validate_json(metadata[KEY])
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"])) or "format"
         raise CheckpointError(
-            "{path} has a description this lab cannot read (at '{where}').", path=path, where=where
+            "{path} has a description this lab cannot read (at '{where}').", path=path, where=where[:100]
         ) from None
     if meta.format > Meta.model_fields["format"].default:
         raise CheckpointError("{path} was made by a newer version of this lab: update this one.", path=path)
@@ -124,30 +171,67 @@ def read_meta(path: Path) -> Meta:
 
 
 def load_checkpoint(path: Path | str) -> tuple[nn.Module, Meta]:
-    """The network in eval mode on the CPU, every tensor accounted for, and what the file says of itself."""
-    from imgcls.models.registry import REGISTRY, build
+    """The network in eval mode on the CPU, every tensor accounted for, and what the file says of itself.
 
+    Shapes are compared with the header's before anything is built: a file that lies costs nothing.
+    """
     path = Path(path)
-    meta = read_meta(path)
+    header = read_header(path)
+    meta = _meta(path, header.metadata)
+    if meta.weights:  # of a checkpoint that ships: the tensors lie in weight/, which may hold them for several
+        header = read_header(weights_of(meta))
+    model = _skeleton(path, meta, header)
+    state = read_tensors(weights_of(meta) if meta.weights else path)
+    model.load_state_dict(
+        {
+            name: tensor.to(torch_float(tensor), copy=True)
+            for name, tensor in state.items()
+            if not name.startswith(EXTRA)
+        },
+        assign=True,
+    )
+    return model.eval(), meta
+
+
+def _skeleton(path: Path, meta: Meta, header: Header) -> nn.Module:
+    """The network that `meta` describes, without memory. CheckpointError where the header's shapes are not its."""
+    from imgcls.models.registry import REGISTRY
+    from imgcls.models.skeleton import misfit, skeleton
+
     if meta.model not in REGISTRY:
         raise CheckpointError(
-            "{path} holds a '{model}', a network that this version does not know.", path=path, model=meta.model
+            "{path} holds a '{model}', a network that this version does not know.", path=path, model=meta.model[:60]
         )
-    state = {name: tensor for name, tensor in read_tensors(path).items() if not name.startswith(EXTRA)}
-    model = build(
-        meta.model,
-        channels=meta.preprocess.channels,
-        classes=len(meta.classes),
-        image_size=meta.preprocess.size,
-    )
+    form = meta.preprocess
     try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        first = str(error).split("\n")[1].strip() if "\n" in str(error) else str(error)
+        model = skeleton(meta.model, channels=form.channels, classes=len(meta.classes), image_size=form.size)
+    except (RuntimeError, ValueError, AssertionError, ArithmeticError):  # images of a size that it cannot be built for
+        wrong = ("image_size", str(form.size), "")
+    else:
+        wrong = misfit(model, {name: shape for name, shape in header.shapes.items() if not name.startswith(EXTRA)})
+    if wrong:
+        name, there, here = wrong
         raise CheckpointError(
-            "{path} does not fit the {model} it says it holds: {reason}", path=path, model=meta.model, reason=first
-        ) from None
-    return model.eval(), meta
+            "{path} does not fit the {model} it says it holds: '{name}' is {there} there and {here} here.",
+            path=path,
+            model=meta.model,
+            name=name[:100],
+            there=there or "-",
+            here=here or "-",
+        )
+    return model
+
+
+def weights_of(meta: Meta) -> Path:
+    """The file in the project's own weight/ with the tensors of a checkpoint that ships without."""
+    return PROJECT / "weight" / meta.weights
+
+
+def torch_float(tensor: torch.Tensor) -> torch.dtype:
+    """float32 for what lies in half precision; whole numbers stay."""
+    import torch
+
+    return torch.float32 if tensor.is_floating_point() else tensor.dtype
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from imgcls.checkpoints.format import read_meta
 from imgcls.errors import CheckpointError
+from imgcls.settings import NAME
 from imgcls.workspace import PROJECT, Workspace
 
 
@@ -22,36 +25,79 @@ class CheckpointInfo:
     classes: tuple[str, ...]
     metrics: dict[str, float | None]
     created: float
+    photos: bool = True  # whether it takes a photo as it is; otherwise it looks for ink
+
+
+SHIPPED = ("lenet-digits", "lenet-mnist", "imagenet")  # the first reads drawings, the last names photos
+KINDS = ("best", "last")
+KNOWN = 4096  # files whose description is remembered
 
 
 def list_checkpoints(workspace: Workspace) -> list[CheckpointInfo]:
-    """Every readable best and last checkpoint, newest first, the shipped ones last. Foreign files are left out."""
+    """Every readable best and last checkpoint, newest first, the shipped ones last. Foreign files are left out.
+
+    A file is opened once: as long as its time and size stay, listing it costs a look at its folder entry.
+    """
     found: dict[str, list[CheckpointInfo]] = {"own": [], "shipped": []}
-    roots = [workspace.checkpoints] if workspace.root == PROJECT else [workspace.checkpoints, PROJECT / "checkpoints"]
-    for root in roots:
-        for path in sorted(root.glob("*/*.safetensors")):
-            if path.stem not in ("best", "last") or path.name.startswith("."):
-                continue
-            try:
-                meta = read_meta(path)
-            except CheckpointError:
-                continue
-            info = CheckpointInfo(
-                path=path,
-                run=path.parent.name,
-                kind=path.stem,
-                model=meta.model,
-                dataset=str(meta.settings.get("dataset", "")),
-                classes=meta.classes,
-                metrics=meta.metrics,
-                created=meta.created,
-            )
-            found["shipped" if is_shipped(path) else "own"].append(info)
+    for root in _roots(workspace):
+        for path in _files(root):
+            info = _info(path)
+            if info is not None:
+                found["shipped" if is_shipped(path) else "own"].append(info)
     newest = sorted(found["own"], key=lambda info: -info.created)
-    return newest + found["shipped"]
+    return newest + sorted(found["shipped"], key=lambda info: SHIPPED.index(info.run))
 
 
-SHIPPED = ("lenet-digits", "lenet-mnist")
+def find_checkpoint(key: str, workspace: Workspace) -> CheckpointInfo:
+    """The checkpoint that a list calls "run/kind". Looks at that one file only. Raises CheckpointError."""
+    run, _, kind = key.partition("/")
+    if NAME.fullmatch(run) and kind in KINDS:
+        for root in _roots(workspace):
+            info = _info(root / run / f"{kind}.safetensors")
+            if info is not None:
+                return info
+    raise CheckpointError("There is no checkpoint {path}.", path=key[:100])
+
+
+def _roots(workspace: Workspace) -> list[Path]:
+    return [workspace.checkpoints] if workspace.root == PROJECT else [workspace.checkpoints, PROJECT / "checkpoints"]
+
+
+def _files(root: Path) -> list[Path]:
+    try:
+        with os.scandir(root) as entries:
+            runs = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    except OSError:
+        return []
+    return [root / run / f"{kind}.safetensors" for run in runs for kind in KINDS]
+
+
+def _info(path: Path) -> CheckpointInfo | None:
+    """What the file says of itself; None where it cannot be read, now or when it was last looked at."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return _read(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=KNOWN)
+def _read(path: Path, modified: int, size: int) -> CheckpointInfo | None:
+    try:
+        meta = read_meta(path)
+    except CheckpointError:
+        return None
+    return CheckpointInfo(
+        path=path,
+        run=path.parent.name,
+        kind=path.stem,
+        model=meta.model,
+        dataset=str(meta.settings.get("dataset", "")),
+        classes=meta.classes,
+        metrics=meta.metrics,
+        created=meta.created,
+        photos=meta.preprocess.resize_mode != "digit",
+    )
 
 
 def is_shipped(path: Path) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -240,7 +240,7 @@ def _decode(
     from imgcls.data.decode_cache import MAX_BYTES, TooLarge, decoded
 
     form = StorageFormat.of(preprocess, whole_photo=whole_photo)
-    stored = {"side": form.side, "channels": form.channels, "resize_mode": form.resize_mode}
+    stored = asdict(form)
     labels = torch.tensor([label for _, label in files], dtype=torch.int64)
     paths = tuple(str(path) for path, _ in files)
     try:

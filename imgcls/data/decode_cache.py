@@ -28,6 +28,7 @@ from filelock import FileLock
 from imgcls.data.cache_file import BESIDE, DIGEST, VERSION, Writer, read
 from imgcls.data.photos import StorageFormat
 from imgcls.errors import DatasetError, InputError
+from imgcls.imaging.preprocess import CROP
 from imgcls.messages import Message
 
 FOLDER = ".imgcls-cache"
@@ -63,18 +64,21 @@ def decoded(
     side: int,
     channels: int,
     resize_mode: str,
+    interpolation: str = "bilinear",
+    crop: float = CROP,
     cache: Path | None = None,
     max_bytes: int = MAX_BYTES,
     progress: Progress | None = None,
 ) -> Decoded:
     """`paths` (below `root`) in their stored form, from the cache or decoded into it now.
 
-    how: a fit of Preprocess; "stretch" keeps the whole photo, squeezed square. cache: `root/.imgcls-cache` by default,
-    a temporary folder where that cannot be written. max_bytes: of all kept files together; the longest unused go first.
+    resize_mode, interpolation, crop: as in Preprocess; "stretch" keeps the whole photo, squeezed square.
+    cache: `root/.imgcls-cache` by default, a temporary folder where that cannot be written.
+    max_bytes: of all kept files together; the longest unused go first.
     progress: called with (photos done, photos in all). Raises TooLarge where these photos alone exceed `max_bytes` or
     the disk; a broken photo is reported and never raises.
     """
-    form = StorageFormat(side, channels, resize_mode)
+    form = StorageFormat(side, channels, resize_mode, interpolation, crop)
     if not paths:
         return Decoded(torch.zeros((0, channels, side, side), dtype=torch.uint8), torch.zeros(0), torch.ones(0) > 0, [])
     names = [_relative(path, root) for path in paths]
@@ -82,7 +86,7 @@ def decoded(
     folder = _writable(cache or root / FOLDER, root)
     # The Pillow version: another one may read what this one could not.
     told = f"{VERSION} {PIL.__version__} {len(paths)}".encode()
-    kind = f"{resize_mode}-{channels}x{side}"
+    kind = form.name
     place = folder / f"{kind}-{blake2b(told + identities.tobytes(), digest_size=12).hexdigest()}{SUFFIX}"
     kept = read(place, form)
     if kept is None:

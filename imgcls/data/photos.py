@@ -7,15 +7,16 @@ neither classes nor labels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.utils.data import Dataset
 
 from imgcls.errors import InputError
-from imgcls.imaging.preprocess import CROP_MARGIN, Preprocess
+from imgcls.imaging.preprocess import CROP, Preprocess
 from imgcls.imaging.reading import open_image
 
 # A JPEG may be decoded at 1/2, 1/4 or 1/8 as long as it stays this much larger than what is wanted: Pillow's own
@@ -35,13 +36,24 @@ class StorageFormat:
     side: int
     channels: int
     resize_mode: str
+    interpolation: str = "bilinear"
+    crop: float = CROP
 
     @classmethod
     def of(cls, preprocess: Preprocess, *, whole_photo: bool) -> StorageFormat:
         """The evaluation crop, or the whole photo squeezed square for random crops."""
         if whole_photo:
             return cls(preprocess.storage_size * WHOLE_PHOTO_FACTOR, preprocess.channels, "stretch")
-        return cls(preprocess.storage_size, preprocess.channels, preprocess.resize_mode)
+        form = preprocess
+        return cls(form.storage_size, form.channels, form.resize_mode, form.interpolation, form.crop)
+
+    @property
+    def name(self) -> str:
+        """What a cache of it is called: "crop-3x224", "crop-bicubic-3x160"."""
+        other = "" if self.interpolation == "bilinear" else f"-{self.interpolation}"
+        if self.resize_mode == "crop" and self.crop != CROP:
+            other += f"-{self.crop:.3f}"
+        return f"{self.resize_mode}{other}-{self.channels}x{self.side}"
 
     @property
     def bytes_each(self) -> int:
@@ -49,8 +61,7 @@ class StorageFormat:
 
     def read(self, path: Path, *, name: str | None = None) -> tuple[torch.Tensor, float]:
         """(uint8 (C, side, side), width / height of the upright photo). Raises InputError."""
-        shorter = round(self.side * CROP_MARGIN) if self.resize_mode == "crop" else self.side
-        with open_image(path, near=shorter * REDUCING_GAP, name=name) as image:
+        with open_image(path, near=self._preprocess.shorter_side * REDUCING_GAP, name=name) as image:
             return self._preprocess.to_stored(image), image.width / image.height
 
     @cached_property
@@ -61,6 +72,8 @@ class StorageFormat:
             resize_mode=self.resize_mode,
             storage_size=self.side,
             size=self.side,
+            interpolation=self.interpolation,
+            crop=self.crop,
             mean=half,
             std=half,
         )
@@ -73,8 +86,9 @@ class StreamingPhotos(Dataset):
     so that the loop can leave it out of the batch; it never raises.
     """
 
-    def __init__(self, paths: Sequence[Path], *, side: int, channels: int, resize_mode: str) -> None:
-        self.paths, self.form = [str(path) for path in paths], StorageFormat(side, channels, resize_mode)
+    def __init__(self, paths: Sequence[Path], **form: Any) -> None:
+        """`form`: the fields of StorageFormat."""
+        self.paths, self.form = [str(path) for path in paths], StorageFormat(**form)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -82,10 +96,7 @@ class StreamingPhotos(Dataset):
 
     def take(self, indices: Sequence[int]) -> StreamingPhotos:
         """Some of them, in that order."""
-        form = self.form
-        return StreamingPhotos(
-            [self.paths[i] for i in indices], side=form.side, channels=form.channels, resize_mode=form.resize_mode
-        )
+        return StreamingPhotos([self.paths[i] for i in indices], **asdict(self.form))
 
     def __len__(self) -> int:
         return len(self.paths)

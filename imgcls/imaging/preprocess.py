@@ -11,16 +11,15 @@ photos `stored == size`. Knows neither data sets nor networks; random augmentati
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-# The course's Resize(256), CenterCrop(224), at any size.
-CROP_MARGIN = 256 / 224
+# The course's Resize(256), CenterCrop(224), at any size: what is left of the shorter side.
 CROP = 224 / 256
 
 HALF = (0.5,)
@@ -35,10 +34,11 @@ class Preprocess(BaseModel):
           "digit"    the ink is found, fitted and centred as MNIST's authors did (strokes.py)
           "garment"  Fashion-MNIST: grey, dark background, longer side fitted, centred
           "square"   shorter side to `stored`, centre square
-          "crop"     shorter side to stored * 256/224, centre square of `stored` (Resize(256), CenterCrop(224))
+          "crop"     shorter side to stored / crop, centre square of `stored` (Resize(256), CenterCrop(224))
           "stretch"  Resize((stored, stored)), proportions not kept
     upscale: how a stored image of another size than `size` gets there: the whole of it ("whole"), or
-             Resize(size * 256/224) and CenterCrop(size) ("crop").
+             Resize(size / crop) and CenterCrop(size) ("crop").
+    interpolation: between pixels, where photos are made smaller and small images larger.
     """
 
     # The aliases are the names in checkpoints, which stay.
@@ -51,8 +51,16 @@ class Preprocess(BaseModel):
     storage_size: int = Field(ge=1, le=1024, alias="stored")
     size: int = Field(ge=1, le=1024)
     upscale: Literal["whole", "crop"] = Field("whole", alias="enlarge")
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    crop: float = Field(CROP, ge=0.25, le=1)
+    mean: tuple[Annotated[float, Field(ge=-1e6, le=1e6)], ...]
+    std: tuple[Annotated[float, Field(ge=1e-6, le=1e6)], ...]
+
+    @model_validator(mode="after")
+    def _a_value_a_channel(self) -> Preprocess:
+        if len(self.mean) != self.channels or len(self.std) != self.channels:
+            raise ValueError("mean and std must have a value for each channel")
+        return self
 
     def to_stored(self, image: Image.Image) -> torch.Tensor:
         """uint8 (C, storage_size, storage_size). Raises InputError where no digit is drawn."""
@@ -72,9 +80,21 @@ class Preprocess(BaseModel):
         if self.resize_mode == "garment":
             array = _garment(image, self.storage_size)
             return torch.from_numpy(array)[None].expand(self.channels, -1, -1).contiguous()
-        fitted = FITS[self.resize_mode](flatten(image).convert("L" if self.channels == 1 else "RGB"), self.storage_size)
-        array = np.array(fitted)
+        array = np.array(self._fitted(flatten(image).convert("L" if self.channels == 1 else "RGB")))
         return torch.from_numpy(array[None] if array.ndim == 2 else array.transpose(2, 0, 1).copy())
+
+    def _fitted(self, image: Image.Image) -> Image.Image:
+        from PIL import Image
+
+        resampling = Image.Resampling[self.interpolation.upper()]
+        if self.resize_mode == "stretch":
+            return image.resize((self.storage_size, self.storage_size), resampling)
+        return _centre(image, self.shorter_side, self.storage_size, resampling)
+
+    @property
+    def shorter_side(self) -> int:
+        """What the shorter side of a photo becomes before its centre is cut out, in pixels."""
+        return round(self.storage_size / self.crop) if self.resize_mode == "crop" else self.storage_size
 
     def to_input(self, images: torch.Tensor) -> torch.Tensor:
         """uint8 or [0, 255] float (N, C, storage_size, storage_size) -> normalised float (N, C, size, size), on the
@@ -87,8 +107,10 @@ class Preprocess(BaseModel):
 
         if images.shape[-1] == self.size and images.shape[-2] == self.size:
             return images
-        side = round(self.size * CROP_MARGIN) if self.upscale == "crop" else self.size
-        images = F.interpolate(images, (side, side), mode="bilinear", align_corners=False, antialias=True)
+        side = round(self.size / self.crop) if self.upscale == "crop" else self.size
+        images = F.interpolate(images, (side, side), mode=self.interpolation, align_corners=False, antialias=True)
+        if self.interpolation == "bicubic":  # it overshoots at edges
+            images = images.clamp_(0, 255)
         start = (side - self.size) // 2
         return images[..., start : start + self.size, start : start + self.size]
 
@@ -122,30 +144,14 @@ def flatten(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(paper, image).convert("RGB")
 
 
-def _square(image: Image.Image, side: int) -> Image.Image:
-    return _centre(image, side, side)
-
-
-def _crop(image: Image.Image, side: int) -> Image.Image:
-    return _centre(image, round(side * CROP_MARGIN), side)
-
-
-def _stretch(image: Image.Image, side: int) -> Image.Image:
-    from PIL import Image
-
-    return image.resize((side, side), Image.Resampling.BILINEAR)
-
-
-def _centre(image: Image.Image, shorter: int, side: int) -> Image.Image:
+def _centre(image: Image.Image, shorter: int, side: int, resampling: Image.Resampling) -> Image.Image:
     """torchvision's Resize(shorter), CenterCrop(side) on a PIL image, bit for bit."""
-    from PIL import Image
-
     width, height = image.size
     if width <= height:
         size = (shorter, max(int(shorter * height / width), side))
     else:
         size = (max(int(shorter * width / height), side), shorter)
-    image = image.resize(size, Image.Resampling.BILINEAR)
+    image = image.resize(size, resampling)
     left, top = round((size[0] - side) / 2), round((size[1] - side) / 2)
     return image.crop((left, top, left + side, top + side))
 
@@ -168,6 +174,3 @@ def _garment(image: Image.Image, side: int):
     canvas = Image.new("L", (side, side), 0)
     canvas.paste(small, ((side - size[0]) // 2, (side - size[1]) // 2))
     return np.array(canvas)
-
-
-FITS = {"square": _square, "crop": _crop, "stretch": _stretch}

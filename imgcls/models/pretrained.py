@@ -6,7 +6,6 @@ drop the head's tensors before loading. Knows nothing of data or training.
 
 from __future__ import annotations
 
-import urllib.request
 from pathlib import Path
 
 import torch
@@ -14,18 +13,29 @@ from torch import Tensor, nn
 
 from imgcls.errors import WeightsError
 from imgcls.messages import Message
+from imgcls.models.fetching import Progress, check_reachable, fetch_weights, no_weights
 from imgcls.models.layers import first_convolution, head_name
-from imgcls.models.registry import build, model_spec
+from imgcls.models.registry import ModelSpec, build, model_spec
+from imgcls.models.skeleton import skeleton
+from imgcls.models.torchvision_check import torchvision
 from imgcls.models.transfer import replace_head
+from imgcls.models.weight_files import read_state
+from imgcls.workspace import PROJECT
 
-LARGEST = 2 * 2**30  # bytes
-ORIGIN = "https://download.pytorch.org/models/"
+SHIPPED = PROJECT / "weight"
+SUFFIXES = (".pth", ".pt", ".safetensors")
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")  # side exits that only training from scratch uses
 
 
-def resolve_weights(wanted: str, *, model: str, folder: Path, download: bool = True) -> Path:
-    """A file name in `folder`, a path, or "imagenet" (fetched into `folder` when it is not there yet)."""
+def resolve_weights(
+    wanted: str, *, model: str, folder: Path, download: bool = True, progress: Progress | None = None
+) -> Path:
+    """A file name in `folder`, one that ships, a path, or "imagenet": wherever those weights are or can be had from.
+
+    "imagenet" is looked for in `folder`, among what ships and in torch's own cache, then fetched into `folder`.
+    """
     if wanted != "imagenet":
-        for path in (folder / wanted, Path(wanted).expanduser()):
+        for path in (folder / wanted, SHIPPED / wanted, Path(wanted).expanduser()):
             if path.is_file():
                 return path
         there = ", ".join(sorted(p.name for p in available_weights(folder))) or "nothing"
@@ -35,99 +45,36 @@ def resolve_weights(wanted: str, *, model: str, folder: Path, download: bool = T
             folder=folder,
             there=there,
         )
-    names = model_spec(model).weights
-    if not names:
-        raise WeightsError("There are no ImageNet weights for {model}: choose another network.", model=model)
-    for name in names:
-        if (folder / name).is_file():
-            return folder / name
-    if download:
-        return fetch_weights(names[0], folder)
-    raise WeightsError(
-        "The ImageNet weights of {model} are not here: put {files} into {folder}.",
-        model=model,
-        files=" or ".join(names),
-        folder=folder,
-    )
+    spec = model_spec(model)
+    path = local_weights(spec, folder)
+    if path is not None:
+        return path
+    if download and spec.weights:
+        return fetch_weights(spec, folder, progress=progress)
+    raise no_weights(spec, folder)
 
 
 def check_weights(wanted: str, *, model: str, folder: Path) -> None:
     """What can be said before a run is made. Raises WeightsError; fetches nothing that a network may still bring."""
-    names = model_spec(model).weights if wanted == "imagenet" else ()
-    if not names or any((folder / name).is_file() for name in names):
+    spec = model_spec(model)
+    if wanted == "imagenet" and spec.weights and local_weights(spec, folder) is None:
+        check_reachable(spec, folder)
+    else:
         read_state(resolve_weights(wanted, model=model, folder=folder, download=False))
-        return
-    try:
-        with urllib.request.urlopen(urllib.request.Request(ORIGIN + names[0], method="HEAD"), timeout=5):
-            pass
-    except (OSError, ValueError) as error:
-        raise _by_hand(names[0], folder, error) from None
+
+
+def local_weights(spec: ModelSpec, folder: Path) -> Path | None:
+    """The network's ImageNet weights on this computer, None where they are not there."""
+    names = [*spec.weights, *([f"{spec.name}.safetensors"] if spec.mirror else [])]
+    places = [folder, SHIPPED, Path(torch.hub.get_dir()) / "checkpoints"]
+    return next((place / name for place in places for name in names if (place / name).is_file()), None)
 
 
 def available_weights(folder: Path) -> list[Path]:
     """Files in `folder` that may be weights, by name."""
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if p.suffix in (".pth", ".pt", ".safetensors") and p.is_file())
-
-
-def fetch_weights(name: str, folder: Path) -> Path:
-    """torch's own download with progress and hash check; the file appears whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        torch.hub.download_url_to_file(ORIGIN + name, str(folder / name), hash_prefix=name.split("-")[-1][:8])
-    except (OSError, RuntimeError) as error:
-        (folder / name).unlink(missing_ok=True)
-        raise _by_hand(name, folder, error) from None
-    return folder / name
-
-
-def _by_hand(name: str, folder: Path, error: Exception) -> WeightsError:
-    return WeightsError(
-        "{file} could not be fetched ({reason}): get {url} elsewhere and put it into {folder}.",
-        file=name,
-        reason=error,
-        url=ORIGIN + name,
-        folder=folder,
-    )
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Tensors by name, from a .pth of plain tensors or a safetensors file. Raises WeightsError naming the file."""
-    if not path.is_file():
-        raise WeightsError("There is no file {path}.", path=path)
-    if path.stat().st_size > LARGEST:
-        raise WeightsError(
-            "{file} is larger than {most} GiB: these are not weights of a network here.",
-            file=path.name,
-            most=LARGEST >> 30,
-        )
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # truncated zip, wrong magic, foreign format: torch and safetensors raise many kinds
-        if type(error).__name__ == "UnpicklingError":
-            raise WeightsError(
-                "{file} holds more than tensors (it may run code) or is broken, and is not opened: save it "
-                "anew with torch.save(model.state_dict(), ...).",
-                file=path.name,
-            ) from None
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(
-            "{file} cannot be read as weights ({reason}): copy or save it again.", file=path.name, reason=first
-        ) from None
-    for wrapper in ("state_dict", "model"):
-        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
-            state = state[wrapper]
-    if not isinstance(state, dict) or not state or not all(isinstance(t, Tensor) for t in state.values()):
-        raise WeightsError(
-            "{file} holds no tensors by name: save it with torch.save(model.state_dict(), ...).", file=path.name
-        )
-    return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
+    return sorted(p for p in folder.iterdir() if p.suffix in SUFFIXES and p.is_file() and not p.name.startswith("."))
 
 
 def load_pretrained(
@@ -142,9 +89,8 @@ def load_then_replace_head(
 ) -> nn.Module:
     """The course's first way: a network with the file's own head, load everything, then a new head."""
     state = read_state(path)
-    probe = build(name, channels=channels, classes=1, image_size=image_size)
-    head = head_name(probe) + ".weight"
-    _need(head in state, name, path, Message("it has no tensor '{key}'", key=head))
+    head = head_name(skeleton(name, channels=channels, classes=1, image_size=image_size)) + ".weight"
+    _need(head in state and state[head].ndim > 1, name, path, Message("it has no tensor '{key}'", key=head))
     model = build(name, channels=channels, classes=state[head].shape[0], image_size=image_size)
     load_state(model, state, path, name)
     return _new_head(model, classes, init)
@@ -178,9 +124,11 @@ def load_state(model: nn.Module, state: dict[str, Tensor], path: Path, name: str
     """Load every tensor but those that start with `but`; WeightsError names the first that does not fit."""
     first = first_convolution(model)[0] + ".weight"
     own = model.state_dict()
+    state = {key: tensor for key, tensor in state.items() if key in own or not key.startswith(AUXILIARY)}
     if first in state and state[first].ndim == 4 and own[first].shape[1] == 1 and state[first].shape[1] == 3:
         # A grey image is the same in all three colours: their weights add up.
         state = state | {first: state[first].sum(dim=1, keepdim=True)}
+    state = _at_this_size(model, state)
     for key, tensor in own.items():
         if (but and key.startswith(but)) or key.endswith("num_batches_tracked"):
             continue
@@ -211,6 +159,22 @@ def load_state(model: nn.Module, state: dict[str, Tensor], path: Path, name: str
         Message("it also has '{key}', which {model} does not know", key=extra[0] if extra else "", model=name),
     )
     model.load_state_dict(state, strict=False)
+
+
+def _at_this_size(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A transformer's positions, learnt on images of one size, interpolated to the network's own.
+
+    Source: Dosovitskiy et al. 2021, section 3.2; done by torchvision.
+    """
+    positions = "encoder.pos_embedding"
+    own = model.state_dict().get(positions)
+    if own is None or positions not in state or state[positions].ndim != 3 or state[positions].shape == own.shape:
+        return state
+    side = round((state[positions].shape[1] - 1) ** 0.5)
+    if side**2 + 1 != state[positions].shape[1] or state[positions].shape[2] != own.shape[2]:
+        return state
+    resize = torchvision().models.vision_transformer.interpolate_embeddings
+    return resize(model.image_size, model.patch_size, dict(state))
 
 
 def _need(fine: bool, name: str, path: Path, why: Message) -> None:

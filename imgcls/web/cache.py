@@ -25,6 +25,7 @@ from imgcls.workspace import Workspace
 SHIPPED = {
     "lenet-digits": N_("reads drawings"),
     "lenet-mnist": N_("MNIST only, to compare"),
+    "imagenet": N_("names 1,000 things in photos"),
 }
 KINDS = {"best": N_("best"), "last": N_("last")}
 AGAIN = 0.4  # seconds in which the last answer is good enough

@@ -1,0 +1,47 @@
+"""A network without memory: its layers, names and shapes, whatever size they claim, in milliseconds.
+
+What a file declares can so be compared with what the network would be before anything is allocated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from imgcls.models.registry import build
+
+
+class _ShapesOnly(TorchFunctionMode):
+    """Layers ask torch.empty for their weights; small tables that are computed stay real."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if function is torch.empty:
+            kwargs = {**kwargs, "device": "meta"}
+        return function(*args, **kwargs)
+
+
+def skeleton(name: str, *, channels: int, classes: int, image_size: int) -> nn.Module:
+    """The network with weights that have a shape and no values: `load_state_dict(..., assign=True)` gives it some."""
+    with _ShapesOnly():
+        return build(name, channels=channels, classes=classes, image_size=image_size)
+
+
+def misfit(model: nn.Module, shapes: dict[str, tuple[int, ...]]) -> tuple[str, str, str] | None:
+    """The first tensor by which a file of these shapes is not this network's: (its name, what the file has, what the
+    network has), "" where there is none."""
+    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    for name, shape in own.items():
+        if shapes.get(name) != shape:
+            return name, _said(shapes.get(name)), _said(shape)
+    extra = next((name for name in shapes if name not in own), None)
+    return None if extra is None else (extra, _said(shapes[extra]), "")
+
+
+def _said(shape: tuple[int, ...] | None) -> str:
+    if shape is None:
+        return ""
+    return "×".join(map(str, shape)) or "1"
