@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+WEIGHTS = (".pth", ".pt", ".safetensors")
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -39,6 +40,13 @@ class Workspace:
     @property
     def train_logs(self) -> Path:
         return self.root / "train_logs"
+
+    def weight_files(self) -> list[Path]:
+        """Files in weight/ that may be weights, by name."""
+        if not self.weight.is_dir():
+            return []
+        files = (path for path in self.weight.iterdir() if path.suffix in WEIGHTS and not path.name.startswith("."))
+        return sorted(path for path in files if path.is_file())
 
     def shipped(self, *parts: str) -> Path:
         """`parts` under workspace if it is there, otherwise the copy that ships with the project."""

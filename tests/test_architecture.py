@@ -35,6 +35,8 @@ NEVER = {
     "imgcls.runs.store": ("subprocess", "imgcls.runs.launcher", "imgcls.runs.warm_worker"),
     "imgcls.checkpoints.format": ("imgcls.data", "imgcls.training"),
 }
+# What importing a place does not load: the first page does not wait for torch.
+NOT_AT_ONCE = {"imgcls.web": ("torch", "torchvision", "imgcls.training.trainer"), "imgcls.cli.main": ("torch", "numpy")}
 ONLY = {  # a library and the places that may import it
     "gradio": ("imgcls.web",),
     "tensorboard": ("imgcls.training.loggers.tensorboard",),
@@ -72,11 +74,11 @@ def imports(module, *, top_only=False):
 
 
 @cache
-def reached(module):
-    """Everything a module imports, through whatever modules of the project."""
+def reached(module, *, top_only=False):
+    """Everything a module imports, through whatever modules of the project; `top_only`: while it is imported itself."""
     found, todo = set(), [module]
     while todo:
-        for name in imports(todo.pop()) - found:
+        for name in imports(todo.pop(), top_only=top_only) - found:
             found.add(name)
             if name in FILES:
                 todo.append(name)
@@ -140,6 +142,13 @@ def test_never_reached(room_or_file, package):
         assert not through, f"{module} reaches {through}"
 
 
+@pytest.mark.parametrize(("place", "package"), [(k, p) for k, ps in NOT_AT_ONCE.items() for p in ps])
+def test_not_loaded_at_once(place, package):
+    for module in [module for module in FILES if inside(module, place)]:
+        through = {name for name in reached(module, top_only=True) if inside(name, package)}
+        assert not through, f"importing {module} loads {through}"
+
+
 @pytest.mark.parametrize("package", sorted(ONLY))
 def test_only_these_import(package):
     users = {module for module in FILES if any(inside(name, package) for name in imports(module))}
@@ -169,3 +178,14 @@ def test_help_needs_no_torch_and_training_no_gradio():
     assert loaded(code, "torch", "gradio", "numpy") == "[]"
     code = "import imgcls.cli.commands.predict, imgcls.cli.commands.train, imgcls.training.trainer, imgcls.runs.worker"
     assert loaded(code, "gradio") == "[]"
+
+
+def test_the_first_page_needs_no_torch(workspace):
+    """Built and served; what loads torch afterwards is a thread of the server's."""
+    code = (
+        "from starlette.testclient import TestClient; from imgcls.web.app import create_app\n"
+        "from imgcls.web.hosting import hosting; from imgcls.workspace import Workspace\n"
+        "app = create_app(hosting(env={}), Workspace.from_environment())\n"
+        "assert TestClient(app, base_url='http://127.0.0.1').get('/en/').status_code == 200"
+    )
+    assert loaded(code, "torch", "torchvision") == "[]"

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from imgcls.data.image_folders import scan
-from imgcls.data.splitting import held_out
 from imgcls.errors import DatasetError
 from imgcls.filenames import inside, shown, validate
+from imgcls.messages import Setting
 from imgcls.recipes import KIND_OF
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
@@ -62,6 +62,23 @@ def check_dataset(settings: TrainSettings, workspace: Workspace) -> None:
     photos = scan(root)
     if "val" not in photos.splits:
         held_out(len(photos.splits["train"]), settings, settings.dataset)
+
+
+def held_out(count: int, settings: TrainSettings, name: str) -> int:
+    """How many of `count` training images are held out for validation."""
+    wanted = settings.val_split
+    size = max(1, round(count * wanted)) if wanted < 1 else int(wanted)
+    if count - size < 2:
+        raise DatasetError(
+            "{name} has {count} training images, and {val_split} {wanted:g} leaves {left} of them: choose a smaller "
+            "one, e.g. 0.2.",
+            val_split=Setting("val_split"),
+            name=name,
+            count=count,
+            wanted=wanted,
+            left=max(0, count - size),
+        )
+    return size
 
 
 def count_images(settings: TrainSettings, workspace: Workspace) -> tuple[int, int, int]:

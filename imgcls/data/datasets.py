@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 
 from imgcls.data.augmentation import WHOLE_PHOTO
-from imgcls.data.catalog import PEN_HELD_OUT, PEN_RENDERINGS, folder_of, has_test, listed
+from imgcls.data.catalog import PEN_HELD_OUT, PEN_RENDERINGS, folder_of, has_test, held_out, listed
 from imgcls.data.photo_files import divide_photos
 from imgcls.data.photos import StorageFormat, StreamingPhotos
-from imgcls.data.splitting import Split, divide, held_out, join, some_of_each
+from imgcls.data.splitting import Split, divide, join, some_of_each
 from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.messages import Message, plural

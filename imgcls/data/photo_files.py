@@ -11,10 +11,10 @@ from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 
-from imgcls.data.catalog import folder_of
+from imgcls.data.catalog import folder_of, held_out
 from imgcls.data.grouping import one_side
 from imgcls.data.image_folders import PhotoFolder, scan
-from imgcls.data.splitting import held_out, some_of_each, stratify
+from imgcls.data.splitting import some_of_each, stratify
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 

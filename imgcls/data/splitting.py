@@ -17,7 +17,6 @@ from imgcls.data.photos import StreamingPhotos
 from imgcls.errors import DatasetError
 from imgcls.messages import Setting
 from imgcls.processes import available_cores
-from imgcls.settings import TrainSettings
 
 MAX_WORKERS = 8  # processes that decode photos: beyond that the disk is what is waited for
 
@@ -85,23 +84,6 @@ class Split:
                 if leave_out_broken or len(good):
                     images, aspects, labels = images[good], aspects[good], labels[good]
             yield images, aspects if self.images.form.resize_mode == "stretch" else None, labels
-
-
-def held_out(count: int, settings: TrainSettings, name: str) -> int:
-    """How many of `count` training images are held out for validation."""
-    wanted = settings.val_split
-    size = max(1, round(count * wanted)) if wanted < 1 else int(wanted)
-    if count - size < 2:
-        raise DatasetError(
-            "{name} has {count} training images, and {val_split} {wanted:g} leaves {left} of them: choose a smaller "
-            "one, e.g. 0.2.",
-            val_split=Setting("val_split"),
-            name=name,
-            count=count,
-            wanted=wanted,
-            left=max(0, count - size),
-        )
-    return size
 
 
 def divide(whole: Split, size: int, seed: int) -> tuple[Split, Split]:

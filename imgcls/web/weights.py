@@ -7,15 +7,18 @@ computer. What its units do on many images is made when it is first asked for.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import threading
 from collections import OrderedDict
 from pathlib import Path
 
+from imgcls import __version__
 from imgcls.checkpoints.format import Meta, read_meta
 from imgcls.errors import CheckpointError, ImgclsError
 from imgcls.inference.predictor import SURE, Predictor
+from imgcls.web import scripts
 from imgcls.web.cache import RunCache, key
 from imgcls.workspace import Workspace
 
@@ -59,13 +62,15 @@ def units_bytes(path: Path, workspace: Workspace) -> bytes:
 
 
 class PageWeights:
-    """`name` of a chosen checkpoint, `content` of a name; a file is read once until it changes."""
+    """`name` of a chosen checkpoint, `content` of a name. A name is asked for while the first page is built, which does
+    not wait for torch: it is made of the file and of the scripts that read it, and the content when it is asked for."""
 
     def __init__(self, cache: RunCache) -> None:
         self.cache = cache
         self._lock = threading.Lock()
         self._names: dict[tuple[Path, int, int], str] = {}
-        self._contents: OrderedDict[str, tuple[Path, bytes]] = OrderedDict()
+        self._paths: dict[str, Path] = {}
+        self._contents: OrderedDict[str, bytes] = OrderedDict()
         self._making = threading.Lock()  # one at a time: it reads a data set
         self._units: OrderedDict[str, bytes] = OrderedDict()
 
@@ -74,25 +79,36 @@ class PageWeights:
         path = self.cache.checkpoint(chosen)
         if not for_page(read_meta(path)):
             return None
-        stat = path.stat()
-        known = (path, stat.st_mtime_ns, stat.st_size)
-        with self._lock:
-            name = self._names.get(known)
-            if name in self._contents:
-                return name
-        content = page_bytes(path)
-        name = hashlib.sha256(content).hexdigest()[:32]
-        with self._lock:
-            self._names[known] = name
-            self._contents[name] = (path, content)
-            while len(self._contents) > KEPT:
-                self._contents.popitem(last=False)
+        try:
+            stat = path.stat()
+            known = (path, stat.st_mtime_ns, stat.st_size)
+            if known not in self._names:
+                content = hashlib.sha256(f"{__version__} {scripts.digest()} ".encode() + path.read_bytes())
+                self._names[known] = content.hexdigest()[:32]
+        except OSError as error:
+            raise CheckpointError("{path} cannot be read ({reason}).", path=path, reason=error.strerror) from None
+        name = self._names[known]
+        self._paths[name] = path
         return name
 
     def content(self, name: str) -> bytes | None:
-        """None where no checkpoint has that name (any more)."""
-        found = self._find(name)
-        return found and found[1]
+        """None where no checkpoint has that name (any more), or its file is broken."""
+        with self._lock:
+            if name in self._contents:
+                self._contents.move_to_end(name)
+                return self._contents[name]
+        path = self._find(name)
+        if path is None:
+            return None
+        try:
+            content = page_bytes(path)
+        except CheckpointError:
+            return None
+        with self._lock:
+            self._contents[name] = content
+            while len(self._contents) > KEPT:
+                self._contents.popitem(last=False)
+        return content
 
     def units(self, name: str) -> bytes | None:
         """None where there is no such checkpoint, or its data set is not here."""
@@ -102,22 +118,16 @@ class PageWeights:
         with self._making:
             if name not in self._units:
                 try:
-                    self._units[name] = units_bytes(found[0], self.cache.workspace)
+                    self._units[name] = units_bytes(found, self.cache.workspace)
                 except ImgclsError:
                     return None
                 while len(self._units) > KEPT:
                     self._units.popitem(last=False)
             return self._units[name]
 
-    def _find(self, name: str) -> tuple[Path, bytes] | None:
-        with self._lock:
-            if name in self._contents:
-                self._contents.move_to_end(name)
-                return self._contents[name]
-        for info in self.cache.checkpoints():  # a page older than this server asks
-            try:
-                if self.name(key(info)) == name:
-                    return self._contents.get(name)
-            except (CheckpointError, OSError):
-                continue
-        return None
+    def _find(self, name: str) -> Path | None:
+        if name not in self._paths:
+            for info in self.cache.checkpoints():  # a page older than this server asks
+                with contextlib.suppress(CheckpointError):
+                    self.name(key(info))
+        return self._paths.get(name)

@@ -80,9 +80,7 @@ def dataset_choices(words: Translator, workspace: Workspace) -> list[tuple[str, 
 
 
 def weights_choices(workspace: Workspace) -> list[str]:
-    from imgcls.models.pretrained import available_weights
-
-    return ["", "imagenet", *(path.name for path in available_weights(workspace.weight))]
+    return ["", "imagenet", *(path.name for path in workspace.weight_files())]
 
 
 def defaults(values: Mapping[str, Any]) -> dict[str, Any]:

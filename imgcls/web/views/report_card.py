@@ -5,14 +5,18 @@ Knows reports and samples, not how they are made.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from markupsafe import Markup
 
-from imgcls.data.preview import Preview
 from imgcls.data.report import Report
 from imgcls.web.i18n.labels import PARTS
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views.answers import data_url, pixels
 from imgcls.web.views.render import render
+
+if TYPE_CHECKING:
+    from imgcls.data.preview import Preview
 
 CLASSES = 60  # shown; the rest are counted
 
