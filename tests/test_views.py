@@ -67,7 +67,7 @@ def test_a_report(words):
 @LANGUAGES
 def test_a_chart_and_a_command(words):
     safe(curves.chart(EVIL, [curves.Series(EVIL, [(0, 1.0), (1, 0.5)])], words, x_end=2, x_name=EVIL))
-    safe(plan_card.terminal(EVIL, words))
+    safe(plan_card.terminal(EVIL, EVIL, words))
 
 
 def test_html_stands_in_templates_alone():

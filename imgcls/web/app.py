@@ -27,7 +27,7 @@ from imgcls.errors import ImgclsError
 from imgcls.models.torchvision_check import torchvision
 from imgcls.runs.launcher import keep_queue_moving, keep_worker_warm
 from imgcls.runs.leftovers import remove_workspace_leftovers
-from imgcls.web import api, page, security, static, style
+from imgcls.web import api, downloads, page, security, static, style
 from imgcls.web.cache import RunCache
 from imgcls.web.hosting import Hosting, hosting
 from imgcls.web.i18n.language import LanguageMiddleware, wanted
@@ -87,7 +87,7 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     weights = PageWeights(watch)
 
     static.serve(app, weights)
-
+    downloads.add_routes(app, watch)
     mounted: dict[str, Any] = {
         "ssr_mode": False,
         "show_error": False,

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import gradio as gr
 
 from imgcls import __version__
+from imgcls.web import address
+from imgcls.web.actions import QUIET
 from imgcls.web.cache import RunCache
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.tabs import classify, data, init_lab, train
 from imgcls.web.views.render import render
 from imgcls.web.weights import PageWeights
+
+COMPONENTS = Path(__file__).parent / "components"
 
 
 def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limits) -> gr.Blocks:
@@ -24,14 +31,29 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
             render("head", words, other=words.other, other_name=LANGUAGES[words.other], version=__version__),
             elem_id="head",
             apply_default_css=False,
+            js_on_load="".join((COMPONENTS / name).read_text("utf-8") for name in ("address.js", "charts.js")),
         )
+        tabs: list[gr.Tab] = []
         with gr.Tabs(elem_id="rooms") as rooms:
-            with gr.Tab(words("Classify"), id="classify"):
+            with gr.Tab(words("Classify"), id="classify") as tab:
+                tabs.append(tab)
                 room = classify.build(words, watch, weights)
-            with gr.Tab(words("Train"), id="train"):
+            with gr.Tab(words("Train"), id="train") as tab:
+                tabs.append(tab)
                 training = train.build(words, watch, limits, page, rooms, room)
             with gr.Tab(words("Data"), id="data") as tab:
+                tabs.append(tab)
                 data.build(words, watch, limits, page, tab, rooms, training)
-            with gr.Tab(words("Init lab"), id="init-lab"):
+            with gr.Tab(words("Init lab"), id="init-lab") as tab:
+                tabs.append(tab)
                 init_lab.build(words, watch, limits, page)
+        known = [tab.id for tab in tabs]
+
+        def opened(request: gr.Request) -> Any:
+            wanted = request.query_params.get("tab")
+            return gr.Tabs(selected=wanted) if wanted in known else gr.skip()
+
+        for tab in tabs:
+            tab.select(None, None, None, js=address.opens(tab.id), api_visibility="private")
+        page.load(opened, None, rooms, **QUIET).then(None, None, None, js=address.READY, api_visibility="private")
     return page

@@ -22,6 +22,7 @@ from imgcls.web.views.render import render
 from imgcls.workspace import Workspace
 
 FIRST = ("dataset", "model")
+CHOOSE = ("dataset", "model", "transfer")  # what the recipe depends on
 # What decides which layers learn and how long it takes.
 DECIDE = (
     "dataset",

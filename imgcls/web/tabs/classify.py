@@ -38,6 +38,7 @@ class Room:
     checkpoint: gr.Dropdown
     pad: DrawingPad
     result: gr.HTML
+    sources: gr.Tabs
 
 
 def build(words: Translator, watch: RunCache, weights: PageWeights) -> Room:
@@ -105,7 +106,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights) -> Room:
     sources.select(switched, None, source, api_visibility="private", queue=False, show_progress="hidden").then(
         of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick
     )
-    return Room(checkpoint, pad, result)
+    return Room(checkpoint, pad, result, sources)
 
 
 def nothing_drawn(words: Translator) -> str:

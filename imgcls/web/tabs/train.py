@@ -3,14 +3,16 @@ refreshing it or restarting the server loses nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
+from imgcls.recipes import kind_of
 from imgcls.runs.store import delete_run, find_run
 from imgcls.settings import TrainSettings, command_line
+from imgcls.web import address
 from imgcls.web.actions import QUIET, confirm, guard
 from imgcls.web.cache import RunCache
 from imgcls.web.components import form
@@ -21,6 +23,7 @@ from imgcls.web.views import plan_card, run_card
 
 LOOK = 1.0  # seconds between two looks at a run that is going on
 LISTS = 4.0  # seconds between two looks at what there is
+OVER = 5  # runs laid over another one's curves
 
 
 @dataclass
@@ -44,7 +47,7 @@ def build(
             fields = form.build(words, workspace, limits)
             plan = gr.HTML("", elem_id="plan")
             start = gr.Button(words("Start training"), variant="primary", elem_id="start")
-            command = gr.HTML(plan_card.terminal("", words), elem_id="command", js_on_load=plan_card.COPY)
+            command = gr.HTML(plan_card.terminal("", "", words), elem_id="command", js_on_load=plan_card.COPY)
         with gr.Column(scale=7, min_width=320, elem_classes="card watching"):
             chosen = gr.Dropdown([], label=words("Run"), elem_id="run", allow_custom_value=True, visible=False)
             shown = gr.HTML(run_card.no_run(words), elem_id="card")
@@ -55,25 +58,33 @@ def build(
                 delete = gr.Button(words("Delete"), elem_id="delete", elem_classes="quiet risky", visible=False)
             with gr.Accordion(words("Log"), open=True, visible=False, elem_classes="log-box") as log_box:
                 log = gr.HTML("", elem_id="log")
+            with gr.Accordion(words("Settings and downloads"), open=False, visible=False) as more:
+                told = gr.HTML("", elem_id="run-settings")
+                over = gr.Dropdown([], multiselect=True, label=words("Lay other runs over its curves"), elem_id="over")
+                reuse = gr.Button(words("Use these settings again"), elem_id="reuse", elem_classes="quiet")
     names, values = list(fields), list(fields.values())
     looking = gr.Timer(LOOK, active=False)
     listing = gr.Timer(LISTS)
-    seen = [shown, log, log_box, stop, go_on, try_it, delete, looking]
+    seen = [shown, log, log_box, more, told, stop, go_on, try_it, delete, looking]
 
-    def show(name: str | None) -> list[Any]:
+    def show(name: str | None, others: Sequence[str] | None = ()) -> list[Any]:
         """Everything on the right for the chosen run."""
         view = watch.view(name)
         if view is None:
-            nothing = [gr.update(visible=False)] * 5
-            return [run_card.no_run(words), "", *nothing, gr.Timer(active=False)]
+            nothing = [gr.update(visible=False)] * 4
+            return [run_card.no_run(words), "", *[gr.update(visible=False)] * 2, "", *nothing, gr.Timer(active=False)]
+        laid = [other for n in (others or ())[:OVER] if n != name and (other := watch.view(n))]
         can_try = view.run.best.is_file()
+        draws = view.settings is None or kind_of(view.settings.dataset) == "digits"
         return [
-            run_card.card(view, words),
+            run_card.card(view, words, over=laid),
             run_card.log(view, words),
             gr.update(visible=bool(view.log)),
+            gr.update(visible=view.settings is not None),
+            run_card.settings(view, words),
             gr.update(visible=view.state in ("queued", "starting", "running")),
             gr.update(visible=view.at_rest and view.run.can_resume),
-            gr.update(visible=can_try),
+            gr.update(visible=can_try, value=words("Try it on a drawing") if draws else words("Try it on a photo")),
             gr.update(visible=view.at_rest and not limits.public),
             gr.Timer(active=not view.at_rest),
         ]
@@ -82,6 +93,14 @@ def build(
         options = [(run_card.title(view, words), view.run.name) for r in watch.runs() if (view := watch.view(r.name))]
         known = {value for _, value in options}
         return gr.update(choices=options, value=name if name in known else watch.foremost(), visible=bool(options))
+
+    def at_first(request: gr.Request) -> Any:
+        return listed(request.query_params.get("run"))
+
+    def others_of(name: str | None) -> Any:
+        """The runs that have curves, but for the chosen one."""
+        known = [run.name for run in watch.runs() if run.name != name]
+        return gr.update(choices=known, value=[], visible=bool(known))
 
     def begin(*given: Any) -> str:
         settings = TrainSettings.checked(dict(zip(names, given, strict=True)))
@@ -101,23 +120,35 @@ def build(
 
     guarded = guard(words)
     started = start.click(guarded(begin), values, chosen, api_visibility="private", show_progress="hidden")
-    started.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
+    started.success(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
     for button, action in ((stop, ask_stop), (go_on, again)):
-        button.click(guarded(action), chosen, None, **QUIET).then(show, chosen, seen, **QUIET)
+        button.click(guarded(action), chosen, None, **QUIET).then(show, [chosen, over], seen, **QUIET)
     gone = delete.click(
         guarded(remove), chosen, None, js=confirm(words("Delete this run and its checkpoints?")), **QUIET
     )
-    gone.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
-    chosen.change(show, chosen, seen, **QUIET)
-    looking.tick(show, chosen, seen, **QUIET)
-    listing.tick(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
-    page.load(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
+    gone.success(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
+    chosen.change(show, [chosen, over], seen, **QUIET)
+    over.input(show, [chosen, over], seen, **QUIET)
+    chosen.change(others_of, chosen, over, **QUIET)
+    chosen.change(None, chosen, None, js=address.puts("run"), api_visibility="private")
+    looking.tick(show, [chosen, over], seen, **QUIET)
+    listing.tick(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
+    page.load(at_first, None, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
 
-    def for_drawing(name: str) -> Any:
+    def to_try(name: str) -> Any:
         options, _ = classify.choices(words, watch)
-        return gr.update(choices=options, value=f"{name}/best"), gr.Tabs(selected="classify")
+        settings = find_run(name, workspace).settings()
+        source = "draw" if kind_of(settings.dataset) == "digits" else "photo"
+        return gr.update(choices=options, value=f"{name}/best"), gr.Tabs(selected=source), gr.Tabs(selected="classify")
 
-    try_it.click(for_drawing, chosen, [room.checkpoint, rooms], **QUIET)
+    try_it.click(guarded(to_try), chosen, [room.checkpoint, room.sources, rooms], **QUIET)
+
+    def use_again(name: str) -> list[Any]:
+        """The run's settings into the form; its name stays its own."""
+        settings = find_run(name, workspace).settings()
+        return ["" if field == "name" else getattr(settings, field) for field in names]
+
+    reuse.click(guarded(use_again), chosen, values, **QUIET)
 
     def refreshed(now: str) -> Any:
         options, first = classify.choices(words, watch)
@@ -134,6 +165,16 @@ def build(
 
     page.load(there, None, [fields["dataset"], fields["weights"]], **QUIET)
 
+    def from_address(request: gr.Request) -> list[Any]:
+        """The settings that a link carries, over the recipe for its network, data and transfer."""
+        said = address.settings(request.query_params)
+        if not said:
+            return [gr.skip()] * len(names)
+        usual = form.defaults({name: said.get(name, form.FIELDS[name].default) for name in form.CHOOSE})
+        return [said.get(name, usual[name]) for name in names]
+
+    page.load(from_address, None, values, **QUIET)
+
     def fill(*given: Any) -> list[Any]:
         """The recipe for the chosen network, data and transfer; name, hardware and seed stay."""
         said = dict(zip(names, given, strict=True))
@@ -142,8 +183,8 @@ def build(
         return [gr.skip() if name in kept else usual[name] for name in names]
 
     def same_command(*given: Any) -> str:
-        said = command_line(form.differing(dict(zip(names, given, strict=True))))
-        return plan_card.terminal(said, words)
+        differing = form.differing(dict(zip(names, given, strict=True)))
+        return plan_card.terminal(command_line(differing), address.query(differing), words)
 
     def planned(*given: Any) -> str:
         """Which layers would learn, how many parameters, and about how long: HTML."""
@@ -152,5 +193,7 @@ def build(
     shapes = [fields[n].change for n in form.DECIDE if n in fields]
     gr.on([page.load, *shapes], planned, values, plan, trigger_mode="always_last", **QUIET)
     gr.on([fields[n].input for n in ("dataset", "model", "transfer")], fill, values, values, **QUIET)
-    gr.on([page.load, *(f.change for f in values)], same_command, values, command, trigger_mode="always_last", **QUIET)
+    gr.on(
+        [page.load, *(f.change for f in values)], same_command, values, command, trigger_mode="always_last", **QUIET
+    ).then(None, command, None, js=address.puts_settings(names), api_visibility="private")
     return Room(fields, fill)

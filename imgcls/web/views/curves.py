@@ -1,6 +1,7 @@
-"""Loss and accuracy as SVG: a few kilobytes an update, no script, sharp on every screen, readable in both themes.
+"""Loss and accuracy as SVG: a few kilobytes an update, sharp on every screen, readable in both themes.
 
-A chart is a list of series; each series is points with a name and a style. Knows nothing of runs.
+A chart is a list of series; each series is points with a name and a style. What lies outside the scale is marked, never
+cut off in silence. Values on hover and by keyboard: `charts.js`. Knows nothing of runs.
 """
 
 from __future__ import annotations
@@ -14,19 +15,39 @@ from markupsafe import Markup
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views.render import render
 
-WIDTH, HEIGHT = 460, 230
-LEFT, RIGHT, TOP, BOTTOM = 44, 12, 14, 30
-POINTS = 240  # more than a screen shows
+WIDTH, HEIGHT = 340, 220  # in pixels of a chart at a page 1280 wide, so that 12-pixel text is 12 pixels there
+LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 36
+DIGIT = 8  # pixels that a digit of the axis takes at most
+NICE = (1, 2, 2.5, 5, 10)
 
 
 @dataclass(frozen=True)
 class Series:
-    """points: (x, y); `kind`: "line" or "dots" (a line with its points marked); `tone`: a CSS class."""
+    """points: (x, y); `kind`: "line", "dots" (a line with its points marked) or "over" (a run to compare with); `tone`:
+    a CSS class; `broke`: training diverged after the last point."""
 
     name: str
     points: Sequence[tuple[float, float]]
     kind: str = "line"
     tone: str = "c1"
+    broke: bool = False
+
+
+@dataclass(frozen=True)
+class _Scale:
+    low: float
+    high: float
+    x_end: float
+
+    def x(self, value: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * min(1.0, value / self.x_end if self.x_end else 0)
+
+    def y(self, value: float) -> float:
+        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        return TOP + (HEIGHT - TOP - BOTTOM) * (1 - share)
+
+    def outside(self, value: float) -> int:
+        return (value > self.high) - (value < self.low)
 
 
 def chart(
@@ -40,90 +61,115 @@ def chart(
     legend: bool = True,
     top: float = math.inf,
 ) -> Markup:
-    """One chart from x = 0 to `x_end`. `percent`: y is a share, shown as a percentage up to 100; `top`: the highest y
-    that the scale may reach."""
-    drawn = [(s, _thinned([p for p in s.points if math.isfinite(p[1])])) for s in series]
+    """One chart from x = 0 to `x_end`. `percent`: y is a share, drawn from 0 to 100 % and, for the zoom, on the part of
+    the scale that it ends in; `top`: the highest y that the scale of other charts may reach."""
+    drawn = [(s, [p for p in s.points if math.isfinite(p[1])]) for s in series]
     values = [y for _, points in drawn for _, y in points]
-    low, high = _range([min(value, top) for value in values], percent)
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        across = LEFT + (WIDTH - LEFT - RIGHT) * min(1.0, x / x_end if x_end else 0)
-        return across, TOP + (HEIGHT - TOP - BOTTOM) * (1 - (min(max(y, low), high) - low) / (high - low))
-
-    last = "; ".join(f"{s.name} {_number(points[-1][1], percent)}" for s, points in drawn if points)
+    if percent:
+        scales = [_Scale(0.0, 1.0, x_end)]
+        if (low := _floor(drawn)) > 0:
+            scales.append(_Scale(low, 1.0, x_end))
+    else:
+        scales = [_Scale(0.0, _ceiling([min(value, top) for value in values]), x_end)]
+    last = "; ".join(f"{s.name} {number(points[-1][1], percent)}" for s, points in drawn if points)
+    outside = [y for y in values if scales[0].outside(y)]
     return render(
         "chart",
         words,
         title=title,
         spoken=f"{title}: {last}",
-        series=[
+        legend=[s for s, points in drawn if legend and points],
+        scales=[_drawing(scale, drawn, percent) for scale in scales],
+        values=[
             {
                 "name": s.name,
                 "tone": s.tone,
-                "kind": s.kind,
-                "in_legend": bool(legend and s.points),
-                "places": [place(x, y) for x, y in points],
+                "points": [[round(scales[0].x(x), 1), round(x, 2), number(y, percent)] for x, y in points],
             }
             for s, points in drawn
         ],
+        outside=len(outside),
+        highest=number(max(outside, default=0), percent),
         width=WIDTH,
         height=HEIGHT,
         left=LEFT,
         right=WIDTH - RIGHT,
-        across=_lines(low, high, percent),
-        down=_numbers(x_end),
+        down=_numbers(scales[0]),
         x_name=x_name,
     )
 
 
-def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Neighbours averaged until there are at most POINTS."""
-    size = -(-len(points) // POINTS)
-    if size <= 1:
-        return points
-    groups = [points[i : i + size] for i in range(0, len(points), size)]
-    return [(group[-1][0], sum(y for _, y in group) / len(group)) for group in groups]
+def _drawing(scale: _Scale, drawn: Sequence[tuple[Series, list[tuple[float, float]]]], percent: bool) -> dict:
+    """The lines across and every series' places on one scale."""
+    return {
+        "across": [(scale.y(value), number(value, percent)) for value in _ticks(scale)],
+        "series": [
+            {
+                "tone": s.tone,
+                "kind": s.kind,
+                "broke": s.broke,
+                "places": [(scale.x(x), scale.y(y)) for x, y in points],
+                "outside": [(scale.x(x), scale.outside(y)) for x, y in points if scale.outside(y)],
+            }
+            for s, points in drawn
+            if points
+        ],
+    }
 
 
-def _range(values: list[float], percent: bool) -> tuple[float, float]:
-    if not values:
-        return 0.0, 1.0
-    if percent:
-        ordered = sorted(values)
-        # The first noisy steps would squeeze everything that matters into the top.
-        low = ordered[len(ordered) // 8]
-        for floor in (0.95, 0.9, 0.8, 0.5):
-            if low >= floor:
-                return floor, 1.0
-        return 0.0, 1.0
-    high = sorted(values)[int(len(values) * 0.97)]
-    return 0.0, _nice(max(high * 1.05, 1e-6))
-
-
-def _nice(value: float) -> float:
-    power = 10 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 1.5, 2, 3, 5, 10) if value <= step * power)
-
-
-def _lines(low: float, high: float, percent: bool) -> list[tuple[float, str]]:
-    """(y on the screen, what stands beside it) of the lines across."""
-    step = (HEIGHT - TOP - BOTTOM) / 4
-    return [(HEIGHT - BOTTOM - step * i, _number(low + (high - low) * i / 4, percent)) for i in range(5)]
-
-
-def _numbers(x_end: float) -> list[tuple[float, int]]:
-    """(x on the screen, the number there) along the bottom."""
-    step, made = max(1, math.ceil(x_end / 8)), []
-    for x in range(0, math.floor(x_end) + 1, step):
-        across = LEFT + (WIDTH - LEFT - RIGHT) * (x / x_end if x_end else 0)
-        if across < WIDTH - RIGHT - 40 or x == 0:
-            made.append((across, x))
+def windows(points: Sequence[tuple[float, float, float]], count: int = 100) -> list[tuple[float, float]]:
+    """Means over windows of equal numbers of images: `points` are (x at its end, weight, value); at most `count`."""
+    total = sum(weight for _, weight, _ in points)
+    size, made, weights, summed = total / count, [], 0.0, 0.0
+    for i, (x, weight, value) in enumerate(points):
+        weights, summed = weights + weight, summed + weight * value
+        if weights >= size * 0.999 or i + 1 == len(points):
+            made.append((x, summed / weights if weights else value))
+            weights, summed = 0.0, 0.0
     return made
 
 
-def _number(value: float, percent: bool) -> str:
+def _floor(drawn: Sequence[tuple[Series, list[tuple[float, float]]]]) -> float:
+    """Where the zoomed scale of shares begins: below where every series spends its last half."""
+    late = [y for _, points in drawn for _, y in points[len(points) // 2 :]]
+    low = min(late, default=0.0)
+    return next((floor for floor in (0.98, 0.95, 0.9, 0.8, 0.5) if low >= floor), 0.0)
+
+
+def _ceiling(values: Sequence[float]) -> float:
+    """The top of a scale from 0 that a few wild values do not squeeze; those are marked as outside."""
+    if not values:
+        return 1.0
+    usual = sorted(values)[int((len(values) - 1) * 0.97)]
+    wanted = max(values) if max(values) <= 6 * usual else usual * 1.1
+    return _step(max(wanted, 1e-6) / 4) * 4
+
+
+def _step(least: float) -> float:
+    """The smallest round number that is at least `least`."""
+    power = 10 ** math.floor(math.log10(least))
+    return next(nice * power for nice in NICE if nice * power >= least * 0.999)
+
+
+def _ticks(scale: _Scale) -> list[float]:
+    return [scale.low + (scale.high - scale.low) * i / 4 for i in range(5)]
+
+
+def _numbers(scale: _Scale) -> list[tuple[float, str]]:
+    """(x on the screen, the number there) along the bottom; the end always has one."""
+    room = (WIDTH - LEFT - RIGHT) / (DIGIT * (len(f"{scale.x_end:g}") + 1.5))
+    step = max(1, math.ceil(_step(max(scale.x_end, 1) / room)))
+    whole = [x for x in range(0, math.floor(scale.x_end) + 1, step)]
+    if whole[-1] != scale.x_end:
+        if len(whole) > 1 and scale.x_end - whole[-1] < step / 2:
+            whole.pop()
+        whole.append(scale.x_end)
+    return [(scale.x(x), f"{x:g}") for x in whole]
+
+
+def number(value: float, percent: bool = False) -> str:
     if percent:
-        return f"{value * 100:.1f}%".replace(".0%", "%") if value < 0.9995 else "100%"
+        return f"{value * 100:.1f}".removesuffix(".0") + "%"
     if abs(value) >= 10_000:
         return f"{value:.0e}".replace("e+0", "e").replace("e+", "e")
     return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"

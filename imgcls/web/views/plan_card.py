@@ -58,6 +58,6 @@ def card(values: Mapping[str, Any], workspace: Workspace, limits: Limits, words:
     )
 
 
-def terminal(command: str, words: Translator) -> Markup:
-    """The command that would do what the form says."""
-    return render("terminal", words, command=command)
+def terminal(command: str, query: str, words: Translator) -> Markup:
+    """The command that would do what the form says; `query` says the same in the page's address."""
+    return render("terminal", words, command=command, query=query)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
 from imgcls.runs.queue import position, seconds_until
 from imgcls.runs.reader import RunView
+from imgcls.settings import TrainSettings
 from imgcls.training import events
 from imgcls.web.i18n.labels import STATES
 from imgcls.web.i18n.log_lines import log_line
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.views.curves import Series, chart
+from imgcls.web.views import accuracy
+from imgcls.web.views.curves import Series, chart, windows
 from imgcls.web.views.render import render
 
 LINES = 12
+SHOWN = ("dataset", "model", "transfer", "epochs", "batch_size", "optimizer", "lr", "seed")  # also where they are usual
 
 
-def card(view: RunView, words: Translator) -> Markup:
+def card(view: RunView, words: Translator, *, over: Sequence[RunView] = ()) -> Markup:
+    """`over`: earlier runs whose curves are laid over this one's."""
     settings = view.settings
     return render(
         "run_card",
@@ -29,7 +34,20 @@ def card(view: RunView, words: Translator) -> Markup:
         failed=_failed(view, words),
         queued=_queued(view, words),
         tiles=_figures(view, words),
-        charts=_curves(view, words),
+        doubt=accuracy.doubt(view.best.val_accuracy, _images(view, "val"), words) if view.best else None,
+        charts=_curves(view, words, over),
+    )
+
+
+def settings(view: RunView, words: Translator) -> Markup:
+    """What the run was told, and what it leaves to take home."""
+    return render(
+        "run_settings",
+        words,
+        name=view.run.name,
+        settings=_settings(view, words),
+        has_checkpoint=view.run.best.is_file(),
+        has_curves=bool(view.progress or view.epochs),
     )
 
 
@@ -46,7 +64,7 @@ def log(view: RunView, words: Translator) -> Markup:
 
 def title(view: RunView, words: Translator) -> str:
     """A line for the list of runs."""
-    best = f" · {view.best.val_accuracy:.2%}" if view.best else ""
+    best = f" · {accuracy.share(view.best.val_accuracy, _images(view, 'val'))}" if view.best else ""
     return f"{view.run.name} · {words(STATES[view.state])}{best}"
 
 
@@ -92,22 +110,24 @@ def _figures(view: RunView, words: Translator) -> list[tuple[str, str, str]]:
             )
         )
     if view.best:
+        images, done = _images(view, "val"), len(view.epochs)
+        which = words.plural("best of {count} epoch", "best of {count} epochs", count=done) if done > 1 else ""
         tiles.append(
             (
                 words("Validation accuracy"),
-                f"{view.best.val_accuracy:.2%}",
-                words("best, epoch {epoch}", epoch=view.best.epoch),
+                accuracy.share(view.best.val_accuracy, images),
+                " · ".join(filter(None, (accuracy.counted(view.best.val_accuracy, images, words), which))),
             )
         )
     elif last:
-        tiles.append((words("Training accuracy"), f"{last.accuracy:.1%}", ""))
+        tiles.append((words("Training accuracy"), f"{last.accuracy:.0%}", ""))
     if isinstance(view.ending, events.Finished) and view.ending.test_accuracy is not None:
-        images = view.started.images.get("test", 0) if view.started else 0
+        images = _images(view, "test")
         tiles.append(
             (
                 words("Test accuracy"),
-                f"{view.ending.test_accuracy:.2%}",
-                words.plural("on {count:,} image", "on {count:,} images", count=images),
+                accuracy.share(view.ending.test_accuracy, images),
+                accuracy.counted(view.ending.test_accuracy, images, words),
             )
         )
     elif last:
@@ -115,32 +135,60 @@ def _figures(view: RunView, words: Translator) -> list[tuple[str, str, str]]:
     return tiles
 
 
-def _curves(view: RunView, words: Translator) -> list[Markup]:
+def _images(view: RunView, part: str) -> int:
+    return view.started.images.get(part, 0) if view.started else 0
+
+
+def _settings(view: RunView, words: Translator) -> list[tuple[str, str]]:
+    """What was not the settings' default, by its label."""
+    if view.settings is None:
+        return []
+    said = view.settings.model_dump(exclude_defaults=True, exclude={"name"}) | {
+        name: getattr(view.settings, name) for name in SHOWN
+    }
+    return [
+        (words.setting(name), words.value(value) if isinstance(value, str) else f"{value:g}")
+        for name in TrainSettings.model_fields
+        if (value := said.get(name)) not in (None, "")
+    ]
+
+
+def curve_rows(view: RunView) -> list[tuple[str, int, float, float, float, float]]:
+    """The curves as a table: (part, step, epoch, loss, accuracy, learning rate) of every point."""
+    steps = view.started.steps_per_epoch if view.started else 1
+    rows = [("train", p.step, p.epoch, p.loss, p.accuracy, p.lr) for p in view.progress]
+    rows += [("val", e.step, e.step / steps, e.val_loss, e.val_accuracy, e.lr) for e in view.epochs]
+    return sorted(rows, key=lambda row: (row[1], row[0]))
+
+
+def _curves(view: RunView, words: Translator, over: Sequence[RunView]) -> list[Markup]:
     if not view.progress and not view.epochs:
         return []
-    total = view.settings.epochs if view.settings else 1
-    train, val = words("train"), words("validation")
+    shown = [view, *over]
+    total = max(other.settings.epochs if other.settings else 1 for other in shown)
+    drawn: dict[str, list[Series]] = {"loss": [], "accuracy": []}
+    train, val = words("training"), words("validation")
+    broke = isinstance(view.ending, events.Failed) and view.ending.error == "DivergedError"
+    for measure, series in drawn.items():
+        series.append(Series(train, _trained(view, measure), broke=broke and measure == "loss"))
+        series.append(Series(val, _validated(view, measure), "dots", "c2"))
+        for i, other in enumerate(over):
+            series.append(Series(other.run.name, _validated(other, measure), "over", f"c{3 + i % 5}"))
+    return [
+        chart(words("Loss"), drawn["loss"], words, x_end=total, x_name=words("epochs")),
+        chart(words("Accuracy"), drawn["accuracy"], words, x_end=total, x_name=words("epochs"), percent=True),
+    ]
+
+
+def _trained(view: RunView, measure: str) -> list[tuple[float, float]]:
+    """Means over windows of equal numbers of steps: points come at equal times, of ever other numbers of images."""
+    steps = [p.step for p in view.progress]
+    weights = [now - before for before, now in zip([0, *steps], steps, strict=False)]
+    return windows(
+        [(p.epoch, max(weight, 1), getattr(p, measure)) for p, weight in zip(view.progress, weights, strict=True)]
+    )
+
+
+def _validated(view: RunView, measure: str) -> list[tuple[float, float]]:
     steps = view.started.steps_per_epoch if view.started else 1
-    ended = [(e.step / steps, e) for e in view.epochs]
-    loss = chart(
-        words("Loss"),
-        [
-            Series(train, [(p.epoch, p.loss) for p in view.progress]),
-            Series(val, [(x, e.val_loss) for x, e in ended], "dots", "c2"),
-        ],
-        words,
-        x_end=total,
-        x_name=words("epochs"),
-    )
-    accuracy = chart(
-        words("Accuracy"),
-        [
-            Series(train, [(p.epoch, p.accuracy) for p in view.progress]),
-            Series(val, [(x, e.val_accuracy) for x, e in ended], "dots", "c2"),
-        ],
-        words,
-        x_end=total,
-        x_name=words("epochs"),
-        percent=True,
-    )
-    return [loss, accuracy]
+    return [(e.step / steps, getattr(e, f"val_{measure}")) for e in view.epochs]

@@ -1,0 +1,50 @@
+// What is open stands in the address: refresh, back, the other language and a link in a lesson plan bring the same view.
+(() => {
+  if (window.imgclsAddress) return;
+  const root = document.documentElement;
+  const link = () => document.querySelector('a.language');
+
+  function show(url, push) {
+    history[push ? 'pushState' : 'replaceState'](history.state, '', url);
+    if (link()) link().search = url.search;
+  }
+  // One value; '' takes it out. `push`: the back button returns to what was there before.
+  function put(name, value, push = false) {
+    const url = new URL(location.href), before = url.search;
+    if (value === '' || value === null || value === undefined) url.searchParams.delete(name);
+    else url.searchParams.set(name, value);
+    if (url.search !== before) show(url, push);
+  }
+  // Every setting that is not the recipe's: `said` is a query string; what it does not name is taken out.
+  function settings(said, names) {
+    const url = new URL(location.href), before = url.search;
+    names.forEach(name => url.searchParams.delete(name));
+    new URLSearchParams(said).forEach((value, name) => url.searchParams.set(name, value));
+    if (url.search !== before) show(url, false);
+  }
+  // Tabs say that they were opened while the page is still being built, too: not before what the address says is there.
+  let built = false;
+  function open(name, tab) { if (built) put(name, tab, true); }
+  function ready() { setTimeout(() => { built = true; }, 300); }
+  window.imgclsAddress = { put, settings, open, ready };
+
+  root.classList.toggle('zoomed-charts', new URL(location.href).searchParams.get('zoom') === '1');
+  root.classList.toggle('projector', new URL(location.href).searchParams.get('projector') === '1');
+  show(new URL(location.href), false);
+  addEventListener('popstate', () => {
+    const tab = new URL(location.href).searchParams.get('tab') || 'classify';
+    built = false;
+    document.querySelector(`#rooms > .tab-wrapper [role=tab][data-tab-id="${CSS.escape(tab)}"]`)?.click();
+    ready();
+    if (link()) link().search = location.search;
+  });
+  document.addEventListener('click', async event => {
+    const button = event.target instanceof Element && event.target.closest('button[data-head]');
+    if (!button) return;
+    if (button.dataset.head === 'projector') put('projector', root.classList.toggle('projector') ? '1' : '');
+    if (button.dataset.head === 'link') {
+      try { await navigator.clipboard.writeText(location.href); } catch { prompt(button.textContent.trim(), location.href); return; }
+      button.classList.add('copied'); setTimeout(() => button.classList.remove('copied'), 2000);
+    }
+  });
+})();

@@ -1,0 +1,50 @@
+"""What stands in the page's address is read again, and what cannot be is left out; what a run leaves can be fetched."""
+
+import csv
+from urllib.parse import parse_qsl
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imgcls.recipes import with_recipe
+from imgcls.runs.store import create_run
+from imgcls.settings import TrainSettings
+from imgcls.web import address, downloads
+from imgcls.web.cache import RunCache
+
+
+def test_settings_travel_in_the_address():
+    said = {"dataset": "flowers & co", "model": "alexnet", "lr": 0.01, "nesterov": False, "epochs": 7}
+    assert address.settings(dict(parse_qsl(address.query(said)))) == said
+    assert address.query({"dataset": "mnist", "model": "lenet"}) == ""
+
+
+@given(st.dictionaries(st.sampled_from(sorted(TrainSettings.model_fields)), st.text(max_size=600)))
+def test_an_old_or_wild_link_still_opens(given):
+    for name, value in address.settings(given).items():
+        assert getattr(TrainSettings.checked({name: value}), name) == value
+
+
+@pytest.mark.anyio
+async def test_curves_and_checkpoint_are_handed_out_by_a_runs_name_only(workspace):
+    from fastapi import FastAPI
+
+    from imgcls.training import events
+    from imgcls.training.loggers.event_log import EventLog
+
+    run = create_run(with_recipe({"name": "r"}), workspace)
+    with EventLog(run.logs) as log:
+        log(events.Progress(step=3, epoch=0.5, loss=1.5, accuracy=0.25, lr=0.1, images_per_second=1, seconds_left=1))
+    app = FastAPI()
+    downloads.add_routes(app, RunCache(workspace))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://lab") as client:
+        rows = list(csv.DictReader((await client.get("/runs/r/curves.csv")).text.splitlines()))
+        assert rows == [{"part": "train", "step": "3", "epoch": "0.5", "loss": "1.5", "accuracy": "0.25", "lr": "0.1"}]
+        assert (await client.get("/runs/r/checkpoint")).status_code == 404
+        run.best.parent.mkdir(parents=True, exist_ok=True)
+        run.best.write_bytes(b"weights")
+        assert (await client.get("/runs/r/checkpoint")).content == b"weights"
+        for name in ("nothing", "..", "%2e%2e%2fr", "..%2f..%2fetc", "%00", "x" * 5000):
+            assert (await client.get(f"/runs/{name}/checkpoint")).status_code == 404
