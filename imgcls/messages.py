@@ -25,6 +25,13 @@ class Language(NullTranslations):
         return name if value is None else value
 
 
+class Terminal(Language):
+    """English where settings are flags."""
+
+    def setting(self, name: str, value: str | None) -> str:
+        return "--" + name.replace("_", "-") if value is None else value
+
+
 @dataclass(frozen=True)
 class Setting:
     """A setting's name inside a sentence, or one of its values: the page says its label, the terminal its flag."""

@@ -21,7 +21,6 @@ sys.path.insert(0, str(PROJECT))
 
 from imgcls.web.i18n.translator import DOMAIN, LANGUAGES, LOCALE  # noqa: E402
 
-PLURALS = {"zh": "nplurals=1; plural=0;"}
 METHODS = [("**.py", "python"), ("web/**.j2", "jinja2")]
 ERRORS = (
     "ImgclsError", "SettingsError", "DatasetError", "WeightsError", "CheckpointError", "RunError", "DivergedError",

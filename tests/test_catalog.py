@@ -10,6 +10,7 @@ import catalog
 import pytest
 from chinese import english
 
+from imgcls.cli.main import main
 from imgcls.messages import Message, Setting, plural
 from imgcls.settings import TrainSettings, choices
 from imgcls.web.i18n.labels import GROUPS, LABELS, VALUES
@@ -123,6 +124,11 @@ def test_the_page_calls_a_setting_by_its_label_the_terminal_by_its_name():
     message = caught.value.message
     assert Translator("en").message(message).startswith("Batch size is 0, but must be")
     assert Translator("zh").message(message) == "“批大小”现在是 0，但必须是 1 到 8192 的整数。"
+
+
+def test_a_flag_is_named_in_the_terminal(capsys):
+    assert main(["train", "--batch-size", "0"]) == 2
+    assert "--batch-size is 0, but must be a whole number from 1 to 8192." in capsys.readouterr().err
 
 
 def test_what_another_program_says_stays_as_it_is():

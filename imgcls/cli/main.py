@@ -18,6 +18,7 @@ from typing import Any
 
 from imgcls import __version__
 from imgcls.errors import ImgclsError, RunError
+from imgcls.messages import Terminal
 from imgcls.models.registry import NAMES
 from imgcls.settings import TrainSettings, choices, limits
 
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return importlib.import_module(f"imgcls.cli.commands.{arguments.command}").run(arguments)
     except ImgclsError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        print(f"{parser.prog}: {error.message.said(Terminal())}", file=sys.stderr)
         return 1 if isinstance(error, RunError) and arguments.command == "work" else 2
     except KeyboardInterrupt:
         print(f"{parser.prog}: interrupted.", file=sys.stderr)

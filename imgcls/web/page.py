@@ -12,7 +12,7 @@ from imgcls.web import address
 from imgcls.web.actions import QUIET
 from imgcls.web.cache import RunCache
 from imgcls.web.hosting import Limits
-from imgcls.web.i18n.translator import LANGUAGES, Translator
+from imgcls.web.i18n.translator import Translator
 from imgcls.web.tabs import classify, data, init_lab, train
 from imgcls.web.views.render import render
 from imgcls.web.weights import PageWeights
@@ -28,7 +28,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
         fill_width=True,
     ) as page:
         gr.HTML(
-            render("head", words, other=words.other, other_name=LANGUAGES[words.other], version=__version__),
+            render("head", words, others=words.others, version=__version__),
             elem_id="head",
             apply_default_css=False,
             js_on_load="".join((COMPONENTS / name).read_text("utf-8") for name in ("address.js", "charts.js")),

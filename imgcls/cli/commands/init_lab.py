@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict
 
 from imgcls.cli.main import given, to_json
+from imgcls.messages import Terminal
 from imgcls.recipes import with_recipe
 from imgcls.runs import init_lab
 from imgcls.runs.launcher import start_next
@@ -21,8 +22,8 @@ def run(arguments: argparse.Namespace) -> int:
     lab = init_lab.create_lab(with_recipe(given(arguments)), inits, Workspace.from_environment())
     ended = init_lab.work(lab, loggers=[PlainConsole(sys.stderr if arguments.json else None)])
     start_next(lab.workspace)
-    if lab.failure():
-        print(f"imgcls: {lab.failure()}", file=sys.stderr)
+    if failure := lab.failure():
+        print(f"imgcls: {failure.said(Terminal())}", file=sys.stderr)
         return 1
     if arguments.json:
         print(to_json(_summary(lab, ended)))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from imgcls.cli.main import given
 from imgcls.errors import ImgclsError
+from imgcls.messages import Terminal
 from imgcls.recipes import with_recipe
 from imgcls.runs import worker
 from imgcls.runs.launcher import start_next
@@ -76,7 +77,7 @@ def be(made: Run, *, resume: bool = False) -> int:
         last = worker.work(made, loggers=[console], resume=resume)
     start_next(made.workspace)  # of a class that waits in the queue
     if isinstance(last, events.Failed):
-        print(f"imgcls: {last.message}", file=sys.stderr)
+        print(f"imgcls: {last.message.said(Terminal())}", file=sys.stderr)
         return 1
     if isinstance(last, events.Stopped):
         if made.can_resume:

@@ -118,7 +118,7 @@ def _field(
     start = defaults({"model": "lenet", "dataset": "mnist", "transfer": "scratch"}) | dict(values or {})
     shown: dict[str, Any] = {
         "label": words.setting(name),
-        "info": words.help(name) if prefix == "field" and name not in FIRST + OPEN else None,
+        "info": words.help(name) if prefix == "field" and name not in FIRST else None,
         "value": start[name],
         "elem_id": f"{prefix}-{name}",
         "min_width": 140,

@@ -1,9 +1,11 @@
 // Gradio's components say a few words in English whatever the language: they are replaced as they appear.
 (said => {
+  const PREFIXES = ['processing |', 'queue:'];
   const mend = node => {
     if (node.nodeType === Node.TEXT_NODE) {
       const text = node.data.trim();
-      if (said[text]) node.data = node.data.replace(text, said[text]);
+      const known = said[text] ? text : PREFIXES.find(prefix => text.startsWith(prefix));
+      if (known) node.data = node.data.replace(known, said[known]);
       return;
     }
     if (node.nodeType !== Node.ELEMENT_NODE) return;

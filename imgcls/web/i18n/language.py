@@ -44,6 +44,8 @@ GRADIO = (
     N_("Warning"),
     N_("common.complete"),  # the name of a word that its Chinese has not
     N_("grant webcam access"),
+    N_("processing |"),
+    N_("queue:"),
 )
 MEND = (Path(__file__).parent / "gradio_words.js").read_text("utf-8")
 SCRIPT = """<head><script>

@@ -58,5 +58,6 @@ class Translator(Language):
         return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
     @property
-    def other(self) -> str:
-        return next(name for name in LANGUAGES if name != self.language)
+    def others(self) -> dict[str, str]:
+        """The languages that the page also speaks, by what they are called in themselves."""
+        return {language: name for language, name in LANGUAGES.items() if language != self.language}
