@@ -133,6 +133,11 @@ class TrainSettings(BaseModel):
     device: Device = setting("hardware", default="auto", help=N_("where to compute"))
     precision: Precision = setting("hardware", default="auto", help=N_("number format of the computation"))
     compile: bool = setting("hardware", default=False, help=N_("compile the network with torch.compile (slow start)"))
+    sync_batchnorm: bool = setting(
+        "hardware",
+        default=False,
+        help=N_("several processes: BatchNorm's statistics over all of a batch, not over each process's share"),
+    )
     threads: int = setting(
         "hardware", default=0, ge=0, le=512, help=N_("processor threads; 0: measured before the first step")
     )

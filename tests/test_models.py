@@ -124,6 +124,20 @@ def test_unfreezing_opens_a_stage_at_a_time():
     assert len(opened[4]) == len(opened[5]) and transfer.count_parameters(net)[0] == transfer.count_parameters(net)[1]
 
 
+def test_stages_that_are_still_frozen_keep_their_running_statistics():
+    net = build("resnet18", channels=3, classes=4, image_size=64)
+    before = copy.deepcopy(dict(net.named_buffers()))
+    for epoch, moved in ((0, ()), (1, ("layer4.",))):
+        transfer.unfreeze_at(net, epoch, 1)
+        transfer.train_mode(net, "finetune")
+        net(images())
+        for name, buffer in net.named_buffers():
+            assert torch.equal(buffer, before[name]) != name.startswith(moved or "-"), (epoch, name)
+    transfer.unfreeze_at(net, 9, 1)
+    transfer.train_mode(net, "finetune")
+    assert all(module.training for module in net.modules())
+
+
 def test_finetuning_is_gentle_with_the_backbone():
     net = build("resnet18", channels=3, classes=4, image_size=64)
     head, rest = transfer.param_groups(net, mode="finetune", lr=0.01, backbone_factor=0.1)

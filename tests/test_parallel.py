@@ -1,6 +1,7 @@
 """Two processes on the CPU (gloo), started as `accelerate launch` starts them: the run is the one-process run."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -8,9 +9,16 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
+from photos import flowers
+from safetensors.torch import load_file
 
 from imgcls.checkpoints.format import load_checkpoint, read_meta
 from imgcls.cli.main import main
+from imgcls.data.datasets import load_dataset
+from imgcls.data.loader import evaluation_batches
+from imgcls.inference.metrics import evaluate
+from imgcls.recipes import with_recipe
 from imgcls.runs.reader import view
 from imgcls.runs.store import find_run
 from imgcls.training import events
@@ -87,3 +95,28 @@ def test_two_processes_stop_together_and_one_goes_on(workspace, port):
 def test_a_wrong_setting_is_told_once(workspace, port):
     made = launch(port, "train", *FLAGS, "--dataset", "nowhere")
     assert made.returncode != 0 and made.stderr.count("imgcls: There is no data set 'nowhere'") == 1
+
+
+def test_two_processes_go_on_exactly_and_share_out_the_validation(workspace, port):
+    """Dropout and BatchNorm: each process has its own random state, and the first one's running statistics count."""
+    flowers(workspace.data / "flowers", each=27)
+    said = {
+        "dataset": "flowers", "model": "mobilenet_v3_small", "image_size": 32, "batch_size": 8, "epochs": 2,
+        "optimizer": "adamw", "lr": 1e-3, "device": "cpu", "augment": "flip",
+    }  # fmt: skip
+    script = [str(PROJECT / "tests" / "two_processes.py"), str(workspace.root), json.dumps(said)]
+    made = subprocess.run(
+        [*LAUNCH, str(port), *script], cwd=PROJECT, capture_output=True, text=True, timeout=600,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    ended = json.loads(made.stdout.strip().splitlines()[-1])
+    assert ended["stopped_at"] == 10 and ended["ended"] == "Finished"  # in the middle of the second epoch
+    whole, parts = (load_file(workspace.checkpoints / name / "last.safetensors") for name in ("whole", "parts"))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    network, meta = load_checkpoint(workspace.checkpoints / "whole" / "last.safetensors")
+    data = load_dataset(with_recipe(said), workspace)
+    batches = evaluation_batches(data.val, data.preprocess, batch_size=64, device=torch.device("cpu"))
+    alone = evaluate(network, batches)
+    assert ended["epochs"][-1]["val_accuracy"] == pytest.approx(alone.accuracy, abs=1e-6)
+    assert ended["epochs"][-1]["val_loss"] == pytest.approx(alone.loss, rel=1e-5)

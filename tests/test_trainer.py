@@ -131,3 +131,65 @@ def test_every_optimizer_and_schedule(workspace, optimizer, schedule):
     rates = [e.lr for e in of(events.EpochEnded, made)]
     assert rates[0] == pytest.approx(1e-3)
     assert (rates[-1] < rates[0]) == (schedule != "constant")
+
+
+def test_the_shown_loss_is_the_one_that_validation_has(workspace):
+    """The network learns with smoothed labels; what is shown compares with the validation loss."""
+    losses = []
+    for smoothing in (0.0, 0.5):
+        made = run(small(train_images=64, batch_size=64, epochs=1, label_smoothing=smoothing), workspace)
+        losses.append(of(events.Progress, made)[0].loss)  # of the first step: the same weights
+    assert losses[0] == losses[1]
+
+
+def test_the_sample_is_what_the_network_gets_first(workspace):
+    from imgcls.data.datasets import load_dataset
+    from imgcls.data.loader import Batches
+
+    settings = small(augment="crop-flip")
+    data = load_dataset(settings, workspace)
+    batches = Batches(
+        data.train, data.preprocess, batch_size=32, augment="crop-flip", seed=settings.seed, device=torch.device("cpu")
+    )
+    first, _ = next(iter(batches.epoch(0)))
+    assert torch.equal(batches.sample(32), data.preprocess.picture(first))
+
+
+def test_seconds_are_those_of_all_sittings_and_pauses_do_not_count(workspace):
+    import time
+
+    asked = iter([False] * 8)
+    first = run(small(), workspace, should_stop=lambda: next(asked, True))
+    time.sleep(1)  # nobody trains
+    began = time.perf_counter()
+    second = run(small(), workspace, resume=True)
+    took = time.perf_counter() - began
+    shown = [e.seconds for e in of(events.Progress, first + second)]
+    assert shown == sorted(shown) and shown[-1] <= second[-1].seconds
+    assert first[-1].seconds < second[-1].seconds < first[-1].seconds + took
+
+
+def test_one_image_a_batch_and_batch_normalisation_are_refused_before_the_start(workspace):
+    from imgcls.training.learner import check_batch_size
+
+    with pytest.raises(ImgclsError, match="BatchNorm needs at least 2 images") as error:
+        check_batch_size(small(model="resnet18", image_size=32, batch_size=1))
+    assert error.value.field == "batch_size"
+    check_batch_size(small(batch_size=1))  # LeNet has none
+    check_batch_size(small(model="resnet18", image_size=64, batch_size=1))  # 2 x 2 values a channel
+
+
+def test_the_time_limit_before_the_first_step_is_a_sentence_and_no_best_epoch(workspace):
+    from photos import flowers
+
+    flowers(workspace.data / "flowers", each=10)
+    workspace.weight.mkdir()
+    import torchvision
+
+    torch.save(torchvision.models.resnet18(num_classes=10).state_dict(), workspace.weight / "own.pth")
+    settings = with_recipe(
+        {"dataset": "flowers", "model": "resnet18", "transfer": "head", "weights": "own.pth", "image_size": 32,
+         "augment": "flip", "augment_views": 8, "time_limit": 1e-6, "device": "cpu"}
+    )  # fmt: skip
+    with pytest.raises(RunError, match="before the first step"):
+        run(settings, workspace)

@@ -138,10 +138,12 @@ def check_run(settings: TrainSettings, workspace: Workspace) -> None:
     from imgcls.data.catalog import check_dataset
     from imgcls.models.pretrained import check_weights
     from imgcls.training.device import check_device
+    from imgcls.training.learner import check_batch_size
 
     model_spec(settings.model).check(preprocess_for(settings).size, transfer=settings.transfer)
     check_dataset(settings, workspace)
     check_device(settings)
+    check_batch_size(settings)
     if settings.weights:
         check_weights(settings.weights, model=settings.model, folder=workspace.weight)
 

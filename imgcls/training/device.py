@@ -75,12 +75,16 @@ class DeviceContext:
         sums = self.all_reduce_sum(torch.tensor([float(flag) for flag in flags], device=self.device))
         return tuple(value > 0 for value in sums.tolist())
 
-    def broadcast(self, *values: float) -> tuple[float, ...]:
-        """The first process's values in every process: decisions taken on them are then the same everywhere."""
+    def sum(self, *values: float) -> tuple[float, ...]:
+        """Each value summed over all processes."""
         if self.world == 1:
             return values
-        own = torch.tensor(values, dtype=torch.float64, device=self.device)
-        return tuple(self.all_reduce_sum(own if self.rank == 0 else torch.zeros_like(own)).tolist())
+        # Only MPS lacks float64, and several processes do not share one.
+        return tuple(self.all_reduce_sum(torch.tensor(values, dtype=torch.float64, device=self.device)).tolist())
+
+    def broadcast(self, *values: float) -> tuple[float, ...]:
+        """The first process's values in every process: decisions taken on them are then the same everywhere."""
+        return self.sum(*(values if self.rank == 0 else (0.0 for _ in values)))
 
     def all_gather(self, tensor: Tensor) -> Tensor:
         """Every process's tensor, stacked by rank, on the CPU."""
@@ -115,8 +119,25 @@ def choose_device(settings: TrainSettings) -> DeviceContext:
 
 def check_device(settings: TrainSettings) -> None:
     """Raises DeviceError or SettingsError when this machine cannot do what `settings` ask for; makes nothing."""
-    _dtype(settings.precision, torch.device(_device(settings.device)))
+    device = torch.device(_device(settings.device))
+    _dtype(settings.precision, device)
     _, world = processes()
+    if settings.compile and settings.transfer == "head":
+        raise SettingsError(
+            "{compile} has nothing to speed up when {transfer} is '{value}', where the backbone runs once only: "
+            "switch it off.",
+            compile=Setting("compile"),
+            transfer=Setting("transfer"),
+            value=Setting("transfer", "head"),
+            field="compile",
+        )
+    if settings.sync_batchnorm and device.type != "cuda":  # torch has it for GPUs only
+        raise SettingsError(
+            "{sync_batchnorm} needs CUDA GPUs, and this run is on {device}: switch it off.",
+            sync_batchnorm=Setting("sync_batchnorm"),
+            device=device.type,
+            field="sync_batchnorm",
+        )
     if world > 1 and settings.batch_size < 2 * world:  # BatchNorm needs two images in each process
         raise SettingsError(
             "{setting} is {value}, but {processes} processes need at least {least}.",

@@ -1,118 +1,209 @@
-"""What a run would be, before it is started: which layers learn, how many parameters, and about how long it takes.
+"""What a run would be, before it is started: which layers learn, how many parameters, memory, and about how long.
 
 The time is that of a few real steps on random images of the right shape, times the number of steps; on the machine, in
-the precision and with the threads that the run would have. Knows nothing of the data but how many there are.
+the precision, with the augmentation and with the threads that the run would have. Measuring takes some seconds and the
+whole of the machine: a server leaves it to `background_estimate.py`.
 """
 
 from __future__ import annotations
 
-import threading
-import time
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
+import psutil
 import torch
-import torch.nn.functional as F
+from torch import Tensor, nn
 
+from imgcls.data.augmentation import WHOLE_PHOTO
 from imgcls.data.catalog import count_images
+from imgcls.data.feature_cache import BATCH
+from imgcls.data.loader import Batches
+from imgcls.data.photos import StorageFormat
+from imgcls.data.splitting import Split
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.models import build, transfer
-from imgcls.models.pretrained import load_pretrained, resolve_weights
-from imgcls.recipes import preprocess_for
+from imgcls.models.pretrained import check_weights
+from imgcls.processes import available_cores
+from imgcls.recipes import kind_of, preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.training.device import choose_device
 from imgcls.training.optim import make_optimizer
+from imgcls.training.threads import candidates, measure, timed_images
+from imgcls.training.train_step import TrainStep
 from imgcls.workspace import Workspace
 
-TIMED = 0.7  # seconds of steps, at least two of them
-MOST_PIXELS = 16 * 224 * 224  # of a timed batch: a full one of AlexNet's would take seconds a step on two cores
-_EACH: dict[tuple, float] = {}  # thirty students with one form ask for one measurement
-_ALONE = threading.Lock()
+CLASSES = 10  # of a network that is only timed
 FORWARD = 1 / 3  # what evaluating an image costs of what learning from it costs
+MEMORY_SHARE = 0.5  # of the memory that is free, which a timed batch may need
+MOMENTA = {"sgd": 1, "adam": 2, "adamw": 2}  # tensors of a parameter's size that the optimizer keeps
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A network without its numbers. `handed_on`: numbers that its layers hand on for one image."""
+
+    layers: tuple[str, ...]
+    trainable: int
+    parameters: int
+    handed_on: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds: `step` of each optimizer update, `image` of forward, backward and augmentation of one image."""
+
+    step: float
+    image: float
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """layers: those that learn; images: of the training part; seconds: of the whole run, None when not timed."""
+    """layers: those that learn; images: of the training part; memory: bytes of weights, momenta and activations;
+    seconds: of the whole run, None when not timed; pending: it is being timed, ask again."""
 
     mode: str
     layers: tuple[str, ...]
     trainable: int
     parameters: int
     images: int
+    memory: int
     seconds: float | None = None
+    pending: bool = False
 
 
 def estimate(settings: TrainSettings, workspace: Workspace, *, timed: bool = True) -> Estimate:
-    """Raises ImgclsError where data, weights or device are not to be had."""
+    """Raises ImgclsError where data, weights or device are not to be had. `timed` takes some seconds."""
+    return with_seconds(settings, workspace, time_step(settings) if timed else None)
+
+
+def with_seconds(settings: TrainSettings, workspace: Workspace, timing: Timing | None) -> Estimate:
+    """The estimate with a timing that was made before, or without one. Raises ImgclsError as `estimate` does."""
     images, val, classes = count_images(settings, workspace)
+    if settings.weights and settings.weights != "imagenet":  # those may still have to be fetched
+        check_weights(settings.weights, model=settings.model, folder=workspace.weight)
     form = preprocess_for(settings)
-    shape = {"channels": form.channels, "classes": classes, "image_size": form.size}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        if settings.weights and settings.weights != "imagenet":
-            path = resolve_weights(settings.weights, model=settings.model, folder=workspace.weight, download=False)
-            model = load_pretrained(settings.model, path, **shape, init=settings.init)
-        else:  # ImageNet's weights may still have to be fetched; the time does not depend on them
-            model = build(settings.model, **shape)
-        transfer.prepare(model, settings.transfer)
-        said = transfer.describe(model, settings.transfer)
-        seconds = _seconds(model, settings, images, val) if timed else None
-    return Estimate(said["mode"], tuple(said["layers"]), said["trainable"], said["parameters"], images, seconds)
+    outline = _outline(settings.model, settings.transfer, form.channels, classes, form.size)
+    return Estimate(
+        mode=settings.transfer,
+        layers=outline.layers,
+        trainable=outline.trainable,
+        parameters=outline.parameters,
+        images=images,
+        memory=_memory(outline, settings, settings.batch_size),
+        seconds=None if timing is None else _seconds(settings, timing, images, val),
+    )
 
 
-def _seconds(model: torch.nn.Module, settings: TrainSettings, images: int, val: int) -> float | None:
-    """None where a step cannot be tried, for want of memory say: the run itself will tell."""
-    form = preprocess_for(settings)
-    count = max(2, min(settings.batch_size, images, MOST_PIXELS // form.size**2))
-    key = (settings.model, settings.transfer, form, count, settings.optimizer, settings.precision, settings.device)
-    with _ALONE:  # two at once would each measure the other
-        if key not in _EACH:
-            try:
-                _EACH[key] = _each(model, settings, form, count)
-            except RuntimeError:
-                return None
-        each = _EACH[key]
+def time_step(settings: TrainSettings) -> Timing | None:
+    """None where a step cannot be tried, for want of memory say: the run itself will tell.
+
+    Torch's threads and random state are afterwards what they were.
+    """
+    threads = torch.get_num_threads()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return _timed(settings)
+    except RuntimeError:
+        return None
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _seconds(settings: TrainSettings, timing: Timing, images: int, val: int) -> float:
     if settings.transfer == "head":  # the backbone once over every view; the head's own epochs are a small part
         views = 1 if settings.augment == "none" else settings.augment_views
-        return each * (images * views + val) * 1.1
-    return each * settings.epochs * (images + val * FORWARD)
+        return timing.image * (images * views + val) * 1.1
+    steps = -(-images // settings.batch_size)
+    return settings.epochs * (steps * timing.step + timing.image * (images + val * FORWARD))
 
 
-def _each(model: torch.nn.Module, settings: TrainSettings, form: Preprocess, count: int) -> float:
-    """Seconds that one image of a batch of `count` takes."""
-    context = choose_device(settings)
+def _timed(settings: TrainSettings) -> Timing | None:
+    form, context = preprocess_for(settings), choose_device(settings)
+    count = timed_images(settings.batch_size, form.size)
+    outline = _outline(settings.model, settings.transfer, form.channels, CLASSES, form.size)
+    if _memory(outline, settings, count) > psutil.virtual_memory().available * MEMORY_SHARE:
+        return None
+    model = build(settings.model, channels=form.channels, classes=CLASSES, image_size=form.size)
+    transfer.prepare(model, settings.transfer)
     model.to(context.device, memory_format=context.layout(settings.model, form.size))
-    transfer.train_mode(model, settings.transfer)
-    inputs = torch.randn(count, form.channels, form.size, form.size, device=context.device)
-    labels = torch.zeros(count, dtype=torch.int64, device=context.device)
+    batches = _batches(settings, form, count, context.device)
     if settings.transfer == "head":
-        backbone, _ = transfer.split_backbone(model)
-        model.eval()
+        backbone, _ = transfer.split_backbone(transfer.folded(model))
 
         def step() -> None:
             with torch.inference_mode(), context.autocast():
-                backbone(inputs)
-    else:
-        optimizer = make_optimizer(transfer.param_groups(model, mode=settings.transfer, lr=1e-6), settings)
+                backbone(next(batches)[0])
 
-        def step() -> None:
-            with context.autocast():
-                loss = F.cross_entropy(model(inputs).float(), labels)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-
-    return _timed(step, context.device) / count
+        return Timing(step=0.0, image=_fastest(step, settings, context.device) / count)
+    transfer.train_mode(model, settings.transfer)
+    optimizer = make_optimizer(transfer.param_groups(model, mode=settings.transfer, lr=1e-6), settings)
+    learn = TrainStep(model, optimizer, context, settings.label_smoothing)
+    whole = _fastest(lambda: learn(*next(batches)), settings, context.device)
+    # Apart, because a timed batch may be smaller than the run's and has more than its share of updates.
+    update = min(whole, _fastest(optimizer.step, settings, context.device))
+    return Timing(step=update, image=(whole - update) / count)
 
 
-def _timed(step, device: torch.device) -> float:
-    """Seconds a step, the best of some: what disturbs a step only ever makes it longer."""
-    step()
-    best, began = float("inf"), time.perf_counter()
-    while best == float("inf") or time.perf_counter() - began < TIMED:
-        start = time.perf_counter()
+def _fastest(step: Callable[[], object], settings: TrainSettings, device: torch.device) -> float:
+    """Seconds a step, with the number of threads that the run would choose."""
+    if device.type == "cpu":
+        counts = [settings.threads] if settings.threads else candidates(available_cores())
+        return 1 / max(measure(step, counts).values())
+
+    def done() -> None:
         step()
         if device.type == "cuda":
             torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - start)
-    return best
+
+    return 1 / max(measure(done, [1]).values())
+
+
+def _batches(
+    settings: TrainSettings, form: Preprocess, count: int, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Random pictures in the form in which the data set keeps its own, changed as the run would change them."""
+    whole = settings.augment in WHOLE_PHOTO
+    side = StorageFormat.of(form, whole_photo=whole and kind_of(settings.dataset) == "photos").side
+    images = torch.randint(0, 256, (count, form.channels, side, side), dtype=torch.uint8)
+    split = Split(images, torch.zeros(count, dtype=torch.int64), torch.full((count,), 1.5) if whole else None)
+    split = split.to(device)
+    batches = Batches(split, form, batch_size=count, augment=settings.augment, seed=settings.seed, device=device)
+    for epoch in itertools.count():
+        yield from batches.epoch(epoch)
+
+
+@lru_cache(maxsize=256)
+def _outline(model: str, mode: str, channels: int, classes: int, size: int) -> Outline:
+    shape = {"channels": channels, "classes": classes, "image_size": size}
+    image = torch.zeros(1, channels, size, size)
+    try:
+        with torch.device("meta"):  # shapes without memory
+            made, image = build(model, **shape), image.to("meta")
+    except (RuntimeError, NotImplementedError):  # a network that reads its own numbers while it is built
+        with torch.random.fork_rng(devices=[]):
+            made = build(model, **shape)
+    transfer.prepare(made, mode)
+    handed_on = 0
+
+    def count(_module: nn.Module, _given: object, output: object) -> None:
+        nonlocal handed_on
+        handed_on += output.numel() if isinstance(output, Tensor) else 0
+
+    for module in made.modules():
+        if not list(module.children()):
+            module.register_forward_hook(count)
+    with torch.inference_mode():
+        made.eval()(image)
+    trainable, parameters = transfer.count_parameters(made)
+    return Outline(tuple(transfer.trainable_layers(made)), trainable, parameters, handed_on)
+
+
+def _memory(outline: Outline, settings: TrainSettings, batch: int) -> int:
+    """Bytes: weights; where they learn, gradients and momenta; what every layer hands on, and its gradient."""
+    form = preprocess_for(settings)
+    images = batch * form.channels * form.size**2
+    if settings.transfer == "head":  # one layer's output at a time, the largest being a part of all
+        return 4 * (outline.parameters + images + outline.handed_on * min(batch, BATCH) // 4)
+    return 4 * (outline.parameters * (2 + MOMENTA[settings.optimizer]) + images + 2 * outline.handed_on * batch)

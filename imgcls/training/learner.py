@@ -18,9 +18,12 @@ from imgcls.data.datasets import DataSet
 from imgcls.data.feature_cache import FeatureBatches, evaluation_features
 from imgcls.data.loader import Batches, evaluation_batches
 from imgcls.data.splitting import Split
-from imgcls.inference.metrics import BATCH, EvalResult, evaluate
+from imgcls.errors import SettingsError
+from imgcls.inference.metrics import BATCH, evaluate
+from imgcls.messages import Setting
 from imgcls.models import build, transfer
 from imgcls.models.pretrained import load_pretrained, resolve_weights
+from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.training.device import DeviceContext
 from imgcls.training.optim import make_optimizer
@@ -69,17 +72,30 @@ class Learner:
     def validate(self) -> tuple[float, float]:
         """(accuracy, loss) of the validation part."""
         self.model.eval()
-        measured = evaluate(self.head, self._val) if self.head is not None else self._evaluate("val")
-        return measured.accuracy, measured.loss
+        if self.head is not None:
+            measured = evaluate(self.head, self._val)  # cheap: every process for itself
+            return self.context.broadcast(measured.accuracy, measured.loss)
+        return self._shared_out("val")
 
     def test(self) -> tuple[float, float]:
         """(accuracy, loss) of the test part."""
         self.model.eval()
-        measured = self._evaluate("test")
-        return measured.accuracy, measured.loss
+        return self._shared_out("test")
 
-    def _evaluate(self, part: str) -> EvalResult:
-        return evaluate(self.model, self.images(part), autocast=self.context.autocast)
+    def _shared_out(self, part: str) -> tuple[float, float]:
+        """(accuracy, loss) of a whole part, of which each process looks at its share."""
+        context, split = self.context, getattr(self.data, part)
+        if context.world > 1:
+            context.broadcast_buffers(self.model)
+            split = split.take(torch.arange(context.rank, len(split), context.world))
+        sums = [0.0, 0.0, 0.0]
+        if len(split):
+            batches = evaluation_batches(split, self.data.preprocess, batch_size=BATCH, device=context.device)
+            measured = evaluate(self.model, batches, autocast=context.autocast)
+            images = len(measured.labels)
+            sums = [measured.loss * images, float((measured.predicted == measured.labels).sum()), float(images)]
+        loss, correct, images = context.sum(*sums)
+        return correct / images, loss / images
 
     def throw_away_step(self, images: int) -> Callable[[], object]:
         """A step like the run's own on a copy of network and optimizer, with `images` random images: calling it changes
@@ -112,6 +128,27 @@ class Learner:
         return evaluation_batches(split, self.data.preprocess, batch_size=batch_size, device=self.context.device)
 
 
+def check_batch_size(settings: TrainSettings) -> None:
+    """Raises SettingsError where BatchNorm would have one value a channel, which has no variance to normalise by."""
+    fewest = min(settings.batch_size, settings.train_images or settings.batch_size)
+    if fewest > 1 or settings.transfer == "head":
+        return
+    form = preprocess_for(settings)
+    with torch.device("meta"):  # shapes without memory
+        model = build(settings.model, channels=form.channels, classes=2, image_size=form.size)
+        image = torch.empty(1, form.channels, form.size, form.size)
+        try:
+            model.train()(image)
+        except ValueError:
+            raise SettingsError(
+                "{batch_size} is 1, but BatchNorm needs at least 2 images to learn from at {size} pixels: choose a "
+                "larger {batch_size}.",
+                batch_size=Setting("batch_size"),
+                size=form.size,
+                field="batch_size",
+            ) from None
+
+
 def make_learner(settings: TrainSettings, data: DataSet, workspace: Workspace, context: DeviceContext) -> Learner:
     """Raises WeightsError where pre-trained weights are missing or do not fit."""
     torch.manual_seed(settings.seed)
@@ -123,6 +160,8 @@ def make_learner(settings: TrainSettings, data: DataSet, workspace: Workspace, c
         path = resolve_weights(settings.weights, model=settings.model, folder=workspace.weight)
         model = load_pretrained(settings.model, path, **shape, init=settings.init)
     transfer.prepare(model, settings.transfer)
+    if settings.sync_batchnorm and context.world > 1:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     model.to(context.device, memory_format=context.layout(settings.model, form.size))
     groups = transfer.param_groups(
         model, mode=settings.transfer, lr=settings.lr, backbone_factor=settings.backbone_lr_factor

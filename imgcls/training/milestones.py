@@ -40,7 +40,7 @@ def epoch_ended(learner: Learner, state: TrainState, epoch: int, lr: float) -> e
     """Validate; `epoch` counts from 0, the event's from 1. The epoch's sums begin anew."""
     (loss, correct, images), seconds = state.epoch_sums, state.epoch_seconds
     state.epoch_sums, state.epoch_seconds = (0.0, 0.0, 0.0), 0.0
-    accuracy_now, loss_now = learner.context.broadcast(*learner.validate())
+    accuracy_now, loss_now = learner.validate()
     score = (accuracy_now, -loss_now)
     best = state.best is None or score > state.best
     if best:

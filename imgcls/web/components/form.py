@@ -52,7 +52,7 @@ def build(words: Translator, workspace: Workspace, limits: Limits) -> dict[str, 
             made[name] = _field(name, words, workspace, limits)
     groups: dict[str, list[str]] = {}
     for name, info in FIELDS.items():
-        if name not in made and not (limits.public and name in ("device", "threads", "compile")):
+        if name not in made and not (limits.public and name in ("device", "threads", "compile", "sync_batchnorm")):
             groups.setdefault(info.json_schema_extra["group"], []).append(name)
     with gr.Accordion(words("More settings"), open=False, elem_classes="more"):
         for group, names in groups.items():

@@ -39,6 +39,7 @@ LABELS: dict[str, str] = {
     "device": N_("Device"),
     "precision": N_("Precision"),
     "compile": N_("torch.compile"),
+    "sync_batchnorm": N_("Synchronised BatchNorm"),
     "threads": N_("Threads"),
     "inits": N_("Initialisation"),
 }

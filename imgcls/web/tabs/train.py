@@ -186,12 +186,14 @@ def build(
         differing = form.differing(dict(zip(names, given, strict=True)))
         return plan_card.terminal(command_line(differing), address.query(differing), words)
 
-    def planned(*given: Any) -> str:
-        """Which layers would learn, how many parameters, and about how long: HTML."""
-        return plan_card.card(dict(zip(names, given, strict=True)), workspace, limits, words)
+    def planned(*given: Any) -> tuple[str, gr.Timer]:
+        """Which layers would learn, how many parameters, and about how long, as HTML; the time may come later."""
+        card, pending = plan_card.card(dict(zip(names, given, strict=True)), workspace, limits, words)
+        return card, gr.Timer(active=pending)
 
+    timing = gr.Timer(LISTS, active=False)
     shapes = [fields[n].change for n in form.DECIDE if n in fields]
-    gr.on([page.load, *shapes], planned, values, plan, trigger_mode="always_last", **QUIET)
+    gr.on([page.load, timing.tick, *shapes], planned, values, [plan, timing], trigger_mode="always_last", **QUIET)
     gr.on([fields[n].input for n in ("dataset", "model", "transfer")], fill, values, values, **QUIET)
     gr.on(
         [page.load, *(f.change for f in values)], same_command, values, command, trigger_mode="always_last", **QUIET

@@ -5,8 +5,9 @@ Knows plans, not how they are made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -17,6 +18,9 @@ from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views.render import render
 from imgcls.workspace import Workspace
+
+if TYPE_CHECKING:
+    from imgcls.training.estimate import Estimate
 
 COPY = """element.addEventListener('click', event => {
   if (!event.target.closest('button')) return;
@@ -32,21 +36,30 @@ MODES = {
 LAYERS = 6  # named; the rest are counted
 
 
-def card(values: Mapping[str, Any], workspace: Workspace, limits: Limits, words: Translator) -> str:
-    """Empty while a field is wrong: Start says which. A missing data set or missing weights are named at once."""
-    from imgcls.training.estimate import estimate
+@cache
+def _estimates(workspace: Workspace) -> Callable[[TrainSettings], Estimate]:
+    """One for all pages: thirty students with one form ask for one measurement."""
+    from imgcls.training.background_estimate import BackgroundEstimates
 
+    return BackgroundEstimates(workspace)
+
+
+def card(
+    values: Mapping[str, Any], workspace: Workspace, limits: Limits, words: Translator
+) -> tuple[str | Markup, bool]:
+    """(HTML, whether the time is still being measured: ask again). Empty while a field is wrong: Start says which. A
+    missing data set or missing weights are named at once."""
     try:
         settings = TrainSettings.checked(dict(values))
         if limits.public:
             limits.check_settings(settings)
     except ImgclsError:
-        return ""
+        return "", False
     try:
-        made = estimate(settings, workspace)
+        made = _estimates(workspace)(settings)
     except ImgclsError as error:
-        return render("plan_card", words, problem=words.message(error.message))
-    return render(
+        return render("plan_card", words, problem=words.message(error.message)), False
+    shown = render(
         "plan_card",
         words,
         problem=None,
@@ -56,6 +69,7 @@ def card(values: Mapping[str, Any], workspace: Workspace, limits: Limits, words:
         layers=", ".join(made.layers[:LAYERS]) + (" …" if len(made.layers) > LAYERS else ""),
         time=words.duration(made.seconds) if made.seconds is not None else None,
     )
+    return shown, made.pending
 
 
 def terminal(command: str, query: str, words: Translator) -> Markup:

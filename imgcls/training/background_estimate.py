@@ -1,0 +1,111 @@
+"""Estimates for a server: timed one after another in a process of its own, never in the one that answers requests.
+
+That process has its own threads and memory and some seconds to live. A timing is kept for ten minutes: one that was
+made beside a busy run must not stand for ever. `python -m imgcls.training.background_estimate` is the process.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import OrderedDict
+
+from imgcls.recipes import preprocess_for
+from imgcls.settings import TrainSettings
+from imgcls.training.estimate import Estimate, Timing, time_step, with_seconds
+from imgcls.workspace import PROJECT, Workspace
+
+FRESH = 600.0  # seconds that a timing counts
+AGAIN = 60.0  # seconds until one that failed is tried again
+LONGEST = 90.0  # seconds that one may take, torch's own start on a busy machine included
+WAITING = 8  # of them may wait; the oldest is given up
+KEPT = 500
+Key = tuple[object, ...]
+
+
+class BackgroundEstimates:
+    """Call it with settings: the answer comes at once, `pending` and without seconds while they are being measured."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._lock = threading.Lock()
+        self._made: OrderedDict[Key, tuple[float, Timing | None]] = OrderedDict()
+        self._waiting: OrderedDict[Key, TrainSettings] = OrderedDict()
+        self._now: Key | None = None
+
+    def __call__(self, settings: TrainSettings) -> Estimate:
+        """Raises ImgclsError where data, weights or device are not to be had."""
+        key = _key(settings)
+        with self._lock:
+            until, timing = self._made.get(key, (0.0, None))
+        made = with_seconds(settings, self._workspace, timing)
+        if time.monotonic() < until:
+            return made
+        self._ask(key, settings)
+        return dataclasses.replace(made, pending=True)
+
+    def _ask(self, key: Key, settings: TrainSettings) -> None:
+        with self._lock:
+            if key == self._now or key in self._waiting:
+                return
+            self._waiting[key] = settings
+            while len(self._waiting) > WAITING:
+                self._waiting.popitem(last=False)
+            if self._now is None:
+                self._now = key
+                threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._now = None
+                    return
+                self._now, settings = self._waiting.popitem(last=True)  # whoever asked last is looking
+            timing = _elsewhere(settings)
+            with self._lock:
+                self._made[self._now] = (time.monotonic() + (FRESH if timing else AGAIN), timing)
+                while len(self._made) > KEPT:
+                    self._made.popitem(last=False)
+
+
+def _key(settings: TrainSettings) -> Key:
+    """Everything that decides how long a step takes."""
+    names = ("model", "transfer", "batch_size", "optimizer", "precision", "device", "threads", "augment")
+    return (preprocess_for(settings), *(getattr(settings, name) for name in names))
+
+
+def _elsewhere(settings: TrainSettings) -> Timing | None:
+    """`time_step` in a process of its own. None where it found none, died, or took too long."""
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
+    }
+    try:
+        made = subprocess.run(
+            [sys.executable, "-m", "imgcls.training.background_estimate"],
+            input=settings.model_dump_json(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=LONGEST,
+            env=environment,
+        )
+        return Timing(**json.loads(made.stdout))
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError):
+        return None
+
+
+def main() -> None:
+    if hasattr(os, "nice"):
+        os.nice(5)  # whoever draws or trains comes first
+    timing = time_step(TrainSettings.checked(json.load(sys.stdin)))
+    print(json.dumps(None if timing is None else dataclasses.asdict(timing)))
+
+
+if __name__ == "__main__":
+    main()
