@@ -1,6 +1,14 @@
 """Threads are measured once; only a lasting collapse of the speed asks for fewer. The clock is simulated."""
 
-from imgcls.training.threads import LASTING, CollapseWatch, candidates, measure
+import pytest
+import torch
+
+from imgcls.data.datasets import load_dataset
+from imgcls.recipes import with_recipe
+from imgcls.training.device import choose_device
+from imgcls.training.learner import make_learner
+from imgcls.training.state import TrainState
+from imgcls.training.threads import LASTING, CollapseWatch, ThreadChoice, candidates, measure
 
 
 class Machine:
@@ -86,3 +94,38 @@ def test_what_passes_between_epochs_does_not_count():
         for _ in range(12):
             now += 0.1
             assert not watch.step(10)
+
+
+@pytest.fixture
+def choice(workspace):
+    """(a run's choice of threads on a machine that tests make quick or slow, its state, that machine's rates)."""
+    settings = with_recipe({"train_images": 64, "val_split": 16, "batch_size": 16, "device": "cpu"})
+    learner = make_learner(settings, load_dataset(settings, workspace), workspace, choose_device(settings))
+    state, rates = TrainState(), {}
+    before = torch.get_num_threads()
+    yield ThreadChoice(learner, state, measure=lambda _, counts: {n: rates[n] for n in counts}), state, rates
+    torch.set_num_threads(before)
+
+
+def test_a_collapse_that_fewer_threads_cure_lowers_them_and_marks_the_run(choice):
+    chooser, state, rates = choice
+    state.threads, state.step = 2, 500
+    rates |= {1: 90.0, 2: 3.0}
+    (event,) = chooser.lower()
+    assert event.threads == state.threads == torch.get_num_threads() == 1
+    assert event.exact_until == state.exact_until == 500
+
+
+def test_a_slowness_that_fewer_threads_do_not_cure_changes_nothing(choice):
+    chooser, state, rates = choice
+    state.threads, state.step = 2, 500
+    rates |= {1: 90.0, 2: 100.0}  # the disk is slow, or the computer slept
+    assert list(chooser.lower()) == [] and state.threads == torch.get_num_threads() == 2
+    assert state.exact_until is None
+
+
+def test_a_resumed_run_takes_the_threads_it_began_with(choice):
+    chooser, state, rates = choice
+    state.threads, state.step = 2, 500
+    (event,) = chooser.choose()  # measuring would be a KeyError
+    assert event.threads == torch.get_num_threads() == 2 and event.rates == {} and event.exact_until is None

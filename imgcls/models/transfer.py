@@ -1,6 +1,6 @@
 """What of a network learns: everything, the head only, or everything with a gentler backbone.
 
-The head is a network's last linear layer, the one that names the classes. Knows nothing of data or of the loop.
+The head is a network's last linear layer, the one that names the classes.
 """
 
 from __future__ import annotations

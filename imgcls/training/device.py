@@ -1,4 +1,4 @@
-"""Where to compute and in which number format; one process or several. Knows no network and no data.
+"""Where to compute and in which number format; one process or several.
 
 Several processes (started by `accelerate launch -m imgcls ...`) are Hugging Face Accelerate's business; it is imported
 only then, so that one process starts without its cost.
@@ -104,7 +104,7 @@ class DeviceContext:
 
 
 def choose_device(settings: TrainSettings) -> DeviceContext:
-    """The place that `settings` ask for. Raises DeviceError when this machine does not have it."""
+    """The device that `settings` ask for. Raises DeviceError when this machine does not have it."""
     rank, world = processes()
     device = torch.device(_device(settings.device))
     if world > 1:

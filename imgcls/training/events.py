@@ -1,7 +1,7 @@
 """What a run says while it runs: small frozen types, one JSON object a line in `events.jsonl`.
 
 Every event carries the time it was made (seconds since 1970). Fields marked `MEMORY` hold tensors or modules for
-consumers in the same process (TensorBoard) and never reach the file. Knows nothing of who makes or reads them.
+consumers in the same process (TensorBoard) and never reach the file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The optimizer and the learning rate at every step, from settings. Knows no data and no network but its parameters."""
+"""The optimizer and the learning rate at every step, from settings."""
 
 from __future__ import annotations
 

@@ -94,12 +94,15 @@ class CollapseWatch:
         return True
 
 
+Measure = Callable[[Callable[[], object], Sequence[int]], dict[int, float]]
+
+
 class ThreadChoice:
     """One run's threads. `choose` before the first step; `collapsed(images)` after every step, and `lower` where it
     says so. With several processes each gets its share of the cores; on a GPU one thread is enough to feed it."""
 
-    def __init__(self, learner: Learner, state: TrainState) -> None:
-        self._learner, self._state = learner, state
+    def __init__(self, learner: Learner, state: TrainState, *, measure: Measure = measure) -> None:
+        self._learner, self._state, self._measure = learner, state, measure
         self._watch: CollapseWatch | None = None
 
     def choose(self) -> Iterator[events.Event]:
@@ -151,7 +154,7 @@ class ThreadChoice:
         """Images/s with each number of threads."""
         learner = self._learner
         images = timed_images(learner.batches.batch_size, learner.data.preprocess.size)
-        rates = measure(learner.throw_away_step(images), counts)
+        rates = self._measure(learner.throw_away_step(images), counts)
         return {count: rate * images for count, rate in rates.items()}
 
     def _take(self, threads: int, rates: dict[int, float]) -> events.Event:

@@ -28,7 +28,7 @@ from imgcls.training.state import TrainState
 from imgcls.training.threads import ThreadChoice
 from imgcls.workspace import Workspace
 
-TOGETHER = 10  # steps between two looks at the clock where several processes have to agree on what they see
+CLOCK_EVERY = 10  # steps between two looks at the clock where several processes have to agree on what they see
 
 
 def train(
@@ -154,7 +154,7 @@ class _Trainer:
 
     def _due(self) -> tuple[bool, bool, bool]:
         """Whether to end, to tell, to save. What follows needs all processes: they decide together."""
-        if self.context.world > 1 and self.state.step % TOGETHER:
+        if self.context.world > 1 and self.state.step % CLOCK_EVERY:
             return False, False, False
         limit = self.settings.time_limit * 60
         late = bool(limit) and self.clock.seconds > limit
