@@ -21,7 +21,7 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import FileResponse, RedirectResponse
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse
 
 from imgcls.errors import ImgclsError
 from imgcls.models.torchvision_check import torchvision
@@ -84,6 +84,11 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
         return FileResponse(HERE / "favicon.png")
 
     watch = RunCache(workspace)
+
+    @app.get("/changes")
+    def changes() -> PlainTextResponse:
+        return PlainTextResponse(watch.version(), headers={"Cache-Control": "no-store"})
+
     weights = PageWeights(watch)
 
     static.serve(app, weights)

@@ -5,6 +5,7 @@ Thirty students watching one run cost one reader of its file. Nothing is read wh
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections import OrderedDict
@@ -17,6 +18,7 @@ from typing import Generic, TypeVar
 from imgcls.checkpoints.store import CheckpointInfo, is_shipped, list_checkpoints
 from imgcls.errors import CheckpointError, RunError
 from imgcls.messages import N_
+from imgcls.runs.init_lab import list_labs
 from imgcls.runs.reader import EventLogReader, RunView
 from imgcls.runs.store import Run, find_run, list_runs
 from imgcls.web.i18n.translator import Translator
@@ -43,6 +45,7 @@ class RunCache:
         self._made: OrderedDict[tuple, tuple[float, Future]] = OrderedDict()
         self._runs = _Recent(lambda: list_runs(workspace))
         self._checkpoints = _Recent(lambda: list_checkpoints(workspace))
+        self._version = _Recent(self._as_it_stands)
 
     def view(self, name: str | None) -> RunView | None:
         """The run as it stands; None where there is none of that name."""
@@ -104,6 +107,16 @@ class RunCache:
         listed = self.runs()
         live = (run.name for run in listed if (view := self.view(run.name)) and view.live)
         return next(live, listed[0].name if listed else None)
+
+    def version(self) -> str:
+        """Another one when a run, a comparison or a checkpoint has come, gone, or changed its state or best figure."""
+        return hashlib.sha256(repr(self._version()).encode()).hexdigest()[:16]
+
+    def _as_it_stands(self) -> list[tuple]:
+        views = [view for run in self.runs() if (view := self.view(run.name))]
+        runs = [(view.run.name, view.state, view.best and view.best.epoch) for view in views]
+        labs = [(lab.name, lab.state()) for lab in list_labs(self.workspace)[:LISTED]]
+        return [*runs, *labs, *((key(info), info.created) for info in self.checkpoints())]
 
     def checkpoints(self) -> list[CheckpointInfo]:
         """The shipped ones that read drawings first, then the newest."""

@@ -11,6 +11,7 @@ from imgcls import __version__
 from imgcls.web import address
 from imgcls.web.actions import QUIET
 from imgcls.web.cache import RunCache
+from imgcls.web.components.changes import Changes
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.tabs import classify, data, init_lab, train
@@ -33,6 +34,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
             apply_default_css=False,
             js_on_load="".join((COMPONENTS / name).read_text("utf-8") for name in ("address.js", "charts.js")),
         )
+        changes = Changes(elem_id="changes")
         tabs: list[gr.Tab] = []
         with gr.Tabs(elem_id="rooms") as rooms:
             with gr.Tab(words("Classify"), id="classify") as tab:
@@ -40,13 +42,13 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
                 room = classify.build(words, watch, weights)
             with gr.Tab(words("Train"), id="train") as tab:
                 tabs.append(tab)
-                training = train.build(words, watch, limits, page, rooms, room)
+                training = train.build(words, watch, limits, page, changes, rooms, room)
             with gr.Tab(words("Data"), id="data") as tab:
                 tabs.append(tab)
                 data.build(words, watch, limits, page, tab, rooms, training)
             with gr.Tab(words("Init lab"), id="init-lab") as tab:
                 tabs.append(tab)
-                init_lab.build(words, watch, limits, page)
+                init_lab.build(words, watch, limits, page, changes)
         known = [tab.id for tab in tabs]
 
         def opened(request: gr.Request) -> Any:

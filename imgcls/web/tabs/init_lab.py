@@ -13,19 +13,19 @@ from imgcls.settings import choices
 from imgcls.web.actions import QUIET, confirm, guard
 from imgcls.web.cache import RunCache
 from imgcls.web.components import form
+from imgcls.web.components.changes import Changes
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views import lab_card
 from imgcls.web.views.render import render
 
 LOOK = 1.0  # seconds between two looks at a lab that is going on
-LISTS = 5.0
 FIRST = ("dataset", "model")
 FIELDS = ("epochs", "lr", "train_images", "seed")
 TO_BEGIN_WITH = ("kaiming-uniform", "all-zeros", "too-small", "too-large")
 
 
-def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks) -> None:
+def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks, changes: Changes) -> None:
     workspace, guarded = watch.workspace, guard(words)
     with gr.Row(elem_classes="room lab"):
         with gr.Column(scale=4, min_width=320, elem_classes="card settings"):
@@ -50,7 +50,7 @@ def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks) -
             with gr.Row(elem_classes="actions"):
                 stop = gr.Button(words("Stop and save"), elem_id="lab-stop", elem_classes="quiet", visible=False)
                 delete = gr.Button(words("Delete"), elem_id="lab-delete", elem_classes="quiet risky", visible=False)
-    looking, listing = gr.Timer(LOOK, active=False), gr.Timer(LISTS)
+    looking = gr.Timer(LOOK, active=False)
     names, values = list(fields), list(fields.values())
     seen = [shown, stop, delete, looking]
 
@@ -97,7 +97,7 @@ def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks) -
     gone.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
     chosen.change(show, chosen, seen, **QUIET)
     looking.tick(show, chosen, seen, **QUIET)
-    gr.on([listing.tick, page.load], listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
+    gr.on([changes.change, page.load], listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
     gr.on(
         [fields["dataset"].input, fields["model"].input],
         fill,

@@ -16,13 +16,13 @@ from imgcls.web import address
 from imgcls.web.actions import QUIET, confirm, guard
 from imgcls.web.cache import RunCache
 from imgcls.web.components import form
+from imgcls.web.components.changes import Changes
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.tabs import classify
 from imgcls.web.views import plan_card, run_card
 
 LOOK = 1.0  # seconds between two looks at a run that is going on
-LISTS = 4.0  # seconds between two looks at what there is
 OVER = 5  # runs laid over another one's curves
 
 
@@ -39,7 +39,13 @@ class Room:
 
 
 def build(
-    words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks, rooms: gr.Tabs, room: classify.Room
+    words: Translator,
+    watch: RunCache,
+    limits: Limits,
+    page: gr.Blocks,
+    changes: Changes,
+    rooms: gr.Tabs,
+    room: classify.Room,
 ) -> Room:
     workspace = watch.workspace
     with gr.Row(elem_classes="room train"):
@@ -64,7 +70,6 @@ def build(
                 reuse = gr.Button(words("Use these settings again"), elem_id="reuse", elem_classes="quiet")
     names, values = list(fields), list(fields.values())
     looking = gr.Timer(LOOK, active=False)
-    listing = gr.Timer(LISTS)
     seen = [shown, log, log_box, more, told, stop, go_on, try_it, delete, looking]
 
     def show(name: str | None, others: Sequence[str] | None = ()) -> list[Any]:
@@ -132,7 +137,7 @@ def build(
     chosen.change(others_of, chosen, over, **QUIET)
     chosen.change(None, chosen, None, js=address.puts("run"), api_visibility="private")
     looking.tick(show, [chosen, over], seen, **QUIET)
-    listing.tick(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
+    changes.change(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
     page.load(at_first, None, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
 
     def to_try(name: str) -> Any:
@@ -154,7 +159,7 @@ def build(
         options, first = classify.choices(words, watch)
         return gr.update(choices=options, value=now if now in {k for _, k in options} else first)
 
-    gr.on([listing.tick, page.load], refreshed, room.checkpoint, room.checkpoint, **QUIET)
+    gr.on([changes.change, page.load], refreshed, room.checkpoint, room.checkpoint, **QUIET)
 
     def there() -> list[Any]:
         """What has come into data/ and weight/ since the page was built."""
