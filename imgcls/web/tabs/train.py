@@ -23,6 +23,7 @@ from imgcls.web.tabs import classify
 from imgcls.web.views import plan_card, run_card
 
 LOOK = 1.0  # seconds between two looks at a run that is going on
+PENDING = 4.0  # seconds between two looks at an estimate that is being measured
 OVER = 5  # runs laid over another one's curves
 
 
@@ -196,7 +197,7 @@ def build(
         card, pending = plan_card.card(dict(zip(names, given, strict=True)), workspace, limits, words)
         return card, gr.Timer(active=pending)
 
-    timing = gr.Timer(LISTS, active=False)
+    timing = gr.Timer(PENDING, active=False)
     shapes = [fields[n].change for n in form.DECIDE if n in fields]
     gr.on([page.load, timing.tick, *shapes], planned, values, [plan, timing], trigger_mode="always_last", **QUIET)
     gr.on([fields[n].input for n in ("dataset", "model", "transfer")], fill, values, values, **QUIET)
