@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -155,7 +154,6 @@ def test_ctrl_c_saves_and_says_how_to_go_on(trained):
     for line in process.stdout:
         if line.startswith("epoch 1 done"):
             break
-    time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "python -m imgcls resume cut" in err and "Traceback" not in err

@@ -27,11 +27,15 @@ def test_others_bring_limits(env, workspace):
         {"image_size": 224},
         {"dataset": "../secret"},
         {"dataset": "/etc"},
+        {"augment_views": 64},
+        {"model": "resnet18", "batch_size": 8192, "image_size": 96},
+        {"model": "vgg19", "batch_size": 128, "image_size": 96},
         {"model": "resnet18", "dataset": "cifar10"},
     ):
         with pytest.raises(SettingsError):
             made.limits.check(TrainSettings(**asked))
     assert made.limits.check(TrainSettings()).time_limit == 15
+    made.limits.check(TrainSettings(model="resnet18", batch_size=128, image_size=96))
     assert made.limits.check(TrainSettings(time_limit=5)).time_limit == 5
 
 

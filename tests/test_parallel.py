@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from imgcls.data.loader import evaluation_batches
 from imgcls.inference.metrics import evaluate
 from imgcls.recipes import with_recipe
 from imgcls.runs.reader import view
-from imgcls.runs.store import find_run
+from imgcls.runs.store import Run, find_run
 from imgcls.training import events
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -34,27 +33,25 @@ LAUNCH = [
     "--num_processes",
     "2",
     "--main_process_port",
+    "0",  # a free one, chosen just before it is used
 ]
 
 
-def launch(port, *arguments, timeout=120):
-    return subprocess.run(
-        [*LAUNCH, str(port), "-m", "imgcls", *arguments], cwd=PROJECT, capture_output=True, text=True, timeout=timeout
+def begin(*arguments):
+    return subprocess.Popen(
+        [*LAUNCH, "-m", "imgcls", *arguments], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
-@pytest.fixture
-def port():
-    import socket
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+def launch(*arguments):
+    process = begin(*arguments)
+    out, err = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
-def test_two_processes_learn_what_one_does(workspace, port):
+def test_two_processes_learn_what_one_does(workspace):
     assert main(["train", *FLAGS, "--epochs", "3", "--name", "one"]) == 0
-    made = launch(port, "train", *FLAGS, "--epochs", "3", "--name", "two")
+    made = launch("train", *FLAGS, "--epochs", "3", "--name", "two")
     assert made.returncode == 0, made.stderr
     assert made.stdout.strip().splitlines()[-1] == str(workspace.checkpoints / "two" / "best.safetensors")
     one, two = (view(find_run(name, workspace)) for name in ("one", "two"))
@@ -72,19 +69,14 @@ def test_two_processes_learn_what_one_does(workspace, port):
     assert sum(json.loads(line)["event"] == "Started" for line in lines) == 1  # the first process alone tells
 
 
-def test_two_processes_stop_together_and_one_goes_on(workspace, port):
-    def stop_once_it_runs():
-        for _ in range(600):
-            if (workspace.train_logs / "long" / "settings.json").exists():
-                run = find_run("long", workspace)
-                if view(run).progress:
-                    return run.stop()
-            time.sleep(0.1)
-
-    threading.Thread(target=stop_once_it_runs, daemon=True).start()
-    made = launch(port, "train", *FLAGS, "--epochs", "400", "--name", "long")
+def test_two_processes_stop_together_and_one_goes_on(workspace):
+    process, run = begin("train", *FLAGS, "--epochs", "400", "--name", "long"), Run("long", workspace)
+    while process.poll() is None and not view(run).progress:
+        time.sleep(0.1)
+    run.stop()
+    _, said = process.communicate(timeout=300)
     stopped = view(find_run("long", workspace))
-    assert isinstance(stopped.ending, events.Stopped), made.stderr
+    assert isinstance(stopped.ending, events.Stopped), said
     settings = json.loads((workspace.train_logs / "long" / "settings.json").read_text())
     settings["epochs"] = stopped.ending.step // stopped.started.steps_per_epoch + 1
     (workspace.train_logs / "long" / "settings.json").write_text(json.dumps(settings))
@@ -92,8 +84,8 @@ def test_two_processes_stop_together_and_one_goes_on(workspace, port):
     assert view(find_run("long", workspace)).started.first_step == stopped.ending.step
 
 
-def test_a_wrong_setting_is_told_once(workspace, port):
-    made = launch(port, "train", *FLAGS, "--dataset", "nowhere")
+def test_a_wrong_setting_is_told_once(workspace):
+    made = launch("train", *FLAGS, "--dataset", "nowhere")
     assert made.returncode != 0 and made.stderr.count("imgcls: There is no data set 'nowhere'") == 1
 
 

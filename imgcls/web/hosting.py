@@ -39,6 +39,8 @@ class Limits:
     epochs: int = 1000
     minutes: float = 0  # of one run; 0: no limit
     image_size: int = 512
+    augment_views: int = 64
+    memory_gb: float = 0  # of one run's network and batch; 0: no limit
     runs_at_once: int = 4
     upload_mb: int = 4000
     data_sets: int = 1000
@@ -61,7 +63,11 @@ class Limits:
         """Raises SettingsError where they ask for more than may be had here."""
         self.check_name(settings.dataset, settings.weights)
         size = preprocess_for(settings).size  # 0 is the recipe's
-        for name, asked, most in (("epochs", settings.epochs, self.epochs), ("image_size", size, self.image_size)):
+        for name, asked, most in (
+            ("epochs", settings.epochs, self.epochs),
+            ("image_size", size, self.image_size),
+            ("augment_views", settings.augment_views, self.augment_views),  # kept on the disk, each of them
+        ):
             if asked > most:
                 raise SettingsError(
                     "{setting} is {asked}, but this shared lab allows at most {most}.",
@@ -69,6 +75,20 @@ class Limits:
                     asked=asked,
                     most=most,
                     field=name,
+                )
+        if self.memory_gb:
+            from imgcls.training.memory import training_bytes  # torch, which the page does not wait for
+
+            needed = training_bytes(settings) / 1e9
+            if needed > self.memory_gb:
+                raise SettingsError(
+                    "This would take about {needed:.1f} GB of memory, and this shared lab allows {most:g}: choose a "
+                    "smaller {batch_size}, {image_size} or network.",
+                    needed=needed,
+                    most=self.memory_gb,
+                    batch_size=Setting("batch_size"),
+                    image_size=Setting("image_size"),
+                    field="batch_size",
                 )
 
     def check(self, settings: TrainSettings) -> TrainSettings:
@@ -100,6 +120,8 @@ SHARED = Limits(
     epochs=20,
     minutes=15,
     image_size=96,
+    augment_views=8,
+    memory_gb=4,
     runs_at_once=1,
     upload_mb=100,
     data_sets=20,
