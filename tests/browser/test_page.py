@@ -141,3 +141,38 @@ def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     expect(page.locator("#checkpoint input")).to_have_value(re.compile("from-the-page"), timeout=SOON)
     draw_three(page)
     expect(answer(page)).to_be_visible(timeout=SOON)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "must be a whole number from 1 to 1000"), ("zh", "1 到 1000 的整数")]
+)
+def test_a_wrong_setting_is_told_at_its_field_until_it_is_mended(page, server, language, told):
+    page.goto(f"{server.url}/{language}/?tab=train")
+    field = page.locator("#field-epochs")
+    field.locator("input").fill("0")
+    field.locator("input").blur()
+    expect(field).to_contain_text(told, timeout=SOON)
+    page.locator("#start").click()
+    expect(field).to_contain_text(told)
+    field.locator("input").fill("3")
+    field.locator("input").blur()
+    expect(field).not_to_contain_text(told, timeout=SOON)
+
+
+def test_the_address_brings_the_same_view_again(page, server):
+    main = "#rooms > .tab-wrapper [data-tab-id={}]"
+    page.goto(f"{server.url}/en/?tab=train&model=alexnet&dataset=mnist&lr=0.02")
+    expect(page.locator(main.format("train"))).to_have_attribute("aria-selected", "true", timeout=SOON)
+    expect(page.locator("#field-lr input")).to_have_value("0.02")
+    page.locator("#field-epochs input").fill("7")
+    page.locator("#field-epochs input").blur()
+    page.wait_for_url("**epochs=7**")
+    page.locator(main.format("data")).click()
+    page.wait_for_url("**tab=data**")
+    page.go_back()
+    expect(page.locator(main.format("train"))).to_have_attribute("aria-selected", "true")
+    page.locator("a.language").click()
+    page.wait_for_url("**/zh/**")
+    expect(page.locator("#field-epochs input")).to_have_value("7", timeout=SOON)
+    expect(page.locator("#field-lr input")).to_have_value("0.02")
+    expect(page.locator(main.format("train"))).to_have_attribute("aria-selected", "true")

@@ -7,6 +7,7 @@ the form checks nothing itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -18,11 +19,11 @@ from imgcls.settings import TrainSettings, choices
 from imgcls.web.hosting import KNOWN, Limits
 from imgcls.web.i18n.labels import GROUPS
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.views.render import render
 from imgcls.workspace import Workspace
 
 FIRST = ("dataset", "model")
 CHOOSE = ("dataset", "model", "transfer")  # what the recipe depends on
+KEPT = (*CHOOSE, "name", "seed", "device", "threads", "time_limit")  # what a recipe does not touch
 # What decides which layers learn and how long it takes.
 DECIDE = (
     "dataset",
@@ -38,29 +39,61 @@ DECIDE = (
     "val_split",
     "precision",
 )
+WHAT_LEARNS = ("transfer", "weights")
 OPEN = ("epochs", "lr", "batch_size", "optimizer", "augment", "init")
 FIELDS = TrainSettings.model_fields
 
 
-def build(words: Translator, workspace: Workspace, limits: Limits) -> dict[str, gr.components.Component]:
-    """The form at the place where it is called: {setting: its component}."""
+@dataclass
+class Form:
+    """`fields`: {setting: its component}. `find` lists the folded settings, which lie in `groups`, a tab a group."""
+
+    fields: dict[str, gr.components.Component]
+    find: gr.Dropdown
+    groups: gr.Tabs
+
+
+def build(words: Translator, workspace: Workspace, limits: Limits) -> Form:
+    """The form at the place where it is called."""
     made: dict[str, gr.components.Component] = {}
     for name in FIRST:
         made[name] = _field(name, words, workspace, limits)
+    with gr.Row(elem_classes="fields learns"):
+        for name in WHAT_LEARNS:
+            made[name] = _field(name, words, workspace, limits)
     with gr.Row(elem_classes="fields"):
         for name in OPEN:
             made[name] = _field(name, words, workspace, limits)
     groups: dict[str, list[str]] = {}
     for name, info in FIELDS.items():
-        if name not in made and not (limits.public and name in ("device", "threads", "compile", "sync_batchnorm")):
+        if name not in made and not (limits.public and name in ("device", "threads", "compile")):
             groups.setdefault(info.json_schema_extra["group"], []).append(name)
     with gr.Accordion(words("More settings"), open=False, elem_classes="more"):
-        for group, names in groups.items():
-            gr.HTML(render("group", words, title=words(GROUPS[group])), elem_classes="group-title")
-            with gr.Row(elem_classes="fields"):
-                for name in names:
-                    made[name] = _field(name, words, workspace, limits)
-    return made
+        folded = [(words.setting(name), name) for names in groups.values() for name in names]
+        find = gr.Dropdown(sorted(folded), value=None, label=words("Find a setting"), elem_id="find-setting")
+        with gr.Tabs(elem_classes="sources") as tabs:
+            for group, names in groups.items():
+                with gr.Tab(words(GROUPS[group]), id=group), gr.Row(elem_classes="fields"):
+                    for name in names:
+                        made[name] = _field(name, words, workspace, limits)
+    return Form(made, find, tabs)
+
+
+def group_of(name: str) -> str:
+    """The tab of `Form.groups` that a folded setting lies in."""
+    return FIELDS[name].json_schema_extra["group"]
+
+
+def marks(names: Sequence[str], wrong: str, before: str, sentence: str, words: Translator) -> list[Any]:
+    """Updates of the fields: `sentence` under the one that is `wrong`, its help again under the one that was."""
+    return [
+        gr.update(info=sentence, elem_classes=["wrong"])
+        if name == wrong
+        else gr.update(info=words.help(name), elem_classes=[])
+        if name == before
+        else gr.skip()
+        for name in names
+    ]
 
 
 def some(
@@ -129,7 +162,10 @@ def _field(
     if name == "dataset":
         return gr.Dropdown(dataset_choices(words, workspace), allow_custom_value=True, **shown)
     if name == "weights":
-        return gr.Dropdown(weights_choices(workspace), allow_custom_value=True, **shown)
+        seen = prefix != "field" or start["transfer"] != "scratch"
+        return gr.Dropdown(weights_choices(workspace), allow_custom_value=True, visible=seen, **shown)
+    if name == "transfer" and prefix == "field":
+        return gr.Radio([(words.value(value), value) for value in named], **shown)
     if name == "model":
         return gr.Radio([(words.value(value), value) for value in NAMES], **shown)
     if named:

@@ -9,7 +9,8 @@ from typing import Any
 
 import gradio as gr
 
-from imgcls.recipes import kind_of
+from imgcls.errors import ImgclsError, SettingsError
+from imgcls.recipes import kind_of, usual_network, usual_transfer
 from imgcls.runs.store import delete_run, find_run
 from imgcls.settings import TrainSettings, command_line
 from imgcls.web import address
@@ -24,12 +25,13 @@ from imgcls.web.views import plan_card, run_card
 
 LOOK = 1.0  # seconds between two looks at a run that is going on
 PENDING = 4.0  # seconds between two looks at an estimate that is being measured
+FOCUS = "name => setTimeout(() => document.querySelector(`#field-${CSS.escape(name)} input`)?.focus(), 200)"
 OVER = 5  # runs laid over another one's curves
 
 
 @dataclass
 class Room:
-    """What other rooms need: the form, and `fill`, which puts a recipe's values into it."""
+    """What other rooms need: the form, and `fill`, which puts what suits the chosen data into it."""
 
     fields: dict[str, gr.components.Component]
     fill: Callable[..., list[Any]]
@@ -51,9 +53,11 @@ def build(
     workspace = watch.workspace
     with gr.Row(elem_classes="room train"):
         with gr.Column(scale=5, min_width=320, elem_classes="card settings"):
-            fields = form.build(words, workspace, limits)
-            plan = gr.HTML("", elem_id="plan")
-            start = gr.Button(words("Start training"), variant="primary", elem_id="start")
+            made = form.build(words, workspace, limits)
+            fields = made.fields
+            with gr.Column(elem_classes="start-bar"):
+                plan = gr.HTML("", elem_id="plan")
+                start = gr.Button(words("Start training"), variant="primary", elem_id="start")
             command = gr.HTML(plan_card.terminal("", "", words), elem_id="command", js_on_load=plan_card.COPY)
         with gr.Column(scale=7, min_width=320, elem_classes="card watching"):
             chosen = gr.Dropdown([], label=words("Run"), elem_id="run", allow_custom_value=True, visible=False)
@@ -70,6 +74,7 @@ def build(
                 over = gr.Dropdown([], multiselect=True, label=words("Lay other runs over its curves"), elem_id="over")
                 reuse = gr.Button(words("Use these settings again"), elem_id="reuse", elem_classes="quiet")
     names, values = list(fields), list(fields.values())
+    wrong = gr.State("")  # the setting that has a sentence under it
     looking = gr.Timer(LOOK, active=False)
     seen = [shown, log, log_box, more, told, stop, go_on, try_it, delete, looking]
 
@@ -108,9 +113,16 @@ def build(
         known = [run.name for run in watch.runs() if run.name != name]
         return gr.update(choices=known, value=[], visible=bool(known))
 
-    def begin(*given: Any) -> str:
-        settings = TrainSettings.checked(dict(zip(names, given, strict=True)))
-        return limits.start(settings, workspace).name
+    def begin(before: str, *given: Any) -> list[Any]:
+        """The run's name, and no field wrong; or the sentence at the field that it is about."""
+        try:
+            settings = TrainSettings.checked(dict(zip(names, given, strict=True)))
+            return [limits.start(settings, workspace).name, "", *form.marks(names, "", before, "", words)]
+        except ImgclsError as error:
+            if error.field not in names:
+                raise
+            told = words.message(error.message)
+            return [gr.skip(), error.field, *form.marks(names, error.field, before, told, words)]
 
     def ask_stop(name: str) -> None:
         find_run(name, workspace).stop()
@@ -125,7 +137,9 @@ def build(
         delete_run(find_run(name, workspace))
 
     guarded = guard(words)
-    started = start.click(guarded(begin), values, chosen, api_visibility="private", show_progress="hidden")
+    started = start.click(
+        guarded(begin), [wrong, *values], [chosen, wrong, *values], api_visibility="private", show_progress="hidden"
+    )
     started.success(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
     for button, action in ((stop, ask_stop), (go_on, again)):
         button.click(guarded(action), chosen, None, **QUIET).then(show, [chosen, over], seen, **QUIET)
@@ -176,7 +190,10 @@ def build(
         said = address.settings(request.query_params)
         if not said:
             return [gr.skip()] * len(names)
-        usual = form.defaults({name: said.get(name, form.FIELDS[name].default) for name in form.CHOOSE})
+        dataset = said.get("dataset", "mnist")
+        said.setdefault("model", usual_network(dataset))
+        said.setdefault("transfer", usual_transfer(said["model"], dataset))
+        usual = form.defaults({"dataset": dataset, **said})
         return [said.get(name, usual[name]) for name in names]
 
     page.load(from_address, None, values, **QUIET)
@@ -185,12 +202,32 @@ def build(
         """The recipe for the chosen network, data and transfer; name, hardware and seed stay."""
         said = dict(zip(names, given, strict=True))
         usual = form.defaults(said)
-        kept = ("dataset", "model", "transfer", "weights", "name", "seed", "device", "threads", "time_limit")
-        return [gr.skip() if name in kept else usual[name] for name in names]
+        if said["transfer"] == "scratch":
+            usual["weights"] = ""
+        elif said["weights"]:
+            usual["weights"] = said["weights"]
+        return [gr.skip() if name in form.KEPT else usual[name] for name in names]
 
-    def same_command(*given: Any) -> str:
-        differing = form.differing(dict(zip(names, given, strict=True)))
-        return plan_card.terminal(command_line(differing), address.query(differing), words)
+    def fill_for(*given: Any) -> list[Any]:
+        """As `fill`, with the network and what of it learns that the data call for."""
+        said = dict(zip(names, given, strict=True))
+        if kind_of(said["dataset"]) == "photos" or said["model"] == usual_network("photos"):
+            said["model"] = usual_network(said["dataset"])
+        said |= {"transfer": usual_transfer(said["model"], said["dataset"]), "weights": ""}
+        usual = form.defaults(said) | {name: said[name] for name in ("model", "transfer")}
+        return [gr.skip() if name in set(form.KEPT) - {"model", "transfer"} else usual[name] for name in names]
+
+    def followed(before: str, *given: Any) -> list[Any]:
+        """The command that says the same, which field is wrong, and the sentence at it."""
+        said = dict(zip(names, given, strict=True))
+        at, told = "", ""
+        try:
+            TrainSettings.checked(said)
+        except SettingsError as error:
+            at, told = error.field or "", words.message(error.message)
+        differing = form.differing(said)
+        shown = plan_card.terminal(command_line(differing), address.query(differing), words)
+        return [shown, at, *form.marks(names, at, before, told, words)]
 
     def planned(*given: Any) -> tuple[str, gr.Timer]:
         """Which layers would learn, how many parameters, and about how long, as HTML; the time may come later."""
@@ -200,8 +237,20 @@ def build(
     timing = gr.Timer(PENDING, active=False)
     shapes = [fields[n].change for n in form.DECIDE if n in fields]
     gr.on([page.load, timing.tick, *shapes], planned, values, [plan, timing], trigger_mode="always_last", **QUIET)
-    gr.on([fields[n].input for n in ("dataset", "model", "transfer")], fill, values, values, **QUIET)
+    gr.on([fields[n].input for n in ("model", "transfer")], fill, values, values, **QUIET)
+    fields["dataset"].input(fill_for, values, values, **QUIET)
+    fields["transfer"].change(
+        lambda mode: gr.update(visible=mode != "scratch"), fields["transfer"], fields["weights"], **QUIET
+    )
+    made.find.input(lambda name: gr.Tabs(selected=form.group_of(name)), made.find, made.groups, **QUIET).then(
+        None, made.find, None, js=FOCUS, api_visibility="private"
+    )
     gr.on(
-        [page.load, *(f.change for f in values)], same_command, values, command, trigger_mode="always_last", **QUIET
+        [page.load, *(f.change for f in values)],
+        followed,
+        [wrong, *values],
+        [command, wrong, *values],
+        trigger_mode="always_last",
+        **QUIET,
     ).then(None, command, None, js=address.puts_settings(names), api_visibility="private")
-    return Room(fields, fill)
+    return Room(fields, fill_for)

@@ -47,15 +47,12 @@ def _estimates(workspace: Workspace) -> Callable[[TrainSettings], Estimate]:
 def card(
     values: Mapping[str, Any], workspace: Workspace, limits: Limits, words: Translator
 ) -> tuple[str | Markup, bool]:
-    """(HTML, whether the time is still being measured: ask again). Empty while a field is wrong: Start says which. A
-    missing data set or missing weights are named at once."""
+    """(HTML, whether the time is still being measured: ask again). Where a field is
+    wrong, or a data set or weights are missing, the sentence that says so."""
     try:
         settings = TrainSettings.checked(dict(values))
         if limits.public:
             limits.check_settings(settings)
-    except ImgclsError:
-        return "", False
-    try:
         made = _estimates(workspace)(settings)
     except ImgclsError as error:
         return render("plan_card", words, problem=words.message(error.message)), False
