@@ -127,6 +127,9 @@ class TrainSettings(BaseModel):
     patience: int = setting(
         "run", default=0, ge=0, le=1000, help=N_("stop after so many epochs without a better one; 0: never")
     )
+    keep_epochs: bool = setting(
+        "run", default=True, help=N_("keep the weights of every epoch where they are under 1 MB, to play them back")
+    )
     time_limit: float = setting("run", default=0.0, ge=0, le=100_000, help=N_("minutes, then save and end; 0: none"))
     seed: int = setting("run", default=1, ge=0, le=2**31 - 1, help=N_("makes a run repeatable"))
 

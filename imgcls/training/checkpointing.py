@@ -15,6 +15,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from imgcls.checkpoints.epochs import keep_epoch, small_enough
 from imgcls.checkpoints.format import Meta, save_checkpoint, versions
 from imgcls.errors import StorageError
 from imgcls.messages import Message
@@ -54,6 +55,13 @@ class CheckpointManager:
         """These weights are the best so far; they are written with the next saving."""
         state = {name: tensor.detach().clone() for name, tensor in self.learner.model.state_dict().items()}
         self._best = (state, self._meta("best", epoch, metrics))
+
+    def keep_epoch(self, epoch: int) -> None:
+        """A small network's weights as they are now, to be looked back at; a full disk only leaves a gap."""
+        state = self.learner.model.state_dict()
+        if self.writes and self.learner.settings.keep_epochs and small_enough(state):
+            with contextlib.suppress(StorageError):
+                keep_epoch(self.folder, epoch, state)
 
     def epoch_end(self, epoch: int, metrics: Metrics, *, over: bool) -> Iterator[events.Event]:
         """All three, when it is their time or the run is `over` (which then needs no resume state)."""

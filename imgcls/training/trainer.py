@@ -104,6 +104,8 @@ class _Trainer:
         yield from self.threads.choose()
         if self.settings.transfer == "head":
             yield from self._cache_features()
+        if self.state.step == 0:
+            self.manager.keep_epoch(0)
         for epoch in range(self.state.step // self.steps, self.settings.epochs):
             if self.ending:
                 break
@@ -208,6 +210,7 @@ class _Trainer:
         metrics = {"val_accuracy": ended.val_accuracy, "val_loss": ended.val_loss, "train_loss": ended.train_loss}
         if ended.best:
             self.manager.keep_best(epoch + 1, metrics)
+        self.manager.keep_epoch(epoch + 1)
         if self.settings.patience and self.state.bad_epochs >= self.settings.patience:
             self.ending = self.ending or "patience"
         over = self.ending is not None or epoch + 1 == self.settings.epochs

@@ -22,9 +22,18 @@ def serve(app: FastAPI, weights: PageWeights) -> None:
     def units(name: str) -> Response:
         return _kept_for_ever(weights.units(name), "application/octet-stream")
 
+    @app.get("/weights/{name}/epochs")
+    def epochs(name: str) -> Response:
+        content = weights.epochs(name)
+        return _none() if content is None else Response(content, media_type="application/octet-stream")
+
+
+def _none() -> Response:
+    return PlainTextResponse("There is no such file (any more).", 404)
+
 
 def _kept_for_ever(content: str | bytes | None, kind: str) -> Response:
     """What is named by its content never changes; a browser need not ask again."""
     if content is None:
-        return PlainTextResponse("There is no such file (any more).", 404)
+        return _none()
     return Response(content, media_type=kind, headers={"Cache-Control": "private, max-age=31536000, immutable"})

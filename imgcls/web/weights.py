@@ -15,6 +15,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from imgcls import __version__
+from imgcls.checkpoints.epochs import epochs_of, read_epoch
 from imgcls.checkpoints.format import Meta, read_meta
 from imgcls.errors import CheckpointError, ImgclsError
 from imgcls.inference.predictor import SURE, Predictor
@@ -41,7 +42,24 @@ def page_bytes(path: Path) -> bytes:
     for name, tensor in (calibration.tensors() if calibration else {}).items():
         if not name.startswith("neighbour"):
             tensors[f"calibration/{name}"] = tensor.contiguous()
-    return save(tensors, {"page": json.dumps(said | {"sure": SURE})})
+    kept = len(epochs_of(path.parent)) > 1
+    return save(tensors, {"page": json.dumps(said | {"sure": SURE, "epochs_kept": kept})})
+
+
+def epochs_bytes(path: Path) -> bytes | None:
+    """Every epoch that was kept beside the checkpoint at `path`, its tensors named "3/conv1.weight", half precision."""
+    from safetensors.torch import save
+
+    shapes = {name: tuple(t.shape) for name, t in Predictor.cached(path).model.state_dict().items()}
+    tensors, there = {}, []
+    for epoch in epochs_of(path.parent):
+        try:
+            found = read_epoch(path.parent, epoch, shapes)
+        except CheckpointError:  # of another run in this folder, or just going
+            continue
+        there.append(epoch)
+        tensors |= {f"{epoch}/{name}": tensor for name, tensor in found.items()}
+    return save(tensors, {"page": json.dumps({"epochs": there})}) if there else None
 
 
 def units_bytes(path: Path, workspace: Workspace) -> bytes:
@@ -124,6 +142,11 @@ class PageWeights:
                 while len(self._units) > KEPT:
                     self._units.popitem(last=False)
             return self._units[name]
+
+    def epochs(self, name: str) -> bytes | None:
+        """None where there is no such checkpoint, or no epochs beside it. Not kept: a run that goes on adds some."""
+        found = self._find(name)
+        return epochs_bytes(found) if found else None
 
     def _find(self, name: str) -> Path | None:
         if name not in self._paths:

@@ -29,6 +29,25 @@ SENTENCES = {  # of the scripts, by the names they use
         "kernel. By keyboard: Tab goes from layer to layer, arrows from pixel to pixel, Page Up and Page Down from map "
         "to map."
     ),
+    "why": N_("Why"),
+    "why_more": N_(
+        "A dark patch of 5 × 5 pixels goes over the picture, and each time the network is asked again. Orange: with "
+        "this covered it believes less in the class. Blue: it believes more."
+    ),
+    "why_about": N_("Which class"),
+    "why_text": N_("What {name} hangs on"),
+    "why_wait": N_("Asking the network again and again …"),
+    "where": N_("Where it lies"),
+    "where_more": N_(
+        "Validation images, placed by what the last layer is given: alike lies near, each class in its "
+        "colour. The black dot is your drawing."
+    ),
+    "epochs": N_("Epoch by epoch"),
+    "epochs_more": N_("What the network made of this drawing before the first step and after each epoch."),
+    "epoch": N_("after epoch {epoch}"),
+    "epoch_0": N_("before the first step"),
+    "play": N_("Play"),
+    "pause": N_("Pause"),
     "layer_input": N_("Input"),
     "layer_conv1": N_("Convolution 1"),
     "layer_pool1": N_("Max pool 1"),

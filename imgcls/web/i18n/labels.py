@@ -34,6 +34,7 @@ LABELS: dict[str, str] = {
     "val_split": N_("Held out for validation"),
     "train_images": N_("Training images"),
     "patience": N_("Patience"),
+    "keep_epochs": N_("Keep every epoch"),
     "time_limit": N_("Time limit"),
     "seed": N_("Seed"),
     "device": N_("Device"),

@@ -56,16 +56,18 @@ export class Inside {
     this.reading = reading;
     const layers = reading?.layers;
     if (!layers) {
-      if (this.reader !== reader) { this.reader = null; this.flow.replaceChildren(); }
+      if (this.reader?.meta !== reader.meta) { this.reader = null; this.flow.replaceChildren(); }
       this.flow.classList.add('waiting');
-      if (!this.stages || !this.reader) this.sum.textContent = this.words.inside_nothing;
+      if (!this.reader) this.sum.textContent = this.words.inside_nothing;
       return;
     }
     this.flow.classList.remove('waiting');
-    if (this.reader !== reader) { this.build(reader, layers); this.hint(); this.learn(reader); }
+    if (this.reader?.meta !== reader.meta) { this.build(reader, layers); this.hint(); this.learn(reader); }
+    const other = this.reader !== reader;   // another epoch of the same network
+    this.reader = reader;
     this.stages.forEach((stage, i) => this.paint(stage, layers[i]));
     if (this.at) this.explain();
-    if (this.chosen) this.describe();
+    if (this.chosen) this.describe(other);
   }
 
   build(reader, layers) {
@@ -281,9 +283,9 @@ export class Inside {
     if (this.chosen) this.describe();
   }
 
-  describe() {
+  describe(anew = false) {
     const { layer: index, channel } = this.chosen, layer = this.reading.layers[index], key = `${layer.name}/${channel}`;
-    if (this.map.dataset.key === key && this.map.children.length) return;
+    if (!anew && this.map.dataset.key === key && this.map.children.length) return;
     this.map.dataset.key = key;
     const { shape: [, inputs, size], data } = this.reader.tensors[`${layer.name}.weight`], area = size * size;
     const all = data.subarray(channel * inputs * area, (channel + 1) * inputs * area);
@@ -300,7 +302,7 @@ export class Inside {
   async learn(reader) {
     if (!this.units) return;
     const known = await this.units(reader).catch(() => null);
-    if (!known || this.reader !== reader) return;
+    if (!known || this.reader?.meta !== reader.meta) return;
     this.known = known;
     this.stages.forEach(stage => {
       const layer = this.reading?.layers[stage.layer], dead = layer && known.tensors[`dead.${layer.name}`];

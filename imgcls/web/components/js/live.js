@@ -1,11 +1,14 @@
 // The drawing is read in the page: strokes -> 28x28 -> LeNet -> answer, within the frame of each pen move.
 import { Answer, nothing, say } from './answer.js';
+import { Epochs } from './epochs.js';
 import { familiarity, place } from './familiar.js';
 import { Inside } from './inside.js';
 import { LeNet, softmax } from './lenet.js';
 import { Panels } from './panels.js';
 import { asGrey, toInput, toStored } from './preprocess.js';
 import { readTensors } from './tensors.js';
+import { Where } from './where.js';
+import { Why } from './why.js';
 
 const AGAIN = 1000;   // ms from the next stroke after a network could not be fetched to another try
 
@@ -25,12 +28,13 @@ export class Reader {
   readStored(stored) {
     const input = toInput(stored, this.meta.preprocess), layers = this.net.layers(input);
     const features = layers.at(-2).data;
+    const known = this.uncalibrated ? {} : this.tensors;
     return {
       stored, input, layers,
       grey: asGrey(input, this.meta.preprocess),
-      probabilities: softmax(layers.at(-1).data, this.tensors['calibration/temperature']?.data[0]),
-      place: place(this.tensors, features),
-      ...familiarity(this.tensors, features),
+      probabilities: softmax(layers.at(-1).data, known['calibration/temperature']?.data[0]),
+      place: place(known, features),
+      ...familiarity(known, features),
     };
   }
 
@@ -51,6 +55,9 @@ export class Live {
     this.pad.read = () => this.show();
     this.show();
   }
+
+  // Other weights of the same network.
+  replace(reader) { this.reader = reader; this.show(); }
 
   // The checkpoint behind `url`; a false one stops the reading.
   async load(url) {
@@ -88,16 +95,27 @@ export class Live {
   tell(reading) { this.listeners.forEach(listener => listener(reading, this.reader)); }
 }
 
-// What all units do on many images, fetched once a network.
-async function units(reader) {
-  reader.units ??= fetch(`${reader.url}/units`).then(async answer => (answer.ok ? readTensors(await answer.arrayBuffer()) : null));
-  return reader.units;
+export function panels(element, live, { units, epochs }) {
+  const { words } = live;
+  return new Panels(element, live, [new Inside(words, units), new Why(words), new Where(words), new Epochs(words, live, epochs)]);
+}
+
+// `what` of a network ("units", "epochs"), asked for once; null where there is none.
+function more(what) {
+  const known = new WeakMap();
+  return reader => {
+    if (!known.has(reader.meta)) {
+      known.set(reader.meta, fetch(`${reader.url}/${what}`).then(async answer => (
+        answer.ok ? readTensors(await answer.arrayBuffer()) : null)));
+    }
+    return known.get(reader.meta);
+  };
 }
 
 // For the lab's page, where the value of a component of Gradio names the checkpoint (see components/live.py).
 export function start({ element, props, watch }) {
-  const words = props.words, live = new Live(element.querySelector('.live-answer'), document.querySelector('#pad .pad'), words);
-  new Panels(document.querySelector('#inside .panels'), live, [new Inside(words, units)]);
+  const live = new Live(element.querySelector('.live-answer'), document.querySelector('#pad .pad'), props.words);
+  panels(document.querySelector('#inside .panels'), live, { units: more('units'), epochs: more('epochs') });
   const chosen = () => live.load(props.value && new URL(props.value, document.baseURI));
   watch('value', chosen);
   chosen();

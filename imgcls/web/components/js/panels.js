@@ -1,7 +1,8 @@
 // What opens on demand below the answer: one panel at a time, none at first, and only the open one is computed.
 import { make } from './answer.js';
 
-// Each panel: { name, title, fits(reader), show(reading, reader) } and `element`, which it fills itself.
+// Each panel: { name, title, fits(reader), show(reading, reader) } and `element`, which it fills itself; `hide()` where
+// closing it must undo something.
 export class Panels {
   constructor(element, live, panels) {
     Object.assign(this, { element, panels, reading: null, reader: null, open: null });
@@ -15,6 +16,7 @@ export class Panels {
   }
 
   toggle(panel) {
+    this.open?.hide?.();
     this.open = this.open === panel ? null : panel;
     this.buttons.forEach((button, i) => button.setAttribute('aria-expanded', String(this.panels[i] === this.open)));
     this.body.replaceChildren(...(this.open ? [this.open.element] : []));
@@ -24,8 +26,9 @@ export class Panels {
 
   tell(reading, reader) {
     this.reading = reading;
-    if (reader !== this.reader) {
-      this.reader = reader;
+    const other = reader?.meta !== this.reader?.meta;   // another network, not another epoch of it
+    this.reader = reader;
+    if (other || !reader) {
       this.element.hidden = !reader;
       this.buttons.forEach((button, i) => { button.hidden = !reader || !this.panels[i].fits(reader); });
       if (this.open && !(reader && this.open.fits(reader))) this.toggle(this.open);
