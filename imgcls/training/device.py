@@ -107,6 +107,8 @@ def choose_device(settings: TrainSettings) -> DeviceContext:
     """The device that `settings` ask for. Raises DeviceError when this machine does not have it."""
     rank, world = processes()
     device = torch.device(_device(settings.device))
+    if device.type == "cuda":  # cuDNN's fastest backward passes sum in whatever order their threads end
+        torch.backends.cudnn.deterministic = True
     if world > 1:
         from accelerate import Accelerator, DistributedDataParallelKwargs
 
