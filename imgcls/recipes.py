@@ -23,7 +23,8 @@ KIND_OF = {
     "cifar10": "tiny",
 }
 PHOTO_NETWORK = "efficientnet-lite0"
-PHOTO_SIZES = {"lenet": 32, "efficientnet-lite0": 160}  # others see photos at the size that their weights learnt from
+# Others see photos at the size that their weights learnt from.
+PHOTO_SIZES = {"lenet": 32, "lenet-16-32": 32, "efficientnet-lite0": 160}
 STORED = {"digits": 28, "garments": 28, "tiny": 32}  # photos are stored at the network's own size
 
 ADAMW = {"optimizer": "adamw", "weight_decay": 0.01, "init": "default"}
@@ -119,7 +120,8 @@ def recipe(model: str, dataset: str, transfer: str = "scratch", optimizer: str =
     Raises SettingsError where there is no such network.
     """
     kind, spec = kind_of(dataset), model_spec(model)
-    values = dict(RECIPES.get((model, kind)) or RECIPES["resnet18", kind])
+    family = model.split("-")[0] if model.startswith(("lenet", "alexnet")) else "resnet18"
+    values = dict(RECIPES[family, kind])
     if kind == "photos":
         values |= {"val_split": 0.2, "image_size": PHOTO_SIZES.get(model, spec.default_size)}
     values["image_size"] = spec.fitting_size(values["image_size"])

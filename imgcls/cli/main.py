@@ -102,6 +102,19 @@ def make_parser() -> argparse.ArgumentParser:
     fetch = _command(commands, "fetch", "get a data set or weights ahead of a lesson")
     fetch.add_argument("name", metavar="NAME", help="mnist, fashion-mnist, cifar10, or a network, e.g. resnet18")
 
+    adopt = _command(commands, "adopt", "make a checkpoint of weights that were saved elsewhere")
+    adopt.add_argument("file", metavar="FILE", help="a .pth of torch.save(net.state_dict(), ...), or .safetensors")
+    names = adopt.add_mutually_exclusive_group()
+    names.add_argument("--classes", metavar="A,B,...", help="what its classes are called, in their order")
+    names.add_argument("--classes-from", metavar="D", help="a data set with these classes, on which it is then tried")
+    adopt.add_argument("--name", metavar="NAME", help="the checkpoint's name (default: the file's)")
+    adopt.add_argument(
+        "--preprocess",
+        metavar="KIND,...",
+        help="how images reach it: digits, garments, tiny or photos, and e.g. size=160,mean=0.5/0.5/0.5 (default: the "
+        "recipe's for this network)",
+    )
+
     init_lab = _command(commands, "init-lab", "one network, data and seed with several initialisations, compared")
     init_lab.add_argument(
         "--inits", default=",".join(choices("init") or ()), metavar="A,B,...", help="which (default: all)"

@@ -20,12 +20,23 @@ class AlexNet(nn.Module):
     torchvision's bit for bit.
     """
 
-    def __init__(self, channels: int = 3, classes: int = 1000) -> None:
+    def __init__(self, channels: int = 3, classes: int = 1000, *, half: bool = False) -> None:
         super().__init__()
         made = torchvision().models.AlexNet(num_classes=classes)
         self.features, self.avgpool, self.classifier = made.features, made.avgpool, made.classifier
-        if channels != 3:
+        if half:
+            self._halve(channels, classes)
+        elif channels != 3:
             self.features[0] = nn.Conv2d(channels, 64, kernel_size=11, stride=4, padding=2)
+
+    def _halve(self, channels: int, classes: int) -> None:
+        """One of the paper's two halves, as many courses have it: 48 to 192 channels, linear layers of 2,048."""
+        self.features[0] = nn.Conv2d(channels, 48, kernel_size=11, stride=4, padding=2)
+        self.features[3] = nn.Conv2d(48, 128, kernel_size=5, padding=2)
+        for place, (inputs, outputs) in {6: (128, 192), 8: (192, 192), 10: (192, 128)}.items():
+            self.features[place] = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)
+        for place, (inputs, outputs) in {1: (128 * 36, 2048), 4: (2048, 2048), 6: (2048, classes)}.items():
+            self.classifier[place] = nn.Linear(inputs, outputs)
 
     def forward(self, images: Tensor) -> Tensor:
         """Float (N, channels, H, W) -> logits (N, classes)."""

@@ -14,14 +14,23 @@ class LeNet(nn.Module):
 
     Images of 28x28 get a padding of 2 and so act as the paper's 32x32. Other sizes are averaged to 5x5 before the
     first linear layer, which at 28 and 32 pixels changes nothing: tensor shapes are the same at every size.
-    `init`: a name in init.INITS, applied here; `module.apply` from outside does the same.
+    `init`: a name in init.INITS, applied here; `module.apply` from outside does the same. `widths`: channels of the
+    two convolutions; some courses have 16 and 32.
     """
 
-    def __init__(self, channels: int = 1, classes: int = 10, *, image_size: int = 28, init: str = "default") -> None:
+    def __init__(
+        self,
+        channels: int = 1,
+        classes: int = 10,
+        *,
+        image_size: int = 28,
+        init: str = "default",
+        widths: tuple[int, int] = (6, 16),
+    ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, 6, kernel_size=5, padding=2 if image_size == 28 else 0)
-        self.conv2 = nn.Conv2d(6, 16, kernel_size=5)
-        self.fc1 = nn.Linear(16 * 5 * 5, 120)
+        self.conv1 = nn.Conv2d(channels, widths[0], kernel_size=5, padding=2 if image_size == 28 else 0)
+        self.conv2 = nn.Conv2d(*widths, kernel_size=5)
+        self.fc1 = nn.Linear(widths[1] * 5 * 5, 120)
         self.fc2 = nn.Linear(120, 84)
         self.fc3 = nn.Linear(84, classes)
         if init != "default":

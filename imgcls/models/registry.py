@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -115,6 +115,14 @@ def _alexnet(channels: int, classes: int, image_size: int) -> nn.Module:
     return import_module("imgcls.models.alexnet").AlexNet(channels, classes)
 
 
+def _lenet_wide(channels: int, classes: int, image_size: int) -> nn.Module:
+    return import_module("imgcls.models.lenet").LeNet(channels, classes, image_size=image_size, widths=(16, 32))
+
+
+def _alexnet_half(channels: int, classes: int, image_size: int) -> nn.Module:
+    return import_module("imgcls.models.alexnet").AlexNet(channels, classes, half=True)
+
+
 def _efficientnet_lite0(channels: int, classes: int, image_size: int) -> nn.Module:
     return import_module("imgcls.models.efficientnet_lite").EfficientNetLite0(channels, classes)
 
@@ -204,6 +212,20 @@ MODELS = (
     ),
 )
 NAMES = tuple(spec.name for spec in MODELS)
+LENET, ALEXNET = MODELS[:2]
+# Other widths of the first two, as other courses have them: for files that were trained there.
+OTHERS = (
+    replace(LENET, name="lenet-16-32", title="LeNet 16-32", build=_lenet_wide, parameters=121_182),
+    replace(
+        ALEXNET,
+        name="alexnet-half",
+        title="AlexNet, half",
+        build=_alexnet_half,
+        parameters=14_601_930,
+        accuracy=None,
+        weights=(),
+    ),
+)
 
 # Repositories on a Hugging Face host with torchvision's own weights under torchvision's own names.
 MIRRORS = {
@@ -244,7 +266,7 @@ def _from_torchvision(row: Row) -> ModelSpec:
 
 
 REGISTRY: dict[str, ModelSpec] = {
-    **{spec.name: spec for spec in MODELS},
+    **{spec.name: spec for spec in (*MODELS, *OTHERS)},
     **{row.name: _from_torchvision(row) for row in TABLE},
 }
 

@@ -59,7 +59,7 @@ def trainable_layers(model: nn.Module) -> list[str]:
     seen: dict[str, None] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            parts = name.split(".")
+            parts = name.split(".")[:-1] or [name]  # the layer that has it
             seen[".".join(parts[:2]) if parts[0] in DEEP else parts[0]] = None
     return list(seen)
 

@@ -1,0 +1,220 @@
+"""A file of weights from elsewhere -> a checkpoint like any other.
+
+Network, channels and number of classes are recognised from tensor names and shapes alone; what a file cannot say, the
+names of its classes and how images were brought to the network, is given by whoever adopts it, with the recipe's values
+proposed. Nothing is executed, and nothing is written before the file was found to fit.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from imgcls.checkpoints.format import KEY, Meta, load_checkpoint, read_header, read_meta, save_checkpoint, versions
+from imgcls.errors import CheckpointError, SettingsError
+from imgcls.imaging.preprocess import HALF, Preprocess
+from imgcls.models.layers import first_convolution, head_name
+from imgcls.models.registry import MODELS, OTHERS, REGISTRY, ModelSpec
+from imgcls.models.skeleton import misfit, skeleton
+from imgcls.models.weight_files import read_state
+from imgcls.recipes import KIND_OF, preprocess_for, with_recipe
+from imgcls.settings import NAME
+from imgcls.workspace import PROJECT, Workspace
+
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
+KINDS = {"digits": "mnist", "garments": "fashion-mnist", "tiny": "cifar10", "photos": "photos"}
+LIKELY = 0.6  # how far a network's number of parameters may be from the file's: another head is no more
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a file is. `size`: side of its images where the shapes tell (a transformer's), 0 otherwise."""
+
+    model: str
+    channels: int
+    classes: int
+    size: int = 0
+
+
+def recognise(file: Path) -> tuple[Found, dict[str, Tensor]]:
+    """The network in a file and its tensors. Raises WeightsError, or CheckpointError where it is no network here."""
+    if file.suffix == ".safetensors" and file.is_file() and KEY in read_header(file).metadata:
+        raise CheckpointError(
+            "{file} is a checkpoint of this lab already: copy it to checkpoints/{run}/best.safetensors.",
+            file=file.name,
+            run=read_meta(file).run or file.stem,
+        )
+    state = {name: tensor for name, tensor in read_state(file).items() if not name.startswith(AUXILIARY)}
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
+    for spec in _likely(sum(tensor.numel() for tensor in state.values())):
+        found = _fits(spec, shapes)
+        if found:
+            return found, state
+    raise CheckpointError(
+        "{file} is no network that this lab knows: its {count} tensors begin with {names}.",
+        file=file.name,
+        count=len(state),
+        names=", ".join(list(state)[:3])[:200],
+    )
+
+
+def proposed(found: Found, *, kind: str = "", changes: dict[str, Any] | None = None) -> Preprocess:
+    """How images most likely reached it: the recipe's way for this network on data of `kind` (see KINDS).
+
+    changes: fields of Preprocess to set otherwise. Raises SettingsError.
+    """
+    kind = kind or ("digits" if found.channels == 1 else "tiny" if found.model.startswith("lenet") else "photos")
+    if kind not in KINDS:
+        raise SettingsError(
+            "There is no kind of images called {kind}: choose one of {kinds}.", kind=kind[:60], kinds=", ".join(KINDS)
+        )
+    changes, spec = dict(changes or {}), REGISTRY[found.model]
+    size = changes.get("size") or found.size or (spec.default_size if kind == "photos" else 0)
+    said = {"model": found.model, "dataset": KINDS[kind], "transfer": "scratch", "image_size": size}
+    form = preprocess_for(with_recipe(said)).model_dump(by_alias=False)
+    if form["channels"] != found.channels:
+        colour = found.channels == 3
+        form |= {
+            "channels": found.channels,
+            "mean": spec.mean if colour else HALF,
+            "std": spec.std if colour else HALF,
+        }
+    try:
+        return Preprocess(**{**form, **changes})
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"])) or "mean"
+        raise SettingsError(
+            "The preprocessing cannot be so: {where} has a value it cannot have.", where=where
+        ) from None
+
+
+def proposed_classes(found: Found) -> tuple[str, ...]:
+    """ImageNet's thousand where it has a thousand, digits where they are ten and grey; () where nothing is known."""
+    if found.classes == 1000:
+        return read_meta(PROJECT / "checkpoints" / "imagenet" / "best.safetensors").classes
+    return tuple("0123456789") if (found.classes, found.channels) == (10, 1) else ()
+
+
+def adopt(
+    file: Path,
+    workspace: Workspace,
+    *,
+    classes: Sequence[str],
+    name: str = "",
+    kind: str = "",
+    changes: dict[str, Any] | None = None,
+) -> Path:
+    """The new checkpoint's path. Raises ImgclsError with nothing written."""
+    found, state = recognise(file)
+    names = tuple(label.strip() for label in classes)
+    if len(names) != found.classes or len(set(names)) != len(names) or not all(names):
+        raise SettingsError(
+            "{file} holds a {model} with {count} classes: give {count} different names for them, not {given}.",
+            file=file.name,
+            model=REGISTRY[found.model].title,
+            count=found.classes,
+            given=len(set(names) - {""}),
+        )
+    form = proposed(found, kind=kind, changes=changes)
+    folder = _folder(name or file.stem, workspace, exact=bool(name))
+    model = skeleton(found.model, channels=found.channels, classes=found.classes, image_size=form.size)
+    whole = _whole(model.state_dict(), state, file)
+    labels = {}
+    if found.classes == 1000:
+        shipped = read_meta(PROJECT / "checkpoints" / "imagenet" / "best.safetensors")
+        labels = shipped.labels if shipped.classes == names else {}
+    meta = Meta(
+        model=found.model,
+        classes=names,
+        labels=labels,
+        preprocess=form,
+        run=folder.name,
+        settings={"model": found.model, "dataset": KINDS.get(kind, "") if kind != "photos" else ""},
+        data={"adopted": file.name},
+        versions=versions(),
+    )
+    path = folder / "best.safetensors"
+    try:
+        save_checkpoint(path, whole, meta)
+        with torch.inference_mode():
+            load_checkpoint(path)[0](torch.zeros(1, form.channels, form.size, form.size))
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, RuntimeError | ValueError):  # images of this size leave the network nothing to look at
+            raise SettingsError(
+                "{model} cannot take images of {size} pixels.", model=REGISTRY[found.model].title, size=form.size
+            ) from None
+        raise
+    return path
+
+
+def _likely(parameters: int) -> Iterator[ModelSpec]:
+    """The lab's own first, then by how near their size is."""
+    yield from (*MODELS, *OTHERS)
+    rest = [spec for spec in REGISTRY.values() if spec not in MODELS and spec not in OTHERS]
+    near = sorted(rest, key=lambda spec: abs(spec.parameters - parameters))
+    yield from (spec for spec in near if abs(spec.parameters - parameters) <= LIKELY * spec.parameters)
+
+
+def _fits(spec: ModelSpec, shapes: dict[str, tuple[int, ...]]) -> Found | None:
+    """The network with as many channels and classes as the file has, if all its tensors are there and no other."""
+    plain = skeleton(spec.name, channels=3, classes=2, image_size=spec.default_size)
+    head, first = head_name(plain) + ".weight", first_convolution(plain)[0] + ".weight"
+    if len(shapes.get(head, ())) < 2 or len(shapes.get(first, ())) != 4:
+        return None
+    classes, channels = shapes[head][0], shapes[first][1]
+    if channels not in (1, 3) or not 1 <= classes <= 100_000:
+        return None
+    size = 0
+    positions = shapes.get("encoder.pos_embedding")
+    if positions and len(positions) == 3:
+        size = round(max(0, positions[1] - 1) ** 0.5) * spec.multiple
+        if not spec.smallest <= size <= 1024:
+            return None
+    made = skeleton(spec.name, channels=channels, classes=classes, image_size=size or spec.default_size)
+    counted = {name: () for name in made.state_dict() if name.endswith("num_batches_tracked")}
+    return None if misfit(made, {**shapes, **counted}) else Found(spec.name, channels, classes, size)
+
+
+def _whole(own: dict[str, Tensor], state: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
+    """Every tensor that the network has, in full precision, in memory of its own."""
+    whole = {}
+    for name, like in own.items():
+        tensor = state.get(name)
+        if tensor is None:  # how many batches BatchNorm has seen: older files do not say
+            whole[name] = torch.zeros(like.shape, dtype=torch.int64)
+            continue
+        whole[name] = tensor.to(torch.float32 if like.is_floating_point() else like.dtype, copy=True).contiguous()
+        if not bool(torch.isfinite(whole[name]).all()):
+            raise CheckpointError("{file} holds values that are no numbers: its training diverged.", file=file.name)
+    return whole
+
+
+def _folder(name: str, workspace: Workspace, *, exact: bool) -> Path:
+    """A new run's folder in checkpoints/; another name is found where the file's own is taken."""
+    if not exact:
+        name = "".join(c if c.isalnum() or c in "._-" else "-" for c in name).strip("._-")[:70] or "adopted"
+    if not NAME.fullmatch(name):
+        raise SettingsError(
+            "The name {name} cannot be used: choose letters, digits, '.', '_' or '-'.", name=name[:100], field="name"
+        )
+    tries = [name] if exact else [name, *(f"{name}-{n}" for n in range(2, 1000))]
+    for wanted in tries:
+        folder = workspace.checkpoints / wanted
+        if not folder.exists() and not (workspace.train_logs / wanted).exists():
+            return folder
+    raise SettingsError(
+        "There is a run or checkpoint called {name} already: choose another name.", name=name, field="name"
+    )
+
+
+def kind_of_dataset(dataset: str) -> str:
+    """The kind of images in a data set, by its name."""
+    return KIND_OF.get(dataset, "photos")
