@@ -60,13 +60,11 @@ class Predictor:
     def load(cls, path: Path | str) -> Predictor:
         """Raises CheckpointError with one sentence when the file cannot be used."""
         from imgcls.inference.calibration import Calibration
-        from imgcls.models.transfer import head_of
+        from imgcls.models.layers import head_width
 
         model, meta = load_checkpoint(path)
-        width = head_of(model).in_features
-        return cls(
-            model, meta, Calibration.from_tensors(read_extra(Path(path)), features=width, classes=len(meta.classes))
-        )
+        tensors, width = read_extra(Path(path)), head_width(model)
+        return cls(model, meta, Calibration.from_tensors(tensors, features=width, classes=len(meta.classes)))
 
     @classmethod
     def cached(cls, path: Path | str) -> Predictor:
@@ -88,8 +86,11 @@ class Predictor:
                 cls._kept.popitem(last=False)
         return made
 
-    def __call__(self, images: Sequence[Image.Image], *, top: int | None = None) -> list[Prediction]:
-        """One prediction an image, with its `top` likeliest classes (all by default).
+    def __call__(
+        self, images: Sequence[Image.Image], *, top: int | None = None, language: str = "en"
+    ) -> list[Prediction]:
+        """One prediction an image, with its `top` likeliest classes (all by default), named in `language` where the
+        checkpoint has names in it.
 
         Raises InputError where an image cannot be used, e.g. a blank drawing.
         """
@@ -97,16 +98,18 @@ class Predictor:
 
         if not images:
             return []
-        return self.predict_stored(torch.stack([self.meta.preprocess.to_stored(i) for i in images]), top=top)
+        return self.predict_stored(
+            torch.stack([self.meta.preprocess.to_stored(i) for i in images]), top=top, language=language
+        )
 
-    def predict_stored(self, stored: Tensor, *, top: int | None = None) -> list[Prediction]:
+    def predict_stored(self, stored: Tensor, *, top: int | None = None, language: str = "en") -> list[Prediction]:
         """The same for images already brought to the stored form: uint8 (N, C, stored, stored)."""
         import torch
 
-        inputs = self.meta.preprocess.to_input(stored)
+        inputs, names = self.meta.preprocess.to_input(stored), self.meta.names(language)
         with torch.inference_mode():
             logits, features = self.run(inputs)
-            known = self._familiar(features)
+            known = self._familiar(features, names)
             calibration = self.calibration
             probabilities = calibration.probabilities(logits) if calibration else logits.softmax(dim=1)
         seen = self.meta.preprocess.picture(inputs).numpy()
@@ -114,7 +117,7 @@ class Predictor:
         values, indices = probabilities.topk(count, dim=1)
         answers = []
         for row, (ps, classes) in enumerate(zip(values.tolist(), indices.tolist(), strict=True)):
-            named = tuple((self.meta.classes[c], p) for c, p in zip(classes, ps, strict=True))
+            named = tuple((names[c], p) for c, p in zip(classes, ps, strict=True))
             picture = seen[row, 0] if seen.shape[1] == 1 else seen[row].transpose(1, 2, 0)
             answers.append(Prediction(named[0][0], named[0][1], named, picture, **known[row]))
         return answers
@@ -125,16 +128,13 @@ class Predictor:
         features, self._given.features = self._given.features, None
         return logits, features
 
-    def _familiar(self, features: Tensor) -> list[dict[str, Any]]:
+    def _familiar(self, features: Tensor, names: Sequence[str]) -> list[dict[str, Any]]:
         """What a Prediction says of familiarity, a row each."""
         if self.calibration is None:
             return [{} for _ in features]
         familiarity, nearest = self.calibration.familiarity(features)
         rows = zip(familiarity.tolist(), nearest.tolist(), self.calibration.place(features).tolist(), strict=True)
-        return [
-            {"sure": f >= SURE, "familiarity": f, "nearest": self.meta.classes[c], "place": (x, y)}
-            for f, c, (x, y) in rows
-        ]
+        return [{"sure": f >= SURE, "familiarity": f, "nearest": names[c], "place": (x, y)} for f, c, (x, y) in rows]
 
 
 def warm(path: Path) -> None:

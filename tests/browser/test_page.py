@@ -56,6 +56,10 @@ def test_a_photo_is_read_and_what_is_none_is_told(page, server, tmp_path):
     Image.fromarray(255 - images[0, 0].numpy()).resize((300, 300)).save(path)
     opened(page, server)
     page.get_by_role("tab", name="Photo").click()
+    checkpoint = page.locator("#checkpoint input")
+    expect(checkpoint).to_have_value(re.compile("^imagenet"), timeout=SOON)  # which names what photos show
+    checkpoint.click()
+    page.get_by_role("option", name=re.compile("^lenet-digits")).click()
     page.locator("#photo input[type=file]").first.set_input_files(path)
     expect(answer(page)).to_have_text(str(int(labels[0])), timeout=SOON)
 

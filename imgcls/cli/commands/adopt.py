@@ -108,7 +108,7 @@ def _try(path: Path, dataset: str, workspace: Workspace) -> None:
         split, part = load_for_evaluation(
             dataset,
             workspace,
-            trained=TrainSettings(dataset=dataset, model=meta.model),
+            trained=TrainSettings(val_split=0.2),  # on no part of a folder: all of it is new to the network
             preprocess=meta.preprocess,
             classes=meta.classes,
         )

@@ -20,6 +20,8 @@ from imgcls.web.views import answers
 from imgcls.web.views.render import render
 from imgcls.web.weights import PageWeights
 
+# What a tab begins with, unless another checkpoint was chosen than the other tab's.
+BEGIN = {"draw": "lenet-digits/best", "photo": "imagenet/best"}
 ORDERED = 10  # up to so many classes the bars stay in their own order, so that they do not jump while one draws
 
 
@@ -100,12 +102,14 @@ def build(words: Translator, watch: RunCache, weights: PageWeights) -> Room:
     photo.change(of_photo, [photo, checkpoint], result, api_visibility="private", **quick)
     checkpoint.change(of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick)
 
-    def switched(event: gr.SelectData) -> str:
-        return "photo" if event.index == 1 else "draw"
+    def switched(chosen: str, event: gr.SelectData) -> tuple[str, Any]:
+        """The tab, and the network that ships for it in place of the one that ships for the other."""
+        here, there = ("photo", "draw") if event.index == 1 else ("draw", "photo")
+        return here, BEGIN[here] if chosen == BEGIN[there] else gr.skip()
 
-    sources.select(switched, None, source, api_visibility="private", queue=False, show_progress="hidden").then(
-        of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick
-    )
+    sources.select(
+        switched, checkpoint, [source, checkpoint], api_visibility="private", queue=False, show_progress="hidden"
+    ).then(of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick)
     return Room(checkpoint, pad, result, sources)
 
 
@@ -137,10 +141,10 @@ def _answer(watch: RunCache, words: Translator, image: Image.Image | None, chose
         return nothing
     try:
         predictor = Predictor.cached(watch.checkpoint(chosen))
-        prediction = predictor([image])[0]
+        prediction = predictor([image], language=words.language)[0]
     except NoInk:
         return nothing
     except ImgclsError as error:
         return answers.problem(words.message(error.message), words)
-    classes = predictor.meta.classes
+    classes = predictor.meta.names(words.language)
     return answers.answer(prediction, words, keep_order=classes if len(classes) <= ORDERED else None)
