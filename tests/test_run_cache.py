@@ -11,7 +11,7 @@ import pytest
 from imgcls.errors import CheckpointError, DatasetError
 from imgcls.files import write_bytes
 from imgcls.recipes import with_recipe
-from imgcls.runs.store import Run
+from imgcls.runs.store import Run, create_run
 from imgcls.training import events
 from imgcls.web.cache import LISTED, RunCache
 from imgcls.workspace import PROJECT
@@ -143,3 +143,14 @@ def test_a_checkpoint_is_there_as_soon_as_it_is_saved(workspace):
     (workspace.checkpoints / "r0").mkdir(parents=True)
     shutil.copy(PROJECT / "checkpoints/lenet-mnist/best.safetensors", workspace.checkpoints / "r0/best.safetensors")
     assert cache.checkpoint("r0/best") == workspace.checkpoints / "r0" / "best.safetensors"
+
+
+def test_runs_of_an_initialisation_lab_are_listed_there_only(workspace):
+    from imgcls.runs.init_lab import create_lab
+
+    create_run(with_recipe({"name": "own"}), workspace)
+    lab = create_lab(with_recipe({"name": "lab"}), ["default", "too-small"], workspace)
+    create_run(lab.settings.model_copy(update={"name": lab.run("default").name}), workspace, part_of="lab")
+    cache = RunCache(workspace)
+    assert [run.name for run in cache.runs()] == ["own"]
+    assert cache.view("lab-default") is not None

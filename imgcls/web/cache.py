@@ -100,7 +100,12 @@ class RunCache:
         return made.result()
 
     def runs(self) -> list[Run]:
-        return self._runs()[:LISTED]
+        """The newest; those of an initialisation lab are shown there and nowhere else."""
+        of_labs = self._of_labs()
+        return [run for run in self._runs() if run.name not in of_labs][:LISTED]
+
+    def _of_labs(self) -> set[str]:
+        return {lab.run(init).name for lab in list_labs(self.workspace)[:LISTED] for init in lab.inits}
 
     def foremost(self) -> str | None:
         """The run that a page opens with: the newest that is going on, otherwise the newest."""
@@ -122,7 +127,8 @@ class RunCache:
         """The shipped ones that read drawings first, then the newest."""
         known = self._checkpoints()
         shipped = [info for info in known if is_shipped(info.path) and info.kind == "best"]
-        own = [info for info in known if not is_shipped(info.path)]
+        of_labs = self._of_labs()
+        own = [info for info in known if not is_shipped(info.path) and info.run not in of_labs]
         return shipped + own[:LISTED]
 
     def checkpoint(self, chosen: str | None) -> Path:

@@ -43,6 +43,12 @@ def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks, c
             fields = form.some(words, workspace, limits, FIRST, prefix="lab")
             with gr.Row(elem_classes="fields"):
                 fields |= form.some(words, workspace, limits, FIELDS, prefix="lab", values={"epochs": 2})
+            expected = gr.Radio(
+                [(words.value(name), name) for name in TO_BEGIN_WITH],
+                value=None,
+                label=words("What do you expect: which one learns best?"),
+                elem_id="lab-expected",
+            )
             start = gr.Button(words("Compare"), variant="primary", elem_id="lab-start")
         with gr.Column(scale=8, min_width=320, elem_classes="card watching"):
             chosen = gr.Dropdown([], label=words("Comparison"), elem_id="lab", allow_custom_value=True, visible=False)
@@ -54,7 +60,7 @@ def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks, c
     names, values = list(fields), list(fields.values())
     seen = [shown, stop, delete, looking]
 
-    def show(name: str | None) -> list[Any]:
+    def show(name: str | None, guess: str | None = None) -> list[Any]:
         lab = next((lab for lab in init_lab.list_labs(workspace) if lab.name == name), None)
         if lab is None:
             return [lab_card.none(words), *[gr.update(visible=False)] * 2, gr.Timer(active=False)]
@@ -62,7 +68,7 @@ def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks, c
         live = state in ("queued", *LIVE)
         views = {init: view for init in lab.inits if (view := watch.view(lab.run(init).name))}
         return [
-            lab_card.card(lab, state, views, words),
+            lab_card.card(lab, state, views, words, expected=guess or ""),
             gr.update(visible=state in ("queued", "starting", "running")),
             gr.update(visible=not live and not limits.public),
             gr.Timer(active=live),
@@ -88,16 +94,22 @@ def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks, c
     def fill(dataset: str, model: str) -> Any:
         return form.defaults({"dataset": dataset, "model": model, "transfer": "scratch"})["lr"]
 
+    inits.change(
+        lambda picked: gr.update(choices=[(words.value(n), n) for n in choices("init") or () if n in picked]),
+        inits,
+        expected,
+        **QUIET,
+    )
     begun = start.click(guarded(begin), [inits, *values], chosen, api_visibility="private", show_progress="hidden")
-    begun.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
-    stop.click(guarded(ask_stop), chosen, None, **QUIET).then(show, chosen, seen, **QUIET)
+    begun.success(listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
+    stop.click(guarded(ask_stop), chosen, None, **QUIET).then(show, [chosen, expected], seen, **QUIET)
     gone = delete.click(
         guarded(remove), chosen, None, js=confirm(words("Delete this comparison and its runs?")), **QUIET
     )
-    gone.success(listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
-    chosen.change(show, chosen, seen, **QUIET)
-    looking.tick(show, chosen, seen, **QUIET)
-    gr.on([changes.change, page.load], listed, chosen, chosen, **QUIET).then(show, chosen, seen, **QUIET)
+    gone.success(listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
+    chosen.change(show, [chosen, expected], seen, **QUIET)
+    looking.tick(show, [chosen, expected], seen, **QUIET)
+    gr.on([changes.change, page.load], listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
     gr.on(
         [fields["dataset"].input, fields["model"].input],
         fill,

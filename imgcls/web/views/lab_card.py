@@ -1,34 +1,31 @@
-"""An initialisation lab: curves over each other, and a table of what every layer starts with.
+"""An initialisation lab: curves over each other, and what every layer starts with, as pictures and as sentences.
 
 Knows labs and views of runs, not how they are started.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from markupsafe import Markup
 
 from imgcls.runs.init_lab import Lab
 from imgcls.runs.reader import RunView
 from imgcls.settings import choices
-from imgcls.training import events
-from imgcls.training.layer_statistics import LayerStatistics
 from imgcls.web.i18n.labels import STATES
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.views import accuracy, layer_lessons
 from imgcls.web.views.curves import Series, chart
 from imgcls.web.views.render import render
-
-SOUND = (1e-3, 1e2)  # a signal or gradient outside is tinted: it dies out or explodes
+from imgcls.web.views.run_card import diverged, trained
 
 
 def none(words: Translator) -> Markup:
     return render("no_lab", words)
 
 
-def card(lab: Lab, state: str, views: Mapping[str, RunView], words: Translator) -> Markup:
+def card(lab: Lab, state: str, views: Mapping[str, RunView], words: Translator, *, expected: str = "") -> Markup:
+    """`expected`: the initialisation that whoever asked thought would learn best."""
     said = lab.failure()
     statistics = lab.statistics()
     return render(
@@ -41,8 +38,28 @@ def card(lab: Lab, state: str, views: Mapping[str, RunView], words: Translator) 
         failed=words.message(said) if said else None,
         results=[_result(init, views.get(init), words) for init in lab.inits],
         charts=_curves(lab, views, words),
-        inits=[(tone(init), words.value(init)) for init in statistics],
-        tables=_tables(statistics, words) if statistics else [],
+        band=layer_lessons.sound_band(),
+        lessons=[
+            (tone(init), words.value(init), layer_lessons.lesson(rows, words), layer_lessons.layers(rows))
+            for init, rows in statistics.items()
+            if rows
+        ],
+        answer=_answer(expected, state, views, words),
+    )
+
+
+def _answer(expected: str, state: str, views: Mapping[str, RunView], words: Translator) -> str | None:
+    """Whether what was expected came true, once it is known."""
+    best = {init: view.best.val_loss for init, view in views.items() if view.best}
+    if state != "finished" or not best or expected not in best:
+        return None
+    first = min(best, key=best.__getitem__)
+    if first == expected:
+        return words("As you expected, {init} learnt best.", init=words.value(first))
+    return words(
+        "You expected {expected}, and {init} learnt best: its pictures below say why.",
+        expected=words.value(expected),
+        init=words.value(first),
     )
 
 
@@ -53,10 +70,11 @@ def tone(init: str) -> str:
 
 def _result(init: str, view: RunView | None, words: Translator) -> tuple[str, str, str, str]:
     """(tone, initialisation, best validation accuracy, how it is going)."""
-    value = f"{view.best.val_accuracy:.1%}" if view and view.best else "–"
+    images = view.started.images.get("val", 0) if view and view.started else 0
+    value = accuracy.share(view.best.val_accuracy, images) if view and view.best else "–"
     if view is None:
         more = words("waits its turn")
-    elif isinstance(view.ending, events.Failed) and not view.live and view.ending.error == "DivergedError":
+    elif diverged(view):
         more = words("diverged")
     else:
         more = words(STATES[view.state])
@@ -69,15 +87,15 @@ def _curves(lab: Lab, views: Mapping[str, RunView], words: Translator) -> list[M
     total = lab.settings.epochs
     named = {init: words.value(init) for init in views}
 
-    def over(measure: Callable[[events.Progress], float]) -> list[Series]:
+    def over(measure: str) -> list[Series]:
         return [
-            Series(named[init], [(p.epoch, measure(p)) for p in view.progress], "line", tone(init))
+            Series(named[init], trained(view, measure), "line", tone(init), broke=measure == "loss" and diverged(view))
             for init, view in views.items()
         ]
 
     loss = chart(
         words("Training loss"),
-        over(lambda p: p.loss),
+        over("loss"),
         words,
         x_end=total,
         x_name=words("epochs"),
@@ -86,7 +104,7 @@ def _curves(lab: Lab, views: Mapping[str, RunView], words: Translator) -> list[M
     )
     accuracy = chart(
         words("Training accuracy"),
-        over(lambda p: p.accuracy),
+        over("accuracy"),
         words,
         x_end=total,
         x_name=words("epochs"),
@@ -94,43 +112,3 @@ def _curves(lab: Lab, views: Mapping[str, RunView], words: Translator) -> list[M
         legend=False,
     )
     return [loss, accuracy]
-
-
-def _tables(statistics: Mapping[str, list[LayerStatistics]], words: Translator) -> list[dict[str, Any]]:
-    layers = list(zip(*statistics.values(), strict=True))  # one tuple a layer, a row an initialisation
-    signal = [(of[0].layer, [_cell(row.std, mean=_number(row.mean)) for row in of]) for of in layers]
-    gradient = [(of[0].layer, [_cell(row.gradient) for row in of]) for of in layers]
-    return [
-        {
-            "title": words("Signal before the first step"),
-            "more": words(
-                "standard deviation of each layer's output, its mean beneath: it should neither vanish nor explode"
-            ),
-            "rows": signal,
-        },
-        {
-            "title": words("Gradient before the first step"),
-            "more": words("its norm in each layer: too small learns nothing, too large jumps"),
-            "rows": gradient,
-        },
-    ]
-
-
-def _cell(value: float | None, *, mean: tuple[str, str] | None = None) -> dict[str, Any]:
-    return {"verdict": _verdict(value), "value": _number(value), "mean": mean}
-
-
-def _verdict(value: float | None) -> str:
-    if value is None or value > SOUND[1]:
-        return "explodes"
-    return "dies" if value < SOUND[0] else ""
-
-
-def _number(value: float | None) -> tuple[str, str]:
-    """(the number, its power of ten or "")."""
-    if value is None:
-        return "∞", ""
-    if value and not 1e-3 <= abs(value) < 999.5:
-        power = math.floor(math.log10(abs(value)))
-        return f"{value / 10**power:.1f}".replace("-", "−"), f"{power}".replace("-", "−")
-    return f"{value:.3g}".replace("-", "−"), ""

@@ -168,9 +168,8 @@ def _curves(view: RunView, words: Translator, over: Sequence[RunView]) -> list[M
     total = max(other.settings.epochs if other.settings else 1 for other in shown)
     drawn: dict[str, list[Series]] = {"loss": [], "accuracy": []}
     train, val = words("training"), words("validation")
-    broke = isinstance(view.ending, events.Failed) and view.ending.error == "DivergedError"
     for measure, series in drawn.items():
-        series.append(Series(train, _trained(view, measure), broke=broke and measure == "loss"))
+        series.append(Series(train, trained(view, measure), broke=measure == "loss" and diverged(view)))
         series.append(Series(val, _validated(view, measure), "dots", "c2"))
         for i, other in enumerate(over):
             series.append(Series(other.run.name, _validated(other, measure), "over", f"c{3 + i % 5}"))
@@ -180,7 +179,11 @@ def _curves(view: RunView, words: Translator, over: Sequence[RunView]) -> list[M
     ]
 
 
-def _trained(view: RunView, measure: str) -> list[tuple[float, float]]:
+def diverged(view: RunView) -> bool:
+    return isinstance(view.ending, events.Failed) and not view.live and view.ending.error == "DivergedError"
+
+
+def trained(view: RunView, measure: str) -> list[tuple[float, float]]:
     """Means over windows of equal numbers of steps: points come at equal times, of ever other numbers of images."""
     steps = [p.step for p in view.progress]
     weights = [now - before for before, now in zip([0, *steps], steps, strict=False)]
