@@ -16,6 +16,7 @@ from imgcls.data.catalog import own_folders
 from imgcls.models.registry import NAMES
 from imgcls.recipes import recipe, usual_transfer
 from imgcls.settings import TrainSettings, choices
+from imgcls.web.components.choice import Choice
 from imgcls.web.hosting import KNOWN, Limits
 from imgcls.web.i18n.labels import GROUPS
 from imgcls.web.i18n.translator import Translator
@@ -118,20 +119,21 @@ def weights_choices(workspace: Workspace) -> list[str]:
 
 
 def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What the recipe says for the chosen network, data, transfer and optimizer; the settings' own otherwise."""
-    filled = recipe(values["model"], values["dataset"], values["transfer"])
+    """What the recipe says for the chosen network, data and transfer; the settings' own otherwise, and for those where
+    nothing is chosen."""
     plain = {name: FIELDS[name].default for name in FIELDS}
-    return {**plain, "transfer": usual_transfer(values["model"], values["dataset"]), **filled}
+    model, dataset, transfer = (values[name] or plain[name] for name in ("model", "dataset", "transfer"))
+    return {**plain, "transfer": usual_transfer(model, dataset), **recipe(model, dataset, transfer)}
 
 
 def differing(values: Mapping[str, Any]) -> dict[str, Any]:
     """What has to be said in a terminal: everything that is not the recipe's."""
     usual = defaults(values)
-    said = {name: values[name] for name in ("dataset", "model")}
+    said = {name: values[name] or usual[name] for name in ("dataset", "model")}
     said |= {n: v for n, v in values.items() if n not in said and v != usual.get(n) and v not in ("", None)}
     optimizer = values.get("optimizer")
     if "optimizer" in said:  # then the recipe's rates are not what the terminal would take
-        usual = {**usual, **recipe(values["model"], values["dataset"], values["transfer"], str(optimizer))}
+        usual = {**usual, **recipe(said["model"], said["dataset"], values["transfer"], str(optimizer))}
         for name in ("lr", "weight_decay"):
             said.pop(name, None)
             if values.get(name) not in (None, usual.get(name)):
@@ -160,10 +162,10 @@ def _field(
     # Both lists grow while the page is open; on one's own computer a path may be written too. What is chosen is
     # checked when it is used.
     if name == "dataset":
-        return gr.Dropdown(dataset_choices(words, workspace), allow_custom_value=True, **shown)
+        return Choice(dataset_choices(words, workspace), **shown)
     if name == "weights":
         seen = prefix != "field" or start["transfer"] != "scratch"
-        return gr.Dropdown(weights_choices(workspace), allow_custom_value=True, visible=seen, **shown)
+        return Choice(weights_choices(workspace), visible=seen, **shown)
     if name == "transfer" and prefix == "field":
         return gr.Radio([(words.value(value), value) for value in named], **shown)
     if name == "model":

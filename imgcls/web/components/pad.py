@@ -32,7 +32,7 @@ class DrawingPad(gr.HTML):
 
     def __init__(self, words: Translator | None = None, *, in_page: bool = False, **options: Any) -> None:
         """`in_page`: the page itself will read the drawing, as soon as its script is there."""
-        words = words or Translator("en")
+        self.words = words = words or Translator("en")
         options.setdefault("html_template", TEMPLATE)
         options.setdefault("js_on_load", SCRIPT)
         said = {
@@ -51,15 +51,16 @@ class DrawingPad(gr.HTML):
         super().__init__(value="", apply_default_css=False, in_page=in_page, **said, **options)
 
     def preprocess(self, payload: str | None) -> Image.Image | None:
-        """Raises InputError for anything that no pad would send."""
+        """Raises gr.Error for anything that no pad would send."""
         if payload in (None, "", NOTHING):
             return None
-        if not isinstance(payload, str) or len(payload) > LARGEST or not payload.startswith(PREFIX):
-            raise gr.Error(str(InputError("The drawing cannot be read: clear the pad and draw again.")))
         try:
+            if not isinstance(payload, str) or len(payload) > LARGEST or not payload.startswith(PREFIX):
+                raise InputError("The drawing cannot be read: clear the pad and draw again.")
             return open_image(base64.b64decode(payload[len(PREFIX) :], validate=True), name="The drawing")
         except (binascii.Error, InputError):
-            raise gr.Error("The drawing cannot be read: clear the pad and draw again.") from None
+            told = self.words("The drawing cannot be read: clear the pad and draw again.")
+            raise gr.Error(told, print_exception=False) from None
 
     def postprocess(self, value: Any) -> str:
         return value if isinstance(value, str) else ""

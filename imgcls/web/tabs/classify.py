@@ -13,6 +13,7 @@ from imgcls.imaging.digits import NoInk
 from imgcls.imaging.reading import open_image
 from imgcls.inference.predictor import Predictor
 from imgcls.web.cache import RunCache, checkpoint_title, key
+from imgcls.web.components.choice import Choice
 from imgcls.web.components.live import PANELS, LiveAnswer
 from imgcls.web.components.pad import DrawingPad
 from imgcls.web.i18n.translator import Translator
@@ -66,12 +67,11 @@ def build(words: Translator, watch: RunCache, weights: PageWeights) -> Room:
                         js_on_load="if (window.isSecureContext) element.remove();",
                     )
         with gr.Column(scale=6, min_width=320, elem_classes="card get"):
-            checkpoint = gr.Dropdown(
+            checkpoint = Choice(
                 listed,
                 value=chosen,
                 label=words("Checkpoint"),
                 elem_id="checkpoint",
-                allow_custom_value=True,  # the list grows while the page is open; what is chosen is checked here
             )
             live = LiveAnswer(words, first, elem_id="live")
             result = gr.HTML("" if first else nothing_drawn(words), elem_id="result")

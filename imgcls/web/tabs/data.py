@@ -21,6 +21,7 @@ from imgcls.settings import choices
 from imgcls.web.actions import QUIET, confirm, guard
 from imgcls.web.cache import RunCache
 from imgcls.web.components import form
+from imgcls.web.components.choice import Choice
 from imgcls.web.components.collect import Collect, room_for_one_more
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
@@ -44,12 +45,11 @@ def build(
     with gr.Tabs(elem_classes="sources", elem_id="data-rooms") as parts:
         with gr.Tab(words("Look"), id="look"), gr.Row(elem_classes="room data"):
             with gr.Column(scale=5, min_width=320, elem_classes="card"):
-                chosen = gr.Dropdown(
+                chosen = Choice(
                     form.dataset_choices(words, workspace),
                     value="mnist",
                     label=words("Data set"),
                     elem_id="data-set",
-                    allow_custom_value=True,
                 )
                 shown = gr.HTML(report_card.waiting(0, 0, words), elem_id="report")
                 with gr.Row(elem_classes="actions"):

@@ -14,6 +14,7 @@ from imgcls.web.actions import QUIET, confirm, guard
 from imgcls.web.cache import RunCache
 from imgcls.web.components import form
 from imgcls.web.components.changes import Changes
+from imgcls.web.components.choice import Choice
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views import lab_card
@@ -51,7 +52,7 @@ def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks, c
             )
             start = gr.Button(words("Compare"), variant="primary", elem_id="lab-start")
         with gr.Column(scale=8, min_width=320, elem_classes="card watching"):
-            chosen = gr.Dropdown([], label=words("Comparison"), elem_id="lab", allow_custom_value=True, visible=False)
+            chosen = Choice([], label=words("Comparison"), elem_id="lab", visible=False)
             shown = gr.HTML(lab_card.none(words), elem_id="lab-card")
             with gr.Row(elem_classes="actions"):
                 stop = gr.Button(words("Stop and save"), elem_id="lab-stop", elem_classes="quiet", visible=False)

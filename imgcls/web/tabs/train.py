@@ -18,6 +18,7 @@ from imgcls.web.actions import QUIET, confirm, guard
 from imgcls.web.cache import RunCache
 from imgcls.web.components import form
 from imgcls.web.components.changes import Changes
+from imgcls.web.components.choice import Choice
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.tabs import classify
@@ -60,7 +61,7 @@ def build(
                 start = gr.Button(words("Start training"), variant="primary", elem_id="start")
             command = gr.HTML(plan_card.terminal("", "", words), elem_id="command", js_on_load=plan_card.COPY)
         with gr.Column(scale=7, min_width=320, elem_classes="card watching"):
-            chosen = gr.Dropdown([], label=words("Run"), elem_id="run", allow_custom_value=True, visible=False)
+            chosen = Choice([], label=words("Run"), elem_id="run", visible=False)
             shown = gr.HTML(run_card.no_run(words), elem_id="card")
             with gr.Row(elem_classes="actions"):
                 try_it = gr.Button(words("Try it on a drawing"), variant="primary", elem_id="try", visible=False)
@@ -242,9 +243,9 @@ def build(
     fields["transfer"].change(
         lambda mode: gr.update(visible=mode != "scratch"), fields["transfer"], fields["weights"], **QUIET
     )
-    made.find.input(lambda name: gr.Tabs(selected=form.group_of(name)), made.find, made.groups, **QUIET).then(
-        None, made.find, None, js=FOCUS, api_visibility="private"
-    )
+    made.find.input(
+        lambda name: gr.Tabs(selected=form.group_of(name)) if name else gr.skip(), made.find, made.groups, **QUIET
+    ).then(None, made.find, None, js=FOCUS, api_visibility="private")
     gr.on(
         [page.load, *(f.change for f in values)],
         followed,

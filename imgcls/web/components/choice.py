@@ -1,0 +1,21 @@
+"""A list that grows while the page is open: what is chosen is any text, and checked where it is used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+LONGEST = 500  # characters
+
+
+class Choice(gr.Dropdown):
+    def __init__(self, *given: Any, **options: Any) -> None:
+        options.setdefault("allow_custom_value", True)
+        super().__init__(*given, **options)
+
+    def preprocess(self, payload: Any) -> str:
+        return payload[:LONGEST] if isinstance(payload, str) else ""
+
+    def get_block_name(self) -> str:
+        return "dropdown"
