@@ -106,7 +106,7 @@ def test_whole(tmp_path):
 
 def test_cut_off_goes_on_where_it_was(tmp_path):
     with server({path_of(): cut}) as (address, asked):
-        with pytest.raises(WeightsError, match=r"cut off at .* put it into .* as resnet18-"):
+        with pytest.raises(WeightsError, match=r"it was cut off at .* put it into .* as resnet18-"):
             fetch_weights(SPEC, tmp_path, hosts=hosts(address))
         assert not (tmp_path / SPEC.weights[0]).exists()
         assert fetch_weights(SPEC, tmp_path, hosts=hosts(address)).read_bytes() == CONTENT

@@ -10,8 +10,9 @@ import hashlib
 import os
 import re
 import urllib.error
+import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -19,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from imgcls.errors import WeightsError
-from imgcls.messages import Message
+from imgcls.messages import Message, joined
 from imgcls.models.registry import ModelSpec
 
 Progress = Callable[[int, int], None]  # (bytes there, bytes in all; 0 where the host does not say)
@@ -50,7 +51,7 @@ class Source:
 
 
 class Broken(Exception):
-    """What came is not what was asked for."""
+    """What came is not what was asked for; its one argument is a Message."""
 
 
 def sources(spec: ModelSpec, hosts: Hosts) -> Iterator[Source]:
@@ -74,7 +75,7 @@ def fetch_weights(
 ) -> Path:
     """The file, in `folder`. Raises WeightsError when no host has it."""
     folder.mkdir(parents=True, exist_ok=True)
-    why: Message | str = "no host has them"
+    why: list[Message] = []
     for source in sources(spec, hosts or Hosts.from_environment()):
         with FileLock(folder / f".{source.file}.lock"):  # two runs that begin together fetch it once
             if (folder / source.file).is_file():
@@ -82,24 +83,24 @@ def fetch_weights(
             try:
                 return _download(source, folder, progress or (lambda done, total: None), timeout)
             except (OSError, ValueError, HTTPException, Broken) as error:
-                why = _reason(error)
+                why.append(_reason(source, error))
     raise no_weights(spec, folder, why)
 
 
 def check_reachable(spec: ModelSpec, folder: Path, *, hosts: Hosts | None = None, timeout: float = 5.0) -> None:
     """WeightsError where no host answers that it has the file; fetches nothing."""
-    why: Message | str = "no host has them"
+    why: list[Message] = []
     for source in sources(spec, hosts or Hosts.from_environment()):
         try:
             with urllib.request.urlopen(urllib.request.Request(source.url, method="HEAD"), timeout=timeout):
                 return
         except (OSError, ValueError, HTTPException) as error:
-            why = _reason(error)
+            why.append(_reason(source, error))
     raise no_weights(spec, folder, why)
 
 
-def no_weights(spec: ModelSpec, folder: Path, why: Message | str = "") -> WeightsError:
-    """Which file to put where."""
+def no_weights(spec: ModelSpec, folder: Path, why: Sequence[Message] = ()) -> WeightsError:
+    """Which file to put where. `why`: what each host answered."""
     listed = list(sources(spec, Hosts.from_environment()))
     if not listed:
         return WeightsError("There are no ImageNet weights for {model}: choose another network.", model=spec.title)
@@ -115,7 +116,7 @@ def no_weights(spec: ModelSpec, folder: Path, why: Message | str = "") -> Weight
         "The ImageNet weights of {model} could not be fetched ({reason}): get {url} elsewhere and put it into "
         "{folder} as {file}.",
         model=spec.title,
-        reason=why,
+        reason=joined(why),
         url=listed[0].url,
         folder=folder,
         file=listed[0].file,
@@ -138,24 +139,24 @@ def _download(source: Source, folder: Path, progress: Progress, timeout: float) 
         wanted = source.sha256 or _hash_of(answer)
         total = there + int(answer.headers.get("Content-Length") or 0)
         if total > LARGEST:
-            raise Broken("too large")
+            raise Broken(Message("it is larger than weights are"))
         with part.open("ab" if there else "wb") as file:
             done = there
             while block := answer.read(BLOCK):
                 file.write(block)
                 done += len(block)
                 if done > LARGEST:
-                    raise Broken("too large")
+                    raise Broken(Message("it is larger than weights are"))
                 progress(done, total)
             file.flush()
             os.fsync(file.fileno())
     if total and done < total:
-        raise Broken(f"cut off at {done:,} of {total:,} bytes")
+        raise Broken(Message("it was cut off at {done} of {total} bytes", done=done, total=total))
     with part.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else _digest(file)
     if not wanted or not digest.hexdigest().startswith(wanted):
         part.unlink()
-        raise Broken("another file than the one that was asked for")
+        raise Broken(Message("it is another file than the one that was asked for"))
     os.replace(part, folder / source.file)
     return folder / source.file
 
@@ -199,7 +200,11 @@ def _hash_in(headers) -> str:
     return ""
 
 
-def _reason(error: Exception) -> str:
-    """Another program's words, short enough for a sentence and without its markup."""
-    text = re.sub(r"[<>]", "", str(getattr(error, "reason", None) or error)) or type(error).__name__
-    return f"{error.code} {text}" if isinstance(error, urllib.error.HTTPError) else text[:200]
+def _reason(source: Source, error: Exception) -> Message:
+    """The host and what went wrong; another program's words short enough for a sentence and without markup."""
+    if isinstance(error, Broken):
+        reason = error.args[0]
+    else:
+        text = re.sub(r"[<>]", "", str(getattr(error, "reason", None) or error)) or type(error).__name__
+        reason = f"{error.code} {text}" if isinstance(error, urllib.error.HTTPError) else text[:200]
+    return Message("{host}: {reason}", host=urllib.parse.urlsplit(source.url).netloc, reason=reason)
