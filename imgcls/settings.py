@@ -124,6 +124,14 @@ class TrainSettings(BaseModel):
         "data", default=0, ge=0, le=100_000_000, help=N_("learn from so many images only; 0: all")
     )
 
+    flip_labels: float = setting(
+        "data",
+        default=0.0,
+        ge=0,
+        le=0.9,
+        help="share of the training labels that are made wrong on purpose, to see what that does",
+    )
+
     patience: int = setting(
         "run", default=0, ge=0, le=1000, help=N_("stop after so many epochs without a better one; 0: never")
     )

@@ -99,6 +99,15 @@ def make_parser() -> argparse.ArgumentParser:
     datasets.add_argument("name", nargs="?", metavar="NAME", help="only this one, in full")
     datasets.add_argument("--json", action="store_true", help="one JSON array")
 
+    audit = _command(commands, "audit", "which labels are probably wrong, what is there twice or like nothing else")
+    audit.add_argument("dataset", metavar="DATASET", help="a data set's name, or a path to a folder of photos")
+    audit.add_argument("--json", action="store_true", help="one JSON object a line, the worst of each kind first")
+    audit.add_argument(
+        "--flip-labels", type=_share, default=0.0, metavar="SHARE",
+        help="flip a share of the training labels first, and say how many of them are found again (0)",
+    )  # fmt: skip
+    audit.add_argument("--seed", type=int, default=1, metavar="N", help="which labels are flipped (1)")
+
     fetch = _command(commands, "fetch", "get a data set or weights ahead of a lesson")
     fetch.add_argument("name", metavar="NAME", help="mnist, fashion-mnist, cifar10, or a network, e.g. resnet18")
 
@@ -173,6 +182,16 @@ def _metavar(name: str) -> str:
 def given(arguments: argparse.Namespace) -> dict[str, str]:
     """The settings that were said, as text."""
     return {name: value for name, value in vars(arguments).items() if name in TrainSettings.model_fields}
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 0.9:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 0.9")
+    return value
 
 
 def _positive(text: str) -> int:

@@ -19,7 +19,7 @@ from imgcls.data.augmentation import WHOLE_PHOTO
 from imgcls.data.catalog import PEN_HELD_OUT, PEN_RENDERINGS, folder_of, has_test, held_out, listed
 from imgcls.data.photo_files import divide_photos
 from imgcls.data.photos import StorageFormat, StreamingPhotos
-from imgcls.data.splitting import Split, divide, join, some_of_each
+from imgcls.data.splitting import Split, divide, flip_labels, join, some_of_each
 from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.messages import Message, plural
@@ -56,6 +56,9 @@ def load_dataset(settings: TrainSettings, workspace: Workspace, *, progress: Pro
     preprocess = preprocess_for(settings)
     if settings.dataset in KIND_OF:
         made = _limited(_known(settings, workspace, preprocess, progress), settings)
+        flips = {"share": settings.flip_labels, "seed": settings.seed}
+        labels, changed = flip_labels(made.train.labels, len(made.classes), **flips)
+        made = replace(made, train=replace(made.train, labels=labels), notes=_flips(len(changed)))
         return replace(made, fingerprint=_fingerprint(made))
     return _photos(settings, workspace, preprocess, progress)
 
@@ -183,7 +186,7 @@ def _photos(
     settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, progress: Progress | None
 ) -> DataSet:
     files = divide_photos(settings, workspace)
-    splits, notes = {}, list(files.found.notes)
+    splits, notes = {}, [*_flips(len(files.flipped)), *files.found.notes]
     broken: list[Message] = []
     for part, pairs in files.parts.items():
         whole_photo = part == "train" and settings.augment in WHOLE_PHOTO
@@ -221,6 +224,18 @@ def _photos(
         preprocess,
         tuple(notes),
         files.fingerprint,
+    )
+
+
+def _flips(count: int) -> tuple[Message, ...]:
+    if not count:
+        return ()
+    return (
+        plural(
+            "{count} training label was made wrong on purpose.",
+            "{count} training labels were made wrong on purpose.",
+            count=count,
+        ),
     )
 
 

@@ -6,26 +6,30 @@ with copies and bursts on one side.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 
+import torch
+
 from imgcls.data.catalog import folder_of, held_out
 from imgcls.data.grouping import one_side
 from imgcls.data.image_folders import PhotoFolder, scan
-from imgcls.data.splitting import some_of_each, stratify
+from imgcls.data.splitting import flip_labels, some_of_each, stratify
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class PhotoFiles:
-    """folder: as it was named; parts: "train", "val" and perhaps "test" -> [(path, class index)]."""
+    """folder: as it was named; parts: "train", "val" and perhaps "test" -> [(path, class index)]; flipped: of training
+    photos whose label was made wrong on purpose, path below `folder` -> the wrong class index."""
 
     folder: Path
     found: PhotoFolder
     parts: dict[str, list[tuple[Path, int]]]
+    flipped: dict[str, int] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -60,5 +64,10 @@ def divide_photos(settings: TrainSettings, workspace: Workspace) -> PhotoFiles:
         parts["train"] = files = [pair for i, pair in enumerate(files) if i not in held]
     if settings.train_images:
         wanted = some_of_each([label for _, label in files], settings.train_images, settings.seed)
-        parts["train"] = [files[i] for i in wanted]
-    return PhotoFiles(folder, found, parts)
+        parts["train"] = files = [files[i] for i in wanted]
+    labels, changed = flip_labels(
+        torch.tensor([label for _, label in files]), len(found.classes), share=settings.flip_labels, seed=settings.seed
+    )
+    parts["train"] = [(path, label) for (path, _), label in zip(files, labels.tolist(), strict=True)]
+    flipped = {parts["train"][i][0].relative_to(folder).as_posix(): int(labels[i]) for i in changed.tolist()}
+    return PhotoFiles(folder, found, parts, flipped)

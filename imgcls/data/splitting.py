@@ -172,3 +172,14 @@ def join(parts: list[Split]) -> Split:
     if len(parts) == 1:
         return parts[0]
     return Split(torch.cat([p.images for p in parts]), torch.cat([p.labels for p in parts]))
+
+
+def flip_labels(labels: Tensor, classes: int, *, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """(labels, the places that were changed): a share of them, drawn by seed, each to any other class."""
+    generator = torch.Generator().manual_seed(seed + 2)
+    count = round(share * len(labels))
+    chosen = torch.randperm(len(labels), generator=generator)[:count].sort().values
+    other = torch.randint(1, classes, (len(chosen),), generator=generator)
+    flipped = labels.clone()
+    flipped[chosen] = (labels[chosen] + other) % classes
+    return flipped, chosen

@@ -43,6 +43,10 @@ def test_photos_are_collected_saved_and_trained_on(page, server, tmp_path):
         expect(card.locator("img")).to_have_count(6, timeout=SOON)
     page.locator(".collect-class.chosen img").first.click()  # deletes it
     expect(page.locator(".collect-class.chosen img")).to_have_count(5, timeout=SOON)
+    page.locator(".collect-undo").click()
+    expect(page.locator(".collect-class.chosen img")).to_have_count(6, timeout=SOON)
+    page.locator(".collect-class.chosen img").first.click()
+    expect(page.locator(".collect-class.chosen img")).to_have_count(5, timeout=SOON)
 
     page.reload()  # nothing is lost
     page.get_by_role("tab", name="Data", exact=True).click()

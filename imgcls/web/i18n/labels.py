@@ -33,6 +33,7 @@ LABELS: dict[str, str] = {
     "image_size": N_("Image size"),
     "val_split": N_("Held out for validation"),
     "train_images": N_("Training images"),
+    "flip_labels": N_("Flipped labels"),
     "patience": N_("Patience"),
     "keep_epochs": N_("Keep every epoch"),
     "time_limit": N_("Time limit"),

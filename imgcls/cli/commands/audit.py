@@ -1,0 +1,59 @@
+"""`audit`: which labels of a data set are probably wrong, what is there twice, and what is like nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from imgcls.cli.main import to_json
+from imgcls.training.audit import Audit, Suspect, audit
+from imgcls.workspace import Workspace
+
+SHOWN = 20  # of each kind, for people; --json has all
+TITLES = {"label": "labels that are probably wrong", "duplicate": "the same picture", "outlier": "like no other image"}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    workspace = Workspace.from_environment()
+    made = audit(arguments.dataset, workspace, flip=arguments.flip_labels, seed=arguments.seed, progress=_progress())
+    if arguments.json:
+        for suspect in made.suspects:
+            print(to_json(suspect.as_dict()))
+        if made.flipped:
+            print(f"flipped {made.flipped}, found {made.recall:.1%}, right {made.precision or 0:.1%}", file=sys.stderr)
+        return 0
+    show(made)
+    return 0
+
+
+def show(made: Audit) -> None:
+    print(f"{made.name}: {made.images:,} images, {len(made.classes)} classes")
+    if made.flipped:
+        print(f"of {made.flipped} labels flipped on purpose {made.recall:.1%} were found; ", end="")
+        print(f"{made.precision or 0:.1%} of those found were flipped")
+    for kind, title in TITLES.items():
+        found = made.of(kind)
+        print(f"\n{title}: {len(found) or 'none'}")
+        for suspect in found[:SHOWN]:
+            print("  " + _line(suspect))
+        if len(found) > SHOWN:
+            print(f"  and {len(found) - SHOWN} more: --json has all of them")
+
+
+def _line(suspect: Suspect) -> str:
+    if suspect.kind == "label":
+        return f"{suspect.path}  {suspect.label} -> {suspect.suggested}  ({suspect.score:.2f})"
+    if suspect.kind == "duplicate":
+        return f"{suspect.path} = {suspect.suggested}  ({suspect.score:.2f})"
+    return f"{suspect.path}  {suspect.label}  ({suspect.score:.2f})"
+
+
+def _progress():
+    """How far it is, where somebody looks on."""
+    if not sys.stderr.isatty():
+        return None
+
+    def told(done: int, total: int) -> None:
+        print(f"\r{done:,} of {total:,} images", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+    return told

@@ -1,0 +1,163 @@
+"""What is probably wrong with a data set: labels, copies, and images that are like no other.
+
+The features of a pre-trained network are made once, everything else is arithmetic on them. Nothing is changed here:
+data/mending.py does that when a person has looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imgcls.data.grouping import one_side
+from imgcls.data.mending import Record
+from imgcls.data.near_duplicates import copies, neighbours
+from imgcls.data.photo_files import divide_photos
+from imgcls.data.splitting import flip_labels
+from imgcls.errors import DatasetError
+from imgcls.recipes import KIND_OF, with_recipe
+from imgcls.training.audit_images import AuditImages, known_images, photo_images
+from imgcls.training.label_errors import label_errors, out_of_sample
+from imgcls.workspace import Workspace
+
+Kind = Literal["label", "duplicate", "outlier"]
+NEIGHBOUR = 5  # an image is as odd as its fifth nearest one is far: fewer would take a pair of twins for a crowd
+CANDIDATES = 10  # nearest ones that are asked whether they are the same picture
+ODD = 3.0  # spreads (median absolute deviations) above the median, from which it is worth a look
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """path: below the data set's folder; suggested: the class it probably is of, the file it is a copy of, or "";
+    score: from 0 to 1, the more the worse."""
+
+    path: str
+    label: str
+    suggested: str
+    score: float
+    kind: Kind
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """suspects: labels, then copies, then oddities, each the worst first. precision and recall: of the labels among
+    them, where some were flipped on purpose."""
+
+    name: str
+    classes: tuple[str, ...]
+    images: int
+    suspects: tuple[Suspect, ...]
+    flipped: int = 0
+    precision: float | None = None
+    recall: float | None = None
+
+    def of(self, kind: Kind) -> tuple[Suspect, ...]:
+        return tuple(suspect for suspect in self.suspects if suspect.kind == kind)
+
+
+def audit(
+    dataset: str,
+    workspace: Workspace,
+    *,
+    flip: float = 0.0,
+    seed: int = 1,
+    progress: Progress | None = None,
+    images: AuditImages | None = None,
+) -> Audit:
+    """Look through a data set. flip: share of its training labels that are flipped first (by `seed`, as the trainer's
+    setting flip_labels does), to see how many of them are found again. progress: called with (images done, in all).
+
+    images: the features, where they are known already. Raises DatasetError, WeightsError.
+    """
+    if images is None:
+        made = known_images if dataset in KIND_OF else photo_images
+        images = made(dataset, workspace, progress=progress)
+    if len(images) < 3:
+        raise DatasetError("{name} has too few images to compare them.", name=dataset)
+    labels, flipped = _flipped(dataset, images, flip, seed, workspace)
+    record = Record.read(images.folder) if images.folder else Record()
+    groups = one_side(images.files) if images.files else None
+    probabilities = out_of_sample(images.features, labels, len(images.classes), groups=groups).numpy()
+    # What all images have in common tells none apart: twins are looked for around the mean, oddities are not.
+    cosines, places = neighbours(images.features - images.features.mean(dim=0), count=CANDIDATES)
+    alike, _ = neighbours(images.features, count=NEIGHBOUR)
+    wrong = label_errors(probabilities, labels.numpy())
+    suspects = [
+        *_labels(images, labels, wrong, record),
+        *_copies(images, labels, cosines, places, record),
+        *_oddities(images, labels, alike, record),
+    ]
+    found = [bool(flipped[i]) for i, _, _ in wrong]
+    return Audit(
+        name=dataset,
+        classes=images.classes,
+        images=len(images),
+        suspects=tuple(suspects),
+        flipped=int(flipped.sum()),
+        precision=sum(found) / len(found) if flip and found else None,
+        recall=sum(found) / int(flipped.sum()) if flipped.any() else None,
+    )
+
+
+def _flipped(dataset: str, images: AuditImages, share: float, seed: int, workspace: Workspace) -> tuple[Tensor, Tensor]:
+    """(labels, which of them are wrong on purpose): those that a run with these settings learns from."""
+    labels, flipped = images.labels.clone(), torch.zeros(len(images), dtype=torch.bool)
+    if not share:
+        return labels, flipped
+    settings = with_recipe({"dataset": dataset, "flip_labels": share, "seed": seed})
+    if images.folder:
+        wrong = divide_photos(settings, workspace).flipped
+        changed = [i for i, path in enumerate(images.paths) if path in wrong]
+        labels[changed] = torch.tensor([wrong[images.paths[i]] for i in changed], dtype=labels.dtype)
+    else:
+        train = torch.tensor([part == "train" for part in images.parts]).nonzero()[:, 0]
+        labels[train], places = flip_labels(labels[train], len(images.classes), share=share, seed=seed)
+        changed = train[places]
+    flipped[changed] = True
+    return labels, flipped
+
+
+def _labels(images: AuditImages, labels: Tensor, wrong: list[tuple[int, int, float]], record: Record) -> list[Suspect]:
+    made = []
+    for i, other, score in wrong:
+        label = images.classes[labels[i]]
+        if not record.is_right(images.paths[i], "label", label):
+            made.append(Suspect(images.paths[i], label, images.classes[other], round(score, 4), "label"))
+    return made
+
+
+def _copies(images: AuditImages, labels: Tensor, cosines: Tensor, places: Tensor, record: Record) -> list[Suspect]:
+    """Each pair once: of two parts first, which make figures too good, then of two classes, then the most alike."""
+    pairs = []
+    for a, b, alike in copies(cosines, places, images.hashes, images.same):
+        one, other = sorted((a, b), key=lambda i: (images.parts[i] == "train", images.paths[i]))
+        path, twin = images.paths[one], images.paths[other]
+        if not record.is_right(path, "duplicate", twin):
+            worse = (images.parts[a] != images.parts[b], bool(labels[a] != labels[b]))
+            suspect = Suspect(path, images.classes[labels[one]], twin, round(alike, 4), "duplicate")
+            pairs.append((*worse, alike, suspect))
+    return [suspect for *_, suspect in sorted(pairs, key=lambda p: (p[:3], p[3].path), reverse=True)]
+
+
+def _oddities(images: AuditImages, labels: Tensor, cosines: Tensor, record: Record) -> list[Suspect]:
+    """Source: Sun et al. 2022, "Out-of-Distribution Detection with Deep Nearest Neighbors", section 3."""
+    distance = (1 - cosines[:, -1]).clamp(0, 1).numpy()
+    middle = float(np.median(distance))
+    spread = max(1e-6, float(np.median(np.abs(distance - middle))) * 1.4826)
+    made = []
+    for i in np.argsort(-distance, kind="stable"):
+        if distance[i] < middle + ODD * spread:
+            break
+        if not record.is_right(images.paths[i], "outlier", ""):
+            label = images.classes[labels[i]]
+            made.append(Suspect(images.paths[i], label, "", round(float(distance[i]), 4), "outlier"))
+    return made

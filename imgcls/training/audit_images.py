@@ -1,0 +1,123 @@
+"""A data set's images as an audit wants them: each with its features, a hash, its label and its part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from imgcls.data.catalog import folder_of
+from imgcls.data.decode_cache import decoded
+from imgcls.data.feature_cache import BATCH
+from imgcls.data.grouping import duplicates
+from imgcls.data.image_folders import scan
+from imgcls.data.near_duplicates import perceptual_hash
+from imgcls.data.photos import StorageFormat
+from imgcls.errors import DatasetError
+from imgcls.imaging.preprocess import Preprocess
+from imgcls.models import transfer
+from imgcls.models.pretrained import load_pretrained, resolve_weights
+from imgcls.recipes import preprocess_for, with_recipe
+from imgcls.workspace import Workspace
+
+COMPONENTS = 64  # of a digit's 784 pixels, for telling which lie close
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class AuditImages:
+    """features: float (N, F); labels: int64 (N,); hashes: bool (N, bits), or None where nearly the same means nothing
+    (digits); same: groups of places that hold the very same image; folder and files: of photos."""
+
+    classes: tuple[str, ...]
+    features: Tensor
+    labels: Tensor
+    parts: list[str]
+    paths: list[str]
+    hashes: Tensor | None = None
+    same: list[list[int]] = field(default_factory=list)
+    folder: Path | None = None
+    files: list[Path] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def photo_images(
+    dataset: str,
+    workspace: Workspace,
+    *,
+    progress: Progress | None = None,
+    network: tuple[nn.Module, Preprocess] | None = None,
+) -> AuditImages:
+    """All readable photos of a folder, all its parts. network: (images -> features, how it gets them); by default the
+    pre-trained one that photos begin with. Raises DatasetError, WeightsError."""
+    folder = folder_of(dataset, workspace)
+    found = scan(folder)
+    files = [(path, label, part) for part, pairs in found.splits.items() for path, label in pairs]
+    backbone, preprocess = network or pretrained(dataset, workspace)
+    form = StorageFormat.of(preprocess, whole_photo=False)
+    made = decoded([path for path, _, _ in files], root=folder, **asdict(form))
+    good = made.ok.nonzero()[:, 0]
+    if not len(good):
+        raise DatasetError("{name} has too few images to compare them.", name=dataset)
+    kept = [files[i] for i in good.tolist()]
+    features, hashes = [], []
+    with torch.inference_mode():
+        for places in good.split(BATCH):
+            images = made.images[places]
+            features.append(backbone(preprocess.to_input(images)).float())
+            hashes.append(perceptual_hash(images))
+            if progress:
+                progress(sum(map(len, features)), len(kept))
+    paths = [path for path, _, _ in kept]
+    return AuditImages(
+        classes=found.classes,
+        features=torch.cat(features),
+        labels=torch.tensor([label for _, label, _ in kept]),
+        parts=[part for _, _, part in kept],
+        paths=[path.relative_to(folder).as_posix() for path in paths],
+        hashes=torch.cat(hashes),
+        same=list(duplicates(paths).values()),
+        folder=folder,
+        files=paths,
+    )
+
+
+def pretrained(dataset: str, workspace: Workspace) -> tuple[nn.Module, Preprocess]:
+    """The network that photos begin with, without its head. Raises WeightsError where its weights are not here."""
+    settings = with_recipe({"dataset": dataset, "transfer": "head"})
+    preprocess = preprocess_for(settings)
+    path = resolve_weights(settings.weights, model=settings.model, folder=workspace.weight)
+    model = load_pretrained(
+        settings.model, path, channels=preprocess.channels, classes=2, image_size=preprocess.size
+    ).eval()
+    backbone, _ = transfer.split_backbone(transfer.folded(model))
+    return backbone, preprocess
+
+
+def known_images(dataset: str, workspace: Workspace, *, progress: Progress | None = None) -> AuditImages:
+    """A known set, all its parts: the pixels' principal components are the features."""
+    from imgcls.data.datasets import load_dataset
+
+    data = load_dataset(with_recipe({"dataset": dataset}), workspace, progress=progress)
+    splits = {part: split for part in ("train", "val", "test") if (split := getattr(data, part)) is not None}
+    images = torch.cat([split.images for split in splits.values()])
+    pixels = images.flatten(1).float() / 255
+    centred = pixels - pixels.mean(dim=0)
+    _, vectors = torch.linalg.eigh(centred.T @ centred)
+    names = [(part, i) for part, split in splits.items() for i in range(len(split))]
+    seen: dict[bytes, list[int]] = {}
+    for i, image in enumerate(images.numpy()):
+        seen.setdefault(image.tobytes(), []).append(i)
+    return AuditImages(
+        classes=data.classes,
+        features=centred @ vectors[:, -COMPONENTS:],
+        labels=torch.cat([split.labels for split in splits.values()]),
+        parts=[part for part, _ in names],
+        paths=[f"{part}/{i}" for part, i in names],
+        same=[group for group in seen.values() if len(group) > 1],
+    )

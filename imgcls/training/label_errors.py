@@ -1,0 +1,107 @@
+"""Which labels are probably wrong, by confident learning: labels against out-of-sample probabilities.
+
+A class's threshold is the mean probability that its own images get for it; an image that reaches a threshold is counted
+as one of that class. The counts, scaled to all images, say how many labels are wrong; those whose own class falls
+furthest behind another are named. Source: Northcutt et al. 2021, "Confident Learning", sections 3.1 (the confident
+joint) and 3.2 (prune by noise rate, here over all classes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+FOLDS = 5
+COMPONENTS = 256  # of the features are kept: ten times sooner, and nothing is lost (measured on flowers)
+DECAY = 0.3  # of the heads' weights: measured on flowers with a tenth of the labels flipped, .1 to 1 do as well
+ITERATIONS = 60
+
+
+def out_of_sample(
+    features: Tensor, labels: Tensor, classes: int, *, groups: Sequence[int] | None = None, folds: int = FOLDS
+) -> Tensor:
+    """float (N, classes): each image's probabilities by a linear head that learnt from the other folds.
+
+    features: float (N, F); labels: int64 (N,). groups: copies and bursts, which a head must not have learnt from
+    either. Nothing is random but the seeded folds.
+    """
+    whitened = _whitened(features)
+    fold = _folds(labels, groups, folds)
+    made = torch.zeros(len(labels), classes)
+    for number in range(folds):
+        held = fold == number
+        if held.any() and not held.all():
+            weight, bias = _head(whitened[~held], labels[~held], classes)
+            made[held] = torch.softmax(whitened[held] @ weight + bias, dim=1)
+    return made
+
+
+def label_errors(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int, float]]:
+    """[(image, the class it probably is of, score)], worst first; score from 0 to 1, above 1/2 where that class is the
+    surer one.
+
+    probabilities: float (N, classes), out of sample; labels: int (N,).
+    """
+    count, classes = probabilities.shape
+    own = probabilities[np.arange(count), labels]
+    others = probabilities.copy()
+    others[np.arange(count), labels] = -1.0
+    behind = others.max(axis=1) - own
+    wrong = round(_expected(probabilities, labels, own, classes))
+    order = [i for i in np.argsort(-behind, kind="stable")[:wrong] if behind[i] > 0]
+    return [(int(i), int(others[i].argmax()), float((1 + behind[i]) / 2)) for i in order]
+
+
+def _expected(probabilities: np.ndarray, labels: np.ndarray, own: np.ndarray, classes: int) -> float:
+    """How many labels are wrong by the confident joint, each of its rows scaled to the images of that label."""
+    threshold = np.array([own[labels == c].mean() if (labels == c).any() else np.inf for c in range(classes)])
+    reached = np.where(probabilities >= threshold, probabilities, -1.0)
+    surely = reached.max(axis=1) >= 0
+    joint = np.zeros((classes, classes))
+    np.add.at(joint, (labels[surely], reached[surely].argmax(axis=1)), 1)
+    joint *= (np.bincount(labels, minlength=classes) / np.maximum(1, joint.sum(axis=1)))[:, None]
+    return float(joint.sum() - np.trace(joint))
+
+
+def _folds(labels: Tensor, groups: Sequence[int] | None, folds: int) -> Tensor:
+    """Fold of each image: as many of each class in each, groups whole."""
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0)).tolist()
+    fold = torch.full((len(labels),), -1)
+    group_of = list(groups) if groups is not None else list(range(len(labels)))
+    known: dict[int, int] = {}
+    filled: dict[int, list[int]] = {}
+    for i in order:
+        sizes = filled.setdefault(int(labels[i]), [0] * folds)
+        number = known.setdefault(group_of[i], sizes.index(min(sizes)))
+        sizes[number] += 1
+        fold[i] = number
+    return fold
+
+
+def _whitened(features: Tensor) -> Tensor:
+    """The first principal components, in units of the first one's spread."""
+    centred = features - features.mean(dim=0)
+    if min(centred.shape) > COMPONENTS:
+        _, vectors = torch.linalg.eigh(centred.T @ centred)  # ascending
+        centred = centred @ vectors[:, -COMPONENTS:]
+    return centred / centred.std(dim=0).mean().clamp_min(1e-6)
+
+
+def _head(features: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    """A linear head by L-BFGS from zero: the same every time."""
+    weight = torch.zeros(features.shape[1], classes, requires_grad=True)
+    bias = torch.zeros(classes, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=ITERATIONS, history_size=10, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        made = F.cross_entropy(features @ weight + bias, labels) + DECAY / 2 * weight.square().sum()
+        made.backward()
+        return made
+
+    optimizer.step(loss)
+    return weight.detach(), bias.detach()
