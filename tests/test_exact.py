@@ -83,15 +83,21 @@ def stopped_and_resumed(lab, chosen, after):
     return weights(lab, "parts"), weights(lab, "whole")
 
 
-@pytest.mark.parametrize("after", [STEPS - 1, STEPS], ids=["mid-epoch", "between epochs"])
-@pytest.mark.parametrize("which", RUNS)
+@pytest.mark.parametrize(
+    ("which", "after"),
+    [
+        *((which, STEPS - 1) for which in RUNS),
+        # AlexNet, whose 57 million weights take their time, stops in the middle only.
+        *((which, STEPS) for which in RUNS if "alexnet" not in which),
+    ],
+)
 def test_a_stopped_run_ends_with_the_same_bits(lab, which, after):
     assert same(*stopped_and_resumed(lab, settings(lab, **RUNS[which]), after))
 
 
 def test_streamed_photos_draw_nothing_that_dropout_draws_from(lab, monkeypatch):
     monkeypatch.setattr(decode_cache, "MAX_BYTES", 1000)
-    assert same(*stopped_and_resumed(lab, settings(lab, model="alexnet", augment="resized-crop"), STEPS + 1))
+    assert same(*stopped_and_resumed(lab, settings(lab, model="mobilenet_v3_small", augment="resized-crop"), STEPS + 1))
 
 
 def test_the_same_seed_and_threads_give_the_same_bits(lab):
@@ -101,8 +107,8 @@ def test_the_same_seed_and_threads_give_the_same_bits(lab):
 
 
 def test_choosing_threads_changes_nothing(lab):
-    """With the choice and without it: AlexNet's dropout and AdamW's momenta are as they would have been."""
-    chosen = settings(lab, model="alexnet", epochs=1)
+    """With the choice and without it: dropout, running statistics and momenta are as they would have been."""
+    chosen = settings(lab, model="mobilenet_v3_small", optimizer="adamw", epochs=1)
     threads = of(events.ThreadsChosen, run(chosen, lab, "measured")).threads
     run(chosen.model_copy(update={"threads": threads}), lab, "fixed")
     assert same(weights(lab, "measured"), weights(lab, "fixed"))
