@@ -131,6 +131,14 @@ def make_parser() -> argparse.ArgumentParser:
     init_lab.add_argument("--json", action="store_true", help="one JSON object")
     add_settings(init_lab, without=("init",))
 
+    export = _command(commands, "export", "a checkpoint as one file to hand out, as ONNX, or as a plain state dict")
+    export.add_argument("what", choices=("page", "onnx", "state-dict"), help="page: one HTML file, of a LeNet")
+    export.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint file or a run's name")
+    export.add_argument("--out", metavar="FILE", help="default: the run's name, here")
+    export.add_argument(
+        "--space", action="store_true", help="page: index.html and README.md in a folder (--out), for a static Space"
+    )
+
     serve = _command(commands, "serve", "open the lab in the browser")
     serve.add_argument("--host", metavar="HOST", help="default: 127.0.0.1, this computer only")
     serve.add_argument("--port", type=_port, metavar="PORT", help="default: 7860")

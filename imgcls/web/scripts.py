@@ -39,3 +39,9 @@ def bundle(entry: str = "live") -> str:
 def digest(entry: str = "live") -> str:
     """Names this very text, so that a browser may keep it for ever."""
     return hashlib.sha256(bundle(entry).encode()).hexdigest()[:16]
+
+
+def compact(script: str) -> str:
+    """Without lines that are comments only, and without indentation."""
+    lines = (line.strip() for line in script.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))

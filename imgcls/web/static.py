@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from fastapi import FastAPI
 from starlette.responses import PlainTextResponse, Response
 
+from imgcls.errors import CheckpointError
 from imgcls.web import scripts
+from imgcls.web.handout import handout
 from imgcls.web.weights import PageWeights
 
 
@@ -26,6 +30,19 @@ def serve(app: FastAPI, weights: PageWeights) -> None:
     def epochs(name: str) -> Response:
         content = weights.epochs(name)
         return _none() if content is None else Response(content, media_type="application/octet-stream")
+
+    @app.get("/weights/{name}/page")
+    def page(name: str) -> Response:
+        path = weights.path(name)
+        try:
+            content = handout(path, weights.cache.workspace) if path else None
+        except CheckpointError as error:
+            return PlainTextResponse(str(error), 404)
+        if content is None:
+            return _none()
+        title = quote(f"{path.parent.name}.html")
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{title}"}
+        return Response(content, media_type="text/html; charset=utf-8", headers=headers)
 
 
 def _none() -> Response:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from imgcls import __version__
 from imgcls.checkpoints.epochs import epochs_of, read_epoch
-from imgcls.checkpoints.format import Meta, read_meta
+from imgcls.checkpoints.format import EXTRA, Meta, read_meta
 from imgcls.errors import CheckpointError, ImgclsError
 from imgcls.inference.predictor import SURE, Predictor
 from imgcls.web import scripts
@@ -25,25 +25,63 @@ from imgcls.workspace import Workspace
 
 KEPT = 16  # checkpoints, 300 KB each, and as many answers to what their units do
 
+FEATURES = 84  # that go into the last layer
+KINDS = ("weight", "bias")
+CALIBRATION = tuple(
+    EXTRA + name for name in ("temperature", "threshold", "means", "whitening", "axes", "origin", "points", "labels")
+)
+
 
 def for_page(meta: Meta) -> bool:
     """Whether the page has this network's forward pass."""
     return meta.model == "lenet"
 
 
-def page_bytes(path: Path) -> bytes:
-    """The checkpoint at `path` as the page reads it: a safetensors file. Raises CheckpointError."""
-    from safetensors.torch import save
+def page_bytes(path: Path, *, half: bool = False) -> bytes:
+    """The checkpoint at `path` as the page reads it: a safetensors file, its weights in half precision where asked.
 
-    predictor = Predictor.cached(path)
-    meta, calibration = predictor.meta, predictor.calibration
+    Made without torch, which takes seconds to import: the first answer of a lab just started does not wait for it.
+    Raises CheckpointError.
+    """
+    import numpy as np
+    from safetensors import SafetensorError
+    from safetensors.numpy import load, save
+
+    meta = read_meta(path)
+    try:
+        tensors = load(path.read_bytes())
+    except (SafetensorError, OSError, TypeError, KeyError) as error:
+        raise CheckpointError("{path} cannot be read ({reason}): copy it again.", path=path, reason=error) from None
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    expected = _shapes(meta)
+    if wrong := next((name for name, shape in expected.items() if shapes.get(name) != shape), None):
+        reason = f"{wrong}: {shapes.get(wrong)}, {expected[wrong]}"
+        raise CheckpointError(
+            "{path} does not fit the {model} it says it holds: {reason}", path=path, model=meta.model, reason=reason
+        )
+    sent = {name: tensors[name].astype(np.float16 if half else np.float32) for name in expected}
+    if _calibrated(shapes, len(meta.classes)):
+        sent |= {name: tensors[name] for name in CALIBRATION}
     said = meta.model_dump(mode="json", include={"model", "classes", "preprocess", "run", "kind", "epoch", "metrics"})
-    tensors = {name: tensor.float().contiguous() for name, tensor in predictor.model.state_dict().items()}
-    for name, tensor in (calibration.tensors() if calibration else {}).items():
-        if not name.startswith("neighbour"):
-            tensors[f"calibration/{name}"] = tensor.contiguous()
     kept = len(epochs_of(path.parent)) > 1
-    return save(tensors, {"page": json.dumps(said | {"sure": SURE, "epochs_kept": kept})})
+    return save(sent, {"page": json.dumps(said | {"sure": SURE, "epochs_kept": kept})})
+
+
+def _shapes(meta: Meta) -> dict[str, tuple[int, ...]]:
+    """LeNet's, as models/lenet.py has them."""
+    units = {"fc1": (120, 400), "fc2": (FEATURES, 120), "fc3": (len(meta.classes), FEATURES)}
+    maps = {"conv1": (6, meta.preprocess.channels, 5, 5), "conv2": (16, 6, 5, 5)}
+    weights = {**maps, **units}
+    return {f"{name}.{kind}": s if kind == "weight" else s[:1] for name, s in weights.items() for kind in KINDS}
+
+
+def _calibrated(shapes: dict[str, tuple[int, ...]], classes: int) -> bool:
+    """Whether all of the calibration is there and fits."""
+    found = [shapes.get(name) for name in CALIBRATION]
+    if None in found or len(shapes[CALIBRATION[3]]) != 2 or not shapes[CALIBRATION[7]]:
+        return False
+    width, points = shapes[CALIBRATION[3]][0], shapes[CALIBRATION[7]][0]
+    return found == [(1,), (1,), (classes, width), (width, FEATURES), (2, FEATURES), (2,), (points, 2), (points,)]
 
 
 def epochs_bytes(path: Path) -> bytes | None:
@@ -115,7 +153,7 @@ class PageWeights:
             if name in self._contents:
                 self._contents.move_to_end(name)
                 return self._contents[name]
-        path = self._find(name)
+        path = self.path(name)
         if path is None:
             return None
         try:
@@ -130,7 +168,7 @@ class PageWeights:
 
     def units(self, name: str) -> bytes | None:
         """None where there is no such checkpoint, or its data set is not here."""
-        found = self._find(name)
+        found = self.path(name)
         if found is None:
             return None
         with self._making:
@@ -145,10 +183,11 @@ class PageWeights:
 
     def epochs(self, name: str) -> bytes | None:
         """None where there is no such checkpoint, or no epochs beside it. Not kept: a run that goes on adds some."""
-        found = self._find(name)
+        found = self.path(name)
         return epochs_bytes(found) if found else None
 
-    def _find(self, name: str) -> Path | None:
+    def path(self, name: str) -> Path | None:
+        """The checkpoint's file."""
         if name not in self._paths:
             for info in self.cache.checkpoints():  # a page older than this server asks
                 with contextlib.suppress(CheckpointError):

@@ -17,6 +17,7 @@ from PIL import Image
 
 from imgcls.errors import InputError
 from imgcls.imaging.reading import open_image
+from imgcls.web.i18n.script_sentences import PAD, in_language
 from imgcls.web.i18n.translator import Translator
 
 PREFIX = "data:image/png;base64,"
@@ -35,19 +36,7 @@ class DrawingPad(gr.HTML):
         self.words = words = words or Translator("en")
         options.setdefault("html_template", TEMPLATE)
         options.setdefault("js_on_load", SCRIPT)
-        said = {
-            "aria": words(
-                "Drawing pad. Draw with mouse, pen or finger. By keyboard: arrow keys move, space puts the pen down "
-                "and lifts it, Backspace undoes, Delete clears."
-            ),
-            "hint": words("Draw a digit, 0 to 9"),
-            "undo": words("Undo"),
-            "clear": words("Clear"),
-            "brush": words("Brush"),
-            "fine": words("Fine brush"),
-            "medium": words("Medium brush"),
-            "broad": words("Broad brush"),
-        }
+        said = in_language(PAD, words)
         super().__init__(value="", apply_default_css=False, in_page=in_page, **said, **options)
 
     def preprocess(self, payload: str | None) -> Image.Image | None:

@@ -4,13 +4,14 @@ import { make } from './answer.js';
 // Each panel: { name, title, fits(reader), show(reading, reader) } and `element`, which it fills itself; `hide()` where
 // closing it must undo something.
 export class Panels {
-  constructor(element, live, panels) {
-    Object.assign(this, { element, panels, reading: null, reader: null, open: null });
+  // `link`: an <a> at the end of the row, `href` of which is made from the network's address.
+  constructor(element, live, panels, link = null) {
+    Object.assign(this, { element, panels, link, reading: null, reader: null, open: null });
     this.buttons = panels.map(panel => make('button', {
       type: 'button', 'aria-expanded': 'false', 'data-panel': panel.name, onclick: () => this.toggle(panel),
     }, panel.title));
     this.body = make('div', { class: 'panel-body' });
-    element.append(make('div', { class: 'panel-buttons' }, ...this.buttons), this.body);
+    element.append(make('div', { class: 'panel-buttons' }, ...this.buttons, ...(link ? [link] : [])), this.body);
     live.listeners.add((reading, reader) => this.tell(reading, reader));
     this.tell(null, null);
   }
@@ -31,6 +32,7 @@ export class Panels {
     if (other || !reader) {
       this.element.hidden = !reader;
       this.buttons.forEach((button, i) => { button.hidden = !reader || !this.panels[i].fits(reader); });
+      if (this.link && reader) this.link.href = `${reader.url}/page`;
       if (this.open && !(reader && this.open.fits(reader))) this.toggle(this.open);
     }
     this.update();

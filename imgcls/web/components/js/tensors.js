@@ -14,6 +14,7 @@ const READ = {
   F32: bytes => new Float32Array(bytes),
   F16: bytes => Float32Array.from(new Uint16Array(bytes), half),
   I16: bytes => Float32Array.from(new Int16Array(bytes)),
+  I8: bytes => Float32Array.from(new Int8Array(bytes)),
   U8: bytes => Float32Array.from(new Uint8Array(bytes)),
   I64: bytes => Float32Array.from(new BigInt64Array(bytes), Number),
 };

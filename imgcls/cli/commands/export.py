@@ -1,0 +1,71 @@
+"""`export`: a checkpoint as a page of its own, as ONNX, or as a plain state dict."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from imgcls.cli.commands.predict import checkpoint_path
+from imgcls.errors import SettingsError
+from imgcls.workspace import Workspace
+
+ENDING = {"page": ".html", "onnx": ".onnx", "state-dict": ".pth"}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    workspace = Workspace.from_environment()
+    path = checkpoint_path(arguments.checkpoint, workspace)
+    if arguments.space and arguments.what != "page":
+        raise SettingsError("{flag} belongs to a page: give `{command}`.", flag="--space", command="export page")
+    out = _out(arguments, path)
+    {"page": _page, "onnx": _onnx, "state-dict": _state_dict}[arguments.what](path, out, workspace)
+    if arguments.space:
+        from imgcls.files import write_bytes
+        from imgcls.web.handout import space_readme
+
+        write_bytes(out.with_name("README.md"), space_readme(path).encode())
+        print(f"{out.parent} can be uploaded as a static Space.")
+    return 0
+
+
+def _out(arguments: argparse.Namespace, path: Path) -> Path:
+    """Where to: a file, or a folder; by default the run's name, here."""
+    name = path.parent.name or path.stem
+    if arguments.space:
+        return Path(arguments.out or name) / "index.html"
+    out = Path(arguments.out or name + ENDING[arguments.what])
+    return out / (name + ENDING[arguments.what]) if out.is_dir() else out
+
+
+def _page(path: Path, out: Path, workspace: Workspace) -> None:
+    from imgcls.files import write_bytes
+    from imgcls.web.handout import handout
+
+    content = handout(path, workspace).encode()
+    write_bytes(out, content)
+    print(f"{out}: {len(content) / 1000:.0f} kB; it opens in any browser and asks for nothing.")
+
+
+def _onnx(path: Path, out: Path, workspace: Workspace) -> None:
+    from imgcls.checkpoints.exports import export_onnx
+    from imgcls.checkpoints.format import read_meta
+    from imgcls.data.datasets import load_for_evaluation
+    from imgcls.runs.evaluations import settings_of
+
+    trained, meta = settings_of(path), read_meta(path)
+    split, part = load_for_evaluation(
+        trained.dataset, workspace, trained=trained, preprocess=meta.preprocess, classes=meta.classes
+    )
+    made = export_onnx(path, out, split.images[:200])
+    print(
+        f"{out}: opset {made.opset}; on {made.images} images of {trained.dataset} ({part}) its logits differ from "
+        f"PyTorch's by at most {made.difference:.1e}."
+    )
+
+
+def _state_dict(path: Path, out: Path, workspace: Workspace) -> None:
+    from imgcls.checkpoints.exports import export_state_dict
+    from imgcls.checkpoints.format import read_meta
+
+    export_state_dict(path, out)
+    print(f"{out}: the weights of a {read_meta(path).model}, for load_state_dict.")

@@ -1,0 +1,89 @@
+"""What the page's own scripts say, by the names they use: of the pad, and of the answer and what opens below it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from imgcls.messages import N_
+from imgcls.web.i18n.translator import Translator
+
+PAD = {
+    "aria": N_(
+        "Drawing pad. Draw with mouse, pen or finger. By keyboard: arrow keys move, space puts the pen down "
+        "and lifts it, Backspace undoes, Delete clears."
+    ),
+    "hint": N_("Draw a digit, 0 to 9"),
+    "undo": N_("Undo"),
+    "clear": N_("Clear"),
+    "brush": N_("Brush"),
+    "fine": N_("Fine brush"),
+    "medium": N_("Medium brush"),
+    "broad": N_("Broad brush"),
+}
+SENTENCES = {
+    "sees": N_("What the network saw"),
+    "sees_more": N_("{width} × {height} pixels, grey"),
+    "sure": N_("confidence {share}"),
+    "nothing": N_("Draw something"),
+    "nothing_more": N_("The answer appears here while you draw."),
+    "not_sure": N_("Not sure: this does not look like anything I was trained on. Nearest: {nearest}."),
+    "no_network": N_("The network could not be fetched: is the lab still open? The next stroke tries again."),
+    "inside": N_("Look inside"),
+    "inside_nothing": N_("Draw something to see what each layer makes of it."),
+    "inside_hint": N_(
+        "Point at a pixel: what it saw lights up, and its sum is written out. Click a map of a convolution for its "
+        "kernel. By keyboard: Tab goes from layer to layer, arrows from pixel to pixel, Page Up and Page Down from map "
+        "to map."
+    ),
+    "handout": N_("Take it home"),
+    "handout_more": N_(
+        "This network as one HTML file: it opens in any browser, without the lab and without a network."
+    ),
+    "why": N_("Why"),
+    "why_more": N_(
+        "A dark patch of 5 × 5 pixels goes over the picture, and each time the network is asked again. Orange: with "
+        "this covered it believes less in the class. Blue: it believes more."
+    ),
+    "why_about": N_("Which class"),
+    "why_text": N_("What {name} hangs on"),
+    "why_wait": N_("Asking the network again and again …"),
+    "where": N_("Where it lies"),
+    "where_more": N_(
+        "Validation images, placed by what the last layer is given: alike lies near, each class in its "
+        "colour. The black dot is your drawing."
+    ),
+    "epochs": N_("Epoch by epoch"),
+    "epochs_more": N_("What the network made of this drawing before the first step and after each epoch."),
+    "epoch": N_("after epoch {epoch}"),
+    "epoch_0": N_("before the first step"),
+    "play": N_("Play"),
+    "pause": N_("Pause"),
+    "layer_input": N_("Input"),
+    "layer_conv1": N_("Convolution 1"),
+    "layer_pool1": N_("Max pool 1"),
+    "layer_conv2": N_("Convolution 2"),
+    "layer_pool2": N_("Max pool 2"),
+    "layer_average": N_("Average"),
+    "layer_fc1": N_("Linear 1"),
+    "layer_fc2": N_("Linear 2"),
+    "layer_fc3": N_("Output"),
+    "maps": N_("{count} × {side} × {side}"),
+    "units": N_("{count} units"),
+    "dead": N_("{count} of {all} dead"),
+    "map_of": N_("{layer}, map {map}"),
+    "pixel_of": N_("{layer}, map {map}, row {row}, column {column}:"),
+    "unit_of": N_("{layer}, {unit}:"),
+    "pixel_short": N_("{layer}, map {map}:"),
+    "channel": N_("map {channel}"),
+    "bias": N_("bias"),
+    "sum": N_("sum"),
+    "rest": N_("the other {count}"),
+    "kernel": N_("Its kernel, a square for each map before it: blue adds, orange takes away"),
+    "exciting": N_("Images of its data set that excite it most"),
+    "never": N_("Dead: 0 on every image that was tried"),
+}
+
+
+def in_language(sentences: Mapping[str, str], words: Translator) -> dict[str, str]:
+    """The scripts fill the braces in."""
+    return {name: words(text) for name, text in sentences.items()}

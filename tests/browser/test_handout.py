@@ -1,0 +1,46 @@
+"""The file that is handed out, opened from the disk: it reads and speaks both languages without a request."""
+
+import pytest
+from playwright.sync_api import expect
+from test_live import SOON, opened
+
+from imgcls.web.handout import handout
+from imgcls.workspace import PROJECT, Workspace
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("handed-out") / "lenet.html"
+    path.write_text(handout(PROJECT / "checkpoints" / "lenet-digits" / "best.safetensors", Workspace()), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("width", "locale", "button"), [(1280, "en-US", "Look inside"), (390, "zh-CN", "看看内部")])
+def test_it_needs_nothing_but_itself(browser, file, draw_three, width, locale, button):
+    context = browser.new_context(viewport={"width": width, "height": 800}, locale=locale, has_touch=width < 500)
+    page = context.new_page()
+    asked, wrong = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.goto(file.as_uri())
+    expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
+    draw_three(page)
+    expect(page.get_by_test_id("answer")).to_have_text("3")
+    page.get_by_role("button", name=button).click()
+    page.locator(".stage.conv2 .map").first.click()
+    expect(page.locator(".exciting canvas").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator(".languages button").click()  # the drawing stays
+    expect(page.get_by_test_id("answer")).to_have_text("3")
+    expect(page.get_by_role("button", name=button)).to_have_count(0)
+    context.close()
+    assert asked == [file.as_uri()] and not wrong
+
+
+def test_the_page_hands_it_out(page, server):
+    opened(page, server)
+    with page.expect_download(timeout=60_000) as got:
+        page.locator(".take-home").click()
+    assert got.value.suggested_filename == "lenet-digits.html"
+    assert "Draw a digit" in open(got.value.path(), encoding="utf-8").read()

@@ -1,0 +1,94 @@
+"""`export`: one file to hand out, ONNX, a plain state dict; and what is said where that cannot be."""
+
+import re
+
+import pytest
+import torch
+
+from imgcls.checkpoints.epochs import keep_epoch
+from imgcls.checkpoints.format import Meta, load_checkpoint, save_checkpoint
+from imgcls.cli.main import main
+from imgcls.imaging.preprocess import Preprocess
+from imgcls.models import build
+from imgcls.models.lenet import LeNet
+from imgcls.web import scripts
+from imgcls.web.handout import LARGEST
+from imgcls.workspace import PROJECT
+
+SHIPPED = PROJECT / "checkpoints" / "lenet-digits" / "best.safetensors"
+
+
+def test_the_scripts_are_one_module():
+    for entry in ("live", "handout"):
+        text = scripts.compact(scripts.bundle(entry))
+        assert not re.search(r"^\s*import ", text, re.MULTILINE) and len(re.findall(r"^export ", text, re.M)) == 1
+
+
+def test_a_page_is_one_small_file_without_an_address_in_it(workspace, tmp_path, capsys):
+    out = tmp_path / "page.html"
+    assert main(["export", "page", "lenet-digits", "--out", str(out)]) == 0
+    page = out.read_text("utf-8")
+    assert len(page.encode()) <= LARGEST and "asks for nothing" in capsys.readouterr().out
+    assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?https?:""", page) and "http-equiv" in page
+    assert "写一个数字" in page and "Draw a digit" in page
+    assert str(PROJECT) not in page
+
+
+def test_epochs_go_in_as_far_as_they_fit(workspace, tmp_path):
+    model, meta = load_checkpoint(SHIPPED)
+    folder = workspace.checkpoints / "mine"
+    save_checkpoint(folder / "best.safetensors", model.state_dict(), meta.model_copy(update={"run": "</script>mine"}))
+    for epoch in range(12):
+        keep_epoch(folder, epoch, model.state_dict())
+    assert main(["export", "page", "mine", "--out", str(tmp_path / "x.html")]) == 0
+    page = (tmp_path / "x.html").read_text("utf-8")
+    assert len(page.encode()) <= LARGEST and 'id="epochs"' in page
+    assert "</script>mine" not in page
+
+
+def test_a_space_is_a_folder(workspace, tmp_path):
+    assert main(["export", "page", "lenet-mnist", "--space", "--out", str(tmp_path / "space")]) == 0
+    assert sorted(p.name for p in (tmp_path / "space").iterdir()) == ["README.md", "index.html"]
+    assert "sdk: static" in (tmp_path / "space" / "README.md").read_text("utf-8")
+
+
+def test_a_state_dict_is_what_a_script_loads(workspace, tmp_path):
+    out = tmp_path / "lenet.pth"
+    assert main(["export", "state-dict", "lenet-digits", "--out", str(out)]) == 0
+    net = LeNet()
+    net.load_state_dict(torch.load(out, weights_only=True))
+    expected, _ = load_checkpoint(SHIPPED)
+    images = torch.randn(3, 1, 28, 28)
+    assert torch.equal(net.eval()(images), expected(images))
+
+
+def test_onnx_says_how_far_it_is_from_torch(workspace, tmp_path, capsys):
+    import onnxruntime
+
+    out = tmp_path / "lenet.onnx"
+    assert main(["export", "onnx", "lenet-mnist", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "opset 18" in said and float(re.search(r"at most (\S+)\.", said)[1]) < 1e-3
+    session = onnxruntime.InferenceSession(out.read_bytes())
+    for count in (1, 5):
+        given = session.run(None, {"images": torch.zeros(count, 1, 28, 28).numpy()})[0]
+        assert given.shape == (count, 10)
+
+
+def test_what_is_no_lenet_becomes_no_page(workspace, tmp_path, capsys):
+    form = Preprocess(
+        channels=1, resize_mode="digit", storage_size=28, size=64, upscale="whole", mean=(0.5,), std=(0.5,)
+    )
+    model = build("alexnet", channels=1, classes=2, image_size=64)
+    path = workspace.checkpoints / "a" / "best.safetensors"
+    save_checkpoint(path, model.state_dict(), Meta(model="alexnet", classes=("a", "b"), preprocess=form))
+    assert main(["export", "page", "a", "--out", str(tmp_path / "a.html")]) == 2
+    assert "only a LeNet" in capsys.readouterr().err and not list(tmp_path.glob("a.html*"))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [(["nowhere"], "no checkpoint nowhere"), (["lenet-digits", "--space"], "belongs to a page")]
+)
+def test_mistakes_are_one_sentence(workspace, capsys, given, said):
+    assert main(["export", "state-dict", *given]) == 2
+    assert said in capsys.readouterr().err
