@@ -10,9 +10,7 @@ LONGEST = 500  # characters
 
 
 class Choice(gr.Dropdown):
-    def __init__(self, *given: Any, **options: Any) -> None:
-        options.setdefault("allow_custom_value", True)
-        super().__init__(*given, **options)
+    """Made with `allow_custom_value=True`."""
 
     def preprocess(self, payload: Any) -> str:
         return payload[:LONGEST] if isinstance(payload, str) else ""

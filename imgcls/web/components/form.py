@@ -162,10 +162,10 @@ def _field(
     # Both lists grow while the page is open; on one's own computer a path may be written too. What is chosen is
     # checked when it is used.
     if name == "dataset":
-        return Choice(dataset_choices(words, workspace), **shown)
+        return Choice(dataset_choices(words, workspace), allow_custom_value=True, **shown)
     if name == "weights":
         seen = prefix != "field" or start["transfer"] != "scratch"
-        return Choice(weights_choices(workspace), visible=seen, **shown)
+        return Choice(weights_choices(workspace), allow_custom_value=True, visible=seen, **shown)
     if name == "transfer" and prefix == "field":
         return gr.Radio([(words.value(value), value) for value in named], **shown)
     if name == "model":

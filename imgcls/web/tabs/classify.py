@@ -72,6 +72,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights) -> Room:
                 value=chosen,
                 label=words("Checkpoint"),
                 elem_id="checkpoint",
+                allow_custom_value=True,
             )
             live = LiveAnswer(words, first, elem_id="live")
             result = gr.HTML("" if first else nothing_drawn(words), elem_id="result")

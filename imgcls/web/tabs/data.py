@@ -50,6 +50,7 @@ def build(
                     value="mnist",
                     label=words("Data set"),
                     elem_id="data-set",
+                    allow_custom_value=True,
                 )
                 shown = gr.HTML(report_card.waiting(0, 0, words), elem_id="report")
                 with gr.Row(elem_classes="actions"):

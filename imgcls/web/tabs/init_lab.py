@@ -52,7 +52,7 @@ def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks, c
             )
             start = gr.Button(words("Compare"), variant="primary", elem_id="lab-start")
         with gr.Column(scale=8, min_width=320, elem_classes="card watching"):
-            chosen = Choice([], label=words("Comparison"), elem_id="lab", visible=False)
+            chosen = Choice([], label=words("Comparison"), elem_id="lab", allow_custom_value=True, visible=False)
             shown = gr.HTML(lab_card.none(words), elem_id="lab-card")
             with gr.Row(elem_classes="actions"):
                 stop = gr.Button(words("Stop and save"), elem_id="lab-stop", elem_classes="quiet", visible=False)

@@ -61,7 +61,7 @@ def build(
                 start = gr.Button(words("Start training"), variant="primary", elem_id="start")
             command = gr.HTML(plan_card.terminal("", "", words), elem_id="command", js_on_load=plan_card.COPY)
         with gr.Column(scale=7, min_width=320, elem_classes="card watching"):
-            chosen = Choice([], label=words("Run"), elem_id="run", visible=False)
+            chosen = Choice([], label=words("Run"), elem_id="run", allow_custom_value=True, visible=False)
             shown = gr.HTML(run_card.no_run(words), elem_id="card")
             with gr.Row(elem_classes="actions"):
                 try_it = gr.Button(words("Try it on a drawing"), variant="primary", elem_id="try", visible=False)
