@@ -89,6 +89,10 @@ def make_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--part", choices=PARTS, help="default: test, or val; all of a new folder")
     evaluate.add_argument("--json", action="store_true", help="one JSON object")
 
+    calibrate = _command(commands, "calibrate", "let an older checkpoint know when it does not know")
+    calibrate.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint file or a run's name")
+    calibrate.add_argument("--json", action="store_true", help="one JSON object")
+
     runs = _command(commands, "runs", "what has been trained")
     runs.add_argument("--json", action="store_true", help="one JSON array")
 

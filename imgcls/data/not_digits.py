@@ -2,31 +2,76 @@
 
 Letters of a small stroke alphabet, pieces of real digits, digits turned, mirrored, crossed out or side by side,
 scribbles and shapes, all bent as a hand would and drawn with many pens. Letters that look like a digit (o, l, s, z,
-b, g, q, ...) are left out. Knows no network and no split.
+b, g, q, ...) are left out. `python -m imgcls.data.not_digits` makes the file that ships. Knows no network.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from imgcls.data.pen_digits import BOX, Drawing, read_drawings, render_drawings
+from imgcls.data.catalog import PEN_HELD_OUT
+from imgcls.data.pen_digits import BOX, Drawing, load_pen_digits, read_drawings, render_by_chance
+from imgcls.workspace import PROJECT
 
 Stroke = np.ndarray  # float (points, 2), y pointing down
 ALPHABET = Path(__file__).with_name("stroke_alphabet.txt")
+NO_DIGIT = -1
+SHIPPED = PROJECT / "data" / "pen-digits" / "drawings.npz"
+NEGATIVES = ((5000, 11), (4000, 12))  # (how many, seed)
+DIGITS_KEPT = 3000
 KINDS = ("letter", "letter", "letter", "turned", "piece", "pieces", "pair", "crossed", "scribble", "random", "word")
 
 
-def load_not_digits(path: Path, *, count: int, seed: int, cache: Path | None = None) -> np.ndarray:
-    """uint8 (count, 28, 28): pictures of what is no digit, as a pad or a photo would give them.
+@dataclass(frozen=True)
+class Drawings:
+    """images: uint8 (N, 1, 28, 28); labels: int64 (N,), NO_DIGIT where there is none."""
 
-    path: the pen digits whose pieces are used; cache: a folder in which the pictures are kept for the next time.
-    """
-    return render_drawings(
-        lambda: draw_not_digits(read_drawings(path), count=count, seed=seed),
-        key=f"not-digits-{count}-{seed}", source=path, seed=seed, cache=cache,
-    )  # fmt: skip
+    images: Tensor
+    labels: Tensor
+
+    @property
+    def digits(self) -> Tensor:
+        return self.images[self.labels != NO_DIGIT]
+
+    @property
+    def others(self) -> Tensor:
+        return self.images[self.labels == NO_DIGIT]
+
+
+def load_drawings() -> tuple[Drawings, Drawings] | None:
+    """(to learn from, held out: digits by other writers), made once and shipped; None where the file is not there."""
+    try:
+        with np.load(SHIPPED, allow_pickle=False) as kept:
+            images, labels, held = (torch.from_numpy(kept[name]) for name in ("images", "labels", "held_out"))
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+    images, labels = images[:, None], labels.long()
+    return Drawings(images[~held], labels[~held]), Drawings(images[held], labels[held])
+
+
+def make_drawings(path: Path, pen_digits: Path) -> None:
+    """Write the shipped file: ten minutes on one core."""
+    drawings, labels = read_drawings(pen_digits)
+    first = len(drawings) - len(drawings) // PEN_HELD_OUT  # no piece of a held-out writer's digit is in a negative
+    made, said, held = [], [], []
+    for count, seed in NEGATIVES:
+        random = np.random.default_rng(seed)
+        others = draw_not_digits((drawings[:first], labels[:first]), count=count, seed=seed)
+        made += [render_by_chance(drawing, random) for drawing in others]
+        said += [NO_DIGIT] * count
+        held += [False] * count
+    images, digits = load_pen_digits(pen_digits, renderings=1, seed=0)  # as training has them
+    for i in [*range(0, first, first // DIGITS_KEPT)[:DIGITS_KEPT], *range(first, len(drawings))]:
+        made.append(images[i, 0].numpy())
+        said.append(int(digits[i]))
+        held.append(i >= first)
+    np.savez_compressed(path, images=np.stack(made), labels=np.array(said, np.int8), held_out=np.array(held))
 
 
 def draw_not_digits(digits: tuple[list[Drawing], list[int]], *, count: int, seed: int) -> list[Drawing]:
@@ -74,8 +119,8 @@ class _Maker:
         strokes, _ = self._digit(but=(0, 1, 7, 9, 6))
         share = self.random.uniform(0.35, 0.55)
         points = [(i, p) for i, s in enumerate(strokes) for p in s]
-        count = max(1, int(len(points) * share))
-        kept = points[:count] if self.random.random() < 0.5 else points[-count:]
+        first, last = int(len(points) * share), int(len(points) * (1 - share))
+        kept = points[:first] if self.random.random() < 0.5 else points[last:]
         made = [np.array([p for i, p in kept if i == n]) for n in range(len(strokes))]
         made = [s for s in made if len(s) > 2]
         # A straight line or a plain arc may be a 1 or a 7: it gets company.
@@ -176,3 +221,7 @@ def _dense(stroke: Stroke, step: float = 8.0) -> Stroke:
         n = max(1, int(np.hypot(*(b - a)) / step))
         made.append(a + (b - a) * (np.arange(1, n + 1) / n)[:, None])
     return np.concatenate(made)
+
+
+if __name__ == "__main__":
+    make_drawings(SHIPPED, SHIPPED.with_name("pen-digits-train.json.gz"))

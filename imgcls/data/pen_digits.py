@@ -69,7 +69,7 @@ def load_some_pen_digits(path: Path, *, count: int, held_out: int, seed: int) ->
     drawings, labels = read_drawings(path)
     random = np.random.default_rng(seed)
     chosen = random.choice(len(drawings) - len(drawings) // held_out, size=count, replace=False)
-    images = np.stack([_render(drawings[i], random) for i in chosen])
+    images = np.stack([render_by_chance(drawings[i], random) for i in chosen])
     return torch.from_numpy(images)[:, None], torch.tensor([labels[i] for i in chosen])
 
 
@@ -112,11 +112,11 @@ def _render_all(drawings: list[Drawing], renderings: int, seed: int, progress: P
 def _render_some(task: tuple[list[Drawing], list[int]]) -> np.ndarray:
     drawings, seed = task
     random = np.random.default_rng(seed)
-    return np.stack([_render(drawing, random) for drawing in drawings])
+    return np.stack([render_by_chance(drawing, random) for drawing in drawings])
 
 
-def _render(drawing: Drawing, random: np.random.Generator) -> np.ndarray:
-    """One drawing with a brush, size, place and paper of its own."""
+def render_by_chance(drawing: Drawing, random: np.random.Generator) -> np.ndarray:
+    """uint8 (28, 28): one drawing with a brush, size, place and paper of its own."""
     flipped = [[(x, BOX - y) for x, y in stroke] for stroke in drawing]
     while True:
         side = int(random.integers(96, 241))

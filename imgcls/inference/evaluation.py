@@ -73,12 +73,11 @@ def run_evaluation(
     made: list[tuple[Tensor, ...]] = []
     done = 0
     for inputs, indices in batches:
-        logits, features = predictor.run(inputs)
-        logits, features = logits.float().cpu(), features.float().cpu()
+        logits, trail = (t.float().cpu() for t in predictor.run(inputs))
         if calibration is None:
             probabilities, familiarity = logits.softmax(dim=1), torch.ones(len(logits))
         else:
-            probabilities, familiarity = calibration.probabilities(logits), calibration.familiarity(features)[0]
+            probabilities, familiarity = calibration.probabilities(logits), calibration.familiarity(trail)[0]
         likeliest, classes = probabilities.topk(keep, dim=1)
         true = labels[indices.cpu()]
         made.append((true, classes, likeliest, F.cross_entropy(logits, true, reduction="none"), familiarity, indices))

@@ -50,21 +50,21 @@ class Predictor:
     _lock = threading.Lock()
 
     def __init__(self, model: nn.Module, meta: Meta, calibration: Calibration | None = None) -> None:
-        from imgcls.models.transfer import head_of
+        from imgcls.inference.trail import Tap
 
         self.model, self.meta, self.calibration = model, meta, calibration
-        self._given = threading.local()  # what went into the head, in the thread that asked
-        head_of(model).register_forward_pre_hook(lambda _, given: setattr(self._given, "features", given[0]))
+        self.run = Tap(model)
 
     @classmethod
     def load(cls, path: Path | str) -> Predictor:
         """Raises CheckpointError with one sentence when the file cannot be used."""
         from imgcls.inference.calibration import Calibration
-        from imgcls.models.layers import head_width
 
-        model, meta = load_checkpoint(path)
-        tensors, width = read_extra(Path(path)), head_width(model)
-        return cls(model, meta, Calibration.from_tensors(tensors, features=width, classes=len(meta.classes)))
+        made = cls(*load_checkpoint(path))
+        made.calibration = Calibration.from_tensors(
+            read_extra(Path(path)), features=made.run.features, trail=made.run.width, classes=len(made.meta.classes)
+        )
+        return made
 
     @classmethod
     def cached(cls, path: Path | str) -> Predictor:
@@ -108,8 +108,8 @@ class Predictor:
 
         inputs, names = self.meta.preprocess.to_input(stored), self.meta.names(language)
         with torch.inference_mode():
-            logits, features = self.run(inputs)
-            known = self._familiar(features, names)
+            logits, trail = self.run(inputs)
+            known = self._familiar(trail, names)
             calibration = self.calibration
             probabilities = calibration.probabilities(logits) if calibration else logits.softmax(dim=1)
         seen = self.meta.preprocess.picture(inputs).numpy()
@@ -122,18 +122,12 @@ class Predictor:
             answers.append(Prediction(named[0][0], named[0][1], named, picture, **known[row]))
         return answers
 
-    def run(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Float (N, C, size, size) -> (logits (N, classes), features (N, F)) that go into the last layer."""
-        logits = self.model(inputs)
-        features, self._given.features = self._given.features, None
-        return logits, features
-
-    def _familiar(self, features: Tensor, names: Sequence[str]) -> list[dict[str, Any]]:
+    def _familiar(self, trail: Tensor, names: Sequence[str]) -> list[dict[str, Any]]:
         """What a Prediction says of familiarity, a row each."""
         if self.calibration is None:
-            return [{} for _ in features]
-        familiarity, nearest = self.calibration.familiarity(features)
-        rows = zip(familiarity.tolist(), nearest.tolist(), self.calibration.place(features).tolist(), strict=True)
+            return [{} for _ in trail]
+        familiarity, nearest = self.calibration.familiarity(trail)
+        rows = zip(familiarity.tolist(), nearest.tolist(), self.calibration.place(trail).tolist(), strict=True)
         return [{"sure": f >= SURE, "familiarity": f, "nearest": names[c], "place": (x, y)} for f, c, (x, y) in rows]
 
 

@@ -106,13 +106,14 @@ class CheckpointManager:
         if self._paused:
             raise self._paused
 
-    def finish(self, best: dict[str, Tensor], meta: Meta, metrics: Metrics) -> None:
-        """The best weights once more, with the test figures; nothing that only going on needs stays."""
+    def finish(self, best: dict[str, Tensor], meta: Meta, metrics: Metrics, extra: dict[str, Tensor]) -> None:
+        """The best weights once more, with the test figures and the calibration; nothing that only going on needs
+        stays."""
         if not self.writes:
             return
-        if metrics != meta.metrics:
+        if extra or metrics != meta.metrics:
             with contextlib.suppress(StorageError):  # the weights are there; their test figures are in the log
-                save_checkpoint(self.path("best"), best, meta.model_copy(update={"metrics": metrics}))
+                save_checkpoint(self.path("best"), best, meta.model_copy(update={"metrics": metrics}), extra)
         self.path("resume").unlink(missing_ok=True)
 
     def remove_features(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from imgcls.checkpoints.format import load_checkpoint
 from imgcls.models import transfer
 from imgcls.training import events
+from imgcls.training.calibrating import calibrate
 from imgcls.training.checkpointing import CheckpointManager
 from imgcls.training.events import Event
 from imgcls.training.learner import Learner
@@ -86,7 +87,8 @@ def finished(
         learner.model.load_state_dict(best.state_dict())
         accuracy, loss = learner.test()
         metrics |= {"test_accuracy": accuracy, "test_loss": loss}
-    manager.finish(best.state_dict(), meta, metrics)
+    extra = calibrate(best, learner.data, device=learner.context.device) if manager.writes else {}
+    manager.finish(best.state_dict(), meta, metrics, extra)
     yield events.Finished(
         reason=reason,
         epochs=math.ceil(state.step / steps),

@@ -34,7 +34,8 @@ READ = """async ([drawings, weights, script]) => {
     pad.put(strokes.map(points => ({ width: 20, points })));
     const grey = pad.grey(), read = reader.read(grey);
     made.push({ grey: btoa(String.fromCharCode(...grey.data)), stored: [...read.stored],
-      probabilities: read.probabilities, shown: document.querySelector('[data-testid=answer]').textContent });
+      probabilities: read.probabilities, familiarity: read.familiarity,
+      shown: document.querySelector('[data-testid=answer]').textContent });
   }
   return made;
 }"""
@@ -89,6 +90,7 @@ def test_page_and_server_agree_on_720_drawings(page, server):
         chances = dict(answer.top)
         expected = [chances[name] for name in predictor.meta.classes]
         assert np.abs(np.array(expected) - r["probabilities"]).max() < 0.01
+        assert abs(answer.familiarity - r["familiarity"]) < 0.02
         close = answer.top[0][1] - answer.top[1][1] < 0.02
         assert close or r["shown"] == answer.label
 

@@ -12,7 +12,7 @@ from test_live import SOON, opened
 from imgcls.checkpoints.epochs import keep_epoch
 from imgcls.checkpoints.format import Meta, replace_extra, save_checkpoint
 from imgcls.imaging.preprocess import Preprocess
-from imgcls.inference.calibration import fit
+from imgcls.inference.calibration import Seen, fit
 from imgcls.inference.predictor import Predictor
 from imgcls.models import build
 
@@ -45,9 +45,9 @@ def planted(server):
     predictor = Predictor.load(path)
     images = (torch.rand(60, 1, 28, 28) > 0.8).to(torch.uint8) * 255
     with torch.no_grad():
-        logits, features = predictor.run(PREPROCESS.to_input(images))
-    features = features + 0.1 * torch.randn_like(features)
-    replace_extra(path, fit(features, logits, logits.argmax(1)).tensors())
+        logits, trail = predictor.run(PREPROCESS.to_input(images))
+    seen = Seen(trail + 0.1 * torch.randn_like(trail), logits, logits.argmax(1))
+    replace_extra(path, fit(seen, seen, features=predictor.run.features).tensors())
     return path
 
 

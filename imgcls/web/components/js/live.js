@@ -27,14 +27,13 @@ export class Reader {
 
   readStored(stored) {
     const input = toInput(stored, this.meta.preprocess), layers = this.net.layers(input);
-    const features = layers.at(-2).data;
     const known = this.uncalibrated ? {} : this.tensors;
     return {
       stored, input, layers,
       grey: asGrey(input, this.meta.preprocess),
       probabilities: softmax(layers.at(-1).data, known['calibration/temperature']?.data[0]),
-      place: place(known, features),
-      ...familiarity(known, features),
+      place: place(known, layers),
+      ...familiarity(known, layers),
     };
   }
 

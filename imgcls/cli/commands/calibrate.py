@@ -1,0 +1,48 @@
+"""`calibrate`: give an older checkpoint its temperature and its sense of what it knows; the weights stay."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from imgcls.checkpoints.format import load_checkpoint, replace_extra
+from imgcls.checkpoints.store import is_shipped
+from imgcls.cli.commands.predict import checkpoint_path
+from imgcls.errors import CheckpointError
+from imgcls.runs.evaluations import settings_of
+from imgcls.workspace import PROJECT, Workspace
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from imgcls.data.datasets import load_dataset
+    from imgcls.training.calibrating import calibrate
+
+    workspace = Workspace.from_environment()
+    path = checkpoint_path(arguments.checkpoint, workspace)
+    if is_shipped(path) and workspace.root != PROJECT:
+        raise CheckpointError("{path} ships with the lab and stays as it is: copy it first.", path=path)
+    model, meta = load_checkpoint(path)
+    settings = settings_of(path)
+    data = load_dataset(settings, workspace)
+    if data.classes != meta.classes:
+        raise CheckpointError(
+            "{path} knows other classes than {name} has now: it can only be calibrated on the data it was trained on.",
+            path=path,
+            name=settings.dataset,
+        )
+    made = calibrate(model, data)
+    replace_extra(path, made)
+    said = {
+        "checkpoint": str(path),
+        "temperature": float(made["temperature"].item()),
+        "bytes": sum(t.numel() * t.element_size() for t in made.values()),
+        "images": len(data.val),
+    }
+    if arguments.json:
+        print(json.dumps(said))
+    else:
+        print(
+            f"{path}: temperature {said['temperature']:.3f}, from {said['images']:,} validation images; "
+            f"{said['bytes'] / 1000:.0f} KB more"
+        )
+    return 0

@@ -1,0 +1,62 @@
+"""What goes into a network's last linear layers, beside its answer, from one forward pass."""
+
+from __future__ import annotations
+
+import threading
+
+import torch
+from torch import Tensor, nn
+
+from imgcls.models.layers import head_of
+
+TINY = 1_000_000  # parameters: up to so many, all linear layers are looked at, not only the last
+WIDEST = 1024  # values kept of the layers before the last
+
+
+class Tap:
+    """`tap(inputs)` runs the network. Any number of threads may do so at once: each sees its own activations.
+
+    features: how many values go into the last layer (a convolution's are averaged over the image); width: of a trail.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model, self._given = model, threading.local()
+        head = head_of(model)
+        linear = isinstance(head, nn.Linear)
+        self.features = head.in_features if linear else head.in_channels
+        self.classes = head.out_features if linear else head.out_channels
+        kept, width = [head], self.features
+        for layer in reversed(_linear_layers(model, head)):
+            width += layer.in_features
+            if width > WIDEST:
+                break
+            kept.insert(0, layer)
+        for layer in kept:
+            layer.register_forward_pre_hook(self._keep)
+        self.width = self.features + sum(layer.in_features for layer in kept[:-1]) + self.classes
+
+    def _keep(self, layer: nn.Module, given: tuple[Tensor, ...]) -> None:
+        if getattr(self._given, "trail", None) is not None:
+            value = given[0]
+            self._given.trail.append(value.mean(dim=(2, 3)) if value.dim() == 4 else value.flatten(1))
+
+    def __call__(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """(logits (N, C), trail (N, width)). The trail is what goes into the last linear layers, in their order, and
+        then the logits: LeNet's 400, 120, 84 and C."""
+        self._given.trail = []
+        try:
+            logits = self.model(inputs)
+            return logits, torch.cat([*self._given.trail, logits], dim=1)
+        finally:
+            self._given.trail = None
+
+
+def features_of(trail: Tensor, features: int, classes: int) -> Tensor:
+    """The part of a trail that goes into the last layer."""
+    return trail[:, -(classes + features) : -classes]
+
+
+def _linear_layers(model: nn.Module, head: nn.Module) -> list[nn.Linear]:
+    if sum(parameter.numel() for parameter in model.parameters()) > TINY:
+        return []
+    return [module for module in model.modules() if isinstance(module, nn.Linear) and module is not head]

@@ -1,0 +1,117 @@
+"""A trained network and its data -> its calibration: at the end of a run, and for checkpoints that have none.
+
+Costs one pass over the validation images and one over as many training images, without gradients; a network that reads
+digits also looks at drawings that are none.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from imgcls.data.catalog import DIGITS
+from imgcls.data.datasets import DataSet
+from imgcls.data.loader import evaluation_batches
+from imgcls.data.not_digits import load_drawings
+from imgcls.data.pen_augmentation import pen
+from imgcls.data.splitting import Split
+from imgcls.errors import CheckpointError
+from imgcls.imaging.preprocess import Preprocess
+from imgcls.inference.calibration import NEIGHBOURS, Detector, Seen, fit, fit_detector
+from imgcls.inference.metrics import BATCH
+from imgcls.inference.trail import TINY, Tap
+from imgcls.models import transfer
+
+MOST = 8000  # validation images; half as many training images of a tiny network
+WIDEST_TRAIL = 8192
+LEARNT_FROM = 3000  # training images beside the pen drawings
+LARGE_RUN = 20_000  # training images: a smaller run is not held up by all the drawings there are
+Progress = Callable[[int, int], None]
+
+
+def calibrate(
+    model: nn.Module,
+    data: DataSet,
+    *,
+    device: torch.device | None = None,
+    progress: Progress = lambda done, total: None,
+) -> dict[str, Tensor]:
+    """The tensors to keep beside the weights. The network is left as it is."""
+    device = device or torch.device("cpu")
+    tap = Tap(copy.deepcopy(model).to(device).eval())
+    tiny = transfer.count_parameters(model)[1] <= TINY
+    train = _some(data.train, MOST // 2 if tiny else NEIGHBOURS)
+    val = _some(data.val, MOST)
+    total, done = len(train) + len(val), 0
+
+    @torch.inference_mode()
+    def seen(split: Split) -> tuple[Seen, Tensor]:
+        nonlocal done
+        rows: list[tuple[Tensor, ...]] = []
+        numbered = replace(split, labels=torch.arange(len(split)))
+        for inputs, indices in evaluation_batches(numbered, data.preprocess, batch_size=BATCH, device=device):
+            rows.append((*(t.float().cpu() for t in reversed(tap(inputs))), indices.cpu()))
+            done += len(indices)
+            progress(done, total)
+        if not rows:
+            raise CheckpointError("There is no image to calibrate on.")
+        trail, logits, indices = (torch.cat(column) for column in zip(*rows, strict=True))
+        return Seen(trail, logits, split.labels[indices]), indices
+
+    (of_train, which), (of_val, _) = seen(train), seen(val)
+    names = None
+    if not tiny and train.paths is not None:
+        names = [_short(train.paths[i]) for i in which.tolist()]
+    detector, also = _of_digits(data, tap, device)
+    return fit(of_train, of_val, features=tap.features, names=names, also=also, detector=detector).tensors()
+
+
+def _of_digits(data: DataSet, tap: Tap, device: torch.device) -> tuple[Detector | None, Tensor | None]:
+    """(a detector, trails of drawings by other writers that are to pass), for a network that reads digits."""
+    form = data.preprocess
+    kept = load_drawings() if form.resize_mode == "digit" and data.classes == DIGITS else None
+    if kept is None or tap.width > WIDEST_TRAIL:
+        return None, None
+    known, held_out = kept
+    own = _some(data.train, LEARNT_FROM)
+    (images, _, _), *_ = own.read([torch.arange(len(own))])
+    every = max(1, min(5, LARGE_RUN // len(data.train)))
+    digits, others = torch.cat([known.digits, images[:, :1]])[::every], known.others[::every]
+    trails = [_trails(tap, form, torch.cat([part, _bent(part)]), device) for part in (digits, others)]
+    return fit_detector(*trails), _trails(tap, form, held_out.images, device)
+
+
+@torch.inference_mode()
+def _trails(tap: Tap, form: Preprocess, images: Tensor, device: torch.device) -> Tensor:
+    """images: uint8 (N, 1, 28, 28)."""
+    made = []
+    for some in images.split(BATCH):
+        stored = some.expand(-1, form.channels, -1, -1)
+        if form.storage_size != stored.shape[-1]:
+            stored = torch.nn.functional.interpolate(stored.float(), form.storage_size, mode="bilinear")
+        made.append(tap(form.to_input(stored.to(device)))[1].float().cpu())
+    return torch.cat(made)
+
+
+def _bent(images: Tensor) -> Tensor:
+    """Another hand's and another pen's, by a fixed seed."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.cat(
+        [pen(some.float() / 255, generator=generator).mul(255).round().to(torch.uint8) for some in images.split(1000)]
+    )
+
+
+def _some(split: Split, most: int) -> Split:
+    if len(split) <= most:
+        return split
+    return split.take(torch.randperm(len(split), generator=torch.Generator().manual_seed(0))[:most].sort().values)
+
+
+def _short(path: str) -> str:
+    """class/file: enough to find it in the data set, nothing of where that lies."""
+    return "/".join(Path(path).parts[-2:])
