@@ -182,14 +182,11 @@ def load_checkpoint(path: Path | str) -> tuple[nn.Module, Meta]:
         header = read_header(weights_of(meta))
     model = _skeleton(path, meta, header)
     state = read_tensors(weights_of(meta) if meta.weights else path)
-    model.load_state_dict(
-        {
-            name: tensor.to(torch_float(tensor), copy=True)
-            for name, tensor in state.items()
-            if not name.startswith(EXTRA)
-        },
-        assign=True,
-    )
+    whole = model.state_dict()  # which also knows its layers' versions, as MNASNet asks for
+    for name, tensor in state.items():
+        if not name.startswith(EXTRA):
+            whole[name] = tensor.to(torch_float(tensor), copy=True)
+    model.load_state_dict(whole, assign=True)
     return model.eval(), meta
 
 

@@ -158,7 +158,8 @@ def load_state(model: nn.Module, state: dict[str, Tensor], path: Path, name: str
         path,
         Message("it also has '{key}', which {model} does not know", key=extra[0] if extra else "", model=name),
     )
-    model.load_state_dict(state, strict=False)
+    own.update(state)  # which keeps its layers' versions, as MNASNet asks for
+    model.load_state_dict(own)
 
 
 def _at_this_size(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
