@@ -33,12 +33,12 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = os.environ | {"IMGCLS_HOME": str(root), "IMGCLS_PORT": str(self.port)}
 
     def start(self):
-        environment = os.environ | {"IMGCLS_HOME": str(self.root), "IMGCLS_PORT": str(self.port)}
         log = open(self.root / "server.txt", "ab")
         self.process = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT
+            [sys.executable, "app.py"], cwd=PROJECT, env=self.environment, stdout=log, stderr=subprocess.STDOUT
         )
         for _ in range(300):
             try:
