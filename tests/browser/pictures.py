@@ -1,4 +1,4 @@
-"""README's pictures: `python tests/browser/pictures.py` draws, trains and compares in a real browser, in both languages.
+"""README's pictures: `python tests/browser/pictures.py` draws and trains in a real browser, in both languages.
 
 Writes docs/pictures/<tab>.<language>.webp, each at most 150 KB. Takes some minutes: a small run and a small comparison
 are really trained, in a workspace that is thrown away.
@@ -22,10 +22,11 @@ from conftest import FLAGS, PROJECT, THREE, Server, chromium  # noqa: E402
 LARGEST = 150_000  # bytes
 SIZE = {"width": 1280, "height": 860}
 SMALL = ["--train-images", "12000", "--val-split", "2000", "--threads", "1"]
+FOUR = "kaiming-uniform,all-zeros,too-small,too-large"
 COMMANDS = (
     ["train", "--name", "first-try", "--epochs", "4", *SMALL],
-    ["init-lab", "--name", "four-starts", "--inits", "kaiming-uniform,all-zeros,too-small,too-large", "--epochs", "2", *SMALL],
-)  # fmt: skip
+    ["init-lab", "--name", "four-starts", "--inits", FOUR, "--epochs", "2", *SMALL],
+)
 
 
 def draw(page: Page) -> None:
