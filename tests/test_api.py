@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from gradio.external import from_spaces_blocks
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -83,6 +84,14 @@ def test_an_image_is_classified(client, digit):
         assert said["label"] == label == said["top"][0][0] and said["confidence"] == said["top"][0][1]
         assert len(said["top"]) == 10 and sum(p for _, p in said["top"]) == pytest.approx(1)
     assert client.predict(image=handle_file(path), api_name="/classify")["label"] == label
+
+
+def test_the_lab_is_loaded_as_a_part_of_another_application(lab, digit):
+    """What `gr.load("spaces/...")` does once it knows the Space's address."""
+    loaded = from_spaces_blocks(lab[0], None)
+    named = {function.api_name: function.fn for function in loaded.fns.values()}
+    assert set(ENDPOINTS) <= {f"/{name}" for name in named}
+    assert {"name": "mnist", "here": True} in named["datasets"]()
 
 
 def test_what_there_is(client):

@@ -1,6 +1,7 @@
-"""The web server: one page a language, `/` by the browser's own, nothing asked of any other machine.
+"""The web server: one page a language, the interface for programs at the root, where a browser is sent on to its own.
 
-What guards the door is in `door.py`, what the rooms do in their own files.
+It asks nothing of any other machine, and fetches nothing for a visitor; weights that are not here are fetched when a run
+that needs them is started, and by nobody else. Who comes in is in `security.py`, what a room does in its own file.
 """
 
 from __future__ import annotations

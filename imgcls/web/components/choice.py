@@ -12,8 +12,7 @@ LONGEST = 500  # characters
 class Choice(gr.Dropdown):
     """Made with `allow_custom_value=True`."""
 
+    is_template = True  # drawn as gr.Dropdown
+
     def preprocess(self, payload: Any) -> str:
         return payload[:LONGEST] if isinstance(payload, str) else ""
-
-    def get_block_name(self) -> str:
-        return "dropdown"

@@ -29,11 +29,10 @@ ORDERED = 10  # up to so many classes the bars stay in their own order, so that 
 class Photo(gr.Image):
     """An image whose file is handed over as it was uploaded: opened by images.py, upright, with its limits."""
 
+    is_template = True  # drawn, and loaded elsewhere, as gr.Image
+
     def preprocess(self, payload: Any) -> str | None:
         return payload.path if payload is not None else None
-
-    def get_block_name(self) -> str:
-        return "image"
 
 
 @dataclass
