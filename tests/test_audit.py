@@ -237,3 +237,21 @@ def test_a_forged_record_moves_nothing_outside(own, workspace):
     with pytest.raises(DatasetError, match="cannot be undone"):
         mending.undo("flowers", "1", workspace)
     assert (workspace.root / "secret.jpg").is_file()
+
+
+def test_the_command_says_one_object_a_line(workspace, capsys):
+    """With the network that photos begin with."""
+    from imgcls.cli.main import main
+
+    flowers(workspace.data / "flowers", each=8)
+    shutil.copy(workspace.data / "flowers/rose/01.jpg", workspace.data / "flowers/tulip/same.jpg")
+    assert main(["audit", "flowers", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(set(line) == {"path", "label", "suggested", "score", "kind"} for line in lines)
+    kinds = [line["kind"] for line in lines]
+    assert kinds == sorted(kinds, key=("label", "duplicate", "outlier").index)
+    twin = next(line for line in lines if line["kind"] == "duplicate")
+    assert {twin["path"], twin["suggested"]} == {"rose/01.jpg", "tulip/same.jpg"} and twin["score"] == 1.0
+    assert main(["audit", "flowers", "--flip-labels", "0.2"]) == 0
+    assert "labels flipped on purpose" in capsys.readouterr().out
+    assert main(["audit", "nothing"]) == 2 and "no data set 'nothing'" in capsys.readouterr().err
