@@ -10,12 +10,13 @@ from typing import Any
 
 import gradio as gr
 
+TEMPLATE = (Path(__file__).parent / "changes.html").read_text("utf-8")
 SCRIPT = (Path(__file__).parent / "changes.js").read_text("utf-8")
 
 
 class Changes(gr.HTML):
     def __init__(self, **options: Any) -> None:
-        options.setdefault("html_template", "<i hidden></i>")
+        options.setdefault("html_template", TEMPLATE)
         options.setdefault("js_on_load", SCRIPT)
         super().__init__(value="", apply_default_css=False, **options)
 
