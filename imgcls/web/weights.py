@@ -12,7 +12,9 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgcls import __version__
 from imgcls.checkpoints.epochs import epochs_of, read_epoch
@@ -23,13 +25,14 @@ from imgcls.web import scripts
 from imgcls.web.cache import RunCache, key
 from imgcls.workspace import Workspace
 
+if TYPE_CHECKING:
+    import numpy as np
+
 KEPT = 16  # checkpoints, 300 KB each, and as many answers to what their units do
 
 FEATURES = 84  # that go into the last layer
 KINDS = ("weight", "bias")
-CALIBRATION = tuple(
-    EXTRA + name for name in ("temperature", "threshold", "means", "whitening", "axes", "origin", "points", "labels")
-)
+TRAIL = 400 + 120 + FEATURES  # that go into all linear layers
 
 
 def for_page(meta: Meta) -> bool:
@@ -60,8 +63,7 @@ def page_bytes(path: Path, *, half: bool = False) -> bytes:
             "{path} does not fit the {model} it says it holds: {reason}", path=path, model=meta.model, reason=reason
         )
     sent = {name: tensors[name].astype(np.float16 if half else np.float32) for name in expected}
-    if _calibrated(shapes, len(meta.classes)):
-        sent |= {name: tensors[name] for name in CALIBRATION}
+    sent |= _calibration(tensors, len(meta.classes))
     said = meta.model_dump(mode="json", include={"model", "classes", "preprocess", "run", "kind", "epoch", "metrics"})
     kept = len(epochs_of(path.parent)) > 1
     return save(sent, {"page": json.dumps(said | {"sure": SURE, "epochs_kept": kept})})
@@ -75,13 +77,33 @@ def _shapes(meta: Meta) -> dict[str, tuple[int, ...]]:
     return {f"{name}.{kind}": s if kind == "weight" else s[:1] for name, s in weights.items() for kind in KINDS}
 
 
-def _calibrated(shapes: dict[str, tuple[int, ...]], classes: int) -> bool:
-    """Whether all of the calibration is there and fits."""
-    found = [shapes.get(name) for name in CALIBRATION]
-    if None in found or len(shapes[CALIBRATION[3]]) != 2 or not shapes[CALIBRATION[7]]:
-        return False
-    width, points = shapes[CALIBRATION[3]][0], shapes[CALIBRATION[7]][0]
-    return found == [(1,), (1,), (classes, width), (width, FEATURES), (2, FEATURES), (2,), (points, 2), (points,)]
+def _calibration(tensors: Mapping[str, np.ndarray], classes: int) -> dict[str, np.ndarray]:
+    """What inference/calibration.py keeps, without neighbours; nothing where it is not there or does not fit."""
+    shapes = {name.removeprefix(EXTRA): tensor.shape for name, tensor in tensors.items() if name.startswith(EXTRA)}
+    width, points, hidden = (
+        shapes.get(name, (0,))[0] if shapes.get(name) else 0 for name in ("whitening", "labels", "detector_bias_1")
+    )
+    expected = {
+        "temperature": (1,),
+        "threshold": (1,),
+        "means": (classes, width),
+        "whitening": (width, FEATURES),
+        "shift": (width,),
+        "axes": (2, FEATURES),
+        "origin": (2,),
+        "points": (points, 2),
+        "labels": (points,),
+    }
+    if "detector_bias_1" in shapes:
+        expected |= {
+            "detector_weight_1": (hidden, TRAIL + classes),
+            "detector_bias_1": (hidden,),
+            "detector_weight_2": (1, hidden),
+            "detector_bias_2": (1,),
+        }
+    if any(shapes.get(name) != shape for name, shape in expected.items()):
+        return {}
+    return {EXTRA + name: tensors[EXTRA + name] for name in expected}
 
 
 def epochs_bytes(path: Path) -> bytes | None:
