@@ -5,10 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+settings.register_profile("lab", deadline=None)  # how long an example takes is the machine's business
+settings.load_profile("lab")
 
 
 @pytest.fixture

@@ -24,13 +24,13 @@ def test_others_bring_limits(env, workspace):
     assert made.host == "0.0.0.0" and made.limits.public and "evil.example" not in made.allowed_hosts
     for asked in (
         {"epochs": 21},
-        {"image_size": 224},
+        {"image_size": 256},
         {"dataset": "../secret"},
         {"dataset": "/etc"},
         {"augment_views": 64},
         {"model": "resnet18", "batch_size": 8192, "image_size": 96},
         {"model": "vgg19", "batch_size": 128, "image_size": 96},
-        {"model": "resnet18", "dataset": "cifar10"},
+        {"model": "resnet18", "dataset": "cifar10", "image_size": 256},
     ):
         with pytest.raises(SettingsError):
             made.limits.check(TrainSettings(**asked))

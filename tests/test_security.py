@@ -18,7 +18,7 @@ from imgcls.web.security import EACH, TRIES, WrongPasswords, foreign, guard, kno
 LAB = "http://127.0.0.1:7860"
 
 
-def doors(env=None, client="127.0.0.1", **changed):
+def doors(env=None, client="127.0.0.1", stored=lambda: 0, **changed):
     app = FastAPI()
 
     @app.api_route("/{path:path}", methods=["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
@@ -30,7 +30,7 @@ def doors(env=None, client="127.0.0.1", **changed):
             "headers": sorted(request.headers),
         }
 
-    guard(app, dataclasses.replace(hosting(env=env or {}), **changed))
+    guard(app, dataclasses.replace(hosting(env=env or {}), **changed), stored)
     return TestClient(app, base_url=LAB, client=(client, 4711))
 
 
@@ -133,6 +133,17 @@ def test_only_uploads_are_large(mount):
     for path in ("/gradio_api/queue/join", "/gradio_api/upload/x", "/gradio_api/uploads", "/upload"):
         for method in ("POST", "PUT", "DELETE"):
             assert client.request(method, mount + path, headers=big).status_code == 413
+
+
+def test_uploads_are_limited_in_sum():
+    kept = [0]
+    client = doors({"SPACE_ID": "x/y"}, stored=lambda: kept[0])
+    client.headers["Host"] = "127.0.0.1"
+    upload = {"Content-Length": "50000000"}
+    for kept[0], status in ((949_000_000, 200), (951_000_000, 413), (0, 200)):
+        assert client.post("/en/gradio_api/upload", headers=upload).status_code == status
+    kept[0] = 2_000_000_000
+    assert client.post("/en/gradio_api/queue/join", headers={"Content-Length": "5"}).status_code == 200
 
 
 @given(st.one_of(st.text(max_size=5000), st.integers().map(str)))

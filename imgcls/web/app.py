@@ -33,7 +33,7 @@ from imgcls.web.cache import RunCache
 from imgcls.web.hosting import Hosting, hosting
 from imgcls.web.i18n.language import LanguageMiddleware, wanted
 from imgcls.web.i18n.translator import LANGUAGES, Translator
-from imgcls.web.uploads import only_uploads
+from imgcls.web.uploads import only_uploads, stored
 from imgcls.web.weights import PageWeights
 from imgcls.workspace import Workspace
 
@@ -110,7 +110,7 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     app = gr.mount_gradio_app(app, only_uploads(api.build(watch, made.limits), Translator("en")), path="/", **mounted)
     app.add_middleware(LanguageMiddleware)
     app.add_middleware(GZipMiddleware, minimum_size=2000)  # the page has 190 KB, 30 on the wire
-    security.guard(app, made)
+    security.guard(app, made, stored)
     return app
 
 

@@ -43,6 +43,7 @@ class Limits:
     memory_gb: float = 0  # of one run's network and batch; 0: no limit
     runs_at_once: int = 4
     upload_mb: int = 4000
+    all_uploads_mb: int = 20_000  # of all visitors, while they are kept: an hour
     data_sets: int = 1000
     collect: CollectLimits = CollectLimits()
     zip: ZipLimits = ZipLimits()
@@ -124,6 +125,7 @@ SHARED = Limits(
     memory_gb=4,
     runs_at_once=1,
     upload_mb=100,
+    all_uploads_mb=1000,
     data_sets=20,
     collect=CollectLimits(classes=20, photos=500, drafts=50, all_drafts=500, total=4_000_000_000),
     zip=ZipLimits(files=10_000, total=500_000_000, single=30_000_000),

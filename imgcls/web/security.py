@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse, Response
@@ -44,10 +45,14 @@ ADDRESSES = 10_000  # remembered
 FORWARDED = re.compile(rb"x-forwarded-.*|forwarded|x-real-ip|x-gradio-server")
 
 
-def guard(app: FastAPI, hosting: Hosting) -> None:
-    """Put the doors before the application, the outermost last."""
+def guard(app: FastAPI, hosting: Hosting, stored: Callable[[], int] = lambda: 0) -> None:
+    """Put the doors before the application, the outermost last. `stored`: bytes of uploads that are kept already."""
     app.add_middleware(
-        SecurityMiddleware, password=hosting.password, upload=hosting.limits.upload_mb * 1_000_000 + ENVELOPE
+        SecurityMiddleware,
+        password=hosting.password,
+        largest_upload=hosting.limits.upload_mb * 1_000_000 + ENVELOPE,
+        all_uploads=hosting.limits.all_uploads_mb * 1_000_000,
+        stored=stored,
     )
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosting.allowed_hosts), www_redirect=False)
     app.add_middleware(ForwardedMiddleware, trusted=hosting.trusted_proxies)
@@ -87,8 +92,12 @@ class ForwardedMiddleware:
 
 
 class SecurityMiddleware:
-    def __init__(self, app: ASGIApp, password: str | None, upload: int) -> None:
-        self.app, self.upload = app, upload
+    def __init__(
+        self, app: ASGIApp, password: str | None, largest_upload: int, all_uploads: int, stored: Callable[[], int]
+    ) -> None:
+        self.app, self.stored = app, stored
+        self.largest_upload, self.all_uploads = largest_upload, all_uploads
+        self.coming = 0  # bytes of the uploads that are on their way
         self.password = _digest(password) if password else None
         self.wrong = WrongPasswords()
 
@@ -97,6 +106,9 @@ class SecurityMiddleware:
             await self.app(scope, receive, send)
             return
         refused = self.refused(scope)
+        length = int(Headers(scope=scope)["content-length"]) if refused is None and is_upload(scope) else 0
+        if length and self.coming + length + await run_in_threadpool(self.stored) > self.all_uploads:
+            refused = PlainTextResponse("The lab has no room for another upload: try again in an hour.", 413)
         if refused is not None:
             await refused(scope, receive, send)
             return
@@ -109,7 +121,11 @@ class SecurityMiddleware:
                 out.setdefault("Referrer-Policy", "same-origin")
             await send(message)
 
-        await self.app(scope, receive, answered)
+        self.coming += length
+        try:
+            await self.app(scope, receive, answered)
+        finally:
+            self.coming -= length
 
     def refused(self, scope: Scope) -> Response | None:
         """The answer to a request that comes no further."""
@@ -118,7 +134,7 @@ class SecurityMiddleware:
             return PlainTextResponse("Only the lab's own page may do this.", 403)
         if ELSEWHERE.fullmatch(scope["path"]):
             return PlainTextResponse("The lab fetches nothing from other machines.", 403)
-        most = self.upload if UPLOAD.fullmatch(scope["path"]) else LARGEST_BODY
+        most = self.largest_upload if is_upload(scope) else LARGEST_BODY
         if method not in READING and not small(headers, most):
             return PlainTextResponse("That is more than the lab's own page would send.", 413)
         if self.password is None:
@@ -173,6 +189,10 @@ def foreign(method: str, headers: Headers) -> bool:
             return True
         return not asking or asking.lower() != headers.get("host", "").lower()
     return method not in READING and headers.get("sec-fetch-site") == "cross-site"
+
+
+def is_upload(scope: Scope) -> bool:
+    return scope["method"] not in READING and UPLOAD.fullmatch(scope["path"]) is not None
 
 
 def small(headers: Headers, most: int) -> bool:

@@ -7,9 +7,12 @@ mounted ones, and addresses never; without what is done here anybody could read 
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 from gradio_client.utils import is_http_url_like
 
 from imgcls.web.i18n.translator import Translator
@@ -21,6 +24,16 @@ def only_uploads(page: gr.Blocks, words: Translator) -> gr.Blocks:
     for block in page.blocks.values():
         _fetch_nothing(block, words)
     return page
+
+
+def stored() -> int:
+    """Bytes of uploads that are kept."""
+    total = 0
+    for folder, _, names in os.walk(get_upload_folder()):
+        for name in names:
+            with contextlib.suppress(OSError):  # cleaned up meanwhile
+                total += os.stat(os.path.join(folder, name)).st_size
+    return total
 
 
 def _fetch_nothing(block: gr.blocks.Block, words: Translator) -> None:
