@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -91,16 +92,24 @@ def run_evaluation(
 
 def key_of(checkpoint: Path, data: Iterable[Any]) -> str:
     """Changes with the checkpoint's content and with whatever `data` says of the images."""
-    known = blake2b(str(VERSION).encode(), digest_size=12)
     try:
-        with open(checkpoint, "rb") as file:
-            while chunk := file.read(1 << 20):
-                known.update(chunk)
+        stat = checkpoint.stat()
+        content = _content(checkpoint, stat.st_mtime_ns, stat.st_size)
     except OSError:
         read_meta(checkpoint)  # says what is wrong with it
         raise
+    known = blake2b(f"{VERSION} {content}".encode(), digest_size=12)
     for item in data:
-        known.update(repr(item).encode() + b"\0")
+        known.update(repr(item).encode("utf-8", "surrogatepass") + b"\0")
+    return known.hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _content(path: Path, modified: int, size: int) -> str:
+    known = blake2b(digest_size=12)
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            known.update(chunk)
     return known.hexdigest()
 
 

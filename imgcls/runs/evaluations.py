@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgcls.checkpoints.format import Meta, read_meta
+from imgcls.checkpoints.store import is_shipped
 from imgcls.errors import CheckpointError, DatasetError
-from imgcls.inference.evaluation import Evaluation, key_of, load_evaluation, run_evaluation, save_evaluation
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
 if TYPE_CHECKING:
     from imgcls.data.splitting import Split
+    from imgcls.inference.evaluation import Evaluation
 
 Progress = Callable[[int, int], None]
 
@@ -43,6 +44,7 @@ def evaluate_checkpoint(
     import torch
 
     from imgcls.data.datasets import load_for_evaluation
+    from imgcls.inference.evaluation import Evaluation, run_evaluation, save_evaluation
     from imgcls.inference.metrics import BATCH
     from imgcls.inference.predictor import Predictor
 
@@ -74,8 +76,21 @@ def evaluate_checkpoint(
 
 def find_evaluation(path: Path, workspace: Workspace, *, dataset: str = "", part: str = "") -> Evaluation | None:
     """The kept evaluation of this checkpoint on the data as they are now."""
+    from imgcls.inference.evaluation import load_evaluation
+
+    return load_evaluation(kept_in(path, workspace), evaluation_key(path, workspace, dataset=dataset, part=part))
+
+
+def is_kept(path: Path, workspace: Workspace, *, dataset: str = "", part: str = "") -> bool:
+    """Whether there is a file for it; a damaged one is found out when it is read."""
+    key = evaluation_key(path, workspace, dataset=dataset, part=part)
+    return (kept_in(path, workspace) / f"{key}.safetensors").is_file()
+
+
+def evaluation_key(path: Path, workspace: Workspace, *, dataset: str = "", part: str = "") -> str:
+    """Changes with the checkpoint, and with what images there are."""
     trained = settings_of(path)
-    return load_evaluation(kept_in(path, workspace), _key(path, trained, dataset or trained.dataset, part, workspace))
+    return _key(path, trained, dataset or trained.dataset, part, workspace)
 
 
 def comparable(made: list[Evaluation]) -> None:
@@ -94,7 +109,7 @@ def comparable(made: list[Evaluation]) -> None:
 
 def kept_in(path: Path, workspace: Workspace) -> Path:
     """Beside a run's own checkpoint; for what ships and for foreign files in the data's cache."""
-    if path.resolve().is_relative_to(workspace.checkpoints.resolve()) and not _shipped(path):
+    if path.resolve().is_relative_to(workspace.checkpoints.resolve()) and not is_shipped(path):
         return path.parent / "evaluations"
     return workspace.data / ".imgcls-cache" / "evaluations"
 
@@ -109,12 +124,6 @@ def settings_of(path: Path) -> TrainSettings:
         raise CheckpointError("The checkpoint's settings cannot be read by this version of the lab.") from None
 
 
-def _shipped(path: Path) -> bool:
-    from imgcls.checkpoints.store import is_shipped
-
-    return is_shipped(path)
-
-
 def _batches(split: Split, meta: Meta, device: Any, size: int) -> Iterator[tuple[Any, Any]]:
     """(inputs, indices): the split's own batches with each image's place instead of its label."""
     import torch
@@ -126,6 +135,8 @@ def _batches(split: Split, meta: Meta, device: Any, size: int) -> Iterator[tuple
 
 
 def _key(path: Path, trained: TrainSettings, dataset: str, part: str, workspace: Workspace) -> str:
+    from imgcls.inference.evaluation import key_of
+
     return key_of(path, [trained.dataset, dataset, part, *_files(dataset, workspace)])
 
 

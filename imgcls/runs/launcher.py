@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO
 
 from imgcls.errors import ImgclsError, RunError
@@ -139,15 +140,21 @@ def admitted(state: RunState, workspace: Workspace, at_once: int | None, wait: b
 
 
 def _launch(job: Job, state: RunState, *arguments: str) -> None:
-    """The process that outlives everything; one that stands by, or a new one. Its pid goes into the job's state."""
+    """Its pid goes into the job's state."""
+    pid = launch(job.workspace, arguments, log=job.logs / "log.txt")
+    write_state(job.logs, state.to("starting", process=ProcessId.of(pid)))
+
+
+def launch(workspace: Workspace, arguments: Sequence[str], *, log: Path) -> int:
+    """The pid of a process that outlives everything; one that stands by, or a new one. Raises RunError."""
     try:
-        pid = _warm_worker and _warm_worker.hand_over(job.workspace, arguments, job.logs / "log.txt")
+        pid = _warm_worker and _warm_worker.hand_over(workspace, arguments, log)
         if not pid:
-            with open(job.logs / "log.txt", "ab") as log:
-                pid = launch_detached(job.workspace, arguments, stdin=subprocess.DEVNULL, output=log, errors=log).pid
+            with open(log, "ab") as file:
+                pid = launch_detached(workspace, arguments, stdin=subprocess.DEVNULL, output=file, errors=file).pid
     except OSError as error:
         raise RunError("The run's process could not be started ({reason}).", reason=error.strerror) from None
-    write_state(job.logs, state.to("starting", process=ProcessId.of(pid)))
+    return pid
 
 
 def keep_worker_warm(workspace: Workspace) -> None:

@@ -14,7 +14,7 @@ from imgcls.web.cache import RunCache
 from imgcls.web.components.changes import Changes
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.tabs import classify, data, init_lab, train
+from imgcls.web.tabs import classify, data, evaluate, init_lab, train
 from imgcls.web.views.render import render
 from imgcls.web.weights import PageWeights
 
@@ -43,6 +43,9 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
             with gr.Tab(words("Train"), id="train") as tab:
                 tabs.append(tab)
                 training = train.build(words, watch, limits, page, changes, rooms, room)
+            with gr.Tab(words("Evaluate"), id="evaluate") as tab:
+                tabs.append(tab)
+                evaluate.build(words, watch, limits, page, changes, tab)
             with gr.Tab(words("Data"), id="data") as tab:
                 tabs.append(tab)
                 data.build(words, watch, limits, page, tab, rooms, training)

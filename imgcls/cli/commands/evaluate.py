@@ -14,7 +14,7 @@ from imgcls.errors import SettingsError
 from imgcls.inference.evaluation import Evaluation
 from imgcls.inference.metrics import ClassificationReport
 from imgcls.inference.statistics import Comparison, compare
-from imgcls.runs.evaluations import comparable, evaluate_checkpoint
+from imgcls.runs.evaluations import comparable, evaluate_checkpoint, settings_of
 from imgcls.workspace import Workspace
 
 WIDEST_MATRIX = 30  # classes; a wider one fits no terminal
@@ -25,14 +25,11 @@ def run(arguments: argparse.Namespace) -> int:
     paths = [checkpoint_path(wanted, workspace) for wanted in arguments.checkpoint]
     if len(set(paths)) < len(paths):
         raise SettingsError("The same checkpoint is given twice: give different ones to compare.")
+    dataset = arguments.dataset or (settings_of(paths[0]).dataset if len(paths) > 1 else "")
     made = []
     for path in paths:
         told = _Progress(path, sys.stderr.isatty())
-        made.append(
-            evaluate_checkpoint(
-                path, workspace, dataset=arguments.dataset or "", part=arguments.part or "", progress=told
-            )
-        )
+        made.append(evaluate_checkpoint(path, workspace, dataset=dataset, part=arguments.part or "", progress=told))
         told.end()
     compared = between(made) if len(made) > 1 else []
     if arguments.json:

@@ -26,8 +26,8 @@ def answer(prediction: Prediction, words: Translator, *, keep_order: tuple[str, 
         "answer",
         words,
         label=prediction.label,
-        confidence=_percent(prediction.confidence),
-        rows=[(name, share, _percent(share)) for name, share in rows],
+        confidence=percent(prediction.confidence),
+        rows=[(name, share, percent(share)) for name, share in rows],
         picture=data_url(picture),
         width=width,
         height=height,
@@ -55,7 +55,7 @@ def data_url(picture: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     if share >= 0.9995 or share < 0.0005:
         return ">99.9%" if share > 0.5 else "<0.1%"
     return f"{share:.1%}"

@@ -1,0 +1,177 @@
+// Evaluate: asks how far the evaluation is, shows it, and opens its images. What is evaluated stands in the value.
+const AGAIN = 700;   // ms between two looks at an evaluation that goes on
+const said = { ...props }, view = element.querySelector('.evaluate-view');
+let asked = null, timer = null, which = 0, classes = [], turn = 0, opened = null;
+
+function make(tag, set = {}, ...inside) {
+  const node = Object.assign(document.createElement(tag), set);
+  node.append(...inside);
+  return node;
+}
+const fill = (sentence, values) => sentence.replace(/\{(\w+)\}/g, (all, name) => (name in values ? values[name] : all));
+
+async function ask(name, more = {}) {
+  let answer = null;
+  try { answer = await server[name]({ ...asked, which, ...more }); } catch (error) { /* the sentence below */ }
+  return answer || { error: said.no_answer };
+}
+
+function nothing(title, more) {
+  view.replaceChildren(make('div', { className: 'nothing' }, make('div', { className: 'nothing-mark' }), make('strong', { textContent: title }),
+    ...(more ? [make('span', { textContent: more })] : [])));
+}
+
+async function look(start) {
+  clearTimeout(timer);
+  const mine = ++turn, answer = await ask('evaluate_look', { start });
+  if (mine !== turn || !element.isConnected) return;
+  if (answer.error) { nothing(answer.error); return; }
+  if (answer.state === 'stopped') { nothing(said.stopped); return; }
+  view.innerHTML = answer.html;   // made by the lab's own templates, escaped there
+  if (answer.state === 'running') {
+    view.querySelector('.stop').onclick = async () => { const told = await ask('evaluate_stop'); if (told.error) tell(told.error, true); else look(''); };
+    timer = setTimeout(() => look(start && 'on'), AGAIN);
+    return;
+  }
+  ({ classes, which } = answer);
+  wire();
+}
+
+function wire() {
+  view.querySelectorAll('[data-which]').forEach(button => { button.onclick = () => { which = +button.dataset.which; look(''); }; });
+  view.querySelectorAll('button[data-true]').forEach(button => { button.onclick = () => choose(button.dataset); });
+  const filters = view.querySelector('.filters');
+  filters.onchange = () => images();
+  filters.onsubmit = event => event.preventDefault();
+  view.querySelector('.more').onclick = () => images(+view.querySelector('.more').dataset.next);
+  matrix(view.querySelector('.matrix'));
+  sorting(view.querySelector('.sortable'));
+  images();
+}
+
+// A cell or a class: its images.
+function choose({ true: row, predicted }) {
+  const filters = view.querySelector('.filters').elements;
+  filters.true.value = row ?? '';
+  filters.predicted.value = predicted ?? '';
+  filters.verdict.value = filters.sure.value = '';
+  filters.confidence.value = '0 1';
+  images();
+  view.querySelector('.evaluation-images').scrollIntoView({ behavior: 'smooth', block: 'nearest' });
+}
+
+// One cell is in the tab order; arrows move, Enter or Space opens.
+function matrix(table) {
+  const rows = [...table.tBodies[0].rows].map(row => [...row.querySelectorAll('td')]);
+  let at = [0, 0];
+  const focus = (y, x) => {
+    rows[at[0]][at[1]].tabIndex = -1;
+    at = [Math.min(Math.max(y, 0), rows.length - 1), Math.min(Math.max(x, 0), rows[0].length - 1)];
+    const cell = rows[at[0]][at[1]];
+    cell.tabIndex = 0;
+    return cell;
+  };
+  focus(0, 0);
+  table.onclick = event => {
+    const cell = event.target.closest('td[data-true]');
+    if (!cell) return;
+    const y = rows.findIndex(row => row.includes(cell));
+    focus(y, rows[y].indexOf(cell));
+    table.querySelector('.chosen')?.classList.remove('chosen');
+    cell.classList.add('chosen');
+    choose(cell.dataset);
+  };
+  table.onkeydown = event => {
+    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    if (step) { event.preventDefault(); focus(at[0] + step[0], at[1] + step[1]).focus(); }
+    else if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); event.target.click(); }
+  };
+}
+
+function sorting(table) {
+  const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells];
+  heads.forEach((head, column) => {
+    head.querySelector('button').onclick = () => {
+      const up = head.getAttribute('aria-sort') !== 'ascending';
+      heads.forEach(other => other.setAttribute('aria-sort', 'none'));
+      head.setAttribute('aria-sort', up ? 'ascending' : 'descending');
+      const value = row => (column ? parseFloat(row.cells[column].textContent) : row.cells[0].textContent);
+      const rows = [...body.rows].sort((a, b) => (column ? value(a) - value(b) : value(a).localeCompare(value(b), undefined, { numeric: true })));
+      body.replaceChildren(...(up ? rows : rows.reverse()));
+    };
+  });
+}
+
+async function images(start = 0) {
+  const form = Object.fromEntries(new FormData(view.querySelector('.filters')));
+  const list = view.querySelector('[data-slot=images]'), more = view.querySelector('.more'), mine = ++turn;
+  const answer = await ask('evaluate_images', { ...form, start_at: start });
+  if (mine !== turn || !list.isConnected) return;
+  if (answer.error) { tell(answer.error, true); return; }
+  if (!start) { list.replaceChildren(); close(); }
+  const named = value => (value === '' ? said.any : classes[+value]);
+  const title = form.true === '' && form.predicted === '' ? said.images_all : said.images_of;
+  view.querySelector('[data-slot=images-title]').textContent = answer.total
+    ? fill(title, { count: answer.total.toLocaleString(), true: named(form.true), predicted: named(form.predicted) }) : said.none;
+  list.append(...answer.images.map(one => {
+    const button = make('button', { type: 'button', className: one.right ? 'right' : 'wrong', title: `${one.true} → ${one.predicted}, ${one.confidence}` },
+      make('img', { src: one.url, alt: '', loading: 'lazy' }),
+      make('span', { className: 'labels', textContent: one.right ? one.true : `${one.true} → ${one.predicted}` }),
+      make('span', { className: 'share', textContent: one.confidence + (one.sure ? '' : ' ?') }));
+    const item = make('li', {}, button);
+    button.onclick = () => open(one, item);
+    return item;
+  }));
+  more.hidden = answer.next >= answer.total;
+  more.dataset.next = answer.next;
+}
+
+function close() { opened?.remove(); opened = null; }
+
+// One image, in the list beneath its thumbnail.
+async function open(one, item) {
+  const answer = await ask('evaluate_image', { place: one.place });
+  if (answer.error) { tell(answer.error, true); return; }
+  close();
+  opened = make('li', { className: 'open' });
+  opened.innerHTML = answer.html;
+  item.after(opened);
+  const back = () => { close(); item.querySelector('button')?.focus(); };
+  opened.querySelector('.close').onclick = back;
+  opened.onkeydown = event => { if (event.key === 'Escape') back(); };
+  opened.querySelector('.close').focus({ preventScroll: true });
+  opened.scrollIntoView({ behavior: 'smooth', block: 'nearest' });
+  const move = opened.querySelector('.move'), gone = opened.querySelector('.delete');
+  if (!move) return;
+  move.onclick = () => { const label = opened.querySelector('.mend select').value; mend('evaluate_move', { place: one.place, label }, fill(said.moved, { label }), item); };
+  gone.onclick = () => mend('evaluate_delete', { place: one.place }, said.deleted, item);
+}
+
+async function mend(name, values, sentence, item) {
+  const answer = await ask(name, values);
+  if (answer.error) { tell(answer.error, true); return; }
+  close();
+  item.hidden = true;
+  tell(sentence, false, async () => {
+    const undone = await ask('evaluate_undo', { change: answer.change });
+    if (undone.error) { tell(undone.error, true); return; }
+    item.hidden = false;
+    tell(said.undone);
+  });
+}
+
+function tell(sentence, bad = false, undo = null) {
+  const line = view.querySelector('.said') || view.firstElementChild.appendChild(make('p', { className: 'said' }));
+  line.replaceChildren(sentence, ...(undo ? [' ', make('button', { type: 'button', textContent: said.undo, onclick: undo })] : []));
+  line.classList.toggle('bad', bad);
+  line.hidden = false;
+  line.scrollIntoView({ block: 'nearest' });
+}
+
+function begin() {
+  try { asked = JSON.parse(props.value || 'null'); } catch (error) { asked = null; }
+  which = 0;
+  if (asked) look('again'); else nothing(said.nothing, said.nothing_more);
+}
+watch('value', begin);
+begin();

@@ -1,0 +1,205 @@
+"""What the Evaluate tab asks for: figures, images of a cell, one image with all that is said of it.
+
+Evaluations lie on the disk; the last few are kept in memory here, with the images of the sets that ship.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from imgcls.checkpoints.format import read_meta
+from imgcls.data.catalog import own_folders
+from imgcls.errors import DatasetError, ImgclsError
+from imgcls.imaging.reading import open_image
+from imgcls.inference.predictor import Prediction, Predictor
+from imgcls.runs.evaluation_jobs import Asked
+from imgcls.runs.evaluations import find_evaluation, settings_of
+from imgcls.workspace import Workspace
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from imgcls.data.splitting import Split
+    from imgcls.inference.evaluation import Evaluation
+
+KEPT = 8  # evaluations, some MB each at most
+SETS = 2  # of images in memory
+THUMB = 112  # pixels
+PAGE = 48  # images at once
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which images: of class `true`, taken for `predicted` (None: any), "right" or "wrong", "sure" or "unsure", with a
+    confidence from `low` to `high`."""
+
+    true: int | None = None
+    predicted: int | None = None
+    verdict: str = ""
+    sure: str = ""
+    low: float = 0.0
+    high: float = 1.0
+
+
+class Evaluations:
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._lock = threading.Lock()
+        self._made: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def get(self, asked: Asked) -> Evaluation:
+        """Raises DatasetError where it has to be made (again)."""
+        found = self._kept(
+            ("evaluation", asked),
+            lambda: find_evaluation(asked.checkpoint, self.workspace, dataset=asked.dataset, part=asked.part),
+            KEPT,
+        )
+        if found is None:
+            raise DatasetError("This evaluation is not there any more: evaluate again.")
+        return found
+
+    def fresh(self, asked: Asked) -> Evaluation | None:
+        """As it lies on the disk now."""
+        with self._lock:
+            self._made.pop(("evaluation", asked), None)
+        try:
+            return self.get(asked)
+        except DatasetError:
+            return None
+
+    def choose(self, made: Evaluation, wanted: Wanted) -> Tensor:
+        """Places in the evaluation, wrong before right, and in either the most confident first."""
+        out, right, confidence = made.outputs, made.outputs.right, made.outputs.confidence
+        chosen = (confidence >= wanted.low) & (confidence <= wanted.high)
+        if wanted.true is not None:
+            chosen &= out.labels == wanted.true
+        if wanted.predicted is not None:
+            chosen &= out.classes[:, 0] == wanted.predicted
+        if wanted.verdict:
+            chosen &= right == (wanted.verdict == "right")
+        if wanted.sure:
+            chosen &= out.sure == (wanted.sure == "sure")
+        places = chosen.nonzero()[:, 0]
+        return places[(right[places].float() * 2 - confidence[places]).argsort(stable=True)]
+
+    def thumbnail(self, made: Evaluation, place: int) -> str:
+        """A data URL; "" where the image cannot be read any more."""
+        try:
+            image = self._picture(made, place, near=THUMB)
+        except ImgclsError:
+            return ""
+        image.thumbnail((THUMB, THUMB))
+        return _url(image)
+
+    def large(self, made: Evaluation, place: int, *, side: int = 480) -> str:
+        image = self._picture(made, place, near=side)
+        image.thumbnail((side, side))
+        return _url(image)
+
+    def predict(self, made: Evaluation, place: int) -> tuple[Prediction, list[str]]:
+        """(what the checkpoint says of this image, the training images most like it)."""
+        import torch
+
+        predictor = Predictor.cached(made.checkpoint)
+        form = predictor.meta.preprocess
+        if made.paths is None:
+            stored = self._split(made).images[int(made.indices[place])][None]
+        else:
+            stored = form.to_stored(open_image(Path(made.paths[int(made.indices[place])]), keep_alpha=True))[None]
+        (said,) = predictor.predict_stored(stored, top=10)
+        if predictor.calibration is None:
+            return said, []
+        with torch.inference_mode():
+            _, trail = predictor.run(form.to_input(stored))
+        return said, predictor.calibration.nearest(trail, 6)[0]
+
+    def name(self, made: Evaluation, place: int) -> str:
+        """ "rose/12.jpg", or the number of the image in its part."""
+        if made.paths is None:
+            return f"{made.part} {int(made.indices[place]):,}"
+        return "/".join(Path(made.paths[int(made.indices[place])]).parts[-2:])
+
+    def own_path(self, made: Evaluation, place: int) -> str | None:
+        """The image below its data set's folder, where the set is a person's own and may be changed."""
+        if made.paths is None or made.dataset not in own_folders(self.workspace):
+            return None
+        root = self.workspace.data / made.dataset
+        try:
+            return Path(made.paths[int(made.indices[place])]).relative_to(root).as_posix()
+        except ValueError:
+            return None
+
+    def neighbour(self, made: Evaluation, name: str) -> str:
+        """The training image that a calibration calls `name`, as a data URL; "" where it is not there (any more)."""
+        trained = settings_of(Path(made.checkpoint)).dataset
+        if trained not in own_folders(self.workspace) or ".." in name:
+            return ""
+        root = self.workspace.data / trained
+        for path in (root / name, root / "train" / name):
+            if path.is_file():
+                try:
+                    image = open_image(path, near=THUMB)
+                except ImgclsError:
+                    return ""
+                image.thumbnail((THUMB, THUMB))
+                return _url(image)
+        return ""
+
+    def _picture(self, made: Evaluation, place: int, *, near: int) -> Image.Image:
+        index = int(made.indices[place])
+        if made.paths is not None:
+            return open_image(Path(made.paths[index]), near=near)
+        array = self._split(made).images[index].permute(1, 2, 0).numpy()
+        return Image.fromarray(np.ascontiguousarray(array[..., 0] if array.shape[-1] == 1 else array))
+
+    def _split(self, made: Evaluation) -> Split:
+        """The part of a known set that was evaluated."""
+        from imgcls.data.datasets import load_for_evaluation
+
+        path = Path(made.checkpoint)
+        meta = read_meta(path)
+
+        def load() -> Split:
+            return load_for_evaluation(
+                made.dataset,
+                self.workspace,
+                trained=settings_of(path),
+                preprocess=meta.preprocess,
+                classes=meta.classes,
+                part=made.part,
+            )[0]
+
+        return self._kept(("split", made.dataset, made.part, meta.preprocess), load, SETS)
+
+    def _kept(self, key: tuple, make: Callable[[], Any], most: int) -> Any:
+        with self._lock:
+            if key in self._made:
+                self._made.move_to_end(key)
+                return self._made[key]
+        made = make()
+        if made is not None:
+            with self._lock:
+                self._made[key] = made
+                same = [other for other in self._made if other[0] == key[0]]
+                for old in same[:-most]:
+                    del self._made[old]
+        return made
+
+
+def _url(image: Image.Image) -> str:
+    """PNG for what is small and grey (digits), JPEG for photos."""
+    file = io.BytesIO()
+    small = max(image.size) <= 64
+    image.save(file, "PNG" if small else "JPEG", **({} if small else {"quality": 82}))
+    kind = "png" if small else "jpeg"
+    return f"data:image/{kind};base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,125 @@
+"""What the Evaluate tab asks the server for: begin, look, stop, the images of a cell, one image, moving and undoing."""
+
+import json
+import time
+from dataclasses import replace
+
+import pytest
+from photos import flowers as photos
+from test_evaluations import made
+
+from imgcls.runs import evaluation_jobs as jobs
+from imgcls.runs.evaluations import evaluate_checkpoint
+from imgcls.web.cache import RunCache
+from imgcls.web.components.evaluate import server_functions
+from imgcls.web.hosting import ALONE, SHARED
+from imgcls.web.i18n.translator import Translator
+
+ASKED = {"checkpoints": ["first/best"], "dataset": "flowers", "part": "val"}
+
+
+@pytest.fixture
+def lab(workspace):
+    photos(workspace.data / "flowers", each=20, classes=("daisy", "rose"))
+    path = made(workspace, "first")
+    evaluate_checkpoint(path, workspace, dataset="flowers", part="val")
+    return workspace
+
+
+def asking(workspace, limits=ALONE, language="en"):
+    functions = server_functions(Translator(language), RunCache(workspace), limits)
+    return {function.__name__.removeprefix("evaluate_"): function for function in functions}
+
+
+def test_a_kept_evaluation_is_there_at_once(lab):
+    answer = asking(lab)["look"](ASKED)
+    assert answer["state"] == "finished" and answer["classes"] == ("daisy", "rose")
+    assert "<table" in answer["html"] and "20 images" in answer["html"]
+    assert "95 %" in answer["html"] and "混淆" in asking(lab, language="zh")["look"](ASKED)["html"]
+
+
+def test_the_images_of_a_cell(lab):
+    ask = asking(lab)
+    every = ask["images"](ASKED)
+    assert every["total"] == 20 and every["images"][0]["url"].startswith("data:image/")
+    wrong = [image for image in every["images"] if not image["right"]]
+    assert every["images"][: len(wrong)] == wrong  # mistakes first, the most confident first
+    shares = [float(image["confidence"].strip("<>%")) for image in wrong]
+    assert shares == sorted(shares, reverse=True)
+    cells = [ask["images"]({**ASKED, "true": str(t), "predicted": str(p)})["total"] for t in (0, 1) for p in (0, 1)]
+    assert sum(cells) == 20 and cells[0] + cells[1] == sum(image["true"] == "daisy" for image in every["images"])
+    assert ask["images"]({**ASKED, "verdict": "right"})["total"] == 20 - len(wrong)
+    assert ask["images"]({**ASKED, "sure": "unsure"})["total"] == 0
+
+
+def test_an_image_is_moved_and_moved_back(lab):
+    ask = asking(lab)
+    (image, *_) = [i for i in ask["images"](ASKED)["images"] if i["true"] == "daisy"]
+    one = ask["image"]({**ASKED, "place": image["place"]})
+    assert "labelled daisy" in one["html"] and 'class="move"' in one["html"]
+    change = ask["move"]({**ASKED, "place": image["place"], "label": "rose"})["change"]
+    assert len(list((lab.data / "flowers" / "rose").iterdir())) == 21
+    assert ask["undo"]({**ASKED, "change": change}) == {}
+    assert len(list((lab.data / "flowers" / "rose").iterdir())) == 20
+    change = ask["delete"]({**ASKED, "place": image["place"]})["change"]
+    assert len(list((lab.data / "flowers" / "daisy").iterdir())) == 19
+    ask["undo"]({**ASKED, "change": change})
+    assert len(list((lab.data / "flowers" / "daisy").iterdir())) == 20
+
+
+def test_visitors_of_a_shared_lab_change_nothing(lab):
+    ask = asking(lab, replace(SHARED))
+    assert 'class="move"' not in ask["image"]({**ASKED, "place": 0})["html"]
+    for name, more in (("move", {"label": "rose"}), ("delete", {}), ("undo", {"change": "x"}), ("stop", {})):
+        assert "error" in ask[name]({**ASKED, "place": 0, **more})
+    assert "error" in ask["look"]({**ASKED, "dataset": "../flowers"})
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {}, {"checkpoints": []}, {"checkpoints": ["../x"]}, {"checkpoints": 7}, {**ASKED, "part": "x"},
+        {**ASKED, "checkpoints": ["first/best"] * 2 + [str(i) for i in range(9)]}, None, [],
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_one_sentence(lab, asked):
+    for name, function in asking(lab).items():
+        answer = function(asked)
+        assert set(answer) == {"error"} and answer["error"].endswith("."), name
+
+
+@pytest.mark.parametrize("more", [{"place": 99}, {"place": "x"}, {}, {"place": -1}])
+def test_an_image_that_is_not_there(lab, more):
+    assert "error" in asking(lab)["image"]({**ASKED, **more})
+
+
+def test_a_process_of_its_own_evaluates(lab):
+    """Begun from the page, looked at until it is there; nothing is begun twice."""
+    ask, asked = asking(lab), {**ASKED, "part": "train"}
+    assert ask["look"](asked) == {"state": "stopped"}
+    answer = ask["look"]({**asked, "start": "again"})
+    assert answer["state"] == "running" and 'role="progressbar"' in answer["html"]
+    one = jobs.Asked(lab.checkpoints / "first" / "best.safetensors", "flowers", "train")
+    assert jobs.look(one, lab).state == "running"
+    for _ in range(600):
+        answer = ask["look"]({**asked, "start": "on"})
+        if answer.get("state") != "running":
+            break
+        time.sleep(0.2)
+    assert answer["state"] == "finished" and ask["images"](asked)["total"] == 20
+
+
+def test_stopped_in_its_process_it_leaves_nothing(lab):
+    one = jobs.Asked(lab.checkpoints / "first" / "best.safetensors", "flowers", "train")
+    folder = jobs.prepare(one, lab)
+    jobs.stop(one, lab)
+    assert jobs.work(folder, lab) == 0
+    assert jobs.look(one, lab).state == "stopped"
+
+
+def test_why_it_failed_is_said(lab):
+    one = jobs.Asked(lab.checkpoints / "first" / "best.safetensors", "flowers", "test")
+    assert jobs.work(jobs.prepare(one, lab), lab) == 1
+    seen = jobs.look(one, lab)
+    assert seen.state == "failed" and "flowers" in str(seen.message)
+    json.dumps(seen.message.as_dict())
