@@ -146,6 +146,21 @@ def test_all_images_of_a_fresh_folder_and_the_held_out_ones_of_its_own(own, work
         evaluated("fresh", workspace, part="test")
 
 
+def test_a_fresh_folder_is_not_divided_as_the_checkpoints_own_set_was(workspace):
+    for digit in range(10):
+        (workspace.data / "fresh" / str(digit)).mkdir(parents=True)
+        photo("rose", digit).save(workspace.data / "fresh" / str(digit) / "a.jpg")
+    trained = with_recipe({"dataset": "mnist", "model": "lenet"})  # holds 5,000 out
+    split, part = load_for_evaluation(
+        "fresh",
+        workspace,
+        trained=trained,
+        preprocess=preprocess_for(said()),
+        classes=tuple(map(str, range(10))),
+    )
+    assert (len(split), part) == (10, "all")
+
+
 def test_only_what_is_evaluated_is_decoded(own, workspace):
     evaluated("flowers", workspace)
     (kept,) = (own / ".imgcls-cache").glob("*.photos")

@@ -17,6 +17,7 @@ import torch
 
 from imgcls.data.augmentation import WHOLE_PHOTO
 from imgcls.data.catalog import PEN_HELD_OUT, PEN_RENDERINGS, folder_of, has_test, held_out, listed
+from imgcls.data.image_folders import scan
 from imgcls.data.photo_files import divide_photos
 from imgcls.data.photos import StorageFormat, StreamingPhotos
 from imgcls.data.splitting import Split, divide, flip_labels, join, some_of_each
@@ -86,12 +87,17 @@ def load_for_evaluation(
         part = part or ("test" if has_test(dataset) else "val" if own else "all")
         known, splits = _known_parts(settings, workspace, preprocess, part, progress)
     else:
-        files = divide_photos(settings, workspace)
+        folder = folder_of(dataset, workspace)
         own = trained.dataset not in KIND_OF and _same_folder(dataset, trained.dataset, workspace)
-        part = part or (("test" if "test" in files.parts else "val") if own else "all")
-        known, parts = files.classes, files.parts
+        if own:  # divided as for training, with the labels that the photos have
+            files = divide_photos(settings.model_copy(update={"flip_labels": 0.0}), workspace)
+            known, parts = files.classes, files.parts
+        else:  # a fresh folder is not divided, however few photos it has
+            found = scan(folder)
+            known, parts = found.classes, found.splits
+        part = part or (("test" if "test" in parts else "val") if own else "all")
         wanted = [pair for pairs in parts.values() for pair in pairs] if part == "all" else parts.get(part, [])
-        splits = [_decode(files.folder, wanted, preprocess, [], progress)] if known == tuple(classes) and wanted else []
+        splits = [_decode(folder, wanted, preprocess, [], progress)] if known == tuple(classes) and wanted else []
     if known != tuple(classes):
         raise DatasetError(
             "{name} has the classes {classes}, but the checkpoint knows {known}: choose a data set with "
