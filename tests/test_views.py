@@ -11,6 +11,7 @@ from markupsafe import Markup
 from imgcls.data.image_folders import Problem
 from imgcls.data.report import Report
 from imgcls.inference.predictor import Prediction
+from imgcls.inference.reading import Reading
 from imgcls.messages import Message
 from imgcls.runs.reader import RunView
 from imgcls.runs.store import Run
@@ -32,8 +33,10 @@ def safe(html):
 def test_an_answer(words):
     picture = np.zeros((28, 28), np.uint8)
     top = ((EVIL, 0.75), ("b", 0.25))
-    made = answers.answer(Prediction(EVIL, 0.75, top, picture), words)
+    one = Prediction(EVIL, 0.75, top, picture, sure=False, nearest=EVIL)
+    made = answers.answer(Reading(EVIL, (one,), "unfamiliar"), words)
     safe(made)
+    safe(answers.answer(Reading(EVIL * 2, (one, one), None), words))
     assert "75.0%" in made and 'width="28"' in made and "data:image/png;base64," in made
     safe(answers.problem(EVIL, words))
     safe(answers.empty(EVIL, EVIL, words))

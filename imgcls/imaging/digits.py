@@ -40,7 +40,22 @@ def mnist_normalize(image: Image.Image | np.ndarray) -> np.ndarray:
     grey = _grey(image)
     if _is_mnist(grey):
         return grey.round().astype(np.uint8)
-    return _centred(_pen_width(_fine(_cropped(_whole_strokes(_cropped(_ink(grey)))))))
+    return normalize_ink(_ink(grey))
+
+
+def is_mnist(image: Image.Image | np.ndarray) -> bool:
+    """Whether it is made as MNIST's are already: 28x28, light on black, centred."""
+    return _is_mnist(_grey(image))
+
+
+def find_ink(image: Image.Image | np.ndarray) -> np.ndarray:
+    """How much ink each pixel holds, float32 (H, W) in 0..1, at most WORK pixels a side. Raises NoInk."""
+    return _ink(_grey(image))
+
+
+def normalize_ink(ink: np.ndarray) -> np.ndarray:
+    """uint8 (28, 28) from ink already found, or from a part of it. Raises NoInk."""
+    return _centred(_pen_width(_fine(_cropped(_whole_strokes(_cropped(ink))))))
 
 
 def _grey(image: Image.Image | np.ndarray) -> np.ndarray:
@@ -152,14 +167,10 @@ def _terms(shape: tuple[int, int]) -> np.ndarray:
 
 def _whole_strokes(ink: np.ndarray) -> np.ndarray:
     """The ink without specks: pieces that are tiny beside the largest one. A 5's bar or a broken 4 stays."""
-    step = max(1, max(ink.shape) // 80)
-    height, width = -(-ink.shape[0] // step) * step, -(-ink.shape[1] // step) * step
-    padded = np.zeros((height, width), np.float32)
-    padded[: ink.shape[0], : ink.shape[1]] = ink
-    coarse = padded.reshape(height // step, step, width // step, step).max((1, 3)) > 0.3
+    coarse, step = coarsened(ink)
     if not coarse.any():
         raise NoInk
-    labels, count = _pieces(coarse)
+    labels, count = pieces(coarse)
     if count == 1:
         return ink
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
@@ -169,7 +180,16 @@ def _whole_strokes(ink: np.ndarray) -> np.ndarray:
     return ink * kept[: ink.shape[0], : ink.shape[1]]
 
 
-def _pieces(mask: np.ndarray) -> tuple[np.ndarray, int]:
+def coarsened(ink: np.ndarray) -> tuple[np.ndarray, int]:
+    """(where there is ink, bool, on a grid of 80 to 160 cells a side at most; pixels a cell)."""
+    step = max(1, max(ink.shape) // 80)
+    height, width = -(-ink.shape[0] // step) * step, -(-ink.shape[1] // step) * step
+    padded = np.zeros((height, width), np.float32)
+    padded[: ink.shape[0], : ink.shape[1]] = ink
+    return padded.reshape(height // step, step, width // step, step).max((1, 3)) > 0.3, step
+
+
+def pieces(mask: np.ndarray) -> tuple[np.ndarray, int]:
     """Connected pieces (8 neighbours): labels int (H, W), 0 where there is none, and how many. By runs of a row."""
     labels = np.zeros(mask.shape, np.int32)
     parent = [0]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from PIL import Image
 
@@ -70,13 +71,7 @@ class Preprocess(BaseModel):
         if self.resize_mode == "digit":
             from imgcls.imaging.digits import mnist_normalize
 
-            grey = mnist_normalize(image)
-            if self.storage_size != grey.shape[0]:
-                from PIL import Image
-
-                square = Image.fromarray(grey).resize((self.storage_size, self.storage_size), Image.Resampling.BILINEAR)
-                grey = np.asarray(square)
-            return torch.from_numpy(grey.copy())[None].expand(self.channels, -1, -1).contiguous()
+            return self.store_digit(mnist_normalize(image))
         if self.resize_mode == "garment":
             array = _garment(image, self.storage_size)
             return torch.from_numpy(array)[None].expand(self.channels, -1, -1).contiguous()
@@ -95,6 +90,18 @@ class Preprocess(BaseModel):
     def shorter_side(self) -> int:
         """What the shorter side of a photo becomes before its centre is cut out, in pixels."""
         return round(self.storage_size / self.crop) if self.resize_mode == "crop" else self.storage_size
+
+    def store_digit(self, grey: np.ndarray) -> torch.Tensor:
+        """uint8 (28, 28), as digits.py makes it -> uint8 (C, storage_size, storage_size)."""
+        import numpy as np
+        import torch
+
+        if self.storage_size != grey.shape[0]:
+            from PIL import Image
+
+            square = Image.fromarray(grey).resize((self.storage_size, self.storage_size), Image.Resampling.BILINEAR)
+            grey = np.asarray(square)
+        return torch.from_numpy(grey.copy())[None].expand(self.channels, -1, -1).contiguous()
 
     def to_input(self, images: torch.Tensor) -> torch.Tensor:
         """uint8 or [0, 255] float (N, C, storage_size, storage_size) -> normalised float (N, C, size, size), on the

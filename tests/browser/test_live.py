@@ -19,6 +19,7 @@ from drawings import UJI  # noqa: E402
 from imgcls.checkpoints.format import Meta, load_checkpoint, save_checkpoint  # noqa: E402
 from imgcls.imaging.preprocess import Preprocess  # noqa: E402
 from imgcls.inference.predictor import Predictor  # noqa: E402
+from imgcls.inference.reading import read  # noqa: E402
 from imgcls.models import build  # noqa: E402
 from imgcls.web import scripts  # noqa: E402
 from imgcls.web.weights import page_bytes  # noqa: E402
@@ -46,11 +47,11 @@ def opened(page, server, language="en"):
     expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
 
 
-def fitted(strokes, up=False):
-    """Strokes in the middle 60 % of the pad, as its own pixels; `up` where y points up."""
+def fitted(strokes, up=False, small=False):
+    """Strokes in the middle 60 % of the pad (35 % where small), as its own pixels; `up` where y points up."""
     points = np.array([p[:2] for stroke in strokes for p in stroke], float)
     low, high = points.min(0), points.max(0)
-    scale = 168 / max(*(high - low), 1e-9)
+    scale = (98 if small else 168) / max(*(high - low), 1e-9)
     middle = (low + high) / 2
     sign = np.array([1, -1 if up else 1])
     return [((np.array([p[:2] for p in stroke]) - middle) * scale * sign + 140).round(2).tolist() for stroke in strokes]
@@ -80,13 +81,13 @@ def test_page_and_server_agree_on_720_drawings(page, server):
     opened(page, server)
     drawings = [fitted(d["strokes"]) for d in UJI] + pen_digits(500)
     assert len(drawings) == 720
-    read = read_in_page(page, server, drawings, SHIPPED)
+    made = read_in_page(page, server, drawings, SHIPPED)
     predictor = Predictor.load(SHIPPED)
-    images = [image_of(r) for r in read]
+    images = [image_of(r) for r in made]
     stored = np.stack([predictor.meta.preprocess.to_stored(image).numpy().ravel() for image in images]).astype(int)
-    levels = abs(stored - np.array([r["stored"] for r in read])).max(1)
+    levels = abs(stored - np.array([r["stored"] for r in made])).max(1)
     assert (levels <= 3).mean() >= 0.99, np.bincount(levels)
-    for answer, r in zip(predictor(images), read, strict=True):
+    for answer, r in zip(predictor(images), made, strict=True):
         chances = dict(answer.top)
         expected = [chances[name] for name in predictor.meta.classes]
         assert np.abs(np.array(expected) - r["probabilities"]).max() < 0.01
@@ -116,9 +117,9 @@ def test_every_lenet_of_the_lab_is_computed_alike(page, server, tmp_path, form):
     path = tmp_path / "best.safetensors"
     save_checkpoint(path, model.state_dict(), Meta(model="lenet", classes=classes, preprocess=preprocess))
     opened(page, server)
-    read = read_in_page(page, server, [fitted(d["strokes"]) for d in UJI[::20]], path)
+    made = read_in_page(page, server, [fitted(d["strokes"]) for d in UJI[::20]], path)
     predictor = Predictor.load(path)
-    for answer, r in zip(predictor([image_of(r) for r in read]), read, strict=True):
+    for answer, r in zip(predictor([image_of(r) for r in made]), made, strict=True):
         chances = dict(answer.top)
         assert np.allclose([chances[name] for name in classes], r["probabilities"], atol=1e-4)
 
@@ -187,3 +188,31 @@ def test_what_is_sent_is_small_and_kept_for_ever(server):
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(server.url + wrong)
         assert refused.value.code == 404
+
+
+def test_digits_side_by_side_are_boxed_and_read_as_a_number(page, server):
+    opened(page, server)
+    weights = base64.b64encode(page_bytes(SHIPPED)).decode()
+    script = f"{server.url}/scripts/{scripts.digest()}.js"
+    pairs = [(0, 5), (30, 61), (102, 7), (44, 200)]
+    drawings = []
+    for pair in pairs:
+        halves = [fitted(UJI[i]["strokes"], small=True) for i in pair]
+        drawings.append([[[x + 66 * side, y] for x, y in stroke] for half, side in zip(halves, (-1, 1), strict=True)
+                         for stroke in half])  # fmt: skip
+    made = page.evaluate(READ, [drawings, weights, script])
+    predictor = Predictor.load(SHIPPED)
+    expected = read(predictor, [image_of(r) for r in made])
+    assert [r["shown"] for r in made] == [r.label for r in expected]
+    assert sum(len(r["shown"]) == 2 for r in made) >= 3
+    page.evaluate("drawing => document.querySelector('#pad .pad').put(drawing)",
+                  [{"width": 20, "points": points} for points in drawings[0]])  # fmt: skip
+    expect(page.locator(".pictures canvas")).to_have_count(2)
+
+
+def test_a_dot_is_not_sure(page, server):
+    opened(page, server)
+    box = page.locator("#pad canvas").bounding_box()
+    page.mouse.click(box["x"] + 100, box["y"] + 100)
+    expect(page.locator(".answer-note")).to_contain_text("this is a dot")
+    expect(page.locator(".answer.unsure")).to_be_visible()

@@ -14,7 +14,7 @@ const reduced = document.createElement('canvas');
 reduced.width = reduced.height = SENT;
 const small = reduced.getContext('2d', { willReadFrequently: true });
 small.scale(SENT / SIDE, SENT / SIDE);
-let strokes = [], current = null, width = 20, timer = null, frame = null, lastSent = 0, cursor = null, points = 0;
+let strokes = [], current = null, width = 20, timer = null, frame = null, lastSent = 0, cursor = null, points = 0, marked = [];
 
 function line(target, stroke) {
   target.lineCap = target.lineJoin = 'round';
@@ -39,6 +39,9 @@ function paint(target) {
 
 function draw() {
   paint(context);
+  context.strokeStyle = '#6366f1';
+  context.lineWidth = 2;
+  marked.forEach(([left, top, right, bottom]) => context.strokeRect(left - 4, top - 4, right - left + 8, bottom - top + 8));
   pad.classList.toggle('empty', !strokes.length && !cursor);
 }
 
@@ -49,6 +52,12 @@ pad.grey = () => {
   const colours = small.getImageData(0, 0, SENT, SENT).data, data = new Uint8Array(SENT * SENT);
   for (let i = 0; i < data.length; i++) data[i] = colours[4 * i];
   return { width: SENT, height: SENT, data };
+};
+// Boxes around what is read apart, in the pixels of `grey`.
+pad.mark = boxes => {
+  if (!boxes.length && !marked.length) return;
+  marked = boxes.map(box => box.map(v => v * SIDE / SENT));
+  draw();
 };
 pad.read = props.in_page ? () => {} : null;   // until the reader is here
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from imgcls.errors import ImgclsError, InputError
 from imgcls.imaging.digits import NoInk
 from imgcls.imaging.reading import open_image
 from imgcls.inference.predictor import Predictor
+from imgcls.inference.reading import read
 from imgcls.web.cache import RunCache, checkpoint_title, key
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.live import PANELS, LiveAnswer
@@ -88,7 +90,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights) -> Room:
             image = open_image(path, keep_alpha=True, name=words("Photo")) if path else None
         except InputError as error:
             return answers.problem(words.message(error.message), words)
-        return _answer(watch, words, image, chosen, no_photo(words))
+        return _answer(watch, words, image, chosen, no_photo(words), photo=True)
 
     def of_either(source: str, drawing: Image.Image | None, path: str | None, chosen: str) -> tuple[str, str]:
         """What the page is to compute itself, and what the server answers: one of them is ''."""
@@ -136,15 +138,26 @@ def _in_page(weights: PageWeights, chosen: str | None) -> str:
     return f"../weights/{name}" if name else ""
 
 
-def _answer(watch: RunCache, words: Translator, image: Image.Image | None, chosen: str, nothing: str) -> str:
+def _answer(
+    watch: RunCache, words: Translator, image: Image.Image | None, chosen: str, nothing: str, *, photo: bool = False
+) -> str:
     if image is None:
         return nothing
     try:
         predictor = Predictor.cached(watch.checkpoint(chosen))
-        prediction = predictor([image], language=words.language)[0]
+        reading = read(predictor, [image], language=words.language)[0]
     except NoInk:
-        return nothing
+        return no_writing(words, chosen, predictor.meta.names(words.language)) if photo else nothing
     except ImgclsError as error:
         return answers.problem(words.message(error.message), words)
     classes = predictor.meta.names(words.language)
-    return answers.answer(prediction, words, keep_order=classes if len(classes) <= ORDERED else None)
+    return answers.answer(reading, words, keep_order=classes if len(classes) <= ORDERED else None)
+
+
+def no_writing(words: Translator, chosen: str, classes: Sequence[str]) -> str:
+    """A photo without any ink, given to a network that reads ink."""
+    named = f"{classes[0]}–{classes[-1]}" if list(classes) == list("0123456789") else ", ".join(classes[:12])
+    name = chosen.split("/")[0]
+    return answers.problem(
+        words("{checkpoint} knows only {classes} and finds no writing here.", checkpoint=name, classes=named), words
+    )

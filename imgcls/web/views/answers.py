@@ -9,30 +9,47 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from imgcls.inference.predictor import Prediction
+from imgcls.inference.reading import Reading
+from imgcls.web.i18n.script_sentences import SENTENCES
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views.render import render
 
 SHOWN = 10  # bars
 
 
-def answer(prediction: Prediction, words: Translator, *, keep_order: tuple[str, ...] | None = None) -> Markup:
-    """`keep_order`: all classes in their own order instead of the likeliest first; bars then stay where they are."""
-    chances = dict(prediction.top)
-    rows = [(name, chances.get(name, 0.0)) for name in keep_order] if keep_order else list(prediction.top[:SHOWN])
-    picture = prediction.model_input
-    height, width = picture.shape[:2]
+def answer(reading: Reading, words: Translator, *, keep_order: tuple[str, ...] | None = None) -> Markup:
+    """`keep_order`: all classes in their own order instead of the likeliest first; bars then stay where they are.
+    Of several digits each has one bar."""
+    first, several = reading.parts[0], len(reading.parts) > 1
+    chances = dict(first.top)
+    if several:
+        rows = [(part.label, part.confidence, True) for part in reading.parts]
+    elif keep_order:
+        rows = [(name, chances.get(name, 0.0), name == first.label) for name in keep_order]
+    else:
+        rows = [(name, share, name == first.label) for name, share in first.top[:SHOWN]]
+    height, width = first.model_input.shape[:2]
     return render(
         "answer",
         words,
-        label=prediction.label,
-        confidence=percent(prediction.confidence),
-        rows=[(name, share, percent(share)) for name, share in rows],
-        picture=data_url(picture),
+        label=reading.label,
+        confidence=percent(reading.confidence),
+        note=doubt(reading, words),
+        rows=[(name, share, percent(share), best) for name, share, best in rows],
+        pictures=[data_url(part.model_input) for part in reading.parts],
         width=width,
         height=height,
-        pixels=pixels(width, height, picture.ndim == 2, words),
+        pixels=pixels(width, height, first.model_input.ndim == 2, words),
     )
+
+
+def doubt(reading: Reading, words: Translator) -> str:
+    """Why an answer does not count; '' where it does."""
+    if reading.doubt is None:
+        return ""
+    text = SENTENCES["not_sure" if reading.doubt == "unfamiliar" else f"doubt_{reading.doubt}"]
+    nearest = next((part.nearest for part in reading.parts if not part.sure), None)
+    return words(text, nearest=nearest or reading.label)
 
 
 def empty(title: str, more: str, words: Translator) -> Markup:

@@ -44,38 +44,56 @@ export class Answer {
     this.label = make('div', { class: 'answer-label', 'data-testid': 'answer' });
     this.sure = make('div', { class: 'answer-sure' });
     this.note = make('p', { class: 'answer-note', hidden: true });
-    this.bars = Array.from({ length: Math.min(classes.length, ORDERED) }, () => {
+    this.bars = Array.from({ length: Math.max(8, Math.min(classes.length, ORDERED)) }, () => {
       const name = make('span', { class: 'bar-name' }), fill = make('i'), share = make('span', { class: 'bar-share' });
       return { row: make('li', {}, name, make('span', { class: 'bar-track' }, fill), share), name, fill, share };
     });
-    this.picture = make('canvas', { role: 'img', 'aria-label': words.sees });
+    this.pictures = make('div', { class: 'pictures' });
     const more = say(words.sees_more, { width: this.side, height: this.side });
     this.answer = make('div', { class: 'answer' },
       make('div', { class: 'answer-head' }, this.label, this.sure), this.note,
       make('ol', { class: 'bars' }, ...this.bars.map(bar => bar.row)),
-      make('figure', { class: 'seen' }, this.picture,
+      make('figure', { class: 'seen' }, this.pictures,
         make('figcaption', {}, make('strong', {}, words.sees), more)));
   }
 
-  // probabilities: one a class; grey: what the network saw; note: a sentence, or '' where it is sure.
-  show({ label, probabilities, grey, note = '' }) {
-    const order = probabilities.map((_, i) => i).sort((a, b) => probabilities[b] - probabilities[a]);
-    const best = order[0], shown = this.classes.length <= ORDERED ? this.classes.keys() : order;
-    this.label.textContent = label ?? this.classes[best];
+  // parts: the reading of each digit; a single one has a bar a class, several have a bar each. note: '' where it is sure.
+  show({ parts, note = '' }) {
+    const bests = parts.map(({ probabilities }) => probabilities.indexOf(Math.max(...probabilities)));
+    const shares = parts.map(({ probabilities }, i) => probabilities[bests[i]]);
+    this.label.textContent = bests.map(best => this.classes[best]).join('');
     this.label.classList.toggle('long', this.label.textContent.length > 3);
-    this.sure.textContent = say(this.words.sure, { share: percent(probabilities[best]) });
+    this.sure.textContent = say(this.words.sure, { share: percent(Math.min(...shares)) });
     this.note.textContent = note;
     this.note.hidden = !note;
     this.answer.classList.toggle('unsure', Boolean(note));
-    const row = [...shown];
-    this.bars.forEach(({ row: item, name, fill, share }, i) => {
-      name.textContent = this.classes[row[i]];
-      fill.style.width = `${(probabilities[row[i]] * 100).toFixed(1)}%`;
-      share.textContent = percent(probabilities[row[i]]);
-      item.className = row[i] === best ? 'first' : '';
-    });
-    paint(this.picture, this.side, i => grey[i]);
+    this.answer.classList.toggle('several', parts.length > 1);
+    if (parts.length > 1) this.fill(bests.map((best, i) => [this.classes[best], shares[i], true]));
+    else this.fill(this.ranked(parts[0].probabilities, bests[0]));
+    while (this.pictures.childElementCount > parts.length) this.pictures.lastChild.remove();
+    while (this.pictures.childElementCount < parts.length) {
+      this.pictures.append(make('canvas', { role: 'img', 'aria-label': this.words.sees }));
+    }
+    parts.forEach(({ grey }, i) => paint(this.pictures.children[i], this.side, k => grey[k]));
     if (this.answer.parentNode !== this.element) this.element.replaceChildren(this.answer);
+  }
+
+  ranked(probabilities, best) {
+    const order = probabilities.map((_, i) => i);
+    if (this.classes.length > ORDERED) order.sort((a, b) => probabilities[b] - probabilities[a]);
+    return order.slice(0, ORDERED).map(c => [this.classes[c], probabilities[c], c === best]);
+  }
+
+  fill(rows) {
+    this.bars.forEach(({ row, name, fill, share }, i) => {
+      row.hidden = i >= rows.length;
+      if (row.hidden) return;
+      const [label, value, first] = rows[i];
+      name.textContent = label;
+      fill.style.width = `${(value * 100).toFixed(1)}%`;
+      share.textContent = percent(value);
+      row.className = first ? 'first' : '';
+    });
   }
 }
 

@@ -1,8 +1,10 @@
 // The drawing is read in the page: strokes -> 28x28 -> LeNet -> answer, within the frame of each pen move.
 import { Answer, make, nothing, say } from './answer.js';
+import { cut, inkOf } from './digits.js';
 import { Epochs } from './epochs.js';
 import { familiarity, place } from './familiar.js';
 import { Inside } from './inside.js';
+import { clipped, layoutOf } from './layout.js';
 import { LeNet, softmax } from './lenet.js';
 import { Panels } from './panels.js';
 import { asGrey, toInput, toStored } from './preprocess.js';
@@ -19,10 +21,25 @@ export class Reader {
     this.net = new LeNet(this.tensors, this.meta);
   }
 
-  // { grey, layers, probabilities } of a drawing { width, height, data }; null where nothing is drawn.
+  // What is made of a drawing { width, height, data }; null where nothing is drawn. `parts`: a reading for each of
+  // several digits side by side, `boxes` where they are; `doubt`: "dot", "scribble", "unfamiliar" or null.
   read(picture) {
-    const stored = picture && toStored(picture, this.meta.preprocess);
-    return stored && this.readStored(stored);
+    const form = this.meta.preprocess;
+    if (!picture) return null;
+    if (form.fit !== 'digit') return this.judged(this.readStored(toStored(picture, form)), 'digit');
+    const ink = inkOf(picture), stored = ink && toStored(picture, form, ink);
+    if (!stored) return null;
+    const { kind, boxes } = layoutOf(ink), whole = this.readStored(stored);
+    if (kind !== 'several') return this.judged(whole, kind);
+    const cuts = boxes.map(box => cut(ink, clipped(box, ink)));
+    const parts = cuts.map(part => this.readStored(toStored(null, form, part))), sure = parts.every(part => this.sure(part));
+    if (this.sure(whole) && !sure) return this.judged(whole, 'digit');   // one digit in two pieces
+    return { ...parts.at(-1), parts, boxes, doubt: sure ? null : 'unfamiliar' };
+  }
+
+  judged(reading, kind) {
+    const doubt = kind === 'dot' || kind === 'scribble' ? kind : this.sure(reading) ? null : 'unfamiliar';
+    return { ...reading, parts: [reading], boxes: [], doubt };
   }
 
   readStored(stored) {
@@ -81,14 +98,15 @@ export class Live {
 
   show() {
     const reading = this.reader.read(this.pad.grey());
+    this.pad.mark(reading?.boxes ?? []);
     if (reading) this.answer.show({ ...reading, note: this.doubt(reading) });
     else this.element.replaceChildren(nothing(this.words.nothing, this.words.nothing_more));
     this.tell(reading);
   }
 
-  doubt(reading) {
-    if (this.reader.sure(reading)) return '';
-    return say(this.words.not_sure, { nearest: this.reader.meta.classes[reading.nearest] });
+  doubt({ doubt, nearest }) {
+    if (doubt !== 'unfamiliar') return doubt ? this.words[`doubt_${doubt}`] : '';
+    return say(this.words.not_sure, { nearest: this.reader.meta.classes[nearest] });
   }
 
   tell(reading) { this.listeners.forEach(listener => listener(reading, this.reader)); }

@@ -1,0 +1,80 @@
+"""How ink lies on the paper, before any network is asked: a dot, a scribble over everything, one digit or several.
+
+Several digits stand beside each other, about equally high, with clear paper between them; a 5 whose bar is apart or a 4
+in two strokes is one. Knows numpy only. The page has the same in components/js/layout.js.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from imgcls.imaging.digits import coarsened, pieces
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the ink
+DOT = 0.7, 1.4  # a disc fills 0.785 of its box; longer over shorter side
+SCRIBBLE = 0.42, 0.8  # ink's share of the paper, and its box's share of either side
+SPECK = 0.04  # of the largest piece
+APART = 0.1  # clear paper between two digits, as a share of the higher one's height
+LOWEST = 0.6  # of the highest digit's height
+MOST = 8  # digits in a row
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`boxes`: where each digit's ink is, left to right; one box unless kind is "several"."""
+
+    kind: Literal["digit", "several", "dot", "scribble"]
+    boxes: tuple[Box, ...]
+
+
+def layout_of(ink: np.ndarray) -> Layout:
+    """ink: float (H, W) in 0..1, as `digits.find_ink` gives it, with some above 0.3."""
+    coarse, step = coarsened(ink)
+    labels, count = pieces(coarse)
+    found = []
+    for name in range(1, count + 1):
+        rows, columns = np.nonzero(labels == name)
+        found.append((len(rows), (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)))
+    largest = max(area for area, _ in found)
+    least = min(largest, max(2, SPECK * largest))
+    boxes = sorted(tuple(int(v) * step for v in box) for area, box in found if area >= least)
+    whole = _around(boxes)
+    solid = ink > 0.3
+    inked = solid[whole[1] : whole[3], whole[0] : whole[2]]
+    rows, columns = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
+    height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1  # to the pixel
+    full = np.count_nonzero(inked) / (height * width)
+    if full >= DOT[0] and max(width, height) <= DOT[1] * min(width, height):
+        return Layout("dot", (whole,))
+    if solid.mean() >= SCRIBBLE[0] and min(width / ink.shape[1], height / ink.shape[0]) >= SCRIBBLE[1]:
+        return Layout("scribble", (whole,))
+    groups = _groups(boxes)
+    if 2 <= len(groups) <= MOST and _in_a_row(groups):
+        return Layout("several", tuple(groups))
+    return Layout("digit", (whole,))
+
+
+def _groups(boxes: list[Box]) -> list[Box]:
+    """Boxes whose columns overlap belong together; left to right."""
+    made: list[Box] = []
+    for box in boxes:
+        if made and box[0] < made[-1][2]:
+            made[-1] = _around([made[-1], box])
+        else:
+            made.append(box)
+    return made
+
+
+def _in_a_row(groups: list[Box]) -> bool:
+    highest = max(bottom - top for _, top, _, bottom in groups)
+    if any(bottom - top < LOWEST * highest for _, top, _, bottom in groups):
+        return False
+    return all(right[0] - left[2] >= APART * highest for left, right in zip(groups, groups[1:], strict=False))
+
+
+def _around(boxes: list[Box]) -> Box:
+    left, top, right, bottom = zip(*boxes, strict=True)
+    return min(left), min(top), max(right), max(bottom)

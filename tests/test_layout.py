@@ -1,0 +1,95 @@
+"""A dot, a scribble, one digit or several side by side: before any network, and what is read of them."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+from drawings import LABELS, UJI, drawn, under
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from imgcls.imaging.digits import NoInk, find_ink, render
+from imgcls.imaging.layout import layout_of
+from imgcls.inference.predictor import Predictor
+from imgcls.inference.reading import read
+from imgcls.workspace import PROJECT
+
+
+def kind(image):
+    return layout_of(find_ink(image)).kind
+
+
+def side_by_side(*numbers, size=0.36, gap=0.06, width=14):
+    """Drawings of UJI next to each other on one pad."""
+    whole = np.zeros((280, 280), np.uint8)
+    for i, number in enumerate(numbers):
+        left = 0.05 + i * (size + gap)
+        place = tuple(280 * v for v in (left, 0.3, left + size, 0.3 + size))
+        picture = render(UJI[number]["strokes"], side=280, width=width, place=place)
+        whole = np.maximum(whole, np.asarray(picture))
+    return Image.fromarray(whole)
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return Predictor.load(PROJECT / "checkpoints" / "lenet-digits" / "best.safetensors")
+
+
+@pytest.mark.parametrize("name", ["as the pad draws", "tiny", "very broad", "large", "hairline"])
+def test_one_digit_is_one_digit(name):
+    kinds = [kind(image) for image in under(name)]
+    assert kinds.count("digit") >= 218, set(kinds)
+
+
+def test_pen_digits_are_one_digit():
+    drawings = json.loads(gzip.decompress((PROJECT / "data/pen-digits/pen-digits-train.json.gz").read_bytes()))[::20]
+    flipped = [[[(x, 500 - y) for x, y in stroke] for stroke in d["strokes"]] for d in drawings]
+    kinds = [kind(render(strokes, side=196, width=14)) for strokes in flipped]
+    assert kinds.count("digit") >= 0.995 * len(kinds)
+
+
+def test_digits_side_by_side_are_read_left_to_right(reader):
+    random = np.random.default_rng(5)
+    pairs = [tuple(random.integers(0, len(UJI), 2)) for _ in range(40)]
+    made = read(reader, [side_by_side(*pair) for pair in pairs])
+    right = [r.label == "".join(LABELS[i] for i in pair) for r, pair in zip(made, pairs, strict=True)]
+    assert np.mean(right) >= 0.9
+    (three,) = read(reader, [side_by_side(0, 5, 9, size=0.24)])
+    assert len(three.parts) == 3 and three.label == LABELS[0] + LABELS[5] + LABELS[9]
+
+
+def test_a_dot_and_a_scribble_are_not_sure(reader):
+    dot = render([[(5, 5)]], side=280, width=20)
+    scribble = Image.new("L", (280, 280), 255)
+    pen = ImageDraw.Draw(scribble)
+    for y in range(10, 280, 43):
+        pen.line([(5, y), (275, y + 10)], fill=0, width=20)
+    made = read(reader, [dot, scribble])
+    assert [r.doubt for r in made] == ["dot", "scribble"] and not any(r.sure for r in made)
+    assert made[0].label in "0123456789"  # the answer stays
+
+
+def test_what_is_read_is_what_the_predictor_reads(reader):
+    images = drawn()[::40]
+    assert [r.label for r in read(reader, images)] == [p.label for p in reader(images)]
+
+
+def test_mnist_itself_is_one_digit(reader):
+    image = np.zeros((28, 28), np.uint8)
+    image[4:24, 13:16] = 255
+    assert read(reader, [Image.fromarray(image)])[0].label == "1"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(20, 200), st.integers(20, 200))
+def test_anything_has_a_layout(seed, height, width):
+    random = np.random.default_rng(seed)
+    image = Image.fromarray((random.random((height, width)) < random.random()).astype(np.uint8) * 255)
+    try:
+        made = layout_of(find_ink(image))
+    except NoInk:
+        return
+    assert len(made.boxes) == 1 or made.kind == "several"
+    assert all(left < right and top < bottom for left, top, right, bottom in made.boxes)
