@@ -25,6 +25,7 @@ from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views import evaluation_card
 
+TEMPLATE = (Path(__file__).parent / "evaluate.html").read_text("utf-8")
 SCRIPT = (Path(__file__).parent / "evaluate.js").read_text("utf-8")
 MOST = 6  # checkpoints at once
 PARTS = ("", "test", "val", "train", "all")
@@ -38,7 +39,7 @@ class EvaluateView(gr.HTML):
         limits: Limits | None = None,
         **options: Any,
     ) -> None:
-        options.setdefault("html_template", '<div class="evaluate-view"></div>')
+        options.setdefault("html_template", TEMPLATE)
         options.setdefault("js_on_load", SCRIPT)
         if words is not None and cache is not None and limits is not None:
             options["server_functions"] = server_functions(words, cache, limits)
