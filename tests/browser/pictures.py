@@ -1,7 +1,7 @@
 """README's pictures: `python tests/browser/pictures.py` draws and trains in a real browser, in both languages.
 
 Writes docs/pictures/<tab>.<language>.webp, each at most 150 KB. Takes some minutes: a small run and a small comparison
-are really trained, in a workspace that is thrown away.
+are really trained, in a workspace that is thrown away, or in the one that is named, where they may stand already.
 """
 
 from __future__ import annotations
@@ -56,8 +56,10 @@ def main() -> None:
     into = PROJECT / "docs" / "pictures"
     into.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        server = Server(Path(folder))
+        server = Server(Path(sys.argv[1] if sys.argv[1:] else folder))
         for command in COMMANDS:
+            if (server.root / "train_logs" / command[2]).exists():
+                continue
             subprocess.run([sys.executable, "-m", "imgcls", *command], cwd=PROJECT, env=server.environment, check=True)
         server.start()
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)

@@ -15,7 +15,7 @@ from imgcls.web.i18n.translator import Translator
 
 LOWEST, HIGHEST = -8.0, 4.0  # powers of ten that a bar shows
 SOUND = (-1.5, 1.0)  # powers of ten between which a signal neither dies out nor explodes
-USUAL_UPDATE = -3.0  # log10 of a step's change over the weights
+LARGE_GRADIENT = 2.0  # power of ten from which a layer's gradient throws its weights away
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def layers(rows: Sequence[LayerStatistics]) -> list[Layer]:
         Layer(
             name=row.layer,
             signal=_bar(row.std),
-            gradient=_bar(row.gradient),
+            gradient=_bar(row.gradient, explodes=LARGE_GRADIENT),
             dead=f"{row.dead:.0%}" if row.dead else "",
             histogram=tuple(n / max(row.histogram) for n in row.histogram) if any(row.histogram) else (),
             update=f"{statistics.median(known):.1f}" if (known := [u for u in row.updates if u is not None]) else "–",
@@ -107,13 +107,13 @@ def _along(power: float) -> float:
     return min(1.0, max(0.0, (power - LOWEST) / (HIGHEST - LOWEST)))
 
 
-def _bar(value: float | None) -> Bar:
+def _bar(value: float | None, *, explodes: float = SOUND[1]) -> Bar:
     if value is None:
         return Bar(1.0, "explodes", "∞")
     if value <= 0:
         return Bar(0.0, "dies", "0")
     power = math.log10(value)
-    kind = "dies" if power < SOUND[0] else "explodes" if power > SOUND[1] else ""
+    kind = "dies" if power < SOUND[0] else "explodes" if power > explodes else ""
     return Bar(max(0.01, _along(power)), kind, _share(value))
 
 
