@@ -43,14 +43,14 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, "app.py"], cwd=PROJECT, env=self.environment, stdout=log, stderr=subprocess.STDOUT
         )
-        for _ in range(300):
+        for _ in range(900):
             try:
                 urllib.request.urlopen(self.url + "/en/", timeout=5).close()
                 return
             except OSError:
                 assert self.process.poll() is None, (self.root / "server.txt").read_text()
                 time.sleep(0.2)
-        raise AssertionError("the server did not answer within a minute")
+        raise AssertionError("the server did not answer within three minutes")
 
     def stop(self):
         self.stopped += 1

@@ -25,7 +25,7 @@ from imgcls.web import scripts  # noqa: E402
 from imgcls.web.weights import page_bytes  # noqa: E402
 from imgcls.workspace import PROJECT  # noqa: E402
 
-SOON = 20_000  # ms
+SOON = 40_000  # ms
 SHIPPED = PROJECT / "checkpoints" / "lenet-digits" / "best.safetensors"
 READ = """async ([drawings, weights, script]) => {
   const { Reader } = await import(script);

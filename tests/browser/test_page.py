@@ -6,7 +6,7 @@ import urllib.request
 import pytest
 from playwright.sync_api import expect
 
-SOON = 20_000  # ms
+SOON = 40_000  # ms
 LONG = 90_000
 
 

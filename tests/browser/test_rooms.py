@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from photos import flowers  # noqa: E402
 
-SOON = 20_000  # ms
+SOON = 40_000  # ms
 LONG = 90_000
 
 
