@@ -100,7 +100,10 @@ def build(words: Translator, watch: RunCache, weights: PageWeights) -> Room:
         return name, "" if name else of_drawing(drawing, chosen)
 
     source = gr.State("draw")
-    pad.drawn(of_drawing, [pad, checkpoint], result, api_visibility="private", **quick)
+    # An answer may come back after another network was chosen, which the page computes itself.
+    pad.drawn(of_drawing, [pad, checkpoint], result, api_visibility="private", **quick).then(
+        None, [live, result], result, js="(inPage, said) => inPage ? '' : said", api_visibility="private"
+    )
     photo.change(of_photo, [photo, checkpoint], result, api_visibility="private", **quick)
     checkpoint.change(of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick)
 
