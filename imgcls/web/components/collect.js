@@ -11,8 +11,10 @@ let token = null, classes = [], chosen = null, stream = null, burst = null, wait
 
 function tell(text, bad) { const p = find('.collect-said'); p.textContent = text || ''; p.classList.toggle('bad', !!bad); }
 
+let opened = Promise.resolve();   // until the draft is there, what is asked waits: its answer would sweep a new class away
 async function ask(name, values) {
   let answer = null;
+  if (name !== 'collect_open') await opened;
   try { answer = await server[name]({ token, ...values }); } catch (e) { /* the sentence below */ }
   if (!answer) { tell(said.no_answer, true); return null; }
   if (answer.error) { tell(answer.error, true); return null; }
@@ -171,4 +173,4 @@ find('.collect-clear').onclick = async () => {
   if (await ask('collect_clear', {})) { try { localStorage.removeItem(KEPT); } catch (e) { /* private mode */ } await open(); tell(''); }
 };
 show();
-open();
+opened = open();
