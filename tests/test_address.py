@@ -3,8 +3,6 @@
 import csv
 from urllib.parse import parse_qsl
 
-import httpx
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,9 +25,9 @@ def test_an_old_or_wild_link_still_opens(given):
         assert getattr(TrainSettings.checked({name: value}), name) == value
 
 
-@pytest.mark.anyio
-async def test_curves_and_checkpoint_are_handed_out_by_a_runs_name_only(workspace):
+def test_curves_and_checkpoint_are_handed_out_by_a_runs_name_only(workspace):
     from fastapi import FastAPI
+    from starlette.testclient import TestClient
 
     from imgcls.training import events
     from imgcls.training.loggers.event_log import EventLog
@@ -39,12 +37,12 @@ async def test_curves_and_checkpoint_are_handed_out_by_a_runs_name_only(workspac
         log(events.Progress(step=3, epoch=0.5, loss=1.5, accuracy=0.25, lr=0.1, images_per_second=1, seconds_left=1))
     app = FastAPI()
     downloads.add_routes(app, RunCache(workspace))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://lab") as client:
-        rows = list(csv.DictReader((await client.get("/runs/r/curves.csv")).text.splitlines()))
-        assert rows == [{"part": "train", "step": "3", "epoch": "0.5", "loss": "1.5", "accuracy": "0.25", "lr": "0.1"}]
-        assert (await client.get("/runs/r/checkpoint")).status_code == 404
-        run.best.parent.mkdir(parents=True, exist_ok=True)
-        run.best.write_bytes(b"weights")
-        assert (await client.get("/runs/r/checkpoint")).content == b"weights"
-        for name in ("nothing", "..", "%2e%2e%2fr", "..%2f..%2fetc", "%00", "x" * 5000):
-            assert (await client.get(f"/runs/{name}/checkpoint")).status_code == 404
+    client = TestClient(app, base_url="http://lab")
+    rows = list(csv.DictReader(client.get("/runs/r/curves.csv").text.splitlines()))
+    assert rows == [{"part": "train", "step": "3", "epoch": "0.5", "loss": "1.5", "accuracy": "0.25", "lr": "0.1"}]
+    assert client.get("/runs/r/checkpoint").status_code == 404
+    run.best.parent.mkdir(parents=True, exist_ok=True)
+    run.best.write_bytes(b"weights")
+    assert client.get("/runs/r/checkpoint").content == b"weights"
+    for name in ("nothing", "..", "%2e%2e%2fr", "..%2f..%2fetc", "%00", "x" * 5000):
+        assert client.get(f"/runs/{name}/checkpoint").status_code == 404

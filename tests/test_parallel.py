@@ -89,7 +89,7 @@ def test_a_wrong_setting_is_told_once(workspace):
     assert made.returncode != 0 and made.stderr.count("imgcls: There is no data set 'nowhere'") == 1
 
 
-def test_two_processes_go_on_exactly_and_share_out_the_validation(workspace, port):
+def test_two_processes_go_on_exactly_and_share_out_the_validation(workspace):
     """Dropout and BatchNorm: each process has its own random state, and the first one's running statistics count."""
     flowers(workspace.data / "flowers", each=27)
     said = {
@@ -98,7 +98,7 @@ def test_two_processes_go_on_exactly_and_share_out_the_validation(workspace, por
     }  # fmt: skip
     script = [str(PROJECT / "tests" / "two_processes.py"), str(workspace.root), json.dumps(said)]
     made = subprocess.run(
-        [*LAUNCH, str(port), *script], cwd=PROJECT, capture_output=True, text=True, timeout=600,
+        [*LAUNCH, *script], cwd=PROJECT, capture_output=True, text=True, timeout=600,
         env=os.environ | {"PYTHONPATH": str(PROJECT)},
     )  # fmt: skip
     assert made.returncode == 0, made.stderr

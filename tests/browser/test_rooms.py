@@ -71,7 +71,7 @@ def test_photos_are_collected_saved_and_trained_on(page, server, tmp_path):
     page.locator("#train-on-it").click()
     expect(page.get_by_role("tab", name="Train", exact=True)).to_have_attribute("aria-selected", "true", timeout=SOON)
     expect(page.locator("#command")).to_contain_text("--dataset mine", timeout=SOON)
-    expect(page.get_by_test_id("plan")).to_contain_text("fc3", timeout=LONG)
+    expect(page.get_by_test_id("plan")).to_contain_text("classifier", timeout=LONG)
     page.get_by_role("button", name="Start training").click()
     expect(page.locator("section.run[data-state=finished]")).to_be_visible(timeout=LONG)
 
@@ -98,7 +98,7 @@ def test_a_zip_becomes_a_data_set_or_a_sentence(page, server, tmp_path, good):
 
 def test_initialisations_are_compared(page, server):
     opened(page, server, "Init lab")
-    for name in ("PyTorch's default", "Too large"):
+    for name in ("All zeros", "Too large"):
         page.locator("#lab-inits label", has_text=name).click()  # two remain
     page.locator("#lab-epochs input").fill("2")
     page.locator("#lab-train_images input").fill("2000")
@@ -122,13 +122,11 @@ def test_transfer_says_before_start_what_learns(page, server):
     torch.save(torchvision.models.resnet18(num_classes=10).state_dict(), weight / "own.pth")
     opened(page, server, "Train")
     page.locator("#field-model label", has_text="ResNet18").click()
-    page.get_by_role("button", name="More settings").click()
-    page.locator("#field-weights input").click()
+    page.locator("#field-transfer label", has_text="Last layer only (head)").click()
+    page.locator("#field-weights input").click()  # shown with the transfer
     page.get_by_role("option", name="own.pth").click()
-    page.locator("#field-transfer input").click()
-    page.get_by_role("option", name="Head only").click()
     plan = page.get_by_test_id("plan")
-    expect(plan).to_contain_text("Learns the head only", timeout=LONG)
+    expect(plan).to_contain_text("Trains only the last layer (head)", timeout=LONG)
     expect(plan).to_contain_text(re.compile(r"5,130 of 11,1\d\d,\d\d\d parameters in fc"))
 
 
