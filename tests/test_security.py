@@ -122,6 +122,13 @@ def test_a_proxy_is_an_address(named):
         hosting(env={"IMGCLS_TRUSTED_PROXY": named})
 
 
+@pytest.mark.parametrize("named", ["lab*.example.org", "http://lab.example.org", "ok.org,*x"])
+def test_a_host_is_a_name(named):
+    with pytest.raises(SettingsError, match="IMGCLS_ALLOWED_HOSTS names"):
+        hosting(env={"IMGCLS_ALLOWED_HOSTS": named})
+    assert doors({"IMGCLS_ALLOWED_HOSTS": "*.example.org"}).get("/", headers={"Host": "a.example.org"}).is_success
+
+
 @pytest.mark.parametrize("mount", ["", "/en", "/zh"])
 def test_only_uploads_are_large(mount):
     client = doors({"SPACE_ID": "x/y"})

@@ -150,7 +150,7 @@ def hosting(host: str | None = None, port: int | None = None, env: Mapping[str, 
     host = host or env.get("IMGCLS_HOST") or ("0.0.0.0" if space else "127.0.0.1")
     if port is None:
         port = _port(env.get("IMGCLS_PORT") or str(PORT))
-    named = tuple(name.strip() for name in env.get("IMGCLS_ALLOWED_HOSTS", "").split(",") if name.strip())
+    named = _hosts(env.get("IMGCLS_ALLOWED_HOSTS", ""))
     loopback = ("127.0.0.1", "localhost", "[::1]", host)
     # A foreign name means that others come, through a proxy on this computer perhaps.
     public = not is_loopback(host) or not all(is_loopback(name) for name in named)
@@ -205,6 +205,18 @@ def _port(text: str) -> int:
     if not text.isdigit() or int(text) > 65535:
         raise SettingsError("IMGCLS_PORT is {text}, but must be a whole number from 0 to 65535.", text=text)
     return int(text)
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    named = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in named:
+        if name != "*" and ("*" in name.removeprefix("*.") or "/" in name):
+            raise SettingsError(
+                "IMGCLS_ALLOWED_HOSTS names {name}, but must be host names such as lab.example.org or *.example.org, "
+                "separated by commas.",
+                name=name,
+            )
+    return named
 
 
 def _proxies(text: str) -> tuple[str, ...]:
