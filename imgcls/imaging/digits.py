@@ -45,7 +45,8 @@ def mnist_normalize(image: Image.Image | np.ndarray) -> np.ndarray:
 
 def is_mnist(image: Image.Image | np.ndarray) -> bool:
     """Whether it is made as MNIST's are already: 28x28, light on black, centred."""
-    return _is_mnist(_grey(image))
+    size = image.shape[:2] if isinstance(image, np.ndarray) else image.size
+    return size == (SIDE, SIDE) and _is_mnist(_grey(image))
 
 
 def find_ink(image: Image.Image | np.ndarray) -> np.ndarray:
@@ -184,44 +185,45 @@ def coarsened(ink: np.ndarray) -> tuple[np.ndarray, int]:
     """(where there is ink, bool, on a grid of 80 to 160 cells a side at most; pixels a cell)."""
     step = max(1, max(ink.shape) // 80)
     height, width = -(-ink.shape[0] // step) * step, -(-ink.shape[1] // step) * step
-    padded = np.zeros((height, width), np.float32)
-    padded[: ink.shape[0], : ink.shape[1]] = ink
-    return padded.reshape(height // step, step, width // step, step).max((1, 3)) > 0.3, step
+    padded = np.zeros((height, width), bool)
+    padded[: ink.shape[0], : ink.shape[1]] = ink > 0.3
+    rows = np.logical_or.reduce([padded[i::step] for i in range(step)])
+    return np.logical_or.reduce([rows[:, i::step] for i in range(step)]), step
 
 
 def pieces(mask: np.ndarray) -> tuple[np.ndarray, int]:
-    """Connected pieces (8 neighbours): labels int (H, W), 0 where there is none, and how many. By runs of a row."""
+    """Connected pieces (8 neighbours): labels int (H, W), 0 where there is none, and how many.
+
+    By runs of a row, all at once: a loop over them took a quarter of the time of an answer.
+    """
     labels = np.zeros(mask.shape, np.int32)
-    parent = [0]
-
-    def root(a: int) -> int:
-        while parent[a] != a:
-            parent[a] = parent[parent[a]]
-            a = parent[a]
-        return a
-
     edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     rows, starts = np.nonzero(edges == 1)
-    ends = np.nonzero(edges == -1)[1]
-    above: list[tuple[int, int, int]] = []
-    here: list[tuple[int, int, int]] = []
-    row = -1
-    for y, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True):
-        if y != row:
-            above, here, row = here if y == row + 1 else [], [], y
-        touching = [root(label) for s, e, label in above if s <= end and e >= start]
-        if touching:
-            label = min(touching)
-            for other in touching:
-                parent[other] = label
-        else:
-            label = len(parent)
-            parent.append(label)
-        labels[y, start:end] = label
-        here.append((start, end, label))
-    roots = np.array([root(a) for a in range(len(parent))])
-    names = np.unique(roots[1:])
-    return np.searchsorted(names, roots[labels]).astype(np.int32) + (labels > 0), len(names)
+    ends = np.nonzero(edges == -1)[1]  # one beyond
+    if not len(rows):
+        return labels, 0
+    wide = mask.shape[1] + 2
+    # The runs of the row above that touch a run follow each other: from the first that ends late enough, to the last
+    # that begins early enough.
+    first = np.searchsorted(rows * wide + ends, (rows - 1) * wide + starts, side="left")
+    last = np.searchsorted(rows * wide + starts, (rows - 1) * wide + ends, side="right")
+    count = np.maximum(last - first, 0)
+    below = np.repeat(np.arange(len(rows)), count)
+    above = np.arange(len(below)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first, count)
+    root = np.arange(len(rows))
+    while True:  # each run takes the lowest root it touches, then its root's root
+        least = np.minimum(root[above], root[below])
+        hooked = root.copy()
+        np.minimum.at(hooked, root[above], least)
+        np.minimum.at(hooked, root[below], least)
+        hooked = hooked[hooked]
+        if np.array_equal(hooked, root):
+            break
+        root = hooked
+    names, root = np.unique(root, return_inverse=True)
+    for row, start, end, name in zip(rows.tolist(), starts.tolist(), ends.tolist(), root.tolist(), strict=True):
+        labels[row, start:end] = name + 1
+    return labels, len(names)
 
 
 def _fine(crop: np.ndarray) -> Image.Image:
@@ -291,7 +293,7 @@ def _centred(ink: np.ndarray) -> np.ndarray:
     pixel = longer / BOX
     y, x = _centre(ink)
     room = int(np.ceil(SIDE * pixel))
-    padded = Image.fromarray((np.pad(ink, room) * 255).astype(np.uint8))
+    padded = Image.fromarray(np.pad((ink * 255).astype(np.uint8), room))
     left, top = x + room - MIDDLE * pixel, y + room - MIDDLE * pixel
     box = (left, top, left + SIDE * pixel, top + SIDE * pixel)
     filtered = Image.Resampling.BOX if pixel >= 2 else Image.Resampling.BILINEAR
