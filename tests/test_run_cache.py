@@ -4,10 +4,12 @@ another run's file."""
 import os
 import shutil
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from imgcls.data.loading import with_progress
 from imgcls.errors import CheckpointError, DatasetError
 from imgcls.files import write_bytes
 from imgcls.recipes import with_recipe
@@ -154,3 +156,24 @@ def test_runs_of_an_initialisation_lab_are_listed_there_only(workspace):
     cache = RunCache(workspace)
     assert [run.name for run in cache.runs()] == ["own"]
     assert cache.view("lab-default") is not None
+
+
+def test_whoever_leaves_does_not_take_the_answer_from_those_who_wait(workspace):
+    """The work of one who closed the page stops; the next who asks for the same makes it."""
+    cache, begun, done = RunCache(workspace), threading.Event(), []
+
+    def first(progress):
+        for n in range(1, 1001):
+            progress(n, 1000)
+            begun.set()
+            time.sleep(0.01)
+            done.append(n)
+        return "first"
+
+    leaving = with_progress(lambda p: cache.once("flowers", ("report",), lambda: first(p)), first=0.01)
+    assert next(leaving)[1] == 1000
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(cache.once, "flowers", ("report",), lambda: "second")
+        assert begun.wait(20)
+        leaving.close()
+        assert waits.result(20) == "second" and len(done) < 1000

@@ -28,14 +28,15 @@ def with_progress(
 ) -> Generator[tuple[int, int], None, T | None]:
     """(done, in all) now and then, `work`'s result as the generator's return value; None when asked to stop.
 
-    `work` is given a function to call as it goes; what `work` raises is raised here.
+    `work` is given a function to call as it goes; what `work` raises is raised here. Closing the generator stops the
+    work at its next call.
     """
-    at = (0, 0)
+    at, closed = (0, 0), False
 
     def progress(done: int, total: int) -> None:
         nonlocal at
         at = (done, total)
-        if should_stop():
+        if closed or should_stop():
             raise Interrupted
 
     said, pause = at, first
@@ -44,7 +45,11 @@ def with_progress(
         while not wait([working], timeout=pause).done:
             if at != said:
                 said, pause = at, min(seldom, pause * 1.5)
-                yield said
+                try:
+                    yield said
+                except GeneratorExit:
+                    closed = True
+                    raise
         try:
             return working.result()
         except Interrupted:

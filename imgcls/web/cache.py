@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from imgcls.checkpoints.store import CheckpointInfo, find_checkpoint, is_shipped, list_checkpoints
+from imgcls.data.loading import Interrupted
 from imgcls.errors import RunError
 from imgcls.messages import N_
 from imgcls.runs.init_lab import list_labs
@@ -78,7 +79,7 @@ class RunCache:
 
     def once(self, data_set: str, what: tuple, make: Callable[[], T]) -> T:
         """What `make` makes of a data set: its report, a sample. Made anew when photos have come or gone, and once for
-        all who ask at the same time.
+        all who ask at the same time; where the one who makes it goes away, the next of them makes it.
 
         Raises what `make` raises.
         """
@@ -98,7 +99,12 @@ class RunCache:
                     if self._made.get(key) == (stamp, made):
                         del self._made[key]
                 made.set_exception(error)
-        return made.result()
+        try:
+            return made.result()
+        except Interrupted:
+            if mine:
+                raise
+            return self.once(data_set, what, make)
 
     def runs(self) -> list[Run]:
         """The newest; those of an initialisation lab are shown there and nowhere else."""

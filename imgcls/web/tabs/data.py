@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,10 +106,12 @@ def build(
     turn = gr.State(0)
 
     def look(name: str) -> Iterator[Any]:
-        """The report, with how far it is while a large folder is looked through."""
+        """The report, with how far it is while a large folder is looked through; whoever leaves the page ends that."""
         yield report_card.waiting(0, 0, words)
+        end = time.monotonic() + (limits.report_seconds or math.inf)
         work = with_progress(
             lambda progress: watch.once(name, ("report",), lambda: report(name, workspace, progress=progress)),
+            should_stop=lambda: time.monotonic() > end,
             first=0.5,
             seldom=1.0,
         )
@@ -116,8 +120,14 @@ def build(
             while True:
                 try:
                     yield report_card.waiting(*next(work), words)
-                except StopIteration as end:
-                    yield report_card.card(end.value, words)
+                except StopIteration as made:
+                    if made.value is None:
+                        raise DatasetError(
+                            "Looking through {name} takes longer than a shared lab allows: ask whoever looks after "
+                            "it to run `python -m imgcls datasets {name}`.",
+                            name=name,
+                        ) from None
+                    yield report_card.card(made.value, words)
                     return
         except ImgclsError as error:
             yield report_card.problem(words.message(error.message), words)
@@ -187,7 +197,7 @@ def build(
     again.click(lambda n: n + 1, turn, turn, **QUIET).then(
         samples, [chosen, model, augment, turn], grid, api_visibility="private", show_progress="minimal"
     )
-    tab.select(look, chosen, shown, show_progress="hidden", api_visibility="private")
+    tab.select(look, chosen, shown, show_progress="hidden", api_visibility="private", concurrency_limit=4)
     use.click(lambda n: (n, gr.Tabs(selected="train")), chosen, [training.fields["dataset"], rooms], **QUIET).then(
         training.fill, training.values, training.values, **QUIET
     )
