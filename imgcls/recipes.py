@@ -147,6 +147,17 @@ def with_recipe(given: Mapping[str, Any]) -> TrainSettings:
     return TrainSettings.checked({**plain, **named, "transfer": transfer, **given})
 
 
+def needed(settings: TrainSettings) -> dict[str, Any]:
+    """The least that has to be said: `with_recipe` makes the same settings of it, but for the name."""
+    said: dict[str, Any] = {"dataset": settings.dataset, "model": settings.model}
+    for name in ("transfer", "optimizer", "weights"):  # what the recipe's other values hang on
+        if getattr(settings, name) != getattr(with_recipe(said), name):
+            said[name] = getattr(settings, name)
+    usual = with_recipe(said)
+    names = (name for name in TrainSettings.model_fields if name != "name")
+    return said | {name: getattr(settings, name) for name in names if getattr(settings, name) != getattr(usual, name)}
+
+
 def size_of_weights(weights: object) -> int:
     """The side of the images that weights learnt from, where the file's name tells: 48 of "resnet18-cifar10-48px.pth".
 

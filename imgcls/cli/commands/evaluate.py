@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     dataset = arguments.dataset or (settings_of(paths[0]).dataset if len(paths) > 1 else "")
     made = []
     for path in paths:
-        told = _Progress(path, sys.stderr.isatty())
+        told = Progress(path)
         made.append(evaluate_checkpoint(path, workspace, dataset=dataset, part=arguments.part or "", progress=told))
         told.end()
     compared = between(made) if len(made) > 1 else []
@@ -66,11 +66,11 @@ def sentence(c: Comparison) -> str:
     return f"{c.better} is better: {c.second} against {c.first}: {figures}, {c.images:,} images."
 
 
-class _Progress:
+class Progress:
     """One line on a terminal, a few times a second; nothing into a file or a pipe."""
 
-    def __init__(self, path: Path, shown: bool) -> None:
-        self.path, self.shown, self.said = path, shown, -1
+    def __init__(self, path: Path) -> None:
+        self.path, self.shown, self.said = path, sys.stderr.isatty(), -1
 
     def __call__(self, done: int, total: int) -> None:
         share = 100 * done // max(total, 1)

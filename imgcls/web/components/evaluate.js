@@ -39,6 +39,7 @@ async function look(start) {
 
 function wire() {
   view.querySelectorAll('[data-which]').forEach(button => { button.onclick = () => { which = +button.dataset.which; look(''); }; });
+  view.querySelector('.report').onclick = report;
   view.querySelectorAll('button[data-true]').forEach(button => { button.onclick = () => choose(button.dataset); });
   const filters = view.querySelector('.filters');
   filters.onchange = () => images();
@@ -47,6 +48,15 @@ function wire() {
   matrix(view.querySelector('.matrix'));
   sorting(view.querySelector('.sortable'));
   images();
+}
+
+// All that is shown, as one file to keep or to hand in.
+async function report() {
+  const answer = await ask('evaluate_report');
+  if (answer.error) { tell(answer.error, true); return; }
+  const url = URL.createObjectURL(new Blob([answer.html], { type: 'text/html' }));
+  make('a', { href: url, download: answer.name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
 }
 
 // A cell or a class: its images.

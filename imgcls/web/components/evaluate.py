@@ -23,6 +23,7 @@ from imgcls.web.cache import RunCache
 from imgcls.web.evaluations import PAGE, Evaluations, Wanted
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.run_report import report
 from imgcls.web.views import evaluation_card
 
 TEMPLATE = (Path(__file__).parent / "evaluate.html").read_text("utf-8")
@@ -120,11 +121,17 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list
         compared = []
         if len(made) > 1:
             comparable(made)
-            names = evaluation_card.run_names(made)
+            names = evaluation_card.run_names([Path(m.checkpoint) for m in made])
             compared = compare({n: m.outputs.right.tolist() for n, m in zip(names, made, strict=True)})
         shown = min(max(int(asked.get("which") or 0), 0), len(made) - 1)
         html = evaluation_card.card(made, shown, compared, words)
         return {"state": "finished", "html": html, "classes": made[shown].classes, "which": shown}
+
+    def evaluate_report(asked: dict[str, Any]) -> dict[str, Any]:
+        """What is shown, as one file."""
+        wanted = asked_for(asked)
+        html = report([one.checkpoint for one in wanted], [kept.get(one) for one in wanted], workspace)
+        return {"name": f"{wanted[0].checkpoint.parent.name}.html", "html": html}
 
     def evaluate_stop(asked: dict[str, Any]) -> dict[str, Any]:
         if limits.public:
@@ -198,7 +205,8 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list
         return {}
 
     functions = (
-        evaluate_look, evaluate_stop, evaluate_images, evaluate_image, evaluate_move, evaluate_delete, evaluate_undo,
+        evaluate_look, evaluate_report, evaluate_stop, evaluate_images, evaluate_image, evaluate_move, evaluate_delete,
+        evaluate_undo,
     )  # fmt: skip
     return [_answering(function, words) for function in functions]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -39,31 +39,38 @@ class Cell:
 
 def card(made: Sequence[Evaluation], shown: int, compared: Sequence[Comparison], words: Translator) -> Markup:
     """`shown`: which of them the matrix and the images are of."""
-    one, names = made[shown], run_names(made)
-    report = one.report()
-    classes = _matrix_classes(report)
+    one, names = made[shown], run_names([Path(m.checkpoint) for m in made])
     return render(
         "evaluation",
         words,
         names=names,
         shown=shown,
         title=names[shown],
-        subtitle=where(one, words),
         comparisons=[comparison(c, words) for c in compared],
         overview=[(name, _line(m, words)) for name, m in zip(names, made, strict=True)] if len(made) > 1 else [],
-        tiles=_tiles(report, words),
-        doubt=accuracy.doubt(report.accuracy, report.images, words),
         calibrated=one.calibrated,
-        reliability=reliability(report.reliability),
-        side=SIDE,
-        room=ROOM,
-        classes=one.classes,
-        matrix=[(c, _row(report, c, classes)) for c in classes],
-        columns=classes,
-        hidden=len(one.classes) - len(classes),
-        pairs=pairs(report, one.classes),
-        rows=report.classes,
+        **figures(one, words),
     )
+
+
+def figures(made: Evaluation, words: Translator) -> dict[str, Any]:
+    """What is said of one evaluation, here and in a report: tiles, matrix, reliability, class by class."""
+    report = made.report()
+    classes = _matrix_classes(report)
+    return {
+        "subtitle": where(made, words),
+        "tiles": _tiles(report, words),
+        "doubt": accuracy.doubt(report.accuracy, report.images, words),
+        "reliability": reliability(report.reliability),
+        "side": SIDE,
+        "room": ROOM,
+        "classes": made.classes,
+        "matrix": [(c, _row(report, c, classes)) for c in classes],
+        "columns": classes,
+        "hidden": len(made.classes) - len(classes),
+        "pairs": pairs(report, made.classes),
+        "rows": report.classes,
+    }
 
 
 def waiting(name: str, done: int, total: int, words: Translator) -> Markup:
@@ -101,15 +108,15 @@ def image(
     )
 
 
-def run_names(made: Sequence[Evaluation]) -> list[str]:
-    """The run of each, with the kind of checkpoint where it is not the best."""
-    paths = [Path(m.checkpoint) for m in made]
+def run_names(paths: Sequence[Path]) -> list[str]:
+    """The run of each checkpoint, with its kind where it is not the best."""
     return [p.parent.name + ("" if p.stem == "best" else f" ({p.stem})") for p in paths]
 
 
 def where(made: Evaluation, words: Translator) -> str:
     part = words("all images") if made.part == "all" else words(PARTS[made.part])
-    return f"{words.value(made.dataset)} · {part}"
+    named = Path(made.dataset).name or made.dataset  # of a folder elsewhere its name is enough
+    return f"{words.value(named)} · {part}"
 
 
 def comparison(c: Comparison, words: Translator) -> str:

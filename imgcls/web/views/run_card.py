@@ -35,7 +35,7 @@ def card(view: RunView, words: Translator, *, over: Sequence[RunView] = ()) -> M
         queued=_queued(view, words),
         tiles=_figures(view, words),
         doubt=accuracy.doubt(view.best.val_accuracy, _images(view, "val"), words) if view.best else None,
-        charts=_curves(view, words, over),
+        charts=curves(view, words, over),
     )
 
 
@@ -161,7 +161,8 @@ def curve_rows(view: RunView) -> list[tuple[str, int, float, float, float, float
     return sorted(rows, key=lambda row: (row[1], row[0]))
 
 
-def _curves(view: RunView, words: Translator, over: Sequence[RunView]) -> list[Markup]:
+def curves(view: RunView, words: Translator, over: Sequence[RunView]) -> list[Markup]:
+    """Loss and accuracy; none before the first step."""
     if not view.progress and not view.epochs:
         return []
     shown = [view, *over]

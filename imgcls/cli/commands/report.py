@@ -1,0 +1,32 @@
+"""`report`: one or several runs, evaluated and written into one HTML file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from imgcls.cli.commands.evaluate import Progress
+from imgcls.cli.commands.predict import checkpoint_path
+from imgcls.errors import SettingsError
+from imgcls.files import write_bytes
+from imgcls.runs.evaluations import evaluate_checkpoint, settings_of
+from imgcls.web.run_report import report
+from imgcls.workspace import Workspace
+
+
+def run(arguments: argparse.Namespace) -> int:
+    workspace = Workspace.from_environment()
+    paths = [checkpoint_path(wanted, workspace).absolute() for wanted in arguments.runs]
+    if len(set(paths)) < len(paths):
+        raise SettingsError("The same checkpoint is given twice: give different ones to compare.")
+    dataset = arguments.dataset or settings_of(paths[0]).dataset
+    made = []
+    for path in paths:
+        told = Progress(path)
+        made.append(evaluate_checkpoint(path, workspace, dataset=dataset, part=arguments.part or "", progress=told))
+        told.end()
+    out = Path(arguments.out or f"{paths[0].parent.name}.html")
+    content = report(paths, made, workspace).encode()
+    write_bytes(out, content)
+    print(f"{out}: {len(content) / 1000:.0f} kB; it opens in any browser and asks for nothing.")
+    return 0
