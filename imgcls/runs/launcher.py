@@ -135,6 +135,7 @@ def admitted(state: RunState, workspace: Workspace, at_once: int | None, wait: b
         return state.to("starting", process=me)
     if not wait:
         raise RunError("There are {count} runs going on already: wait until one ends, or stop it.", count=at_once)
+    queue.check_room(workspace, state.owner)
     last = waiting[-1][1].place if waiting else 0.0
     return state.to("queued", process=None, place=last + 1, at_once=at_once)
 

@@ -6,16 +6,19 @@ page, starts the next (`launcher.start_next`). A closed queue takes no more; tho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from imgcls.errors import ImgclsError, RunError
 from imgcls.files import storage_error
-from imgcls.runs.reader import view
+from imgcls.runs.reader import RunView, view
 from imgcls.runs.state import Owner, RunState, locked, write_state
-from imgcls.runs.store import Run, running, states
+from imgcls.runs.store import Job, Run, states
 from imgcls.workspace import Workspace
 
 CLOSED = ".queue-closed"  # a file in train_logs/
+EACH = 3  # runs of one person that may wait at a time
+ALL = 60  # that may wait at all
 
 
 def waiting(workspace: Workspace) -> list[tuple[str, RunState]]:
@@ -43,8 +46,8 @@ def check_owner(state: RunState | None, by: Owner | None, *, host: bool = False)
     raise RunError("Only whoever started it, or the lab's host, can do that.")
 
 
-def stop(run: Run, by: Owner | None, *, host: bool = False) -> None:
-    """Stop or withdraw a run of one's own. Raises RunError."""
+def stop(run: Job, by: Owner | None, *, host: bool = False) -> None:
+    """Stop or withdraw a run or a lab of one's own. Raises RunError."""
     check_owner(run.written(), by, host=host)
     run.stop()
 
@@ -82,35 +85,68 @@ def check_open(workspace: Workspace) -> None:
         raise RunError("The queue is closed for now: ask whoever looks after the lab.")
 
 
-def seconds_until(run: Run) -> float | None:
-    """About how long a waiting run still waits; None for one that does not wait, or where nobody can tell.
+def check_room(workspace: Workspace, owner: Owner | None) -> None:
+    """Whether one more may wait, one of `owner`'s at that. Raises RunError."""
+    queued = waiting(workspace)
+    if len(queued) >= ALL:
+        raise RunError("{count} runs are waiting already: wait until some have had their turn.", count=len(queued))
+    own = [name for name, state in queued if owner and state.owner and state.owner.id == owner.id]
+    if len(own) >= EACH:
+        raise RunError(
+            "{count} runs of yours are waiting already: withdraw one, or wait until one has had its turn.",
+            count=len(own),
+        )
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One that goes on (`place` None, `seconds` it still needs) or waits (`seconds` until it starts).
+
+    `seconds` is None where nobody can tell.
+    """
+
+    name: str
+    state: RunState
+    place: int | None = None
+    seconds: float | None = None
+
+
+def turns(workspace: Workspace, look: Callable[[Run], RunView] = view) -> list[Turn]:
+    """What goes on, the oldest first, then what waits, the next one first.
 
     What goes on says what it still needs; one that has not said it yet, or waits, counts as it was estimated, or as its
     time limit.
     """
-    queued = waiting(run.workspace)
-    names = [name for name, _ in queued]
-    if run.name not in names:
-        return None
-    at_once = max(1, queued[names.index(run.name)][1].at_once)
-    going_on = [_left(Run(name, run.workspace)) for name in running(run.workspace)]
-    ahead = [_whole(Run(name, run.workspace), state) for name, state in queued[: names.index(run.name)]]
-    if None in going_on or None in ahead:
-        return None
+    known = states(workspace)
+    live = sorted((s.created, name, s) for name, s in known.items() if s.live and not s.part_of)
+    going_on = [Turn(name, state, None, _left(Run(name, workspace), state, look)) for _, name, state in live]
+    queued = waiting(workspace)
     # The lanes are filled as `start_next` does: whoever is free first takes the next one.
-    free = sorted(going_on)[:at_once] + [0.0] * (at_once - len(going_on))
-    for seconds in ahead:
-        free.sort()
-        free[0] += seconds
-    return min(free)
+    at_once = max(1, queued[0][1].at_once) if queued else 1
+    free: list[float | None] = [turn.seconds for turn in going_on]
+    free += [0.0] * (at_once - len(free))
+    made = list(going_on)
+    for place, (name, state) in enumerate(queued, 1):
+        if None in free:
+            made.append(Turn(name, state, place))
+            continue
+        free = sorted(free)[:at_once]
+        made.append(Turn(name, state, place, free[0]))
+        whole = _whole(Run(name, workspace), state)
+        free[0] = None if whole is None else free[0] + whole
+    return made
 
 
-def _left(run: Run) -> float | None:
-    seen = view(run)
+def seconds_until(run: Run) -> float | None:
+    """About how long a waiting run still waits; None for one that does not wait, or where nobody can tell."""
+    return next((t.seconds for t in turns(run.workspace) if t.name == run.name and t.place), None)
+
+
+def _left(run: Run, state: RunState, look: Callable[[Run], RunView]) -> float | None:
+    seen = look(run)
     if seen.seconds_left is not None:
         return seen.seconds_left
-    state = run.written()
-    whole = _whole(run, state) if state else None
+    whole = _whole(run, state)
     return None if whole is None else max(0.0, whole - seen.seconds)
 
 

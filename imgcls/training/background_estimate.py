@@ -49,6 +49,12 @@ class BackgroundEstimates:
         self._ask(key, settings)
         return dataclasses.replace(made, pending=True)
 
+    def known(self, settings: TrainSettings) -> float | None:
+        """The run's seconds where a step of it has been timed; nothing is measured. Raises as a call does."""
+        with self._lock:
+            _, timing = self._made.get(_key(settings), (0.0, None))
+        return with_seconds(settings, self._workspace, timing).seconds if timing else None
+
     def _ask(self, key: Key, settings: TrainSettings) -> None:
         with self._lock:
             if key == self._now or key in self._waiting:

@@ -18,6 +18,7 @@ from imgcls.errors import InputError, RunError, SettingsError
 from imgcls.imaging.reading import open_image
 from imgcls.inference.predictor import Predictor
 from imgcls.recipes import with_recipe
+from imgcls.runs import queue as runs_queue
 from imgcls.runs.reader import RunView
 from imgcls.runs.store import Run, find_run
 from imgcls.runs.summary import figures, summary
@@ -25,6 +26,7 @@ from imgcls.web.actions import guard
 from imgcls.web.cache import RunCache, key
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.people import People
 from imgcls.web.tabs.classify import Photo
 
 AT_ONCE = 4  # calls of one endpoint; further ones wait
@@ -33,7 +35,7 @@ LONGEST = 100  # characters of a name that are looked at: no run's is longer
 EXAMPLE = {"dataset": "mnist", "model": "lenet", "epochs": 1}
 
 
-def build(watch: RunCache, limits: Limits) -> gr.Blocks:
+def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:
     workspace = watch.workspace
 
     def classify(image: str | None, checkpoint: str | None) -> dict[str, Any]:
@@ -77,17 +79,21 @@ def build(watch: RunCache, limits: Limits) -> gr.Blocks:
         """
         return [{"name": name, "here": here} for name, here in there(workspace)]
 
-    def train(settings: dict[str, Any]) -> dict[str, str]:
-        """Start a training run; it goes on by itself.
+    def train(settings: dict[str, Any], nickname: str = "") -> dict[str, str]:
+        """Start a training run; it goes on by itself. Where the lab is shared it may have to wait in the queue.
 
         Parameters:
             settings: what differs from the recipe, by the names of the command line's flags, e.g. {"dataset": "mnist"}
+            nickname: whose it is in a shared lab
         Returns:
-            {"run": its name, for /run and /stop}
+            {"run": its name, for /run and /stop; in a shared lab also "key", with which /stop stops it}
         """
         if not isinstance(settings, dict):
             raise SettingsError("Settings must be an object, such as {example}.", example=str(EXAMPLE))
-        return {"run": limits.start(with_recipe(settings), workspace).name}
+        if not people.shared:
+            return {"run": limits.start(with_recipe(settings), workspace).name}
+        owner = people.named(nickname or "a program")
+        return {"run": limits.start(with_recipe(settings), workspace, owner=owner).name, "key": people.signed(owner)}
 
     def runs() -> list[dict[str, Any]]:
         """What has been trained, newest first.
@@ -110,16 +116,17 @@ def build(watch: RunCache, limits: Limits) -> gr.Blocks:
             raise RunError("There is no run '{name}'.", name=name)
         return _said(view) | {"figures": figures(view)}
 
-    def stop(name: str | None) -> dict[str, Any]:
-        """Ask a run to save and end; it does so after the step it is in.
+    def stop(name: str | None, key: str = "") -> dict[str, Any]:
+        """Ask a run to save and end; it does so after the step it is in. One that waits leaves the queue.
 
         Parameters:
             name: as /train or /runs gives it
+            key: in a shared lab, where one's own runs alone can be stopped: as /train gave it
         Returns:
             as /run, without figures
         """
         asked = _found(name)
-        asked.stop()
+        runs_queue.stop(asked, people.owner(key or ""), host=not people.shared)
         watch.forget(asked.name)
         view = watch.view(asked.name)
         return _said(view) if view else {}
@@ -131,10 +138,10 @@ def build(watch: RunCache, limits: Limits) -> gr.Blocks:
         _endpoint(classify, [Photo(label="image"), gr.Textbox("lenet-digits/best", label="checkpoint")])
         _endpoint(checkpoints, [])
         _endpoint(datasets, [])
-        _endpoint(train, [gr.JSON(EXAMPLE, label="settings")])
+        _endpoint(train, [gr.JSON(EXAMPLE, label="settings"), gr.Textbox("", label="nickname")])
         _endpoint(runs, [])
         _endpoint(run, [gr.Textbox(label="name")])
-        _endpoint(stop, [gr.Textbox(label="name")])
+        _endpoint(stop, [gr.Textbox(label="name"), gr.Textbox("", label="key")])
     api.queue(max_size=WAITING, default_concurrency_limit=AT_ONCE)
     return api
 

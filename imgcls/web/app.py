@@ -28,11 +28,12 @@ from imgcls.errors import ImgclsError
 from imgcls.models.torchvision_check import torchvision
 from imgcls.runs.launcher import keep_queue_moving, keep_worker_warm
 from imgcls.runs.leftovers import remove_workspace_leftovers
-from imgcls.web import api, downloads, page, security, static, style
+from imgcls.web import api, classroom, downloads, joining, page, security, static, style
 from imgcls.web.cache import RunCache
 from imgcls.web.hosting import Hosting, hosting
 from imgcls.web.i18n.language import LanguageMiddleware, wanted
 from imgcls.web.i18n.translator import LANGUAGES, Translator
+from imgcls.web.people import People
 from imgcls.web.uploads import only_uploads, stored
 from imgcls.web.weights import PageWeights
 from imgcls.workspace import Workspace
@@ -60,6 +61,11 @@ def serve(*, host: str | None = None, port: int | None = None, show: bool | None
         return 2
     url = f"http://{'127.0.0.1' if made.host in ('0.0.0.0', '::') else made.host}:{socket.getsockname()[1]}"
     print(f"The lab is open at {url}  (Ctrl-C closes it; runs go on)", flush=True)
+    join = joining.address(made, port=socket.getsockname()[1])
+    if join:
+        print(f"Others type {join}", flush=True)
+        if sys.stdout.isatty():
+            joining.print_code(join, sys.stdout)
     if made.limits.public and not made.password:
         print("Anybody who reaches this address can use it; IMGCLS_PASSWORD sets a password.", file=sys.stderr)
     if show if show is not None else sys.stdout.isatty() and not made.limits.public:
@@ -91,7 +97,8 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
         return PlainTextResponse(watch.version(), headers={"Cache-Control": "no-store"})
 
     weights = PageWeights(watch)
-
+    people = People(workspace, shared=made.limits.public, host_password=made.host_password, framed=made.framed)
+    classroom.add_routes(app, watch, people, made)
     static.serve(app, weights)
     downloads.add_routes(app, watch)
     mounted: dict[str, Any] = {
@@ -104,10 +111,12 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     }
     for language in LANGUAGES:
         words = Translator(language)
-        built = only_uploads(page.build(words, watch, weights, made.limits), words)
+        built = only_uploads(page.build(words, watch, weights, made.limits, people), words)
         app = gr.mount_gradio_app(app, built, path=f"/{language}", css_paths=HERE / "style.css", **mounted)
     # Last, for it takes whatever is left.
-    app = gr.mount_gradio_app(app, only_uploads(api.build(watch, made.limits), Translator("en")), path="/", **mounted)
+    app = gr.mount_gradio_app(
+        app, only_uploads(api.build(watch, made.limits, people), Translator("en")), path="/", **mounted
+    )
     app.add_middleware(LanguageMiddleware)
     app.add_middleware(GZipMiddleware, minimum_size=2000)  # the page has 190 KB, 30 on the wire
     security.guard(app, made, stored)

@@ -19,6 +19,7 @@ from imgcls.checkpoints.store import CheckpointInfo, find_checkpoint, is_shipped
 from imgcls.data.loading import Interrupted
 from imgcls.errors import RunError
 from imgcls.messages import N_
+from imgcls.runs import queue
 from imgcls.runs.init_lab import list_labs
 from imgcls.runs.reader import EventLogReader, RunView
 from imgcls.runs.store import Run, find_run, list_runs
@@ -47,6 +48,7 @@ class RunCache:
         self._made: OrderedDict[tuple, tuple[float, Future]] = OrderedDict()
         self._runs = _Recent(lambda: list_runs(workspace))
         self._checkpoints = _Recent(lambda: list_checkpoints(workspace))
+        self._turns = _Recent(lambda: queue.turns(workspace, self._look))
         self._version = _Recent(self._as_it_stands)
 
     def view(self, name: str | None) -> RunView | None:
@@ -71,6 +73,7 @@ class RunCache:
 
     def forget(self, name: str) -> None:
         """The next view is looked up anew: something has just been done to the run."""
+        self._turns.forget()
         with self._lock:
             reader = self._readers.get(name)
         if reader:
@@ -114,6 +117,13 @@ class RunCache:
     def _of_labs(self) -> set[str]:
         return {lab.run(init).name for lab in list_labs(self.workspace)[:LISTED] for init in lab.inits}
 
+    def turns(self) -> list[queue.Turn]:
+        """What goes on and what waits, the next one first."""
+        return self._turns()
+
+    def _look(self, run: Run) -> RunView:
+        return self.view(run.name) or RunView(run)  # a lab is no run
+
     def foremost(self) -> str | None:
         """The run that a page opens with: the newest that is going on, otherwise the newest."""
         listed = self.runs()
@@ -128,7 +138,8 @@ class RunCache:
         views = [view for run in self.runs() if (view := self.view(run.name))]
         runs = [(view.run.name, view.state, view.best and view.best.epoch) for view in views]
         labs = [(lab.name, lab.state()) for lab in list_labs(self.workspace)[:LISTED]]
-        return [*runs, *labs, *((key(info), info.created) for info in self.checkpoints())]
+        line = (queue.is_closed(self.workspace), *(turn.name for turn in self.turns()))
+        return [*runs, *labs, line, *((key(info), info.created) for info in self.checkpoints())]
 
     def checkpoints(self) -> list[CheckpointInfo]:
         """The shipped ones that read drawings first, then the newest."""

@@ -9,11 +9,15 @@ Face Space).
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+import psutil
 
 from imgcls.data.archives import ZipLimits
 from imgcls.data.collect import CollectLimits
@@ -49,9 +53,9 @@ class Limits:
     collect: CollectLimits = CollectLimits()
     zip: ZipLimits = ZipLimits()
 
-    def may_delete(self) -> None:
-        """Raises RunError where others' work could be deleted."""
-        if self.public:
+    def may_delete(self, *, host: bool = False) -> None:
+        """Raises RunError where others' work could be deleted, but for the lab's host."""
+        if self.public and not host:
             raise RunError("In a shared lab nothing is deleted from the page.")
 
     def check_name(self, *names: str) -> None:
@@ -144,6 +148,8 @@ class Hosting:
     password: str | None = None
     host_password: str | None = None  # whoever gives it may stop, reorder and delete what others have made
     trusted_proxies: tuple[str, ...] = ()  # addresses and networks whose X-Forwarded-* headers count; "*" is any
+    public_name: str | None = None  # what others type, where a proxy stands before the lab
+    framed: bool = False  # the page stands in a frame of another site's, as a Space's does
 
 
 def hosting(host: str | None = None, port: int | None = None, env: Mapping[str, str] = os.environ) -> Hosting:
@@ -159,6 +165,7 @@ def hosting(host: str | None = None, port: int | None = None, env: Mapping[str, 
     if not named and not is_loopback(host) and not space:
         named = _own_names(host)
     spaces = ("*.hf.space", "*.huggingface.co", "*.huggingface.tech") if space else ()
+    behind = [name for name in named if is_loopback(host) and not is_loopback(name) and "*" not in name]
     return Hosting(
         host=host,
         port=port,
@@ -168,6 +175,8 @@ def hosting(host: str | None = None, port: int | None = None, env: Mapping[str, 
         host_password=env.get("IMGCLS_HOST_PASSWORD") or None,
         # Nothing but the Space's own proxy reaches its container.
         trusted_proxies=_proxies(env.get("IMGCLS_TRUSTED_PROXY") or ("*" if space else "")),
+        public_name=(env.get("SPACE_HOST") if space else next(iter(behind), None)) or None,
+        framed=space,
     )
 
 
@@ -189,18 +198,26 @@ def is_loopback(host: str) -> bool:
 
 def _own_names(host: str) -> tuple[str, ...]:
     """This computer's names and addresses: what a class would type. IMGCLS_ALLOWED_HOSTS replaces them."""
-    import socket
-
-    names = {socket.gethostname(), socket.getfqdn(), f"{socket.gethostname()}.local"}
-    try:
-        names.update(info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET))
-        # No packet is sent: connecting a datagram socket only chooses the address that would be used.
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect(("192.0.2.1", 9))
-            names.add(probe.getsockname()[0])
-    except OSError:
-        pass
+    names = {socket.gethostname(), socket.getfqdn(), f"{socket.gethostname()}.local", lan_address(), *_addresses()}
     return tuple(sorted(name for name in names if name and name != "0.0.0.0"))
+
+
+def lan_address() -> str | None:
+    """The IPv4 address that others in this computer's network reach it at, where it has one."""
+    # No packet is sent: connecting a datagram socket only chooses the address that would be used.
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        return probe.getsockname()[0]
+    # A network without a way out, as a router without the Internet makes it.
+    return next((a for a in _addresses() if not ipaddress.ip_address(a).is_loopback), None)
+
+
+def _addresses() -> list[str]:
+    """Every IPv4 address of this computer, those of the usual private networks first."""
+    with contextlib.suppress(OSError):
+        found = {a.address for card in psutil.net_if_addrs().values() for a in card if a.family == socket.AF_INET}
+        return sorted(found, key=lambda a: (ipaddress.ip_address(a).is_link_local, not a.startswith("192.168."), a))
+    return []
 
 
 def _port(text: str) -> int:

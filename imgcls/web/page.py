@@ -12,8 +12,10 @@ from imgcls.web import address
 from imgcls.web.actions import QUIET
 from imgcls.web.cache import RunCache
 from imgcls.web.components.changes import Changes
+from imgcls.web.components.classroom import ClassDialogs
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.people import People
 from imgcls.web.tabs import classify, data, evaluate, init_lab, train
 from imgcls.web.views.render import render
 from imgcls.web.weights import PageWeights
@@ -21,7 +23,7 @@ from imgcls.web.weights import PageWeights
 COMPONENTS = Path(__file__).parent / "components"
 
 
-def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limits) -> gr.Blocks:
+def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limits, people: People) -> gr.Blocks:
     with gr.Blocks(
         title=words("imgcls · image classification lab"),
         analytics_enabled=False,
@@ -35,6 +37,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
             js_on_load="".join((COMPONENTS / name).read_text("utf-8") for name in ("address.js", "charts.js")),
         )
         changes = Changes(elem_id="changes")
+        ClassDialogs(words, people, elem_id="class")
         tabs: list[gr.Tab] = []
         with gr.Tabs(elem_id="rooms") as rooms:
             with gr.Tab(words("Classify"), id="classify") as tab:
@@ -42,7 +45,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
                 room = classify.build(words, watch, weights)
             with gr.Tab(words("Train"), id="train") as tab:
                 tabs.append(tab)
-                training = train.build(words, watch, limits, page, changes, rooms, room)
+                training = train.build(words, watch, limits, people, page, changes, rooms, room)
             with gr.Tab(words("Evaluate"), id="evaluate") as tab:
                 tabs.append(tab)
                 evaluate.build(words, watch, limits, page, changes, tab)
@@ -51,7 +54,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
                 data.build(words, watch, limits, page, tab, rooms, training)
             with gr.Tab(words("Init lab"), id="init-lab") as tab:
                 tabs.append(tab)
-                init_lab.build(words, watch, limits, page, changes)
+                init_lab.build(words, watch, limits, people, page, changes)
         known = [tab.id for tab in tabs]
 
         def opened(request: gr.Request) -> Any:

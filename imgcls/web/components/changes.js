@@ -9,12 +9,15 @@ async function ask() {
   try {
     const answer = await fetch(new URL('../changes', document.baseURI), { cache: 'no-store' });
     const now = answer.ok ? await answer.text() : known;
-    if (known !== null && now !== known) props.value = now;
+    if (known !== null && now !== known) { props.value = now; dispatchEvent(new Event('imgcls:changed')); }
     known = now;
   } catch (error) { /* the server is away for a moment: it is asked again */ }
   clearTimeout(timer);
   timer = setTimeout(ask, Date.now() - used < AT_REST ? SOON : SELDOM);
 }
+
+// Whether somebody uses the page: others ask again by themselves only then.
+window.imgclsUsed = () => !document.hidden && Date.now() - used < AT_REST;
 
 function isUsed() {
   const rested = Date.now() - used > AT_REST;

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from imgcls.recipes import with_recipe
-from imgcls.runs import init_lab
+from imgcls.runs import init_lab, queue
 from imgcls.runs.state import LIVE
 from imgcls.settings import choices
 from imgcls.web.actions import QUIET, confirm, guard
@@ -15,9 +15,11 @@ from imgcls.web.cache import RunCache
 from imgcls.web.components import form
 from imgcls.web.components.changes import Changes
 from imgcls.web.components.choice import Choice
+from imgcls.web.components.classroom import NAMED, REFRESH, QueueSlot
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.views import lab_card
+from imgcls.web.people import People
+from imgcls.web.views import lab_card, plan_card
 from imgcls.web.views.render import render
 
 LOOK = 1.0  # seconds between two looks at a lab that is going on
@@ -26,7 +28,9 @@ FIELDS = ("epochs", "lr", "train_images", "seed")
 TO_BEGIN_WITH = ("kaiming-uniform", "all-zeros", "too-small", "too-large")
 
 
-def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks, changes: Changes) -> None:
+def build(
+    words: Translator, watch: RunCache, limits: Limits, people: People, page: gr.Blocks, changes: Changes
+) -> None:
     workspace, guarded = watch.workspace, guard(words)
     with gr.Row(elem_classes="room lab"):
         with gr.Column(scale=4, min_width=320, elem_classes="card settings"):
@@ -52,6 +56,8 @@ def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks, c
             )
             start = gr.Button(words("Compare"), variant="primary", elem_id="lab-start")
         with gr.Column(scale=8, min_width=320, elem_classes="card watching"):
+            if people.shared:
+                QueueSlot()
             chosen = Choice([], label=words("Comparison"), elem_id="lab", allow_custom_value=True, visible=False)
             shown = gr.HTML(lab_card.none(words), elem_id="lab-card")
             with gr.Row(elem_classes="actions"):
@@ -61,17 +67,17 @@ def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks, c
     names, values = list(fields), list(fields.values())
     seen = [shown, stop, delete, looking]
 
-    def show(name: str | None, guess: str | None = None) -> list[Any]:
+    def show(request: gr.Request, name: str | None, guess: str | None = None) -> list[Any]:
         lab = next((lab for lab in init_lab.list_labs(workspace) if lab.name == name), None)
         if lab is None:
             return [lab_card.none(words), *[gr.update(visible=False)] * 2, gr.Timer(active=False)]
         state = lab.state()
-        live = state in ("queued", *LIVE)
+        live, visitor = state in ("queued", *LIVE), people.visitor(request)
         views = {init: view for init in lab.inits if (view := watch.view(lab.run(init).name))}
         return [
             lab_card.card(lab, state, views, words, expected=guess or ""),
-            gr.update(visible=state in ("queued", "starting", "running")),
-            gr.update(visible=not live and not limits.public),
+            gr.update(visible=state in ("queued", "starting", "running") and visitor.may_stop(lab.written())),
+            gr.update(visible=not live and visitor.host),
             gr.Timer(active=live),
         ]
 
@@ -81,15 +87,21 @@ def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks, c
             choices=known, value=name if name in known else (known[0] if known else None), visible=bool(known)
         )
 
-    def begin(picked: list[str], *given: Any) -> str:
+    def begin(request: gr.Request, picked: list[str], *given: Any) -> str:
         said = {name: value for name, value in zip(names, given, strict=True) if value is not None}
-        return limits.start_lab(with_recipe(said), picked, workspace).name
+        settings, owner = with_recipe(said), people.starter(request)
+        one = plan_card.expected(settings, workspace) if people.shared else None
+        expected = one and one * len(picked)
+        name = limits.start_lab(settings, picked, workspace, owner=owner, expected=expected).name
+        watch.forget(name)
+        return name
 
-    def ask_stop(name: str) -> None:
-        init_lab.find_lab(name, workspace).stop()
+    def ask_stop(request: gr.Request, name: str) -> None:
+        visitor = people.visitor(request)
+        queue.stop(init_lab.find_lab(name, workspace), visitor.owner, host=visitor.host)
 
-    def remove(name: str) -> None:
-        limits.may_delete()
+    def remove(request: gr.Request, name: str) -> None:
+        limits.may_delete(host=people.visitor(request).host)
         init_lab.delete_lab(init_lab.find_lab(name, workspace))
 
     def fill(dataset: str, model: str) -> Any:
@@ -101,7 +113,11 @@ def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks, c
         expected,
         **QUIET,
     )
-    begun = start.click(guarded(begin), [inits, *values], chosen, api_visibility="private", show_progress="hidden")
+    named = NAMED if people.shared else None
+    begun = start.click(
+        guarded(begin), [inits, *values], chosen, js=named, api_visibility="private", show_progress="hidden"
+    )
+    begun.success(None, None, None, js=REFRESH, api_visibility="private")
     begun.success(listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
     stop.click(guarded(ask_stop), chosen, None, **QUIET).then(show, [chosen, expected], seen, **QUIET)
     gone = delete.click(

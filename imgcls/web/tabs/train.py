@@ -11,6 +11,7 @@ import gradio as gr
 
 from imgcls.errors import ImgclsError, SettingsError
 from imgcls.recipes import kind_of, usual_network, usual_transfer
+from imgcls.runs import queue
 from imgcls.runs.store import delete_run, find_run
 from imgcls.settings import TrainSettings, command_line
 from imgcls.web import address
@@ -19,8 +20,10 @@ from imgcls.web.cache import RunCache
 from imgcls.web.components import form
 from imgcls.web.components.changes import Changes
 from imgcls.web.components.choice import Choice
+from imgcls.web.components.classroom import NAMED, REFRESH, QueueSlot
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.people import People
 from imgcls.web.tabs import classify
 from imgcls.web.views import plan_card, run_card
 
@@ -46,6 +49,7 @@ def build(
     words: Translator,
     watch: RunCache,
     limits: Limits,
+    people: People,
     page: gr.Blocks,
     changes: Changes,
     rooms: gr.Tabs,
@@ -61,6 +65,8 @@ def build(
                 start = gr.Button(words("Start training"), variant="primary", elem_id="start")
             command = gr.HTML(plan_card.terminal("", "", words), elem_id="command", js_on_load=plan_card.COPY)
         with gr.Column(scale=7, min_width=320, elem_classes="card watching"):
+            if people.shared:
+                QueueSlot()
             chosen = Choice([], label=words("Run"), elem_id="run", allow_custom_value=True, visible=False)
             shown = gr.HTML(run_card.no_run(words), elem_id="card")
             with gr.Row(elem_classes="actions"):
@@ -79,13 +85,15 @@ def build(
     looking = gr.Timer(LOOK, active=False)
     seen = [shown, log, log_box, more, told, stop, go_on, try_it, delete, looking]
 
-    def show(name: str | None, others: Sequence[str] | None = ()) -> list[Any]:
+    def show(request: gr.Request, name: str | None, others: Sequence[str] | None = ()) -> list[Any]:
         """Everything on the right for the chosen run."""
         view = watch.view(name)
         if view is None:
             nothing = [gr.update(visible=False)] * 4
             return [run_card.no_run(words), "", *[gr.update(visible=False)] * 2, "", *nothing, gr.Timer(active=False)]
         laid = [other for n in (others or ())[:OVER] if n != name and (other := watch.view(n))]
+        visitor = people.visitor(request)
+        may = visitor.may_stop(view.written)
         can_try = view.run.best.is_file()
         draws = view.settings is None or kind_of(view.settings.dataset) == "digits"
         return [
@@ -94,10 +102,10 @@ def build(
             gr.update(visible=bool(view.log)),
             gr.update(visible=view.settings is not None),
             run_card.settings(view, words),
-            gr.update(visible=view.state in ("queued", "starting", "running")),
-            gr.update(visible=view.at_rest and view.run.can_resume),
+            gr.update(visible=may and view.state in ("queued", "starting", "running")),
+            gr.update(visible=may and view.at_rest and view.run.can_resume),
             gr.update(visible=can_try, value=words("Try it on a drawing") if draws else words("Try it on a photo")),
-            gr.update(visible=view.at_rest and not limits.public),
+            gr.update(visible=view.at_rest and visitor.host),
             gr.Timer(active=not view.at_rest),
         ]
 
@@ -114,36 +122,50 @@ def build(
         known = [run.name for run in watch.runs() if run.name != name]
         return gr.update(choices=known, value=[], visible=bool(known))
 
-    def begin(before: str, *given: Any) -> list[Any]:
+    def begin(request: gr.Request, before: str, *given: Any) -> list[Any]:
         """The run's name, and no field wrong; or the sentence at the field that it is about."""
         try:
             settings = TrainSettings.checked(dict(zip(names, given, strict=True)))
-            return [limits.start(settings, workspace).name, "", *form.marks(names, "", before, "", words)]
+            owner = people.starter(request)
+            expected = plan_card.expected(settings, workspace) if people.shared else None
+            run = limits.start(settings, workspace, owner=owner, expected=expected)
+            watch.forget(run.name)
+            return [run.name, "", *form.marks(names, "", before, "", words)]
         except ImgclsError as error:
             if error.field not in names:
                 raise
             told = words.message(error.message)
             return [gr.skip(), error.field, *form.marks(names, error.field, before, told, words)]
 
-    def ask_stop(name: str) -> None:
-        find_run(name, workspace).stop()
+    def ask_stop(request: gr.Request, name: str) -> None:
+        visitor = people.visitor(request)
+        queue.stop(find_run(name, workspace), visitor.owner, host=visitor.host)
         watch.forget(name)
 
-    def again(name: str) -> None:
-        limits.resume(find_run(name, workspace))
+    def again(request: gr.Request, name: str) -> None:
+        run, owner = find_run(name, workspace), people.starter(request)
+        people.visitor(request).check(run.written())
+        limits.resume(run, owner=owner)
         watch.forget(name)
 
-    def remove(name: str) -> None:
-        limits.may_delete()
+    def remove(request: gr.Request, name: str) -> None:
+        limits.may_delete(host=people.visitor(request).host)
         delete_run(find_run(name, workspace))
 
     guarded = guard(words)
+    named = NAMED if people.shared else None
     started = start.click(
-        guarded(begin), [wrong, *values], [chosen, wrong, *values], api_visibility="private", show_progress="hidden"
+        guarded(begin),
+        [wrong, *values],
+        [chosen, wrong, *values],
+        js=named,
+        api_visibility="private",
+        show_progress="hidden",
     )
+    started.success(None, None, None, js=REFRESH, api_visibility="private")
     started.success(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
-    for button, action in ((stop, ask_stop), (go_on, again)):
-        button.click(guarded(action), chosen, None, **QUIET).then(show, [chosen, over], seen, **QUIET)
+    for button, action, js in ((stop, ask_stop, None), (go_on, again, named)):
+        button.click(guarded(action), chosen, None, js=js, **QUIET).then(show, [chosen, over], seen, **QUIET)
     gone = delete.click(
         guarded(remove), chosen, None, js=confirm(words("Delete this run and its checkpoints?")), **QUIET
     )

@@ -5,7 +5,7 @@ Knows plans, not how they are made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from imgcls.web.views.render import render
 from imgcls.workspace import Workspace
 
 if TYPE_CHECKING:
-    from imgcls.training.estimate import Estimate
+    from imgcls.training.background_estimate import BackgroundEstimates
 
 COPY = """element.addEventListener('click', event => {
   if (!event.target.closest('button')) return;
@@ -37,7 +37,7 @@ LAYERS = 6  # named; the rest are counted
 
 
 @cache
-def _estimates(workspace: Workspace) -> Callable[[TrainSettings], Estimate]:
+def _estimates(workspace: Workspace) -> BackgroundEstimates:
     """One for all pages: thirty students with one form ask for one measurement."""
     from imgcls.training.background_estimate import BackgroundEstimates
 
@@ -67,6 +67,11 @@ def card(
         time=words.duration(made.seconds) if made.seconds is not None else None,
     )
     return shown, made.pending
+
+
+def expected(settings: TrainSettings, workspace: Workspace) -> float | None:
+    """Seconds that a run will take, where the form has shown it; for those who wait behind it."""
+    return _estimates(workspace).known(settings)
 
 
 def terminal(command: str, query: str, words: Translator) -> Markup:

@@ -1,0 +1,181 @@
+"""Who asks: a nickname that was asked for once, and the lab's host; each is a signed cookie.
+
+The server keeps nothing but the secret that signs, which lies in the workspace: two servers on one workspace know the
+same people, and a restart forgets nobody. On one's own computer everybody is the host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+from starlette.responses import Response
+
+from imgcls.errors import ImgclsError, RunError
+from imgcls.files import replacing, storage_error
+from imgcls.runs import queue
+from imgcls.runs.state import Owner, RunState, locked
+from imgcls.workspace import Workspace
+
+SECRET = ".secret"  # a file in train_logs/, for the server's eyes only
+BYTES = 32
+WHO, HOST = "who", "host"
+SECONDS = {WHO: 365 * 24 * 3600, HOST: 8 * 3600}  # a school year, a school day
+NICKNAME = 24  # characters
+LONGEST = 2000  # characters of a cookie that are looked at
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """`owner`: None for whoever has not said a nickname. `host`: may do what everybody may, and more."""
+
+    owner: Owner | None = None
+    host: bool = False
+
+    def may_stop(self, state: RunState | None) -> bool:
+        try:
+            self.check(state)
+        except RunError:
+            return False
+        return True
+
+    def check(self, state: RunState | None) -> None:
+        """Raises RunError where the run is somebody else's."""
+        queue.check_owner(state, self.owner, host=self.host)
+
+
+class People:
+    """`shared`: whether anybody else can reach the lab. `framed`: the page stands in a frame of another site's."""
+
+    def __init__(
+        self, workspace: Workspace, *, shared: bool, host_password: str | None = None, framed: bool = False
+    ) -> None:
+        self.workspace, self.shared, self.framed = workspace, shared, framed
+        self.has_host = shared and bool(host_password)
+        self._password = hashlib.sha256((host_password or "").encode("utf-8", "surrogatepass")).digest()
+        self._lock = threading.Lock()
+        self._secret = b""
+
+    def visitor(self, request: Any) -> Visitor:
+        """Who sent a request, Starlette's or Gradio's."""
+        if not self.shared:
+            return Visitor(host=True)
+        cookies = getattr(getattr(request, "request", None) or request, "cookies", None) or {}
+        return Visitor(self.owner(self._cookie(cookies, WHO)), self._is_host(self._cookie(cookies, HOST)))
+
+    def starter(self, request: Any) -> Owner | None:
+        """Whose a run will be. Raises RunError where somebody in a shared lab has not said."""
+        owner = self.visitor(request).owner
+        if self.shared and owner is None:
+            raise RunError("Say who you are first: your browser has to keep a cookie of this lab.")
+        return owner
+
+    def named(self, nickname: Any, known: Owner | None = None) -> Owner:
+        """Somebody of that nickname: a new one, or the one that is `known` already. Raises RunError."""
+        said = nickname if isinstance(nickname, str) else ""
+        if len(said) <= 4 * NICKNAME:  # a megabyte is not looked at
+            said = " ".join(unicodedata.normalize("NFC", said).split())
+        if len(said) > NICKNAME:
+            raise RunError("A nickname has at most {most} characters: choose a shorter one.", most=NICKNAME)
+        if not said or any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") for c in said):
+            raise RunError("Type a nickname: letters, digits, whatever can be read.")
+        return Owner(known.id if known else secrets.token_urlsafe(16), said)
+
+    def is_password(self, given: Any) -> bool:
+        """Takes as long for a near miss as for any other."""
+        said = given if isinstance(given, str) and len(given) <= LONGEST else ""
+        digest = hashlib.sha256(said.encode("utf-8", "surrogatepass")).digest()
+        return hmac.compare_digest(digest, self._password) and self.has_host
+
+    def signed(self, owner: Owner) -> str:
+        """What proves later that it is the same person."""
+        return self._signer(WHO).dumps([owner.id, owner.nickname])
+
+    def owner(self, signed: str) -> Owner | None:
+        """Whom `signed` was made for; None where it was not made here."""
+        match self._loaded(WHO, signed):
+            case [str(name), str(nickname)]:
+                return Owner(name, nickname)
+        return None
+
+    def remember(self, answer: Response, request: Any, owner: Owner) -> None:
+        self._set(answer, request, WHO, self.signed(owner))
+
+    def remember_host(self, answer: Response, request: Any) -> None:
+        self._set(answer, request, HOST, self._signer(HOST).dumps("host"))
+
+    def forget_host(self, answer: Response, request: Any) -> None:
+        self._set(answer, request, HOST, "", seconds=0)
+
+    def _is_host(self, signed: str) -> bool:
+        return self.has_host and self._loaded(HOST, signed) == "host"
+
+    def _loaded(self, what: str, signed: str) -> Any:
+        if not 0 < len(signed) <= LONGEST:
+            return None
+        try:
+            return self._signer(what).loads(signed, max_age=SECONDS[what])
+        except (BadData, ImgclsError):
+            return None
+
+    def _signer(self, what: str) -> URLSafeTimedSerializer:
+        """Another password of the host's ends what was signed under the one before."""
+        salt = what.encode() + (self._password if what == HOST else b"")
+        return URLSafeTimedSerializer(self.secret(), salt=salt, signer_kwargs={"digest_method": hashlib.sha256})
+
+    def _cookie(self, cookies: Mapping[str, str], what: str) -> str:
+        said = cookies.get(self._name(what))
+        return said if isinstance(said, str) else ""
+
+    def _name(self, what: str) -> str:
+        """Two labs on one computer have the same cookies: each knows its own by name."""
+        return f"imgcls-{what}-{hashlib.sha256(str(self.workspace.root).encode()).hexdigest()[:8]}"
+
+    def _set(self, answer: Response, request: Any, what: str, value: str, *, seconds: int | None = None) -> None:
+        https = request.url.scheme == "https"
+        answer.set_cookie(
+            self._name(what),
+            value,
+            max_age=SECONDS[what] if seconds is None else seconds,
+            path=request.scope.get("root_path") or "/",
+            httponly=True,
+            secure=https,
+            # Another site's requests are turned away by their origin, whatever they carry.
+            samesite="none" if https and self.framed else "lax",
+        )
+
+    def secret(self) -> bytes:
+        """Made by the first who needs it. Raises StorageError."""
+        with self._lock:
+            if not self._secret:
+                self._secret = _secret(self.workspace)
+            return self._secret
+
+
+def _secret(workspace: Workspace) -> bytes:
+    path = workspace.train_logs / SECRET
+    with locked(workspace):
+        if kept := _kept(path):
+            return kept
+        with replacing(path) as temporary:
+            temporary.touch(mode=0o600)  # before anything is in it
+            temporary.write_bytes(secrets.token_bytes(BYTES))
+        return _kept(path)
+
+
+def _kept(path: Path) -> bytes:
+    try:
+        said = path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise storage_error(path, error) from None
+    return said if len(said) == BYTES else b""

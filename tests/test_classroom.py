@@ -1,0 +1,243 @@
+"""A class over HTTP: who somebody is, whose runs are whose, what only the host may, and what attackers get."""
+
+import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from itsdangerous import URLSafeTimedSerializer
+from starlette.testclient import TestClient
+
+from imgcls.recipes import with_recipe
+from imgcls.runs import queue
+from imgcls.runs.launcher import start_run
+from imgcls.runs.state import Owner
+from imgcls.runs.store import Run, create_run
+from imgcls.web.app import create_app
+from imgcls.web.cache import AGAIN
+from imgcls.web.hosting import hosting
+from imgcls.web.joining import address
+from imgcls.web.people import People
+from imgcls.web.security import TRIES
+from imgcls.workspace import Workspace
+
+LAB = "http://192.168.1.7:7860"
+SHARED = {"IMGCLS_HOST": "192.168.1.7", "IMGCLS_HOST_PASSWORD": "tell nobody"}
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """(application, workspace) of a shared lab."""
+    workspace = Workspace(tmp_path_factory.mktemp("class") / "lab")
+    workspace.root.mkdir()
+    return create_app(hosting(env=SHARED), workspace), workspace
+
+
+@pytest.fixture
+def clean(lab):
+    """The workspace with one run that goes on: its process is this one."""
+    for folder in lab[1].train_logs.glob("[!.]*"):
+        Run(folder.name, lab[1]).logs.joinpath("state.json").unlink(missing_ok=True)
+    (lab[1].train_logs / queue.CLOSED).unlink(missing_ok=True)
+    create_run(with_recipe({}), lab[1])
+    return lab[1]
+
+
+def browser(lab, nickname=None):
+    made = TestClient(lab[0], base_url=LAB)
+    if nickname is not None:
+        assert post(made, "nickname", nickname=nickname).status_code == 200
+    return made
+
+
+def post(client, path, **asked):
+    return client.post(f"/class/{path}", json=asked)
+
+
+def waiting(workspace, nickname, client):
+    """A run of whoever has the cookies of `client`, in the queue."""
+    people = People(workspace, shared=True)
+    (cookie,) = [value for name, value in client.cookies.items() if "who" in name]
+    owner = people.owner(cookie.strip('"'))
+    assert owner.nickname == nickname
+    name = start_run(with_recipe({}), workspace, at_once=1, wait=True, owner=owner).name
+    time.sleep(1.1 * AGAIN)  # so long the lab's last answer is good enough
+    return name
+
+
+def names(workspace):
+    return [name for name, _ in queue.waiting(workspace)]
+
+
+def test_ones_own_can_be_withdrawn_and_nobody_elses(lab, clean):
+    ann, ben = browser(lab, "Ann"), browser(lab, "Ann")  # of the same name, and not the same person
+    name = waiting(clean, "Ann", ann)
+    for somebody in (ben, browser(lab)):
+        got = post(somebody, "do", what="stop", run=name)
+        assert got.status_code == 403 and got.json()["error"].startswith("Only Ann, who started it")
+        assert 'data-do="stop"' not in somebody.get("/class").json()["html"]
+    assert 'data-do="stop"' in ann.get("/class").json()["html"] and names(clean) == [name]
+    assert post(ann, "do", what="stop", run=name).status_code == 200 and names(clean) == []
+
+
+def test_a_nickname_may_change_and_the_runs_stay(lab, clean):
+    ann = browser(lab, "Ann")
+    name = waiting(clean, "Ann", ann)
+    assert post(ann, "nickname", nickname="Anna").json()["nickname"] == "Anna"
+    assert post(ann, "do", what="stop", run=name).status_code == 200
+
+
+def test_only_the_host_reorders_removes_and_closes(lab, clean):
+    ann = browser(lab, "Ann")
+    first, second, third = (waiting(clean, "Ann", ann) for _ in range(3))
+    for what in ("up", "down", "remove", "close", "reopen", "explode", None, ["stop"], 5):
+        for somebody in (ann, browser(lab)):
+            assert post(somebody, "do", what=what, run=first).status_code == 403
+    assert names(clean) == [first, second, third] and not queue.is_closed(clean)
+    host = browser(lab)
+    assert post(host, "host", password="guess").status_code == 403
+    assert post(host, "host", password="tell nobody").json()["host"] is True
+    for what, run, left in (
+        ("up", third, [first, third, second]),
+        ("down", first, [third, first, second]),
+        ("up", third, [third, first, second]),
+        ("up", "nobody", [third, first, second]),
+        ("stop", first, [third, second]),
+        ("remove", second, [third]),
+    ):
+        post(host, "do", what=what, run=run)
+        assert names(clean) == left
+    assert "Closed" in post(host, "do", what="close").json()["html"]
+    assert "Closed" in browser(lab).get("/class").json()["html"]
+    with pytest.raises(Exception, match="queue is closed"):
+        waiting(clean, "Ann", ann)
+    assert post(host, "do", what="reopen").status_code == 200 and not queue.is_closed(clean)
+    assert post(host, "leave").json()["host"] is False
+    assert post(host, "do", what="close").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "forged", ["host", "x" * 100_000, "", "Imhvc3Qi.aSMkZA.x", URLSafeTimedSerializer("guess", "host").dumps("host")]
+)
+def test_a_forged_cookie_is_nobodys(lab, clean, forged):
+    names_of = {part: People(clean, shared=True)._name(part) for part in ("who", "host")}
+    for said in names_of.values():
+        stranger = browser(lab)
+        got = stranger.get("/class", headers={"Cookie": f"{said}={forged}"})
+        assert (got.json()["nickname"], got.json()["host"]) == ("", False)
+        refused = stranger.post("/class/do", json={"what": "close"}, headers={"Cookie": f"{said}={forged}"})
+        assert refused.status_code == 403
+
+
+def test_a_visitors_cookie_makes_no_host(lab, clean):
+    """Signed by the lab itself, for another purpose."""
+    ann = browser(lab, "host")
+    (said,) = ann.cookies.values()
+    name = People(clean, shared=True)._name("host")
+    assert browser(lab).get("/class", headers={"Cookie": f"{name}={said}"}).json()["host"] is False
+
+
+def test_a_new_password_ends_what_the_one_before_opened(workspace):
+    one, two = (People(workspace, shared=True, host_password=word) for word in ("first", "second"))
+    said = one._signer("host").dumps("host")
+    assert one._is_host(said) and not two._is_host(said)
+    assert not People(workspace, shared=True)._is_host(People(workspace, shared=True)._signer("host").dumps("host"))
+    assert not People(workspace, shared=True).is_password("")
+
+
+def test_guessing_the_hosts_password_is_slow(workspace):
+    client = TestClient(create_app(hosting(env=SHARED), workspace), base_url=LAB)
+    for _ in range(TRIES):
+        assert post(client, "host", password="guess").status_code == 403
+    got = post(client, "host", password="tell nobody")
+    assert got.status_code == 403 and "Too many" in got.json()["error"]
+
+
+@pytest.mark.parametrize("said", ["x" * 1_000_000, "x" * 25, "", "   ", "\u202egninnur", "a\0b", None, 5, ["Ann"], {}])
+def test_what_is_no_nickname_is_a_sentence(lab, clean, said):
+    client = browser(lab)
+    got = post(client, "nickname", nickname=said, language="zh")
+    assert got.status_code == 403 and len(got.json()["error"]) < 100 and "昵称" in got.json()["error"]
+    assert not client.cookies
+
+
+def test_markup_in_a_nickname_is_text(lab, clean):
+    client = browser(lab, EVIL[:24])
+    waiting(clean, EVIL[:24], client)
+    html = client.get("/class").json()["html"]
+    assert "<img" not in html and "&lt;img" in html
+
+
+@pytest.mark.parametrize("run", ["", "..", "../x", "/etc/passwd", "a\0b", "x" * 100_000, EVIL, None, 5, {}])
+def test_no_text_is_more_than_a_runs_name(lab, clean, run):
+    host = browser(lab)
+    post(host, "host", password="tell nobody")
+    before = sorted(clean.root.rglob("*"))
+    for what in ("stop", "remove"):
+        got = post(host, "do", what=what, run=run)
+        assert got.status_code == 403 and str(clean.root) not in got.text and len(got.json()["error"]) < 200
+    assert sorted(clean.root.rglob("*")) == before
+
+
+def test_what_is_no_object_or_comes_from_another_page_is_refused(lab):
+    client = browser(lab)
+    for path in ("nickname", "host", "leave", "do"):
+        for body in ("", "[]", "[" * 100_000, "5", "{"):
+            got = client.post(f"/class/{path}", content=body, headers={"Content-Type": "application/json"})
+            assert 400 <= got.status_code < 500
+        assert post(client, path).headers.get("set-cookie", "").count("who") == 0
+        got = client.post(f"/class/{path}", json={}, headers={"Origin": "http://evil.example"})
+        assert got.status_code == 403 and got.text.startswith("Only the lab's own page")
+
+
+def test_fifty_starts_at_once_from_two_servers(workspace):
+    """One begins; a person has three in the queue, all together sixty."""
+    create_run(with_recipe({"name": "first"}), workspace)
+    owners = [Owner(str(i % 10), f"n{i % 10}") for i in range(50)]
+
+    def ask(owner):
+        try:
+            return start_run(with_recipe({}), workspace, at_once=1, wait=True, owner=owner).name
+        except Exception as error:
+            return str(error)
+
+    with ThreadPoolExecutor(25) as pool:
+        said = list(pool.map(ask, owners))
+    assert len(names(workspace)) == 30 and sum("3 runs of yours" in one for one in said) == 20
+    for i in range(40):
+        ask(Owner(f"more{i}", "x"))
+    assert len(names(workspace)) == queue.ALL
+
+
+def test_the_secret_is_the_servers_alone_and_outlives_it(workspace):
+    one, two = (People(workspace, shared=True) for _ in range(2))
+    owner = one.named("  Ann\u0041\u030a  B ")
+    assert owner.nickname == "AnnÅ B" and two.owner(one.signed(owner)) == owner
+    path = workspace.train_logs / ".secret"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and len(path.read_bytes()) == 32
+    path.write_bytes(b"cut")  # what a full disk may leave
+    assert len(People(workspace, shared=True).secret()) == 32
+
+
+def test_on_ones_own_computer_nobody_is_asked(workspace):
+    client = TestClient(create_app(hosting(env={}), workspace), base_url="http://127.0.0.1:7860")
+    assert client.get("/class").json() == {"nickname": "", "host": True, "html": "", "busy": False}
+    assert "--host 0.0.0.0" in client.get("/class/join").json()["html"]
+    assert not (workspace.train_logs / ".secret").exists()
+
+
+def test_the_address_that_students_type(lab):
+    html = browser(lab).get("/class/join?language=zh").json()["html"]
+    assert LAB in html and "data:image/svg+xml" in html and "加入" in html
+    shown = {
+        ("127.0.0.1:7860", "192.168.1.7"): LAB,  # the teacher's own browser, on the computer itself
+        ("lab.local:7860", "192.168.1.7"): "http://lab.local:7860",
+        ("localhost", "127.0.0.1"): None,
+    }
+    for (asked, host), url in shown.items():
+        assert address(hosting(host=host, env={}), port=7860, asked=asked) == url
+    behind = hosting(env={"IMGCLS_ALLOWED_HOSTS": "lab.example.org"})
+    assert address(behind, port=7860, asked="127.0.0.1:7860") == "https://lab.example.org"
+    space = hosting(env={"SPACE_ID": "a/b", "SPACE_HOST": "a-b.hf.space"})
+    assert address(space, port=7860) == "https://a-b.hf.space"
