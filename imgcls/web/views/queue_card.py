@@ -47,18 +47,19 @@ def card(
 
 def _row(turn: Turn, words: Translator, visitor: Visitor) -> Row:
     state, owner = turn.state.now, turn.state.owner
+    own = bool(owner and visitor.owner and owner.id == visitor.owner.id)
     time = words.duration(turn.seconds) if turn.seconds is not None else ""
     if turn.place is None:
         when = words("{time} left", time=time) if time and state == "running" else ""
         button = words("Stop and save") if state != "stopping" else ""
     else:
         when = words("starts in about {time}", time=time) if time else ""
-        button = words("Withdraw")
+        button = words("Withdraw") if own else words("Remove")
     return Row(
         name=turn.name,
         place=turn.place,
         who=owner.nickname if owner and owner.nickname else words("the lab itself"),
-        own=bool(owner and visitor.owner and owner.id == visitor.owner.id),
+        own=own,
         state=words(STATES[state]),
         when=when,
         button=button if visitor.may_stop(turn.state) else "",
