@@ -226,4 +226,10 @@ def test_a_shared_lab_keeps_its_limits_and_its_password(tmp_path, digit):
         for asked in ({"epochs": 21}, {"dataset": "/etc"}, {"image_size": 500}, {"batch_size": 100_000}):
             with pytest.raises(AppError):
                 client.predict(SMALL | asked, api_name="/train")
-        assert not list(workspace.train_logs.glob("*"))
+        assert not list(workspace.train_logs.glob("[!.]*"))
+        made = client.predict(SMALL | {"epochs": 20}, "Ann", api_name="/train")
+        for key in ("", "x", made["key"][:-2]):
+            with pytest.raises(AppError, match="Only Ann"):
+                client.predict(made["run"], key, api_name="/stop")
+        assert client.predict(made["run"], made["key"], api_name="/stop")["owner"] == "Ann"
+        assert ended(made["run"], workspace).state == "stopped"

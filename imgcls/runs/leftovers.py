@@ -1,11 +1,13 @@
-"""What killed processes left behind in a workspace, removed when a server starts; never while somebody uses it."""
+"""What killed processes left behind in a workspace, removed or finished when a server starts; never what is in use."""
 
 from __future__ import annotations
 
 import contextlib
 
+from imgcls.errors import ImgclsError
 from imgcls.files import remove_leftovers
 from imgcls.runs.state import read_state
+from imgcls.runs.store import finish_renamings
 from imgcls.workspace import Workspace
 
 
@@ -15,6 +17,8 @@ def remove_workspace_leftovers(workspace: Workspace) -> None:
         remove_leftovers(folder)
     for folder in (*workspace.train_logs.glob("*/"), *workspace.checkpoints.glob("*/")):
         remove_leftovers(folder)
+    with contextlib.suppress(ImgclsError):
+        finish_renamings(workspace)
     for features in workspace.checkpoints.glob("*/features.f32"):
         state = read_state(workspace.train_logs / features.parent.name)
         if state is None or not state.live:

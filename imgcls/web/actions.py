@@ -16,6 +16,9 @@ from imgcls.web.i18n.translator import Translator
 # For what a person did not ask for, or expects at once: no queue, no spinner, no entry in the API.
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
+# For what a person asks for and may be refused: an answer that comes through the queue carries its sentence.
+TOLD: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
 
 def guard(words: Translator, *, toast: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An error that a person can mend becomes one sentence; any other keeps its traceback in the log.

@@ -140,9 +140,17 @@ def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     page.locator("#stop").click()
     expect(page.locator("section.run[data-state=stopped]")).to_be_visible(timeout=LONG)
 
+    page.get_by_role("button", name="Settings and downloads").click()
+    for name, told in (("../elsewhere", "begins with a letter"), ("renamed", "")):
+        page.locator("#new-name input, #new-name textarea").fill(name, timeout=SOON)
+        page.locator("#rename").click()
+        if told:
+            expect(page.get_by_text(told)).to_be_visible(timeout=SOON)
+    expect(page.locator("#card h3")).to_have_text("renamed", timeout=SOON)
+
     page.locator("#try").click()
     expect(page.get_by_role("tab", name="Classify")).to_have_attribute("aria-selected", "true", timeout=SOON)
-    expect(page.locator("#checkpoint input")).to_have_value(re.compile("from-the-page"), timeout=SOON)
+    expect(page.locator("#checkpoint input")).to_have_value(re.compile("renamed"), timeout=SOON)
     draw_three(page)
     expect(answer(page)).to_be_visible(timeout=SOON)
 

@@ -10,19 +10,20 @@ from imgcls.recipes import with_recipe
 from imgcls.runs import init_lab, queue
 from imgcls.runs.state import LIVE
 from imgcls.settings import choices
-from imgcls.web.actions import QUIET, confirm, guard
+from imgcls.web import looks
+from imgcls.web.actions import QUIET, TOLD, confirm, guard
 from imgcls.web.cache import RunCache
 from imgcls.web.components import form
 from imgcls.web.components.changes import Changes
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.classroom import NAMED, REFRESH, QueueSlot
+from imgcls.web.components.watching import WatchedCard
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.people import People
 from imgcls.web.views import lab_card, plan_card
 from imgcls.web.views.render import render
 
-LOOK = 1.0  # seconds between two looks at a lab that is going on
 FIRST = ("dataset", "model")
 FIELDS = ("epochs", "lr", "train_images", "seed")
 TO_BEGIN_WITH = ("kaiming-uniform", "all-zeros", "too-small", "too-large")
@@ -59,26 +60,24 @@ def build(
             if people.shared:
                 QueueSlot()
             chosen = Choice([], label=words("Comparison"), elem_id="lab", allow_custom_value=True, visible=False)
-            shown = gr.HTML(lab_card.none(words), elem_id="lab-card")
+            shown = WatchedCard(lab_card.none(words), elem_id="lab-card")
             with gr.Row(elem_classes="actions"):
                 stop = gr.Button(words("Stop and save"), elem_id="lab-stop", elem_classes="quiet", visible=False)
                 delete = gr.Button(words("Delete"), elem_id="lab-delete", elem_classes="quiet risky", visible=False)
-    looking = gr.Timer(LOOK, active=False)
     names, values = list(fields), list(fields.values())
-    seen = [shown, stop, delete, looking]
+    seen = [shown, stop, delete]
 
     def show(request: gr.Request, name: str | None, guess: str | None = None) -> list[Any]:
         lab = next((lab for lab in init_lab.list_labs(workspace) if lab.name == name), None)
         if lab is None:
-            return [lab_card.none(words), *[gr.update(visible=False)] * 2, gr.Timer(active=False)]
+            return [lab_card.none(words), *[gr.update(visible=False)] * 2]
         state = lab.state()
         live, visitor = state in ("queued", *LIVE), people.visitor(request)
-        views = {init: view for init in lab.inits if (view := watch.view(lab.run(init).name))}
+        look = looks.lab_look(watch, lab.name, words, [guess] if guess else []) or {}
         return [
-            lab_card.card(lab, state, views, words, expected=guess or ""),
+            look.get("html", ""),
             gr.update(visible=state in ("queued", "starting", "running") and visitor.may_stop(lab.written())),
             gr.update(visible=not live and visitor.host),
-            gr.Timer(active=live),
         ]
 
     def listed(name: str | None) -> Any:
@@ -119,13 +118,13 @@ def build(
     )
     begun.success(None, None, None, js=REFRESH, api_visibility="private")
     begun.success(listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
-    stop.click(guarded(ask_stop), chosen, None, **QUIET).then(show, [chosen, expected], seen, **QUIET)
+    stop.click(guarded(ask_stop), chosen, None, **TOLD).then(show, [chosen, expected], seen, **QUIET)
     gone = delete.click(
-        guarded(remove), chosen, None, js=confirm(words("Delete this comparison and its runs?")), **QUIET
+        guarded(remove), chosen, None, js=confirm(words("Delete this comparison and its runs?")), **TOLD
     )
     gone.success(listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
     chosen.change(show, [chosen, expected], seen, **QUIET)
-    looking.tick(show, [chosen, expected], seen, **QUIET)
+    shown.submit(show, [chosen, expected], seen, **QUIET)
     gr.on([changes.change, page.load], listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
     gr.on(
         [fields["dataset"].input, fields["model"].input],

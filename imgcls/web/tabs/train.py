@@ -12,25 +12,24 @@ import gradio as gr
 from imgcls.errors import ImgclsError, SettingsError
 from imgcls.recipes import kind_of, usual_network, usual_transfer
 from imgcls.runs import queue
-from imgcls.runs.store import delete_run, find_run
+from imgcls.runs.store import delete_run, find_run, rename_run
 from imgcls.settings import TrainSettings, command_line
-from imgcls.web import address
-from imgcls.web.actions import QUIET, confirm, guard
+from imgcls.web import address, looks
+from imgcls.web.actions import QUIET, TOLD, confirm, guard
 from imgcls.web.cache import RunCache
 from imgcls.web.components import form
 from imgcls.web.components.changes import Changes
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.classroom import NAMED, REFRESH, QueueSlot
+from imgcls.web.components.watching import WatchedCard, WatchedLog
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.people import People
 from imgcls.web.tabs import classify
 from imgcls.web.views import plan_card, run_card
 
-LOOK = 1.0  # seconds between two looks at a run that is going on
 PENDING = 4.0  # seconds between two looks at an estimate that is being measured
 FOCUS = "name => setTimeout(() => document.querySelector(`#field-${CSS.escape(name)} input`)?.focus(), 200)"
-OVER = 5  # runs laid over another one's curves
 
 
 @dataclass
@@ -68,37 +67,41 @@ def build(
             if people.shared:
                 QueueSlot()
             chosen = Choice([], label=words("Run"), elem_id="run", allow_custom_value=True, visible=False)
-            shown = gr.HTML(run_card.no_run(words), elem_id="card")
+            shown = WatchedCard(run_card.no_run(words), elem_id="card")
             with gr.Row(elem_classes="actions"):
                 try_it = gr.Button(words("Try it on a drawing"), variant="primary", elem_id="try", visible=False)
                 stop = gr.Button(words("Stop and save"), elem_id="stop", elem_classes="quiet", visible=False)
                 go_on = gr.Button(words("Go on"), elem_id="go-on", elem_classes="quiet", visible=False)
                 delete = gr.Button(words("Delete"), elem_id="delete", elem_classes="quiet risky", visible=False)
             with gr.Accordion(words("Log"), open=True, visible=False, elem_classes="log-box") as log_box:
-                log = gr.HTML("", elem_id="log")
+                log = WatchedLog(elem_id="log")
             with gr.Accordion(words("Settings and downloads"), open=False, visible=False) as more:
                 told = gr.HTML("", elem_id="run-settings")
                 over = gr.Dropdown([], multiselect=True, label=words("Lay other runs over its curves"), elem_id="over")
+                with gr.Row(elem_classes="naming", visible=False) as naming:
+                    new_name = gr.Textbox(
+                        max_lines=1, max_length=80, label=words("New name"), elem_id="new-name", min_width=160
+                    )
+                    rename = gr.Button(words("Rename"), elem_id="rename", elem_classes="quiet", min_width=100, scale=0)
                 reuse = gr.Button(words("Use these settings again"), elem_id="reuse", elem_classes="quiet")
     names, values = list(fields), list(fields.values())
     wrong = gr.State("")  # the setting that has a sentence under it
-    looking = gr.Timer(LOOK, active=False)
-    seen = [shown, log, log_box, more, told, stop, go_on, try_it, delete, looking]
+    seen = [shown, log, log_box, more, told, stop, go_on, try_it, delete, naming]
 
     def show(request: gr.Request, name: str | None, others: Sequence[str] | None = ()) -> list[Any]:
         """Everything on the right for the chosen run."""
         view = watch.view(name)
         if view is None:
-            nothing = [gr.update(visible=False)] * 4
-            return [run_card.no_run(words), "", *[gr.update(visible=False)] * 2, "", *nothing, gr.Timer(active=False)]
-        laid = [other for n in (others or ())[:OVER] if n != name and (other := watch.view(n))]
+            nothing = [gr.update(visible=False)] * 5
+            return [run_card.no_run(words), "", *[gr.update(visible=False)] * 2, "", *nothing]
+        look = looks.run_look(watch, view.run.name, words, others or ()) or {}
         visitor = people.visitor(request)
         may = visitor.may_stop(view.written)
         can_try = view.run.best.is_file()
         draws = view.settings is None or kind_of(view.settings.dataset) == "digits"
         return [
-            run_card.card(view, words, over=laid),
-            run_card.log(view, words),
+            look.get("html", ""),
+            look.get("log", ""),
             gr.update(visible=bool(view.log)),
             gr.update(visible=view.settings is not None),
             run_card.settings(view, words),
@@ -106,7 +109,7 @@ def build(
             gr.update(visible=may and view.at_rest and view.run.can_resume),
             gr.update(visible=can_try, value=words("Try it on a drawing") if draws else words("Try it on a photo")),
             gr.update(visible=view.at_rest and visitor.host),
-            gr.Timer(active=not view.at_rest),
+            gr.update(visible=may and view.at_rest),
         ]
 
     def listed(name: str | None) -> Any:
@@ -153,6 +156,14 @@ def build(
         delete_run(find_run(name, workspace))
 
     guarded = guard(words)
+
+    def call_it(request: gr.Request, name: str, wanted: str) -> list[str]:
+        run = find_run(name, workspace)
+        people.visitor(request).check(run.written())
+        made = rename_run(run, wanted.strip())
+        watch.forget(name)
+        return [made.name, ""]
+
     named = NAMED if people.shared else None
     started = start.click(
         guarded(begin),
@@ -165,16 +176,18 @@ def build(
     started.success(None, None, None, js=REFRESH, api_visibility="private")
     started.success(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
     for button, action, js in ((stop, ask_stop, None), (go_on, again, named)):
-        button.click(guarded(action), chosen, None, js=js, **QUIET).then(show, [chosen, over], seen, **QUIET)
+        button.click(guarded(action), chosen, None, js=js, **TOLD).then(show, [chosen, over], seen, **QUIET)
+    called = gr.on([rename.click, new_name.submit], guarded(call_it), [chosen, new_name], [chosen, new_name], **TOLD)
+    called.success(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
     gone = delete.click(
-        guarded(remove), chosen, None, js=confirm(words("Delete this run and its checkpoints?")), **QUIET
+        guarded(remove), chosen, None, js=confirm(words("Delete this run and its checkpoints?")), **TOLD
     )
     gone.success(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
     chosen.change(show, [chosen, over], seen, **QUIET)
     over.input(show, [chosen, over], seen, **QUIET)
     chosen.change(others_of, chosen, over, **QUIET)
     chosen.change(None, chosen, None, js=address.puts("run"), api_visibility="private")
-    looking.tick(show, [chosen, over], seen, **QUIET)
+    shown.submit(show, [chosen, over], seen, **QUIET)
     changes.change(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
     page.load(at_first, None, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
 

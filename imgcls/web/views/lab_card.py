@@ -24,14 +24,17 @@ def none(words: Translator) -> Markup:
     return render("no_lab", words)
 
 
-def card(lab: Lab, state: str, views: Mapping[str, RunView], words: Translator, *, expected: str = "") -> Markup:
-    """`expected`: the initialisation that whoever asked thought would learn best."""
+def card(
+    lab: Lab, state: str, views: Mapping[str, RunView], words: Translator, *, expected: str = "", look: str = ""
+) -> Markup:
+    """`expected`: the initialisation that whoever asked thought would learn best; `look`: as web/looks.py makes it."""
     said = lab.failure()
     statistics = lab.statistics()
     return render(
         "lab_card",
         words,
         lab=lab,
+        look=look,
         state=state,
         state_said=words(STATES[state]),
         made=f"{words.value(lab.settings.model)} · {words.value(lab.settings.dataset)}",

@@ -22,13 +22,15 @@ LINES = 12
 SHOWN = ("dataset", "model", "transfer", "epochs", "batch_size", "optimizer", "lr", "seed")  # also where they are usual
 
 
-def card(view: RunView, words: Translator, *, over: Sequence[RunView] = ()) -> Markup:
-    """`over`: earlier runs whose curves are laid over this one's."""
+def card(view: RunView, words: Translator, *, over: Sequence[RunView] = (), look: str = "", rest: str = "") -> Markup:
+    """`over`: earlier runs whose curves are laid over this one's; `look`, `rest`: as web/looks.py makes them."""
     settings = view.settings
     return render(
         "run_card",
         words,
         view=view,
+        look=look,
+        rest=rest,
         made=f"{words.value(settings.model)} · {words.value(settings.dataset)}" if settings else "",
         state_said=words(STATES[view.state]),
         failed=_failed(view, words),

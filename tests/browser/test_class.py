@@ -1,0 +1,137 @@
+"""A class on one lab, each with a browser of their own: a queue that outlives the server, what is whose, the host."""
+
+import json
+
+import pytest
+from conftest import Server
+from playwright.sync_api import expect
+
+SOON = 60_000  # ms
+LONG = 120_000
+START = "?tab=train&epochs=20&threads=1"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A lab that others could reach too, by a name that a proxy would answer to."""
+    made = Server(tmp_path_factory.mktemp("class"))
+    made.environment |= {
+        "IMGCLS_ALLOWED_HOSTS": "lab.example.org,127.0.0.1",
+        "IMGCLS_HOST_PASSWORD": "tell nobody",
+    }
+    made.start()
+    yield made
+    for path in made.root.glob("train_logs/*/state.json"):  # withdrawn or stopped by the tests, unless one failed
+        (path.parent / "stop").touch()
+    made.stop()
+
+
+@pytest.fixture
+def people(browser, lab):
+    """A browser with cookies of its own for each who is asked for, opened on the Train tab."""
+    contexts = []
+
+    def come(language="en", query=START):
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(f"{lab.url}/{language}/{query}")
+        expect(page.locator("#start")).to_be_visible(timeout=SOON)
+        return page
+
+    yield come
+    for context in contexts:
+        context.close()
+
+
+def start(page, nickname):
+    page.locator("#start").click()
+    dialog = page.locator("dialog[open]")
+    dialog.locator("input").fill(nickname, timeout=SOON)
+    dialog.locator("button.primary").click()
+    expect(queue(page)).to_contain_text(nickname, timeout=SOON)
+
+
+def again(page, lab, language):
+    """The same browser opens the lab anew; its first page would do so by itself when the lab is back, and goes."""
+    made = page.context.new_page()
+    page.close()
+    made.goto(f"{lab.url}/{language}/{START}")
+    return made
+
+
+def queue(page):
+    return page.get_by_test_id("queue").filter(visible=True)
+
+
+def states(lab):
+    return [json.loads(p.read_text())["state"] for p in sorted(lab.root.glob("train_logs/*/state.json"))]
+
+
+def test_two_share_a_lab_and_its_host_looks_after_it(people, lab):
+    ann, ben = people(), people("zh")
+    start(ann, "Ann")
+    expect(ann.locator("section.run[data-state=running]")).to_be_visible(timeout=LONG)
+    expect(ann.locator("#stop")).to_be_visible(timeout=SOON)
+
+    # Ann's cannot be stopped by Ben; his own waits, and he is asked who he is once.
+    expect(queue(ben)).to_contain_text("Ann", timeout=SOON)
+    expect(ben.locator("section.run[data-state=running]")).to_be_visible(timeout=SOON)
+    expect(ben.locator("#stop")).to_be_hidden()
+    start(ben, "小明")
+    expect(queue(ben).locator("li.own")).to_contain_text("小明", timeout=SOON)
+    expect(queue(ben).locator("li.own")).to_contain_text("后开始", timeout=SOON)
+    expect(queue(ben).locator("[data-do=stop]")).to_have_count(1)
+    ben.locator("#start").click()
+    expect(queue(ben).locator("li.own")).to_have_count(2, timeout=SOON)
+
+    # A restart of the server forgets neither the queue nor whose it is.
+    lab.stop()
+    lab.start()
+    ann, ben = again(ann, lab, "en"), again(ben, lab, "zh")
+    expect(queue(ben).locator("li.own")).to_have_count(2, timeout=SOON)
+    expect(queue(ann).locator("li")).to_have_count(3, timeout=SOON)
+    queue(ben).locator("li.own [data-do=stop]").last.click()
+    expect(queue(ben).locator("li.own")).to_have_count(1, timeout=SOON)
+
+    # The host.
+    host = people()
+    queue(host).locator("[data-ask=host]").click(timeout=SOON)
+    dialog = host.locator("dialog[open]")
+    dialog.locator("input").fill("guess")
+    dialog.locator("button.primary").click()
+    expect(dialog.locator(".failure")).to_contain_text("not the host's password", timeout=SOON)
+    dialog.locator("input").fill("tell nobody")
+    dialog.locator("button.primary").click()
+    expect(queue(host)).to_contain_text("You look after this lab", timeout=SOON)
+    queue(host).locator("[data-do=close]").click()
+    expect(queue(host)).to_contain_text("Closed", timeout=SOON)
+    expect(queue(ben)).to_contain_text("已关闭", timeout=SOON)
+    ben.locator("#start").click()
+    expect(ben.get_by_text("排队已暂时关闭")).to_be_visible(timeout=SOON)
+    queue(host).locator("[data-do=reopen]").click()
+    expect(queue(host)).not_to_contain_text("Closed", timeout=SOON)
+    queue(host).locator("li", has_text="小明").locator("[data-do=stop]").click()
+    expect(queue(ben).locator("li.own")).to_have_count(0, timeout=SOON)
+    queue(host).locator("li", has_text="Ann").locator("[data-do=stop]").click()
+    expect(ann.locator("section.run[data-state=stopped]")).to_be_visible(timeout=LONG)
+    expect(ann.locator("#go-on")).to_be_visible(timeout=SOON)
+    assert states(lab) == ["stopped"]
+
+
+def test_the_address_to_join_is_shown(people):
+    page = people("zh")
+    page.locator("[data-head=join]").click()
+    dialog = page.locator("dialog[open]")
+    expect(dialog).to_contain_text("https://lab.example.org", timeout=SOON)
+    assert dialog.locator("img.join-code").evaluate("image => image.naturalWidth > 100")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_whoever_does_not_say_a_name_starts_nothing(people, lab):
+    page, before = people(), states(lab)
+    page.locator("#start").click()
+    page.locator("dialog[open] [value=cancel]").click(timeout=SOON)
+    page.wait_for_timeout(1000)
+    assert states(lab) == before
