@@ -85,6 +85,15 @@ def it_is_right(dataset: str, path: str, kind: str, about: str, workspace: Works
         record.write(folder)
 
 
+def not_right(dataset: str, path: str, kind: str, about: str, workspace: Workspace) -> None:
+    """Takes `it_is_right` back."""
+    with _set(dataset, workspace) as (folder, record):
+        found = record.right.get(path, [])
+        if said(kind, about) in found:
+            found.remove(said(kind, about))
+            record.write(folder)
+
+
 def move_to_class(dataset: str, path: str, label: str, workspace: Workspace) -> Change:
     """The image becomes one of class `label`, in the same part. Raises DatasetError, and has then changed nothing."""
     with _set(dataset, workspace) as (folder, record):

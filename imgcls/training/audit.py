@@ -7,8 +7,6 @@ data/mending.py does that when a person has looked.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,46 +20,14 @@ from imgcls.data.splitting import flip_labels
 from imgcls.errors import DatasetError
 from imgcls.recipes import KIND_OF, with_recipe
 from imgcls.training.audit_images import AuditImages, known_images, photo_images
+from imgcls.training.findings import Audit, Suspect
 from imgcls.training.label_errors import label_errors, out_of_sample
 from imgcls.workspace import Workspace
 
-Kind = Literal["label", "duplicate", "outlier"]
 NEIGHBOUR = 5  # an image is as odd as its fifth nearest one is far: fewer would take a pair of twins for a crowd
 CANDIDATES = 10  # nearest ones that are asked whether they are the same picture
 ODD = 3.0  # spreads (median absolute deviations) above the median, from which it is worth a look
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Suspect:
-    """path: below the data set's folder; suggested: the class it probably is of, the file it is a copy of, or "";
-    score: from 0 to 1, the more the worse."""
-
-    path: str
-    label: str
-    suggested: str
-    score: float
-    kind: Kind
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Audit:
-    """suspects: labels, then copies, then oddities, each the worst first. precision and recall: of the labels among
-    them, where some were flipped on purpose."""
-
-    name: str
-    classes: tuple[str, ...]
-    images: int
-    suspects: tuple[Suspect, ...]
-    flipped: int = 0
-    precision: float | None = None
-    recall: float | None = None
-
-    def of(self, kind: Kind) -> tuple[Suspect, ...]:
-        return tuple(suspect for suspect in self.suspects if suspect.kind == kind)
 
 
 def audit(

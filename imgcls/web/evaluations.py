@@ -99,12 +99,12 @@ class Evaluations:
         except ImgclsError:
             return ""
         image.thumbnail((THUMB, THUMB))
-        return _url(image)
+        return as_url(image)
 
     def large(self, made: Evaluation, place: int, *, side: int = 480) -> str:
         image = self._picture(made, place, near=side)
         image.thumbnail((side, side))
-        return _url(image)
+        return as_url(image)
 
     def predict(self, made: Evaluation, place: int) -> tuple[Prediction, list[str]]:
         """(what the checkpoint says of this image, the training images most like it)."""
@@ -152,7 +152,7 @@ class Evaluations:
                 except ImgclsError:
                     return ""
                 image.thumbnail((THUMB, THUMB))
-                return _url(image)
+                return as_url(image)
         return ""
 
     def _picture(self, made: Evaluation, place: int, *, near: int) -> Image.Image:
@@ -196,7 +196,7 @@ class Evaluations:
         return made
 
 
-def _url(image: Image.Image) -> str:
+def as_url(image: Image.Image) -> str:
     """PNG for what is small and grey (digits), JPEG for photos."""
     file = io.BytesIO()
     small = max(image.size) <= 64

@@ -16,7 +16,7 @@ from imgcls.web.components.classroom import ClassDialogs
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.people import People
-from imgcls.web.tabs import classify, data, evaluate, init_lab, train
+from imgcls.web.tabs import classify, data, evaluate, init_lab, train, wrong_labels
 from imgcls.web.views.render import render
 from imgcls.web.weights import PageWeights
 
@@ -55,6 +55,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
             with gr.Tab(words("Init lab"), id="init-lab") as tab:
                 tabs.append(tab)
                 init_lab.build(words, watch, limits, people, page, changes)
+                wrong_labels.build(words, watch, limits, people, page, rooms, training)
         known = [tab.id for tab in tabs]
 
         def opened(request: gr.Request) -> Any:

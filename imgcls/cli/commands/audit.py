@@ -6,7 +6,8 @@ import argparse
 import sys
 
 from imgcls.cli.main import to_json
-from imgcls.training.audit import Audit, Suspect, audit
+from imgcls.runs.audits import Asked, make_audit
+from imgcls.training.findings import Audit, Suspect
 from imgcls.workspace import Workspace
 
 SHOWN = 20  # of each kind, for people; --json has all
@@ -15,7 +16,8 @@ TITLES = {"label": "labels that are probably wrong", "duplicate": "the same pict
 
 def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
-    made = audit(arguments.dataset, workspace, flip=arguments.flip_labels, seed=arguments.seed, progress=_progress())
+    asked = Asked(arguments.dataset, arguments.flip_labels, arguments.seed)
+    made = make_audit(asked, workspace, progress=_progress())
     if arguments.json:
         for suspect in made.suspects:
             print(to_json(suspect.as_dict()))

@@ -7,7 +7,6 @@ in the page alone: a refresh finds what is kept.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,12 @@ from typing import Any
 import gradio as gr
 
 from imgcls.data import mending
-from imgcls.errors import DatasetError, ImgclsError, RunError
+from imgcls.errors import DatasetError, RunError
 from imgcls.inference.statistics import compare
 from imgcls.runs import evaluation_jobs as jobs
 from imgcls.runs.evaluations import comparable, settings_of
 from imgcls.web.cache import RunCache
+from imgcls.web.components.answering import answering
 from imgcls.web.evaluations import PAGE, Evaluations, Wanted
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
@@ -208,7 +208,7 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list
         evaluate_look, evaluate_report, evaluate_stop, evaluate_images, evaluate_image, evaluate_move, evaluate_delete,
         evaluate_undo,
     )  # fmt: skip
-    return [_answering(function, words) for function in functions]
+    return [answering(function, words) for function in functions]
 
 
 def _index(value: Any, classes: tuple[str, ...]) -> int | None:
@@ -218,22 +218,6 @@ def _index(value: Any, classes: tuple[str, ...]) -> int | None:
     if not 0 <= index < len(classes):
         raise DatasetError("There is no such class.")
     return index
-
-
-def _answering(function: Callable[..., dict[str, Any]], words: Translator) -> Callable[..., dict[str, Any]]:
-    """What comes from the browser is not trusted: whatever is no object of the right shape gets a sentence too."""
-
-    def answered(asked: Any) -> dict[str, Any]:
-        try:
-            return function(asked if isinstance(asked, dict) else {})
-        except ImgclsError as error:
-            return {"error": words.message(error.message)}
-        except (KeyError, TypeError, ValueError):
-            logging.getLogger(__name__).exception("%s", function.__name__)
-            return {"error": words("That did not work: choose again.")}
-
-    answered.__name__ = function.__name__
-    return answered
 
 
 def request(checkpoints: list[str], dataset: str, part: str) -> str:

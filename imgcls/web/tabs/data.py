@@ -23,6 +23,7 @@ from imgcls.settings import choices
 from imgcls.web.actions import QUIET, confirm, guard
 from imgcls.web.cache import RunCache
 from imgcls.web.components import form
+from imgcls.web.components.audit import AuditView, request
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.collect import Collect, room_for_one_more
 from imgcls.web.hosting import Limits
@@ -45,7 +46,7 @@ def build(
 ) -> None:
     workspace, guarded = watch.workspace, guard(words)
     with gr.Tabs(elem_classes="sources", elem_id="data-rooms") as parts:
-        with gr.Tab(words("Look"), id="look"), gr.Row(elem_classes="room data"):
+        with gr.Tab(words("Look"), id="look") as look_tab, gr.Row(elem_classes="room data"):
             with gr.Column(scale=5, min_width=320, elem_classes="card"):
                 chosen = Choice(
                     form.dataset_choices(words, workspace),
@@ -57,6 +58,7 @@ def build(
                 shown = gr.HTML(report_card.waiting(0, 0, words), elem_id="report")
                 with gr.Row(elem_classes="actions"):
                     use = gr.Button(words("Train on it"), variant="primary", elem_id="train-on-it")
+                    audit = gr.Button(words("Look for mistakes"), elem_id="audit-it", elem_classes="quiet")
                     delete = gr.Button(words("Delete"), elem_id="delete-set", elem_classes="quiet risky", visible=False)
             with gr.Column(scale=7, min_width=320, elem_classes="card"):
                 with gr.Row(elem_classes="fields bottom"):
@@ -78,6 +80,8 @@ def build(
                     )
                     again = gr.Button(words("Show others"), elem_id="draw-others", elem_classes="quiet", min_width=140)
                 grid = gr.HTML("", elem_id="samples", min_height=300)
+        with look_tab:
+            mistakes = AuditView(words, workspace, limits, elem_id="audit")
         more = words("Name a class, then take photos with the camera or drop some in; a refresh loses nothing.")
         if limits.public:
             more += " " + words("This lab is shared: everybody who opens it can see a saved data set.")
@@ -185,6 +189,9 @@ def build(
 
     chosen.change(look, chosen, shown, show_progress="hidden", api_visibility="private", concurrency_limit=4)
     chosen.change(own, chosen, delete, **QUIET)
+    # What is wrong with the set is looked for when somebody asks; a list that is there already is shown.
+    gr.on([chosen.change, tab.select], request, chosen, mistakes, **QUIET)
+    audit.click(lambda name: request(name, begin=True), chosen, mistakes, **QUIET)
     gr.on(
         [chosen.change, model.change, augment.change, tab.select],
         samples,

@@ -34,10 +34,11 @@ FOCUS = "name => setTimeout(() => document.querySelector(`#field-${CSS.escape(na
 
 @dataclass
 class Room:
-    """What other rooms need: the form, and `fill`, which puts what suits the chosen data into it."""
+    """What other rooms need: the form, `fill`, which puts what suits the chosen data into it, and the run shown."""
 
     fields: dict[str, gr.components.Component]
     fill: Callable[..., list[Any]]
+    run: Choice
 
     @property
     def values(self) -> list[gr.components.Component]:
@@ -289,4 +290,4 @@ def build(
         trigger_mode="always_last",
         **QUIET,
     ).then(None, command, None, js=address.puts_settings(names), api_visibility="private")
-    return Room(fields, fill_for)
+    return Room(fields, fill_for, chosen)

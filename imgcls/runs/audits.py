@@ -1,0 +1,120 @@
+"""Audits of data sets, kept until the next one of the same set, so that a person can go through their list in peace:
+what has been mended since is left out, not looked for anew. For the page they are made in a process of their own.
+
+    data/.imgcls-cache/audits/<key>.json
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from imgcls.data.catalog import folder_of
+from imgcls.data.mending import Record
+from imgcls.files import write_bytes
+from imgcls.recipes import KIND_OF
+from imgcls.runs import side_jobs
+from imgcls.runs.side_jobs import Progress
+from imgcls.training.findings import Audit, Suspect
+from imgcls.workspace import Workspace
+
+VERSION = 1
+LARGEST = 5000  # suspects of a kind that are kept, the worst first
+
+
+@dataclass(frozen=True)
+class Asked:
+    """flip: share of the labels that are flipped first, to see how many of them are found again."""
+
+    dataset: str
+    flip: float = 0.0
+    seed: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"dataset": self.dataset, "flip": self.flip, "seed": self.seed}
+
+
+def make_audit(asked: Asked, workspace: Workspace, *, progress: Callable[[int, int], None] | None = None) -> Audit:
+    """A new one, kept. Raises DatasetError, WeightsError."""
+    from imgcls.training.audit import audit
+
+    made = audit(asked.dataset, workspace, flip=asked.flip, seed=asked.seed, progress=progress)
+    kept: dict[str, int] = {}
+    suspects = []
+    for suspect in made.suspects:
+        kept[suspect.kind] = kept.get(suspect.kind, 0) + 1
+        if kept[suspect.kind] <= LARGEST:
+            suspects.append(suspect.as_dict())
+    said = {
+        "version": VERSION, "created": time.time(), "name": made.name, "classes": made.classes, "images": made.images,
+        "suspects": suspects, "flipped": made.flipped, "precision": made.precision, "recall": made.recall,
+    }  # fmt: skip
+    write_bytes(_path(asked, workspace), json.dumps(said, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    return made
+
+
+def find_audit(asked: Asked, workspace: Workspace) -> Audit | None:
+    """The last one, without what has been mended or found right since; None where there is none to read."""
+    try:
+        said = json.loads(_path(asked, workspace).read_bytes().decode("utf-8", "surrogatepass"))
+        if said["version"] != VERSION:
+            return None
+        suspects = [Suspect(**suspect) for suspect in said["suspects"]]
+        classes = tuple(str(name) for name in said["classes"])
+        made = Audit(
+            said["name"], classes, int(said["images"]), (), int(said["flipped"]), said["precision"], said["recall"]
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if asked.dataset not in KIND_OF:
+        folder = folder_of(asked.dataset, workspace)
+        record = Record.read(folder)
+        suspects = [suspect for suspect in suspects if _open(suspect, folder, record)]
+    return Audit(made.name, made.classes, made.images, tuple(suspects), made.flipped, made.precision, made.recall)
+
+
+def start(asked: Asked, workspace: Workspace) -> None:
+    """Make a new one, unless somebody is at it. Raises ImgclsError where it cannot be."""
+    folder = _folder(asked, workspace)
+    if side_jobs.look(folder, lambda: False).state != "running":
+        side_jobs.start(folder, asked.as_dict(), "work-audit", workspace)
+        _path(asked, workspace).unlink(missing_ok=True)  # the earlier one, now that a new one is on its way
+
+
+def look(asked: Asked, workspace: Workspace) -> Progress:
+    return side_jobs.look(_folder(asked, workspace), _path(asked, workspace).is_file)
+
+
+def stop(asked: Asked, workspace: Workspace) -> None:
+    side_jobs.stop(_folder(asked, workspace))
+
+
+def work(folder: Path, workspace: Workspace) -> int:
+    """In its own process: make the audit that job.json asks for. The exit code."""
+    return side_jobs.work(folder, lambda asked, told: make_audit(Asked(**asked), workspace, progress=told) and None)
+
+
+def _open(suspect: Suspect, folder: Path, record: Record) -> bool:
+    """Whether it is still to be decided: its image (and its twin) are where they were, and nobody found it right."""
+    about = {"label": suspect.label, "duplicate": suspect.suggested, "outlier": ""}[suspect.kind]
+    there = [suspect.path, *([suspect.suggested] if suspect.kind == "duplicate" else [])]
+    inside = all(".." not in Path(path).parts and not Path(path).is_absolute() for path in there)
+    there_still = inside and all((folder / path).is_file() for path in there)
+    return there_still and not record.is_right(suspect.path, suspect.kind, about)
+
+
+def _path(asked: Asked, workspace: Workspace) -> Path:
+    return workspace.data / ".imgcls-cache" / "audits" / f"{key_of(asked)}.json"
+
+
+def _folder(asked: Asked, workspace: Workspace) -> Path:
+    return side_jobs.jobs_folder("audits", workspace) / key_of(asked)
+
+
+def key_of(asked: Asked) -> str:
+    return blake2b(repr(asked).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

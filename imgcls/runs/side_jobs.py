@@ -1,0 +1,147 @@
+"""Work for the page in a process of its own, beside runs: begun, looked at while it goes on, stopped.
+
+    data/.imgcls-cache/<kind>/jobs/<key>/job.json        what was asked
+                                         progress.json   how far it is, or why it failed
+                                         stop            there when somebody asked it to stop
+                                         lock            held by its process while it lives
+                                         log.txt         what its process printed
+
+What it makes is kept elsewhere: whoever asks looks there first. Two who ask for the same share one process.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from imgcls.data.loading import Interrupted
+from imgcls.errors import ImgclsError, RunError
+from imgcls.files import write_bytes
+from imgcls.messages import Message
+from imgcls.runs.launcher import launch
+from imgcls.workspace import Workspace
+
+TELL = 0.2  # seconds between two words of progress
+ON_ITS_WAY = 30.0  # seconds in which a process that was just started takes its lock
+AT_ONCE = 2
+State = Literal["finished", "running", "stopped", "failed", "none"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`done` of `total` images; `message`: why it failed."""
+
+    state: State
+    done: int = 0
+    total: int = 0
+    message: Message | None = None
+
+
+def jobs_folder(kind: str, workspace: Workspace) -> Path:
+    """Of one kind for the whole lab, so that AT_ONCE counts all of them."""
+    return workspace.data / ".imgcls-cache" / kind / "jobs"
+
+
+def start(folder: Path, asked: dict[str, Any], command: str, workspace: Workspace) -> None:
+    """Have `python -m imgcls COMMAND FOLDER` do what is asked, unless somebody is at it. Raises ImgclsError."""
+    jobs = folder.parent
+    jobs.mkdir(parents=True, exist_ok=True)
+    with FileLock(jobs / ".starting"):
+        going = [other for other in jobs.iterdir() if other.is_dir() and _alive(other)]
+        if folder in going:
+            return
+        if len(going) >= AT_ONCE:
+            raise RunError("There are {count} of these going on already: wait, or stop one.", count=AT_ONCE)
+        for other in jobs.iterdir():
+            if other.is_dir() and other not in going:
+                shutil.rmtree(other, ignore_errors=True)
+        prepare(folder, asked)
+    launch(workspace, [command, str(folder)], log=folder / "log.txt")
+
+
+def prepare(folder: Path, asked: dict[str, Any]) -> Path:
+    """The folder of a job that `work` can take up."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / "job.json", json.dumps(asked).encode())
+    return folder
+
+
+def look(folder: Path, is_kept: Callable[[], bool]) -> Progress:
+    """How far it is; "none" where nobody has asked for it yet. is_kept: whether what it makes is there."""
+    if is_kept():
+        return Progress("finished")
+    written = _read(folder / "progress.json")
+    if "failed" in written:
+        return Progress("failed", message=Message.from_dict(written["failed"]))
+    if _alive(folder):
+        return Progress("running", int(written.get("done", 0)), int(written.get("total", 0)))
+    if not (folder / "job.json").is_file():
+        return Progress("none")
+    if not (folder / "stop").exists():
+        if is_kept():
+            return Progress("finished")  # it ended between the two looks
+        return Progress("failed", message=Message("Its process ended without a word: try again."))
+    return Progress("stopped")
+
+
+def stop(folder: Path) -> None:
+    """It ends after the images it is at; nothing of it stays."""
+    if folder.is_dir():
+        (folder / "stop").touch()
+
+
+def work(folder: Path, make: Callable[[dict[str, Any], Callable[[int, int], None]], None]) -> int:
+    """In its own process: `make` what job.json asks, telling how far it is. The exit code."""
+    told = 0.0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal told
+        if (folder / "stop").exists():
+            raise Interrupted
+        if time.monotonic() - told >= TELL:
+            told = time.monotonic()
+            _write(folder, {"done": done, "total": total})
+
+    with FileLock(folder / "lock"):
+        try:
+            make(_read(folder / "job.json"), progress)
+        except Interrupted:
+            return 0
+        except ImgclsError as error:
+            _write(folder, {"failed": error.message.as_dict()})
+            return 1
+    return 0
+
+
+def _alive(folder: Path) -> bool:
+    """Whether a process holds it, or is on its way."""
+    try:
+        with FileLock(folder / "lock").acquire(timeout=0):
+            pass
+    except (Timeout, OSError):
+        return (folder / "lock").exists()
+    if (folder / "progress.json").exists() or (folder / "stop").exists():
+        return False
+    try:
+        return time.time() - (folder / "job.json").stat().st_mtime < ON_ITS_WAY
+    except OSError:
+        return False
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        said = json.loads(path.read_text("utf-8"))
+        return said if isinstance(said, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def _write(folder: Path, said: dict[str, Any]) -> None:
+    write_bytes(folder / "progress.json", json.dumps(said, default=str).encode())

@@ -1,0 +1,109 @@
+// Look for mistakes: asks how far the audit is, shows what it found, and mends it. What is audited stands in the value.
+const AGAIN = 700;   // ms between two looks at an audit that goes on
+const said = { ...props }, view = element.querySelector('.audit-view');
+let asked = null, timer = null, kind = 'label', turn = 0;
+
+function make(tag, set = {}, ...inside) {
+  const node = Object.assign(document.createElement(tag), set);
+  node.append(...inside);
+  return node;
+}
+
+async function ask(name, more = {}) {
+  let answer = null;
+  try { answer = await server[name]({ ...asked, ...more }); } catch (error) { /* the sentence below */ }
+  return answer || { error: said.no_answer };
+}
+
+async function look(start) {
+  clearTimeout(timer);
+  const mine = ++turn, answer = await ask('audit_look', { start });
+  if (mine !== turn || !element.isConnected) return;
+  const told = answer.error || (answer.state === 'stopped' && said.stopped);
+  view.hidden = !told && answer.state === 'none' || !asked.begin && answer.state === 'stopped';
+  if (view.hidden) return;
+  if (told) { view.replaceChildren(make('p', { className: 'said', textContent: told, role: 'status' })); view.firstChild.classList.toggle('bad', !!answer.error); return; }
+  view.innerHTML = answer.html;   // made by the lab's own templates, escaped there
+  if (answer.state === 'running') {
+    const stop = view.querySelector('.stop');
+    if (stop) stop.onclick = async () => { await ask('audit_stop'); asked.begin = true; look(false); };
+    timer = setTimeout(() => look(false), AGAIN);
+    return;
+  }
+  kind = answer.kind;
+  view.querySelectorAll('[data-kind]').forEach(button => { button.onclick = () => choose(button); });
+  view.querySelector('.more').onclick = event => list(+event.target.dataset.next);
+  const again = view.querySelector('.again');
+  if (again) again.onclick = () => { asked.begin = true; look(true); };
+  list(0);
+}
+
+function choose(button) {
+  kind = button.dataset.kind;
+  view.querySelectorAll('.kinds button').forEach(other => other.setAttribute('aria-pressed', other === button));
+  view.querySelector('.said').hidden = true;
+  list(0);
+}
+
+async function list(start) {
+  const mine = ++turn, answer = await ask('audit_list', { kind, start_at: start });
+  if (mine !== turn || !element.isConnected) return;
+  if (answer.error) { tell(answer.error, true); return; }
+  const slot = view.querySelector('[data-slot=suspects]'), more = view.querySelector('.more');
+  const page = make('ul', {});
+  page.innerHTML = answer.html;
+  const items = [...page.children];
+  items.forEach((item, i) => {
+    const [path, suggested] = answer.paths[i];
+    item.querySelectorAll('[data-do]').forEach(button => { button.onclick = () => mend(item, button, { kind, path, suggested }); });
+  });
+  if (start) slot.append(...items); else slot.replaceChildren(...items);
+  view.querySelector('.none').hidden = answer.total > 0;
+  more.hidden = answer.next >= answer.total;
+  more.dataset.next = answer.next;
+}
+
+// Done at once, and can be taken back; the item after it has the focus, so that the keyboard goes through the list.
+async function mend(item, button, which) {
+  const what = button.dataset.do;
+  item.querySelectorAll('button').forEach(other => { other.disabled = true; });
+  const answer = await ask(`audit_${what}`, which);
+  item.querySelectorAll('button').forEach(other => { other.disabled = false; });
+  if (answer.error) { tell(answer.error, true); return; }
+  item.hidden = true;
+  count(-1);
+  let next = item.nextElementSibling;
+  while (next?.hidden) next = next.nextElementSibling;
+  next?.querySelector(`[data-do=${what}]`)?.focus({ preventScroll: true });
+  tell({ move: said.moved.replace('{label}', () => button.dataset.label), delete: said.deleted, right: said.right }[what], false, async () => {
+    const undone = await ask('audit_undo', answer);
+    if (undone.error) { tell(undone.error, true); return; }
+    item.hidden = false;
+    count(+1);
+    tell(said.undone);
+  });
+}
+
+function count(more) {
+  const number = view.querySelector(`.kinds [data-kind=${kind}] b`), next = view.querySelector('.more');
+  number.textContent = Math.max(0, +number.textContent + more);
+  next.dataset.next = Math.max(0, +next.dataset.next + more);   // the server's list is shorter now
+}
+
+function tell(sentence, bad = false, undo = null) {
+  const line = view.querySelector('.said');
+  line.replaceChildren(sentence, ...(undo ? [' ', make('button', { type: 'button', textContent: said.undo, onclick: undo })] : []));
+  line.classList.toggle('bad', bad);
+  line.hidden = false;
+}
+
+function begin() {
+  try { asked = JSON.parse(props.value || 'null'); } catch (error) { asked = null; }
+  clearTimeout(timer);
+  turn += 1;
+  view.hidden = true;
+  view.replaceChildren();
+  if (asked) look(asked.begin);
+}
+watch('value', begin);
+begin();

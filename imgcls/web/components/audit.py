@@ -1,0 +1,181 @@
+"""Look for mistakes: the page asks for an audit of a data set, how far it is, its pictures; and mends what it found.
+
+What the component's value says is looked for: {"dataset": "flowers", "flip": 0, "begin": true} as JSON; without
+`begin` only an audit that is there already, or on its way, is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from imgcls.data import mending
+from imgcls.errors import DatasetError, RunError
+from imgcls.runs import audits
+from imgcls.runs.audits import Asked
+from imgcls.training.findings import Audit, Suspect
+from imgcls.web.components.answering import answering
+from imgcls.web.hosting import Limits
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.suspects import Pictures, short
+from imgcls.web.views import audit_card
+from imgcls.workspace import Workspace
+
+TEMPLATE = (Path(__file__).parent / "audit.html").read_text("utf-8")
+SCRIPT = (Path(__file__).parent / "audit.js").read_text("utf-8")
+PAGE = 24  # suspects at once
+MOST_FLIPPED = 0.9
+
+
+class AuditView(gr.HTML):
+    def __init__(
+        self,
+        words: Translator | None = None,
+        workspace: Workspace | None = None,
+        limits: Limits | None = None,
+        **options: Any,
+    ) -> None:
+        options.setdefault("html_template", TEMPLATE)
+        options.setdefault("js_on_load", SCRIPT)
+        if words is not None and workspace is not None and limits is not None:
+            options["server_functions"] = server_functions(words, workspace, limits)
+        super().__init__(value="", apply_default_css=False, **_said(words or Translator("en")), **options)
+
+    def preprocess(self, payload: Any) -> str:
+        return payload if isinstance(payload, str) and len(payload) < 5000 else ""
+
+    def postprocess(self, value: Any) -> str:
+        return value if isinstance(value, str) else ""
+
+
+def request(dataset: str, *, flip: float = 0.0, begin: bool = False) -> str:
+    """The component's value that has this shown; another one each time, for the data may have changed."""
+    return json.dumps({"dataset": dataset, "flip": flip, "begin": begin, "asked": time.time()})
+
+
+def _said(words: Translator) -> dict[str, str]:
+    return {
+        "no_answer": words("The lab does not answer: is the network there? Try again."),
+        "stopped": words("Stopped."),
+        "moved": words("Moved to {label}."),
+        "deleted": words("Deleted: it lies in the data set's trash."),
+        "right": words("Remembered: it will not be named again."),
+        "undo": words("Undo"),
+        "undone": words("Taken back."),
+    }
+
+
+def server_functions(words: Translator, workspace: Workspace, limits: Limits) -> list[Callable[..., Any]]:
+    """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
+    pictures = Pictures(workspace)
+
+    def asked_for(asked: dict[str, Any]) -> Asked:
+        dataset, flip = str(asked["dataset"]), float(asked.get("flip") or 0)
+        limits.check_name(dataset)
+        if not 0 <= flip <= MOST_FLIPPED:
+            raise DatasetError("From 0 to 90 % of the labels can be flipped.")
+        return Asked(dataset, round(flip, 2))
+
+    def own(wanted: Asked) -> bool:
+        """Labels that were flipped on purpose are not wrong in the folder: there is nothing to mend."""
+        return not limits.public and not wanted.flip and pictures.may_change(wanted.dataset)
+
+    def audit_look(asked: dict[str, Any]) -> dict[str, Any]:
+        """Where it stands. `start`: begin a new one; in a shared lab whoever looks after it does that."""
+        wanted = asked_for(asked)
+        if asked.get("start"):
+            if limits.public:
+                flips = f" --flip-labels {wanted.flip:g}" if wanted.flip else ""
+                raise RunError(
+                    "In a shared lab whoever looks after it does this: `{command}`.",
+                    command=f"python -m imgcls audit {wanted.dataset}{flips}",
+                )
+            audits.start(wanted, workspace)
+        seen = audits.look(wanted, workspace)
+        if seen.state == "failed":
+            return {"error": words.message(seen.message)}
+        if seen.state == "running":
+            html = audit_card.waiting(wanted.dataset, seen.done, seen.total, words, may_stop=not limits.public)
+            return {"state": "running", "html": html}
+        made = audits.find_audit(wanted, workspace) if seen.state == "finished" else None
+        if made is None:
+            return {"state": "none" if seen.state == "finished" else seen.state}
+        kind = next((kind for kind in audit_card.KINDS if made.of(kind)), "label")
+        html = audit_card.card(made, words, kind=kind, own=own(wanted), may_start=not limits.public)
+        return {"state": "finished", "html": html, "kind": kind}
+
+    def audit_stop(asked: dict[str, Any]) -> dict[str, Any]:
+        if limits.public:
+            raise RunError("In a shared lab it may be somebody else's too: it ends by itself.")
+        audits.stop(asked_for(asked), workspace)
+        return {}
+
+    def found(wanted: Asked) -> Audit:
+        made = audits.find_audit(wanted, workspace)
+        if made is None:
+            raise DatasetError("This list is not there any more: look again.")
+        return made
+
+    def audit_list(asked: dict[str, Any]) -> dict[str, Any]:
+        """Suspects of a kind, PAGE at once, without those before `start_at`."""
+        wanted, start = asked_for(asked), max(int(asked.get("start_at") or 0), 0)
+        named = found(wanted).of(asked["kind"])
+        shown = [
+            audit_card.Shown(
+                place=start + i,
+                suspect=one,
+                picture=pictures.thumbnail(wanted.dataset, one.path),
+                twin=pictures.thumbnail(wanted.dataset, one.suggested) if one.kind == "duplicate" else "",
+                name=short(one.path),
+                twin_name=short(one.suggested),
+            )
+            for i, one in enumerate(named[start : start + PAGE])
+        ]
+        paths = [[one.suspect.path, one.suspect.suggested] for one in shown]
+        html = audit_card.items(shown, words, own=own(wanted))
+        return {"html": html, "paths": paths, "total": len(named), "next": start + len(shown)}
+
+    def named(asked: dict[str, Any]) -> tuple[str, Suspect]:
+        """The suspect that is meant: by its path, for the list has become shorter since it was shown."""
+        limits.may_delete()
+        wanted = asked_for(asked)
+        if not own(wanted):
+            raise DatasetError("{name} came with the lab: it is not changed.", name=wanted.dataset)
+        suggested = asked.get("suggested")
+        for one in found(wanted).of(asked["kind"]):
+            if one.path == asked["path"] and suggested in (None, one.suggested):
+                return wanted.dataset, one
+        raise DatasetError("This image has been mended already, or is not there any more.")
+
+    def audit_move(asked: dict[str, Any]) -> dict[str, Any]:
+        dataset, one = named(asked)
+        return {"change": mending.move_to_class(dataset, one.path, one.suggested, workspace).id}
+
+    def audit_delete(asked: dict[str, Any]) -> dict[str, Any]:
+        dataset, one = named(asked)
+        return {"change": mending.delete(dataset, one.path, workspace).id}
+
+    def audit_right(asked: dict[str, Any]) -> dict[str, Any]:
+        dataset, one = named(asked)
+        about = {"label": one.label, "duplicate": one.suggested, "outlier": ""}[one.kind]
+        mending.it_is_right(dataset, one.path, one.kind, about, workspace)
+        return {"right": [one.path, one.kind, about]}
+
+    def audit_undo(asked: dict[str, Any]) -> dict[str, Any]:
+        """change: the id of a move or a deletion; right: what was found right."""
+        limits.may_delete()
+        wanted = asked_for(asked)
+        if "right" in asked:
+            path, kind, about = map(str, asked["right"])
+            mending.not_right(wanted.dataset, path, kind, about, workspace)
+        else:
+            mending.undo(wanted.dataset, str(asked["change"]), workspace)
+        return {}
+
+    functions = (audit_look, audit_stop, audit_list, audit_move, audit_delete, audit_right, audit_undo)
+    return [answering(function, words) for function in functions]

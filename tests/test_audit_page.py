@@ -1,0 +1,120 @@
+"""Look for mistakes, as the page asks for it: begun, seen, mended, taken back; kept until it is made anew."""
+
+import shutil
+
+import pytest
+from photos import flowers
+
+from imgcls.runs import audits
+from imgcls.runs.audits import Asked
+from imgcls.web.components.audit import server_functions
+from imgcls.web.hosting import ALONE, SHARED
+from imgcls.web.i18n.translator import Translator
+
+ASKED = {"dataset": "flowers"}
+
+
+@pytest.fixture
+def lab(workspace):
+    """Sixty flowers, of which three roses lie among the daisies, and one tulip lies there twice."""
+    root = flowers(workspace.data / "flowers", each=20)
+    for i in range(3):
+        shutil.move(root / "rose" / f"{i:02}.jpg", root / "daisy" / f"wrong{i}.jpg")
+    shutil.copy(root / "tulip" / "00.jpg", root / "tulip" / "again.jpg")
+    audits.make_audit(Asked("flowers"), workspace)
+    return workspace
+
+
+def asking(workspace, limits=ALONE, language="en"):
+    functions = server_functions(Translator(language), workspace, limits)
+    return {function.__name__.removeprefix("audit_"): function for function in functions}
+
+
+def test_a_list_is_gone_through(lab):
+    ask, root = asking(lab), lab.data / "flowers"
+    seen = ask["look"](ASKED)
+    assert seen["state"] == "finished" and 'data-kind="duplicate"' in seen["html"]
+    labels = ask["list"]({**ASKED, "kind": "label"})
+    wrong = [path for path, suggested in labels["paths"] if path.startswith("daisy/wrong") and suggested == "rose"]
+    assert len(wrong) >= 2 and labels["html"].count("data:image/") >= labels["total"]
+
+    change = ask["move"]({**ASKED, "kind": "label", "path": wrong[0]})
+    assert not (root / wrong[0]).exists() and len(list((root / "rose").iterdir())) == 18
+    assert ask["list"]({**ASKED, "kind": "label"})["total"] == labels["total"] - 1
+    assert "error" in ask["move"]({**ASKED, "kind": "label", "path": wrong[0]})  # twice
+    assert ask["undo"]({**ASKED, **change}) == {} and (root / wrong[0]).exists()
+    assert ask["list"]({**ASKED, "kind": "label"})["total"] == labels["total"]
+
+    kept = ask["right"]({**ASKED, "kind": "label", "path": wrong[1]})
+    assert ask["list"]({**ASKED, "kind": "label"})["total"] == labels["total"] - 1
+    ask["undo"]({**ASKED, **kept})
+    assert ask["list"]({**ASKED, "kind": "label"})["total"] == labels["total"]
+
+
+def test_of_two_that_are_the_same_one_goes(lab):
+    ask = asking(lab)
+    (pair,) = (p for p in ask["list"]({**ASKED, "kind": "duplicate"})["paths"] if "tulip/again.jpg" in p)
+    which = {**ASKED, "kind": "duplicate", "path": pair[0], "suggested": pair[1]}
+    change = ask["delete"](which)
+    assert not (lab.data / "flowers" / pair[0]).exists() and pair not in ask["list"](which)["paths"]
+    ask["undo"]({**ASKED, **change})
+    assert pair in ask["list"](which)["paths"]
+
+
+def test_visitors_see_and_change_nothing(lab):
+    ask = asking(lab, SHARED)
+    assert ask["look"](ASKED)["state"] == "finished" and 'class="again"' not in ask["look"](ASKED)["html"]
+    shown = ask["list"]({**ASKED, "kind": "label"})
+    assert "data-do" not in shown["html"]
+    which = {**ASKED, "kind": "label", "path": shown["paths"][0][0]}
+    for name in ("move", "delete", "right"):
+        assert "error" in ask[name](which)
+    assert "error" in ask["undo"]({**ASKED, "change": "x"}) and "error" in ask["stop"](ASKED)
+    assert "error" in ask["look"]({**ASKED, "start": True})
+    assert "error" in ask["look"]({"dataset": str(lab.data / "flowers")})
+
+
+def test_only_what_was_found_can_be_changed(lab):
+    ask = asking(lab)
+    for path in ("../first.txt", "/etc/passwd", "tulip/05.jpg", ""):
+        assert "error" in ask["delete"]({**ASKED, "kind": "label", "path": path})
+    assert len(list((lab.data / "flowers").glob("*/*.jpg"))) == 61
+
+
+def test_a_forged_list_names_nothing_outside(lab):
+    outside = lab.data / "outside.jpg"
+    shutil.copy(lab.data / "flowers" / "rose" / "05.jpg", outside)
+    (kept,) = (lab.data / ".imgcls-cache" / "audits").glob("*.json")
+    kept.write_text(kept.read_text("utf-8").replace("daisy/wrong0.jpg", "../outside.jpg"), "utf-8")
+    shown = asking(lab)["list"]({**ASKED, "kind": "label"})
+    assert not any("outside" in path for pair in shown["paths"] for path in pair)
+    kept.write_text('{"version": 1, "suspects": [7]}')
+    assert asking(lab)["look"](ASKED) == {"state": "none"}
+
+
+@pytest.mark.parametrize("asked", [None, [], {}, {"dataset": 7, "flip": "x"}, {"dataset": "flowers", "flip": 5}])
+def test_what_cannot_be_is_one_sentence(lab, asked):
+    assert set(asking(lab)["look"](asked)) == {"error"}
+
+
+def test_a_set_that_is_gone_or_was_never_there(lab):
+    assert asking(lab)["look"]({"dataset": "nothing"}) == {"state": "none"}
+    shutil.rmtree(lab.data / "flowers")
+    for name in ("list", "look"):
+        assert "error" in asking(lab)[name]({**ASKED, "kind": "label"})
+
+
+def test_its_process_says_why_it_failed(lab):
+    from imgcls.runs import side_jobs
+
+    wanted = Asked("nothing")
+    folder = side_jobs.prepare(side_jobs.jobs_folder("audits", lab) / audits.key_of(wanted), wanted.as_dict())
+    assert audits.work(folder, lab) == 1
+    assert "nothing" in asking(lab)["look"]({"dataset": "nothing"})["error"]
+
+
+def test_flipped_on_purpose_it_says_how_many_were_found_and_mends_nothing(lab):
+    audits.make_audit(Asked("flowers", 0.2), lab)
+    ask, asked = asking(lab), {**ASKED, "flip": 0.2}
+    assert "flipped on purpose" in ask["look"](asked)["html"]
+    assert "data-do" not in ask["list"]({**asked, "kind": "label"})["html"]
