@@ -1,0 +1,84 @@
+"""Evaluate and mend in a real browser: a cell opens its images, an image moves and comes back, a report is one file;
+what an audit found is mended and taken back."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from photos import flowers  # noqa: E402
+from test_evaluations import made  # noqa: E402
+
+from imgcls.runs import audits  # noqa: E402
+from imgcls.runs.evaluations import evaluate_checkpoint  # noqa: E402
+from imgcls.workspace import Workspace  # noqa: E402
+
+LONG = 60_000  # ms; a busy machine
+
+
+@pytest.fixture(scope="session")
+def lab(server):
+    workspace = Workspace(server.root)
+    root = flowers(workspace.data / "flowers", each=20, classes=("daisy", "rose"))
+    for i in range(3):
+        shutil.move(root / "rose" / f"{i:02}.jpg", root / "daisy" / f"wrong{i}.jpg")
+    evaluate_checkpoint(made(workspace, "first"), workspace, dataset="flowers")
+    audits.make_audit(audits.Asked("flowers"), workspace)
+    return workspace
+
+
+def test_a_cell_an_image_and_a_report(page, server, lab, tmp_path):
+    page.goto(f"{server.url}/en/?tab=evaluate")
+    page.locator("#evaluate-checkpoints input").click(timeout=LONG)
+    page.get_by_role("option", name="first").first.click()
+    page.keyboard.press("Escape")
+    page.locator("#evaluate-checkpoints .token").filter(has_not_text="first").locator(".token-remove").click()
+    page.locator("#evaluate-run").click()
+    page.get_by_test_id("evaluation").wait_for(timeout=LONG)
+
+    cells = page.locator("table.matrix td[data-true]")
+    counts = [int(cell.inner_text()) for cell in cells.all()]
+    cells.nth(counts.index(max(counts))).click()
+    images = page.locator("ul.found > li > button")
+    images.nth(max(counts) - 1).wait_for(timeout=LONG)
+    assert images.count() == max(counts)
+
+    before = {path.name: len(list(path.iterdir())) for path in (lab.data / "flowers").glob("*/")}
+    images.first.click()
+    page.locator(".one-image").wait_for(timeout=LONG)
+    page.locator(".mend select").select_option(index=1 if page.locator(".mend select").input_value() == "daisy" else 0)
+    page.locator(".mend .move").click()
+    page.locator(".said button").wait_for()
+    assert before != {path.name: len(list(path.iterdir())) for path in (lab.data / "flowers").glob("*/")}
+    page.locator(".said button").click()
+    page.get_by_text("Taken back.").wait_for()
+    assert before == {path.name: len(list(path.iterdir())) for path in (lab.data / "flowers").glob("*/")}
+
+    with page.expect_download() as coming:
+        page.locator("button.report").click()
+    coming.value.save_as(tmp_path / "report.html")
+    other = page.context.new_page()
+    other.goto((tmp_path / "report.html").as_uri())
+    assert other.locator(".in-en table.matrix").is_visible() and not other.locator(".in-zh table.matrix").is_visible()
+    other.get_by_text("中文").click()
+    assert other.locator(".in-zh table.matrix").is_visible()
+    other.close()
+
+
+def test_what_an_audit_found_is_mended(page, server, lab):
+    page.goto(f"{server.url}/en/?tab=data")
+    page.locator("#data-set input").fill("flowers", timeout=LONG)
+    page.keyboard.press("Enter")
+    page.get_by_test_id("audit").wait_for(timeout=LONG)
+    suspects = page.locator("ul.suspects > li:visible")
+    suspects.first.wait_for(timeout=LONG)
+    count, roses = suspects.count(), len(list((lab.data / "flowers" / "rose").iterdir()))
+    page.locator("ul.suspects [data-do=move][data-label=rose]").first.click()
+    page.get_by_text("Moved to rose.").wait_for()
+    assert len(list((lab.data / "flowers" / "rose").iterdir())) == roses + 1 and suspects.count() == count - 1
+    page.locator(".audit .said button").click()
+    page.get_by_text("Taken back.").wait_for()
+    assert len(list((lab.data / "flowers" / "rose").iterdir())) == roses and suspects.count() == count
