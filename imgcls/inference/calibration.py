@@ -42,6 +42,7 @@ IMAGES_A_DIRECTION = 10  # with as many directions as images, every image is equ
 MAP_BYTES, MAP_POINTS = 20_000, 1000
 NEIGHBOURS = 1000
 PRIOR = 10
+OVERSAMPLED, ITERATIONS = 10, 4  # of the subspace iteration
 HIDDEN, DETECTOR_EPOCHS, DETECTOR_BATCH, DETECTOR_LR = 64, 6, 512, 5e-3
 
 
@@ -328,17 +329,13 @@ def _whitened(features: Tensor, labels: Tensor, classes: int, keep: int) -> tupl
     there = torch.bincount(labels, minlength=classes)
     means = torch.zeros(classes, features.shape[1], dtype=torch.float64).index_add_(0, labels, exact - middle)
     means /= there.clamp(min=1)[:, None]
+    directions = _principal(exact - middle, keep)
     centred = exact - middle - means[labels]
-    covariance = centred.T @ centred / max(len(features), 1)
-    size = float(covariance.diagonal().mean()) or 1.0
-    covariance = (1 - SHRINK) * covariance + SHRINK * size * torch.eye(len(covariance), dtype=torch.float64)
-    if keep < len(covariance):
-        total = (exact - middle).T @ (exact - middle)
-        directions = torch.linalg.eigh(total).eigenvectors[:, -keep:]
-        inner = directions.T @ covariance @ directions
-        whitening = torch.linalg.inv(torch.linalg.cholesky(inner)) @ directions.T
-    else:
-        whitening = torch.linalg.inv(torch.linalg.cholesky(covariance))
+    size = float(centred.square().mean()) or 1.0
+    placed_there = centred @ directions
+    covariance = placed_there.T @ placed_there / max(len(features), 1)
+    covariance = (1 - SHRINK) * covariance + SHRINK * size * torch.eye(keep, dtype=torch.float64)
+    whitening = torch.linalg.inv(torch.linalg.cholesky(covariance)) @ directions.T
     kept = _rounded(whitening.float())
     placed = _rounded((means @ kept.double().T).float())
     # A class without an image is near nothing; half precision holds 65,504.
@@ -346,12 +343,26 @@ def _whitened(features: Tensor, labels: Tensor, classes: int, keep: int) -> tupl
     return kept, -(kept.double() @ middle).float(), placed
 
 
+def _principal(centred: Tensor, keep: int) -> Tensor:
+    """(F, keep): orthonormal directions in which the rows of `centred` (N, F) vary most, the most first.
+
+    Found by subspace iteration: the eigenvectors of AlexNet's 4,096 x 4,096 covariance take a minute and gigabytes.
+    """
+    if keep == centred.shape[1]:
+        return torch.eye(keep, dtype=centred.dtype)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        wide = min(keep + OVERSAMPLED, *centred.shape)
+        found = torch.svd_lowrank(centred, q=wide, niter=ITERATIONS)[2][:, :keep]
+    missing = keep - found.shape[1]  # fewer rows than directions asked for
+    return torch.nn.functional.pad(found, (0, missing)) if missing else found
+
+
 def _map(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """(axes (2, F), origin (2,), points (P, 2), their labels): the two directions in which features vary most."""
     count = max(1, min(MAP_POINTS, (MAP_BYTES - 6 * features.shape[1]) // 6))
     middle = features.mean(dim=0)
-    covariance = (features - middle).double().T @ (features - middle).double()
-    axes = torch.linalg.eigh(covariance).eigenvectors[:, [-1, -2]].T.float()
+    axes = _principal(features - middle, 2).T
     scale = ((features - middle) @ axes.T).abs().amax().clamp(min=1e-6)
     axes = _rounded(axes / scale)
     chosen = torch.randperm(len(features), generator=torch.Generator().manual_seed(0))[:count]
