@@ -114,7 +114,9 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     for language in LANGUAGES:
         words = Translator(language)
         built = _calm(only_uploads(page.build(words, watch, weights, made.limits, people), words))
-        app = gr.mount_gradio_app(app, built, path=f"/{language}", css_paths=HERE / "style.css", **mounted)
+        app = gr.mount_gradio_app(
+            app, built, path=f"/{language}", css_paths=[HERE / "style.css", HERE / "rooms.css"], **mounted
+        )
     # Last, for it takes whatever is left.
     app = gr.mount_gradio_app(
         app, _calm(only_uploads(api.build(watch, made.limits, people), Translator("en"))), path="/", **mounted

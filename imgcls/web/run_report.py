@@ -78,7 +78,7 @@ def report(paths: Sequence[Path], evaluations: Sequence[Evaluation | None], work
         "run_report",
         Translator("en"),
         title=" · ".join(names),
-        css=Markup((HERE / "style.css").read_text("utf-8")),
+        css=Markup("".join((HERE / f"{part}.css").read_text("utf-8") for part in ("style", "rooms"))),
         languages=[(code, CODES[code], LANGUAGES[code], body) for code, body in bodies.items()],
         version=__version__,
     )

@@ -20,6 +20,12 @@ def theme() -> gr.themes.Base:
     return made.set(
         body_background_fill="#f6f7fb",
         body_background_fill_dark="#0d1018",
+        body_text_color_subdued="#5b6475",
+        body_text_color_subdued_dark="#a0a9bc",
+        block_info_text_color="#5b6475",
+        block_info_text_color_dark="#a0a9bc",
+        input_placeholder_color="#5b6475",
+        input_placeholder_color_dark="#a0a9bc",
         block_background_fill="#ffffff",
         block_background_fill_dark="#161a25",
         block_border_width="0px",

@@ -20,7 +20,7 @@ from imgcls.filenames import sanitize
 from imgcls.models.registry import NAMES
 from imgcls.recipes import with_recipe
 from imgcls.settings import choices
-from imgcls.web.actions import QUIET, confirm, guard
+from imgcls.web.actions import QUIET, TOLD, confirm, guard
 from imgcls.web.cache import RunCache
 from imgcls.web.components import form
 from imgcls.web.components.audit import AuditView, request
@@ -187,7 +187,10 @@ def build(
         collected.delete(name, workspace)
         return "mnist"
 
-    chosen.change(look, chosen, shown, show_progress="hidden", api_visibility="private", concurrency_limit=4)
+    quietly: dict[str, Any] = {**TOLD, "concurrency_limit": 4}
+    opened = tab.select(look, chosen, shown, **quietly)
+    # Another set's report must not come after this one's.
+    chosen.change(look, chosen, shown, cancels=[opened], **quietly)
     chosen.change(own, chosen, delete, **QUIET)
     # What is wrong with the set is looked for when somebody asks; a list that is there already is shown.
     gr.on([chosen.change, tab.select], request, chosen, mistakes, **QUIET)
@@ -204,12 +207,11 @@ def build(
     again.click(lambda n: n + 1, turn, turn, **QUIET).then(
         samples, [chosen, model, augment, turn], grid, api_visibility="private", show_progress="minimal"
     )
-    tab.select(look, chosen, shown, show_progress="hidden", api_visibility="private", concurrency_limit=4)
     use.click(lambda n: (n, gr.Tabs(selected="train")), chosen, [training.fields["dataset"], rooms], **QUIET).then(
         training.fill, training.values, training.values, **QUIET
     )
     gone = delete.click(
-        guarded(remove), chosen, chosen, js=confirm(words("Delete this data set and its photos?")), **QUIET
+        guarded(remove), chosen, chosen, js=confirm(words("Delete this data set and its photos?")), **TOLD
     )
     gone.success(listed, chosen, chosen, **QUIET)
 

@@ -198,14 +198,14 @@ def build(
         source = "draw" if kind_of(settings.dataset) == "digits" else "photo"
         return gr.update(choices=options, value=f"{name}/best"), gr.Tabs(selected=source), gr.Tabs(selected="classify")
 
-    try_it.click(guarded(to_try), chosen, [room.checkpoint, room.sources, rooms], **QUIET)
+    try_it.click(guarded(to_try), chosen, [room.checkpoint, room.sources, rooms], **TOLD)
 
     def use_again(name: str) -> list[Any]:
         """The run's settings into the form; its name stays its own."""
         settings = find_run(name, workspace).settings()
         return ["" if field == "name" else getattr(settings, field) for field in names]
 
-    reuse.click(guarded(use_again), chosen, values, **QUIET)
+    reuse.click(guarded(use_again), chosen, values, **TOLD)
 
     def refreshed(now: str) -> Any:
         options, first = classify.choices(words, watch)

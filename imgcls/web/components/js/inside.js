@@ -317,7 +317,7 @@ export class Inside {
 
   exciting(name, channel) {
     const indices = this.known?.tensors[`top.${name}`];
-    if (!indices) return;
+    if (!indices?.shape[1]) return; // a file to hand out may have had no room for images
     const { shape: [, side], data } = this.known.tensors.images, each = indices.shape[1];
     const pictures = Array.from(indices.data.subarray(channel * each, (channel + 1) * each)).filter(i => i >= 0)
       .map(i => new Picture(side, side, { role: 'img' }).paint(data.subarray(i * side * side, (i + 1) * side * side), v => [v, v, v]));
