@@ -9,8 +9,9 @@ from imgcls.errors import ImgclsError, RunError
 from imgcls.recipes import with_recipe
 from imgcls.runs.leftovers import remove_workspace_leftovers
 from imgcls.runs.reader import view
+from imgcls.runs.renaming import INTENT
 from imgcls.runs.state import change
-from imgcls.runs.store import RENAMING, create_run, find_run, list_runs, rename_run
+from imgcls.runs.store import create_run, find_run, list_runs, rename_run
 from imgcls.workspace import PROJECT
 
 
@@ -32,7 +33,7 @@ def whole(name, workspace):
     assert found.settings().name == name and found.settings().epochs == 3 and view(found).state == "stopped"
     assert find_checkpoint(f"{name}/best", workspace).run == name
     assert sorted(p.name for p in workspace.checkpoints.iterdir()) == [name]
-    assert not list(workspace.train_logs.glob(f"*/{RENAMING}"))
+    assert not list(workspace.train_logs.glob(f"*/{INTENT}"))
 
 
 def test_a_run_at_rest_is_renamed_with_all_it_has(workspace, run):
@@ -73,7 +74,7 @@ def test_a_run_that_goes_on_or_waits_keeps_its_name(workspace, state):
 
 def killed(run, moved):
     """As a process leaves it that is killed while it renames to "after", `moved` folders on."""
-    (run.logs / RENAMING).write_text("after")
+    (run.logs / INTENT).write_text("after")
     for folder in (run.checkpoints, run.logs)[:moved]:
         os.rename(folder, folder.with_name("after"))
 

@@ -53,9 +53,8 @@ def test_each_class_gives_its_share_and_keeps_an_image(data, counts, share, seed
         # What a small class cannot give, since it keeps an image, the others give.
         short = sum(max(0, count * size / total - (count - 1)) for count in counts)
         for label, count in enumerate(counts):
-            of_it = sum(labels[i] == label for i in held)
-            most = 1 + short
-            assert abs(of_it - count * size / total) < most or of_it == count - 1 or size > total - 2 * len(counts)
+            of_it, share = sum(labels[i] == label for i in held), count * size / total
+            assert share - 1 < of_it < share + 1 + short
 
 
 def test_ten_classes_of_three_photos_lose_none_whatever_the_seed():

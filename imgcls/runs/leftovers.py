@@ -6,8 +6,8 @@ import contextlib
 
 from imgcls.errors import ImgclsError
 from imgcls.files import remove_leftovers
+from imgcls.runs.renaming import finish_all
 from imgcls.runs.state import read_state
-from imgcls.runs.store import finish_renamings
 from imgcls.workspace import Workspace
 
 
@@ -18,7 +18,7 @@ def remove_workspace_leftovers(workspace: Workspace) -> None:
     for folder in (*workspace.train_logs.glob("*/"), *workspace.checkpoints.glob("*/")):
         remove_leftovers(folder)
     with contextlib.suppress(ImgclsError):
-        finish_renamings(workspace)
+        finish_all(workspace)
     for features in workspace.checkpoints.glob("*/features.f32"):
         state = read_state(workspace.train_logs / features.parent.name)
         if state is None or not state.live:

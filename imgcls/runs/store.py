@@ -21,19 +21,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgcls.errors import ImgclsError, RunError, StorageError
+from imgcls.errors import RunError, StorageError
 from imgcls.filenames import validate
 from imgcls.files import DELETED, storage_error, write_bytes
 from imgcls.messages import Message
 from imgcls.models.registry import model_spec
 from imgcls.processes import ProcessId
 from imgcls.recipes import preprocess_for
+from imgcls.runs import renaming
 from imgcls.runs.state import RunState, locked, read_state, write_state
 from imgcls.settings import NAME, TrainSettings
 from imgcls.training import events
 from imgcls.workspace import PROJECT, Workspace
-
-RENAMING = "renaming"  # a file in a run's folder that is being renamed: the new name
 
 
 @dataclass(frozen=True)
@@ -133,9 +132,9 @@ def find_run(name: str, workspace: Workspace) -> Run:
     """The run of that name. Raises RunError when there is none."""
     if not NAME.fullmatch(name) or not (workspace.train_logs / name / "settings.json").is_file():
         raise RunError("There is no run '{name}': see `python -m imgcls runs` for those there are.", name=name)
-    if (workspace.train_logs / name / RENAMING).exists():
+    if renaming.begun(workspace.train_logs / name):
         with locked(workspace):
-            finish_renaming(workspace.train_logs / name, workspace)
+            renaming.finish(workspace.train_logs / name, workspace)
         if not (workspace.train_logs / name).is_dir():
             return find_run(name, workspace)
     return Run(name, workspace)
@@ -249,10 +248,7 @@ def withdraw(job: Job) -> None:
 
 
 def rename_run(run: Run, name: str) -> Run:
-    """A run at rest gets another name, its checkpoints with it; everything else of it stays. Raises RunError.
-
-    What is meant is written down before anything moves: whoever next looks at the run after a kill finishes it.
-    """
+    """A run at rest gets another name, its checkpoints with it; everything else of it stays. Raises RunError."""
     if not NAME.fullmatch(name) or validate(name) is not None:
         raise RunError(
             "A run's name begins with a letter or a digit and has letters, digits, dots, - and _ only, 80 at most."
@@ -267,62 +263,8 @@ def rename_run(run: Run, name: str) -> Run:
             raise RunError("There is no run '{name}'.", name=run.name)
         if taken(name, run.workspace):
             raise RunError("A run called {name} is there already: choose another name.", name=name)
-        write_bytes(run.logs / RENAMING, name.encode())
-        try:
-            finish_renaming(run.logs, run.workspace)
-        except ImgclsError:
-            if run.logs.is_dir():  # nothing has moved that would not move back
-                _move(run.workspace.checkpoints / name, run.checkpoints)
-                (run.logs / RENAMING).unlink(missing_ok=True)
-            raise
+        renaming.rename(run.logs, name, run.workspace)
     return Run(name, run.workspace)
-
-
-def finish_renaming(logs: Path, workspace: Workspace) -> None:
-    """Under the workspace's lock: what a run's folder says it is to be called, wherever a kill left it."""
-    try:
-        name = (logs / RENAMING).read_text("utf-8")
-    except OSError:  # somebody else has finished it
-        return
-    if not NAME.fullmatch(name):
-        (logs / RENAMING).unlink(missing_ok=True)
-        return
-    run = Run(name, workspace)
-    if logs != run.logs:
-        before = workspace.checkpoints / logs.name
-        if run.logs.exists() or (before.is_dir() and run.checkpoints.exists()):  # the name has gone to another run
-            (logs / RENAMING).unlink(missing_ok=True)
-            return
-        _move(before, run.checkpoints)
-        _move(logs, run.logs)
-    path = run.logs / "settings.json"
-    with contextlib.suppress(ImgclsError):  # made by another version: its name is its folder's
-        made, settings = path.stat(), run.settings()
-        write_bytes(path, settings.model_copy(update={"name": name}).model_dump_json(indent=2).encode())
-        os.utime(path, ns=(made.st_atime_ns, made.st_mtime_ns))  # its time is when the run was made
-    (run.logs / RENAMING).unlink(missing_ok=True)
-
-
-def finish_renamings(workspace: Workspace) -> None:
-    """All that killed processes have left."""
-    for path in workspace.train_logs.glob(f"*/{RENAMING}"):
-        with locked(workspace):
-            finish_renaming(path.parent, workspace)
-
-
-def _move(folder: Path, to: Path) -> None:
-    """Nothing where there is no such folder. Raises StorageError."""
-    if not folder.is_dir():
-        return
-    try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(folder, to)
-    except OSError as error:
-        raise StorageError(
-            "{folder} could not be renamed ({reason}): close what has its files open.",
-            folder=folder,
-            reason=error.strerror,
-        ) from None
 
 
 def delete_run(run: Run) -> None:

@@ -109,7 +109,7 @@ def test_initialisations_are_compared(page, server):
     page.get_by_role("tab", name="Init lab").click()
     expect(card).to_have_attribute("data-state", "finished", timeout=LONG)
     expect(card.locator("dl.inits > div")).to_have_count(2)
-    expect(card.locator(".layer-bar .dies").first).to_be_attached()
+    expect(card.locator(".layer-bar .dies").first).to_be_visible()
     expect(card.locator("polyline").first).to_be_visible()
 
 

@@ -1,21 +1,66 @@
-"""What a component's script asks the server: a function of one object that answers with one, or with a sentence."""
+"""HTML whose script asks the server: a function takes one object and answers with one, or with a sentence."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+import gradio as gr
 
 from imgcls.errors import ImgclsError
 from imgcls.web.i18n.translator import Translator
 
+HERE = Path(__file__).parent
+Function = Callable[[dict[str, Any]], dict[str, Any]]
+Answering = Callable[..., dict[str, Any]]
 
-def answering(function: Callable[..., dict[str, Any]], words: Translator) -> Callable[..., dict[str, Any]]:
-    """What comes from the browser is not trusted: whatever is no object of the right shape gets a sentence too."""
 
-    def answered(asked: Any) -> dict[str, Any]:
+class AskingHTML(gr.HTML):
+    """`part`: the name of its template and its script in this folder; `said`: their sentences, by the names they know;
+    `functions`: what the script may ask for, each made `answering`.
+
+    Its value is text from the browser, of at most `longest` characters: '' otherwise.
+    """
+
+    def __init__(
+        self,
+        part: str,
+        said: Mapping[str, str],
+        functions: Sequence[Answering],
+        *,
+        longest: int,
+        **options: Any,
+    ) -> None:
+        self.longest = longest
+        super().__init__(
+            value="",
+            html_template=(HERE / f"{part}.html").read_text("utf-8"),
+            js_on_load=(HERE / f"{part}.js").read_text("utf-8"),
+            server_functions=list(functions),
+            apply_default_css=False,
+            **said,
+            **options,
+        )
+
+    def preprocess(self, payload: Any) -> str:
+        return payload if isinstance(payload, str) and len(payload) < self.longest else ""
+
+    def postprocess(self, value: Any) -> str:
+        return value if isinstance(value, str) else ""
+
+
+def answering(function: Function, words: Translator) -> Answering:
+    """What comes from the browser is not trusted: whatever is no object of the right shape gets a sentence too.
+
+    The function also learns the `visitor`, the address that asks.
+    """
+
+    def answered(asked: Any, request: gr.Request | None = None) -> dict[str, Any]:
+        visitor = getattr(getattr(request, "client", None), "host", "")
         try:
-            return function(asked if isinstance(asked, dict) else {})
+            return function({**(asked if isinstance(asked, dict) else {}), "visitor": visitor})
         except ImgclsError as error:
             return {"error": words.message(error.message)}
         except (KeyError, TypeError, ValueError):

@@ -8,49 +8,28 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-
-import gradio as gr
 
 from imgcls.data import mending
 from imgcls.errors import DatasetError, RunError
 from imgcls.runs import audits
 from imgcls.runs.audits import Asked
 from imgcls.training.findings import Audit, Suspect
-from imgcls.web.components.answering import answering
+from imgcls.web.components.answering import Answering, AskingHTML, answering
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.suspects import Pictures, short
 from imgcls.web.views import audit_card
 from imgcls.workspace import Workspace
 
-TEMPLATE = (Path(__file__).parent / "audit.html").read_text("utf-8")
-SCRIPT = (Path(__file__).parent / "audit.js").read_text("utf-8")
 PAGE = 24  # suspects at once
 MOST_FLIPPED = 0.9
 
 
-class AuditView(gr.HTML):
-    def __init__(
-        self,
-        words: Translator | None = None,
-        workspace: Workspace | None = None,
-        limits: Limits | None = None,
-        **options: Any,
-    ) -> None:
-        options.setdefault("html_template", TEMPLATE)
-        options.setdefault("js_on_load", SCRIPT)
-        if words is not None and workspace is not None and limits is not None:
-            options["server_functions"] = server_functions(words, workspace, limits)
-        super().__init__(value="", apply_default_css=False, **_said(words or Translator("en")), **options)
-
-    def preprocess(self, payload: Any) -> str:
-        return payload if isinstance(payload, str) and len(payload) < 5000 else ""
-
-    def postprocess(self, value: Any) -> str:
-        return value if isinstance(value, str) else ""
+class AuditView(AskingHTML):
+    def __init__(self, words: Translator, workspace: Workspace, limits: Limits, **options: Any) -> None:
+        functions = server_functions(words, workspace, limits)
+        super().__init__("audit", _said(words), functions, longest=5000, **options)
 
 
 def request(dataset: str, *, flip: float = 0.0, begin: bool = False) -> str:
@@ -70,7 +49,7 @@ def _said(words: Translator) -> dict[str, str]:
     }
 
 
-def server_functions(words: Translator, workspace: Workspace, limits: Limits) -> list[Callable[..., Any]]:
+def server_functions(words: Translator, workspace: Workspace, limits: Limits) -> list[Answering]:
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
     pictures = Pictures(workspace)
 

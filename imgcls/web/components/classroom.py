@@ -24,14 +24,8 @@ class ClassDialogs(gr.HTML):
         html = render("class_dialogs", words, language=words.language, shared=people.shared, has_host=people.has_host)
         super().__init__(value=html, js_on_load=SCRIPT, apply_default_css=False, **options)
 
-    def get_block_name(self) -> str:
-        return "html"
-
 
 class QueueSlot(gr.HTML):
     def __init__(self, **options: Any) -> None:
         filled = "window.imgclsClass?.refresh();"
         super().__init__(value="", html_template=SLOT, js_on_load=filled, apply_default_css=False, **options)
-
-    def get_block_name(self) -> str:
-        return "html"

@@ -9,17 +9,16 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 from PIL import Image
 
 from imgcls.data.catalog import own_folders
 from imgcls.data.collect import SIDE, Draft
-from imgcls.errors import DatasetError, ImgclsError, InputError
+from imgcls.errors import DatasetError, InputError
 from imgcls.imaging.reading import open_image
+from imgcls.web.components.answering import Answering, AskingHTML, answering
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.workspace import Workspace
@@ -27,32 +26,14 @@ from imgcls.workspace import Workspace
 PREFIX = "data:image/jpeg;base64,"
 LARGEST = 3_000_000  # characters; a photo of 1,024 pixels has about 300,000
 THUMB = 96  # pixels
-SCRIPT = (Path(__file__).parent / "collect.js").read_text("utf-8")
-TEMPLATE = (Path(__file__).parent / "collect.html").read_text("utf-8")
 
 
-class Collect(gr.HTML):
+class Collect(AskingHTML):
     """`change` fires when a data set has been saved; the handler gets its name."""
 
-    def __init__(
-        self,
-        words: Translator | None = None,
-        workspace: Workspace | None = None,
-        limits: Limits | None = None,
-        **options: Any,
-    ) -> None:
-        options.setdefault("html_template", TEMPLATE)
-        options.setdefault("js_on_load", SCRIPT)
-        if words is not None and workspace is not None and limits is not None:
-            options["server_functions"] = server_functions(words, workspace, limits)
-        said = _said(words or Translator("en"))
-        super().__init__(value="", apply_default_css=False, **said, **options)
-
-    def preprocess(self, payload: str | None) -> str | None:
-        return payload if isinstance(payload, str) and len(payload) < 200 else None
-
-    def postprocess(self, value: Any) -> str:
-        return value if isinstance(value, str) else ""
+    def __init__(self, words: Translator, workspace: Workspace, limits: Limits, **options: Any) -> None:
+        functions = server_functions(words, workspace, limits)
+        super().__init__("collect", _said(words), functions, longest=200, **options)
 
 
 def _said(words: Translator) -> dict[str, str]:
@@ -88,7 +69,7 @@ def _said(words: Translator) -> dict[str, str]:
     }
 
 
-def server_functions(words: Translator, workspace: Workspace, limits: Limits) -> list[Callable[..., Any]]:
+def server_functions(words: Translator, workspace: Workspace, limits: Limits) -> list[Answering]:
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
 
     def draft(asked: dict[str, Any]) -> Draft:
@@ -134,19 +115,11 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
         draft(asked).clear()
         return {}
 
-    return [
-        _answering(function, words)
-        for function in (
-            collect_open,
-            collect_class,
-            collect_unclass,
-            collect_photo,
-            collect_unphoto,
-            collect_restore,
-            collect_save,
-            collect_clear,
-        )
-    ]
+    functions = (
+        collect_open, collect_class, collect_unclass, collect_photo, collect_unphoto, collect_restore, collect_save,
+        collect_clear,
+    )  # fmt: skip
+    return [answering(function, words) for function in functions]
 
 
 def room_for_one_more(workspace: Workspace, limits: Limits) -> None:
@@ -156,25 +129,6 @@ def room_for_one_more(workspace: Workspace, limits: Limits) -> None:
             "This shared lab has {count} data sets of its visitors already: one has to be deleted first.",
             count=limits.data_sets,
         )
-
-
-def _answering(function: Callable[..., dict[str, Any]], words: Translator) -> Callable[..., dict[str, Any]]:
-    """What comes from the browser is not trusted: whatever is no object of the right shape gets a sentence too."""
-
-    def answered(asked: Any, request: gr.Request | None = None) -> dict[str, Any]:
-        client = getattr(request, "client", None)
-        try:
-            return function({**(asked if isinstance(asked, dict) else {}), "visitor": getattr(client, "host", "")})
-        except ImgclsError as error:
-            return {"error": words.message(error.message)}
-        except (KeyError, TypeError):
-            sentence = words(
-                "Something went wrong inside the lab; the details are in the server's log. Nothing you made is lost."
-            )
-            return {"error": sentence}
-
-    answered.__name__ = function.__name__
-    return answered
 
 
 def _image(sent: Any) -> Image.Image:

@@ -7,11 +7,8 @@ in the page alone: a refresh finds what is kept.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import gradio as gr
 
 from imgcls.data import mending
 from imgcls.errors import DatasetError, RunError
@@ -19,38 +16,21 @@ from imgcls.inference.statistics import compare
 from imgcls.runs import evaluation_jobs as jobs
 from imgcls.runs.evaluations import comparable, settings_of
 from imgcls.web.cache import RunCache
-from imgcls.web.components.answering import answering
+from imgcls.web.components.answering import Answering, AskingHTML, answering
 from imgcls.web.evaluations import PAGE, Evaluations, Wanted
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.run_report import report
 from imgcls.web.views import evaluation_card
 
-TEMPLATE = (Path(__file__).parent / "evaluate.html").read_text("utf-8")
-SCRIPT = (Path(__file__).parent / "evaluate.js").read_text("utf-8")
 MOST = 6  # checkpoints at once
 PARTS = ("", "test", "val", "train", "all")
 
 
-class EvaluateView(gr.HTML):
-    def __init__(
-        self,
-        words: Translator | None = None,
-        cache: RunCache | None = None,
-        limits: Limits | None = None,
-        **options: Any,
-    ) -> None:
-        options.setdefault("html_template", TEMPLATE)
-        options.setdefault("js_on_load", SCRIPT)
-        if words is not None and cache is not None and limits is not None:
-            options["server_functions"] = server_functions(words, cache, limits)
-        super().__init__(value="", apply_default_css=False, **_said(words or Translator("en")), **options)
-
-    def preprocess(self, payload: Any) -> str:
-        return payload if isinstance(payload, str) and len(payload) < 5000 else ""
-
-    def postprocess(self, value: Any) -> str:
-        return value if isinstance(value, str) else ""
+class EvaluateView(AskingHTML):
+    def __init__(self, words: Translator, cache: RunCache, limits: Limits, **options: Any) -> None:
+        functions = server_functions(words, cache, limits)
+        super().__init__("evaluate", _said(words), functions, longest=5000, **options)
 
 
 def _said(words: Translator) -> dict[str, str]:
@@ -70,7 +50,7 @@ def _said(words: Translator) -> dict[str, str]:
     }
 
 
-def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list[Callable[..., Any]]:
+def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list[Answering]:
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
     workspace, kept = cache.workspace, Evaluations(cache.workspace)
 

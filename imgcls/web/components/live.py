@@ -30,6 +30,3 @@ class LiveAnswer(gr.HTML):
             words=in_language(SENTENCES, words),
             **options,
         )
-
-    def get_block_name(self) -> str:
-        return "html"

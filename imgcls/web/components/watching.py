@@ -18,13 +18,7 @@ class WatchedCard(gr.HTML):
     def __init__(self, value: str, **options: Any) -> None:
         super().__init__(value=value, js_on_load=SCRIPT, **options)
 
-    def get_block_name(self) -> str:
-        return "html"
-
 
 class WatchedLog(gr.HTML):
     def __init__(self, **options: Any) -> None:
         super().__init__(value="", js_on_load=FOLLOW, **options)
-
-    def get_block_name(self) -> str:
-        return "html"
