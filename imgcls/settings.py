@@ -139,7 +139,9 @@ class TrainSettings(BaseModel):
         "run", default=True, help=N_("keep the weights of every epoch where they are under 1 MB, to play them back")
     )
     time_limit: float = setting("run", default=0.0, ge=0, le=100_000, help=N_("minutes, then save and end; 0: none"))
-    seed: int = setting("run", default=1, ge=0, le=2**31 - 1, help=N_("makes a run repeatable"))
+    seed: int = setting(
+        "run", default=1, ge=0, le=2**31 - 1, help=N_("makes a run repeatable, at the same number of threads")
+    )
 
     device: Device = setting("hardware", default="auto", help=N_("where to compute"))
     precision: Precision = setting("hardware", default="auto", help=N_("number format of the computation"))

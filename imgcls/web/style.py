@@ -36,7 +36,7 @@ def theme() -> gr.themes.Base:
         button_primary_background_fill="#4338ca",
         button_primary_background_fill_hover="#3730a3",
         button_primary_background_fill_dark="#4f46e5",
-        button_primary_background_fill_hover_dark="#6366f1",
+        button_primary_background_fill_hover_dark="#5855ea",
         button_primary_text_color="#ffffff",
         input_background_fill="#f8fafc",
         input_background_fill_dark="#0f131d",

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -75,6 +76,7 @@ def test_what_an_audit_found_is_mended(page, server, lab):
     page.get_by_test_id("audit").wait_for(timeout=LONG)
     suspects = page.locator("ul.suspects > li:visible")
     suspects.first.wait_for(timeout=LONG)
+    expect(suspects).to_have_count(int(page.locator(".kinds [aria-pressed=true] b").inner_text()))
     count, roses = suspects.count(), len(list((lab.data / "flowers" / "rose").iterdir()))
     page.locator("ul.suspects [data-do=move][data-label=rose]").first.click()
     page.get_by_text("Moved to rose.").wait_for()

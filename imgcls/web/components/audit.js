@@ -1,7 +1,7 @@
 // Look for mistakes: asks how far the audit is, shows what it found, and mends it. What is audited stands in the value.
 const AGAIN = 700;   // ms between two looks at an audit that goes on
 const said = { ...props }, view = element.querySelector('.audit-view');
-let asked = null, timer = null, kind = 'label', turn = 0;
+let asked = null, timer = null, kind = 'label', turn = 0, about = '', shown = '';
 
 function make(tag, set = {}, ...inside) {
   const node = Object.assign(document.createElement(tag), set);
@@ -21,7 +21,10 @@ async function look(start) {
   if (mine !== turn || !element.isConnected) return;
   const told = answer.error || (answer.state === 'stopped' && said.stopped);
   view.hidden = !told && answer.state === 'none' || !asked.begin && answer.state === 'stopped';
+  const before = shown;
+  shown = answer.html || '';
   if (view.hidden) return;
+  if (answer.state === 'finished' && shown === before) { list(0); return; }   // what is there stays until the list has come
   if (told) { view.replaceChildren(make('p', { className: 'said', textContent: told, role: 'status' })); view.firstChild.classList.toggle('bad', !!answer.error); return; }
   view.innerHTML = answer.html;   // made by the lab's own templates, escaped there
   if (answer.state === 'running') {
@@ -101,8 +104,13 @@ function begin() {
   try { asked = JSON.parse(props.value || 'null'); } catch (error) { asked = null; }
   clearTimeout(timer);
   turn += 1;
-  view.hidden = true;
-  view.replaceChildren();
+  const before = about;
+  about = asked ? `${asked.dataset} ${asked.flip}` : '';
+  if (about !== before) {
+    view.hidden = true;
+    view.replaceChildren();
+    shown = '';
+  }
   if (asked) look(asked.begin);
 }
 watch('value', begin);
