@@ -4,6 +4,8 @@ import re
 
 from chinese import english
 
+from imgcls.workspace import PROJECT
+
 TABS = ("识别", "训练", "评估", "数据", "初始化实验")
 # What is a value and not a sentence: keys of choices, the network's own layers, the other language's name, a command.
 VALUES = {"English", "imgcls", "conv1, conv2, fc1, fc2, fc3", "conv1", "conv2", "fc1", "fc2", "fc3"}
@@ -28,7 +30,7 @@ def said(page):
 
 def without_names(said, root):
     """Without what people called something: runs, data sets, files. A part of a longer word is none."""
-    called = {path.name for folder in FOLDERS for path in (root / folder).glob("*")}
+    called = {path.name for home in (root, PROJECT) for folder in FOLDERS for path in (home / folder).glob("*")}
     names = "|".join(re.escape(name) for name in sorted(called, key=len, reverse=True))
     return sorted(re.sub(rf"(?<![\w-])(?:{names})(?![\w-])", "", text) for text in said)
 
