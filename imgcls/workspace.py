@@ -1,8 +1,7 @@
 """Where the lab keeps its things: data/, weight/, checkpoints/ and train_logs/ under one folder.
 
 The folder is the project's own unless the environment variable IMGCLS_HOME names another one; what ships with
-the project (MNIST, pen-digits, two checkpoints) is found in the project wherever workspace is. Knows nothing of what
-lies in those folders.
+the project (MNIST, pen-digits, two checkpoints) is found in the project wherever the workspace is.
 """
 
 from __future__ import annotations
@@ -41,14 +40,15 @@ class Workspace:
     def train_logs(self) -> Path:
         return self.root / "train_logs"
 
-    def weight_files(self) -> list[Path]:
-        """Files in weight/ that may be weights, by name."""
-        if not self.weight.is_dir():
-            return []
-        files = (path for path in self.weight.iterdir() if path.suffix in WEIGHTS and not path.name.startswith("."))
-        return sorted(path for path in files if path.is_file())
-
     def shipped(self, *parts: str) -> Path:
         """`parts` under workspace if it is there, otherwise the copy that ships with the project."""
         own = self.root.joinpath(*parts)
         return own if own.exists() else PROJECT.joinpath(*parts)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Files in `folder` that may be weights, by name."""
+    if not folder.is_dir():
+        return []
+    files = (path for path in folder.iterdir() if path.suffix in WEIGHTS and not path.name.startswith("."))
+    return sorted(path for path in files if path.is_file())

@@ -13,7 +13,7 @@ from imgcls.training import events
 from imgcls.training.trainer import train
 
 SMALL = {
-    "train_images": 256, "val_split": 100, "epochs": 5, "batch_size": 64, "threads": 1, "device": "cpu", "lr": 0.02,
+    "train_images": 256, "val_split": 100, "epochs": 5, "batch_size": 64, "device": "cpu", "lr": 0.02,
     "schedule": "constant",
 }  # fmt: skip
 

@@ -20,10 +20,9 @@ from imgcls.models.skeleton import skeleton
 from imgcls.models.torchvision_check import torchvision
 from imgcls.models.transfer import replace_head
 from imgcls.models.weight_files import read_state
-from imgcls.workspace import PROJECT
+from imgcls.workspace import PROJECT, weight_files
 
 SHIPPED = PROJECT / "weight"
-SUFFIXES = (".pth", ".pt", ".safetensors")
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")  # side exits that only training from scratch uses
 
 
@@ -38,7 +37,7 @@ def resolve_weights(
         for path in (folder / wanted, SHIPPED / wanted, Path(wanted).expanduser()):
             if path.is_file():
                 return path
-        there = ", ".join(sorted(p.name for p in available_weights(folder))) or "nothing"
+        there = ", ".join(sorted(p.name for p in weight_files(folder))) or "nothing"
         raise WeightsError(
             "There are no weights '{wanted}': {folder} holds {there}; put the file there.",
             wanted=wanted,
@@ -68,13 +67,6 @@ def local_weights(spec: ModelSpec, folder: Path) -> Path | None:
     names = [*spec.weights, *([f"{spec.name}.safetensors"] if spec.mirror else [])]
     places = [folder, SHIPPED, Path(torch.hub.get_dir()) / "checkpoints"]
     return next((place / name for place in places for name in names if (place / name).is_file()), None)
-
-
-def available_weights(folder: Path) -> list[Path]:
-    """Files in `folder` that may be weights, by name."""
-    if not folder.is_dir():
-        return []
-    return sorted(p for p in folder.iterdir() if p.suffix in SUFFIXES and p.is_file() and not p.name.startswith("."))
 
 
 def load_pretrained(

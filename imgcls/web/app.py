@@ -129,7 +129,7 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
 
 def _calm(page: gr.Blocks) -> gr.Blocks:
     """Gradio looks at each of three empty queues a thousand times a second: some 4 % of a core while nobody asks."""
-    page._queue.sleep_when_free = QUEUE_LOOKS
+    page._queue.sleep_when_free = QUEUE_LOOKS  # a private name, but `queue()` takes nothing of the kind
     return page
 
 

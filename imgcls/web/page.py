@@ -13,6 +13,7 @@ from imgcls.web.actions import QUIET
 from imgcls.web.cache import RunCache
 from imgcls.web.components.changes import Changes
 from imgcls.web.components.classroom import ClassDialogs
+from imgcls.web.context import PageContext
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.people import People
@@ -40,22 +41,23 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
         ClassDialogs(words, people, elem_id="class")
         tabs: list[gr.Tab] = []
         with gr.Tabs(elem_id="rooms") as rooms:
+            context = PageContext(words, watch, weights, limits, people, page, changes, rooms)
             with gr.Tab(words("Classify"), id="classify") as tab:
                 tabs.append(tab)
-                room = classify.build(words, watch, weights)
+                room = classify.build(context)
             with gr.Tab(words("Train"), id="train") as tab:
                 tabs.append(tab)
-                training = train.build(words, watch, limits, people, page, changes, rooms, room)
+                training = train.build(context, room)
             with gr.Tab(words("Evaluate"), id="evaluate") as tab:
                 tabs.append(tab)
-                evaluate.build(words, watch, limits, page, changes, tab)
+                evaluate.build(context, tab)
             with gr.Tab(words("Data"), id="data") as tab:
                 tabs.append(tab)
-                data.build(words, watch, limits, page, tab, rooms, training)
+                data.build(context, tab, training)
             with gr.Tab(words("Init lab"), id="init-lab") as tab:
                 tabs.append(tab)
-                init_lab.build(words, watch, limits, people, page, changes)
-                wrong_labels.build(words, watch, limits, people, page, rooms, training)
+                init_lab.build(context)
+                wrong_labels.build(context, training)
         known = [tab.id for tab in tabs]
 
         def opened(request: gr.Request) -> Any:

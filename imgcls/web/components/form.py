@@ -20,7 +20,7 @@ from imgcls.web.components.choice import Choice
 from imgcls.web.hosting import KNOWN, Limits
 from imgcls.web.i18n.labels import GROUPS
 from imgcls.web.i18n.translator import Translator
-from imgcls.workspace import Workspace
+from imgcls.workspace import Workspace, weight_files
 
 FIRST = ("dataset", "model")
 CHOOSE = ("dataset", "model", "transfer")  # what the recipe depends on
@@ -115,7 +115,7 @@ def dataset_choices(words: Translator, workspace: Workspace) -> list[tuple[str, 
 
 
 def weights_choices(workspace: Workspace) -> list[str]:
-    return ["", "imagenet", *(path.name for path in workspace.weight_files())]
+    return ["", "imagenet", *(path.name for path in weight_files(workspace.weight))]
 
 
 def defaults(values: Mapping[str, Any]) -> dict[str, Any]:

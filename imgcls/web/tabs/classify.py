@@ -18,6 +18,7 @@ from imgcls.web.cache import RunCache, checkpoint_title, key
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.live import PANELS, LiveAnswer
 from imgcls.web.components.pad import DrawingPad
+from imgcls.web.context import PageContext
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views import answers
 from imgcls.web.views.render import render
@@ -45,7 +46,8 @@ class Room:
     sources: gr.Tabs
 
 
-def build(words: Translator, watch: RunCache, weights: PageWeights) -> Room:
+def build(context: PageContext) -> Room:
+    words, watch, weights = context.words, context.watch, context.weights
     listed, chosen = choices(words, watch)
     first = _in_page(weights, chosen)
     with gr.Row(elem_classes="room classify"):

@@ -21,13 +21,11 @@ from imgcls.models.registry import NAMES
 from imgcls.recipes import with_recipe
 from imgcls.settings import choices
 from imgcls.web.actions import QUIET, TOLD, confirm, guard
-from imgcls.web.cache import RunCache
 from imgcls.web.components import form
 from imgcls.web.components.audit import AuditView, request
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.collect import Collect, room_for_one_more
-from imgcls.web.hosting import Limits
-from imgcls.web.i18n.translator import Translator
+from imgcls.web.context import PageContext
 from imgcls.web.tabs import train
 from imgcls.web.views import report_card
 from imgcls.web.views.render import render
@@ -35,15 +33,8 @@ from imgcls.web.views.render import render
 SAMPLES = 24
 
 
-def build(
-    words: Translator,
-    watch: RunCache,
-    limits: Limits,
-    page: gr.Blocks,
-    tab: gr.Tab,
-    rooms: gr.Tabs,
-    training: train.Room,
-) -> None:
+def build(context: PageContext, tab: gr.Tab, training: train.Room) -> None:
+    words, watch, limits, page, rooms = context.words, context.watch, context.limits, context.page, context.rooms
     workspace, guarded = watch.workspace, guard(words)
     with gr.Tabs(elem_classes="sources", elem_id="data-rooms") as parts:
         with gr.Tab(words("Look"), id="look") as look_tab, gr.Row(elem_classes="room data"):

@@ -8,18 +8,16 @@ from typing import Any
 import gradio as gr
 
 from imgcls.web.actions import QUIET
-from imgcls.web.cache import RunCache
 from imgcls.web.components import form
-from imgcls.web.components.changes import Changes
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.evaluate import MOST, EvaluateView, request
-from imgcls.web.hosting import Limits
+from imgcls.web.context import PageContext
 from imgcls.web.i18n.labels import PARTS
-from imgcls.web.i18n.translator import Translator
 from imgcls.web.tabs import classify
 
 
-def build(words: Translator, watch: RunCache, limits: Limits, page: gr.Blocks, changes: Changes, tab: gr.Tab) -> None:
+def build(context: PageContext, tab: gr.Tab) -> None:
+    words, watch, limits, page, changes = context.words, context.watch, context.limits, context.page, context.changes
     workspace = watch.workspace
     listed, first = classify.choices(words, watch)
     own = words("the one it was trained on")

@@ -12,15 +12,11 @@ from imgcls.runs.state import LIVE
 from imgcls.settings import choices
 from imgcls.web import looks
 from imgcls.web.actions import QUIET, TOLD, confirm, guard
-from imgcls.web.cache import RunCache
 from imgcls.web.components import form
-from imgcls.web.components.changes import Changes
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.classroom import NAMED, REFRESH, QueueSlot
 from imgcls.web.components.watching import WatchedCard
-from imgcls.web.hosting import Limits
-from imgcls.web.i18n.translator import Translator
-from imgcls.web.people import People
+from imgcls.web.context import PageContext
 from imgcls.web.views import lab_card, plan_card
 from imgcls.web.views.render import render
 
@@ -29,9 +25,9 @@ FIELDS = ("epochs", "lr", "train_images", "seed")
 TO_BEGIN_WITH = ("kaiming-uniform", "all-zeros", "too-small", "too-large")
 
 
-def build(
-    words: Translator, watch: RunCache, limits: Limits, people: People, page: gr.Blocks, changes: Changes
-) -> None:
+def build(context: PageContext) -> None:
+    words, watch, limits, people = context.words, context.watch, context.limits, context.people
+    page, changes = context.page, context.changes
     workspace, guarded = watch.workspace, guard(words)
     with gr.Row(elem_classes="room lab"):
         with gr.Column(scale=4, min_width=320, elem_classes="card settings"):

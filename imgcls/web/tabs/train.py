@@ -16,15 +16,11 @@ from imgcls.runs.store import delete_run, find_run, rename_run
 from imgcls.settings import TrainSettings, command_line
 from imgcls.web import address, looks
 from imgcls.web.actions import QUIET, TOLD, confirm, guard
-from imgcls.web.cache import RunCache
 from imgcls.web.components import form
-from imgcls.web.components.changes import Changes
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.classroom import NAMED, REFRESH, QueueSlot
 from imgcls.web.components.watching import WatchedCard, WatchedLog
-from imgcls.web.hosting import Limits
-from imgcls.web.i18n.translator import Translator
-from imgcls.web.people import People
+from imgcls.web.context import PageContext
 from imgcls.web.tabs import classify
 from imgcls.web.views import plan_card, run_card
 
@@ -45,16 +41,9 @@ class Room:
         return list(self.fields.values())
 
 
-def build(
-    words: Translator,
-    watch: RunCache,
-    limits: Limits,
-    people: People,
-    page: gr.Blocks,
-    changes: Changes,
-    rooms: gr.Tabs,
-    room: classify.Room,
-) -> Room:
+def build(context: PageContext, room: classify.Room) -> Room:
+    words, watch, limits, people = context.words, context.watch, context.limits, context.people
+    page, changes, rooms = context.page, context.changes, context.rooms
     workspace = watch.workspace
     with gr.Row(elem_classes="room train"):
         with gr.Column(scale=5, min_width=320, elem_classes="card settings"):

@@ -8,12 +8,9 @@ import gradio as gr
 
 from imgcls.recipes import with_recipe
 from imgcls.web.actions import QUIET, guard
-from imgcls.web.cache import RunCache
 from imgcls.web.components import form
 from imgcls.web.components.audit import AuditView, request
-from imgcls.web.hosting import Limits
-from imgcls.web.i18n.translator import Translator
-from imgcls.web.people import People
+from imgcls.web.context import PageContext
 from imgcls.web.tabs import train
 from imgcls.web.views import plan_card
 from imgcls.web.views.render import render
@@ -23,15 +20,9 @@ FIELDS = ("dataset", "flip_labels", "train_images", "epochs")
 TO_BEGIN_WITH = {"flip_labels": 0.3, "train_images": 2000, "epochs": 30}
 
 
-def build(
-    words: Translator,
-    watch: RunCache,
-    limits: Limits,
-    people: People,
-    page: gr.Blocks,
-    rooms: gr.Tabs,
-    training: train.Room,
-) -> None:
+def build(context: PageContext, training: train.Room) -> None:
+    words, watch, limits, people = context.words, context.watch, context.limits, context.people
+    page, rooms = context.page, context.rooms
     workspace, guarded = watch.workspace, guard(words)
     with gr.Column(elem_classes="room"), gr.Column(elem_classes="card"):
         more = words(
