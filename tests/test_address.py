@@ -21,8 +21,21 @@ def test_settings_travel_in_the_address():
 
 @given(st.dictionaries(st.sampled_from(sorted(TrainSettings.model_fields)), st.text(max_size=600)))
 def test_an_old_or_wild_link_still_opens(given):
-    for name, value in address.settings(given).items():
+    said = address.settings(given)
+    for name, value in said.items():
         assert getattr(TrainSettings.checked({name: value}), name) == value
+    assert address.settings({f"lab-{name}": value for name, value in given.items()}, prefix="lab-") == said
+
+
+@given(st.sampled_from(["//", "\\\\", "/\\", "\\/"]), st.text())
+def test_a_link_asks_no_other_computer_for_a_folder(start, rest):
+    assert address.settings({"dataset": start + rest, "weights": start + rest}) == {}
+
+
+@given(st.dictionaries(st.sampled_from(["tab", "source"]), st.text()))
+def test_only_what_there_is_is_opened(given):
+    assert address.chosen(given, "tab", ["draw", "photo"]) in (None, "draw", "photo")
+    assert address.chosen({**given, "tab": "photo"}, "tab", ["draw", "photo"]) == "photo"
 
 
 def test_curves_and_checkpoint_are_handed_out_by_a_runs_name_only(workspace):

@@ -1,30 +1,53 @@
-"""What is open stands in the page's address: tab, run, checkpoint, data set and every setting that is not the recipe's.
+"""What is open stands in the page's address: tab, sub-tab, run, comparison, checkpoint, data set, and every setting
+that is not the recipe's.
 
-`address.js` writes it; here is what events hand to that script, and how a link's settings are read. A value that cannot
-be is left out: a link that is old still opens.
+`address.js` writes it; here is what events hand to that script, and how a link is read. A value that cannot be is left
+out: a link that is old still opens.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from imgcls.errors import SettingsError
 from imgcls.settings import TrainSettings
 
+if TYPE_CHECKING:
+    from gradio import Tabs
+    from gradio.components import Component
+
 READY = "() => window.imgclsAddress?.ready()"  # what the address says is there: from now on it follows the page
 
 
-def puts(name: str) -> str:
-    """JavaScript for an event whose one input is the value of `name`."""
-    return f"value => {{ window.imgclsAddress?.put({json.dumps(name)}, value); }}"
+def puts(name: str, *, usual: Any = "") -> str:
+    """JavaScript for an event whose one input is the value of `name`; the `usual` one is not written down."""
+    shown = f"String(value) === String({json.dumps(usual)}) ? '' : value"
+    return f"value => {{ window.imgclsAddress?.put({json.dumps(name)}, {shown}); }}"
 
 
-def opens(tab: str, *, before: str = "tab") -> str:
-    """JavaScript for a tab's select event; the back button returns to the tab before."""
-    return f"() => {{ window.imgclsAddress?.open({json.dumps(before)}, {json.dumps(tab)}); }}"
+def follow_fields(prefix: str, fields: Mapping[str, Component]) -> None:
+    """A few settings of another room than Train: each stands in the address where it is not what the page begins
+    with."""
+    for name, field in fields.items():
+        field.change(None, field, None, js=puts(prefix + name, usual=field.value), api_visibility="private")
+
+
+def follow(name: str, tabs: Tabs) -> list[str]:
+    """The address says under `name` which of `tabs` is open, and the back button returns to the one before. Their
+    ids."""
+    for tab in tabs.children:
+        opens = f"() => {{ window.imgclsAddress?.open({json.dumps(name)}, {json.dumps(tab.id)}); }}"
+        tab.select(None, None, None, js=opens, api_visibility="private")
+    return [tab.id for tab in tabs.children]
+
+
+def chosen(given: Mapping[str, str], name: str, known: Collection[str]) -> str | None:
+    """What a link has under `name`, where that is one of `known`."""
+    wanted = given.get(name)
+    return wanted if wanted in known else None
 
 
 def puts_settings(names: Iterable[str]) -> str:
@@ -42,13 +65,15 @@ def query(settings: Mapping[str, Any]) -> str:
     return urlencode({name: value for name, value in settings.items() if usual.get(name) != value})
 
 
-def settings(given: Mapping[str, str]) -> dict[str, Any]:
+def settings(given: Mapping[str, str], *, prefix: str = "") -> dict[str, Any]:
     """The settings that a query names, each one checked by itself."""
     said: dict[str, Any] = {}
     for name in TrainSettings.model_fields:
-        if name in given and len(given[name]) <= 500:
+        value = given.get(prefix + name, "")
+        # A folder of another computer would be asked for as soon as the link is opened, with this one's credentials.
+        if 0 < len(value) <= 500 and not value.startswith(("//", "\\\\", "/\\", "\\/")):
             try:
-                said[name] = getattr(TrainSettings.checked({name: given[name]}), name)
+                said[name] = getattr(TrainSettings.checked({name: value}), name)
             except SettingsError:
                 continue
     return said

@@ -39,32 +39,24 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
         )
         changes = Changes(elem_id="changes")
         ClassDialogs(words, people, elem_id="class")
-        tabs: list[gr.Tab] = []
         with gr.Tabs(elem_id="rooms") as rooms:
             context = PageContext(words, watch, weights, limits, people, page, changes, rooms)
-            with gr.Tab(words("Classify"), id="classify") as tab:
-                tabs.append(tab)
+            with gr.Tab(words("Classify"), id="classify"):
                 room = classify.build(context)
-            with gr.Tab(words("Train"), id="train") as tab:
-                tabs.append(tab)
+            with gr.Tab(words("Train"), id="train"):
                 training = train.build(context, room)
             with gr.Tab(words("Evaluate"), id="evaluate") as tab:
-                tabs.append(tab)
                 evaluate.build(context, tab)
             with gr.Tab(words("Data"), id="data") as tab:
-                tabs.append(tab)
                 data.build(context, tab, training)
-            with gr.Tab(words("Init lab"), id="init-lab") as tab:
-                tabs.append(tab)
+            with gr.Tab(words("Init lab"), id="init-lab"):
                 init_lab.build(context)
                 wrong_labels.build(context, training)
-        known = [tab.id for tab in tabs]
+        known = address.follow("tab", rooms)
 
         def opened(request: gr.Request) -> Any:
-            wanted = request.query_params.get("tab")
-            return gr.Tabs(selected=wanted) if wanted in known else gr.skip()
+            wanted = address.chosen(request.query_params, "tab", known)
+            return gr.Tabs(selected=wanted) if wanted else gr.skip()
 
-        for tab in tabs:
-            tab.select(None, None, None, js=address.opens(tab.id), api_visibility="private")
         page.load(opened, None, rooms, **QUIET).then(None, None, None, js=address.READY, api_visibility="private")
     return page

@@ -2,6 +2,7 @@
 
 import re
 import urllib.request
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -188,3 +189,53 @@ def test_the_address_brings_the_same_view_again(page, server):
     expect(page.locator("#field-epochs input")).to_have_value("7", timeout=SOON)
     expect(page.locator("#field-lr input")).to_have_value("0.02")
     expect(page.locator(main.format("train"))).to_have_attribute("aria-selected", "true")
+
+
+MAIN, SOURCE, PART = (f"{tabs} > .tab-wrapper [data-tab-id={{}}]" for tabs in ("#rooms", "#sources", "#data-rooms"))
+
+
+def test_what_is_open_in_each_room_stands_in_the_address(page, server):
+    page.goto(f"{server.url}/en/")
+    page.wait_for_function("window.imgclsAddress && document.querySelector('#checkpoint input')?.value")
+    page.wait_for_timeout(1000)  # the address follows the page from then on
+    assert not urlsplit(page.url).query
+    page.locator(SOURCE.format("photo")).click()
+    page.wait_for_url("**source=photo**")
+    page.locator("#checkpoint input").click()
+    page.get_by_role("option", name=re.compile("^lenet-digits")).click()
+    page.wait_for_url("**checkpoint=lenet-digits**")
+    page.locator(MAIN.format("data")).click()
+    page.locator("#data-set input").click()
+    page.get_by_role("option", name="pen-digits", exact=True).click()
+    page.wait_for_url("**set=pen-digits**")
+    page.locator(PART.format("make")).click()
+    page.locator(MAIN.format("init-lab")).click()
+    page.locator("#lab-epochs input").fill("3")
+    page.locator("#lab-inits label", has_text="All zeros").click()
+    page.wait_for_url("**lab-epochs=3**")
+    page.locator("a.language").click()
+
+    page.wait_for_url("**/zh/**")
+    expect(page.locator(MAIN.format("init-lab"))).to_have_attribute("aria-selected", "true", timeout=SOON)
+    expect(page.locator("#lab-epochs input")).to_have_value("3")
+    expect(page.locator("#lab-inits input:checked")).to_have_count(3)
+    page.locator(MAIN.format("data")).click()
+    expect(page.locator(PART.format("make"))).to_have_attribute("aria-selected", "true")
+    page.locator(PART.format("look")).click()
+    expect(page.locator("#data-set input")).to_have_value(re.compile("^pen-digits"))
+    page.locator(MAIN.format("classify")).click()
+    expect(page.locator(SOURCE.format("photo"))).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#checkpoint input")).to_have_value(re.compile("^lenet-digits"))
+
+
+def test_a_wild_address_opens_the_page_as_it_begins(page, server):
+    wild = "tab=nothing&source=x&checkpoint=../../x&set=//host/share&part=%3Cimg%3E&run=..&lab=..&evaluated=,&on=/&of=x"
+    page.goto(f"{server.url}/en/?{wild}&lab-inits=x&lab-model=x&lab-epochs=-1&lr=x&dataset=%5C%5Chost%5Cshare&zoom=x")
+    expect(page.locator(MAIN.format("classify"))).to_have_attribute("aria-selected", "true", timeout=SOON)
+    expect(page.locator("#checkpoint input")).to_have_value(re.compile("^lenet-digits"))
+    page.locator(MAIN.format("train")).click()
+    expect(page.locator("#command")).to_contain_text("--dataset mnist --model lenet", timeout=SOON)
+    page.context.grant_permissions(["clipboard-write"])
+    page.locator("#command button").click()
+    expect(page.locator("#command button")).to_have_text("Copied", use_inner_text=True)
+    expect(page.get_by_test_id("toast-body")).to_have_count(0)

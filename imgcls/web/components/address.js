@@ -11,8 +11,8 @@
   // One value; '' takes it out. `push`: the back button returns to what was there before.
   function put(name, value, push = false) {
     const url = new URL(location.href), before = url.search;
-    if (value === '' || value === null || value === undefined) url.searchParams.delete(name);
-    else url.searchParams.set(name, value);
+    const said = String(value ?? '');
+    if (said) url.searchParams.set(name, said); else url.searchParams.delete(name);
     if (url.search !== before) show(url, push);
   }
   // Every setting that is not the recipe's: `said` is a query string; what it does not name is taken out.
@@ -28,13 +28,19 @@
   function ready() { setTimeout(() => { built = true; }, 300); }
   window.imgclsAddress = { put, settings, open, ready };
 
+  // The tabs that the address speaks of; each of them that it does not name is its first.
+  const TABS = { tab: '#rooms', source: '#sources', part: '#data-rooms' };
   root.classList.toggle('zoomed-charts', new URL(location.href).searchParams.get('zoom') === '1');
   root.classList.toggle('projector', new URL(location.href).searchParams.get('projector') === '1');
   show(new URL(location.href), false);
   addEventListener('popstate', () => {
-    const tab = new URL(location.href).searchParams.get('tab') || 'classify';
+    const said = new URL(location.href).searchParams;
     built = false;
-    document.querySelector(`#rooms > .tab-wrapper [role=tab][data-tab-id="${CSS.escape(tab)}"]`)?.click();
+    for (const [name, tabs] of Object.entries(TABS)) {
+      const all = [...document.querySelectorAll(`${tabs} > .tab-wrapper [role=tab]`)];
+      const tab = all.find(one => one.dataset.tabId === said.get(name)) || all[0];
+      if (tab?.getAttribute('aria-selected') !== 'true') tab?.click();
+    }
     ready();
     if (link()) link().search = location.search;
   });

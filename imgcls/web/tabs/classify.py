@@ -14,6 +14,8 @@ from imgcls.imaging.digits import NoInk
 from imgcls.imaging.reading import open_image
 from imgcls.inference.predictor import Predictor
 from imgcls.inference.reading import read
+from imgcls.web import address
+from imgcls.web.actions import QUIET
 from imgcls.web.cache import RunCache, checkpoint_title, key
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.live import PANELS, LiveAnswer
@@ -52,7 +54,7 @@ def build(context: PageContext) -> Room:
     first = _in_page(weights, chosen)
     with gr.Row(elem_classes="room classify"):
         with gr.Column(scale=5, min_width=320, elem_classes="card give"):
-            with gr.Tabs(elem_classes="sources") as sources:
+            with gr.Tabs(elem_classes="sources", elem_id="sources") as sources:
                 with gr.Tab(words("Draw"), id="draw"):
                     pad = DrawingPad(words, in_page=bool(first), elem_id="pad")
                 with gr.Tab(words("Photo"), id="photo"):
@@ -109,14 +111,35 @@ def build(context: PageContext) -> Room:
     photo.change(of_photo, [photo, checkpoint], result, api_visibility="private", **quick)
     checkpoint.change(of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick)
 
-    def switched(chosen: str, event: gr.SelectData) -> tuple[str, Any]:
+    def switched(before: str, chosen: str, event: gr.SelectData) -> tuple[str, Any]:
         """The tab, and the network that ships for it in place of the one that ships for the other."""
         here, there = ("photo", "draw") if event.index == 1 else ("draw", "photo")
-        return here, BEGIN[here] if chosen == BEGIN[there] else gr.skip()
+        return here, BEGIN[here] if before != here and chosen == BEGIN[there] else gr.skip()
 
     sources.select(
-        switched, checkpoint, [source, checkpoint], api_visibility="private", queue=False, show_progress="hidden"
+        switched,
+        [source, checkpoint],
+        [source, checkpoint],
+        **QUIET,
     ).then(of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick)
+    tabs = address.follow("source", sources)
+
+    def opened(request: gr.Request) -> tuple[Any, Any, Any]:
+        """What a link says, over what the page begins with."""
+        here = address.chosen(request.query_params, "source", tabs)
+        options, first = choices(words, watch)
+        wanted = address.chosen(request.query_params, "checkpoint", [known for _, known in options])
+        # The tab is known before its event comes, which then leaves the link's checkpoint alone.
+        tab = (gr.Tabs(selected=here), here) if here and wanted else (gr.Tabs(selected=here), gr.skip())
+        return gr.update(choices=options, value=wanted or first), *(tab if here else (gr.skip(), gr.skip()))
+
+    def refreshed(now: str) -> Any:
+        options, first = choices(words, watch)
+        return gr.update(choices=options, value=now if now in {known for _, known in options} else first)
+
+    context.page.load(opened, None, [checkpoint, sources, source], **QUIET)
+    context.changes.change(refreshed, checkpoint, checkpoint, **QUIET)
+    checkpoint.change(None, checkpoint, None, js=address.puts("checkpoint"), api_visibility="private")
     return Room(checkpoint, pad, result, sources)
 
 

@@ -20,6 +20,7 @@ from imgcls.filenames import sanitize
 from imgcls.models.registry import NAMES
 from imgcls.recipes import with_recipe
 from imgcls.settings import choices
+from imgcls.web import address
 from imgcls.web.actions import QUIET, TOLD, confirm, guard
 from imgcls.web.components import form
 from imgcls.web.components.audit import AuditView, request
@@ -148,6 +149,14 @@ def build(context: PageContext, tab: gr.Tab, training: train.Room) -> None:
     def listed(now: str | None = None) -> Any:
         return gr.update(choices=form.dataset_choices(words, workspace), **({"value": now} if now else {}))
 
+    tabs = address.follow("part", parts)
+
+    def from_address(request: gr.Request) -> tuple[Any, Any]:
+        """The data set and the sub-tab that a link names."""
+        known = [name for _, name in form.dataset_choices(words, workspace)]
+        part = address.chosen(request.query_params, "part", tabs)
+        return listed(address.chosen(request.query_params, "set", known)), gr.Tabs(selected=part) if part else gr.skip()
+
     def unzip(path: str | None, wanted: str) -> list[Any]:
         """The zip becomes a data set, or a sentence says beside it why not."""
         try:
@@ -210,4 +219,5 @@ def build(context: PageContext, tab: gr.Tab, training: train.Room) -> None:
     done = upload.click(unzip, [file, name], [unpacked, chosen, file, name, parts], api_visibility="private")
     for event in (made, done):
         event.then(lambda: listed(), None, training.fields["dataset"], **QUIET)
-    page.load(lambda: listed(), None, chosen, **QUIET)
+    page.load(from_address, None, [chosen, parts], **QUIET)
+    chosen.change(None, chosen, None, js=address.puts("set", usual="mnist"), api_visibility="private")

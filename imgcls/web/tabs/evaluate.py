@@ -7,12 +7,13 @@ from typing import Any
 
 import gradio as gr
 
+from imgcls.web import address
 from imgcls.web.actions import QUIET
 from imgcls.web.components import form
 from imgcls.web.components.choice import Choice
-from imgcls.web.components.evaluate import MOST, EvaluateView, request
+from imgcls.web.components.evaluate import MOST, PARTS, EvaluateView, request
 from imgcls.web.context import PageContext
-from imgcls.web.i18n.labels import PARTS
+from imgcls.web.i18n.labels import PARTS as NAMES
 from imgcls.web.tabs import classify
 
 
@@ -44,7 +45,7 @@ def build(context: PageContext, tab: gr.Tab) -> None:
                 part = gr.Dropdown(
                     [
                         (words("test, or what there is"), ""),
-                        *((words(PARTS[name]), name) for name in ("test", "val", "train")),
+                        *((words(NAMES[name]), name) for name in ("test", "val", "train")),
                         (words("all images"), "all"),
                     ],
                     value="",
@@ -60,19 +61,33 @@ def build(context: PageContext, tab: gr.Tab) -> None:
         made = request(chosen, name, wanted)
         return made[:-1] + f', "asked": {time.time()}}}'
 
-    def refreshed(chosen: list[str], name: str) -> list[Any]:
+    def refreshed(chosen: list[str]) -> list[Any]:
+        """What there is by now; what was chosen stays unless it has gone."""
         now, _ = classify.choices(words, watch)
-        known = {key for _, key in now}
+        known, chosen = {key for _, key in now}, chosen or []
+        left = [one for one in chosen if one in known]
         return [
-            gr.update(choices=now, value=[one for one in chosen or [] if one in known]),
-            gr.update(choices=[(own, ""), *form.dataset_choices(words, workspace)], value=name),
+            gr.update(choices=now, **({"value": left} if left != chosen else {})),
+            gr.update(choices=[(own, ""), *form.dataset_choices(words, workspace)]),
+        ]
+
+    def from_address(request: gr.Request) -> list[Any]:
+        """The checkpoints, the data set and the part that a link names."""
+        said = request.query_params
+        now, _ = classify.choices(words, watch)
+        asked = said.get("evaluated", "").split(",")
+        wanted = [key for _, key in now if key in asked][:MOST]
+        sets = [(own, ""), *form.dataset_choices(words, workspace)]
+        on = address.chosen(said, "on", [name for _, name in sets])
+        of = address.chosen(said, "of", PARTS)
+        return [
+            gr.update(choices=now, **({"value": wanted} if wanted else {})),
+            gr.update(choices=sets, **({"value": on} if on else {})),
+            of or gr.skip(),
         ]
 
     run.click(begin, [checkpoints, dataset, part], view, **QUIET)
-    gr.on(
-        [page.load, changes.change, tab.select],
-        refreshed,
-        [checkpoints, dataset],
-        [checkpoints, dataset],
-        **QUIET,
-    )
+    gr.on([changes.change, tab.select], refreshed, checkpoints, [checkpoints, dataset], **QUIET)
+    page.load(from_address, None, [checkpoints, dataset, part], **QUIET)
+    for name, field in (("evaluated", checkpoints), ("on", dataset), ("of", part)):
+        field.change(None, field, None, js=address.puts(name, usual=field.value), api_visibility="private")

@@ -10,7 +10,7 @@ from imgcls.recipes import with_recipe
 from imgcls.runs import init_lab, queue
 from imgcls.runs.state import LIVE
 from imgcls.settings import choices
-from imgcls.web import looks
+from imgcls.web import address, looks
 from imgcls.web.actions import QUIET, TOLD, confirm, guard
 from imgcls.web.components import form
 from imgcls.web.components.choice import Choice
@@ -121,7 +121,23 @@ def build(context: PageContext) -> None:
     gone.success(listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
     chosen.change(show, [chosen, expected], seen, **QUIET)
     shown.submit(show, [chosen, expected], seen, **QUIET)
-    gr.on([changes.change, page.load], listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
+    changes.change(listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
+
+    def from_address(request: gr.Request) -> list[Any]:
+        """The comparison that a link names, and the settings for another one."""
+        said = request.query_params
+        picked = [name for name in choices("init") or () if name in said.get("lab-inits", "").split(",")]
+        given = address.settings(said, prefix="lab-")
+        for name, known in (("dataset", form.dataset_choices(words, workspace)), ("model", fields["model"].choices)):
+            if given.get(name) not in [value for _, value in known]:
+                given.pop(name, None)
+        if given:
+            given = {"lr": fill(given.get("dataset", "mnist"), given.get("model", "lenet")), **given}
+        return [listed(said.get("lab")), picked or gr.skip(), *(given.get(name, gr.skip()) for name in names)]
+
+    page.load(from_address, None, [chosen, inits, *values], **QUIET).then(show, [chosen, expected], seen, **QUIET)
+    address.follow_fields("lab-", {"inits": inits, **fields})
+    chosen.change(None, chosen, None, js=address.puts("lab"), api_visibility="private")
     gr.on(
         [fields["dataset"].input, fields["model"].input],
         fill,

@@ -196,12 +196,6 @@ def build(context: PageContext, room: classify.Room) -> Room:
 
     reuse.click(guarded(use_again), chosen, values, **TOLD)
 
-    def refreshed(now: str) -> Any:
-        options, first = classify.choices(words, watch)
-        return gr.update(choices=options, value=now if now in {k for _, k in options} else first)
-
-    gr.on([changes.change, page.load], refreshed, room.checkpoint, room.checkpoint, **QUIET)
-
     def there() -> list[Any]:
         """What has come into data/ and weight/ since the page was built."""
         return [

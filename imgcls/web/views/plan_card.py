@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     from imgcls.training.background_estimate import BackgroundEstimates
 
 COPY = """element.addEventListener('click', event => {
-  if (!event.target.closest('button')) return;
-  const code = element.querySelector('code');
-  if (navigator.clipboard) navigator.clipboard.writeText(code.textContent);
-  else getSelection().selectAllChildren(code);  // plain http from another computer: the person presses Ctrl-C
+  const button = event.target.closest('button'), code = element.querySelector('code');
+  if (!button) return;
+  // plain http from another computer: the person presses Ctrl-C
+  if (!navigator.clipboard) { getSelection().selectAllChildren(code); return; }
+  navigator.clipboard.writeText(code.textContent).then(() => {
+    button.classList.add('copied');
+    setTimeout(() => button.classList.remove('copied'), 2000);
+  }, () => getSelection().selectAllChildren(code));
 });"""
 MODES = {
     "scratch": N_("Trains from scratch:"),
