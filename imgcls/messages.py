@@ -78,7 +78,7 @@ class Message:
                 value = language.setting(value.name, value.value)
             values[name] = value
         try:
-            return text.format(**values)
+            return readable(text.format(**values))
         except (LookupError, ValueError, TypeError, AttributeError):  # another version's sentence
             return text
 
@@ -94,6 +94,12 @@ class Message:
             return cls(said)
         values = {str(name): _from_json(value) for name, value in said.get("values", {}).items()}
         return _plural(said["text"], said["many"], values) if "many" in said else cls(str(said["text"]), **values)
+
+
+def readable(text: str) -> str:
+    """`text` without the half characters that stand for bytes of a file's name which are no text here: no screen, no
+    JSON and no checkpoint takes those."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def N_(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from imgcls.errors import DatasetError
 from imgcls.imaging.reading import find_images, is_image_name, is_litter, natural_key
-from imgcls.messages import Message, plural
+from imgcls.messages import Message, plural, readable
 
 MAX_FILES = 1_000_000
 MAX_CLASSES = 1_000
@@ -219,7 +219,7 @@ def _classes(root: Path, shown: str, found: _Scan) -> tuple[tuple[str, ...], lis
     photos: list[tuple[Path, int]] = []
     empty: list[str] = []
     for folder in _folders(root):
-        name = unicodedata.normalize("NFC", folder.name)  # macOS archives spell é as e plus an accent
+        name = class_name(folder.name)
         if name in names:
             raise DatasetError("{place} has two folders called {name}: join them into one.", place=shown, name=name)
         inside = list(find_images(folder))
@@ -255,6 +255,12 @@ def _classes(root: Path, shown: str, found: _Scan) -> tuple[tuple[str, ...], lis
             ),
         )
     return tuple(names), photos
+
+
+def class_name(folder: str) -> str:
+    """What the class in a folder of that name is called: macOS archives spell é as e plus an accent, and a name from a
+    system with other letters may be no text here."""
+    return unicodedata.normalize("NFC", readable(folder))
 
 
 def _too_few(classes: tuple[str, ...], root: Path, found: _Scan) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock
 
 from imgcls.data.catalog import folder_of
-from imgcls.data.image_folders import scan
+from imgcls.data.image_folders import class_name, scan
 from imgcls.errors import DatasetError
 from imgcls.filenames import numbered, shown
 from imgcls.files import storage_error, write_bytes
@@ -102,10 +102,11 @@ def move_to_class(dataset: str, path: str, label: str, workspace: Workspace) -> 
             raise DatasetError("There is no class {name}: add it first.", name=shown(label))
         # root/<part>/<class>/...: the class's folder is the sibling of the image's own.
         own = Path(path).parts
-        at = next(i for i, part in enumerate(own) if part in classes)
-        if own[at] == label:
+        at = next(i for i, part in enumerate(own) if class_name(part) in classes)
+        if class_name(own[at]) == label:
             raise DatasetError("{name} is of class {label} already.", name=shown(path), label=label)
-        target = folder.joinpath(*own[:at], label)
+        beside = (f.name for f in folder.joinpath(*own[:at]).iterdir() if f.is_dir() and class_name(f.name) == label)
+        target = folder.joinpath(*own[:at], next(beside, label))
         return _move(folder, record, path, target / own[-1])
 
 

@@ -144,7 +144,7 @@ class Calibration:
             "labels": self.labels.to(torch.int16),
         }
         if self.neighbours is not None:
-            text = json.dumps(self.neighbours.names, ensure_ascii=False).encode()
+            text = json.dumps(self.neighbours.names).encode()
             made["neighbour_features"] = self.neighbours.features.half()
             made["neighbour_names"] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
         if self.detector is not None:

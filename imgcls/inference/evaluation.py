@@ -130,7 +130,7 @@ def save_evaluation(folder: Path, key: str, made: Evaluation) -> None:
         "classes": made.classes, "calibrated": made.calibrated, "seconds": made.seconds, "created": made.created,
         "paths": made.paths,
     }  # fmt: skip
-    text = json.dumps(said, ensure_ascii=False).encode()
+    text = json.dumps(said).encode()
     tensors["json"] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
     write_tensors(folder / f"{key}.safetensors", tensors, {KEY: str(VERSION)})
     kept = sorted(folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime)

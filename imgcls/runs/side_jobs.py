@@ -3,7 +3,7 @@
     data/.imgcls-cache/<kind>/jobs/<key>/job.json        what was asked
                                          progress.json   how far it is, or why it failed
                                          stop            there when somebody asked it to stop
-                                         lock            held by its process while it lives
+                                         process.json    who does it, until it is done
                                          log.txt         what its process printed
 
 What it makes is kept elsewhere: whoever asks looks there first. Two who ask for the same share one process.
@@ -15,21 +15,21 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from imgcls.data.loading import Interrupted
 from imgcls.errors import ImgclsError, RunError
 from imgcls.files import write_bytes
 from imgcls.messages import Message
+from imgcls.processes import ProcessId
 from imgcls.runs.launcher import launch
 from imgcls.workspace import Workspace
 
 TELL = 0.2  # seconds between two words of progress
-ON_ITS_WAY = 30.0  # seconds in which a process that was just started takes its lock
 AT_ONCE = 2
 State = Literal["finished", "running", "stopped", "failed", "none"]
 
@@ -63,7 +63,8 @@ def start(folder: Path, asked: dict[str, Any], command: str, workspace: Workspac
             if other.is_dir() and other not in going:
                 shutil.rmtree(other, ignore_errors=True)
         prepare(folder, asked)
-    launch(workspace, [command, str(folder)], log=folder / "log.txt")
+        pid = launch(workspace, [command, str(folder)], log=folder / "log.txt")
+        write_bytes(folder / "process.json", json.dumps(asdict(ProcessId.of(pid))).encode())
 
 
 def prepare(folder: Path, asked: dict[str, Any]) -> Path:
@@ -109,29 +110,24 @@ def work(folder: Path, make: Callable[[dict[str, Any], Callable[[int, int], None
             told = time.monotonic()
             _write(folder, {"done": done, "total": total})
 
-    with FileLock(folder / "lock"):
-        try:
-            make(_read(folder / "job.json"), progress)
-        except Interrupted:
-            return 0
-        except ImgclsError as error:
-            _write(folder, {"failed": error.message.as_dict()})
-            return 1
+    try:
+        make(_read(folder / "job.json"), progress)
+    except Interrupted:
+        return 0
+    except ImgclsError as error:
+        _write(folder, {"failed": error.message.as_dict()})
+        return 1
+    finally:
+        (folder / "process.json").unlink(missing_ok=True)
     return 0
 
 
 def _alive(folder: Path) -> bool:
-    """Whether a process holds it, or is on its way."""
+    """Whether its process is there. Asked of the process: of a lock it could only be told by taking it, and two who ask
+    at once would see each other."""
     try:
-        with FileLock(folder / "lock").acquire(timeout=0):
-            pass
-    except (Timeout, OSError):
-        return (folder / "lock").exists()
-    if (folder / "progress.json").exists() or (folder / "stop").exists():
-        return False
-    try:
-        return time.time() - (folder / "job.json").stat().st_mtime < ON_ITS_WAY
-    except OSError:
+        return ProcessId(**_read(folder / "process.json")).alive()
+    except TypeError:
         return False
 
 

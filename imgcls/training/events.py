@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from imgcls.messages import Message
+from imgcls.messages import Message, readable
 
 MEMORY = {"memory": True}
 
@@ -143,7 +142,6 @@ class Failed(Event):
 
 
 # What Python makes of a file name's bytes that are no UTF-8; neither a file nor a page takes it.
-_HALVES = re.compile("[\ud800-\udfff]")
 KINDS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (Started, ThreadsChosen, Progress, EpochEnded, Saved, Note, Finished, Stopped, Failed)
@@ -156,7 +154,7 @@ def to_line(event: Event) -> str:
     values = {f.name: getattr(event, f.name) for f in dataclasses.fields(event) if not f.metadata.get("memory")}
     finite = {k: None if isinstance(v, float) and v - v != 0 else v for k, v in values.items()}
     line = json.dumps({"event": type(event).__name__, **finite}, ensure_ascii=False, default=Message.as_dict)
-    return _HALVES.sub("\ufffd", line)
+    return readable(line)
 
 
 def from_line(line: str) -> Event | None:

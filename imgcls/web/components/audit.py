@@ -7,6 +7,7 @@ What the component's value says is looked for: {"dataset": "flowers", "flip": 0,
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -115,7 +116,7 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
             )
             for i, one in enumerate(named[start : start + PAGE])
         ]
-        paths = [[one.suspect.path, one.suspect.suggested] for one in shown]
+        paths = [[_as_text(one.suspect.path), _as_text(one.suspect.suggested)] for one in shown]
         html = audit_card.items(shown, words, own=own(wanted))
         return {"html": html, "paths": paths, "total": len(named), "next": start + len(shown)}
 
@@ -127,7 +128,7 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
             raise DatasetError("{name} came with the lab: it is not changed.", name=wanted.dataset)
         suggested = asked.get("suggested")
         for one in found(wanted).of(asked["kind"]):
-            if one.path == asked["path"] and suggested in (None, one.suggested):
+            if _as_text(one.path) == asked["path"] and suggested in (None, _as_text(one.suggested)):
                 return wanted.dataset, one
         raise DatasetError("This image has been mended already, or is not there any more.")
 
@@ -143,7 +144,7 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
         dataset, one = named(asked)
         about = {"label": one.label, "duplicate": one.suggested, "outlier": ""}[one.kind]
         mending.it_is_right(dataset, one.path, one.kind, about, workspace)
-        return {"right": [one.path, one.kind, about]}
+        return {"right": [_as_text(one.path), one.kind, _as_text(about)]}
 
     def audit_undo(asked: dict[str, Any]) -> dict[str, Any]:
         """change: the id of a move or a deletion; right: what was found right."""
@@ -151,10 +152,19 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
         wanted = asked_for(asked)
         if "right" in asked:
             path, kind, about = map(str, asked["right"])
-            mending.not_right(wanted.dataset, path, kind, about, workspace)
+            mending.not_right(wanted.dataset, _as_path(path), kind, _as_path(about), workspace)
         else:
             mending.undo(wanted.dataset, str(asked["change"]), workspace)
         return {}
 
     functions = (audit_look, audit_stop, audit_list, audit_move, audit_delete, audit_right, audit_undo)
     return [answering(function, words) for function in functions]
+
+
+def _as_text(path: str) -> str:
+    """A path fit to travel as JSON, bytes in it that are no text here, too: what comes back is the same file."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def _as_path(text: str) -> str:
+    return re.sub(r"\\u(dc[0-9a-f]{2})", lambda found: chr(int(found[1], 16)), text)

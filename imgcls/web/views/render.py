@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from imgcls.messages import readable
 from imgcls.web.i18n.translator import Translator
 
 TEMPLATES = Environment(
@@ -23,4 +24,4 @@ TEMPLATES = Environment(
 def render(template: str, words: Translator, **values: Any) -> Markup:
     """`template`.html.j2 in the language of `words`, which are `_` and `plural` inside it."""
     made = TEMPLATES.get_template(f"{template}.html.j2").render(_=words, plural=words.plural, **values)
-    return Markup(made.strip())
+    return Markup(readable(made.strip()))
