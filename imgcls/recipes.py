@@ -13,6 +13,7 @@ from typing import Any
 
 from imgcls.imaging.preprocess import HALF, Preprocess
 from imgcls.models.registry import model_spec
+from imgcls.presets import with_preset
 from imgcls.settings import TrainSettings
 
 KIND_OF = {
@@ -114,8 +115,10 @@ def usual_transfer(model: str, dataset: str) -> str:
     return "head" if (model, kind_of(dataset)) == (PHOTO_NETWORK, "photos") else "scratch"
 
 
-def recipe(model: str, dataset: str, transfer: str = "scratch", optimizer: str = "") -> dict[str, Any]:
-    """The whole of the recipe: every setting whose value depends on network, data, transfer or optimizer.
+def recipe(
+    model: str, dataset: str, transfer: str = "scratch", optimizer: str = "", preset: str = "standard"
+) -> dict[str, Any]:
+    """The whole of the recipe: every setting whose value depends on network, data, transfer, optimizer or preset.
 
     Raises SettingsError where there is no such network.
     """
@@ -126,6 +129,8 @@ def recipe(model: str, dataset: str, transfer: str = "scratch", optimizer: str =
         values |= {"val_split": 0.2, "image_size": PHOTO_SIZES.get(model, spec.default_size)}
     values["image_size"] = spec.fitting_size(values["image_size"])
     values |= TRANSFER.get(transfer, {})
+    values.setdefault("epochs", TrainSettings.model_fields["epochs"].default)
+    values = with_preset(values, preset, family=family, kind=kind, transfer=transfer)
     if optimizer and optimizer != values.get("optimizer", TrainSettings.model_fields["optimizer"].default):
         values |= {"optimizer": optimizer, **USUAL.get(optimizer, {})}
     return values
@@ -140,7 +145,8 @@ def with_recipe(given: Mapping[str, Any]) -> TrainSettings:
     if "model" not in given:
         named["model"] = usual_network(named["dataset"])
     transfer = given.get("transfer", usual_transfer(**named))
-    plain = recipe(**named, transfer=str(transfer), optimizer=str(given.get("optimizer", "")))
+    preset = TrainSettings.checked({"preset": given["preset"]}).preset if "preset" in given else "standard"
+    plain = recipe(**named, transfer=str(transfer), optimizer=str(given.get("optimizer", "")), preset=preset)
     size = size_of_weights(given.get("weights", ""))
     if size:
         plain["image_size"] = model_spec(named["model"]).fitting_size(size)
@@ -150,7 +156,7 @@ def with_recipe(given: Mapping[str, Any]) -> TrainSettings:
 def needed(settings: TrainSettings) -> dict[str, Any]:
     """The least that has to be said: `with_recipe` makes the same settings of it, but for the name."""
     said: dict[str, Any] = {"dataset": settings.dataset, "model": settings.model}
-    for name in ("transfer", "optimizer", "weights"):  # what the recipe's other values hang on
+    for name in ("preset", "transfer", "optimizer", "weights"):  # what the recipe's other values hang on
         if getattr(settings, name) != getattr(with_recipe(said), name):
             said[name] = getattr(settings, name)
     usual = with_recipe(said)

@@ -32,6 +32,7 @@ Init = Literal[
     "too-large",
 ]
 Augment = Literal["none", "pen", "flip", "crop-flip", "resized-crop", "photo"]
+Preset = Literal["sprint", "standard", "thorough"]
 Transfer = Literal["scratch", "head", "finetune"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -49,6 +50,11 @@ class TrainSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
+    preset: Preset = setting(
+        "training",
+        default="standard",
+        help=N_("a first look in seconds, the usual, or the best that it can do; it fills the settings below"),
+    )
     dataset: str = setting(
         "data",
         default="mnist",

@@ -18,7 +18,7 @@ ORDER = (
     ("inference",),
     ("checkpoints", "data"),
     ("recipes",),
-    ("models",),
+    ("models", "presets"),
     ("settings", "imaging"),
     ("files", "filenames"),
     ("processes",),

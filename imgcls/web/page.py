@@ -43,8 +43,8 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
             context = PageContext(words, watch, weights, limits, people, page, changes, rooms)
             with gr.Tab(words("Classify"), id="classify"):
                 room = classify.build(context)
-            with gr.Tab(words("Train"), id="train"):
-                training = train.build(context, room)
+            with gr.Tab(words("Train"), id="train") as tab:
+                training = train.build(context, tab, room)
             with gr.Tab(words("Evaluate"), id="evaluate") as tab:
                 evaluate.build(context, tab)
             with gr.Tab(words("Data"), id="data") as tab:

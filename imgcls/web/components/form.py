@@ -22,8 +22,8 @@ from imgcls.web.i18n.labels import GROUPS
 from imgcls.web.i18n.translator import Translator
 from imgcls.workspace import Workspace, weight_files
 
-FIRST = ("dataset", "model")
-CHOOSE = ("dataset", "model", "transfer")  # what the recipe depends on
+FIRST = ("preset", "dataset", "model")
+CHOOSE = ("preset", "dataset", "model", "transfer")  # what the recipe depends on
 KEPT = (*CHOOSE, "name", "seed", "device", "threads", "time_limit")  # what a recipe does not touch
 # What decides which layers learn and how long it takes.
 DECIDE = (
@@ -122,18 +122,21 @@ def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     """What the recipe says for the chosen network, data and transfer; the settings' own otherwise, and for those where
     nothing is chosen."""
     plain = {name: FIELDS[name].default for name in FIELDS}
-    model, dataset, transfer = (values[name] or plain[name] for name in ("model", "dataset", "transfer"))
-    return {**plain, "transfer": usual_transfer(model, dataset), **recipe(model, dataset, transfer)}
+    said = {name: values.get(name) or plain[name] for name in CHOOSE}
+    usual = usual_transfer(said["model"], said["dataset"])
+    return {**plain, "preset": said["preset"], "transfer": usual, **recipe(**said)}
 
 
 def differing(values: Mapping[str, Any]) -> dict[str, Any]:
     """What has to be said in a terminal: everything that is not the recipe's."""
     usual = defaults(values)
     said = {name: values[name] or usual[name] for name in ("dataset", "model")}
+    if values.get("preset") not in ("", None, FIELDS["preset"].default):
+        said["preset"] = values["preset"]
     said |= {n: v for n, v in values.items() if n not in said and v != usual.get(n) and v not in ("", None)}
     optimizer = values.get("optimizer")
     if "optimizer" in said:  # then the recipe's rates are not what the terminal would take
-        usual = {**usual, **recipe(said["model"], said["dataset"], values["transfer"], str(optimizer))}
+        usual = {**usual, **recipe(**{n: values[n] for n in CHOOSE}, optimizer=str(optimizer))}
         for name in ("lr", "weight_decay"):
             said.pop(name, None)
             if values.get(name) not in (None, usual.get(name)):
@@ -167,6 +170,8 @@ def _field(
         seen = prefix != "field" or start["transfer"] != "scratch"
         return Choice(weights_choices(workspace), allow_custom_value=True, visible=seen, **shown)
     if name == "transfer" and prefix == "field":
+        return gr.Radio([(words.value(value), value) for value in named], **shown)
+    if name == "preset":
         return gr.Radio([(words.value(value), value) for value in named], **shown)
     if name == "model":
         return gr.Radio([(words.value(value), value) for value in NAMES], **shown)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from imgcls.messages import N_
 
 LABELS: dict[str, str] = {
+    "preset": N_("Preset"),
     "dataset": N_("Data set"),
     "model": N_("Network"),
     "name": N_("Run name"),
@@ -64,6 +65,9 @@ VALUES: dict[str, str] = {
     "mnist+pen-digits": "MNIST + pen-digits",
     "fashion-mnist": "Fashion-MNIST",
     "cifar10": "CIFAR-10",
+    "sprint": N_("Sprint"),
+    "standard": N_("Standard"),
+    "thorough": N_("Thorough"),
     "scratch": N_("From scratch"),
     "head": N_("Last layer only (head)"),
     "finetune": N_("Fine-tune every layer"),

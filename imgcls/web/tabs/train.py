@@ -23,6 +23,7 @@ from imgcls.web.components.watching import WatchedCard, WatchedLog
 from imgcls.web.context import PageContext
 from imgcls.web.tabs import classify
 from imgcls.web.views import plan_card, run_card
+from imgcls.web.views.preset_choices import preset_choices
 
 PENDING = 4.0  # seconds between two looks at an estimate that is being measured
 FOCUS = "name => setTimeout(() => document.querySelector(`#field-${CSS.escape(name)} input`)?.focus(), 200)"
@@ -41,7 +42,7 @@ class Room:
         return list(self.fields.values())
 
 
-def build(context: PageContext, room: classify.Room) -> Room:
+def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> Room:
     words, watch, limits, people = context.words, context.watch, context.limits, context.people
     page, changes, rooms = context.page, context.changes, context.rooms
     workspace = watch.workspace
@@ -254,10 +255,32 @@ def build(context: PageContext, room: classify.Room) -> Room:
         card, pending = plan_card.card(dict(zip(names, given, strict=True)), workspace, limits, words)
         return card, gr.Timer(active=pending)
 
+    def presets_known(*given: Any) -> Any:
+        """What to expect of each preset, as far as it is known."""
+        made, _ = preset_choices(dict(zip(names, given, strict=True)), watch, words, ask=False)
+        return gr.update(choices=made)
+
+    def presets_asked(*given: Any) -> list[Any]:
+        """The same, and what is not known is measured: somebody looks at the form."""
+        made, pending = preset_choices(dict(zip(names, given, strict=True)), watch, words, ask=True)
+        return [gr.update(choices=made), gr.Timer(active=pending)]
+
     timing = gr.Timer(PENDING, active=False)
     shapes = [fields[n].change for n in form.DECIDE if n in fields]
     gr.on([page.load, timing.tick, *shapes], planned, values, [plan, timing], trigger_mode="always_last", **QUIET)
-    gr.on([fields[n].input for n in ("model", "transfer")], fill, values, values, **QUIET)
+    preset = fields["preset"]
+    measuring = gr.Timer(PENDING, active=False)
+    deciding = [fields[n].change for n in ("dataset", "model", "transfer", "weights")]
+    gr.on([page.load, changes.change], presets_known, values, preset, trigger_mode="always_last", **QUIET)
+    gr.on(
+        [tab.select, measuring.tick, *deciding],
+        presets_asked,
+        values,
+        [preset, measuring],
+        trigger_mode="always_last",
+        **QUIET,
+    )
+    gr.on([fields[n].input for n in ("preset", "model", "transfer")], fill, values, values, **QUIET)
     fields["dataset"].input(fill_for, values, values, **QUIET)
     fields["transfer"].change(
         lambda mode: gr.update(visible=mode != "scratch"), fields["transfer"], fields["weights"], **QUIET

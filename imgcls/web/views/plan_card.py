@@ -78,6 +78,13 @@ def expected(settings: TrainSettings, workspace: Workspace) -> float | None:
     return _estimates(workspace).known(settings)
 
 
+def asked(settings: TrainSettings, workspace: Workspace) -> tuple[float | None, bool]:
+    """(seconds that a run will take, whether they are still being measured: ask again). Raises ImgclsError where data,
+    weights or device are not to be had."""
+    made = _estimates(workspace)(settings)
+    return made.seconds, made.pending
+
+
 def terminal(command: str, query: str, words: Translator) -> Markup:
     """The command that would do what the form says; `query` says the same in the page's address."""
     return render("terminal", words, command=command, query=query)

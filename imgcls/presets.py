@@ -1,0 +1,33 @@
+"""Three lengths of every recipe: Sprint for a first look, Standard, and Thorough for the best that it can do.
+
+A preset changes what the recipe says, and nothing that was given by hand. Knows names and numbers only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+EPOCHS = {"sprint": 0.2, "standard": 1, "thorough": 4}  # as a factor of the recipe's
+# A head's time is that of looking once at every view, not that of its epochs.
+HEAD: dict[str, dict[str, Any]] = {
+    "sprint": {"augment": "none", "augment_views": 1},
+    "standard": {},
+    "thorough": {"augment_views": 8},
+}
+# What was tried and measured; everything else goes by the factors above.
+TUNED: dict[tuple[str, str, str], dict[str, Any]] = {
+    ("sprint", "lenet", "digits"): {"epochs": 1},
+    ("thorough", "lenet", "digits"): {"epochs": 60, "augment": "pen"},
+}
+
+# Validation accuracy: medians of five seeds, by `python -m benchmarks.presets`.
+MEASURED: dict[tuple[str, str, str], float] = {}
+
+
+def with_preset(values: Mapping[str, Any], preset: str, *, family: str, kind: str, transfer: str) -> dict[str, Any]:
+    """A recipe's `values` as the preset has them. `family`: of the network; `kind`: of the data."""
+    if transfer == "head":
+        return {**values, **HEAD[preset]}
+    tuned = TUNED.get((preset, family, kind), {}) if transfer == "scratch" else {}
+    return {**values, "epochs": max(1, round(values["epochs"] * EPOCHS[preset])), **tuned}

@@ -1,0 +1,20 @@
+"""The presets above the form: chosen, seen in the settings, the command and the address, and with a time to expect."""
+
+import re
+
+from playwright.sync_api import expect
+
+
+def test_a_preset_fills_the_form_and_is_named_in_command_and_address(page, server):
+    page.goto(server.url + "/en/?tab=train&preset=sprint")
+    epochs, command = page.locator("#field-epochs input"), page.locator("#command code")
+    expect(epochs).to_have_value("1")
+    expect(command).to_contain_text("--preset sprint")
+    page.locator("#field-preset").get_by_text("Thorough").click()
+    expect(epochs).to_have_value("60")
+    expect(command).to_contain_text("--preset thorough")
+    expect(page).to_have_url(re.compile("preset=thorough"))
+    page.locator("#field-preset").get_by_text("Standard").click()
+    expect(epochs).to_have_value("5")
+    expect(command).not_to_contain_text("--preset")
+    expect(page.locator("#field-preset label").first).to_have_text(re.compile(r"Sprint.* · \d+:\d\d"), timeout=90_000)

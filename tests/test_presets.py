@@ -1,0 +1,83 @@
+"""Presets: each longer than the one before, each says less than a person's own word, each with what to expect of it."""
+
+import pytest
+
+from imgcls.errors import SettingsError
+from imgcls.recipes import needed, recipe, with_recipe
+from imgcls.runs import state
+from imgcls.runs.store import create_run
+from imgcls.training import events
+from imgcls.training.loggers.event_log import EventLog
+from imgcls.web.cache import RunCache
+from imgcls.web.components import form
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.views.preset_choices import preset_choices
+
+NETWORKS = ("lenet", "lenet-16-32", "alexnet", "resnet18", "efficientnet-lite0", "mobilenet_v3_small")
+DATA = ("mnist", "fashion-mnist", "cifar10", "my-photos")
+
+
+def looks(settings):
+    """How often a run looks at each image."""
+    views = settings.augment_views if settings.transfer == "head" and settings.augment != "none" else 1
+    return views if settings.transfer == "head" else settings.epochs
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize("dataset", DATA)
+@pytest.mark.parametrize("transfer", ["scratch", "head", "finetune"])
+def test_each_preset_takes_longer_than_the_one_before(model, dataset, transfer):
+    said = {"model": model, "dataset": dataset, "transfer": transfer}
+    made = [with_recipe({**said, "preset": preset}) for preset in ("sprint", "standard", "thorough")]
+    if transfer == "head" and made[1].augment == "none":
+        assert looks(made[0]) == looks(made[1]) == looks(made[2])
+    else:
+        assert looks(made[0]) < looks(made[1]) < looks(made[2])
+    assert made[1].model_dump() == with_recipe(said).model_dump()
+    for settings in made:
+        assert with_recipe(needed(settings)).model_dump(exclude={"name"}) == settings.model_dump(exclude={"name"})
+
+
+def test_what_is_given_by_hand_stays():
+    assert with_recipe({"preset": "sprint", "epochs": 7}).epochs == 7
+    assert with_recipe({"preset": "thorough", "augment": "none"}).augment == "none"
+    with pytest.raises(SettingsError, match="preset is quick, but must be one of sprint, standard, thorough"):
+        with_recipe({"preset": "quick"})
+
+
+def test_the_command_under_the_form_names_the_preset_and_means_the_same():
+    for preset in ("sprint", "standard", "thorough"):
+        values = form.defaults({"model": "lenet", "dataset": "mnist", "transfer": "scratch", "preset": preset})
+        said = form.differing({**values, "lr": 0.05})
+        assert said.get("preset", "standard") == preset and said["lr"] == 0.05 and "epochs" not in said
+        assert with_recipe(said).model_dump() == {**values, "lr": 0.05}
+    assert recipe("lenet", "mnist", preset="sprint")["epochs"] == 1
+
+
+def test_a_run_of_the_preset_says_what_to_expect(workspace):
+    def said(values):
+        made, _ = preset_choices(values, RunCache(workspace), Translator("en"), ask=False)
+        return {preset: label for label, preset in made}
+
+    chosen = {"model": "lenet", "dataset": "mnist", "transfer": "scratch", "weights": ""}
+    assert "98.3%" not in said(chosen)["sprint"]
+    run = create_run(with_recipe({"preset": "sprint", "seed": 4, "name": "quick"}), workspace)
+    images = {"train": 55_000, "val": 5000, "test": 10_000}
+    with EventLog(run.logs) as log:
+        log(
+            events.Started(
+                time=1000.0, run="quick", classes=tuple("01"), images=images, parameters=1, trainable=1, device="cpu",
+                precision="fp32", total_steps=430, steps_per_epoch=430,
+            )
+        )  # fmt: skip
+        log(
+            events.EpochEnded(
+                time=1004.2, epoch=1, step=430, train_loss=0.2, train_accuracy=0.9, val_loss=0.1, val_accuracy=0.9832,
+                lr=0.0, images_per_second=1.0, seconds=4.2, best=True,
+            )
+        )  # fmt: skip
+    state.change(workspace, run.logs, "finished", process=None)
+    labels = said(chosen)
+    assert labels["sprint"] == "Sprint · 98.3% · 0:04" and "98.3%" not in labels["standard"]
+    assert "98.3%" not in said({**chosen, "dataset": "pen-digits"})["sprint"]
+    assert said({**chosen, "model": "no-network"})["sprint"] == "Sprint"
