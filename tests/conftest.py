@@ -9,7 +9,8 @@ from hypothesis import settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Beside another worker of pytest-xdist two threads would wait for each other at every operator.
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 settings.register_profile("lab", deadline=None)  # how long an example takes is the machine's business
 settings.load_profile("lab")
 
