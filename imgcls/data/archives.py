@@ -91,6 +91,48 @@ def unpack(
     return into
 
 
+class ZippedImages:
+    """The images in a zip, to be read one by one without unpacking it: `names` in their order, `read(i)` the bytes.
+
+    Raises DatasetError for a zip that `unpack` would refuse; `read` for an entry that is damaged.
+    """
+
+    def __init__(self, zip_path: Path | str, limits: ZipLimits | None = None) -> None:
+        self.called, limits = Path(zip_path).name, limits or ZipLimits()
+        self._file = _Packed(zip_path, self.called, limits)
+        try:
+            self._archive = zipfile.ZipFile(self._file)
+            self._file.listed = True
+            self._entries = _wanted(self._archive, self.called, limits, [])
+        except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError):
+            self.close()
+            raise DatasetError("{file} is not a whole zip file: make or copy it again.", file=self.called) from None
+        except DatasetError:
+            self.close()
+            raise
+        self.names = [place.as_posix() for _, place in self._entries]
+
+    def read(self, index: int) -> bytes:
+        info, place = self._entries[index]
+        try:
+            with self._archive.open(info) as packed:
+                content = packed.read(info.file_size + 1)
+        except (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, NotImplementedError):
+            content = b""
+        if len(content) != info.file_size:
+            raise DatasetError("{file} is cut off or damaged: save or copy it again.", file=place.name)
+        return content
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> ZippedImages:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 class _Packed(io.BufferedReader):
     """A zip's bytes. Its directory is measured and counted before zipfile makes an object of every entry in it: a
     directory of 100 MB would cost 0.8 GB and twelve seconds before anything could be refused."""

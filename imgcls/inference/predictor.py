@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 SURE = 0.5  # familiarity from which an answer counts
 KEPT = 8  # loaded networks; a ResNet18 takes 45 MB
+KEPT_BYTES = 1_000_000_000  # of their weights together; an AlexNet takes 233 MB
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class Predictor:
         self.model, self.meta, self.calibration = model, meta, calibration
         self.run = Tap(model)
 
+    @cached_property
+    def bytes(self) -> int:
+        """Of the weights in memory."""
+        return sum(tensor.numel() * tensor.element_size() for tensor in self.model.state_dict().values())
+
     @classmethod
     def load(cls, path: Path | str) -> Predictor:
         """Raises CheckpointError with one sentence when the file cannot be used."""
@@ -82,7 +89,9 @@ class Predictor:
         made = cls.load(path)
         with cls._lock:
             cls._kept[key] = made
-            while len(cls._kept) > KEPT:
+            while len(cls._kept) > 1 and (
+                len(cls._kept) > KEPT or sum(kept.bytes for kept in cls._kept.values()) > KEPT_BYTES
+            ):
                 cls._kept.popitem(last=False)
         return made
 

@@ -14,6 +14,9 @@ from imgcls.inference.predictor import Prediction, Predictor
 
 if TYPE_CHECKING:
     from PIL import Image
+    from torch import Tensor
+
+    from imgcls.imaging.preprocess import Preprocess
 
 
 @dataclass(frozen=True)
@@ -32,44 +35,69 @@ class Reading:
         return self.doubt is None
 
     @property
+    def familiarity(self) -> float | None:
+        """Of the least familiar digit; None where the checkpoint is not calibrated."""
+        known = [part.familiarity for part in self.parts if part.familiarity is not None]
+        return min(known) if known else None
+
+    @property
     def confidence(self) -> float:
         """Of the least sure digit."""
         return min(part.confidence for part in self.parts)
 
 
-def read(predictor: Predictor, images: Sequence[Image.Image], *, language: str = "en") -> list[Reading]:
-    """Raises InputError where an image cannot be used, e.g. a blank drawing."""
+@dataclass(frozen=True)
+class Prepared:
+    """An image as a network will get it. `stored`: the whole, and where several digits lie side by side each of them
+    after it; uint8 (1 + parts, C, S, S)."""
+
+    kind: Literal["digit", "several", "dot", "scribble"]
+    stored: Tensor
+
+
+def prepare(form: Preprocess, image: Image.Image) -> Prepared:
+    """Everything that needs no network. Raises InputError where an image cannot be used, e.g. a blank drawing."""
+    if form.resize_mode != "digit":
+        return Prepared("digit", form.to_stored(image)[None])
     import torch
 
-    form = predictor.meta.preprocess
-    if form.resize_mode != "digit":
-        return [_one(p) for p in predictor(images, language=language)]
     from imgcls.imaging.digits import find_ink, is_mnist, normalize_ink
-    from imgcls.imaging.layout import Layout, layout_of
+    from imgcls.imaging.layout import layout_of
 
-    layouts, stored = [], []
-    for image in images:
-        if is_mnist(image):
-            layouts.append(Layout("digit", ((0, 0, 1, 1),)))
-            stored.append(form.to_stored(image))
-            continue
-        ink = find_ink(image)
-        layout = layout_of(ink)
-        layouts.append(layout)
-        cuts = [ink[top:bottom, left:right] for left, top, right, bottom in layout.boxes]
-        for part in [ink, *(cuts if layout.kind == "several" else [])]:
-            stored.append(form.store_digit(normalize_ink(part)))
-    answers = iter(predictor.predict_stored(torch.stack(stored), language=language))
+    if is_mnist(image):
+        return Prepared("digit", form.to_stored(image)[None])
+    ink = find_ink(image)
+    layout = layout_of(ink)
+    cuts = [ink[top:bottom, left:right] for left, top, right, bottom in layout.boxes]
+    parts = [ink, *(cuts if layout.kind == "several" else [])]
+    return Prepared(layout.kind, torch.stack([form.store_digit(normalize_ink(part)) for part in parts]))
+
+
+def read(predictor: Predictor, images: Sequence[Image.Image], *, language: str = "en") -> list[Reading]:
+    """Raises InputError where an image cannot be used, e.g. a blank drawing."""
+    form = predictor.meta.preprocess
+    return read_prepared(predictor, [prepare(form, image) for image in images], language=language)
+
+
+def read_prepared(
+    predictor: Predictor, prepared: Sequence[Prepared], *, language: str = "en", top: int | None = None
+) -> list[Reading]:
+    import torch
+
+    if not prepared:
+        return []
+    stored = torch.cat([one.stored for one in prepared])
+    answers = iter(predictor.predict_stored(stored, language=language, top=top))
     made = []
-    for layout in layouts:
+    for one in prepared:
         whole = next(answers)
-        parts = tuple(next(answers) for _ in layout.boxes) if layout.kind == "several" else ()
+        parts = tuple(next(answers) for _ in one.stored[1:])
         if parts and not (whole.sure and not all(part.sure for part in parts)):
             unsure = not all(part.sure for part in parts)
             label = "".join(part.label for part in parts)
             made.append(Reading(label, parts, "unfamiliar" if unsure else None))
         else:
-            made.append(_one(whole, layout.kind))
+            made.append(_one(whole, one.kind))
     return made
 
 

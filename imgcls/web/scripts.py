@@ -1,7 +1,7 @@
 """The page's own JavaScript as one module: what the lab serves and what a handed-out page holds are the same text.
 
-The files in components/js import names from each other and export what they declare. Each becomes a function that
-hands out its exports, after those it imports from, so that names inside a file stay its own.
+The files in components/js import names from each other and export what they declare, or hand on another's. Each
+becomes a function that hands out its exports, after those it imports from, so that names inside a file stay its own.
 """
 
 from __future__ import annotations
@@ -13,22 +13,24 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "components" / "js"
 IMPORT = re.compile(r"^import (\{[^}]*\}) from '\./(\w+)\.js';$", re.MULTILINE)
+AGAIN = re.compile(r"^export (\{[^}]*\}) from '\./(\w+)\.js';$", re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)
 
 
 @cache
-def bundle(entry: str = "live") -> str:
+def bundle(entry: str = "classify") -> str:
     """The file `entry` and everything it imports; a module with the exports of `entry`."""
     parts: dict[str, str] = {}
     exports: dict[str, str] = {}
 
     def add(name: str) -> None:
         text = (FOLDER / f"{name}.js").read_text("utf-8")
-        for _, needed in IMPORT.findall(text):
+        handed_on = AGAIN.findall(text)
+        for _, needed in IMPORT.findall(text) + handed_on:
             if needed not in parts:
                 add(needed)
-        exports[name] = ", ".join(EXPORT.findall(text))
-        body = EXPORT.sub("", IMPORT.sub(r"const \1 = \2Js;", text))
+        exports[name] = ", ".join([*EXPORT.findall(text), *(names.strip("{ }") for names, _ in handed_on)])
+        body = EXPORT.sub("", IMPORT.sub(r"const \1 = \2Js;", AGAIN.sub(r"const \1 = \2Js;", text)))
         parts[name] = f"const {name}Js = (() => {{\n{body}\nreturn {{ {exports[name]} }};\n}})();\n"
 
     add(entry)
@@ -36,7 +38,7 @@ def bundle(entry: str = "live") -> str:
 
 
 @cache
-def digest(entry: str = "live") -> str:
+def digest(entry: str = "classify") -> str:
     """Names this very text, so that a browser may keep it for ever."""
     return hashlib.sha256(bundle(entry).encode()).hexdigest()[:16]
 

@@ -15,6 +15,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from gradio_client.utils import is_http_url_like
 
+from imgcls.errors import InputError
 from imgcls.web.i18n.translator import Translator
 
 
@@ -24,6 +25,15 @@ def only_uploads(page: gr.Blocks, words: Translator) -> gr.Blocks:
     for block in page.blocks.values():
         _fetch_nothing(block, words)
     return page
+
+
+def uploaded(path: object) -> Path:
+    """The file of that path, as the upload answered it. Raises InputError for any other."""
+    folder = os.path.realpath(get_upload_folder())
+    found = os.path.realpath(path) if isinstance(path, str) and "\0" not in path else ""
+    if not found.startswith(folder + os.sep) or not os.path.isfile(found):
+        raise InputError("The file is not there any more: uploads are kept for an hour. Choose it again.")
+    return Path(found)
 
 
 def stored() -> int:

@@ -19,6 +19,7 @@ Answering = Callable[..., dict[str, Any]]
 
 class AskingHTML(gr.HTML):
     """`part`: the name of its template and its script in this folder; `said`: their sentences, by the names they know;
+    `script`: instead of the file;
     `functions`: what the script may ask for, each made `answering`.
 
     Its value is text from the browser, of at most `longest` characters: '' otherwise.
@@ -31,13 +32,14 @@ class AskingHTML(gr.HTML):
         functions: Sequence[Answering],
         *,
         longest: int,
+        script: str | None = None,
         **options: Any,
     ) -> None:
         self.longest = longest
+        options.setdefault("value", "")
         super().__init__(
-            value="",
             html_template=(HERE / f"{part}.html").read_text("utf-8"),
-            js_on_load=(HERE / f"{part}.js").read_text("utf-8"),
+            js_on_load=script or (HERE / f"{part}.js").read_text("utf-8"),
             server_functions=list(functions),
             apply_default_css=False,
             **said,

@@ -11,11 +11,10 @@ from typing import Any
 import gradio as gr
 
 from imgcls.web import scripts
-from imgcls.web.i18n.script_sentences import SENTENCES, in_language
+from imgcls.web.i18n.script_sentences import ON_DEMAND, SENTENCES, in_language
 from imgcls.web.i18n.translator import Translator
 
 TEMPLATE = (Path(__file__).parent / "live.html").read_text("utf-8")
-PANELS = (Path(__file__).parent / "panels.html").read_text("utf-8")  # where the scripts put what opens on demand
 LOAD = """import(new URL('../scripts/{name}.js', document.baseURI))
   .then(page => page.start({{ element, props, watch }}));"""
 
@@ -27,6 +26,6 @@ class LiveAnswer(gr.HTML):
             html_template=TEMPLATE,
             js_on_load=LOAD.format(name=scripts.digest()),
             apply_default_css=False,
-            words=in_language(SENTENCES, words),
+            words=in_language(ON_DEMAND | SENTENCES, words),
             **options,
         )

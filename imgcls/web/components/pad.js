@@ -53,6 +53,12 @@ pad.grey = () => {
   for (let i = 0; i < data.length; i++) data[i] = colours[4 * i];
   return { width: SENT, height: SENT, data };
 };
+// The same as a PNG's data URL, 'none' when nothing is drawn.
+pad.png = () => {
+  if (!strokes.length) return 'none';   // '' is what the page began with
+  paint(small);
+  return reduced.toDataURL('image/png');
+};
 // Boxes around what is read apart, in the pixels of `grey`.
 pad.mark = boxes => {
   if (!boxes.length && !marked.length) return;
@@ -63,9 +69,9 @@ pad.read = props.in_page ? () => {} : null;   // until the reader is here
 
 function send() {
   clearTimeout(timer); timer = null; lastSent = performance.now();
-  if (strokes.length) paint(small);
-  props.value = strokes.length ? reduced.toDataURL('image/png') : 'none';  // '' is what the page began with
-  if (pad.read) pad.read(); else trigger('drawn');
+  props.value = pad.png();
+  if (pad.read) pad.read();
+  else { trigger('drawn'); pad.dispatchEvent(new Event('drawn-on', { bubbles: true })); }
 }
 
 function soon() {

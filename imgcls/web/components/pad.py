@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,16 @@ SCRIPT = (Path(__file__).parent / "pad.js").read_text("utf-8")
 TEMPLATE = (Path(__file__).parent / "pad.html").read_text("utf-8")
 
 
+def drawing_of(payload: Any) -> Image.Image | None:
+    """What the browser sent of a drawing; None where nothing is drawn. Raises InputError for what no pad would send."""
+    if payload in (None, "", NOTHING):
+        return None
+    if isinstance(payload, str) and len(payload) <= LARGEST and payload.startswith(PREFIX):
+        with contextlib.suppress(binascii.Error, InputError):
+            return open_image(base64.b64decode(payload[len(PREFIX) :], validate=True), name="The drawing")
+    raise InputError("The drawing cannot be read: clear the pad and draw again.")
+
+
 class DrawingPad(gr.HTML):
     """`drawn` fires while drawing and at pen-up unless the page reads it itself; the handler gets a Pillow image or
     None."""
@@ -41,15 +52,10 @@ class DrawingPad(gr.HTML):
 
     def preprocess(self, payload: str | None) -> Image.Image | None:
         """Raises gr.Error for anything that no pad would send."""
-        if payload in (None, "", NOTHING):
-            return None
         try:
-            if not isinstance(payload, str) or len(payload) > LARGEST or not payload.startswith(PREFIX):
-                raise InputError("The drawing cannot be read: clear the pad and draw again.")
-            return open_image(base64.b64decode(payload[len(PREFIX) :], validate=True), name="The drawing")
-        except (binascii.Error, InputError):
-            told = self.words("The drawing cannot be read: clear the pad and draw again.")
-            raise gr.Error(told, print_exception=False) from None
+            return drawing_of(payload)
+        except InputError as error:
+            raise gr.Error(self.words.message(error.message), print_exception=False) from None
 
     def postprocess(self, value: Any) -> str:
         return value if isinstance(value, str) else ""

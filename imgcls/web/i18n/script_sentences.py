@@ -85,6 +85,38 @@ SENTENCES = {
     "never": N_("Dead: 0 on every image that was tried"),
 }
 
+# Of what is asked of the server, which a handed-out page cannot.
+ON_DEMAND = {
+    "no_answer": N_("The lab does not answer: is the network there? Try again."),
+    "compare": N_("Compare"),
+    "compare_more": N_(
+        "The same picture through other checkpoints, or through this one's earlier epochs: up to {most} side by side."
+    ),
+    "compare_same": N_("The same classes"),
+    "compare_others": N_("Other classes"),
+    "many": N_("Many pictures"),
+    "many_drop": N_("Drop pictures, a folder or a zip here, or choose"),
+    "many_files": N_("Files or a zip"),
+    "many_folder": N_("A folder"),
+    "many_reading": N_("{count} of {total} read"),
+    "many_done": N_("{count} pictures read by {name} in {seconds} s."),
+    "many_most": N_("At most {most} are read in a go: the others were left out."),
+    "many_stopped": N_("Stopped after {count} pictures."),
+    "many_name": N_("File"),
+    "many_label": N_("Answer"),
+    "many_confidence": N_("Confidence"),
+    "many_sure": N_("Sure"),
+    "empty_file": N_("{file} is empty (0 bytes): save or copy it again."),
+    "no_upload": N_(
+        "The files could not be uploaded: they may be too large, or the lab is away. Try again with fewer."
+    ),
+    "yes": N_("yes"),
+    "stop": N_("Stop"),
+    "csv": N_("Save as CSV"),
+    "more": N_("Show more"),
+    "compare_nothing": N_("Draw something, or choose a photo, to compare."),
+}
+
 
 def in_language(sentences: Mapping[str, str], words: Translator) -> dict[str, str]:
     """The scripts fill the braces in."""

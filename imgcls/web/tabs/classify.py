@@ -18,7 +18,8 @@ from imgcls.web import address
 from imgcls.web.actions import QUIET
 from imgcls.web.cache import RunCache, checkpoint_title, key
 from imgcls.web.components.choice import Choice
-from imgcls.web.components.live import PANELS, LiveAnswer
+from imgcls.web.components.live import LiveAnswer
+from imgcls.web.components.on_demand import ABOUT, OnDemand
 from imgcls.web.components.pad import DrawingPad
 from imgcls.web.context import PageContext
 from imgcls.web.i18n.translator import Translator
@@ -81,7 +82,7 @@ def build(context: PageContext) -> Room:
             )
             live = LiveAnswer(words, first, elem_id="live")
             result = gr.HTML("" if first else nothing_drawn(words), elem_id="result")
-    gr.HTML(PANELS, elem_id="inside", apply_default_css=False)
+    inside = OnDemand(context, elem_id="inside")
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
 
     def of_drawing(drawing: Image.Image | None, chosen: str) -> str:
@@ -140,6 +141,9 @@ def build(context: PageContext) -> Room:
     context.page.load(opened, None, [checkpoint, sources, source], **QUIET)
     context.changes.change(refreshed, checkpoint, checkpoint, **QUIET)
     checkpoint.change(None, checkpoint, None, js=address.puts("checkpoint"), api_visibility="private")
+    # Asked of nobody: the page knows both itself.
+    for changed in (checkpoint.change, photo.change, sources.select, context.page.load):
+        changed(None, [checkpoint, photo], inside, js=ABOUT, api_visibility="private")
     return Room(checkpoint, pad, result, sources)
 
 

@@ -15,6 +15,7 @@ from imgcls.web.i18n.translator import Translator
 from imgcls.web.views.render import render
 
 SHOWN = 10  # bars
+BESIDE = 3  # of each of several answers
 
 
 def answer(reading: Reading, words: Translator, *, keep_order: tuple[str, ...] | None = None) -> Markup:
@@ -40,6 +41,27 @@ def answer(reading: Reading, words: Translator, *, keep_order: tuple[str, ...] |
         width=width,
         height=height,
         pixels=pixels(width, height, first.model_input.ndim == 2, words),
+    )
+
+
+def compared(reading: Reading, title: str, facts: str, words: Translator) -> Markup:
+    """One of several checkpoints' answers to the same picture."""
+    first = reading.parts[0]
+    several = len(reading.parts) > 1
+    rows = [(p.label, p.confidence, True) for p in reading.parts] if several else [
+        (name, share, name == first.label) for name, share in first.top[:BESIDE]
+    ]  # fmt: skip
+    height, width = first.model_input.shape[:2]
+    return render(
+        "compared",
+        words,
+        title=title,
+        label=reading.label,
+        note=doubt(reading, words),
+        rows=[(name, share, percent(share), best) for name, share, best in rows],
+        pictures=[data_url(part.model_input) for part in reading.parts],
+        pixels=pixels(width, height, first.model_input.ndim == 2, words),
+        facts=facts,
     )
 
 

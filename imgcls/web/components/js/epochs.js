@@ -18,7 +18,7 @@ export class Epochs {
     this.element = make('div', { class: 'epochs' }, make('p', {}, words.epochs_more), this.bar, this.inside.element);
   }
 
-  fits(reader) { return Boolean(reader.meta.epochs_kept); }
+  fits(reader) { return Boolean(reader?.meta.epochs_kept); }
 
   async show(reading, reader) {
     this.inside.show(reading, reader);

@@ -50,7 +50,7 @@ export class Inside {
     this.flow.addEventListener('keydown', event => this.key(event));
   }
 
-  fits() { return true; }
+  fits(reader) { return Boolean(reader); }
 
   show(reading, reader) {
     this.reading = reading;

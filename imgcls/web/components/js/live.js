@@ -1,5 +1,5 @@
 // The drawing is read in the page: strokes -> 28x28 -> LeNet -> answer, within the frame of each pen move.
-import { Answer, make, nothing, say } from './answer.js';
+import { Answer, nothing, say } from './answer.js';
 import { cut, inkOf } from './digits.js';
 import { Epochs } from './epochs.js';
 import { familiarity, place } from './familiar.js';
@@ -112,30 +112,8 @@ export class Live {
   tell(reading) { this.listeners.forEach(listener => listener(reading, this.reader)); }
 }
 
-export function panels(element, live, { units, epochs, link = null }) {
+// `more`: panels beside those of the network in the page.
+export function panels(element, live, { units, epochs, more = [], link = null }) {
   const { words } = live, inside = new Inside(words, units), why = new Why(words), where = new Where(words);
-  return new Panels(element, live, [inside, why, where, new Epochs(words, live, epochs)], link);
-}
-
-// `what` of a network ("units", "epochs"), asked for once; null where there is none.
-function more(what) {
-  const known = new WeakMap();
-  return reader => {
-    if (!known.has(reader.meta)) {
-      known.set(reader.meta, fetch(`${reader.url}/${what}`).then(async answer => (
-        answer.ok ? readTensors(await answer.arrayBuffer()) : null)));
-    }
-    return known.get(reader.meta);
-  };
-}
-
-// For the lab's page, where the value of a component of Gradio names the checkpoint (see components/live.py).
-export function start({ element, props, watch }) {
-  const live = new Live(element.querySelector('.live-answer'), document.querySelector('#pad .pad'), props.words);
-  const link = make('a', { class: 'take-home', download: '', title: props.words.handout_more }, props.words.handout);
-  panels(document.querySelector('#inside .panels'), live, { units: more('units'), epochs: more('epochs'), link });
-  const chosen = () => live.load(props.value && new URL(props.value, document.baseURI));
-  watch('value', chosen);
-  chosen();
-  return live;
+  return new Panels(element, live, [inside, why, where, new Epochs(words, live, epochs), ...more], link);
 }

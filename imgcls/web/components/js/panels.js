@@ -1,19 +1,20 @@
 // What opens on demand below the answer: one panel at a time, none at first, and only the open one is computed.
 import { make } from './answer.js';
 
-// Each panel: { name, title, fits(reader), show(reading, reader) } and `element`, which it fills itself; `hide()` where
-// closing it must undo something.
+// Each panel: { name, title, fits(reader, subject), show(reading, reader, subject) } and `element`, which it fills itself;
+// `hide()` where closing it must undo something. `reader`: the network that the page computes, null where the server
+// does; `subject`: what the server is asked about, null in a page without one.
 export class Panels {
   // `link`: an <a> at the end of the row, `href` of which is made from the network's address.
   constructor(element, live, panels, link = null) {
-    Object.assign(this, { element, panels, link, reading: null, reader: null, open: null });
+    Object.assign(this, { element, panels, link, reading: null, reader: null, subject: null, open: null });
     this.buttons = panels.map(panel => make('button', {
       type: 'button', 'aria-expanded': 'false', 'data-panel': panel.name, onclick: () => this.toggle(panel),
     }, panel.title));
     this.body = make('div', { class: 'panel-body' });
     element.append(make('div', { class: 'panel-buttons' }, ...this.buttons, ...(link ? [link] : [])), this.body);
     live.listeners.add((reading, reader) => this.tell(reading, reader));
-    this.tell(null, null);
+    this.choose();
   }
 
   toggle(panel) {
@@ -29,14 +30,27 @@ export class Panels {
     this.reading = reading;
     const other = reader?.meta !== this.reader?.meta;   // another network, not another epoch of it
     this.reader = reader;
-    if (other || !reader) {
-      this.element.hidden = !reader;
-      this.buttons.forEach((button, i) => { button.hidden = !reader || !this.panels[i].fits(reader); });
-      if (this.link && reader) this.link.href = `${reader.url}/page`;
-      if (this.open && !(reader && this.open.fits(reader))) this.toggle(this.open);
-    }
+    if (other || !reader) this.choose();
     this.update();
   }
 
-  update() { if (this.open && this.reader) this.open.show(this.reading, this.reader); }
+  about(subject) {
+    this.subject = subject;
+    this.choose();
+    this.update();
+  }
+
+  // Which of them there are to open.
+  choose() {
+    const { reader, subject } = this, fits = this.panels.map(panel => Boolean((reader || subject) && panel.fits(reader, subject)));
+    this.element.hidden = !fits.some(Boolean);
+    this.buttons.forEach((button, i) => { button.hidden = !fits[i]; });
+    if (this.link) {
+      this.link.hidden = !reader;
+      if (reader) this.link.href = `${reader.url}/page`;
+    }
+    if (this.open && !fits[this.panels.indexOf(this.open)]) this.toggle(this.open);
+  }
+
+  update() { if (this.open && (this.reader || this.subject)) this.open.show(this.reading, this.reader, this.subject); }
 }

@@ -15,7 +15,7 @@ export class Where {
       make('div', {}, make('p', {}, words.where_more), this.legend));
   }
 
-  fits(reader) { return Boolean(reader.tensors['calibration/points']); }
+  fits(reader) { return Boolean(reader?.tensors['calibration/points']); }
 
   show(reading, reader) {
     if (this.reader !== reader) this.learn(reader);

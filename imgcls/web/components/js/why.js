@@ -49,7 +49,7 @@ export class Why {
       make('div', {}, make('p', {}, words.why_more), this.classes, this.text));
   }
 
-  fits(reader) { return reader.meta.classes.length > 1; }
+  fits(reader) { return reader?.meta.classes.length > 1; }
 
   show(reading, reader) {
     if (this.reader !== reader) {

@@ -1,0 +1,78 @@
+"""What Classify opens on demand and asks the server for: other checkpoints, many pictures."""
+
+import csv
+import io
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+from test_live import SOON, opened
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from lenets import lenet  # noqa: E402
+
+from imgcls.data.download import load_arrays  # noqa: E402
+from imgcls.workspace import Workspace  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def fives(server):
+    """A checkpoint that always answers 5, and after epoch n answered n."""
+    return lenet(Workspace(server.root), "fives", always=5, epochs=3)
+
+
+def test_one_drawing_through_several_checkpoints(page, server, draw_three, fives):
+    opened(page, server)
+    page.locator("[data-panel=compare]").click()
+    expect(page.locator(".compare .hint")).to_contain_text("Draw something", timeout=SOON)
+    draw_three(page)
+    cards = page.locator(".compared")
+    answer = page.locator("[data-key='fives/best'] .compared-head strong")
+    expect(answer).to_have_text("5", timeout=SOON)
+    expect(page.locator("[data-key='lenet-digits/best'] .compared-head strong")).to_have_text("3", timeout=SOON)
+    before = cards.count()
+    page.locator(".chip[data-key='fives/best@1']").click()
+    expect(page.locator(".compare-slot[data-key='fives/best@1'] strong")).to_have_text("1", timeout=SOON)
+    expect(cards).to_have_count(before + 1)
+    page.locator(".chip[data-key='fives/best']").click()
+    expect(answer).to_have_count(0)
+    group = page.get_by_role("group", name="Other classes")
+    expect(group.locator("[data-key='imagenet/best']")).to_have_attribute("aria-pressed", "false")
+
+
+def test_many_pictures_become_a_table_and_a_file(page, server, tmp_path):
+    images, labels = load_arrays("mnist", Workspace())["test"]
+    for i in range(30):
+        Image.fromarray(images[i, 0].numpy()).save(tmp_path / f"{i:02d}.png")
+    (tmp_path / "=broken.png").write_bytes(b"no image")
+    opened(page, server)
+    page.locator("[data-panel=many]").click()
+    page.locator("[data-many=files]").set_input_files(sorted(tmp_path.glob("*.png")))
+    expect(page.locator(".many-said")).to_contain_text("31 pictures read", timeout=SOON)
+    rows = page.locator(".many tbody tr")
+    expect(rows).to_have_count(31)
+    expect(rows.first).to_contain_text("not an image that can be read")  # what needs a look comes first
+    shares = page.locator(".many tbody tr:not(.unsure) .share").all_text_contents()
+    assert [float(s.strip("><%")) for s in shares] == sorted(float(s.strip("><%")) for s in shares)
+    page.locator("[data-by=name]").click()
+    assert page.locator(".many tbody .file").all_text_contents()[1:3] == ["00.png", "01.png"]
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as CSV").click()
+    table = list(csv.DictReader(io.StringIO(Path(saved.value.path()).read_text("utf-8-sig"))))
+    said = {row["file"]: row for row in table}
+    assert len(said) == 31 and said["'=broken.png"]["error"]
+    assert sum(said[f"{i:02d}.png"]["answer"] == str(int(labels[i])) for i in range(30)) >= 29
+    assert set(table[0]) == {"file", "answer", "confidence", "sure", "familiarity", "error"}
+
+
+def test_many_can_be_stopped(page, server, tmp_path):
+    for i in range(400):
+        Image.effect_noise((28, 28), 90).save(tmp_path / f"{i:03d}.png")
+    opened(page, server)
+    page.locator("[data-panel=many]").click()
+    page.locator("[data-many=files]").set_input_files(sorted(tmp_path.glob("*.png")))
+    page.locator(".many").get_by_role("button", name="Stop").click()
+    expect(page.locator(".many-said")).to_contain_text("Stopped after", timeout=SOON)
+    expect(page.locator(".many .progress")).to_be_hidden()
