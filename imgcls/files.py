@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
-        _replace(temporary, path)
+        rename_over(temporary, path)
         _flush_folder(path.parent)
     except OSError as error:
         raise storage_error(path, error) from None
@@ -91,12 +91,15 @@ def _is_leftover(path: Path) -> bool:
     return bool(NAMELESS.fullmatch(path.name)) and time.time() - path.lstat().st_mtime > OLD
 
 
-def _replace(temporary: Path, path: Path) -> None:
+def rename_over(
+    temporary: Path, path: Path, *, patient: bool = os.name == "nt", rename: Callable[[Path, Path], None] = os.replace
+) -> None:
+    """`patient`: try again for two seconds while a reader has `path` open."""
     for left in reversed(range(TRIES)):
         try:
-            return os.replace(temporary, path)
+            return rename(temporary, path)
         except PermissionError:
-            if os.name != "nt" or not left:
+            if not patient or not left:
                 raise
             time.sleep(PAUSE)
 

@@ -183,7 +183,7 @@ def test_no_text_is_more_than_a_runs_name(lab, clean, run):
 def test_what_is_no_object_or_comes_from_another_page_is_refused(lab):
     client = browser(lab)
     for path in ("nickname", "host", "leave", "do"):
-        for body in ("", "[]", "[" * 100_000, "5", "{"):
+        for body in ("", "[]", "[" * 100_000, "5", "{", r'"\ud800"', "Infinity"):
             got = client.post(f"/class/{path}", content=body, headers={"Content-Type": "application/json"})
             assert 400 <= got.status_code < 500
         assert post(client, path).headers.get("set-cookie", "").count("who") == 0

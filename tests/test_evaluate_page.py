@@ -88,7 +88,7 @@ def test_what_cannot_be_is_one_sentence(lab, asked):
         assert set(answer) == {"error"} and answer["error"].endswith("."), name
 
 
-@pytest.mark.parametrize("more", [{"place": 99}, {"place": "x"}, {}, {"place": -1}])
+@pytest.mark.parametrize("more", [{"place": 99}, {"place": "x"}, {}, {"place": -1}, {"place": float("inf")}])
 def test_an_image_that_is_not_there(lab, more):
     assert "error" in asking(lab)["image"]({**ASKED, **more})
 

@@ -6,6 +6,7 @@ import os
 import pytest
 import torch
 from photos import flowers as photos
+from photos import photo
 
 from imgcls.checkpoints.format import Meta, save_checkpoint, versions
 from imgcls.checkpoints.store import list_checkpoints
@@ -14,6 +15,9 @@ from imgcls.errors import DatasetError
 from imgcls.models import build
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.runs.evaluations import comparable, evaluate_checkpoint, find_evaluation, kept_in
+from imgcls.training.trainer import train
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.views.evaluation_card import card
 
 
 @pytest.fixture
@@ -103,3 +107,25 @@ def test_what_ships_keeps_its_evaluations_elsewhere(workspace):
     shipped = workspace.shipped("checkpoints", "lenet-mnist") / "best.safetensors"
     assert kept_in(shipped, workspace).is_relative_to(workspace.root)
     assert not kept_in(shipped, workspace).is_relative_to(workspace.checkpoints)
+
+
+@pytest.mark.parametrize("own_val", [False, True])
+def test_photos_that_came_after_the_training_are_told(flowers, own_val):
+    """Divided anew, the validation part may hold what was learnt from; a folder's own val part stays what it is."""
+    workspace, _ = flowers
+    root = workspace.data / "flowers"
+    if own_val:
+        photos(root / "val", each=4, classes=("daisy", "rose"))
+        for name in ("daisy", "rose"):
+            (root / "train").mkdir(exist_ok=True)
+            (root / name).rename(root / "train" / name)
+    chosen = with_recipe({"model": "lenet", "dataset": "flowers", "epochs": 1, "image_size": 32, "device": "cpu"})
+    assert list(train(chosen, workspace=workspace, run="r"))
+    best = workspace.checkpoints / "r" / "best.safetensors"
+    assert not evaluate_checkpoint(best, workspace).divided_anew
+    photo("rose", 999).save(root / ("train" if own_val else "") / "rose" / "new.jpg")
+    made = evaluate_checkpoint(best, workspace)
+    assert made.divided_anew is not own_val and made.as_dict()["divided_anew"] is not own_val
+    assert find_evaluation(best, workspace).divided_anew is not own_val
+    assert ("may have learnt" in card([made], 0, [], Translator("en"))) is not own_val
+    assert not evaluate_checkpoint(best, workspace, part="all").divided_anew

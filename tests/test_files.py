@@ -9,6 +9,7 @@ import time
 import psutil
 import pytest
 
+from imgcls import files
 from imgcls.errors import StorageError
 from imgcls.files import remove_leftovers, replacing, temporary_name, write_bytes
 from imgcls.processes import ProcessId
@@ -131,3 +132,22 @@ def test_a_process_that_has_ended_is_not_alive_before_anybody_waits_for_it():
     process.wait()
     process.stdin.close()
     assert not known.alive() and ProcessId.of(process.pid) != known
+
+
+@pytest.mark.parametrize(("patient", "busy", "renamed"), [(True, 3, True), (False, 1, False), (True, 10_000, False)])
+def test_a_file_that_is_being_read_is_replaced_later(tmp_path, monkeypatch, patient, busy, renamed):
+    """As Windows has it: a reader's open file cannot be renamed over."""
+    monkeypatch.setattr(files, "PAUSE", 0.001)
+    (tmp_path / "new").write_text("new"), (tmp_path / "old").write_text("old")
+    asked = []
+
+    def rename(new, old):
+        asked.append(new)
+        if len(asked) <= busy:
+            raise PermissionError(13, "in use")
+        os.replace(new, old)
+
+    expected = contextlib.nullcontext() if renamed else pytest.raises(PermissionError)
+    with expected:
+        files.rename_over(tmp_path / "new", tmp_path / "old", patient=patient, rename=rename)
+    assert (tmp_path / "old").read_text() == ("new" if renamed else "old")

@@ -1,5 +1,6 @@
 """The training loop on a small part of real MNIST: it learns, saves before it says so, stops, and goes on exactly."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,28 @@ def test_the_time_limit_before_the_first_step_is_a_sentence_and_no_best_epoch(wo
     )  # fmt: skip
     with pytest.raises(RunError, match="before the first step"):
         run(settings, workspace)
+
+
+def test_saving_in_the_middle_of_an_epoch_slows_no_figure(workspace, monkeypatch):
+    """images/s, and the time left that is made of it, are those of the steps alone."""
+    import time
+
+    from imgcls.training import checkpointing
+
+    slept, save = [], checkpointing.save_resume_state
+
+    def slow(*place, **what):
+        save(*place, **what)
+        time.sleep(0.3)
+        slept.append(time.perf_counter())
+
+    monkeypatch.setattr(checkpointing, "save_resume_state", slow)
+    monkeypatch.setattr(checkpointing, "RESUME_EVERY", 0.15)
+    settings, seen = small(train_images=2500, epochs=1, batch_size=8), []
+    for event in train(settings, workspace=workspace, run="r"):
+        if isinstance(event, events.Progress):
+            seen.append((time.perf_counter(), event))
+    assert len(slept) > 1
+    for (before, first), (now, event) in itertools.pairwise(seen):
+        gap = now - before - 0.3 * sum(before < when < now for when in slept)
+        assert (event.step - first.step) * 8 / event.images_per_second < gap + 0.1

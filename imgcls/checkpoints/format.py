@@ -40,6 +40,7 @@ class Meta(BaseModel):
     """What a checkpoint says of itself. Settings stay a plain mapping, so that older and newer files load.
 
     labels: the class names in other languages, e.g. {"zh": ("丁鲷", ...)}, in the order of `classes`.
+    fingerprint: of the images and their division that it was trained with.
     weights: the file in the project's weight/ that holds the tensors, where this one holds none.
     """
 
@@ -58,6 +59,7 @@ class Meta(BaseModel):
     metrics: dict[str, float | None] = {}
     settings: dict[str, Any] = {}
     data: dict[str, Any] = {}
+    fingerprint: str = ""
     versions: dict[str, str] = {}
     created: float = Field(default_factory=time.time)
 

@@ -122,6 +122,17 @@ def load_for_evaluation(
     return split, part
 
 
+def divided_anew(dataset: str, workspace: Workspace, *, trained: TrainSettings, fingerprint: str) -> bool:
+    """Whether photos have come, gone or moved since a network was trained on them, so that the validation part held out
+    of them may now hold some that it has learnt from. fingerprint: of the data that it was trained with."""
+    if not fingerprint or dataset in KIND_OF or trained.dataset in KIND_OF:
+        return False
+    if not _same_folder(dataset, trained.dataset, workspace):
+        return False
+    files = divide_photos(trained, workspace)
+    return "val" not in files.found.splits and files.fingerprint != fingerprint
+
+
 def _fingerprint(made: DataSet) -> str:
     """Of a known set, whose files are checked elsewhere: the labels in their order tell one division from another."""
     digest = blake2b(repr((made.name, made.sizes)).encode(), digest_size=16)

@@ -23,9 +23,14 @@ from imgcls.checkpoints.format import read_meta, write_tensors
 from imgcls.errors import CheckpointError
 from imgcls.inference.metrics import ClassificationReport, Outputs, classification_report
 from imgcls.inference.predictor import SURE, Predictor
+from imgcls.messages import N_
 
 KEPT_CLASSES = 10  # likeliest ones of each image: what is shown, and enough for top-5
 KEPT_FILES = 20  # evaluations a checkpoint; the oldest goes
+DIVIDED_ANEW = N_(
+    "The photos have changed since this network was trained: it may have learnt from some of those it is measured on "
+    "here."
+)
 VERSION = 1
 KEY = "imgcls-evaluation"
 Progress = Callable[[int, int], None]
@@ -34,7 +39,8 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True)
 class Evaluation:
     """`indices`: int64 (N,), which images of the part; `paths`: where they came from, one an image of the part, for
-    folders of images."""
+    folders of images; `divided_anew`: the photos have changed since the checkpoint was trained, which may have learnt
+    from some of these."""
 
     checkpoint: str
     model: str
@@ -46,6 +52,7 @@ class Evaluation:
     indices: Tensor
     paths: tuple[str, ...] | None = None
     seconds: float = 0.0
+    divided_anew: bool = False
     created: float = field(default_factory=time.time)
 
     def report(self) -> ClassificationReport:
@@ -54,7 +61,8 @@ class Evaluation:
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the figures and what they are of."""
         where = {"checkpoint": self.checkpoint, "dataset": self.dataset, "part": self.part}
-        return {**where, "calibrated": self.calibrated, "seconds": round(self.seconds, 3), **self.report().as_dict()}
+        known = {"calibrated": self.calibrated, "divided_anew": self.divided_anew, "seconds": round(self.seconds, 3)}
+        return {**where, **known, **self.report().as_dict()}
 
 
 @torch.inference_mode()
@@ -128,6 +136,7 @@ def save_evaluation(folder: Path, key: str, made: Evaluation) -> None:
     said = {
         "checkpoint": made.checkpoint, "model": made.model, "dataset": made.dataset, "part": made.part,
         "classes": made.classes, "calibrated": made.calibrated, "seconds": made.seconds, "created": made.created,
+        "divided_anew": made.divided_anew,
         "paths": made.paths,
     }  # fmt: skip
     text = json.dumps(said).encode()

@@ -43,7 +43,7 @@ def evaluate_checkpoint(
         return kept
     import torch
 
-    from imgcls.data.datasets import load_for_evaluation
+    from imgcls.data.datasets import divided_anew, load_for_evaluation
     from imgcls.inference.evaluation import Evaluation, run_evaluation, save_evaluation
     from imgcls.inference.metrics import BATCH
     from imgcls.inference.predictor import Predictor
@@ -69,6 +69,8 @@ def evaluate_checkpoint(
         indices=indices,
         paths=split.paths,
         seconds=time.perf_counter() - began,
+        divided_anew=part_name == "val"
+        and divided_anew(dataset, workspace, trained=trained, fingerprint=meta.fingerprint),
     )
     save_evaluation(kept_in(path, workspace), _key(path, trained, dataset, part, workspace), made)
     return made

@@ -165,5 +165,6 @@ class CheckpointManager:
             metrics=metrics,
             settings=settings.model_dump(),
             data=data.sizes,
+            fingerprint=self.state.fingerprint,
             versions=versions(),
         )

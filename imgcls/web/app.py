@@ -21,6 +21,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse
 
@@ -86,6 +87,11 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     def by_language(request: Request) -> RedirectResponse:
         chosen = wanted(request.headers.get("accept-language", ""))
         return RedirectResponse(f"{chosen}/" + (f"?{request.url.query}" if request.url.query else ""))
+
+    @app.exception_handler(RequestValidationError)
+    def refused(_: Request, __: Exception) -> PlainTextResponse:
+        """FastAPI's own answer repeats what was asked, and falls over what JSON cannot hold."""
+        return PlainTextResponse("The lab knows no such request.", 422)
 
     @app.get("/favicon.ico")
     def icon() -> FileResponse:

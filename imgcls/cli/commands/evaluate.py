@@ -11,7 +11,7 @@ from typing import Any
 from imgcls.cli.commands.predict import checkpoint_path
 from imgcls.cli.main import to_json
 from imgcls.errors import SettingsError
-from imgcls.inference.evaluation import Evaluation
+from imgcls.inference.evaluation import DIVIDED_ANEW, Evaluation
 from imgcls.inference.metrics import ClassificationReport
 from imgcls.inference.statistics import Comparison, compare
 from imgcls.runs.evaluations import comparable, evaluate_checkpoint, settings_of
@@ -46,6 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for one in made:
         show(one.report(), title=f"{one.checkpoint} on {one.dataset} ({one.part})")
+        if one.divided_anew:
+            print(f"\n{DIVIDED_ANEW}")
     for one in compared:
         print(sentence(one))
     return 0

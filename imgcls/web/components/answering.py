@@ -65,7 +65,7 @@ def answering(function: Function, words: Translator) -> Answering:
             return function({**(asked if isinstance(asked, dict) else {}), "visitor": visitor})
         except ImgclsError as error:
             return {"error": words.message(error.message)}
-        except (KeyError, TypeError, ValueError):
+        except (LookupError, TypeError, ValueError, ArithmeticError):
             logging.getLogger(__name__).exception("%s", function.__name__)
             return {"error": words("That did not work: choose again.")}
 

@@ -60,7 +60,7 @@ def figures(made: Evaluation, words: Translator) -> dict[str, Any]:
     return {
         "subtitle": where(made, words),
         "tiles": _tiles(report, words),
-        "doubt": accuracy.doubt(report.accuracy, report.images, words),
+        "doubts": _doubts(made, report, words),
         "reliability": reliability(report.reliability),
         "side": SIDE,
         "room": ROOM,
@@ -71,6 +71,13 @@ def figures(made: Evaluation, words: Translator) -> dict[str, Any]:
         "pairs": pairs(report, made.classes),
         "rows": report.classes,
     }
+
+
+def _doubts(made: Evaluation, report: ClassificationReport, words: Translator) -> list[str]:
+    from imgcls.inference.evaluation import DIVIDED_ANEW  # torch, which the page does not wait for
+
+    few = accuracy.doubt(report.accuracy, report.images, words)
+    return [*([few] if few else []), *([words(DIVIDED_ANEW)] if made.divided_anew else [])]
 
 
 def waiting(name: str, done: int, total: int, words: Translator) -> Markup:
