@@ -13,10 +13,10 @@ from typing import Any
 import gradio as gr
 
 from imgcls.data.catalog import own_folders
-from imgcls.models.registry import NAMES
 from imgcls.recipes import recipe, usual_transfer
 from imgcls.settings import TrainSettings, choices
 from imgcls.web.components.choice import Choice
+from imgcls.web.components.networks import MoreNetworks, NetworkButtons, buttons
 from imgcls.web.hosting import KNOWN, Limits
 from imgcls.web.i18n.labels import GROUPS
 from imgcls.web.i18n.translator import Translator
@@ -47,9 +47,11 @@ FIELDS = TrainSettings.model_fields
 
 @dataclass
 class Form:
-    """`fields`: {setting: its component}. `find` lists the folded settings, which lie in `groups`, a tab a group."""
+    """`fields`: {setting: its component}. `networks`: the table of more of them. `find` lists the folded settings,
+    which lie in `groups`, a tab a group."""
 
     fields: dict[str, gr.components.Component]
+    networks: MoreNetworks
     find: gr.Dropdown
     groups: gr.Tabs
 
@@ -59,6 +61,8 @@ def build(words: Translator, workspace: Workspace, limits: Limits) -> Form:
     made: dict[str, gr.components.Component] = {}
     for name in FIRST:
         made[name] = _field(name, words, workspace, limits)
+    with gr.Accordion(words("More networks"), open=False, elem_classes="more-networks"):
+        networks = MoreNetworks(words, elem_id="networks")
     with gr.Row(elem_classes="fields learns"):
         for name in WHAT_LEARNS:
             made[name] = _field(name, words, workspace, limits)
@@ -77,7 +81,7 @@ def build(words: Translator, workspace: Workspace, limits: Limits) -> Form:
                 with gr.Tab(words(GROUPS[group]), id=group), gr.Row(elem_classes="fields"):
                     for name in names:
                         made[name] = _field(name, words, workspace, limits)
-    return Form(made, find, tabs)
+    return Form(made, networks, find, tabs)
 
 
 def group_of(name: str) -> str:
@@ -174,7 +178,7 @@ def _field(
     if name == "preset":
         return gr.Radio([(words.value(value), value) for value in named], **shown)
     if name == "model":
-        return gr.Radio([(words.value(value), value) for value in NAMES], **shown)
+        return NetworkButtons(buttons(words), **shown)
     if named:
         return gr.Dropdown([(words.value(value), value) for value in named], **shown)
     if info.annotation is bool:

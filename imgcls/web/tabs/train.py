@@ -19,6 +19,7 @@ from imgcls.web.actions import QUIET, TOLD, confirm, guard
 from imgcls.web.components import form
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.classroom import NAMED, REFRESH, QueueSlot
+from imgcls.web.components.networks import buttons
 from imgcls.web.components.watching import WatchedCard, WatchedLog
 from imgcls.web.context import PageContext
 from imgcls.web.tabs import classify
@@ -281,6 +282,11 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> Room:
         **QUIET,
     )
     gr.on([fields[n].input for n in ("preset", "model", "transfer")], fill, values, values, **QUIET)
+    made.networks.submit(lambda name: name, made.networks, fields["model"], **QUIET).then(fill, values, values, **QUIET)
+    # The one that was chosen from the table, or by a link, has a button too.
+    fields["model"].change(
+        lambda name: gr.update(choices=buttons(words, name)), fields["model"], fields["model"], **QUIET
+    )
     fields["dataset"].input(fill_for, values, values, **QUIET)
     fields["transfer"].change(
         lambda mode: gr.update(visible=mode != "scratch"), fields["transfer"], fields["weights"], **QUIET
