@@ -3,8 +3,8 @@
     IMGCLS_HOME=LAB python -m benchmarks.results [--rows KEY,...] [--write docs/results.md]
 
 LAB/data holds cifar-10-batches-bin and flowers5, LAB/weight the pre-trained weights. A row whose run has finished is
-not run again; one whose data or weights are not there is named as not run, with the reason. Only figures of
-finished runs are written.
+not run again, one that has no run in LAB keeps its line, and one whose data or weights are not there is named as not
+run, with the reason. Only figures of finished runs are written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+
+from imgcls.checkpoints.format import read_meta
+from imgcls.recipes import with_recipe
 
 PROJECT = Path(__file__).resolve().parent.parent
 STAND_IN = "--transfer {} --weights resnet18-cifar10-48px.pth"
@@ -114,6 +118,37 @@ ROWS = (
         f"{STAND_IN.format('finetune')}",
         "one stage more is unfrozen each epoch",
     ),
+    Row(
+        "lite0-flowers-head",
+        FLOWERS,
+        "--dataset flowers5",
+        "the defaults for photos: EfficientNet-Lite0 with the ImageNet weights that ship, its last layer alone, at "
+        "160 pixels",
+    ),
+    Row(
+        "lite0-flowers-finetune",
+        FLOWERS,
+        "--dataset flowers5 --transfer finetune",
+        "every layer learns on, at a tenth of the rate",
+    ),
+    Row(
+        "lite0-flowers-head-224",
+        FLOWERS,
+        "--dataset flowers5 --image-size 224",
+        "the last layer alone, at the size that the weights learnt from",
+    ),
+    Row(
+        "lite0-flowers-finetune-224",
+        FLOWERS,
+        "--dataset flowers5 --transfer finetune --image-size 224",
+        "every layer, at 224 pixels",
+    ),
+    Row(
+        "lite0-flowers-scratch",
+        FLOWERS,
+        "--dataset flowers5 --transfer scratch",
+        "the same network without its weights: what pre-training on the right data is worth",
+    ),
 )
 
 
@@ -130,7 +165,8 @@ def main() -> None:
             print(f"{row.key}: exit code {said.returncode}", flush=True)
             if said.returncode:
                 failures[row.key] = said.stderr.strip().splitlines()[-1].removeprefix("imgcls: ")
-    arguments.write.write_text(page(finished(), failures), encoding="utf-8")
+    before = arguments.write.read_text("utf-8") if arguments.write.is_file() else ""
+    arguments.write.write_text(page(finished(), failures, before), encoding="utf-8")
 
 
 def _imgcls(*arguments: str) -> subprocess.CompletedProcess:
@@ -141,15 +177,16 @@ def finished() -> dict[str, dict]:
     return {run["name"]: run for run in json.loads(_imgcls("runs", "--json").stdout) if run["state"] == "finished"}
 
 
-def page(runs: dict[str, dict], failures: dict[str, str]) -> str:
-    import torch
+def page(runs: dict[str, dict], failures: dict[str, str], before: str) -> str:
+    """`before`: the page as it was, for rows that have no run here."""
+    kept = {line.split(" | ")[7].rstrip(" |"): line for line in before.splitlines() if line.count(" | ") >= 7}
 
     lines = [
         "# Results",
         "",
         "Written by `python -m benchmarks.results` from runs that happened; every row is the last line of one run.",
-        f"Machine: {os.cpu_count()} processor cores ({_processor()}), no GPU, shared with other work while it ran; "
-        f"Python {platform.python_version()}, torch {torch.__version__.split('+')[0]}.",
+        f"Machine: {os.cpu_count()} processor cores ({_processor()}), no GPU, shared with other work while it ran, so "
+        "that times are no more than a hint.",
         "Seed 1 throughout. Settings that a command does not name are the recipe's; a run's `settings.json` has all.",
         "",
         "- *CIFAR-10 (JPEG re-encode)*: the 60,000 images after one lossy JPEG compression, in CIFAR-10's binary form "
@@ -158,22 +195,36 @@ def page(runs: dict[str, dict], failures: dict[str, str]) -> str:
         "pixels, in place of ImageNet's, which could not be fetched where these rows were run.",
         "- Rows at fewer pixels, images or epochs than the course's say so in their command.",
         "",
-        "| network, data | validation | test | epochs | time | what it shows | command |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| network, data | validation | test | epochs | time | measured | what it shows | command |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in ROWS:
         command = f"`python -m imgcls train {row.flags}`"
-        network = row.flags.split("--model ")[1].split()[0]
+        network = with_recipe(given(row.flags)).model
         if row.key not in runs:
             reason = failures.get(row.key, "not run here").split(":")[0]
-            lines.append(f"| {network}, {row.data} | – | – | – | not run: {reason} | {row.shows} | {command} |")
+            missing = f"| {network}, {row.data} | – | – | – | not run: {reason} | – | {row.shows} | {command} |"
+            lines.append(missing if row.key in failures else kept.get(command, missing))
             continue
         run = runs[row.key]
         test = "–" if run["test_accuracy"] is None else f"{run['test_accuracy']:.2%}"
         minutes, seconds = divmod(round(run["seconds"]), 60)
         figures = f"{run['val_accuracy']:.2%} | {test} | {run['epochs']} | {minutes}:{seconds:02d}"
-        lines.append(f"| {network}, {row.data} | {figures} | {row.shows} | {command} |")
+        lines.append(f"| {network}, {row.data} | {figures} | {_measured(run)} | {row.shows} | {command} |")
     return "\n".join(lines) + "\n"
+
+
+def given(flags: str) -> dict[str, str]:
+    words = shlex.split(flags)
+    return {
+        name.removeprefix("--").replace("-", "_"): value for name, value in zip(words[::2], words[1::2], strict=True)
+    }
+
+
+def _measured(run: dict) -> str:
+    """When, and by which version of torch."""
+    version = read_meta(Path(run["checkpoint"])).versions.get("torch", "").split("+")[0]
+    return f"{datetime.fromtimestamp(run['created']):%Y-%m-%d}, torch {version}"
 
 
 def _processor() -> str:

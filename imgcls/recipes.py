@@ -1,18 +1,18 @@
 """Sensible settings for each network on each kind of data, and how images are brought to the network.
 
 A recipe fills whatever was not said; everything in it can be overridden. The kinds of data: "digits" (MNIST, pen
-digits), "garments" (Fashion-MNIST), "tiny" (CIFAR-10: 32-pixel colour) and "photos" (a folder). Knows names only, no
-files.
+digits), "garments" (Fashion-MNIST), "tiny" (CIFAR-10: 32-pixel colour) and "photos" (a folder). Knows names only, but
+for the file of the chosen weights, which may say what size of images it learnt from.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from imgcls.imaging.preprocess import HALF, Preprocess
 from imgcls.models.registry import model_spec
+from imgcls.models.weight_header import size_of_weights
 from imgcls.presets import with_preset
 from imgcls.settings import TrainSettings
 
@@ -147,10 +147,14 @@ def with_recipe(given: Mapping[str, Any]) -> TrainSettings:
     transfer = given.get("transfer", usual_transfer(**named))
     preset = TrainSettings.checked({"preset": given["preset"]}).preset if "preset" in given else "standard"
     plain = recipe(**named, transfer=str(transfer), optimizer=str(given.get("optimizer", "")), preset=preset)
-    size = size_of_weights(given.get("weights", ""))
-    if size:
-        plain["image_size"] = model_spec(named["model"]).fitting_size(size)
+    plain |= for_weights(named["model"], given.get("weights", ""))
     return TrainSettings.checked({**plain, **named, "transfer": transfer, **given})
+
+
+def for_weights(model: str, weights: object) -> dict[str, Any]:
+    """What the chosen weights change in a recipe: images of the size that they learnt from."""
+    size = size_of_weights(weights)
+    return {"image_size": model_spec(model).fitting_size(size)} if size else {}
 
 
 def needed(settings: TrainSettings) -> dict[str, Any]:
@@ -162,15 +166,6 @@ def needed(settings: TrainSettings) -> dict[str, Any]:
     usual = with_recipe(said)
     names = (name for name in TrainSettings.model_fields if name != "name")
     return said | {name: getattr(settings, name) for name in names if getattr(settings, name) != getattr(usual, name)}
-
-
-def size_of_weights(weights: object) -> int:
-    """The side of the images that weights learnt from, where the file's name tells: 48 of "resnet18-cifar10-48px.pth".
-
-    Frozen features of images of another size mean little: they fall to chance at four times the side.
-    """
-    found = re.search(r"(?<!\d)(\d{2,3})px", str(weights))
-    return int(found[1]) if found else 0
 
 
 def preprocess_for(settings: TrainSettings) -> Preprocess:

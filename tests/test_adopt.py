@@ -13,7 +13,7 @@ from photos import COLOURS, flowers, photo
 from safetensors.torch import save_file
 from torch import nn
 
-from imgcls.checkpoints.adopt import adopt, proposed, proposed_classes, recognise
+from imgcls.checkpoints.adopt import adopt, check_room, proposed, proposed_classes, recognise
 from imgcls.checkpoints.format import load_checkpoint
 from imgcls.checkpoints.store import find_checkpoint
 from imgcls.errors import CheckpointError, ImgclsError, SettingsError, WeightsError
@@ -153,6 +153,33 @@ def test_a_file_that_could_run_code_is_refused_and_not_run(workspace, tmp_path):
     assert (tmp_path / "ran").exists()
 
 
+def test_a_small_file_cannot_ask_for_much_memory(workspace, tmp_path):
+    """torch's own restricted unpickler makes any byte array that it is asked for."""
+    import tracemalloc
+    import zipfile
+
+    ask = b"\x80\x02cbuiltins\nbytearray\n\x8a\x05" + (10**9).to_bytes(5, "little") + b"\x85R."
+    (tmp_path / "old.pth").write_bytes(ask)
+    for name, hidden in (("new.pth", "archive/data.pkl"), ("twice.pth", "archive/DATA.pkl")):
+        with zipfile.ZipFile(tmp_path / name, "w") as made:
+            made.writestr("archive/data.pkl", pickle.dumps({}) if "DATA" in hidden else ask)
+            if "DATA" in hidden:
+                made.writestr(hidden, ask)
+    tracemalloc.start()
+    for name in ("old.pth", "new.pth", "twice.pth"):
+        refused(workspace, tmp_path / name, WeightsError)
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+
+
+def test_old_and_new_formats_are_read(tmp_path):
+    state = CourseLeNet(1, 10, (6, 16)).state_dict()
+    torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    torch.save({"epoch": 3, "state_dict": {k: nn.Parameter(v) for k, v in state.items()}}, tmp_path / "wrapped.pth")
+    for name in ("old.pth", "wrapped.pth"):
+        assert recognise(tmp_path / name)[0].model == "lenet", name
+
+
 def test_foreign_and_lying_files(workspace, tmp_path):
     torch.save({"a": torch.zeros(3)}, tmp_path / "foreign.pth")
     assert "no network that this lab knows" in refused(workspace, tmp_path / "foreign.pth", CheckpointError)
@@ -187,6 +214,19 @@ def test_a_second_one_of_the_same_name(workspace, tmp_path):
     assert made == ["my-net--1", "my-net--1-2"]
     with pytest.raises(SettingsError, match="already"):
         adopt(tmp_path / "my net (1).pth", workspace, classes=NAMES, name="my-net--1")
+
+
+def test_a_shared_lab_takes_so_many(workspace, tmp_path):
+    torch.save(CourseLeNet(1, 10, (6, 16)).state_dict(), tmp_path / "l.pth")
+    (workspace.train_logs / "run").mkdir(parents=True)
+    (workspace.checkpoints / "run").mkdir(parents=True)  # a run's own does not count
+    check_room(workspace, 1)
+    adopt(tmp_path / "l.pth", workspace, classes=NAMES)
+    with pytest.raises(CheckpointError, match="has 1 checkpoints of its visitors already"):
+        check_room(workspace, 1)
+    check_room(workspace, None)
+    with pytest.raises(SettingsError, match="at most 300"):
+        adopt(tmp_path / "l.pth", workspace, classes=["x" * 301, *NAMES[1:]])
 
 
 def test_the_command(workspace, tmp_path):

@@ -3,15 +3,22 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
+from photos import flowers
 
 from imgcls.models import build
 from imgcls.recipes import with_recipe
 from imgcls.training.background_estimate import BackgroundEstimates
 from imgcls.training.estimate import Timing, estimate, time_step, with_seconds
+from imgcls.web.components import form
+from imgcls.web.hosting import ALONE
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.views import plan_card
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -46,8 +53,6 @@ def test_seconds_are_steps_and_images(workspace):
 
 
 def test_what_would_not_fit_is_not_tried(monkeypatch):
-    import psutil
-
     free = psutil.virtual_memory()._replace(available=10_000_000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     assert time_step(with_recipe({"model": "alexnet", "dataset": "mnist"})) is None
@@ -57,6 +62,38 @@ def test_a_server_answers_at_once_and_measures_elsewhere(workspace):
     ask = BackgroundEstimates(workspace)
     made = ask(with_recipe({}))
     assert made.pending and made.seconds is None and made.parameters == 61_706
+    ask.pause()
+
+
+def test_a_run_that_begins_has_the_machine_to_itself(workspace):
+    ask, settings = BackgroundEstimates(workspace), with_recipe({"device": "cpu"})
+    before, begun, end = set(psutil.Process().children()), set(), time.monotonic() + 20
+    ask(settings)
+    while not begun and time.monotonic() < end:
+        begun = set(psutil.Process().children()) - before
+        time.sleep(0.01)
+    ask.pause()
+    ask(settings)
+    assert begun and not psutil.wait_procs(begun, timeout=10)[1]
+    assert not set(psutil.Process().children()) - before
+    assert ask.known(settings) is None
+
+
+def test_each_mode_of_transfer_says_what_learns(workspace):
+    flowers(workspace.data / "garden", each=4)
+    values = form.defaults({"dataset": "garden", "model": "efficientnet-lite0", "transfer": "head"})
+    values |= {"dataset": "garden", "model": "efficientnet-lite0", "image_size": 32}
+    choices, pending = plan_card.modes(values, workspace, ALONE, Translator("en"))
+    assert pending and [label.partition(" · ")[2] for label, _ in choices] == [
+        "3.4 M parameters · …", "3,843 parameters · …", "3.4 M parameters · …"
+    ]  # fmt: skip
+    plan_card.run_begins(workspace)
+    plain, pending = plan_card.modes({**values, "dataset": "mnist"}, workspace, ALONE, Translator("zh"))
+    assert not pending and [label for label, _ in plain] == ["从头训练", "只训练最后一层", "微调所有层"]
+    # What cannot be has no figures, and its sentence stands below the form.
+    wrong = values | {"model": "maxvit_t", "transfer": "scratch", "weights": "", "image_size": 32}
+    said, _ = plan_card.card(wrong, workspace, ALONE, Translator("en"))
+    assert "maxvit_t needs at least 224" in said
 
 
 def test_the_other_process_says_what_it_measured():

@@ -9,11 +9,20 @@ from dataclasses import replace
 
 import pytest
 import torch
+from photos import flowers
 
 from imgcls.errors import WeightsError
 from imgcls.models import model_spec
 from imgcls.models.fetching import Hosts, check_reachable, fetch_weights
 from imgcls.models.pretrained import load_pretrained
+from imgcls.recipes import with_recipe
+from imgcls.runs.reader import view
+from imgcls.runs.store import create_run
+from imgcls.runs.worker import work
+from imgcls.training import events
+from imgcls.training.loggers.console import BarConsole
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.views import run_card
 
 CONTENT = bytes(range(256)) * 2000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -165,6 +174,9 @@ def test_the_mirror_s_name_is_the_usual_variable(monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "https://hf-mirror.com/")
     assert Hosts.from_environment().hugging_face == "https://hf-mirror.com"
     monkeypatch.setenv("HF_ENDPOINT", "")
+    monkeypatch.setenv("IMGCLS_WEIGHTS_HOST", "http://school.example/files/")
+    assert Hosts.from_environment() == Hosts(torchvision="http://school.example/files")
+    monkeypatch.delenv("IMGCLS_WEIGHTS_HOST")
     assert Hosts.from_environment() == Hosts()
 
 
@@ -177,3 +189,62 @@ def test_what_a_mirror_sends_is_the_same_network(tmp_path):
     save_file(state, tmp_path / "resnet18.safetensors")
     made = load_pretrained("resnet18", tmp_path / "resnet18.safetensors", channels=3, classes=2, image_size=32)
     assert torch.equal(made.layer1[0].conv1.weight, state["layer1.0.conv1.weight"])
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A host's file of ResNet18's weights."""
+    import torchvision
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    state = torchvision.models.resnet18().state_dict()
+    save_file({k: v.half() if v.is_floating_point() else v for k, v in state.items()}, tmp_path / "file")
+    return (tmp_path / "file").read_bytes()
+
+
+def test_a_run_tells_how_far_its_weights_are_and_goes_on_where_they_were_cut_off(workspace, monkeypatch, weights):
+    """The page's card, the terminal and the file of events; a second run takes up what the first one had."""
+    parts, cut_at = 6, len(weights) // 2
+
+    def slowly(handler):
+        first = handler.headers.get("Range")
+        start = int(first.removeprefix("bytes=").rstrip("-")) if first else 0
+        handler.send_response(206 if first else 200)
+        handler.send_header("Content-Length", str(len(weights) - start))
+        handler.send_header("X-Linked-Etag", hashlib.sha256(weights).hexdigest())
+        handler.end_headers()
+        rest = weights[start:] if first else weights[:cut_at]
+        step = len(rest) // parts + 1
+        for at in range(0, len(rest) if handler.command == "GET" else 0, step):
+            handler.wfile.write(rest[at : at + step])
+            time.sleep(0.15)
+
+    flowers(workspace.data / "flowers", each=4)
+    monkeypatch.setenv("TORCH_HOME", str(workspace.root))  # nothing that was fetched here before
+    said = {"dataset": "flowers", "model": "resnet18", "transfer": "head", "image_size": 32, "epochs": 1, "threads": 1}
+    heard, cards = [], []
+    with server({MIRRORED: slowly}) as (address, asked), BarConsole() as bar:
+        monkeypatch.setenv("IMGCLS_WEIGHTS_HOST", address)
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        for name in ("cut", "whole"):
+            run = create_run(with_recipe({**said, "name": name}), workspace)
+            cards.append([])
+
+            def look(event, run=run):
+                heard.append(event)
+                seen = view(run)
+                if seen.work and seen.work.code == "fetching_weights":
+                    cards[-1].append((seen.share, str(run_card.card(seen, Translator("en")))))
+
+            last = work(run, loggers=[bar, look])
+    assert isinstance(last, events.Finished), last
+    assert isinstance(heard[[type(e) for e in heard].index(events.Failed)], events.Failed)
+    told = [e for e in heard if isinstance(e, events.Note) and e.code == "fetching_weights"]
+    assert all(e.total == len(weights) for e in told) and any(0 < e.seconds_left < 60 for e in told)
+    assert [start for path, start in asked if start] == [f"bytes={cut_at}-"]
+    (before, _), (after, card) = cards[0][0], cards[1][-1]
+    assert 0 < before <= 0.5 < after <= 1 and "fetching the weights of ResNet18" in card and "Time left" in card
+    assert sum(e.code == "fetching_weights" for e in view(run).log if isinstance(e, events.Note)) == 1  # one line
+    made = [e for e in heard if isinstance(e, events.Note) and e.code == "caching_features"]
+    assert made[-1].total == 4 * 10 + 2 and made[-1].seconds_left is not None and view(run).work is None

@@ -30,6 +30,7 @@ from imgcls.workspace import PROJECT, Workspace
 
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 KINDS = {"digits": "mnist", "garments": "fashion-mnist", "tiny": "cifar10", "photos": "photos"}
+LONGEST = 300  # characters of a class name, as a checkpoint takes them
 LIKELY = 0.6  # how far a network's number of parameters may be from the file's: another head is no more
 
 
@@ -65,12 +66,35 @@ def recognise(file: Path) -> tuple[Found, dict[str, Tensor]]:
     )
 
 
+def likely_kind(found: Found) -> str:
+    """The kind of images (see KINDS) that such a network most likely learnt from."""
+    return "digits" if found.channels == 1 else "tiny" if found.model.startswith("lenet") else "photos"
+
+
+def check_room(workspace: Workspace, most: int | None) -> None:
+    """Raises CheckpointError where visitors have brought `most` checkpoints already."""
+    if most is None:
+        return
+    brought = [name for name in _names(workspace.checkpoints) if not (workspace.train_logs / name).exists()]
+    if len(brought) >= most:
+        raise CheckpointError(
+            "This shared lab has {count} checkpoints of its visitors already: one has to be deleted first.", count=most
+        )
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    except OSError:
+        return []
+
+
 def proposed(found: Found, *, kind: str = "", changes: dict[str, Any] | None = None) -> Preprocess:
     """How images most likely reached it: the recipe's way for this network on data of `kind` (see KINDS).
 
     changes: fields of Preprocess to set otherwise. Raises SettingsError.
     """
-    kind = kind or ("digits" if found.channels == 1 else "tiny" if found.model.startswith("lenet") else "photos")
+    kind = kind or likely_kind(found)
     if kind not in KINDS:
         raise SettingsError(
             "There is no kind of images called {kind}: choose one of {kinds}.", kind=kind[:60], kinds=", ".join(KINDS)
@@ -122,6 +146,8 @@ def adopt(
             count=found.classes,
             given=len(set(names) - {""}),
         )
+    if any(len(label) > LONGEST for label in names):
+        raise SettingsError("A class name has at most {most} characters: choose shorter ones.", most=LONGEST)
     form = proposed(found, kind=kind, changes=changes)
     folder = _folder(name or file.stem, workspace, exact=bool(name))
     model = skeleton(found.model, channels=found.channels, classes=found.classes, image_size=form.size)

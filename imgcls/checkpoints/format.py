@@ -22,16 +22,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from imgcls.errors import CheckpointError
 from imgcls.files import replacing
 from imgcls.imaging.preprocess import Preprocess
+from imgcls.models.weight_header import EXTRA, KEY, LARGEST_HEADER
 from imgcls.workspace import PROJECT
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-KEY = "imgcls"
 LARGEST = 4 * 2**30  # bytes; a ResNet18 has 45 million
-EXTRA = "calibration/"  # tensors beside the weights, which the network itself does not need
-LARGEST_HEADER = 20_000_000  # bytes; a network of a thousand layers and ten thousand classes has a tenth of it
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 Name = Annotated[str, Field(max_length=300)]
 

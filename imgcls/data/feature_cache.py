@@ -40,10 +40,9 @@ class FeatureBatches:
         self.labels = batches.split.labels.to(batches.device, copy=True)
         self.features = torch.empty(0)
 
-    def fill(self, backbone: nn.Module, autocast: Autocast) -> Iterator[tuple[int, int]]:
-        """Run the backbone over every view of every image; after each batch, (images done, in all)."""
-        batches, views, file = self.batches, self.views, self.file
-        total, done = views * len(batches.split), 0
+    def fill(self, backbone: nn.Module, autocast: Autocast) -> Iterator[int]:
+        """Run the backbone over every view of every image; after each batch, how many images are done."""
+        batches, views, file, done = self.batches, self.views, self.file, 0
         wanted = torch.arange(len(batches.split)).split(BATCH)
         for view in range(views):
             seeds = [_mix(batches.seed, view, number, 1) for number in range(len(wanted))]
@@ -56,7 +55,7 @@ class FeatureBatches:
                 # A broken photo's stand-in brings its own label.
                 self.labels[indices.to(self.labels.device)] = labels.to(self.labels.device)
                 done += len(indices)
-                yield done, total
+                yield done
 
     def weight(self, share: int, step: int) -> float:
         return self.batches.weight(share, step)
@@ -77,11 +76,12 @@ class FeatureBatches:
 
 def evaluation_features(
     backbone: nn.Module, split: Split, preprocess: Preprocess, device: torch.device, autocast: Autocast
-) -> list[tuple[Tensor, Tensor]]:
+) -> Iterator[tuple[Tensor, Tensor]]:
     """The split's features, batch by batch, nothing random."""
-    batches = evaluation_batches(split, preprocess, batch_size=BATCH, device=device)
-    with torch.inference_mode(), autocast():
-        return [(backbone(x).float(), y) for x, y in batches]
+    for images, labels in evaluation_batches(split, preprocess, batch_size=BATCH, device=device):
+        with torch.inference_mode(), autocast():
+            made = backbone(images).float()
+        yield made, labels  # outside: whoever takes it may need gradients
 
 
 def _room(views: int, images: int, like: Tensor, file: Path) -> Tensor:

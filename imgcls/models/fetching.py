@@ -31,14 +31,18 @@ TIMEOUT = 20.0  # seconds without a byte
 
 @dataclass(frozen=True)
 class Hosts:
-    """Where to ask. A Hugging Face mirror is named as its own tools have it: HF_ENDPOINT=https://hf-mirror.com."""
+    """Where to ask. A Hugging Face mirror is named as its own tools have it: HF_ENDPOINT=https://hf-mirror.com; a place
+    with torchvision's files, a school's own say, by IMGCLS_WEIGHTS_HOST."""
 
     torchvision: str = "https://download.pytorch.org/models"
     hugging_face: str = "https://huggingface.co"
 
     @classmethod
     def from_environment(cls) -> Hosts:
-        return cls(hugging_face=(os.environ.get("HF_ENDPOINT") or cls.hugging_face).rstrip("/"))
+        return cls(
+            torchvision=(os.environ.get("IMGCLS_WEIGHTS_HOST") or cls.torchvision).rstrip("/"),
+            hugging_face=(os.environ.get("HF_ENDPOINT") or cls.hugging_face).rstrip("/"),
+        )
 
 
 @dataclass(frozen=True)

@@ -58,15 +58,27 @@ class RunView:
         return self.threads.exact_until if self.threads else None
 
     @property
+    def work(self) -> events.Note | None:
+        """What is going on before the steps begin: weights that are fetched, features that are made."""
+        last = self.log[-1] if self.log else None
+        begun = self.progress[-1].time if self.progress else 0.0
+        going_on = isinstance(last, events.Note) and last.done is not None and last.time >= begun
+        return last if self.live and going_on else None
+
+    @property
     def share(self) -> float:
-        """How much is done, 0 to 1."""
+        """How much is done, 0 to 1: of what goes on before the steps while that goes on, then of the steps."""
         if self.state == "finished":
             return 1.0
+        if self.work is not None:
+            return min(1.0, self.work.done / self.work.total) if self.work.total else 0.0
         last = max((e.step for e in (*self.progress[-1:], *self.epochs[-1:])), default=0)
         return min(1.0, last / self.started.total_steps) if self.started and self.started.total_steps else 0.0
 
     @property
     def seconds_left(self) -> float | None:
+        if self.work is not None:
+            return self.work.seconds_left
         return self.progress[-1].seconds_left if self.live and self.progress else None
 
     @property
@@ -168,6 +180,8 @@ class EventLogReader:
         if isinstance(event, events.Finished | events.Stopped):
             made["trained"] = event.seconds
         if not isinstance(event, events.Progress):
+            if _goes_on_from(self._log[-1] if self._log else None, event):
+                self._log.pop()  # one line that follows the work
             self._log.append(event)
         return made
 
@@ -179,6 +193,12 @@ class EventLogReader:
         now = view.written.now
         # A full disk may have taken its last words but one: what it said itself then counts.
         return ending or now if now == "interrupted" else now
+
+
+def _goes_on_from(before: events.Event | None, event: events.Event) -> bool:
+    """Whether both are words on one and the same work."""
+    notes = isinstance(before, events.Note) and isinstance(event, events.Note)
+    return notes and event.done is not None and before.done is not None and before.code == event.code
 
 
 def view(run: Run) -> RunView:

@@ -24,6 +24,7 @@ FRESH = 600.0  # seconds that a timing counts
 AGAIN = 60.0  # seconds until one that failed is tried again
 LONGEST = 90.0  # seconds that one may take, torch's own start on a busy machine included
 WAITING = 8  # of them may wait; the oldest is given up
+PAUSE = 20.0  # seconds in which a run that was just started has the machine to itself
 KEPT = 500
 Key = tuple[object, ...]
 
@@ -37,6 +38,8 @@ class BackgroundEstimates:
         self._made: OrderedDict[Key, tuple[float, Timing | None]] = OrderedDict()
         self._waiting: OrderedDict[Key, TrainSettings] = OrderedDict()
         self._now: Key | None = None
+        self._process: subprocess.Popen | None = None
+        self._paused_until = 0.0
 
     def __call__(self, settings: TrainSettings) -> Estimate:
         """Raises ImgclsError where data, weights or device are not to be had."""
@@ -55,9 +58,17 @@ class BackgroundEstimates:
             _, timing = self._made.get(_key(settings), (0.0, None))
         return with_seconds(settings, self._workspace, timing).seconds if timing else None
 
+    def pause(self) -> None:
+        """A run begins, and may be over in seconds: nothing is measured beside it for a while."""
+        with self._lock:
+            self._paused_until = time.monotonic() + PAUSE
+            self._waiting.clear()
+            if self._process is not None:
+                self._process.kill()
+
     def _ask(self, key: Key, settings: TrainSettings) -> None:
         with self._lock:
-            if key == self._now or key in self._waiting:
+            if key == self._now or key in self._waiting or time.monotonic() < self._paused_until:
                 return
             self._waiting[key] = settings
             while len(self._waiting) > WAITING:
@@ -73,37 +84,49 @@ class BackgroundEstimates:
                     self._now = None
                     return
                 self._now, settings = self._waiting.popitem(last=True)  # whoever asked last is looking
-            timing = _elsewhere(settings)
+            timing = self._elsewhere(settings)
             with self._lock:
+                if timing is None and time.monotonic() < self._paused_until:
+                    continue  # asked again later
                 self._made[self._now] = (time.monotonic() + (FRESH if timing else AGAIN), timing)
                 while len(self._made) > KEPT:
                     self._made.popitem(last=False)
 
+    def _elsewhere(self, settings: TrainSettings) -> Timing | None:
+        """`time_step` in a process of its own. None where it found none, died, or took too long."""
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
+        }
+        try:
+            with self._lock:
+                if time.monotonic() < self._paused_until:
+                    return None
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "imgcls.training.background_estimate"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                    env=environment,
+                )
+            with self._process as process:
+                try:
+                    said, _ = process.communicate(settings.model_dump_json(), timeout=LONGEST)
+                finally:
+                    process.kill()
+            return Timing(**json.loads(said))
+        except (OSError, subprocess.SubprocessError, ValueError, TypeError):
+            return None
+        finally:
+            with self._lock:
+                self._process = None
+
 
 def _key(settings: TrainSettings) -> Key:
     """Everything that decides how long a step takes."""
-    names = ("model", "transfer", "batch_size", "optimizer", "precision", "device", "threads", "augment")
-    return (preprocess_for(settings), *(getattr(settings, name) for name in names))
-
-
-def _elsewhere(settings: TrainSettings) -> Timing | None:
-    """`time_step` in a process of its own. None where it found none, died, or took too long."""
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
-    }
-    try:
-        made = subprocess.run(
-            [sys.executable, "-m", "imgcls.training.background_estimate"],
-            input=settings.model_dump_json(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            timeout=LONGEST,
-            env=environment,
-        )
-        return Timing(**json.loads(made.stdout))
-    except (OSError, subprocess.SubprocessError, ValueError, TypeError):
-        return None
+    names = ("model", "batch_size", "optimizer", "precision", "device", "threads", "augment")
+    # From scratch and fine-tuned, every layer learns: one timing stands for both.
+    return (preprocess_for(settings), settings.transfer == "head", *(getattr(settings, name) for name in names))
 
 
 def main() -> None:

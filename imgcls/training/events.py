@@ -98,10 +98,27 @@ class Saved(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Note(Event):
-    """Something worth a line in the log. `code` is for programs, `message` for people."""
+    """Something worth a line in the log. `code` is for programs, `message` for people.
+
+    Of work that takes a while before the steps begin, there is one now and then: `done` of `total` (0 where nobody
+    knows), images or bytes; `seconds_left` where it can be told.
+    """
 
     code: str
     message: Message | None = None
+    done: int | None = None
+    total: int = 0
+    seconds_left: float | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        return self.done is not None and not 0 < self.total <= self.done
+
+
+def note_of_work(code: str, message: Message, done: int, total: int, seconds: float) -> Note:
+    """How far some work is after `seconds`."""
+    left = seconds * (total - done) / done if 0 < done <= total else None
+    return Note(code=code, message=message, done=done, total=total, seconds_left=left)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,10 +62,16 @@ class Learner:
         backbone, _ = transfer.split_backbone(transfer.folded(self.model))
         views = 1 if self.settings.augment == "none" else self.settings.augment_views
         features = FeatureBatches(self.batches, views=views, file=file)
-        yield from features.fill(backbone, self.context.autocast)
-        self._val = evaluation_features(
+        learnt, total = views * len(self.data.train), views * len(self.data.train) + len(self.data.val)
+        for done in features.fill(backbone, self.context.autocast):
+            yield done, total
+        self._val, done = [], learnt
+        for one in evaluation_features(
             backbone, self.data.val, self.data.preprocess, self.context.device, self.context.autocast
-        )
+        ):
+            self._val.append(one)
+            done += len(one[1])
+            yield done, total
         self.batches, self.head = features, head
         self.step.module = self.context.wrap_ddp(head)
 

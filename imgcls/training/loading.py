@@ -1,15 +1,23 @@
-"""A run's data, with a word now and then on how far the reading is."""
+"""What a run needs before it can begin, its data and its weights, with a word now and then on how far that is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from typing import TypeVar
 
 from imgcls.data.datasets import DataSet, load_dataset
-from imgcls.data.loading import with_progress
+from imgcls.data.loading import Progress, with_progress
 from imgcls.messages import Message
+from imgcls.models.pretrained import resolve_weights
+from imgcls.models.registry import model_spec
 from imgcls.settings import TrainSettings
 from imgcls.training import events
+from imgcls.training.meters import Stopwatch
 from imgcls.workspace import Workspace
+
+T = TypeVar("T")
+MB = 1_000_000
+FIRST, SELDOM = 0.5, 2.0  # seconds between two words on a download
 
 
 def load_with_progress(
@@ -17,15 +25,63 @@ def load_with_progress(
 ) -> Generator[events.Note, None, DataSet | None]:
     """Notes on the way, then a run's data as the generator's return value; None when somebody asked to stop.
 
-    Raises DatasetError.
+    Raises DatasetError, and WeightsError where pre-trained weights are not to be had.
     """
-    work = with_progress(lambda progress: load_dataset(settings, workspace, progress=progress), should_stop=should_stop)
+    if settings.transfer != "scratch" and not (yield from _fetch_weights(settings, workspace, should_stop)):
+        return None
+    return (
+        yield from _told(
+            "reading",
+            lambda done, total: Message(
+                "making the images ready, this once: {done:,} of {images:,}", done=done, images=total
+            ),
+            lambda progress: load_dataset(settings, workspace, progress=progress),
+            should_stop,
+        )
+    )
+
+
+def _fetch_weights(
+    settings: TrainSettings, workspace: Workspace, should_stop: Callable[[], bool]
+) -> Generator[events.Note, None, bool]:
+    """Until they are on this computer; False when somebody asked to stop: what has come by then is kept."""
+    title = model_spec(settings.model).title
+
+    def said(done: int, total: int) -> Message:
+        if not total:
+            return Message("fetching the weights of {model}: {done:.1f} MB", model=title, done=done / MB)
+        return Message(
+            "fetching the weights of {model}: {done:.1f} of {total:.1f} MB",
+            model=title,
+            done=done / MB,
+            total=total / MB,
+        )
+
+    path = yield from _told(
+        "fetching_weights",
+        said,
+        lambda progress: resolve_weights(
+            settings.weights, model=settings.model, folder=workspace.weight, progress=progress
+        ),
+        should_stop,
+        first=FIRST,
+        seldom=SELDOM,
+    )
+    return path is not None
+
+
+def _told(
+    code: str,
+    said: Callable[[int, int], Message],
+    work: Callable[[Progress], T],
+    should_stop: Callable[[], bool],
+    **pace: float,
+) -> Generator[events.Note, None, T | None]:
+    watch = Stopwatch()
+    going = with_progress(work, should_stop=should_stop, **pace)
     while True:
         try:
-            done, images = next(work)
+            done, total = next(going)
         except StopIteration as end:
             return end.value
-        yield events.Note(
-            code="reading",
-            message=Message("making the images ready, this once: {done:,} of {images:,}", done=done, images=images),
-        )
+        yield events.note_of_work(code, said(done, total), done, total, watch.seconds)

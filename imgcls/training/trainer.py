@@ -222,15 +222,13 @@ class _Trainer:
         for done, total in self.learner.cache_features(file=self.manager.features):
             if self._due()[0]:
                 break
-            if not told or watch.since_lap > self._interval() * 5:
+            if not told or watch.since_lap > self._interval():
                 told = True
                 watch.lap()
-                yield events.Note(
-                    code="caching_features",
-                    message=Message(
-                        "features of the frozen layers: {done:,} of {images:,} images", done=done, images=total
-                    ),
+                message = Message(
+                    "features of the frozen layers: {done:,} of {images:,} images", done=done, images=total
                 )
+                yield events.note_of_work("caching_features", message, done, total, watch.seconds)
         if self.ending == "time_limit" and self.state.best is None:
             raise RunError(
                 "The time was over before the first step: raise {time_limit} ({minutes:g} minutes), or choose fewer "

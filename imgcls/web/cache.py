@@ -74,6 +74,7 @@ class RunCache:
     def forget(self, name: str) -> None:
         """The next view is looked up anew: something has just been done to the run."""
         self._turns.forget()
+        self._checkpoints.forget()
         with self._lock:
             reader = self._readers.get(name)
         if reader:

@@ -51,6 +51,7 @@ class Limits:
     data_sets: int = 1000
     compare: int = 12  # checkpoints that one picture goes through
     many: int = 20_000  # pictures that one checkpoint reads in a go
+    adopted: int = 1000  # checkpoints that visitors have brought
     report_seconds: float = 0  # for looking through a data set; 0: no limit
     collect: CollectLimits = CollectLimits()
     zip: ZipLimits = ZipLimits()
@@ -136,6 +137,7 @@ SHARED = Limits(
     data_sets=20,
     compare=6,
     many=1000,
+    adopted=20,
     report_seconds=60,
     collect=CollectLimits(classes=20, photos=500, drafts=50, all_drafts=500, total=4_000_000_000),
     zip=ZipLimits(files=10_000, total=500_000_000, single=30_000_000),

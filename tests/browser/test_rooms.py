@@ -72,6 +72,9 @@ def test_photos_are_collected_saved_and_trained_on(page, server, tmp_path):
     expect(page.get_by_role("tab", name="Train", exact=True)).to_have_attribute("aria-selected", "true", timeout=SOON)
     expect(page.locator("#command")).to_contain_text("--dataset mine", timeout=SOON)
     expect(page.get_by_test_id("plan")).to_contain_text("classifier", timeout=LONG)
+    modes = page.locator("#field-transfer label")  # side by side: what learns in each, and how long it takes
+    expect(modes.nth(1)).to_contain_text("2,562 parameters · ", timeout=SOON)
+    expect(modes.nth(2)).to_contain_text("3.4 M parameters · ")
     page.get_by_role("button", name="Start training").click()
     expect(page.locator("section.run[data-state=finished]")).to_be_visible(timeout=LONG)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PlainConsole:
-    """Plain lines for a pipe or a log file; progress every few seconds at the most."""
+    """Plain lines for a pipe or a log file; how far something is every few seconds at the most."""
 
     EVERY = 2.0  # seconds
 
@@ -22,7 +22,7 @@ class PlainConsole:
         self._shown, self._stream = 0.0, stream
 
     def __call__(self, event: events.Event) -> None:
-        if isinstance(event, events.Progress):
+        if isinstance(event, events.Progress) or (isinstance(event, events.Note) and event.goes_on):
             if event.time - self._shown < self.EVERY:
                 return
             self._shown = event.time
@@ -36,6 +36,7 @@ class BarConsole:
     def __init__(self) -> None:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
+        self._steps: int | None = None
 
     def __enter__(self) -> BarConsole:
         return self
@@ -44,7 +45,7 @@ class BarConsole:
         if self._bar:
             self._bar.stop()
 
-    def _start(self, event: events.Started) -> None:
+    def _start(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -56,19 +57,32 @@ class BarConsole:
             console=Console(stderr=True),
             transient=True,
         )
-        self._task = self._bar.add_task("steps", total=event.total_steps, completed=event.first_step, figures="")
+        self._task = self._bar.add_task("steps", total=None, figures="")
         self._bar.start()
 
     def __call__(self, event: events.Event) -> None:
-        if isinstance(event, events.Started):
-            self._start(event)
-        if self._bar and self._task is not None and isinstance(event, events.Progress):
-            figures = (
-                f"loss {event.loss:.4f}  accuracy {event.accuracy:.1%}  "
-                f"{event.images_per_second:,.0f} images/s  {clock(event.seconds_left)} left"
-            )
-            self._bar.update(self._task, completed=event.step, figures=figures)
-            return
+        working = isinstance(event, events.Note) and event.goes_on
+        if self._bar is None and (working or isinstance(event, events.Started)):
+            self._start()
+        if self._bar and self._task is not None:
+            if isinstance(event, events.Started):
+                self._steps = event.total_steps
+                steps = {"description": "steps", "total": event.total_steps, "completed": event.first_step}
+                self._bar.update(self._task, **steps, figures="")
+            if isinstance(event, events.Progress):
+                figures = (
+                    f"loss {event.loss:.4f}  accuracy {event.accuracy:.1%}  "
+                    f"{event.images_per_second:,.0f} images/s  {clock(event.seconds_left)} left"
+                )
+                self._bar.update(
+                    self._task, description="steps", total=self._steps, completed=event.step, figures=figures
+                )
+                return
+            if working:
+                said = "; ".join(map(str, lines(event)))
+                share = 100 * event.done // event.total if event.total else 0
+                self._bar.update(self._task, description="%", total=100, completed=share, figures=said)
+                return
         if self._bar and isinstance(event, events.ENDINGS):
             self._bar.stop()
         for line in lines(event):
@@ -164,6 +178,15 @@ def _epoch(event: events.EpochEnded) -> list[Message]:
     ]
 
 
+def _note(event: events.Note) -> list[Message]:
+    if event.message is None:
+        return []
+    left = event.seconds_left
+    if not event.goes_on or left is None:
+        return [event.message]
+    return [Message("{what}, {time} left", what=event.message, time=clock(left))]
+
+
 REASONS = {
     "done": Message("finished"),
     "patience": Message("no better for long: finished"),
@@ -198,7 +221,7 @@ _LINES: dict[type[events.Event], Callable[[Any], list[Message]]] = {
     events.ThreadsChosen: _threads,
     events.Progress: _progress,
     events.EpochEnded: _epoch,
-    events.Note: lambda e: [e.message] if e.message else [],
+    events.Note: _note,
     events.Finished: _finished,
     events.Stopped: _stopped,
     events.Failed: lambda e: [],  # whoever runs it says the sentence once, as an error

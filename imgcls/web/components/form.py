@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from imgcls.data.catalog import own_folders
-from imgcls.recipes import recipe, usual_transfer
+from imgcls.recipes import for_weights, recipe, usual_transfer
 from imgcls.settings import TrainSettings, choices
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.networks import MoreNetworks, NetworkButtons, buttons
@@ -123,12 +123,17 @@ def weights_choices(workspace: Workspace) -> list[str]:
 
 
 def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What the recipe says for the chosen network, data and transfer; the settings' own otherwise, and for those where
-    nothing is chosen."""
+    """What the recipe says for the chosen network, data, transfer and weights; the settings' own otherwise, and for
+    those where nothing is chosen."""
     plain = {name: FIELDS[name].default for name in FIELDS}
     said = {name: values.get(name) or plain[name] for name in CHOOSE}
-    usual = usual_transfer(said["model"], said["dataset"])
-    return {**plain, "preset": said["preset"], "transfer": usual, **recipe(**said)}
+    usual = {
+        **plain,
+        "preset": said["preset"],
+        "transfer": usual_transfer(said["model"], said["dataset"]),
+        **recipe(**said),
+    }
+    return usual if said["transfer"] == "scratch" else usual | for_weights(said["model"], values.get("weights"))
 
 
 def differing(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from imgcls.inference.reading import read
 from imgcls.web import address
 from imgcls.web.actions import QUIET
 from imgcls.web.cache import RunCache, checkpoint_title, key
+from imgcls.web.components import adopting
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.live import LiveAnswer
 from imgcls.web.components.on_demand import ABOUT, OnDemand
@@ -83,6 +84,7 @@ def build(context: PageContext) -> Room:
             live = LiveAnswer(words, first, elem_id="live")
             result = gr.HTML("" if first else nothing_drawn(words), elem_id="result")
     inside = OnDemand(context, elem_id="inside")
+    adopting.build(context, checkpoint, sources, lambda: choices(words, watch)[0])
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
 
     def of_drawing(drawing: Image.Image | None, chosen: str) -> str:

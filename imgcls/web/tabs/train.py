@@ -124,6 +124,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> Room:
             owner = people.starter(request)
             expected = plan_card.expected(settings, workspace) if people.shared else None
             run = limits.start(settings, workspace, owner=owner, expected=expected)
+            plan_card.run_begins(workspace)
             watch.forget(run.name)
             return [run.name, "", *form.marks(names, "", before, "", words)]
         except ImgclsError as error:
@@ -230,6 +231,10 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> Room:
             usual["weights"] = said["weights"]
         return [gr.skip() if name in form.KEPT else usual[name] for name in names]
 
+    def sized(*given: Any) -> Any:
+        """The size of image that the chosen weights learnt from."""
+        return form.defaults(dict(zip(names, given, strict=True)))["image_size"]
+
     def fill_for(*given: Any) -> list[Any]:
         """As `fill`, with the network and what of it learns that the data call for."""
         said = dict(zip(names, given, strict=True))
@@ -251,10 +256,13 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> Room:
         shown = plan_card.terminal(command_line(differing), address.query(differing), words)
         return [shown, at, *form.marks(names, at, before, told, words)]
 
-    def planned(*given: Any) -> tuple[str, gr.Timer]:
-        """Which layers would learn, how many parameters, and about how long, as HTML; the time may come later."""
-        card, pending = plan_card.card(dict(zip(names, given, strict=True)), workspace, limits, words)
-        return card, gr.Timer(active=pending)
+    def planned(*given: Any) -> tuple[str, Any, gr.Timer]:
+        """Which layers would learn, how many parameters, and about how long, as HTML, and for photos the same of each
+        mode of transfer; the time may come later."""
+        said = dict(zip(names, given, strict=True))
+        modes, waiting = plan_card.modes(said, workspace, limits, words)
+        card, pending = plan_card.card(said, workspace, limits, words)
+        return card, gr.update(choices=modes), gr.Timer(active=pending or waiting)
 
     def presets_known(*given: Any) -> Any:
         """What to expect of each preset, as far as it is known."""
@@ -268,7 +276,14 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> Room:
 
     timing = gr.Timer(PENDING, active=False)
     shapes = [fields[n].change for n in form.DECIDE if n in fields]
-    gr.on([page.load, timing.tick, *shapes], planned, values, [plan, timing], trigger_mode="always_last", **QUIET)
+    gr.on(
+        [page.load, timing.tick, *shapes],
+        planned,
+        values,
+        [plan, fields["transfer"], timing],
+        trigger_mode="always_last",
+        **QUIET,
+    )
     preset = fields["preset"]
     measuring = gr.Timer(PENDING, active=False)
     deciding = [fields[n].change for n in ("dataset", "model", "transfer", "weights")]
@@ -288,6 +303,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> Room:
         lambda name: gr.update(choices=buttons(words, name)), fields["model"], fields["model"], **QUIET
     )
     fields["dataset"].input(fill_for, values, values, **QUIET)
+    fields["weights"].input(sized, values, fields["image_size"], **QUIET)
     fields["transfer"].change(
         lambda mode: gr.update(visible=mode != "scratch"), fields["transfer"], fields["weights"], **QUIET
     )

@@ -13,7 +13,9 @@ from markupsafe import Markup
 
 from imgcls.errors import ImgclsError
 from imgcls.messages import N_
-from imgcls.settings import TrainSettings
+from imgcls.models.registry import model_spec
+from imgcls.recipes import for_weights, kind_of, preprocess_for, recipe
+from imgcls.settings import TrainSettings, choices
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views.render import render
@@ -57,6 +59,7 @@ def card(
         settings = TrainSettings.checked(dict(values))
         if limits.public:
             limits.check_settings(settings)
+        model_spec(settings.model).check(preprocess_for(settings).size, transfer=settings.transfer)
         made = _estimates(workspace)(settings)
     except ImgclsError as error:
         return render("plan_card", words, problem=words.message(error.message)), False
@@ -71,6 +74,51 @@ def card(
         time=words.duration(made.seconds) if made.seconds is not None else None,
     )
     return shown, made.pending
+
+
+def modes(
+    values: Mapping[str, Any], workspace: Workspace, limits: Limits, words: Translator
+) -> tuple[list[tuple[str, str]], bool]:
+    """(the choices of what learns, whether a time is still being measured). For photos each says beside its name how
+    many parameters learn and how long that takes: the chosen one as the form has it, the others by their recipe."""
+    chosen = values.get("transfer")
+    plain = [(words.value(mode), mode) for mode in choices("transfer") or ()]
+    if kind_of(str(values.get("dataset") or "")) != "photos":
+        return plain, False
+    said, pending = {}, False
+    # Whoever is asked last is timed first: the chosen one.
+    for mode in sorted((mode for _, mode in plain), key=lambda mode: mode == chosen):
+        try:
+            settings = TrainSettings.checked(values if mode == chosen else _by_recipe(values, mode))
+            if limits.public:
+                limits.check_settings(settings)
+            model_spec(settings.model).check(preprocess_for(settings).size, transfer=mode)
+            made = _estimates(workspace)(settings)
+        except ImgclsError:
+            continue  # what is wrong is told below the form
+        time = words.duration(made.seconds) if made.seconds is not None else "…" if made.pending else "?"
+        said[mode] = words("{count} parameters · {time}", count=_short(made.trainable), time=time)
+        pending = pending or made.pending
+    return [(f"{name} · {said[mode]}" if mode in said else name, mode) for name, mode in plain], pending
+
+
+def _short(count: int) -> str:
+    return f"{count:,}" if count < 100_000 else f"{count / 1e6:.1f} M"
+
+
+def _by_recipe(values: Mapping[str, Any], mode: str) -> dict[str, Any]:
+    """The form as it would be with another mode chosen; see `fill` in tabs/train.py."""
+    model, dataset = str(values.get("model")), str(values.get("dataset"))
+    usual = recipe(model, dataset, mode)
+    weights = (values.get("weights") or usual.get("weights", "")) if mode != "scratch" else ""
+    if mode != "scratch":
+        usual |= for_weights(model, weights)
+    return {**values, **usual, "transfer": mode, "weights": weights}
+
+
+def run_begins(workspace: Workspace) -> None:
+    """Nothing is measured beside its first seconds."""
+    _estimates(workspace).pause()
 
 
 def expected(settings: TrainSettings, workspace: Workspace) -> float | None:

@@ -100,6 +100,8 @@ def _figures(view: RunView, words: Translator) -> list[tuple[str, str, str]]:
     last = view.progress[-1] if view.progress else None
     if view.live:
         left = words.duration(view.seconds_left) if view.seconds_left is not None else "…"
+        if view.work is not None and view.work.message:
+            return [(words("Time left"), left, words.message(view.work.message))]
         at = int(min(epochs, (last.epoch if last else 0) + 1))
         tiles.append((words("Time left"), left, words("Epoch {epoch} of {epochs}", epoch=at, epochs=epochs)))
     else:
