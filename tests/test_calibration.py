@@ -1,5 +1,6 @@
 """A checkpoint knows when it does not know: on drawings of strangers, on letters of an alphabet never seen."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from imgcls.inference.calibration import Calibration, fit_temperature
 from imgcls.inference.metrics import calibration_error
 from imgcls.inference.predictor import Predictor
 from imgcls.models import build
+from imgcls.models.transfer import split_backbone
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.training.calibrating import calibrate
 from imgcls.workspace import PROJECT, Workspace
@@ -151,6 +153,13 @@ def test_the_temperature_is_scipys():
     assert fit_temperature(logits, labels) == pytest.approx(wanted, rel=0.02) and wanted > 2
 
 
+def only_its_head(model):
+    """A network that cannot look at an image."""
+    blind = copy.deepcopy(model)
+    blind.layer1 = torch.nn.Linear(1, 1)
+    return blind
+
+
 def test_photos_far_from_any_class_are_foreign(tmp_path):
     """A network of photos: by distance, with its training images as neighbours."""
     torch.manual_seed(0)
@@ -168,6 +177,12 @@ def test_photos_far_from_any_class_are_foreign(tmp_path):
     data = DataSet("photos", ("a", "b"), Split(images, labels, paths=paths), Split(drawn(), labels), None, form)
     extra = calibrate(model, data)
     assert sum(t.numel() * t.element_size() for t in extra.values()) <= 1_000_000
+    # A run that kept the features of its images does not ask the network again.
+    with torch.inference_mode():
+        backbone = split_backbone(model)[0]
+        known = {part: backbone(form.to_input(getattr(data, part).images)) for part in ("train", "val")}
+    for name, tensor in calibrate(only_its_head(model), data, features=known).items():
+        torch.testing.assert_close(tensor, extra[name], rtol=1e-3, atol=1e-3)
     made = Calibration.from_tensors(extra, features=512, trail=514, classes=2)
     predictor = Predictor(model, None, made)
     _, trail = predictor.run(form.to_input(images))

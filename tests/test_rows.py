@@ -88,6 +88,11 @@ def test_cached_features_are_the_network_s_own(lab):
     plain, backbone = made.batches, transfer.split_backbone(made.model)[0]
     for _ in made.cache_features(file=lab.root / "features"):
         pass
+    kept = made.kept_features()  # of the images as they are, in their order
+    assert {part: len(kept[part]) for part in kept} == {"train": 48, "val": 12}
+    with torch.inference_mode():
+        first = made.data.preprocess.to_input(made.data.val.images[:4])
+        torch.testing.assert_close(kept["val"][:4], backbone(first), rtol=1e-4, atol=1e-5)
     made.begin_epoch(0)
     for (features, labels), (images, wanted) in zip(made.batches.epoch(3), plain.epoch(3), strict=True):
         assert torch.equal(labels, wanted)

@@ -1,8 +1,8 @@
 """The frozen backbone run once: its features stand in for images when only the head learns.
 
-`views` augmented versions of every training image are kept, each epoch takes one of them at random per image; with no
-augmentation one view is all there is. Small sets of features stay in memory, large ones in a mapped file beside the
-run. Same interface as Batches.
+`views` versions of every training image are kept, the image as it is and augmented ones; each epoch takes one of them
+at random per image. With no augmentation one view is all there is. Small sets of features stay in memory, large ones in
+a mapped file beside the run. Same interface as Batches.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from imgcls.data.augmentation import AUGMENTATIONS
 from imgcls.data.loader import Batches, _mix, evaluation_batches
 from imgcls.data.splitting import Split
 from imgcls.errors import DatasetError
@@ -31,7 +32,8 @@ IN_MEMORY = 1_000_000_000  # bytes of features; more go to a mapped file
 class FeatureBatches:
     """`epoch` yields (features float (B, F), labels int64 (B,)), in the same order as the images' own Batches.
 
-    `fill` has to be run through first.
+    `fill` has to be run through first. `plain`: the features of the images as they are, (N, F); None where a single
+    augmented view is all that was asked for.
     """
 
     def __init__(self, batches: Batches, *, views: int, file: Path) -> None:
@@ -39,14 +41,20 @@ class FeatureBatches:
         self.views, self.file = views, file
         self.labels = batches.split.labels.to(batches.device, copy=True)
         self.features = torch.empty(0)
+        self._has_plain = views > 1 or batches.augment is AUGMENTATIONS["none"]
+
+    @property
+    def plain(self) -> Tensor | None:
+        return self.features[0] if self._has_plain and self.features.numel() else None
 
     def fill(self, backbone: nn.Module, autocast: Autocast) -> Iterator[int]:
         """Run the backbone over every view of every image; after each batch, how many images are done."""
         batches, views, file, done = self.batches, self.views, self.file, 0
         wanted = torch.arange(len(batches.split)).split(BATCH)
         for view in range(views):
+            plain = view == 0 and self._has_plain
             seeds = [_mix(batches.seed, view, number, 1) for number in range(len(wanted))]
-            for indices, (inputs, labels) in zip(wanted, batches.prepared(wanted, seeds), strict=True):
+            for indices, (inputs, labels) in zip(wanted, batches.prepared(wanted, seeds, plain=plain), strict=True):
                 with torch.inference_mode(), autocast():
                     made = backbone(inputs).float()
                 if not self.features.numel():

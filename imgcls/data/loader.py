@@ -68,13 +68,17 @@ class Batches:
                 if step + i >= first:
                     yield (x, y) if self.world == 1 else (x[self.rank :: self.world], y[self.rank :: self.world])
 
-    def prepared(self, wanted: Sequence[Tensor], seeds: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Each list of indices as the network gets its images, changed at random by the seed of the same rank."""
+    def prepared(
+        self, wanted: Sequence[Tensor], seeds: Sequence[int], *, plain: bool = False
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Each list of indices as the network gets its images, changed at random by the seed of the same rank, or not
+        at all where `plain`."""
+        augment = AUGMENTATIONS["none"] if plain else self.augment
         for seed, (images, aspects, labels) in zip(seeds, self.split.read(wanted), strict=True):
             images, labels = images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
             aspects = None if aspects is None else aspects.to(self.device)
             generator = torch.Generator(self.device).manual_seed(seed)
-            changed = self.augment(images, aspects, generator, self.preprocess)
+            changed = augment(images, aspects, generator, self.preprocess)
             yield self.preprocess.normalise(changed), labels
 
     def prepare(self, indices: Tensor, seed: int) -> tuple[Tensor, Tensor]:

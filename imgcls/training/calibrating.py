@@ -1,13 +1,13 @@
 """A trained network and its data -> its calibration: at the end of a run, and for checkpoints that have none.
 
-Costs one pass over the validation images and one over as many training images, without gradients; a network that reads
-digits also looks at drawings that are none.
+Costs one pass over the validation images and one over as many training images, without gradients, or next to nothing
+where a run has kept their features; a network that reads digits also looks at drawings that are none.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,18 +40,32 @@ def calibrate(
     *,
     device: torch.device | None = None,
     progress: Progress = lambda done, total: None,
+    features: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
-    """The tensors to keep beside the weights. The network is left as it is."""
+    """The tensors to keep beside the weights. The network is left as it is.
+
+    features: {"train" and "val": what goes into the last layer, (N, F)}, in the order of the images.
+    """
     device = device or torch.device("cpu")
     tap = Tap(copy.deepcopy(model).to(device).eval())
     tiny = transfer.count_parameters(model)[1] <= TINY
-    train = _some(data.train, MOST // 2 if tiny else NEIGHBOURS)
-    val = _some(data.val, MOST)
+    places = {
+        "train": _places(len(data.train), MOST // 2 if tiny else NEIGHBOURS),
+        "val": _places(len(data.val), MOST),
+    }
+    train, val = _taken(data.train, places["train"]), _taken(data.val, places["val"])
     total, done = len(train) + len(val), 0
+    known = features if tap.width == tap.features + tap.classes else None  # other layers' inputs were not kept
 
     @torch.inference_mode()
-    def seen(split: Split) -> tuple[Seen, Tensor]:
+    def seen(split: Split, part: str) -> tuple[Seen, Tensor]:
         nonlocal done
+        if known is not None:
+            rows_of = known[part]
+            given = rows_of[places[part].to(rows_of.device)].to(device)
+            logits = transfer.head_of(tap.model)(given)
+            trail = torch.cat([given, logits], dim=1).cpu()
+            return Seen(trail, logits.cpu(), split.labels.cpu()), torch.arange(len(split))
         rows: list[tuple[Tensor, ...]] = []
         numbered = replace(split, labels=torch.arange(len(split)))
         for inputs, indices in evaluation_batches(numbered, data.preprocess, batch_size=BATCH, device=device):
@@ -63,7 +77,7 @@ def calibrate(
         trail, logits, indices = (torch.cat(column) for column in zip(*rows, strict=True))
         return Seen(trail, logits, split.labels[indices]), indices
 
-    (of_train, which), (of_val, _) = seen(train), seen(val)
+    (of_train, which), (of_val, _) = seen(train, "train"), seen(val, "val")
     names = None
     if not tiny and train.paths is not None:
         names = [_short(train.paths[i]) for i in which.tolist()]
@@ -78,7 +92,7 @@ def _of_digits(data: DataSet, tap: Tap, device: torch.device) -> tuple[Detector 
     if kept is None or tap.width > WIDEST_TRAIL:
         return None, None
     known, held_out = kept
-    own = _some(data.train, LEARNT_FROM)
+    own = _taken(data.train, _places(len(data.train), LEARNT_FROM))
     (images, _, _), *_ = own.read([torch.arange(len(own))])
     every = max(1, min(5, LARGE_RUN // len(data.train)))
     digits, others = torch.cat([known.digits, images[:, :1]])[::every], known.others[::every]
@@ -106,10 +120,15 @@ def _bent(images: Tensor) -> Tensor:
     )
 
 
-def _some(split: Split, most: int) -> Split:
-    if len(split) <= most:
-        return split
-    return split.take(torch.randperm(len(split), generator=torch.Generator().manual_seed(0))[:most].sort().values)
+def _places(count: int, most: int) -> Tensor:
+    """Of at most so many images, the same ones each time."""
+    if count <= most:
+        return torch.arange(count)
+    return torch.randperm(count, generator=torch.Generator().manual_seed(0))[:most].sort().values
+
+
+def _taken(split: Split, places: Tensor) -> Split:
+    return split if len(places) == len(split) else split.take(places)  # taking all of them would copy all
 
 
 def _short(path: str) -> str:

@@ -75,6 +75,14 @@ class Learner:
         self.batches, self.head = features, head
         self.step.module = self.context.wrap_ddp(head)
 
+    def kept_features(self) -> dict[str, Tensor] | None:
+        """Head only: {"train" and "val": what goes into the head, (N, F)} of the images as they are, none left out;
+        None where that was not kept."""
+        plain = self.batches.plain if isinstance(self.batches, FeatureBatches) else None
+        if plain is None or self.data.train.streams or self.data.val.streams:
+            return None
+        return {"train": plain, "val": torch.cat([features for features, _ in self._val])}
+
     def validate(self) -> tuple[float, float]:
         """(accuracy, loss) of the validation part."""
         self.model.eval()

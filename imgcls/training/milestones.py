@@ -87,7 +87,8 @@ def finished(
         learner.model.load_state_dict(best.state_dict())
         accuracy, loss = learner.test()
         metrics |= {"test_accuracy": accuracy, "test_loss": loss}
-    extra = calibrate(best, learner.data, device=learner.context.device) if manager.writes else {}
+    kept = learner.kept_features()
+    extra = calibrate(best, learner.data, device=learner.context.device, features=kept) if manager.writes else {}
     manager.finish(best.state_dict(), meta, metrics, extra)
     yield events.Finished(
         reason=reason,

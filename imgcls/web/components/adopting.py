@@ -44,16 +44,10 @@ def build(
     )
     with gr.Accordion(words("Use weights of your own"), open=False, elem_id="adopting", elem_classes="card") as fold:
         gr.HTML(render("title", words, title=None, more=hint), elem_classes="part-title")
-        with gr.Row():
-            file = gr.File(
-                label=words("File of weights"),
-                file_types=list(WEIGHTS),
-                show_label=False,
-                elem_id="adopt-file",
-                height=120,
-                min_width=280,
-            )
-            said = gr.HTML("", elem_id="adopt-said", min_height=0)
+        file = gr.File(
+            label=words("File of weights"), file_types=list(WEIGHTS), show_label=False, elem_id="adopt-file", height=120
+        )
+        said = gr.HTML("", elem_id="adopt-said", elem_classes="part-title", min_height=0)
         with gr.Column(visible=False, elem_id="adopt-ask") as ask:
             classes = gr.Textbox(
                 label=words("Names of the classes, in their order, with commas between"),
