@@ -109,7 +109,7 @@ def _short(count: int) -> str:
 def _by_recipe(values: Mapping[str, Any], mode: str) -> dict[str, Any]:
     """The form as it would be with another mode chosen; see `fill` in tabs/train.py."""
     model, dataset = str(values.get("model")), str(values.get("dataset"))
-    usual = recipe(model, dataset, mode)
+    usual = recipe(model, dataset, mode, preset=str(values.get("preset") or "standard"))
     weights = (values.get("weights") or usual.get("weights", "")) if mode != "scratch" else ""
     if mode != "scratch":
         usual |= for_weights(model, weights)
