@@ -106,6 +106,18 @@ class TrainSettings(BaseModel):
         max_length=500,
         help=N_("pre-trained weights: a file in weight/, a path, or 'imagenet'"),
     )
+    start_from: str = setting(
+        "transfer",
+        default="",
+        pattern=r"^(\w[\w.-]{0,79}(/(best|last))?)?$",
+        help=N_("a checkpoint to learn on from, last layer and all: a run's name; empty: none"),
+    )
+    corrections: str = setting(
+        "data",
+        default="",
+        max_length=80,
+        help=N_("a set of corrections that is learnt beside the data: a folder under data/; empty: none"),
+    )
     backbone_lr_factor: float = setting(
         "transfer", default=0.1, ge=0, le=1, help=N_("fine-tuning: the backbone's learning rate over the head's")
     )

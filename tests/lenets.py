@@ -6,6 +6,7 @@ from imgcls.checkpoints.epochs import keep_epoch
 from imgcls.checkpoints.format import Meta, save_checkpoint
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.models import build
+from imgcls.recipes import preprocess_for, with_recipe
 
 DIGITS = tuple("0123456789")
 FORM = Preprocess(
@@ -22,7 +23,9 @@ def lenet(workspace, name, *, classes=DIGITS, always=None, epochs=0, settings=No
     def answering(c):
         return {**state, "fc3.bias": 50.0 * torch.nn.functional.one_hot(torch.tensor(c), len(classes)).float()}
 
-    meta = Meta(model="lenet", classes=classes, preprocess=FORM, run=name, settings=settings or {})
+    form = preprocess_for(with_recipe(settings)) if settings else FORM
+    said = with_recipe(settings).model_dump() if settings else {}
+    meta = Meta(model="lenet", classes=classes, preprocess=form, run=name, settings=said)
     path = workspace.checkpoints / name / "best.safetensors"
     save_checkpoint(path, state if always is None else answering(always), meta)
     for epoch in range(epochs):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from imgcls.data import corrections
 from imgcls.data.augmentation import WHOLE_PHOTO
 from imgcls.data.catalog import PEN_HELD_OUT, PEN_RENDERINGS, folder_of, has_test, held_out, listed
 from imgcls.data.image_folders import scan
@@ -23,12 +24,14 @@ from imgcls.data.photos import StorageFormat, StreamingPhotos
 from imgcls.data.splitting import Split, divide, flip_labels, join, some_of_each
 from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import Preprocess
+from imgcls.imaging.reading import open_image
 from imgcls.messages import Message, plural
 from imgcls.recipes import KIND_OF, preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
 Progress = Callable[[int, int], None]  # (images ready, in all)
+SHARE, MOST_OFTEN = 0.05, 200  # of the training images that are corrections; times that one is learnt an epoch
 NAMED = 10  # broken photos that notes name; the rest are counted
 
 
@@ -60,8 +63,9 @@ def load_dataset(settings: TrainSettings, workspace: Workspace, *, progress: Pro
         flips = {"share": settings.flip_labels, "seed": settings.seed}
         labels, changed = flip_labels(made.train.labels, len(made.classes), **flips)
         made = replace(made, train=replace(made.train, labels=labels), notes=_flips(len(changed)))
+        made = _corrected(made, settings, workspace)
         return replace(made, fingerprint=_fingerprint(made))
-    return _photos(settings, workspace, preprocess, progress)
+    return _corrected(_photos(settings, workspace, preprocess, progress), settings, workspace)
 
 
 def load_for_evaluation(
@@ -282,6 +286,28 @@ def _decode(
     broken.extend(why for _, why in made.errors)
     split = Split(made.images, labels, made.aspects if whole_photo else None, paths)
     return split if bool(made.ok.all()) else split.take(made.ok.nonzero()[:, 0])
+
+
+def _corrected(made: DataSet, settings: TrainSettings, workspace: Workspace) -> DataSet:
+    """With the set of corrections among its training images, each often enough that together they are SHARE of them."""
+    if not settings.corrections:
+        return made
+    found = corrections.find(settings.corrections, workspace, made.classes)
+    if made.train.streams:
+        raise DatasetError(
+            "{name} does not fit into the cache, so that no corrections can be learnt beside it.", name=made.name
+        )
+    pairs, form = [(kept.path, kept.label) for kept in found.pictures()], made.preprocess
+    if settings.dataset in KIND_OF:
+        read = [(form.to_stored(open_image(path)), label) for path, label in pairs]
+        images, labels = torch.stack([image for image, _ in read]), torch.tensor([label for _, label in read])
+        added = Split(images, labels)
+    else:
+        added = _decode(found.folder, pairs, form, [], None, whole_photo=settings.augment in WHOLE_PHOTO)
+    often = min(MOST_OFTEN, max(1, round(SHARE * len(made.train) / max(1, len(added)))))
+    train = join([made.train, added.take(torch.arange(len(added)).repeat(often))])
+    digest = blake2b("".join(sorted(path.name for path, _ in pairs)).encode(), digest_size=4).hexdigest()
+    return replace(made, train=train, fingerprint=made.fingerprint + digest)
 
 
 def _limited(made: DataSet, settings: TrainSettings) -> DataSet:

@@ -171,7 +171,13 @@ def _quotas(counts: Counter[int], size: int, seed: int, name: str) -> dict[int, 
 def join(parts: list[Split]) -> Split:
     if len(parts) == 1:
         return parts[0]
-    return Split(torch.cat([p.images for p in parts]), torch.cat([p.labels for p in parts]))
+    aspects, paths = [p.aspects for p in parts], [p.paths for p in parts]
+    return Split(
+        torch.cat([p.images for p in parts]),
+        torch.cat([p.labels for p in parts]),
+        None if any(one is None for one in aspects) else torch.cat(aspects),
+        None if any(one is None for one in paths) else tuple(path for some in paths for path in some),
+    )
 
 
 def flip_labels(labels: Tensor, classes: int, *, share: float, seed: int) -> tuple[Tensor, Tensor]:

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgcls.errors import RunError, StorageError
+from imgcls.errors import DatasetError, RunError, StorageError
 from imgcls.filenames import validate
 from imgcls.files import DELETED, storage_error, write_bytes
 from imgcls.messages import Message
@@ -142,7 +142,8 @@ def find_run(name: str, workspace: Workspace) -> Run:
 
 def check_run(settings: TrainSettings, workspace: Workspace) -> None:
     """All that can be said against a run before it is made: data, device, weights. Raises ImgclsError."""
-    from imgcls.data.catalog import check_dataset
+    from imgcls.checkpoints.store import find_checkpoint
+    from imgcls.data.catalog import check_dataset, own_folders
     from imgcls.models.pretrained import check_weights
     from imgcls.training.device import check_device
     from imgcls.training.learner import check_batch_size
@@ -151,6 +152,13 @@ def check_run(settings: TrainSettings, workspace: Workspace) -> None:
     check_dataset(settings, workspace)
     check_device(settings)
     check_batch_size(settings)
+    if settings.start_from:
+        run, _, kind = settings.start_from.partition("/")
+        find_checkpoint(f"{run}/{kind or 'best'}", workspace)
+    if settings.corrections and settings.corrections not in own_folders(workspace):
+        raise DatasetError(
+            "There is no set of corrections {name} in {folder}.", name=settings.corrections, folder=workspace.data
+        )
     if settings.weights:
         check_weights(settings.weights, model=settings.model, folder=workspace.weight)
 

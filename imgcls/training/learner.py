@@ -14,11 +14,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from imgcls.checkpoints.format import load_checkpoint
+from imgcls.checkpoints.store import find_checkpoint
 from imgcls.data.datasets import DataSet
 from imgcls.data.feature_cache import FeatureBatches, evaluation_features
 from imgcls.data.loader import Batches, evaluation_batches
 from imgcls.data.splitting import Split
-from imgcls.errors import SettingsError
+from imgcls.errors import CheckpointError, SettingsError
+from imgcls.imaging.preprocess import Preprocess
 from imgcls.inference.metrics import BATCH, evaluate
 from imgcls.messages import Setting
 from imgcls.models import build, transfer
@@ -163,12 +166,28 @@ def check_batch_size(settings: TrainSettings) -> None:
             ) from None
 
 
+def start_from(settings: TrainSettings, classes: tuple[str, ...], form: Preprocess, workspace: Workspace) -> nn.Module:
+    """The checkpoint's network, last layer and all. Raises CheckpointError where it is not of this data and network."""
+    run, _, kind = settings.start_from.partition("/")
+    path = find_checkpoint(f"{run}/{kind or 'best'}", workspace).path
+    model, meta = load_checkpoint(path)
+    if (meta.model, meta.classes, meta.preprocess) != (settings.model, classes, form):
+        raise CheckpointError(
+            "{run} cannot learn on from {checkpoint}: network, classes and image size must be the same.",
+            run=settings.name or settings.dataset,
+            checkpoint=settings.start_from,
+        )
+    return model
+
+
 def make_learner(settings: TrainSettings, data: DataSet, workspace: Workspace, context: DeviceContext) -> Learner:
     """Raises WeightsError where pre-trained weights are missing or do not fit."""
     torch.manual_seed(settings.seed)
     form = data.preprocess
     shape = {"channels": form.channels, "classes": len(data.classes), "image_size": form.size}
-    if settings.transfer == "scratch":
+    if settings.start_from:
+        model = start_from(settings, data.classes, form, workspace)
+    elif settings.transfer == "scratch":
         model = build(settings.model, **shape, init=settings.init)
     else:
         path = resolve_weights(settings.weights, model=settings.model, folder=workspace.weight)

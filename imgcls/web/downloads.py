@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import os
+import tempfile
+import zipfile
 from urllib.parse import quote
 
 from fastapi import FastAPI
+from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
+from imgcls.data.catalog import own_folders
+from imgcls.data.corrections import written_classes
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.runs.evaluations import find_evaluation
 from imgcls.web.cache import RunCache
@@ -35,6 +42,19 @@ def add_routes(app: FastAPI, runs: RunCache) -> None:
         rows.writerows(curve_rows(view))
         named = {"Content-Disposition": f'attachment; filename="{view.run.name}.csv"'} if name.isascii() else {}
         return Response(table.getvalue(), media_type="text/csv; charset=utf-8", headers=named)
+
+    @app.get("/corrections/{name}.zip")
+    def corrections(name: str) -> Response:
+        """A set of corrections as the zip that the Data tab takes."""
+        if name not in own_folders(runs.workspace) or written_classes(runs.workspace.data / name) is None:
+            return PlainTextResponse("There is no such set of corrections (any more).", 404)
+        root = runs.workspace.data / name
+        with tempfile.NamedTemporaryFile(suffix=".zip", delete=False) as file, zipfile.ZipFile(file, "w") as made:
+            for path in sorted(root.glob("*/[0-9]*")):
+                with contextlib.suppress(OSError):  # deleted meanwhile
+                    made.write(path, path.relative_to(root).as_posix())
+        gone = BackgroundTask(os.unlink, file.name)
+        return FileResponse(file.name, filename=f"{name}.zip", media_type="application/zip", background=gone)
 
     @app.get("/runs/{name}/report")
     def written(name: str) -> Response:

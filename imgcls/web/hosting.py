@@ -50,6 +50,7 @@ class Limits:
     all_uploads_mb: int = 20_000  # of all visitors, while they are kept: an hour
     data_sets: int = 1000
     compare: int = 12  # checkpoints that one picture goes through
+    corrections: int = 5000  # pictures in a set of them
     many: int = 20_000  # pictures that one checkpoint reads in a go
     adopted: int = 1000  # checkpoints that visitors have brought
     report_seconds: float = 0  # for looking through a data set; 0: no limit
@@ -70,7 +71,7 @@ class Limits:
 
     def check_settings(self, settings: TrainSettings) -> None:
         """Raises SettingsError where they ask for more than may be had here."""
-        self.check_name(settings.dataset, settings.weights)
+        self.check_name(settings.dataset, settings.weights, settings.corrections)
         size = preprocess_for(settings).size  # 0 is the recipe's
         for name, asked, most in (
             ("epochs", settings.epochs, self.epochs),
@@ -136,6 +137,7 @@ SHARED = Limits(
     all_uploads_mb=1000,
     data_sets=20,
     compare=6,
+    corrections=500,
     many=1000,
     adopted=20,
     report_seconds=60,

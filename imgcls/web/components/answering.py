@@ -56,13 +56,13 @@ class AskingHTML(gr.HTML):
 def answering(function: Function, words: Translator) -> Answering:
     """What comes from the browser is not trusted: whatever is no object of the right shape gets a sentence too.
 
-    The function also learns the `visitor`, the address that asks.
+    The function also learns the `visitor`, the address that asks, and the `request` itself.
     """
 
     def answered(asked: Any, request: gr.Request | None = None) -> dict[str, Any]:
         visitor = getattr(getattr(request, "client", None), "host", "")
         try:
-            return function({**(asked if isinstance(asked, dict) else {}), "visitor": visitor})
+            return function({**(asked if isinstance(asked, dict) else {}), "visitor": visitor, "request": request})
         except ImgclsError as error:
             return {"error": words.message(error.message)}
         except (LookupError, TypeError, ValueError, ArithmeticError):

@@ -28,6 +28,8 @@ LABELS: dict[str, str] = {
     "step_factor": N_("Step schedule: factor"),
     "transfer": N_("Transfer"),
     "weights": N_("Pre-trained weights"),
+    "start_from": N_("Learn on from"),
+    "corrections": N_("Corrections"),
     "backbone_lr_factor": N_("Backbone rate factor"),
     "unfreeze_epochs": N_("Unfreeze every"),
     "augment_views": N_("Augmented views"),

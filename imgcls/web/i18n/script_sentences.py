@@ -114,6 +114,21 @@ ON_DEMAND = {
     "stop": N_("Stop"),
     "csv": N_("Save as CSV"),
     "more": N_("Show more"),
+    "wrong": N_("That was wrong"),
+    "wrong_ask": N_("What is it really? One click keeps the picture with that label."),
+    "wrong_agree": N_("Others in this lab may see, and learn from, what I keep."),
+    "wrong_agree_first": N_("Say first that others may see what you keep."),
+    "wrong_set": N_("Kept in"),
+    "wrong_kept": N_("Kept as {name} in data/{set}."),
+    "wrong_delete": N_("Delete"),
+    "wrong_deleted": N_("The picture is deleted."),
+    "wrong_learn": N_("Learn from these ({count})"),
+    "wrong_save": N_("Save all as a zip"),
+    "wrong_learning": N_(
+        "{run} learns: a copy of this checkpoint, on its own data and these, with or without this page."
+    ),
+    "wrong_failed": N_("{run} ended without a checkpoint: its log on the Train tab says why."),
+    "undo_keep": N_("Undo"),
     "compare_nothing": N_("Draw something, or choose a photo, to compare."),
 }
 

@@ -5,6 +5,7 @@ import { Desk } from './desk.js';
 import { Live, panels } from './live.js';
 import { Many } from './many.js';
 import { readTensors } from './tensors.js';
+import { Wrong } from './wrong.js';
 export { Reader } from './live.js';
 
 let started;
@@ -36,7 +37,7 @@ export async function onDemand({ element, props, watch, server }) {
   const live = await reading, { words } = live, desk = new Desk(words, server, live.pad);
   const link = make('a', { class: 'take-home', download: '', title: words.handout_more }, words.handout);
   const made = panels(element.querySelector('.panels'), live, {
-    units: more('units'), epochs: more('epochs'), link, more: [new Compare(words, desk), new Many(words, desk)],
+    units: more('units'), epochs: more('epochs'), link, more: [new Compare(words, desk), new Many(words, desk), new Wrong(words, desk)],
   });
   const chosen = () => made.about(desk.about(props.value));
   watch('value', chosen);
