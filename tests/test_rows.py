@@ -73,8 +73,10 @@ def test_head_only_leaves_the_backbone_as_the_file_has_it(lab):
     assert all(torch.equal(made[k], file[k]) for k in file if not k.startswith("fc.") and "num_batches" not in k)
 
 
-def test_cached_features_are_the_network_s_own(lab):
-    """With the cache and without it: the same features, and the same accuracy within a point."""
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_cached_features_are_the_network_s_own(lab, monkeypatch, in_memory):
+    """With the cache and without it, in memory or in a mapped file: the same features."""
+    from imgcls.data import feature_cache
     from imgcls.data.datasets import load_dataset
     from imgcls.training.device import choose_device
     from imgcls.training.learner import make_learner
@@ -86,18 +88,41 @@ def test_cached_features_are_the_network_s_own(lab):
     place = choose_device(settings)
     made = make_learner(settings, load_dataset(settings, lab), lab, place)
     plain, backbone = made.batches, transfer.split_backbone(made.model)[0]
-    for _ in made.cache_features(file=lab.root / "features"):
+    file = lab.root / "features"
+    if not in_memory:
+        monkeypatch.setattr(feature_cache, "IN_MEMORY", 0)
+    for _ in made.cache_features(file=file):
         pass
     kept = made.kept_features()  # of the images as they are, in their order
     assert {part: len(kept[part]) for part in kept} == {"train": 48, "val": 12}
     with torch.inference_mode():
         first = made.data.preprocess.to_input(made.data.val.images[:4])
         torch.testing.assert_close(kept["val"][:4], backbone(first), rtol=1e-4, atol=1e-5)
+    assert file.is_file() is not in_memory
+    file.unlink(missing_ok=True)
     made.begin_epoch(0)
     for (features, labels), (images, wanted) in zip(made.batches.epoch(3), plain.epoch(3), strict=True):
         assert torch.equal(labels, wanted)
         with torch.inference_mode():
             torch.testing.assert_close(features, backbone(images), rtol=1e-4, atol=1e-5)
+
+
+def test_features_that_the_disk_has_no_room_for_are_a_sentence(lab, monkeypatch):
+    """Asked for before anything is computed: a disk found full at a mapped page would kill the process."""
+    from test_full_disk import full
+
+    from imgcls.data import feature_cache
+    from imgcls.errors import StorageError
+    from imgcls.training.trainer import train
+
+    settings = with_recipe(
+        {"dataset": "flowers", "model": "resnet18", "transfer": "head", "weights": "own.pth", "image_size": 32,
+         "augment": "flip", "augment_views": 4, "device": "cpu"}
+    )  # fmt: skip
+    monkeypatch.setattr(feature_cache, "IN_MEMORY", 0)
+    with full(), pytest.raises(StorageError, match="features.f32 could not be written .*: free some space"):
+        list(train(settings, workspace=lab, run="no-room"))
+    assert not (lab.checkpoints / "no-room" / "features.f32").exists()
 
 
 @pytest.fixture(scope="module")

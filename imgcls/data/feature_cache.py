@@ -7,6 +7,7 @@ a mapped file beside the run. Same interface as Batches.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -19,6 +20,7 @@ from imgcls.data.augmentation import AUGMENTATIONS
 from imgcls.data.loader import Batches, _mix, evaluation_batches
 from imgcls.data.splitting import Split
 from imgcls.errors import DatasetError
+from imgcls.files import storage_error
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.messages import Setting
 
@@ -106,5 +108,11 @@ def _room(views: int, images: int, like: Tensor, file: Path) -> Tensor:
             folder=file.parent,
             augment_views=Setting("augment_views"),
         )
+    try:
+        with open(file, "wb") as made:
+            if hasattr(os, "posix_fallocate"):  # what is promised cannot be taken by others meanwhile
+                os.posix_fallocate(made.fileno(), 0, needed)
+    except OSError as error:
+        raise storage_error(file, error) from None
     count = views * images * like.shape[1]
     return torch.from_file(str(file), shared=True, size=count, dtype=torch.float32).view(shape)
