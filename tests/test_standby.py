@@ -79,3 +79,16 @@ def test_another_workspace_gets_a_process_of_its_own(tmp_path, waiting):
     run = start_run(with_recipe({**SMALL, "name": "r"}), other)
     assert run.written().process.pid != waiting._process.pid
     end(run)
+
+
+def test_rehearsing_changes_no_later_random_number_and_does_what_the_first_step_would():
+    import sys
+
+    import torch
+
+    from imgcls.training.rehearsal import rehearse
+
+    before = torch.get_rng_state()
+    rehearse()
+    assert torch.equal(torch.get_rng_state(), before)
+    assert "torch._dynamo" in sys.modules  # the two seconds that it is for

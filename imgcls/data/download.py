@@ -6,7 +6,6 @@ Python version is a pickle and no pickle is ever opened. Knows no settings, no s
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
 import tarfile
@@ -14,6 +13,7 @@ import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -98,12 +98,14 @@ def load_arrays(name: str, workspace: Workspace) -> dict[str, tuple[Tensor, Tens
     place = folder(name, workspace)
     if name == "cifar10":
         return {part: _cifar([place / file for file in files]) for part, files in CIFAR_FILES.items()}
-    made = {}
-    for part, prefix in PARTS.items():
-        images = _read_idx(_idx(place, f"{prefix}-images-idx3"), (COUNTS[part], 28, 28))
-        labels = _read_idx(_idx(place, f"{prefix}-labels-idx1"), (COUNTS[part],))
-        made[part] = (torch.from_numpy(images)[:, None], torch.from_numpy(labels.astype(np.int64)))
-    return made
+
+    def read(part: str) -> tuple[Tensor, Tensor]:
+        images = _read_idx(_idx(place, f"{PARTS[part]}-images-idx3"), (COUNTS[part], 28, 28))
+        labels = _read_idx(_idx(place, f"{PARTS[part]}-labels-idx1"), (COUNTS[part],))
+        return torch.from_numpy(images)[:, None], torch.from_numpy(labels.astype(np.int64))
+
+    with ThreadPoolExecutor(len(PARTS)) as pool:  # unpacking holds no lock of Python's
+        return dict(zip(PARTS, pool.map(read, PARTS), strict=True))
 
 
 def _idx(place: Path, stem: str) -> Path:
@@ -117,12 +119,17 @@ def _read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """The idx format: two zero bytes, the type (8: uint8), the number of dimensions, each as a big-endian uint32."""
     size = int(np.prod(shape))
     header = bytes([0, 0, 8, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
+    wanted = len(header) + size
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            content = file.read(len(header) + size + 1)
-    except (OSError, EOFError, zlib.error):
+        with path.open("rb") as file:
+            content = file.read(wanted + 1)
+        if path.suffix == ".gz":  # in one call: the gzip module's pieces take half as long again
+            stream = zlib.decompressobj(wbits=31)
+            content = stream.decompress(content, wanted + 1)
+            content = content if stream.eof else b""
+    except (OSError, zlib.error):
         content = b""
-    if len(content) != len(header) + size or not content.startswith(header):
+    if len(content) != wanted or not content.startswith(header):
         raise DatasetError("{path} is cut off or not what its name says: get it again.", path=path)
     return np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape).copy()
 

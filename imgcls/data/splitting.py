@@ -41,7 +41,7 @@ class Split:
     def take(self, indices: Tensor) -> Split:
         paths = None if self.paths is None else tuple(self.paths[i] for i in indices.tolist())
         aspects = None if self.aspects is None else self.aspects[indices]
-        images = self.images.take(indices.tolist()) if self.streams else self.images[indices]
+        images = self.images.take(indices.tolist()) if self.streams else self.images.index_select(0, indices)
         return Split(images, self.labels[indices], aspects, paths)
 
     def to(self, device: torch.device) -> Split:

@@ -11,7 +11,9 @@ def run(arguments: argparse.Namespace) -> int:
     from imgcls.cli.main import main
     from imgcls.runs.warm_worker import wait
     from imgcls.training.loggers.tensorboard import TensorBoard
+    from imgcls.training.rehearsal import rehearse
 
     TensorBoard.writer_class()
+    rehearse()
     asked = wait()
     return 0 if asked is None else main(asked)
