@@ -101,9 +101,8 @@ def test_the_command(own, workspace, capsys):
 
 
 def test_fetch_without_a_network_says_what_to_do_and_leaves_nothing(workspace, capsys, monkeypatch):
-    from imgcls.data import download
 
-    monkeypatch.setattr(download, "CIFAR_URL", "http://127.0.0.1:9/cifar-10-binary.tar.gz")
+    monkeypatch.setenv("IMGCLS_DATA_MIRROR", "http://127.0.0.1:9")
     assert main(["fetch", "cifar10"]) == 2
     assert "by hand" in capsys.readouterr().err
     assert not [p for p in workspace.root.rglob("*") if p.is_file()]

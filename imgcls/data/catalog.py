@@ -51,7 +51,7 @@ def listed(classes: tuple[str, ...]) -> str:
 def check_dataset(settings: TrainSettings, workspace: Workspace) -> None:
     """What can be said before a run is made: is the set there, has it two classes, does the split leave images?"""
     if settings.dataset in KIND_OF:
-        from imgcls.data.download import require
+        from imgcls.data.known_files import require
 
         for part in settings.dataset.split("+"):
             require(part, workspace)

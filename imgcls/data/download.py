@@ -20,7 +20,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from imgcls.data.known_files import (
+    CIFAR_ARCHIVE,
+    CIFAR_FILES,
+    CIFAR_URL,
+    FASHION_MD5,
+    FASHION_URL,
+    FETCHED,
+    PARTS,
+    absent,
+    folder,
+    how_to_get,
+    idx,
+    require,
+)
 from imgcls.errors import DatasetError
+from imgcls.files import storage_error
 from imgcls.messages import Message
 from imgcls.workspace import Workspace
 
@@ -28,68 +43,11 @@ DIGITS = tuple("0123456789")
 GARMENTS = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 TINY = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CLASSES = {"mnist": DIGITS, "pen-digits": DIGITS, "fashion-mnist": GARMENTS, "cifar10": TINY}
-PARTS = {"train": "train", "test": "t10k"}
 COUNTS = {"train": 60_000, "test": 10_000}
 
-CIFAR_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CIFAR_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
-CIFAR_FILES = {"train": [f"data_batch_{i}.bin" for i in range(1, 6)], "test": ["test_batch.bin"]}
 CIFAR_ROW = 1 + 3 * 32 * 32  # bytes: a label, then three planes of 32x32
-FASHION_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
-# Source of the sums: torchvision.datasets.FashionMNIST.resources.
-FASHION_MD5 = {
-    "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-    "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
-    "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
-    "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
-}
 Progress = Callable[[int, int], None]
-
-
-def folder(name: str, workspace: Workspace) -> Path:
-    """Where the set's files lie, or are to be put."""
-    indices = {
-        "mnist": ("data", "MNIST", "raw"),
-        "pen-digits": ("data", "pen-digits"),
-        "fashion-mnist": ("data", "FashionMNIST", "raw"),
-        "cifar10": ("data", "cifar-10-batches-bin"),
-    }
-    return workspace.shipped(*indices[name])
-
-
-def require(name: str, workspace: Workspace) -> None:
-    """Raises DatasetError where the set is not there, with the way to get it."""
-    wanted = {
-        "mnist": [
-            _idx(folder(name, workspace), f"{p}-{k}") for p in PARTS.values() for k in ("images-idx3", "labels-idx1")
-        ],
-        "pen-digits": [folder(name, workspace) / "pen-digits-train.json.gz"],
-        "cifar10": [folder(name, workspace) / file for files in CIFAR_FILES.values() for file in files],
-    }
-    files = wanted.get(name) or [folder(name, workspace) / file for file in FASHION_MD5]
-    if name == "fashion-mnist":
-        files = [_idx(f.parent, f.name.removesuffix("-ubyte.gz")) for f in files]
-    missing = [file.name for file in files if not file.is_file()]
-    if missing:
-        raise DatasetError("{name} is not here: {how}", name=name, how=_how(name, workspace))
-
-
-def _how(name: str, workspace: Workspace) -> Message:
-    if name == "cifar10":
-        return Message(
-            "run `python -m imgcls fetch cifar10`, or unpack {url} into {folder} by hand; a folder of CIFAR-10 images "
-            "with a folder for each class does as well.",
-            url=CIFAR_URL,
-            folder=workspace.data,
-        )
-    if name == "fashion-mnist":
-        return Message(
-            "run `python -m imgcls fetch {name}`, or put {files} into {folder}.",
-            name=name,
-            files=", ".join(FASHION_MD5),
-            folder=workspace.data / "FashionMNIST" / "raw",
-        )
-    return Message("copy {folder} again from where the lab came from.", folder=folder(name, workspace))
 
 
 def load_arrays(name: str, workspace: Workspace) -> dict[str, tuple[Tensor, Tensor]]:
@@ -100,19 +58,12 @@ def load_arrays(name: str, workspace: Workspace) -> dict[str, tuple[Tensor, Tens
         return {part: _cifar([place / file for file in files]) for part, files in CIFAR_FILES.items()}
 
     def read(part: str) -> tuple[Tensor, Tensor]:
-        images = _read_idx(_idx(place, f"{PARTS[part]}-images-idx3"), (COUNTS[part], 28, 28))
-        labels = _read_idx(_idx(place, f"{PARTS[part]}-labels-idx1"), (COUNTS[part],))
+        images = _read_idx(idx(place, f"{PARTS[part]}-images-idx3"), (COUNTS[part], 28, 28))
+        labels = _read_idx(idx(place, f"{PARTS[part]}-labels-idx1"), (COUNTS[part],))
         return torch.from_numpy(images)[:, None], torch.from_numpy(labels.astype(np.int64))
 
     with ThreadPoolExecutor(len(PARTS)) as pool:  # unpacking holds no lock of Python's
         return dict(zip(PARTS, pool.map(read, PARTS), strict=True))
-
-
-def _idx(place: Path, stem: str) -> Path:
-    """The packed file, or the one that torchvision unpacks it to."""
-    packed = place / f"{stem}-ubyte.gz"
-    plain = place / f"{stem}-ubyte"
-    return plain if plain.is_file() and not packed.is_file() else packed
 
 
 def _read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -147,40 +98,54 @@ def _cifar(paths: list[Path]) -> tuple[Tensor, Tensor]:
 
 
 def fetch(name: str, workspace: Workspace, *, progress: Progress | None = None, base: str | None = None) -> None:
-    """Get a set that does not ship. `base`: another address to get it from. A cut download leaves nothing behind."""
+    """Get a set that does not ship. `base`: another address that has the same files (IMGCLS_DATA_MIRROR otherwise). A
+    download that is cut, or stopped by what `progress` raises, leaves nothing behind."""
     if name not in CLASSES:
         raise DatasetError(
             "There is nothing called {name} to fetch: choose one of {names}.", name=name, names=", ".join(CLASSES)
         )
-    try:
-        require(name, workspace)
+    if not absent(name, workspace):
         return
-    except DatasetError:
-        if name in ("mnist", "pen-digits"):
-            raise
+    if name not in FETCHED:
+        require(name, workspace)
+    base = base or os.environ.get("IMGCLS_DATA_MIRROR")
+    base = base and base.rstrip("/") + "/"
     if name == "fashion-mnist":
-        place = workspace.data / "FashionMNIST" / "raw"
+        place, before = workspace.data / "FashionMNIST" / "raw", 0
         for file, md5 in FASHION_MD5.items():
             if not (place / file).is_file():
-                _download((base or FASHION_URL) + file, place / file, md5, _how(name, workspace), progress)
+                told = _after(before, progress)
+                before += _download((base or FASHION_URL) + file, place / file, md5, how_to_get(name, workspace), told)
         return
-    packed = workspace.data / "cifar-10-binary.tar.gz"
-    _download(base or CIFAR_URL, packed, CIFAR_MD5, _how(name, workspace), progress)
-    place = workspace.data / "cifar-10-batches-bin"
+    packed = workspace.data / CIFAR_ARCHIVE
+    _download((base or CIFAR_URL) + CIFAR_ARCHIVE, packed, CIFAR_MD5, how_to_get(name, workspace), progress)
+    try:
+        _unpack_cifar(packed, workspace.data / "cifar-10-batches-bin")
+    except OSError as error:
+        raise storage_error(packed, error) from None
+    finally:
+        packed.unlink(missing_ok=True)
+
+
+def _unpack_cifar(packed: Path, place: Path) -> None:
     place.mkdir(exist_ok=True)
     with tarfile.open(packed) as tar:
-        for files in CIFAR_FILES.values():
-            for file in files:
-                member = tar.extractfile(f"cifar-10-batches-bin/{file}")
-                if member is None:
-                    raise DatasetError("{packed} has no {file}: get it again.", packed=packed, file=file)
-                temporary = place / f"{file}.tmp"
-                temporary.write_bytes(member.read(10_000 * CIFAR_ROW + 1))
-                os.replace(temporary, place / file)
-    packed.unlink()
+        for file in (file for files in CIFAR_FILES.values() for file in files):
+            member = tar.extractfile(f"cifar-10-batches-bin/{file}")
+            if member is None:
+                raise DatasetError("{packed} has no {file}: get it again.", packed=packed, file=file)
+            temporary = place / f"{file}.tmp"
+            temporary.write_bytes(member.read(10_000 * CIFAR_ROW + 1))
+            os.replace(temporary, place / file)
 
 
-def _download(url: str, path: Path, md5: str, how: Message, progress: Progress | None) -> None:
+def _after(before: int, progress: Progress | None) -> Progress | None:
+    """`progress` of one file after `before` bytes of others."""
+    return progress and (lambda done, total: progress(before + done, before + total))
+
+
+def _download(url: str, path: Path, md5: str, how: Message, progress: Progress | None) -> int:
+    """How many bytes it has."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, digest, done = path.with_name(path.name + ".tmp"), hashlib.md5(usedforsecurity=False), 0
     try:
@@ -200,6 +165,7 @@ def _download(url: str, path: Path, md5: str, how: Message, progress: Progress |
                 how=how,
             )
         os.replace(temporary, path)
+        return done
     except (OSError, urllib.error.URLError, ValueError) as error:
         raise DatasetError(
             "{file} could not be fetched ({reason}): {how}", file=path.name, reason=error, how=how

@@ -216,7 +216,8 @@ def _sizes(sizes: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
 
 
 def _known(name: str, workspace: Workspace) -> Report:
-    from imgcls.data.download import CLASSES, load_arrays, require
+    from imgcls.data.download import CLASSES, load_arrays
+    from imgcls.data.known_files import require
     from imgcls.data.pen_digits import read_drawings
 
     counts: dict[str, Counter] = {}
@@ -243,15 +244,6 @@ def _known(name: str, workspace: Workspace) -> Report:
 def there(workspace: Workspace) -> list[tuple[str, bool]]:
     """Every data set's name and whether it is here: known ones, then one's own folders."""
     from imgcls.data.catalog import own_folders
-    from imgcls.data.download import require
-    from imgcls.errors import DatasetError
+    from imgcls.data.known_files import absent
 
-    listed = []
-    for name in KIND_OF:
-        try:
-            for part in name.split("+"):
-                require(part, workspace)
-            listed.append((name, True))
-        except DatasetError:
-            listed.append((name, False))
-    return listed + [(name, True) for name in own_folders(workspace)]
+    return [(name, not absent(name, workspace)) for name in KIND_OF] + [(name, True) for name in own_folders(workspace)]

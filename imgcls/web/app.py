@@ -1,7 +1,8 @@
 """The web server: one page a language, the interface for programs at the root, where a browser is sent on to its own.
 
-It asks nothing of any other machine, and fetches nothing for a visitor; weights that are not here are fetched when a
-run that needs them is started, and by nobody else. Who comes in is in `security.py`, what a room does in its own file.
+It asks nothing of any other machine, and fetches nothing that a visitor names. Weights that are not here are fetched
+when a run that needs them is started, known data sets when somebody asks who may (components/fetch.py). Who comes in is
+in `security.py`, what a room does in its own file.
 """
 
 from __future__ import annotations

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from imgcls.checkpoints.store import CheckpointInfo, find_checkpoint, is_shipped, list_checkpoints
+from imgcls.data.known_files import absent
 from imgcls.data.loading import Interrupted
 from imgcls.errors import RunError
 from imgcls.messages import N_
+from imgcls.recipes import KIND_OF
 from imgcls.runs import queue
 from imgcls.runs.init_lab import list_labs
 from imgcls.runs.reader import EventLogReader, RunView
@@ -132,7 +134,8 @@ class RunCache:
         return next(live, listed[0].name if listed else None)
 
     def version(self) -> str:
-        """Another one when a run, a comparison or a checkpoint has come, gone, or changed its state or best figure."""
+        """Another one when a run, a comparison, a checkpoint or a known data set has come, gone, or changed its state
+        or best figure."""
         return hashlib.sha256(repr(self._version()).encode()).hexdigest()[:16]
 
     def _as_it_stands(self) -> list[tuple]:
@@ -140,7 +143,8 @@ class RunCache:
         runs = [(view.run.name, view.state, view.best and view.best.epoch) for view in views]
         labs = [(lab.name, lab.state()) for lab in list_labs(self.workspace)[:LISTED]]
         line = (queue.is_closed(self.workspace), *(turn.name for turn in self.turns()))
-        return [*runs, *labs, line, *((key(info), info.created) for info in self.checkpoints())]
+        sets = tuple(name for name in KIND_OF if absent(name, self.workspace))
+        return [*runs, *labs, line, sets, *((key(info), info.created) for info in self.checkpoints())]
 
     def checkpoints(self) -> list[CheckpointInfo]:
         """The shipped ones that read drawings first, then the newest."""

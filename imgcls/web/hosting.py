@@ -3,6 +3,7 @@
 Environment: IMGCLS_HOST and IMGCLS_PORT (where to listen), IMGCLS_ALLOWED_HOSTS (names the page answers to, separated
 by commas; a foreign one means that the lab is shared), IMGCLS_PASSWORD (asked for before anything else),
 IMGCLS_HOST_PASSWORD (makes its giver the lab's host), IMGCLS_RUNS_AT_ONCE (where the lab is shared further ones wait),
+IMGCLS_FETCH (yes: whoever visits a shared lab may have known data sets fetched),
 IMGCLS_TRUSTED_PROXY (addresses or networks of proxies whose X-Forwarded-* headers count), SPACE_ID (set by a Hugging
 Face Space).
 """
@@ -53,6 +54,7 @@ class Limits:
     corrections: int = 5000  # pictures in a set of them
     many: int = 20_000  # pictures that one checkpoint reads in a go
     adopted: int = 1000  # checkpoints that visitors have brought
+    fetch: bool = True  # known data sets that are not here, by whoever asks; a shared lab's host always may
     report_seconds: float = 0  # for looking through a data set; 0: no limit
     collect: CollectLimits = CollectLimits()
     zip: ZipLimits = ZipLimits()
@@ -140,6 +142,7 @@ SHARED = Limits(
     corrections=500,
     many=1000,
     adopted=20,
+    fetch=False,
     report_seconds=60,
     collect=CollectLimits(classes=20, photos=500, drafts=50, all_drafts=500, total=4_000_000_000),
     zip=ZipLimits(files=10_000, total=500_000_000, single=30_000_000),
@@ -192,7 +195,10 @@ def _limits(limits: Limits, env: Mapping[str, str]) -> Limits:
     text = env.get("IMGCLS_RUNS_AT_ONCE") or str(limits.runs_at_once)
     if not text.isdigit() or not 1 <= int(text) <= 64:
         raise SettingsError("IMGCLS_RUNS_AT_ONCE is {text}, but must be a whole number from 1 to 64.", text=text)
-    return replace(limits, runs_at_once=int(text))
+    fetch = env.get("IMGCLS_FETCH") or ("yes" if limits.fetch else "no")
+    if fetch not in ("yes", "no"):
+        raise SettingsError("IMGCLS_FETCH is {text}, but must be yes or no.", text=fetch)
+    return replace(limits, runs_at_once=int(text), fetch=fetch == "yes")
 
 
 def is_loopback(host: str) -> bool:

@@ -29,14 +29,22 @@ def chromium():
 AWAY = ("net::ERR_CONNECTION_REFUSED", "net::ERR_EMPTY_RESPONSE", "net::ERR_CONNECTION_RESET")
 
 
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 class Server:
     def __init__(self, root):
         self.root, self.process, self.stopped = root, None, 0
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port, self.mirror = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.environment = os.environ | {"IMGCLS_HOME": str(root), "IMGCLS_PORT": str(self.port)}
+        self.environment = os.environ | {
+            "IMGCLS_HOME": str(root),
+            "IMGCLS_PORT": str(self.port),
+            "IMGCLS_DATA_MIRROR": f"http://127.0.0.1:{self.mirror}",  # where a test may listen
+        }
 
     def start(self):
         log = open(self.root / "server.txt", "ab")

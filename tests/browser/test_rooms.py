@@ -1,7 +1,9 @@
 """The Data room and the Init lab, as a person uses them: look, collect with a camera, upload, train on it, compare."""
 
+import http.server
 import re
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
@@ -138,3 +140,43 @@ def test_gradio_s_own_words_are_in_the_page_s_language(page, server):
     page.get_by_role("tab", name="照片").click()
     expect(page.locator("#photo")).to_contain_text("点击上传", timeout=SOON)
     assert page.evaluate("document.documentElement.lang") == "zh-CN"
+
+
+def test_a_data_set_that_is_not_here_is_fetched_from_the_page(page, server):
+    """As far as a test can: what comes is not what its name says, which is told; stopping is tried with the rest."""
+    sent = threading.Event()
+
+    class Slow(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):  # noqa: N802
+            self.send_response(200)
+            self.send_header("Content-Length", "2000000")
+            self.end_headers()
+            self.wfile.write(bytes(1_000_000))
+            sent.wait(30)
+            self.wfile.write(bytes(1_000_000))
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", server.mirror), Slow) as mirror:
+        threading.Thread(target=mirror.serve_forever, daemon=True).start()
+        page.goto(f"{server.url}/en/?tab=data&set=cifar10")
+        view = page.locator("#fetch-set section.fetch")
+        expect(view).to_contain_text("CIFAR-10 is not here yet", timeout=SOON)
+        expect(page.locator("#data-set input")).to_have_value("CIFAR-10 · not here yet")
+        expect(page.locator("#train-on-it")).to_be_disabled()
+        view.get_by_role("button", name="Fetch it").click()
+        expect(view).to_contain_text("of 2.0 MB", timeout=SOON)
+        expect(view.get_by_role("button", name="Stop")).to_be_visible()
+        page.locator("#data-set input").click()
+        page.get_by_role("option", name="MNIST", exact=True).click()
+        expect(view).to_have_count(0, timeout=SOON)
+        expect(page.locator("#train-on-it")).to_be_enabled(timeout=SOON)
+        expect(page.get_by_test_id("report")).to_contain_text("70,000", timeout=SOON)
+        expect(page.get_by_test_id("samples")).to_be_visible(timeout=SOON)
+        page.goto(f"{server.url}/zh/?tab=train&dataset=cifar10&model=lenet")  # it goes on, and is seen there too
+        view = page.locator("#fetch-for-training section.fetch")
+        expect(view).to_contain_text("正在下载 CIFAR-10", timeout=SOON)
+        sent.set()
+        expect(view).to_contain_text("下载不完整或有改动", timeout=SOON)
+        mirror.shutdown()

@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 
 from imgcls.data.catalog import own_folders
+from imgcls.data.known_files import absent
 from imgcls.recipes import for_weights, recipe, usual_transfer
 from imgcls.settings import TrainSettings, choices
 from imgcls.web.components.choice import Choice
@@ -115,7 +116,13 @@ def some(
 
 
 def dataset_choices(words: Translator, workspace: Workspace) -> list[tuple[str, str]]:
-    return [(words.value(name), name) for name in (*KNOWN, *own_folders(workspace))]
+    """[(title, name)], those that are not here marked."""
+
+    def title(name: str) -> str:
+        said = words.value(name)
+        return words("{name} · not here yet", name=said) if name in KNOWN and absent(name, workspace) else said
+
+    return [(title(name), name) for name in (*KNOWN, *own_folders(workspace))]
 
 
 def weights_choices(workspace: Workspace) -> list[str]:

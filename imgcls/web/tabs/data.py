@@ -13,12 +13,13 @@ import gradio as gr
 from imgcls.data import collect as collected
 from imgcls.data.archives import unpack
 from imgcls.data.catalog import own_folders
+from imgcls.data.known_files import FETCHED, absent
 from imgcls.data.loading import with_progress
 from imgcls.data.report import report
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.filenames import sanitize
 from imgcls.models.registry import NAMES
-from imgcls.recipes import with_recipe
+from imgcls.recipes import KIND_OF, with_recipe
 from imgcls.settings import choices
 from imgcls.web import address
 from imgcls.web.actions import QUIET, TOLD, confirm, guard
@@ -26,6 +27,7 @@ from imgcls.web.components import form
 from imgcls.web.components.audit import AuditView, request
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.collect import Collect, room_for_one_more
+from imgcls.web.components.fetch import FetchView
 from imgcls.web.context import PageContext
 from imgcls.web.tabs import train
 from imgcls.web.views import report_card
@@ -36,6 +38,7 @@ SAMPLES = 24
 
 def build(context: PageContext, tab: gr.Tab, training: train.Room) -> None:
     words, watch, limits, page, rooms = context.words, context.watch, context.limits, context.page, context.rooms
+    changes = context.changes
     workspace, guarded = watch.workspace, guard(words)
     with gr.Tabs(elem_classes="sources", elem_id="data-rooms") as parts:
         with gr.Tab(words("Look"), id="look") as look_tab, gr.Row(elem_classes="room data"):
@@ -47,6 +50,7 @@ def build(context: PageContext, tab: gr.Tab, training: train.Room) -> None:
                     elem_id="data-set",
                     allow_custom_value=True,
                 )
+                missing = FetchView(context, elem_id="fetch-set")
                 shown = gr.HTML(report_card.waiting(0, 0, words), elem_id="report")
                 with gr.Row(elem_classes="actions"):
                     use = gr.Button(words("Train on it"), variant="primary", elem_id="train-on-it")
@@ -101,8 +105,15 @@ def build(context: PageContext, tab: gr.Tab, training: train.Room) -> None:
                 unpacked = gr.HTML("", elem_id="unpacked")
     turn = gr.State(0)
 
+    def is_missing(name: str) -> bool:
+        """Then it is fetched first; what else there would be to say is said there."""
+        return name in KIND_OF and absent(name, workspace) in FETCHED
+
     def look(name: str) -> Iterator[Any]:
         """The report, with how far it is while a large folder is looked through; whoever leaves the page ends that."""
+        if is_missing(name):
+            yield ""
+            return
         yield report_card.waiting(0, 0, words)
         end = time.monotonic() + (limits.report_seconds or math.inf)
         work = with_progress(
@@ -132,6 +143,8 @@ def build(context: PageContext, tab: gr.Tab, training: train.Room) -> None:
         """Some training images as that network would get them: HTML."""
         from imgcls.data.preview import preview
 
+        if is_missing(name):
+            return ""
         try:
             limits.check_name(name)
             said = {"dataset": name, "model": network, **({"augment": augmented} if augmented else {})}
@@ -143,8 +156,10 @@ def build(context: PageContext, tab: gr.Tab, training: train.Room) -> None:
         except ImgclsError as error:
             return report_card.problem(words.message(error.message), words)
 
-    def own(name: str) -> Any:
-        return gr.update(visible=name in own_folders(workspace) and not limits.public)
+    def usable(name: str) -> list[Any]:
+        """What can be done with it."""
+        there = gr.update(interactive=not is_missing(name))
+        return [there, there, gr.update(visible=name in own_folders(workspace) and not limits.public)]
 
     def listed(now: str | None = None) -> Any:
         return gr.update(choices=form.dataset_choices(words, workspace), **({"value": now} if now else {}))
@@ -188,15 +203,17 @@ def build(context: PageContext, tab: gr.Tab, training: train.Room) -> None:
         return "mnist"
 
     quietly: dict[str, Any] = {**TOLD, "concurrency_limit": 4}
-    opened = tab.select(look, chosen, shown, **quietly)
+    opened = gr.on([tab.select, missing.submit], look, chosen, shown, **quietly)
     # Another set's report must not come after this one's.
     chosen.change(look, chosen, shown, cancels=[opened], **quietly)
-    chosen.change(own, chosen, delete, **QUIET)
+    gr.on([chosen.change, missing.submit], usable, chosen, [use, audit, delete], **QUIET)
+    chosen.change(lambda name: name, chosen, missing, **QUIET)
+    gr.on([changes.change, missing.submit], lambda: listed(), None, chosen, **QUIET)
     # What is wrong with the set is looked for when somebody asks; a list that is there already is shown.
     gr.on([chosen.change, tab.select], request, chosen, mistakes, **QUIET)
     audit.click(lambda name: request(name, begin=True), chosen, mistakes, **QUIET)
     gr.on(
-        [chosen.change, model.change, augment.change, tab.select],
+        [chosen.change, model.change, augment.change, tab.select, missing.submit],
         samples,
         [chosen, model, augment, turn],
         grid,

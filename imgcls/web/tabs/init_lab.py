@@ -145,4 +145,5 @@ def build(context: PageContext) -> None:
         fields["lr"],
         **QUIET,
     )
-    page.load(lambda: gr.update(choices=form.dataset_choices(words, workspace)), None, fields["dataset"], **QUIET)
+    there = [page.load, changes.change]
+    gr.on(there, lambda: gr.update(choices=form.dataset_choices(words, workspace)), None, fields["dataset"], **QUIET)

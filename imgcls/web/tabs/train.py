@@ -19,6 +19,7 @@ from imgcls.web.actions import QUIET, TOLD, confirm, guard
 from imgcls.web.components import form
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.classroom import NAMED, REFRESH, QueueSlot
+from imgcls.web.components.fetch import FetchView
 from imgcls.web.components.networks import buttons
 from imgcls.web.components.watching import WatchedCard, WatchedLog
 from imgcls.web.context import PageContext
@@ -51,6 +52,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> Room:
         with gr.Column(scale=5, min_width=320, elem_classes="card settings"):
             made = form.build(words, workspace, limits)
             fields = made.fields
+            missing = FetchView(context, elem_id="fetch-for-training")
             with gr.Column(elem_classes="start-bar"):
                 plan = gr.HTML("", elem_id="plan")
                 start = gr.Button(words("Start training"), variant="primary", elem_id="start")
@@ -206,7 +208,8 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> Room:
             gr.update(choices=form.weights_choices(workspace)),
         ]
 
-    page.load(there, None, [fields["dataset"], fields["weights"]], **QUIET)
+    gr.on([page.load, changes.change, missing.submit], there, None, [fields["dataset"], fields["weights"]], **QUIET)
+    fields["dataset"].change(lambda name: name, fields["dataset"], missing, **QUIET)
 
     def from_address(request: gr.Request) -> list[Any]:
         """The settings that a link carries, over the recipe for its network, data and transfer."""
@@ -277,7 +280,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> Room:
     timing = gr.Timer(PENDING, active=False)
     shapes = [fields[n].change for n in form.DECIDE if n in fields]
     gr.on(
-        [page.load, timing.tick, *shapes],
+        [page.load, timing.tick, missing.submit, *shapes],
         planned,
         values,
         [plan, fields["transfer"], timing],

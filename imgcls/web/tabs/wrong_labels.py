@@ -57,4 +57,5 @@ def build(context: PageContext, training: train.Room) -> None:
         show_progress="hidden",
     )
     find.click(again, [fields["dataset"], fields["flip_labels"]], found, **QUIET)
-    page.load(lambda: gr.update(choices=form.dataset_choices(words, workspace)), None, fields["dataset"], **QUIET)
+    there = [page.load, context.changes.change]
+    gr.on(there, lambda: gr.update(choices=form.dataset_choices(words, workspace)), None, fields["dataset"], **QUIET)

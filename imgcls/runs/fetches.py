@@ -1,0 +1,35 @@
+"""Data sets that the page fetches, each in a process of its own: closing the page or the server loses nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imgcls.data.known_files import absent
+from imgcls.runs import side_jobs
+from imgcls.runs.side_jobs import Progress
+from imgcls.workspace import Workspace
+
+
+def start(name: str, workspace: Workspace) -> None:
+    """Have the set called `name` fetched, unless somebody is at it. Raises ImgclsError where it cannot be."""
+    side_jobs.start(_folder(name, workspace), {"name": name}, "work-fetch", workspace)
+
+
+def look(name: str, workspace: Workspace) -> Progress:
+    """`done` and `total` count bytes."""
+    return side_jobs.look(_folder(name, workspace), lambda: not absent(name, workspace))
+
+
+def stop(name: str, workspace: Workspace) -> None:
+    side_jobs.stop(_folder(name, workspace))
+
+
+def work(folder: Path, workspace: Workspace) -> int:
+    """In its own process: fetch what job.json names. The exit code."""
+    from imgcls.data.download import fetch
+
+    return side_jobs.work(folder, lambda asked, told: fetch(asked["name"], workspace, progress=told))
+
+
+def _folder(name: str, workspace: Workspace) -> Path:
+    return side_jobs.jobs_folder("fetches", workspace) / name

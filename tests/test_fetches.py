@@ -1,0 +1,167 @@
+"""Data sets that are not here: marked, fetched for the page in a process of their own, stopped, and who may ask."""
+
+import gzip
+import hashlib
+import http.server
+import io
+import tarfile
+import threading
+import time
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from imgcls.data import download
+from imgcls.data.known_files import CIFAR_ARCHIVE, CIFAR_FILES, absent
+from imgcls.errors import DatasetError, SettingsError
+from imgcls.runs import fetches
+from imgcls.web.cache import RunCache
+from imgcls.web.components import fetch, form
+from imgcls.web.hosting import hosting
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.people import People
+
+
+@contextmanager
+def mirror(files, *, slow=False):
+    """{name: its content} behind an address; `slow` sends a little, and then only what keeps the line open."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):  # noqa: N802
+            content = files.get(self.path.lstrip("/"))
+            if content is None:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            try:
+                for start in range(0, len(content), 1 << 18):
+                    self.wfile.write(content[start : start + (1 << 18)])
+                    time.sleep(0.2 * slow)
+            except OSError:
+                pass  # whoever asked has stopped
+
+        def log_message(self, *_):
+            pass
+
+    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{httpd.server_port}"
+    finally:
+        httpd.shutdown()
+        httpd.server_close()
+
+
+def cifar():
+    """An archive as the real one, with files of a few bytes."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for file in (file for files in CIFAR_FILES.values() for file in files):
+            member = tarfile.TarInfo(f"cifar-10-batches-bin/{file}")
+            member.size = 4
+            tar.addfile(member, io.BytesIO(b"data"))
+    return packed.getvalue()
+
+
+def files_of(workspace):
+    return sorted(
+        path.name for path in workspace.data.rglob("*") if path.is_file() and ".imgcls-cache" not in str(path)
+    )
+
+
+def test_a_set_comes_whole_and_its_packed_file_goes(workspace, monkeypatch):
+    content, told = cifar(), []
+    monkeypatch.setattr(download, "CIFAR_MD5", hashlib.md5(content).hexdigest())
+    assert absent("cifar10", workspace) == "cifar10"
+    with mirror({CIFAR_ARCHIVE: content}) as url:
+        monkeypatch.setenv("IMGCLS_DATA_MIRROR", url)
+        download.fetch("cifar10", workspace, progress=lambda *at: told.append(at))
+    assert told[-1] == (len(content), len(content)) and absent("cifar10", workspace) is None
+    assert files_of(workspace) == sorted(file for files in CIFAR_FILES.values() for file in files)
+
+
+def test_bytes_of_several_files_are_counted_on(workspace, monkeypatch):
+    contents = {file: gzip.compress(bytes([i]) * 1000 * (4 - i)) for i, file in enumerate(download.FASHION_MD5)}
+    for file, content in contents.items():
+        monkeypatch.setitem(download.FASHION_MD5, file, hashlib.md5(content).hexdigest())
+    told = []
+    with mirror(contents) as url:
+        download.fetch("fashion-mnist", workspace, base=url, progress=lambda *at: told.append(at))
+    assert told == sorted(told) and told[-1] == (sum(map(len, contents.values())),) * 2
+    assert absent("fashion-mnist", workspace) is None
+
+
+def test_what_is_not_what_its_name_says_is_not_kept(workspace):
+    with mirror({CIFAR_ARCHIVE: cifar()}) as url, pytest.raises(DatasetError, match="came cut off or changed"):
+        download.fetch("cifar10", workspace, base=url)
+    assert files_of(workspace) == []
+
+
+def context(workspace, env, language="en"):
+    made = hosting(env=env)
+    people = People(workspace, shared=made.limits.public, host_password=made.host_password)
+    return SimpleNamespace(
+        words=Translator(language), watch=RunCache(workspace), limits=made.limits, people=people, host=made
+    )
+
+
+def asking(context):
+    return {function.__name__: function for function in fetch.server_functions(context)}
+
+
+def test_the_page_begins_watches_and_stops(workspace, monkeypatch):
+    with mirror({CIFAR_ARCHIVE: bytes(30_000_000)}, slow=True) as url:
+        monkeypatch.setenv("IMGCLS_DATA_MIRROR", url)
+        ask = asking(context(workspace, {}))
+        cifar10 = {"dataset": "cifar10"}
+        assert "not here yet" in ask["fetch_look"](cifar10)["html"]
+        ask["fetch_look"]({**cifar10, "start": True})
+        end = time.monotonic() + 20
+        while "of 30.0 MB" not in (seen := ask["fetch_look"](cifar10))["html"]:
+            assert seen["state"] == "running" and time.monotonic() < end
+            time.sleep(0.1)
+        ask["fetch_stop"](cifar10)
+        while fetches.look("cifar10", workspace).state == "running":
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert "nothing of it was kept" in ask["fetch_look"](cifar10)["html"]
+    assert files_of(workspace) == []
+
+
+SHARED = {"IMGCLS_HOST": "0.0.0.0"}
+
+
+def test_visitors_of_a_shared_lab_fetch_where_its_host_lets_them(workspace, monkeypatch):
+    monkeypatch.setattr(fetches, "start", lambda name, _: started.append(name))
+    started, asked = [], {"dataset": "cifar10", "start": True}
+    shared = context(workspace, SHARED | {"IMGCLS_HOST_PASSWORD": "p"})
+    look = asking(shared)["fetch_look"]
+    assert "python -m imgcls fetch cifar10" in look(asked)["error"] and not started
+    assert "<button" not in look({"dataset": "cifar10"})["html"]
+    shared.people.visitor = lambda _: SimpleNamespace(host=True)
+    assert "<button" in look(asked)["html"] and started == ["cifar10"]
+    assert "error" not in asking(context(workspace, SHARED | {"IMGCLS_FETCH": "yes"}))["fetch_look"](asked)
+    assert started == ["cifar10"] * 2
+    with pytest.raises(SettingsError, match="IMGCLS_FETCH is perhaps"):
+        hosting(env={"IMGCLS_FETCH": "perhaps"})
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "../x", "", "http://127.0.0.1:1/x", "mnist+cifar10", None, ["cifar10"]])
+def test_nothing_else_is_fetched(workspace, dataset):
+    ask = asking(context(workspace, {}))
+    assert ask["fetch_look"]({"dataset": dataset, "start": True}) == {"state": "here", "html": ""}
+    assert "error" in ask["fetch_look"](None)
+
+
+def test_lists_mark_what_is_not_here(workspace):
+    listed = dict((name, title) for title, name in form.dataset_choices(Translator("en"), workspace))
+    assert listed["cifar10"] == "CIFAR-10 · not here yet" and listed["mnist"] == "MNIST"
+    before = RunCache(workspace).version()
+    for file in (file for files in CIFAR_FILES.values() for file in files):
+        (workspace.data / "cifar-10-batches-bin").mkdir(parents=True, exist_ok=True)
+        (workspace.data / "cifar-10-batches-bin" / file).touch()
+    assert ("CIFAR-10", "cifar10") in form.dataset_choices(Translator("en"), workspace)
+    assert RunCache(workspace).version() != before  # every open page is told
