@@ -3,9 +3,10 @@
 import pytest
 
 from imgcls.recipes import with_recipe
+from imgcls.settings import choices
 from imgcls.training.layer_statistics import LayerStatistics, layer_statistics
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.views.layer_lessons import layers, lesson, sound_band
+from imgcls.web.views.layer_lessons import RULES, layers, lesson, movement, sound_band
 
 EN, ZH = Translator("en"), Translator("zh")
 
@@ -52,3 +53,36 @@ def test_real_initialisations_are_told_apart(workspace):
     assert len(set(said.values())) == 4
     assert "of it is left" in said["too-small"] and "larger" in said["too-large"]
     assert "alike" in said["all-zeros"] and "as much as it gets" in said["kaiming-uniform"]
+
+
+def moved(*updates, dead=0.0, gradient=1.0):
+    return LayerStatistics("l", 0.5, 1.0, gradient, 1.0, dead, (1, 2, 4, 2), tuple(updates))
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (moved(-3.0, -2.9), "about 1/891 of what they were: a usual step"),
+        (moved(-1.0), "about 1/10 of what they were: a large step"),
+        (moved(4.0), "by 10,000 times what they were"),
+        (moved(-5.0, None), "about 1/100,000 of what they were: so little"),
+        (moved(-3.3, gradient=1e-12), "only by weight decay"),
+        (moved(None, None), "Not one weight moves"),
+    ],
+)
+def test_one_sentence_says_how_far_the_first_steps_move_the_weights(updates, said):
+    assert said in movement([moved(*updates)], EN) and movement([moved(*updates)], ZH) != movement(
+        [moved(*updates)], EN
+    )
+
+
+def test_small_pictures_show_what_a_layer_says_and_how_far_it_moves():
+    (layer,) = layers([moved(-3.0, None, -9.0)])
+    assert layer.steps == (((0.0, 0.5),), ((1.0, 1.0),))  # -3 in the middle, broken where nothing moved, kept inside
+    assert layer.says.heights == (0.25, 0.5, 1.0, 0.5) and (layer.says.low, layer.says.high) == ("−2.5", "3.5")
+    assert layer.says.silenced == 2 and layers([moved(-3.0, dead=None)])[0].says.silenced == 0  # no ReLU after the last
+    assert layers(rows(0.0))[0].says is None
+
+
+def test_every_initialisation_has_its_rule_in_words():
+    assert set(RULES) == set(choices("init"))

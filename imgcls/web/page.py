@@ -22,6 +22,7 @@ from imgcls.web.views.render import render
 from imgcls.web.weights import PageWeights
 
 COMPONENTS = Path(__file__).parent / "components"
+SCRIPTS = ("address.js", "charts.js", "keyboard.js")  # of the whole page
 
 
 def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limits, people: People) -> gr.Blocks:
@@ -35,7 +36,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
             render("head", words, others=words.others, version=__version__),
             elem_id="head",
             apply_default_css=False,
-            js_on_load="".join((COMPONENTS / name).read_text("utf-8") for name in ("address.js", "charts.js")),
+            js_on_load="".join((COMPONENTS / name).read_text("utf-8") for name in SCRIPTS),
         )
         changes = Changes(elem_id="changes")
         ClassDialogs(words, people, elem_id="class")

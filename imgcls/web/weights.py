@@ -66,7 +66,7 @@ def page_bytes(path: Path, *, half: bool = False) -> bytes:
     sent |= _calibration(tensors, len(meta.classes))
     said = meta.model_dump(mode="json", include={"model", "classes", "preprocess", "run", "kind", "epoch", "metrics"})
     kept = len(epochs_of(path.parent)) > 1
-    return save(sent, {"page": json.dumps(said | {"sure": SURE, "epochs_kept": kept})})
+    return save(sent, {"page": json.dumps(said | {"name": path.parent.name, "sure": SURE, "epochs_kept": kept})})
 
 
 def _shapes(meta: Meta) -> dict[str, tuple[int, ...]]:
@@ -161,7 +161,8 @@ class PageWeights:
             stat = path.stat()
             known = (path, stat.st_mtime_ns, stat.st_size)
             if known not in self._names:
-                content = hashlib.sha256(f"{__version__} {scripts.digest()} ".encode() + path.read_bytes())
+                made_by = f"{__version__} {scripts.digest()} {path.parent.name} "
+                content = hashlib.sha256(made_by.encode() + path.read_bytes())
                 self._names[known] = content.hexdigest()[:32]
         except OSError as error:
             raise CheckpointError("{path} cannot be read ({reason}).", path=path, reason=error.strerror) from None

@@ -1,8 +1,18 @@
 """Every tab in both languages, light and dark: axe-core finds nothing serious, and nothing is wider than a phone."""
 
+import shutil
+
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe import serious
 from playwright.sync_api import expect
+
+from imgcls.messages import Message
+from imgcls.recipes import with_recipe
+from imgcls.runs.state import change
+from imgcls.runs.store import create_run
+from imgcls.training import events
+from imgcls.training.loggers.event_log import EventLog
+from imgcls.workspace import Workspace
 
 TABS = {
     "en": ("Classify", "Train", "Evaluate", "Data", "Init lab"),
@@ -11,7 +21,6 @@ TABS = {
 NAMES = ("classify", "train", "evaluate", "data", "init-lab")
 WITHIN = {"en": {"Data": "Make your own", "Classify": "Photo"}, "zh": {"数据": "自己做一个", "识别": "照片"}}
 MORE = {"en": "More settings", "zh": "更多设置"}
-SERIOUS = ("serious", "critical")
 # What a finger cannot reach: beyond the screen, and not inside something that scrolls.
 TOO_WIDE = """() => {
   const scrolls = node => {
@@ -61,10 +70,66 @@ def test_axe_finds_nothing_serious(page, server, draw_three, language, scheme):
     page.emulate_media(color_scheme=scheme)
     found = []
     for state in states(page, server, language, draw_three):
-        for one in Axe().run(page).response["violations"]:
-            if one["impact"] in SERIOUS:
-                found += [(state, one["id"], node["html"][:200], node["failureSummary"][:200]) for node in one["nodes"]]
+        found += [(state, *one) for one in serious(page)]
     assert not found, "\n".join(map(str, found))
+
+
+@pytest.fixture
+def failed_run(server):
+    """Diverged in its third step."""
+    workspace = Workspace(server.root)
+    run, said = create_run(with_recipe({"name": "diverged"}), workspace), Message("Training diverged: the loss is NaN.")
+    with EventLog(run.logs) as log:
+        for step in (1, 2):
+            figures = {"loss": 2.3, "accuracy": 0.1, "lr": 0.1, "images_per_second": 1, "seconds_left": 9}
+            log(events.Progress(step=step, epoch=step / 400, **figures))
+        log(events.Failed(message=said, error="DivergedError"))
+    change(workspace, run.logs, "failed", message=said)
+    yield run
+    shutil.rmtree(run.logs)
+
+
+@pytest.mark.parametrize(("language", "scheme"), [("en", "dark"), ("zh", "light")])
+def test_axe_finds_nothing_serious_in_a_failed_run_on_a_projector_with_the_way_to_join(
+    page, server, failed_run, language, scheme
+):
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{server.url}/{language}/?tab=train&run={failed_run.name}&projector=1")
+    expect(page.locator("section.run[data-state=failed]")).to_be_visible(timeout=40_000)
+    found = serious(page)
+    page.locator("[data-head=join]").click()
+    expect(page.locator("dialog[data-dialog=join]")).to_be_visible()
+    assert not (found + serious(page))
+
+
+def test_lists_and_tabs_are_left_and_opened_by_keyboard(page, server):
+    page.goto(f"{server.url}/en/?tab=train")
+    field = page.locator("#field-dataset input")
+    field.click()
+    expect(field).to_have_attribute("aria-expanded", "true", timeout=40_000)
+    page.keyboard.press("Tab")
+    expect(field).to_have_attribute("aria-expanded", "false")
+    field.click()
+    page.keyboard.press("Escape")
+    expect(field).to_have_attribute("aria-expanded", "false")
+    field.click()
+    expect(field).to_have_attribute("aria-expanded", "true")
+    page.locator("#field-epochs input").focus()
+    assert page.locator("#field-epochs input").evaluate("field => getComputedStyle(field).outlineWidth") == "2px"
+    page.locator("#rooms > .tab-wrapper [data-tab-id=train]").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#rooms > .tab-wrapper [data-tab-id=evaluate]")).to_be_focused()
+    expect(page.locator("#evaluate-run")).to_be_visible()
+
+
+def test_the_answer_is_in_sight_while_one_draws_on_a_phone(page, server, draw_three):
+    page.set_viewport_size({"width": 390, "height": 664})  # what the bars of a phone's browser leave of 844
+    page.goto(f"{server.url}/en/")
+    expect(page.get_by_test_id("nothing")).to_be_visible(timeout=40_000)
+    draw_three(page)
+    expect(page.get_by_test_id("answer")).to_have_text("3", timeout=40_000)
+    box = page.get_by_test_id("answer").bounding_box()
+    assert page.evaluate("scrollY") == 0 and box["y"] + box["height"] <= 664
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from axe import serious
 from conftest import Server
 from playwright.sync_api import expect
 
@@ -47,7 +48,9 @@ def people(browser, lab):
 def start(page, nickname):
     page.locator("#start").click()
     dialog = page.locator("dialog[open]")
-    dialog.locator("input").fill(nickname, timeout=SOON)
+    expect(dialog).to_be_visible(timeout=SOON)
+    assert not serious(page)
+    dialog.locator("input").fill(nickname)
     dialog.locator("button.primary").click()
     expect(queue(page)).to_contain_text(nickname, timeout=SOON)
 
@@ -73,6 +76,7 @@ def test_two_share_a_lab_and_its_host_looks_after_it(people, lab):
     start(ann, "Ann")
     expect(ann.locator("section.run[data-state=running]")).to_be_visible(timeout=LONG)
     expect(ann.locator("#stop")).to_be_visible(timeout=SOON)
+    assert not serious(ann)
 
     # Ann's cannot be stopped by Ben; his own waits, and he is asked who he is once.
     expect(queue(ben)).to_contain_text("Ann", timeout=SOON)
@@ -98,6 +102,7 @@ def test_two_share_a_lab_and_its_host_looks_after_it(people, lab):
     host = people()
     queue(host).locator("[data-ask=host]").click(timeout=SOON)
     dialog = host.locator("dialog[open]")
+    assert not serious(host)
     dialog.locator("input").fill("guess")
     dialog.locator("button.primary").click()
     expect(dialog.locator(".failure")).to_contain_text("not the host's password", timeout=SOON)

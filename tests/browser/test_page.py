@@ -218,7 +218,7 @@ def test_what_is_open_in_each_room_stands_in_the_address(page, server):
     page.wait_for_url("**/zh/**")
     expect(page.locator(MAIN.format("init-lab"))).to_have_attribute("aria-selected", "true", timeout=SOON)
     expect(page.locator("#lab-epochs input")).to_have_value("3")
-    expect(page.locator("#lab-inits input:checked")).to_have_count(3)
+    expect(page.locator("#lab-inits input:checked")).to_have_count(4)
     page.locator(MAIN.format("data")).click()
     expect(page.locator(PART.format("make"))).to_have_attribute("aria-selected", "true")
     page.locator(PART.format("look")).click()

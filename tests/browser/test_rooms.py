@@ -103,7 +103,7 @@ def test_a_zip_becomes_a_data_set_or_a_sentence(page, server, tmp_path, good):
 
 def test_initialisations_are_compared(page, server):
     opened(page, server, "Init lab")
-    for name in ("All zeros", "Too large"):
+    for name in ("Xavier uniform", "All zeros", "Too large"):
         page.locator("#lab-inits label", has_text=name).click()  # two remain
     page.locator("#lab-epochs input").fill("2")
     page.locator("#lab-train_images input").fill("2000")

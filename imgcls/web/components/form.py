@@ -196,5 +196,5 @@ def _field(
     if info.annotation is bool:
         return gr.Checkbox(**shown)
     if info.annotation in (int, float):
-        return gr.Number(precision=0 if info.annotation is int else None, **shown)
+        return gr.Number(**shown)  # as it was typed: whether it may be is for TrainSettings to say
     return gr.Textbox(max_lines=1, max_length=200, **shown)

@@ -30,6 +30,16 @@ async function ask() {
   later();
 }
 
+// What somebody has opened in a card stays open when the card is drawn anew.
+const open = new Set();
+element.addEventListener('toggle', event => {
+  const { key } = event.target.dataset;
+  if (key) open[event.target.open ? 'add' : 'delete'](key);
+}, true);
+new MutationObserver(() => element.querySelectorAll('details[data-key]:not([open])').forEach(details => {
+  if (open.has(details.dataset.key)) details.open = true;
+})).observe(element, { childList: true, subtree: true });
+
 watch('value', () => { tag = ''; later(); });
 document.addEventListener('visibilitychange', () => { if (!document.hidden) later(); });
 later();

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
+from imgcls.checkpoints.format import read_meta
 from imgcls.errors import ImgclsError, InputError
 from imgcls.imaging.digits import NoInk
 from imgcls.imaging.reading import open_image
@@ -48,6 +49,7 @@ class Room:
     pad: DrawingPad
     result: gr.HTML
     sources: gr.Tabs
+    source: gr.State  # which of them is open, for those that open another one
 
 
 def build(context: PageContext) -> Room:
@@ -97,7 +99,7 @@ def build(context: PageContext) -> Room:
             image = open_image(path, keep_alpha=True, name=words("Photo")) if path else None
         except InputError as error:
             return answers.problem(words.message(error.message), words)
-        return _answer(watch, words, image, chosen, no_photo(words), photo=True)
+        return _answer(watch, words, image, chosen, no_photo(words, _known(watch, words, chosen)), photo=True)
 
     def of_either(source: str, drawing: Image.Image | None, path: str | None, chosen: str) -> tuple[str, str]:
         """What the page is to compute itself, and what the server answers: one of them is ''."""
@@ -146,15 +148,26 @@ def build(context: PageContext) -> Room:
     # Asked of nobody: the page knows both itself.
     for changed in (checkpoint.change, photo.change, sources.select, context.page.load):
         changed(None, [checkpoint, photo], inside, js=ABOUT, api_visibility="private")
-    return Room(checkpoint, pad, result, sources)
+    return Room(checkpoint, pad, result, sources, source)
 
 
 def nothing_drawn(words: Translator) -> str:
     return answers.empty(words("Draw something"), words("The answer appears here while you draw."), words)
 
 
-def no_photo(words: Translator) -> str:
-    return answers.empty(words("Choose a photo"), words("Upload a file, paste a picture or use the camera."), words)
+def no_photo(words: Translator, known: str) -> str:
+    """`known`: what the chosen network can answer."""
+    more = words("Upload a file, paste a picture or use the camera.")
+    return answers.empty(words("Choose a photo"), f"{more} {known}".strip(), words)
+
+
+def _known(watch: RunCache, words: Translator, chosen: str) -> str:
+    """Without its weights; '' where it cannot be read."""
+    try:
+        path = watch.checkpoint(chosen)
+        return answers.knowledge(_name(chosen), read_meta(path).names(words.language), words)
+    except ImgclsError:
+        return ""
 
 
 def choices(words: Translator, watch: RunCache) -> tuple[list[tuple[str, str]], str | None]:
@@ -176,6 +189,10 @@ def _answer(
     watch: RunCache, words: Translator, image: Image.Image | None, chosen: str, nothing: str, *, photo: bool = False
 ) -> str:
     if image is None:
+        try:
+            watch.checkpoint(chosen)
+        except ImgclsError as error:
+            return answers.problem(words.message(error.message), words)
         return nothing
     try:
         predictor = Predictor.cached(watch.checkpoint(chosen))
@@ -185,13 +202,15 @@ def _answer(
     except ImgclsError as error:
         return answers.problem(words.message(error.message), words)
     classes = predictor.meta.names(words.language)
-    return answers.answer(reading, words, keep_order=classes if len(classes) <= ORDERED else None)
+    order = classes if len(classes) <= ORDERED else None
+    return answers.answer(reading, words, keep_order=order, knows=answers.knowledge(_name(chosen), classes, words))
 
 
 def no_writing(words: Translator, chosen: str, classes: Sequence[str]) -> str:
     """A photo without any ink, given to a network that reads ink."""
-    named = f"{classes[0]}–{classes[-1]}" if list(classes) == list("0123456789") else ", ".join(classes[:12])
-    name = chosen.split("/")[0]
-    return answers.problem(
-        words("{checkpoint} knows only {classes} and finds no writing here.", checkpoint=name, classes=named), words
-    )
+    known = answers.knowledge(_name(chosen), classes, words)
+    return answers.problem(words("{known} It finds no writing here.", known=known), words)
+
+
+def _name(chosen: str) -> str:
+    return chosen.split("/")[0]

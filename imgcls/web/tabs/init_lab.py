@@ -22,7 +22,7 @@ from imgcls.web.views.render import render
 
 FIRST = ("dataset", "model")
 FIELDS = ("epochs", "lr", "train_images", "seed")
-TO_BEGIN_WITH = ("kaiming-uniform", "all-zeros", "too-small", "too-large")
+TO_BEGIN_WITH = ("kaiming-uniform", "xavier-uniform", "all-zeros", "too-small", "too-large")
 
 
 def build(context: PageContext) -> None:

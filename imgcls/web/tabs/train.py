@@ -29,6 +29,8 @@ from imgcls.web.views.preset_choices import preset_choices
 
 PENDING = 4.0  # seconds between two looks at an estimate that is being measured
 FOCUS = "name => setTimeout(() => document.querySelector(`#field-${CSS.escape(name)} input`)?.focus(), 200)"
+# On a phone the run lies below the form.
+TO_THE_RUN = "() => { if (innerWidth < 700) document.querySelector('#card')?.scrollIntoView({ behavior: 'smooth' }); }"
 
 
 @dataclass
@@ -169,6 +171,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> Room:
         show_progress="hidden",
     )
     started.success(None, None, None, js=REFRESH, api_visibility="private")
+    started.success(None, None, None, js=TO_THE_RUN, api_visibility="private")
     started.success(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
     for button, action, js in ((stop, ask_stop, None), (go_on, again, named)):
         button.click(guarded(action), chosen, None, js=js, **TOLD).then(show, [chosen, over], seen, **QUIET)
@@ -190,9 +193,10 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> Room:
         options, _ = classify.choices(words, watch)
         settings = find_run(name, workspace).settings()
         source = "draw" if kind_of(settings.dataset) == "digits" else "photo"
-        return gr.update(choices=options, value=f"{name}/best"), gr.Tabs(selected=source), gr.Tabs(selected="classify")
+        checkpoint = gr.update(choices=options, value=f"{name}/best")
+        return checkpoint, source, gr.Tabs(selected=source), gr.Tabs(selected="classify")
 
-    try_it.click(guarded(to_try), chosen, [room.checkpoint, room.sources, rooms], **TOLD)
+    try_it.click(guarded(to_try), chosen, [room.checkpoint, room.source, room.sources, rooms], **TOLD)
 
     def use_again(name: str) -> list[Any]:
         """The run's settings into the form; its name stays its own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
@@ -16,11 +17,14 @@ from imgcls.web.views.render import render
 
 SHOWN = 10  # bars
 BESIDE = 3  # of each of several answers
+NAMED = 12  # classes; of more than these the first few
 
 
-def answer(reading: Reading, words: Translator, *, keep_order: tuple[str, ...] | None = None) -> Markup:
+def answer(
+    reading: Reading, words: Translator, *, keep_order: tuple[str, ...] | None = None, knows: str = ""
+) -> Markup:
     """`keep_order`: all classes in their own order instead of the likeliest first; bars then stay where they are.
-    Of several digits each has one bar."""
+    Of several digits each has one bar. `knows`: what the network can answer at all."""
     first, several = reading.parts[0], len(reading.parts) > 1
     chances = dict(first.top)
     if several:
@@ -36,6 +40,7 @@ def answer(reading: Reading, words: Translator, *, keep_order: tuple[str, ...] |
         label=reading.label,
         confidence=percent(reading.confidence),
         note=doubt(reading, words),
+        knows=knows,
         rows=[(name, share, percent(share), best) for name, share, best in rows],
         pictures=[data_url(part.model_input) for part in reading.parts],
         width=width,
@@ -72,6 +77,16 @@ def doubt(reading: Reading, words: Translator) -> str:
     text = SENTENCES["not_sure" if reading.doubt == "unfamiliar" else f"doubt_{reading.doubt}"]
     nearest = next((part.nearest for part in reading.parts if not part.sure), None)
     return words(text, nearest=nearest or reading.label)
+
+
+def knowledge(checkpoint: str, classes: Sequence[str], words: Translator) -> str:
+    """What a network can answer at all: it has to choose one of these whatever it is shown."""
+    if "".join(classes) == "0123456789":
+        text, named = SENTENCES["knows_digits"], ""
+    else:
+        text, comma = SENTENCES["knows_some" if len(classes) > NAMED else "knows"], SENTENCES["listed"]
+        named = words(comma).join(classes[:NAMED])
+    return words(text, checkpoint=checkpoint, count=f"{len(classes):,}", classes=named)
 
 
 def empty(title: str, more: str, words: Translator) -> Markup:

@@ -43,9 +43,18 @@ def card(
         charts=_curves(lab, views, words),
         band=layer_lessons.sound_band(),
         lessons=[
-            (tone(init), words.value(init), layer_lessons.lesson(rows, words), layer_lessons.layers(rows))
+            {
+                "init": init,
+                "tone": tone(init),
+                "name": words.value(init),
+                "rule": words(layer_lessons.RULES[init]),
+                "said": layer_lessons.lesson(rows, words),
+                "moves": layer_lessons.movement(rows, words),
+                "layers": layer_lessons.layers(rows),
+                "steps": max(len(row.updates) for row in rows),
+            }
             for init, rows in statistics.items()
-            if rows
+            if rows and init in layer_lessons.RULES
         ],
         answer=_answer(expected, state, views, words),
     )
@@ -54,7 +63,7 @@ def card(
 def _answer(expected: str, state: str, views: Mapping[str, RunView], words: Translator) -> str | None:
     """Whether what was expected came true, once it is known."""
     best = {init: view.best.val_loss for init, view in views.items() if view.best}
-    if state != "finished" or not best or expected not in best:
+    if state != "finished" or not best or expected not in views:
         return None
     first = min(best, key=best.__getitem__)
     if first == expected:

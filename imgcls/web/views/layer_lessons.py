@@ -1,4 +1,4 @@
-"""What an initialisation does to the signal and the gradient, as a picture a layer and one sentence.
+"""What an initialisation does to the signal and the gradient, as pictures of each layer and one sentence.
 
 Bars are logarithmic: each mark is ten times the one before. Knows figures of layers, not how they are measured.
 """
@@ -10,12 +10,37 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from imgcls.messages import N_
 from imgcls.training.layer_statistics import LayerStatistics
 from imgcls.web.i18n.translator import Translator
 
 LOWEST, HIGHEST = -8.0, 4.0  # powers of ten that a bar shows
 SOUND = (-1.5, 1.0)  # powers of ten between which a signal neither dies out nor explodes
 LARGE_GRADIENT = 2.0  # power of ten from which a layer's gradient throws its weights away
+LEAST_STEP, MOST_STEP = -6.0, 0.0  # powers of ten that the picture of the first steps shows
+USUAL_STEP = -3.0  # Source: A. Karpathy, makemore part 3
+FAR_TOO_MUCH = -0.5  # power of ten: a third of the weights
+NO_GRADIENT = 1e-9  # below what any optimizer makes a step of
+SPREADS = 6  # standard deviations that a histogram is wide: see training/layer_statistics.py
+# How models/init.py draws the weights, in the words of who compares them.
+RULES = {
+    "default": N_("PyTorch's own: weights within ±1/√n, where n is how many inputs a unit adds up."),
+    "kaiming-uniform": N_(
+        "Spread √(2/n) for a unit that adds up n inputs: the 2 makes up for ReLU, which silences about half of them."
+    ),
+    "kaiming-normal": N_(
+        "Convolutions by Kaiming's rule, n counted where their output goes; linear layers with a spread of 0.01."
+    ),
+    "xavier-uniform": N_(
+        "Spread √(2/(n + m)) for n inputs and m outputs: made for layers without ReLU, which silences about half."
+    ),
+    "xavier-normal": N_(
+        "Spread √(2/(n + m)) for n inputs and m outputs: made for layers without ReLU, which silences about half."
+    ),
+    "all-zeros": N_("Every weight is 0."),
+    "too-small": N_("Weights of about 0.0001, however many inputs a unit adds up."),
+    "too-large": N_("Weights of about 1, however many inputs a unit adds up: hundreds of them make a large sum."),
+}
 
 
 @dataclass(frozen=True)
@@ -28,13 +53,24 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Histogram:
+    """`heights`: 0 to 1; `silenced`: how many of them ReLU makes 0; `low` and `high`: the ends, said."""
+
+    heights: tuple[float, ...]
+    silenced: int
+    low: str
+    high: str
+
+
+@dataclass(frozen=True)
 class Layer:
     name: str
     signal: Bar
     gradient: Bar
     dead: str  # share of its units that say nothing on any image, "" where none is
-    histogram: tuple[float, ...]  # heights, 0 to 1
+    says: Histogram | None
     update: str  # median log10 of its first steps' change over its weights
+    steps: tuple[tuple[tuple[float, float], ...], ...]  # lines through (x, y) of 0 to 1, y downwards: see `_steps`
 
 
 def sound_band() -> tuple[float, float]:
@@ -50,8 +86,9 @@ def layers(rows: Sequence[LayerStatistics]) -> list[Layer]:
             signal=_bar(row.std),
             gradient=_bar(row.gradient, explodes=LARGE_GRADIENT),
             dead=f"{row.dead:.0%}" if row.dead else "",
-            histogram=tuple(n / max(row.histogram) for n in row.histogram) if any(row.histogram) else (),
-            update=f"{statistics.median(known):.1f}" if (known := [u for u in row.updates if u is not None]) else "–",
+            says=_says(row),
+            update=f"{change:.1f}" if (change := _change(row)) is not None else "–",
+            steps=_steps(row.updates),
         )
         for row in rows
     ]
@@ -92,6 +129,53 @@ def lesson(rows: Sequence[LayerStatistics], words: Translator) -> str:
             whole=_share(whole),
         )
     return f"{said} {_learning(rows, words)}".strip()
+
+
+def movement(rows: Sequence[LayerStatistics], words: Translator) -> str:
+    """How far the first steps move the weights, in one sentence."""
+    changes = [change for row in rows if (change := _change(row)) is not None]
+    if not changes:
+        return words("Not one weight moves in the first steps.")
+    middle = statistics.median(changes)
+    if middle > FAR_TOO_MUCH:
+        times = _share(10**middle)
+        return words("A step changes the weights by {times} times what they were: it forgets what it had.", times=times)
+    said = words("A step changes the weights by about 1/{part} of what they were", part=_round(10**-middle))
+    if all(row.gradient is not None and row.gradient < NO_GRADIENT for row in rows):
+        return words("{said}, and only by weight decay, which makes them smaller still: nothing is learnt.", said=said)
+    if middle > USUAL_STEP + 1:
+        return words("{said}: a large step, learning is quick or unsteady.", said=said)
+    if middle < USUAL_STEP - 1.5:
+        return words("{said}: so little that learning takes for ever.", said=said)
+    return words("{said}: a usual step.", said=said)
+
+
+def _says(row: LayerStatistics) -> Histogram | None:
+    if not any(row.histogram) or row.mean is None or not row.std:
+        return None
+    half = SPREADS / 2 * row.std
+    heights = tuple(n / max(row.histogram) for n in row.histogram)
+    low, high = (_share(abs(end)) if end >= 0 else f"−{_share(-end)}" for end in (row.mean - half, row.mean + half))
+    zero = min(1.0, max(0.0, 0.5 - row.mean / (SPREADS * row.std)))  # where 0 lies, 0 to 1
+    return Histogram(heights, 0 if row.dead is None else round(zero * len(heights)), low, high)
+
+
+def _change(row: LayerStatistics) -> float | None:
+    """log10 of a step's change over the weights, the median of the first steps."""
+    known = [update for update in row.updates if update is not None]
+    return statistics.median(known) if known else None
+
+
+def _steps(updates: Sequence[float | None]) -> tuple[tuple[tuple[float, float], ...], ...]:
+    """A line over the steps, broken where nothing moved."""
+    lines: list[list[tuple[float, float]]] = [[]]
+    for step, update in enumerate(updates):
+        if update is None:
+            lines.append([])
+        else:
+            y = (MOST_STEP - update) / (MOST_STEP - LEAST_STEP)
+            lines[-1].append((step / max(1, len(updates) - 1), min(1.0, max(0.0, y))))
+    return tuple(tuple(line) for line in lines if line)
 
 
 def _learning(rows: Sequence[LayerStatistics], words: Translator) -> str:

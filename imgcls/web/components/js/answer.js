@@ -1,5 +1,6 @@
 // The answer: the likeliest class, a bar for each, and the picture that the network really saw. The same marks as
 // views/answers.py makes, but kept and changed in place: while one draws only widths and numbers move.
+const NAMED = 12;   // classes; of more than these the first few
 export const ORDERED = 10;   // up to so many classes the bars stay in their own order
 
 export function say(sentence, values) {
@@ -35,8 +36,15 @@ export function paint(canvas, side, colour) {
   target.putImageData(image, 0, 0);
 }
 
+// What the network can answer at all: it has to choose one of these whatever it is shown.
+export function knows(checkpoint, classes, words) {
+  if (classes.join('') === '0123456789') return say(words.knows_digits, { checkpoint });
+  const named = classes.slice(0, NAMED).join(words.listed), count = classes.length.toLocaleString();
+  return say(classes.length > NAMED ? words.knows_some : words.knows, { checkpoint, count, classes: named });
+}
+
 export class Answer {
-  constructor(element, classes, preprocess, words) {
+  constructor(element, { classes, preprocess, name }, words) {
     this.element = element;
     this.classes = classes;
     this.words = words;
@@ -53,6 +61,7 @@ export class Answer {
     this.answer = make('div', { class: 'answer' },
       make('div', { class: 'answer-head' }, this.label, this.sure), this.note,
       make('ol', { class: 'bars' }, ...this.bars.map(bar => bar.row)),
+      make('p', { class: 'answer-knows' }, knows(name, classes, words)),
       make('figure', { class: 'seen' }, this.pictures,
         make('figcaption', {}, make('strong', {}, words.sees), more)));
   }

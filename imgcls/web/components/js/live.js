@@ -67,7 +67,7 @@ export class Live {
   use(reader, url) {
     reader.url = url;
     this.reader = reader;
-    this.answer = new Answer(this.element, reader.meta.classes, reader.meta.preprocess, this.words);
+    this.answer = new Answer(this.element, reader.meta, this.words);
     this.pad.read = () => this.show();
     this.show();
   }
