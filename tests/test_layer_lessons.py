@@ -70,10 +70,8 @@ def moved(*updates, dead=0.0, gradient=1.0):
         (moved(None, None), "Not one weight moves"),
     ],
 )
-def test_one_sentence_says_how_far_the_first_steps_move_the_weights(updates, said):
-    assert said in movement([moved(*updates)], EN) and movement([moved(*updates)], ZH) != movement(
-        [moved(*updates)], EN
-    )
+def test_one_sentence_says_how_far_the_first_steps_move_the_weights(made, said):
+    assert said in movement([made], EN) and movement([made], ZH) != movement([made], EN)
 
 
 def test_small_pictures_show_what_a_layer_says_and_how_far_it_moves():
