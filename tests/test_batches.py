@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from imgcls.data.augmentation import AUGMENTATIONS
-from imgcls.data.loader import Batches
+from imgcls.data.loader import Batches, evaluation_batches, images_at_once
 from imgcls.data.splitting import Split
 from imgcls.imaging.preprocess import Preprocess
 
@@ -112,3 +112,13 @@ def test_a_random_crop_of_a_wide_photo_keeps_its_proportions():
     ratio = (width / height)[whole & (height > 8)]
     assert len(ratio) >= 5
     assert ratio.min() > 3 / 4 * 0.85 and ratio.max() < 4 / 3 * 1.18
+
+
+def test_a_batch_that_only_goes_forward_is_as_large_as_its_pixels_let_it_be():
+    cuda = torch.device("cuda")
+    assert [images_at_once(256, size, CPU) for size in (28, 64, 160, 224)] == [256, 100, 16, 16]
+    assert images_at_once(64, 64, CPU) == 64 and images_at_once(256, 224, cuda) == 256
+    form = COLOUR.model_copy(update={"size": 160, "storage_size": 160})
+    made = list(evaluation_batches(split(40, form), form, batch_size=256, device=CPU))
+    assert [len(labels) for _, labels in made] == [16, 16, 8]
+    assert torch.cat([labels for _, labels in made]).tolist() == list(range(40))

@@ -17,6 +17,11 @@ from imgcls.imaging.preprocess import Preprocess
 
 # Small images are augmented for several steps at a time: per-call costs shrink, and 2 MB of float stays in the cache.
 CHUNK_BYTES = 2_000_000
+# Of a batch that only goes forward, on a processor: what a layer hands on to the next one is to stay in the cache.
+# Measured, EfficientNet-Lite0 at 160 pixels, milliseconds of one core an image: 12.5 in batches of 16, 18.4 of 32, 19.9
+# of 64. ResNet18 at 64 pixels: batches of 64 run 1.14 times as fast as of 256.
+PIXELS_AT_ONCE = 16 * 160**2
+FEWEST_AT_ONCE = 16  # a large network's weights are read anew for every batch
 
 
 class Batches:
@@ -92,11 +97,16 @@ class Batches:
         return self.preprocess.picture(inputs[:count]).cpu()
 
 
+def images_at_once(most: int, size: int, device: torch.device) -> int:
+    """How many images of `size` pixels go forward together, at most `most`."""
+    return most if device.type != "cpu" else min(most, max(FEWEST_AT_ONCE, PIXELS_AT_ONCE // size**2))
+
+
 def evaluation_batches(
     split: Split, preprocess: Preprocess, *, batch_size: int, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The split in order, nothing random: (inputs, labels)."""
-    wanted = torch.arange(len(split)).split(batch_size)
+    """The split in order, nothing random: (inputs, labels), of at most `batch_size` images."""
+    wanted = torch.arange(len(split)).split(images_at_once(batch_size, preprocess.size, device))
     for images, _, labels in split.read(wanted, leave_out_broken=True):
         if len(labels):
             yield preprocess.to_input(images.to(device, non_blocking=True)), labels.to(device)
