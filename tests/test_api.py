@@ -82,6 +82,7 @@ def test_an_image_is_classified(client, digit):
     for checkpoint in ("lenet-digits/best", "lenet-digits", "lenet-mnist"):
         said = client.predict(image=handle_file(path), checkpoint=checkpoint, api_name="/classify")
         assert said["label"] == label == said["top"][0][0] and said["confidence"] == said["top"][0][1]
+        assert said["sure"] is True and said["familiarity"] > 0
         assert len(said["top"]) == 10 and sum(p for _, p in said["top"]) == pytest.approx(1)
     assert client.predict(image=handle_file(path), api_name="/classify")["label"] == label
 

@@ -17,6 +17,7 @@ from imgcls.data.report import there
 from imgcls.errors import InputError, RunError, SettingsError
 from imgcls.imaging.reading import open_image
 from imgcls.inference.predictor import Predictor
+from imgcls.inference.reading import read
 from imgcls.recipes import with_recipe
 from imgcls.runs import queue as runs_queue
 from imgcls.runs.reader import RunView
@@ -45,13 +46,22 @@ def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:
             image: an image file of any usual kind
             checkpoint: one of those that /checkpoints lists, e.g. "lenet-digits/best"; a run's name is its best one
         Returns:
-            {"label": the likeliest class, "confidence": its probability, "top": [[label, probability], ...]}
+            {"label": the likeliest class, or several digits as the number they make, "confidence": its probability,
+            "top": [[label, probability], ...], "sure": whether it looks like what the network was trained on,
+            "familiarity": by how much, from 0 on, null where the checkpoint is not calibrated}
         """
         chosen = watch.checkpoint(checkpoint if "/" in (checkpoint or "") else f"{checkpoint}/best")
         if not image:
             raise InputError("Give an image file to classify.")
-        made = Predictor.cached(chosen)([open_image(image, keep_alpha=True, name="The image")])[0]
-        return {"label": made.label, "confidence": made.confidence, "top": [list(pair) for pair in made.top]}
+        made = read(Predictor.cached(chosen), [open_image(image, keep_alpha=True, name="The image")])[0]
+        top = made.parts[0].top if len(made.parts) == 1 else ((made.label, made.confidence),)
+        return {
+            "label": made.label,
+            "confidence": made.confidence,
+            "top": [list(pair) for pair in top],
+            "sure": made.sure,
+            "familiarity": made.familiarity,
+        }
 
     def checkpoints() -> list[dict[str, Any]]:
         """The checkpoints that there are: the shipped ones, then the newest.

@@ -134,15 +134,17 @@ def build(context: PageContext) -> Room:
         here = address.chosen(request.query_params, "source", tabs)
         options, first = choices(words, watch)
         wanted = address.chosen(request.query_params, "checkpoint", [known for _, known in options])
-        # The tab is known before its event comes, which then leaves the link's checkpoint alone.
-        tab = (gr.Tabs(selected=here), here) if here and wanted else (gr.Tabs(selected=here), gr.skip())
-        return gr.update(choices=options, value=wanted or first), *(tab if here else (gr.skip(), gr.skip()))
+        first = wanted or (BEGIN[here] if here and BEGIN[here] in [known for _, known in options] else first)
+        # Known here and now: a tab that a link opens has no event everywhere, and where it has one it changes nothing.
+        return gr.update(choices=options, value=first), *((gr.Tabs(selected=here), here) if here else [gr.skip()] * 2)
 
     def refreshed(now: str) -> Any:
         options, first = choices(words, watch)
         return gr.update(choices=options, value=now if now in {known for _, known in options} else first)
 
-    context.page.load(opened, None, [checkpoint, sources, source], **QUIET)
+    context.page.load(opened, None, [checkpoint, sources, source], **QUIET).then(
+        of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick
+    )
     context.changes.change(refreshed, checkpoint, checkpoint, **QUIET)
     checkpoint.change(None, checkpoint, None, js=address.puts("checkpoint"), api_visibility="private")
     # Asked of nobody: the page knows both itself.
