@@ -182,8 +182,9 @@ def test_the_address_brings_the_same_view_again(page, server):
     page.wait_for_url("**epochs=7**")
     page.locator(main.format("data")).click()
     page.wait_for_url("**tab=data**")
+    expect(page.locator(main.format("data"))).to_have_attribute("aria-selected", "true")
     page.go_back()
-    expect(page.locator(main.format("train"))).to_have_attribute("aria-selected", "true")
+    expect(page.locator(main.format("train"))).to_have_attribute("aria-selected", "true", timeout=SOON)
     page.locator("a.language").click()
     page.wait_for_url("**/zh/**")
     expect(page.locator("#field-epochs input")).to_have_value("7", timeout=SOON)
@@ -197,10 +198,10 @@ MAIN, SOURCE, PART = (f"{tabs} > .tab-wrapper [data-tab-id={{}}]" for tabs in ("
 def test_what_is_open_in_each_room_stands_in_the_address(page, server):
     page.goto(f"{server.url}/en/")
     page.wait_for_function("window.imgclsAddress && document.querySelector('#checkpoint input')?.value")
-    page.wait_for_timeout(1000)  # the address follows the page from then on
     assert not urlsplit(page.url).query
     page.locator(SOURCE.format("photo")).click()
     page.wait_for_url("**source=photo**")
+    expect(page.locator("#checkpoint input")).to_have_value(re.compile("^imagenet"), timeout=SOON)
     page.locator("#checkpoint input").click()
     page.get_by_role("option", name=re.compile("^lenet-digits")).click()
     page.wait_for_url("**checkpoint=lenet-digits**")
@@ -239,3 +240,16 @@ def test_a_wild_address_opens_the_page_as_it_begins(page, server):
     page.locator("#command button").click()
     expect(page.locator("#command button")).to_have_text("Copied", use_inner_text=True)
     expect(page.get_by_test_id("toast-body")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("query", "checkpoint", "known"),
+    [
+        ("source=photo", "imagenet", "imagenet knows 1,000 classes"),
+        ("source=photo&checkpoint=lenet-digits/best", "lenet-digits", "lenet-digits knows the digits 0 to 9"),
+    ],
+)
+def test_a_link_to_photos_opens_them_with_what_the_network_knows(page, server, query, checkpoint, known):
+    page.goto(f"{server.url}/en/?{query}")
+    expect(page.get_by_test_id("nothing")).to_contain_text(known, timeout=SOON)
+    expect(page.locator("#checkpoint input")).to_have_value(re.compile(f"^{checkpoint}"))

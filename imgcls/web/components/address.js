@@ -22,27 +22,51 @@
     new URLSearchParams(said).forEach((value, name) => url.searchParams.set(name, value));
     if (url.search !== before) show(url, false);
   }
+  // The tabs that the address speaks of; each of them that it does not name is its first.
+  const TABS = { tab: '#rooms', source: '#sources', part: '#data-rooms' };
+  const TRIES = 5;
   // Tabs say that they were opened while the page is still being built, too: not before what the address says is there.
-  let built = false;
-  function open(name, tab) { if (built) put(name, tab, true); }
+  // And they say it late where the tab has something to ask the server first: another may be open by then.
+  let built = false, turn = 0;   // turn: how often a person has done something
+  function open(name, tab) {
+    const shown = document.querySelector(`${TABS[name]} > .tab-wrapper [role=tab][aria-selected=true]`)?.dataset.tabId;
+    if (built && (!shown || shown === tab)) went(name, tab);
+  }
+  function went(name, tab) {
+    const first = document.querySelector(`${TABS[name]} > .tab-wrapper [role=tab]`)?.dataset.tabId;
+    put(name, tab === first ? '' : tab, true);
+  }
   function ready() { setTimeout(() => { built = true; }, 300); }
   window.imgclsAddress = { put, settings, open, ready };
 
-  // The tabs that the address speaks of; each of them that it does not name is its first.
-  const TABS = { tab: '#rooms', source: '#sources', part: '#data-rooms' };
   root.classList.toggle('zoomed-charts', new URL(location.href).searchParams.get('zoom') === '1');
   root.classList.toggle('projector', new URL(location.href).searchParams.get('projector') === '1');
   show(new URL(location.href), false);
   addEventListener('popstate', () => {
-    const said = new URL(location.href).searchParams;
     built = false;
+    restore(++turn, TRIES);
+    if (link()) link().search = location.search;
+  });
+  // A tab that is just being built opens itself once more: it is put right for a while, unless a person does something.
+  function restore(mine, tries) {
+    if (mine !== turn) { built = true; return; }
+    const said = new URL(location.href).searchParams;
     for (const [name, tabs] of Object.entries(TABS)) {
       const all = [...document.querySelectorAll(`${tabs} > .tab-wrapper [role=tab]`)];
       const tab = all.find(one => one.dataset.tabId === said.get(name)) || all[0];
-      if (tab?.getAttribute('aria-selected') !== 'true') tab?.click();
+      if (tab && tab.getAttribute('aria-selected') !== 'true') tab.click();
     }
-    ready();
-    if (link()) link().search = location.search;
+    if (tries) setTimeout(() => restore(mine, tries - 1), 300); else built = true;
+  }
+  // A person's click counts at once, however long the page takes to be built.
+  document.addEventListener('click', event => {
+    if (!event.isTrusted || !(event.target instanceof Element)) return;
+    turn++;
+    const tab = event.target.closest('[role=tab]');
+    const named = tab && Object.entries(TABS).find(([, tabs]) => tab.matches(`${tabs} > .tab-wrapper [role=tab]`));
+    if (!named) return;
+    built = true;
+    went(named[0], tab.dataset.tabId);
   });
   document.addEventListener('click', async event => {
     const button = event.target instanceof Element && event.target.closest('button[data-head]');

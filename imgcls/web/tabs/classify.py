@@ -132,11 +132,13 @@ def build(context: PageContext) -> Room:
     def opened(request: gr.Request) -> tuple[Any, Any, Any]:
         """What a link says, over what the page begins with."""
         here = address.chosen(request.query_params, "source", tabs)
-        options, first = choices(words, watch)
-        wanted = address.chosen(request.query_params, "checkpoint", [known for _, known in options])
-        first = wanted or (BEGIN[here] if here and BEGIN[here] in [known for _, known in options] else first)
+        options, _ = choices(words, watch)
+        known = [name for _, name in options]
+        usual = BEGIN[here] if here and BEGIN.get(here) in known else None
+        wanted = address.chosen(request.query_params, "checkpoint", known) or usual
         # Known here and now: a tab that a link opens has no event everywhere, and where it has one it changes nothing.
-        return gr.update(choices=options, value=first), *((gr.Tabs(selected=here), here) if here else [gr.skip()] * 2)
+        tab = (gr.Tabs(selected=here), here) if here else (gr.skip(), gr.skip())
+        return gr.update(choices=options, **({"value": wanted} if wanted else {})), *tab
 
     def refreshed(now: str) -> Any:
         options, first = choices(words, watch)
