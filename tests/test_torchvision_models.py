@@ -68,13 +68,14 @@ def all_of_it(name, tmp_path):
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0
     with torch.no_grad():
-        model(torch.randn(8, channels, size, size))
+        seen = torch.randn(8, channels, size, size)
+        model(seen)
     form = preprocess_for(with_recipe({"model": name, "dataset": "flowers", "image_size": size, "transfer": "scratch"}))
     meta = Meta(model=name, classes=("daisy", "rose", "tulip"), preprocess=form)
     save_checkpoint(tmp_path / "best.safetensors", model.state_dict(), meta)
     del optimizer, loss
     again, _ = load_checkpoint(tmp_path / "best.safetensors")
-    x = torch.randn(1, channels, size, size)
+    x = seen[:1]  # others may lie so far from eight images' statistics that the network overflows
     with torch.inference_mode():
         assert torch.equal(again(x), model.eval()(x))
     answer = Predictor.load(tmp_path / "best.safetensors")([photo("rose", 1)])[0]

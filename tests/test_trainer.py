@@ -102,7 +102,7 @@ def test_a_loss_that_explodes_is_one_sentence(workspace):
 
 def test_the_time_limit_saves_and_finishes(workspace):
     made = run(small(train_images=6000, epochs=100, time_limit=0.02), workspace)
-    assert made[-1].reason == "time_limit" and made[-1].seconds < 30
+    assert made[-1].reason == "time_limit" and made[-1].epochs < 100
     assert Path(made[-1].checkpoint).is_file()
 
 

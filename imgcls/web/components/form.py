@@ -14,6 +14,7 @@ import gradio as gr
 
 from imgcls.data.catalog import own_folders
 from imgcls.data.known_files import absent
+from imgcls.errors import SettingsError
 from imgcls.recipes import for_weights, recipe, usual_transfer
 from imgcls.settings import TrainSettings, choices
 from imgcls.web.components.choice import Choice
@@ -134,12 +135,11 @@ def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     those where nothing is chosen."""
     plain = {name: FIELDS[name].default for name in FIELDS}
     said = {name: values.get(name) or plain[name] for name in CHOOSE}
-    usual = {
-        **plain,
-        "preset": said["preset"],
-        "transfer": usual_transfer(said["model"], said["dataset"]),
-        **recipe(**said),
-    }
+    usual = {**plain, "preset": said["preset"], "transfer": usual_transfer(said["model"], said["dataset"])}
+    try:
+        usual |= recipe(**said)
+    except SettingsError:  # no such network: the plan says so, and the form stays as it is
+        return usual
     return usual if said["transfer"] == "scratch" else usual | for_weights(said["model"], values.get("weights"))
 
 
