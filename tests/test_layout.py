@@ -71,6 +71,17 @@ def test_a_dot_and_a_scribble_are_not_sure(reader):
     assert made[0].label in "0123456789"  # the answer stays
 
 
+@pytest.mark.parametrize("size", [90, 140, 200])
+def test_a_block_of_thick_lines_is_no_dot(reader, size):
+    block = Image.new("L", (280, 280), 255)
+    pen = ImageDraw.Draw(block)
+    for y in range(40, 40 + size, 20):
+        pen.line([(40, y), (40 + size, y + 8)], fill=0, width=20)
+    (made,) = read(reader, [block])
+    assert made.doubt == "scribble" and not made.sure
+    assert kind(render([[(5, 5)]], side=280, width=32)) == "dot"  # a touch of the broadest brush
+
+
 def test_what_is_read_is_what_the_predictor_reads(reader):
     images = drawn()[::40]
     assert [r.label for r in read(reader, images)] == [p.label for p in reader(images)]

@@ -1,4 +1,5 @@
-"""How ink lies on the paper, before any network is asked: a dot, a scribble over everything, one digit or several.
+"""How ink lies on the paper, before any network is asked: a dot, a scribble over everything or a block of thick lines,
+one digit or several.
 
 Several digits stand beside each other, about equally high, with clear paper between them; a 5 whose bar is apart or a 4
 in two strokes is one. Knows numpy only. The page has the same in components/js/layout.js.
@@ -15,6 +16,7 @@ from imgcls.imaging.digits import coarsened, pieces
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the ink
 DOT = 0.7, 1.4  # a disc fills 0.785 of its box; longer over shorter side
+TOUCH = 0.25  # of the paper's longer side: what is solid and larger was filled in, not touched once
 SCRIBBLE = 0.42, 0.8  # ink's share of the paper, and its box's share of either side
 SPECK = 0.04  # of the largest piece
 APART = 0.1  # clear paper between two digits, as a share of the higher one's height
@@ -48,7 +50,8 @@ def layout_of(ink: np.ndarray) -> Layout:
     height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1  # to the pixel
     full = np.count_nonzero(inked) / (height * width)
     if full >= DOT[0] and max(width, height) <= DOT[1] * min(width, height):
-        return Layout("dot", (whole,))
+        touched = max(width, height) <= TOUCH * max(ink.shape)
+        return Layout("dot" if touched else "scribble", (whole,))
     if solid.mean() >= SCRIBBLE[0] and min(width / ink.shape[1], height / ink.shape[0]) >= SCRIBBLE[1]:
         return Layout("scribble", (whole,))
     groups = _groups(boxes)

@@ -216,3 +216,6 @@ def test_a_dot_is_not_sure(page, server):
     page.mouse.click(box["x"] + 100, box["y"] + 100)
     expect(page.locator(".answer-note")).to_contain_text("this is a dot")
     expect(page.locator(".answer.unsure")).to_be_visible()
+    block = [{"width": 20, "points": [[60, y], [180, y + 8]]} for y in range(60, 180, 20)]
+    page.evaluate("drawing => document.querySelector('#pad .pad').put(drawing)", block)
+    expect(page.locator(".answer-note")).to_contain_text("too much ink")

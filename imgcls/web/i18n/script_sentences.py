@@ -32,7 +32,7 @@ SENTENCES = {
     "nothing_more": N_("The answer appears here while you draw."),
     "not_sure": N_("Not sure: this does not look like anything I was trained on. Nearest: {nearest}."),
     "doubt_dot": N_("Not sure: this is a dot. Draw a whole digit."),
-    "doubt_scribble": N_("Not sure: the paper is full. Clear it and draw one digit."),
+    "doubt_scribble": N_("Not sure: too much ink for a digit. Clear the paper and draw one with single lines."),
     "no_network": N_("The network could not be fetched: is the lab still open? The next stroke tries again."),
     "inside": N_("Look inside"),
     "inside_nothing": N_("Draw something to see what each layer makes of it."),

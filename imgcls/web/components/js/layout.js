@@ -1,7 +1,7 @@
 // How ink lies on the paper, before any network is asked: imaging/layout.py.
 import { bounds, cut, pieces } from './digits.js';
 
-const DOT = { full: 0.7, long: 1.4 }, SCRIBBLE = { share: 0.42, reach: 0.8 }, SPECK = 0.04;
+const DOT = { full: 0.7, long: 1.4 }, TOUCH = 0.25, SCRIBBLE = { share: 0.42, reach: 0.8 }, SPECK = 0.04;
 const APART = 0.1, LOWEST = 0.6, MOST = 8;
 
 // { kind: 'digit', 'several', 'dot' or 'scribble'; boxes: [[left, top, right, bottom], ...], one unless several }
@@ -13,7 +13,10 @@ export function layoutOf(ink) {
   const width = tight[2] - tight[0], height = tight[3] - tight[1];
   const inked = part => part.data.reduce((sum, v) => sum + (v > 0.3), 0), all = inked(ink);
   const full = inked(cut(ink, clipped(whole, ink))) / (width * height);
-  if (full >= DOT.full && Math.max(width, height) <= DOT.long * Math.min(width, height)) return { kind: 'dot', boxes: [whole] };
+  if (full >= DOT.full && Math.max(width, height) <= DOT.long * Math.min(width, height)) {
+    const touched = Math.max(width, height) <= TOUCH * Math.max(ink.width, ink.height);
+    return { kind: touched ? 'dot' : 'scribble', boxes: [whole] };
+  }
   const reach = Math.min(width / ink.width, height / ink.height);
   if (all / ink.data.length >= SCRIBBLE.share && reach >= SCRIBBLE.reach) return { kind: 'scribble', boxes: [whole] };
   const groups = grouped(boxes);
