@@ -60,6 +60,20 @@ def test_labels_flipped_on_purpose_are_those_of_the_run_and_are_found(workspace)
     found = {s.path for s in made.of("label")}
     assert made.recall == len(found & set(flipped)) / len(flipped) >= 0.7 and made.precision >= 0.5
     assert looked(workspace, "many").recall is None
+    said = with_recipe({"dataset": "many", "flip_labels": 0.1, "seed": 3, "train_images": 60})
+    few, run = looked(workspace, "many", flip=0.1, seed=3, train_images=60), divide_photos(said, workspace)
+    found = {s.path for s in few.of("label")}
+    assert (few.images, few.flipped) == (60, 6) and few.recall == len(found & set(run.flipped)) / 6
+    assert found <= {path.relative_to(workspace.data / "many").as_posix() for path, _ in run.parts["train"]}
+
+
+def test_digits_flipped_on_purpose_are_those_that_a_run_learns_from(workspace):
+    """Without its flips an image looks like what the run was told it is."""
+    made = audit("mnist", workspace, flip=0.3, train_images=300)
+    run = {"dataset": "mnist", "train_images": 300}
+    true, told = (load_dataset(with_recipe({**run, "flip_labels": s}), workspace).train.labels for s in (0, 0.3))
+    assert (made.images, made.flipped) == (300, int((true != told).sum())) and made.recall > 0.8
+    assert made.precision > 0.6
 
 
 def test_the_trainer_flips_training_labels_only_and_says_so(own, workspace):

@@ -10,18 +10,26 @@ from imgcls.runs.audits import Asked
 from imgcls.web.components.audit import server_functions
 from imgcls.web.hosting import ALONE, SHARED
 from imgcls.web.i18n.translator import Translator
+from imgcls.workspace import Workspace
 
 ASKED = {"dataset": "flowers"}
 
 
-@pytest.fixture
-def lab(workspace):
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
     """Sixty flowers, of which three roses lie among the daisies, and one tulip lies there twice."""
+    workspace = Workspace(tmp_path_factory.mktemp("audited"))
     root = flowers(workspace.data / "flowers", each=20)
     for i in range(3):
         shutil.move(root / "rose" / f"{i:02}.jpg", root / "daisy" / f"wrong{i}.jpg")
     shutil.copy(root / "tulip" / "00.jpg", root / "tulip" / "again.jpg")
     audits.make_audit(Asked("flowers"), workspace)
+    return workspace
+
+
+@pytest.fixture
+def lab(workspace, audited):
+    shutil.copytree(audited.data, workspace.data)
     return workspace
 
 
@@ -88,7 +96,7 @@ def test_a_forged_list_names_nothing_outside(lab):
     kept.write_text(kept.read_text("utf-8").replace("daisy/wrong0.jpg", "../outside.jpg"), "utf-8")
     shown = asking(lab)["list"]({**ASKED, "kind": "label"})
     assert not any("outside" in path for pair in shown["paths"] for path in pair)
-    kept.write_text('{"version": 1, "suspects": [7]}')
+    kept.write_text('{"version": 2, "suspects": [7]}')
     assert asking(lab)["look"](ASKED) == {"state": "none"}
 
 
@@ -102,6 +110,21 @@ def test_a_set_that_is_gone_or_was_never_there(lab):
     shutil.rmtree(lab.data / "flowers")
     for name in ("list", "look"):
         assert "error" in asking(lab)[name]({**ASKED, "kind": "label"})
+
+
+def test_a_set_that_was_made_anew_under_its_name_has_no_list(lab):
+    """With the same file names; what is mended, and what is remembered, does not make it another set."""
+    ask, root = asking(lab), lab.data / "flowers"
+    (path, _), *_ = ask["list"]({**ASKED, "kind": "label"})["paths"]
+    ask["delete"]({**ASKED, "kind": "label", "path": path})
+    ask["right"]({**ASKED, "kind": "label", "path": ask["list"]({**ASKED, "kind": "label"})["paths"][0][0]})
+    assert ask["look"](ASKED)["state"] == "finished"
+    shutil.rmtree(root)
+    flowers(root, each=20)
+    for i in range(3):
+        shutil.copy(root / "tulip" / f"{i:02}.jpg", root / "daisy" / f"wrong{i}.jpg")
+    assert ask["look"](ASKED) == {"state": "none"}
+    assert "error" in ask["list"]({**ASKED, "kind": "label"})
 
 
 def test_its_process_says_why_it_failed(lab):

@@ -117,6 +117,10 @@ def make_parser() -> argparse.ArgumentParser:
         help="flip a share of the training labels first, and say how many of them are found again (0)",
     )  # fmt: skip
     audit.add_argument("--seed", type=int, default=1, metavar="N", help="which labels are flipped (1)")
+    audit.add_argument(
+        "--train-images", type=int, default=0, metavar="N",
+        help="only those that a run with this setting learns from; 0: all images (0)",
+    )  # fmt: skip
 
     fetch = _command(commands, "fetch", "get a data set or weights ahead of a lesson")
     fetch.add_argument("name", metavar="NAME", help="mnist, fashion-mnist, cifar10, or a network, e.g. resnet18")

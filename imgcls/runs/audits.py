@@ -1,5 +1,6 @@
 """Audits of data sets, kept until the next one of the same set, so that a person can go through their list in peace:
-what has been mended since is left out, not looked for anew. For the page they are made in a process of their own.
+what has been mended since is left out, not looked for anew. A set whose files are others by now has none. For the page
+they are made in a process of their own.
 
     data/.imgcls-cache/audits/<key>.json
 """
@@ -7,15 +8,17 @@ what has been mended since is left out, not looked for anew. For the page they a
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from imgcls.data.catalog import folder_of
-from imgcls.data.mending import Record
+from imgcls.data.mending import TRASH, Record
 from imgcls.files import write_bytes
 from imgcls.recipes import KIND_OF
 from imgcls.runs import side_jobs
@@ -23,27 +26,37 @@ from imgcls.runs.side_jobs import Progress
 from imgcls.training.findings import Audit, Suspect
 from imgcls.workspace import Workspace
 
-VERSION = 1
+VERSION = 2
 LARGEST = 5000  # suspects of a kind that are kept, the worst first
 
 
 @dataclass(frozen=True)
 class Asked:
-    """flip: share of the labels that are flipped first, to see how many of them are found again."""
+    """flip: share of the labels that are flipped first, to see how many of them are found again; train_images: only
+    those that a run with this setting learns from."""
 
     dataset: str
     flip: float = 0.0
     seed: int = 1
+    train_images: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        return {"dataset": self.dataset, "flip": self.flip, "seed": self.seed}
+        return asdict(self)
 
 
 def make_audit(asked: Asked, workspace: Workspace, *, progress: Callable[[int, int], None] | None = None) -> Audit:
     """A new one, kept. Raises DatasetError, WeightsError."""
     from imgcls.training.audit import audit
 
-    made = audit(asked.dataset, workspace, flip=asked.flip, seed=asked.seed, progress=progress)
+    files = _files(asked.dataset, workspace)
+    made = audit(
+        asked.dataset,
+        workspace,
+        flip=asked.flip,
+        seed=asked.seed,
+        train_images=asked.train_images,
+        progress=progress,
+    )
     kept: dict[str, int] = {}
     suspects = []
     for suspect in made.suspects:
@@ -53,6 +66,7 @@ def make_audit(asked: Asked, workspace: Workspace, *, progress: Callable[[int, i
     said = {
         "version": VERSION, "created": time.time(), "name": made.name, "classes": made.classes, "images": made.images,
         "suspects": suspects, "flipped": made.flipped, "precision": made.precision, "recall": made.recall,
+        "files": files,
     }  # fmt: skip
     write_bytes(_path(asked, workspace), json.dumps(said, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     return made
@@ -62,7 +76,7 @@ def find_audit(asked: Asked, workspace: Workspace) -> Audit | None:
     """The last one, without what has been mended or found right since; None where there is none to read."""
     try:
         said = json.loads(_path(asked, workspace).read_bytes().decode("utf-8", "surrogatepass"))
-        if said["version"] != VERSION:
+        if said["version"] != VERSION or said["files"] != _files(asked.dataset, workspace):
             return None
         suspects = [Suspect(**suspect) for suspect in said["suspects"]]
         classes = tuple(str(name) for name in said["classes"])
@@ -97,6 +111,22 @@ def stop(asked: Asked, workspace: Workspace) -> None:
 def work(folder: Path, workspace: Workspace) -> int:
     """In its own process: make the audit that job.json asks for. The exit code."""
     return side_jobs.work(folder, lambda asked, told: make_audit(Asked(**asked), workspace, progress=told) and None)
+
+
+def _files(dataset: str, workspace: Workspace) -> str:
+    """The same as long as the set holds the same images, in whatever class or in its trash: what is mended does not
+    change it. They are known by size and time, as programs that copy files know them. "" for known sets."""
+    if dataset in KIND_OF:
+        return ""
+    known = []
+    for folder, folders, names in os.walk(folder_of(dataset, workspace)):
+        folders[:] = [name for name in folders if name == TRASH or not name.startswith(".")]
+        for name in names:
+            if not name.startswith("."):
+                with suppress(OSError):  # it has gone
+                    stat = os.stat(os.path.join(folder, name))
+                    known.append((stat.st_size, stat.st_mtime_ns))
+    return blake2b(repr(sorted(known)).encode(), digest_size=12).hexdigest()
 
 
 def _open(suspect: Suspect, folder: Path, record: Record) -> bool:

@@ -19,6 +19,7 @@ from imgcls.data.photo_files import divide_photos
 from imgcls.data.splitting import flip_labels
 from imgcls.errors import DatasetError
 from imgcls.recipes import KIND_OF, with_recipe
+from imgcls.settings import TrainSettings
 from imgcls.training.audit_images import AuditImages, known_images, photo_images
 from imgcls.training.findings import Audit, Suspect
 from imgcls.training.label_errors import label_errors, out_of_sample
@@ -36,20 +37,28 @@ def audit(
     *,
     flip: float = 0.0,
     seed: int = 1,
+    train_images: int = 0,
     progress: Progress | None = None,
     images: AuditImages | None = None,
 ) -> Audit:
     """Look through a data set. flip: share of its training labels that are flipped first (by `seed`, as the trainer's
-    setting flip_labels does), to see how many of them are found again. progress: called with (images done, in all).
+    setting flip_labels does), to see how many of them are found again. train_images: only those that a run with this
+    setting learns from. progress: called with (images done, in all).
 
     images: the features, where they are known already. Raises DatasetError, WeightsError.
     """
     if images is None:
-        made = known_images if dataset in KIND_OF else photo_images
-        images = made(dataset, workspace, progress=progress)
+        if dataset in KIND_OF:
+            images = known_images(dataset, workspace, seed=seed, train_images=train_images, progress=progress)
+        else:
+            images = photo_images(dataset, workspace, progress=progress)
+    run = with_recipe({"dataset": dataset, "flip_labels": flip, "seed": seed, "train_images": train_images})
+    if train_images and images.folder:
+        learnt = {path for path, _ in divide_photos(run, workspace).parts["train"]}
+        images = images.only([i for i, path in enumerate(images.files) if path in learnt])
     if len(images) < 3:
         raise DatasetError("{name} has too few images to compare them.", name=dataset)
-    labels, flipped = _flipped(dataset, images, flip, seed, workspace)
+    labels, flipped = _flipped(images, run, workspace)
     record = Record.read(images.folder) if images.folder else Record()
     groups = one_side(images.files) if images.files else None
     probabilities = out_of_sample(images.features, labels, len(images.classes), groups=groups).numpy()
@@ -74,19 +83,18 @@ def audit(
     )
 
 
-def _flipped(dataset: str, images: AuditImages, share: float, seed: int, workspace: Workspace) -> tuple[Tensor, Tensor]:
-    """(labels, which of them are wrong on purpose): those that a run with these settings learns from."""
+def _flipped(images: AuditImages, run: TrainSettings, workspace: Workspace) -> tuple[Tensor, Tensor]:
+    """(labels, which of them are wrong on purpose): those that the run learns from."""
     labels, flipped = images.labels.clone(), torch.zeros(len(images), dtype=torch.bool)
-    if not share:
+    if not run.flip_labels:
         return labels, flipped
-    settings = with_recipe({"dataset": dataset, "flip_labels": share, "seed": seed})
     if images.folder:
-        wrong = divide_photos(settings, workspace).flipped
+        wrong = divide_photos(run, workspace).flipped
         changed = [i for i, path in enumerate(images.paths) if path in wrong]
         labels[changed] = torch.tensor([wrong[images.paths[i]] for i in changed], dtype=labels.dtype)
     else:
         train = torch.tensor([part == "train" for part in images.parts]).nonzero()[:, 0]
-        labels[train], places = flip_labels(labels[train], len(images.classes), share=share, seed=seed)
+        labels[train], places = flip_labels(labels[train], len(images.classes), share=run.flip_labels, seed=run.seed)
         changed = train[places]
     flipped[changed] = True
     return labels, flipped

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -16,6 +16,7 @@ from imgcls.data.grouping import duplicates
 from imgcls.data.image_folders import scan
 from imgcls.data.near_duplicates import perceptual_hash
 from imgcls.data.photos import StorageFormat
+from imgcls.data.splitting import some_of_each
 from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.models import transfer
@@ -44,6 +45,20 @@ class AuditImages:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def only(self, places: list[int]) -> AuditImages:
+        now = {place: i for i, place in enumerate(places)}
+        groups = ([now[place] for place in group if place in now] for group in self.same)
+        return replace(
+            self,
+            features=self.features[places],
+            labels=self.labels[places],
+            parts=[self.parts[i] for i in places],
+            paths=[self.paths[i] for i in places],
+            hashes=None if self.hashes is None else self.hashes[places],
+            same=[group for group in groups if len(group) > 1],
+            files=[self.files[i] for i in places] if self.files else [],
+        )
 
 
 def photo_images(
@@ -99,17 +114,24 @@ def pretrained(dataset: str, workspace: Workspace) -> tuple[nn.Module, Preproces
     return backbone, preprocess
 
 
-def known_images(dataset: str, workspace: Workspace, *, progress: Progress | None = None) -> AuditImages:
-    """A known set, all its parts: the pixels' principal components are the features."""
+def known_images(
+    dataset: str, workspace: Workspace, *, seed: int = 1, train_images: int = 0, progress: Progress | None = None
+) -> AuditImages:
+    """A known set, all its parts as that seed divides them, or the `train_images` that a run learns from: the pixels'
+    principal components are the features."""
     from imgcls.data.datasets import load_dataset
 
-    data = load_dataset(with_recipe({"dataset": dataset}), workspace, progress=progress)
+    data = load_dataset(with_recipe({"dataset": dataset, "seed": seed}), workspace, progress=progress)
     splits = {part: split for part in ("train", "val", "test") if (split := getattr(data, part)) is not None}
+    places = {part: list(range(len(split))) for part, split in splits.items()}
+    if train_images:
+        places = {"train": some_of_each(data.train.labels.tolist(), train_images, seed)}
+        splits = {"train": data.train.take(torch.tensor(places["train"]))}
     images = torch.cat([split.images for split in splits.values()])
     pixels = images.flatten(1).float() / 255
     centred = pixels - pixels.mean(dim=0)
     _, vectors = torch.linalg.eigh(centred.T @ centred)
-    names = [(part, i) for part, split in splits.items() for i in range(len(split))]
+    names = [(part, i) for part, numbers in places.items() for i in numbers]
     seen: dict[bytes, list[int]] = {}
     for i, image in enumerate(images.numpy()):
         seen.setdefault(image.tobytes(), []).append(i)

@@ -1,6 +1,8 @@
 """Evaluate and mend in a real browser: a cell opens its images, an image moves and comes back, a report is one file;
 what an audit found is mended and taken back."""
 
+import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -86,3 +88,22 @@ def test_what_an_audit_found_is_mended(page, server, lab):
     page.get_by_text("Taken back.").wait_for()
     expect(suspects).to_have_count(count)
     assert len(list((lab.data / "flowers" / "rose").iterdir())) == roses
+
+
+def test_labels_that_are_wrong_on_purpose_are_learnt_and_found_again(page, server):
+    page.goto(f"{server.url}/en/?tab=init-lab")
+    page.locator("#wrong-train_images input").fill("200", timeout=LONG)
+    page.locator("#wrong-epochs input").fill("2")
+    page.locator("#wrong-find").click()
+    verdict = page.locator("#flipped-audit").get_by_test_id("flipped")
+    expect(verdict).to_contain_text("60 labels were flipped on purpose. Found again: ", timeout=LONG)
+    found, right = (int(said.strip(" :%")) for said in re.findall(r" \d+%", verdict.inner_text()))
+    assert found > 50 and right > 50
+    named = int(page.locator("#flipped-audit .kinds [data-kind=label] b").inner_text())
+    assert named == pytest.approx(60 * found / right, abs=2)
+    page.locator("#wrong-start").click()
+    run = page.get_by_test_id("run")
+    expect(run).to_have_attribute("data-state", "finished", timeout=LONG)
+    assert run.locator("svg").count() >= 2
+    (told,) = (Workspace(server.root).train_logs / re.search(r"run=([\w-]+)", page.url)[1]).glob("settings.json")
+    assert json.loads(told.read_text())["flip_labels"] == 0.3

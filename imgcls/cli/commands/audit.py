@@ -16,7 +16,7 @@ TITLES = {"label": "labels that are probably wrong", "duplicate": "the same pict
 
 def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
-    asked = Asked(arguments.dataset, arguments.flip_labels, arguments.seed)
+    asked = Asked(arguments.dataset, arguments.flip_labels, arguments.seed, arguments.train_images)
     made = make_audit(asked, workspace, progress=_progress())
     if arguments.json:
         for suspect in made.suspects:

@@ -105,7 +105,7 @@ function begin() {
   clearTimeout(timer);
   turn += 1;
   const before = about;
-  about = asked ? `${asked.dataset} ${asked.flip}` : '';
+  about = asked ? `${asked.dataset} ${asked.flip} ${asked.train_images}` : '';
   if (about !== before) {
     view.hidden = true;
     view.replaceChildren();

@@ -1,7 +1,7 @@
 """Look for mistakes: the page asks for an audit of a data set, how far it is, its pictures; and mends what it found.
 
-What the component's value says is looked for: {"dataset": "flowers", "flip": 0, "begin": true} as JSON; without
-`begin` only an audit that is there already, or on its way, is shown.
+What the component's value says is looked for: {"dataset": "flowers", "flip": 0, "train_images": 0, "begin": true} as
+JSON; without `begin` only an audit that is there already, or on its way, is shown.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ class AuditView(AskingHTML):
         super().__init__("audit", _said(words), functions, longest=5000, **options)
 
 
-def request(dataset: str, *, flip: float = 0.0, begin: bool = False) -> str:
+def request(dataset: str, *, flip: float = 0.0, train_images: int = 0, begin: bool = False) -> str:
     """The component's value that has this shown; another one each time, for the data may have changed."""
-    return json.dumps({"dataset": dataset, "flip": flip, "begin": begin, "asked": time.time()})
+    asked = {"dataset": dataset, "flip": flip, "train_images": train_images, "begin": begin}
+    return json.dumps({**asked, "asked": time.time()})
 
 
 def _said(words: Translator) -> dict[str, str]:
@@ -59,7 +60,7 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
         limits.check_name(dataset)
         if not 0 <= flip <= MOST_FLIPPED:
             raise DatasetError("From 0 to 90 % of the labels can be flipped.")
-        return Asked(dataset, round(flip, 2))
+        return Asked(dataset, round(flip, 2), train_images=max(0, int(asked.get("train_images") or 0)))
 
     def own(wanted: Asked) -> bool:
         """Labels that were flipped on purpose are not wrong in the folder: there is nothing to mend."""
@@ -70,10 +71,11 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
         wanted = asked_for(asked)
         if asked.get("start"):
             if limits.public:
-                flips = f" --flip-labels {wanted.flip:g}" if wanted.flip else ""
+                more = f" --flip-labels {wanted.flip:g}" if wanted.flip else ""
+                more += f" --train-images {wanted.train_images}" if wanted.train_images else ""
                 raise RunError(
                     "In a shared lab whoever looks after it does this: `{command}`.",
-                    command=f"python -m imgcls audit {wanted.dataset}{flips}",
+                    command=f"python -m imgcls audit {wanted.dataset}{more}",
                 )
             audits.start(wanted, workspace)
         seen = audits.look(wanted, workspace)

@@ -46,8 +46,9 @@ def build(context: PageContext, training: train.Room) -> None:
         watch.forget(run.name)
         return [run.name, gr.Tabs(selected="train")]
 
-    def again(dataset: str, share: float | None) -> str:
-        return request(dataset, flip=share or 0.0, begin=True)
+    def again(dataset: str, share: float | None, images: float | None) -> str:
+        """Among those that the run learns from."""
+        return request(dataset, flip=share or 0.0, train_images=int(images or 0), begin=True)
 
     start.click(
         guarded(begin),
@@ -56,6 +57,6 @@ def build(context: PageContext, training: train.Room) -> None:
         api_visibility="private",
         show_progress="hidden",
     )
-    find.click(again, [fields["dataset"], fields["flip_labels"]], found, **QUIET)
+    find.click(again, [fields[name] for name in FIELDS[:3]], found, **QUIET)
     there = [page.load, context.changes.change]
     gr.on(there, lambda: gr.update(choices=form.dataset_choices(words, workspace)), None, fields["dataset"], **QUIET)
