@@ -139,22 +139,6 @@ class Evaluations:
         except ValueError:
             return None
 
-    def neighbour(self, made: Evaluation, name: str) -> str:
-        """The training image that a calibration calls `name`, as a data URL; "" where it is not there (any more)."""
-        trained = settings_of(Path(made.checkpoint)).dataset
-        if trained not in own_folders(self.workspace) or ".." in name:
-            return ""
-        root = self.workspace.data / trained
-        for path in (root / name, root / "train" / name):
-            if path.is_file():
-                try:
-                    image = open_image(path, near=THUMB)
-                except ImgclsError:
-                    return ""
-                image.thumbnail((THUMB, THUMB))
-                return as_url(image)
-        return ""
-
     def _picture(self, made: Evaluation, place: int, *, near: int) -> Image.Image:
         index = int(made.indices[place])
         if made.paths is not None:
@@ -194,6 +178,23 @@ class Evaluations:
                 for old in same[:-most]:
                     del self._made[old]
         return made
+
+
+def training_image(checkpoint: Path, name: str, workspace: Workspace) -> str:
+    """The image that the checkpoint's calibration calls `name`, as a data URL; "" where it is not there (any more)."""
+    trained = settings_of(checkpoint).dataset
+    if trained not in own_folders(workspace) or ".." in name:
+        return ""
+    root = workspace.data / trained
+    for path in (root / name, root / "train" / name):
+        if path.is_file():
+            try:
+                image = open_image(path, near=THUMB)
+            except ImgclsError:
+                return ""
+            image.thumbnail((THUMB, THUMB))
+            return as_url(image)
+    return ""
 
 
 def as_url(image: Image.Image) -> str:

@@ -43,6 +43,7 @@ def digest(entry: str = "classify") -> str:
     return hashlib.sha256(bundle(entry).encode()).hexdigest()[:16]
 
 
+@cache
 def compact(script: str) -> str:
     """Without lines that are comments only, and without indentation."""
     lines = (line.strip() for line in script.splitlines())

@@ -16,7 +16,8 @@ from imgcls.web.weights import PageWeights
 def serve(app: FastAPI, weights: PageWeights) -> None:
     @app.get("/scripts/{name}.js")
     def script(name: str) -> Response:
-        return _kept_for_ever(scripts.bundle() if name == scripts.digest() else None, "text/javascript")
+        text = scripts.compact(scripts.bundle()) if name == scripts.digest() else None
+        return _kept_for_ever(text, "text/javascript")
 
     @app.get("/weights/{name}")
     def network(name: str) -> Response:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from test_live import SOON, opened
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lenets import lenet  # noqa: E402
+from photos import photo  # noqa: E402
 
 from imgcls.data.download import load_arrays  # noqa: E402
 from imgcls.workspace import Workspace  # noqa: E402
@@ -76,3 +78,27 @@ def test_many_can_be_stopped(page, server, tmp_path):
     page.locator(".many").get_by_role("button", name="Stop").click()
     expect(page.locator(".many-said")).to_contain_text("Stopped after", timeout=SOON)
     expect(page.locator(".many .progress")).to_be_hidden()
+
+
+def test_a_photo_is_explained_and_looked_into(page, server, tmp_path):
+    photo("rose", 3, size=(200, 160)).save(tmp_path / "rose.png")
+    page.goto(f"{server.url}/en/?source=photo")
+    page.locator("#photo input[type=file]").first.set_input_files(tmp_path / "rose.png")
+    expect(page.locator("#result figure.seen")).to_be_visible(timeout=SOON)
+    page.get_by_role("button", name="Why").click()
+    expect(page.locator(".stage-why canvas[data-state=done]")).to_have_count(2, timeout=SOON)
+    caption, pixels = (
+        page.locator(".overlay figcaption").first,
+        "c => c.getContext('2d').getImageData(0, 0, 7, 7).data.join()",
+    )
+    first, before = caption.inner_text(), page.locator(".overlay canvas").first.evaluate(pixels)
+    page.get_by_role("group", name="Which class").get_by_role("button").nth(3).click()
+    expect(caption).not_to_have_text(first, timeout=SOON)
+    assert page.locator(".overlay canvas").first.evaluate(pixels) != before
+    page.get_by_role("group", name="At which stage").get_by_role("button", name="Stage 1").click()
+    assert page.locator(".overlay canvas").first.get_attribute("width") == "28"
+    page.get_by_role("button", name="Look inside").click()
+    maps = page.locator(".stage.strongest .map")
+    expect(maps).to_have_count(5 * 16, timeout=SOON)
+    maps.last.click()
+    expect(page.locator(".chosen-map figcaption")).to_have_text(re.compile(r"Stage 4, map \d+"))

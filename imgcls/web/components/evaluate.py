@@ -17,7 +17,7 @@ from imgcls.runs import evaluation_jobs as jobs
 from imgcls.runs.evaluations import comparable, settings_of
 from imgcls.web.cache import RunCache
 from imgcls.web.components.answering import Answering, AskingHTML, answering
-from imgcls.web.evaluations import PAGE, Evaluations, Wanted
+from imgcls.web.evaluations import PAGE, Evaluations, Wanted, training_image
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.run_report import report
@@ -149,7 +149,7 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list
     def evaluate_image(asked: dict[str, Any]) -> dict[str, Any]:
         made, place = place_of(asked)
         said, names = kept.predict(made, place)
-        found = [(name, url) for name in names if (url := kept.neighbour(made, name))]
+        found = [(name, url) for name in names if (url := training_image(Path(made.checkpoint), name, workspace))]
         html = evaluation_card.image(
             said,
             name=kept.name(made, place),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from imgcls.web import scripts
-from imgcls.web.components import compare, many, wrong
+from imgcls.web.components import compare, many, stages, wrong
 from imgcls.web.components.answering import AskingHTML
 from imgcls.web.context import PageContext
 
@@ -25,5 +25,6 @@ class OnDemand(AskingHTML):
     def __init__(self, context: PageContext, **options: Any) -> None:
         words, cache, limits = context.words, context.watch, context.limits
         functions = [f for part in (compare, many) for f in part.server_functions(words, cache, limits)]
+        functions += stages.server_functions(words, cache)
         functions += wrong.server_functions(words, cache, limits, context.people)
         super().__init__("panels", {}, functions, longest=LONGEST, script=LOAD.format(name=scripts.digest()), **options)

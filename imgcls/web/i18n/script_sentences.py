@@ -92,6 +92,28 @@ SENTENCES = {
 # Of what is asked of the server, which a handed-out page cannot.
 ON_DEMAND = {
     "no_answer": N_("The lab does not answer: is the network there? Try again."),
+    "stages_wait": N_("Asking the network …"),
+    "stages_nothing": N_("Choose a photo, or draw something, to see what each stage makes of it."),
+    "first_maps": N_("First convolution"),
+    "stage": N_("Stage {number}"),
+    "stage_maps": N_("{shown} of {count} maps, {size}"),
+    "stage_answer": N_("Answer"),
+    "stages_hint": N_(
+        "The strongest maps of each stage, strongest first: dark is 0, white the most. Click one to lay it over the "
+        "picture."
+    ),
+    "stage_map": N_("{stage}, map {map}"),
+    "stage_map_more": N_("Where this map answers: orange where it answers most."),
+    "stages_why_more": N_(
+        "Orange: what speaks for the class (LayerCAM), each place by its value at this stage times how much the class "
+        "would gain by it. Where the untrained network shows the same, the map tells of the picture's edges, not of "
+        "what was learnt."
+    ),
+    "stage_which": N_("At which stage"),
+    "other_class": N_("Another class"),
+    "looked_at": N_("Where it looks for {name}"),
+    "looked_untrained": N_("The same picture through an untrained network"),
+    "alike": N_("The training images most like it"),
     "compare": N_("Compare"),
     "compare_more": N_(
         "The same picture through other checkpoints, or through this one's earlier epochs: up to {most} side by side."

@@ -4,6 +4,7 @@ import { Compare } from './compare.js';
 import { Desk } from './desk.js';
 import { Live, panels } from './live.js';
 import { Many } from './many.js';
+import { StageMaps, StageWhy } from './stages.js';
 import { readTensors } from './tensors.js';
 import { Wrong } from './wrong.js';
 export { Reader } from './live.js';
@@ -37,7 +38,8 @@ export async function onDemand({ element, props, watch, server }) {
   const live = await reading, { words } = live, desk = new Desk(words, server, live.pad);
   const link = make('a', { class: 'take-home', download: '', title: words.handout_more }, words.handout);
   const made = panels(element.querySelector('.panels'), live, {
-    units: more('units'), epochs: more('epochs'), link, more: [new Compare(words, desk), new Many(words, desk), new Wrong(words, desk)],
+    units: more('units'), epochs: more('epochs'), link,
+    more: [new StageMaps(words, desk), new StageWhy(words, desk), new Compare(words, desk), new Many(words, desk), new Wrong(words, desk)],
   });
   const chosen = () => made.about(desk.about(props.value));
   watch('value', chosen);

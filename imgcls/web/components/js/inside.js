@@ -5,7 +5,7 @@ import { explain, receptiveField } from './explain.js';
 const WEIGHTIEST = 8;   // products of a linear unit that are written out
 const GRID = { fc1: 6, fc2: 6 };   // columns of units
 // Black, indigo, white: light is much, as in the picture that the network saw.
-const RAMP = Array.from({ length: 256 }, (_, i) => {
+export const RAMP = Array.from({ length: 256 }, (_, i) => {
   const t = i / 255, u = Math.min(1, t * 1.6), v = Math.max(0, (t - 0.45) / 0.55);
   return [12 + u * 87 * (1 - v) + v * 243, 14 + u * 88 * (1 - v) + v * 241, 24 + u * 217 * (1 - v) + v * 231];
 });
@@ -18,7 +18,7 @@ export function number(value) {
 }
 
 // One picture of `width` x `height` values, kept and painted again and again.
-class Picture {
+export class Picture {
   constructor(width, height, attributes = {}) {
     this.canvas = make('canvas', { width, height, ...attributes });
     this.context = this.canvas.getContext('2d');

@@ -1,0 +1,95 @@
+"""What one picture excites in a network, stage by stage: where it looks for a class (LayerCAM), and the strongest maps.
+
+A stage is what the network's row calls one (models/layers.py); of each, the last layer whose output still has places.
+Source: Jiang et al. 2021, LayerCAM, eq. 4 and 5: each place of a map counts by its value times how much the class would
+gain by it; what speaks against the class is left out.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from imgcls.models import layers
+
+MAPS = 16  # of each stage
+
+Seen = Callable[[str, Tensor], None]
+
+
+def stage_layers(model: nn.Module, inputs: Tensor) -> list[str]:
+    """Dotted names, from the input up, as `inputs` (1, C, S, S) go through. None for a transformer: its one
+    convolution cuts the picture into patches."""
+    if not layers.explained(model):
+        return []
+    below_head = layers.stages(model)[1:]
+    parts = {part: number for number, stage in enumerate(reversed(below_head)) for part in stage}
+    found: dict[int, str] = {}
+
+    def seen(name: str, output: Tensor) -> None:
+        inside = [part for part in parts if layers.within(name, [part])]
+        if not inside or output.dim() != 4 or output.shape[-1] == 1:
+            return
+        number = parts[max(inside, key=len)]
+        # AlexNet's `features` is the first stage's and holds the second's layers: what runs after those is not its.
+        if number >= max(found, default=0):
+            found[number] = name
+
+    with _watched(model, [name for name, _ in model.named_modules() if name], seen), torch.no_grad():
+        model(inputs)
+    return [found[number] for number in sorted(found)]
+
+
+def layer_cam(model: nn.Module, inputs: Tensor, target: int, names: Sequence[str]) -> list[Tensor]:
+    """inputs: float (1, C, S, S), normalised. A heat map float (h, w) in 0..1 of class `target` for each layer."""
+    kept: dict[str, Tensor] = {}  # where a ReLU in place follows, after it, which makes no difference
+    with torch.inference_mode(False), torch.enable_grad(), _watched(model, names, kept.__setitem__):
+        logits = model(inputs.clone().requires_grad_())
+        gradients = torch.autograd.grad(logits[0, target], [kept[name] for name in names])
+    heats = [(g.relu() * kept[name].detach()).sum(dim=1).relu()[0] for name, g in zip(names, gradients, strict=True)]
+    return [_scaled(heat) for heat in heats]
+
+
+def strongest_maps(
+    model: nn.Module, inputs: Tensor, names: Sequence[str], *, count: int = MAPS
+) -> list[tuple[list[int], Tensor, int]]:
+    """For each layer the `count` maps of the highest mean after a ReLU, strongest first: (their numbers, float (count,
+    h, w) in 0..1, by the largest value of the layer's maps; how many maps it has)."""
+    kept: dict[str, Tensor] = {}
+    with torch.no_grad(), _watched(model, names, kept.__setitem__):
+        model(inputs)
+    made = []
+    for name in names:
+        maps = kept[name][0].relu()
+        chosen = maps.mean(dim=(1, 2)).topk(min(count, len(maps))).indices
+        made.append((chosen.tolist(), _scaled(maps)[chosen], len(maps)))
+    return made
+
+
+def _scaled(values: Tensor) -> Tensor:
+    return values / values.max().clamp(min=torch.finfo(values.dtype).tiny)
+
+
+@contextmanager
+def _watched(model: nn.Module, names: Sequence[str], seen: Seen) -> Iterator[None]:
+    """`seen` is told each layer's output while the block lasts. Other threads may run the same network meanwhile: what
+    passes through it for them is not looked at."""
+    ours = threading.get_ident()
+
+    def hook_of(name: str):
+        def hook(layer: nn.Module, given: tuple[Tensor, ...], output: object) -> None:
+            if threading.get_ident() == ours and isinstance(output, Tensor):
+                seen(name, output)
+
+        return hook
+
+    hooks = [model.get_submodule(name).register_forward_hook(hook_of(name)) for name in names]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
