@@ -1,19 +1,31 @@
 """What the Evaluate tab asks the server for: begin, look, stop, the images of a cell, one image, moving and undoing."""
 
+import base64
+import io
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 from photos import flowers as photos
+from PIL import Image
 from test_evaluations import made
 
+from imgcls.inference.evaluation import Evaluation
+from imgcls.inference.predictor import Predictor
+from imgcls.inference.reading import read
 from imgcls.runs import evaluation_jobs as jobs
-from imgcls.runs.evaluations import evaluate_checkpoint
+from imgcls.runs.evaluations import evaluate_checkpoint, find_evaluation
 from imgcls.web.cache import RunCache
 from imgcls.web.components.evaluate import server_functions
+from imgcls.web.evaluations import Evaluations
 from imgcls.web.hosting import ALONE, SHARED
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.to_classify import hand_over
+from imgcls.web.uploads import uploaded
+from imgcls.workspace import PROJECT
 
 ASKED = {"checkpoints": ["first/best"], "dataset": "flowers", "part": "val"}
 
@@ -65,6 +77,26 @@ def test_an_image_is_moved_and_moved_back(lab):
     assert len(list((lab.data / "flowers" / "daisy").iterdir())) == 19
     ask["undo"]({**ASKED, "change": change})
     assert len(list((lab.data / "flowers" / "daisy").iterdir())) == 20
+
+
+def test_a_photo_is_handed_over_to_classify_as_it_is(lab):
+    given = asking(lab)["hand_over"]({**ASKED, "place": 3})
+    evaluated = find_evaluation(lab.checkpoints / "first" / "best.safetensors", lab, dataset="flowers", part="val")
+    own = Path(evaluated.paths[int(evaluated.indices[3])])
+    assert given["checkpoint"] == "first/best" and uploaded(given["photo"]).read_bytes() == own.read_bytes()
+    own.unlink()
+    assert "error" in asking(lab)["hand_over"]({**ASKED, "place": 3})
+
+
+def test_a_digit_is_handed_over_as_a_drawing_and_read_as_it_was(workspace):
+    path = PROJECT / "checkpoints" / "lenet-mnist" / "best.safetensors"
+    evaluated = Evaluation(str(path), "lenet", "mnist", "test", tuple("0123456789"), True, None, torch.arange(12))
+    predictor, kept = Predictor.load(path), Evaluations(workspace)
+    for place in range(12):
+        drawing = hand_over(kept, evaluated, place)["drawing"]
+        pad = Image.open(io.BytesIO(base64.b64decode(drawing.partition(",")[2]))).resize((196, 196))
+        (said,) = predictor.predict_stored(kept._split(evaluated).images[place][None], top=1)
+        assert read(predictor, [pad])[0].label == said.label
 
 
 def test_visitors_of_a_shared_lab_change_nothing(lab):

@@ -95,14 +95,14 @@ class Evaluations:
     def thumbnail(self, made: Evaluation, place: int) -> str:
         """A data URL; "" where the image cannot be read any more."""
         try:
-            image = self._picture(made, place, near=THUMB)
+            image = self.original(made, place, near=THUMB)
         except ImgclsError:
             return ""
         image.thumbnail((THUMB, THUMB))
         return as_url(image)
 
     def large(self, made: Evaluation, place: int, *, side: int = 480) -> str:
-        image = self._picture(made, place, near=side)
+        image = self.original(made, place, near=side)
         image.thumbnail((side, side))
         return as_url(image)
 
@@ -139,7 +139,8 @@ class Evaluations:
         except ValueError:
             return None
 
-    def _picture(self, made: Evaluation, place: int, *, near: int) -> Image.Image:
+    def original(self, made: Evaluation, place: int, *, near: int | None = None) -> Image.Image:
+        """near: a photo may be read smaller, but no smaller than this."""
         index = int(made.indices[place])
         if made.paths is not None:
             return open_image(Path(made.paths[index]), near=near)

@@ -47,7 +47,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
             with gr.Tab(words("Train"), id="train") as tab:
                 training = train.build(context, tab, room)
             with gr.Tab(words("Evaluate"), id="evaluate") as tab:
-                evaluate.build(context, tab)
+                evaluate.build(context, tab, room)
             with gr.Tab(words("Data"), id="data") as tab:
                 data.build(context, tab, training)
             with gr.Tab(words("Init lab"), id="init-lab"):

@@ -70,6 +70,11 @@ def test_a_cell_an_image_and_a_report(page, server, lab, tmp_path):
     assert other.locator(".in-zh table.matrix").is_visible()
     other.close()
 
+    images.nth(1).click()
+    page.locator(".to-classify").click()
+    expect(page.locator("#photo img")).to_be_visible(timeout=LONG)
+    expect(page.locator("#result")).to_contain_text("first knows", timeout=LONG)
+
 
 def test_what_an_audit_found_is_mended(page, server, lab):
     page.goto(f"{server.url}/en/?tab=data")

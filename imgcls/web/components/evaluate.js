@@ -151,10 +151,22 @@ async function open(one, item) {
   opened.onkeydown = event => { if (event.key === 'Escape') back(); };
   opened.querySelector('.close').focus({ preventScroll: true });
   opened.scrollIntoView({ behavior: 'smooth', block: 'nearest' });
+  opened.querySelector('.to-classify').onclick = () => explain(one.place);
   const move = opened.querySelector('.move'), gone = opened.querySelector('.delete');
   if (!move) return;
   move.onclick = () => { const label = opened.querySelector('.mend select').value; mend('evaluate_move', { place: one.place, label }, fill(said.moved, { label }), item); };
   gone.onclick = () => mend('evaluate_delete', { place: one.place }, said.deleted, item);
+}
+
+// In Classify, which explains it: a drawing lies on the pad already when that room opens; a photo is put there by the server.
+async function explain(place) {
+  const given = await ask('evaluate_hand_over', { place });
+  if (given.error) { tell(given.error, true); return; }
+  if (given.drawing) {
+    const pad = document.querySelector('#pad .pad'), drawing = [{ picture: given.drawing }];
+    if (pad?.put) pad.put(drawing); else try { sessionStorage.setItem('imgcls-drawing', JSON.stringify(drawing)); } catch (error) { /* private mode */ }
+  }
+  trigger('submit', { checkpoint: given.checkpoint, photo: given.photo || '' });
 }
 
 async function mend(name, values, sentence, item) {

@@ -21,6 +21,7 @@ from imgcls.web.evaluations import PAGE, Evaluations, Wanted, training_image
 from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.run_report import report
+from imgcls.web.to_classify import hand_over
 from imgcls.web.views import evaluation_card
 
 MOST = 6  # checkpoints at once
@@ -162,6 +163,15 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list
         )
         return {"html": html}
 
+    def evaluate_hand_over(asked: dict[str, Any]) -> dict[str, Any]:
+        """What Classify is to show: the checkpoint, and the picture as a drawing or as a photo."""
+        made, place = place_of(asked)
+        chosen = list(dict.fromkeys(map(str, asked["checkpoints"])))
+        return {
+            "checkpoint": chosen[min(max(int(asked.get("which") or 0), 0), len(chosen) - 1)],
+            **hand_over(kept, made, place),
+        }
+
     def changeable(asked: dict[str, Any]) -> tuple[str, str]:
         limits.may_delete()
         made, place = place_of(asked)
@@ -185,7 +195,8 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list
         return {}
 
     functions = (
-        evaluate_look, evaluate_report, evaluate_stop, evaluate_images, evaluate_image, evaluate_move, evaluate_delete,
+        evaluate_look, evaluate_report, evaluate_stop, evaluate_images, evaluate_image, evaluate_hand_over,
+        evaluate_move, evaluate_delete,
         evaluate_undo,
     )  # fmt: skip
     return [answering(function, words) for function in functions]

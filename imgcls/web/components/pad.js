@@ -17,6 +17,7 @@ small.scale(SENT / SIDE, SENT / SIDE);
 let strokes = [], current = null, width = 20, timer = null, frame = null, lastSent = 0, cursor = null, points = 0, marked = [];
 
 function line(target, stroke) {
+  if (stroke.picture) { if (stroke.image?.naturalWidth) target.drawImage(stroke.image, 0, 0, SIDE, SIDE); return; }
   target.lineCap = target.lineJoin = 'round';
   target.strokeStyle = target.fillStyle = '#000';
   target.lineWidth = stroke.width;
@@ -138,8 +139,14 @@ element.querySelectorAll('[data-width]').forEach(button => button.addEventListen
   element.querySelectorAll('[data-width]').forEach(b => b.setAttribute('aria-pressed', String(b === button)));
 }));
 
-// Another drawing in place of this one: [{ width, points: [[x, y], ...] }, ...] in the canvas's own pixels.
-pad.put = drawing => { strokes = drawing; current = cursor = null; changed(); };
+// Another drawing in place of this one: [{ width, points: [[x, y], ...] }, ...] in the canvas's own pixels; or a picture
+// that fills the pad, [{ picture: its data URL }].
+pad.put = drawing => {
+  strokes = drawing; current = cursor = null;
+  const pictures = drawing.filter(stroke => stroke.picture);
+  pictures.forEach(stroke => { stroke.image = Object.assign(new Image(), { onload: changed, src: stroke.picture }); });
+  if (!pictures.length) changed();
+};
 
 let kept = [];
 try { kept = JSON.parse(sessionStorage.getItem(KEPT)) || []; } catch (e) { /* private mode */ }

@@ -47,6 +47,7 @@ class Photo(gr.Image):
 class Room:
     checkpoint: gr.Dropdown
     pad: DrawingPad
+    photo: Photo
     result: gr.HTML
     sources: gr.Tabs
     source: gr.State  # which of them is open, for those that open another one
@@ -152,7 +153,7 @@ def build(context: PageContext) -> Room:
     # Asked of nobody: the page knows both itself.
     for changed in (checkpoint.change, photo.change, sources.select, context.page.load):
         changed(None, [checkpoint, photo], inside, js=ABOUT, api_visibility="private")
-    return Room(checkpoint, pad, result, sources, source)
+    return Room(checkpoint, pad, photo, result, sources, source)
 
 
 def nothing_drawn(words: Translator) -> str:

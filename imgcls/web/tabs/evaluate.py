@@ -7,17 +7,19 @@ from typing import Any
 
 import gradio as gr
 
+from imgcls.errors import RunError
 from imgcls.web import address
-from imgcls.web.actions import QUIET
+from imgcls.web.actions import QUIET, TOLD, guard
 from imgcls.web.components import form
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.evaluate import MOST, PARTS, EvaluateView, request
 from imgcls.web.context import PageContext
 from imgcls.web.i18n.labels import PARTS as NAMES
 from imgcls.web.tabs import classify
+from imgcls.web.uploads import uploaded
 
 
-def build(context: PageContext, tab: gr.Tab) -> None:
+def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> None:
     words, watch, limits, page, changes = context.words, context.watch, context.limits, context.page, context.changes
     workspace = watch.workspace
     listed, first = classify.choices(words, watch)
@@ -86,6 +88,20 @@ def build(context: PageContext, tab: gr.Tab) -> None:
             of or gr.skip(),
         ]
 
+    def in_classify(event: gr.EventData) -> list[Any]:
+        """An image with its checkpoint, where a network is looked into."""
+        said = event._data if isinstance(event._data, dict) else {}
+        now, _ = classify.choices(words, watch)
+        if said.get("checkpoint") not in {name for _, name in now}:
+            raise RunError("Choose a checkpoint first.")
+        photo = str(uploaded(said["photo"])) if said.get("photo") else gr.skip()
+        source = "photo" if said.get("photo") else "draw"
+        checkpoint = gr.update(choices=now, value=said["checkpoint"])
+        return [checkpoint, photo, source, gr.Tabs(selected=source), gr.Tabs(selected="classify")]
+
+    view.submit(
+        guard(words)(in_classify), None, [room.checkpoint, room.photo, room.source, room.sources, context.rooms], **TOLD
+    )
     run.click(begin, [checkpoints, dataset, part], view, **QUIET)
     gr.on([changes.change, tab.select], refreshed, checkpoints, [checkpoints, dataset], **QUIET)
     page.load(from_address, None, [checkpoints, dataset, part], **QUIET)
