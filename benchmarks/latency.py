@@ -1,8 +1,10 @@
-"""What a person waits for, in a real Chromium: pen-up to answer, process start to first page, Start to first progress.
+"""What a person waits for, in a real Chromium: pen to answer, process start to first page, Start to first progress.
 
-    python -m benchmarks.latency [--drawings 40] [--json]
+    python -m benchmarks.latency [--drawings 40] [--seconds 8] [--json]
 
-pen-up:  from lifting the pen to the last change of the answer that it causes, each drawing another one of a hand's
+frame:   from the first pen move of a frame to the end of the frame that shows its answer, which the page computes
+drawers: requests and the server's processor time while one draws: what thirty or a hundred at once cost it
+server:  drawings that the server reads a second, for networks that the page does not compute (server_answers.py)
 page:    from starting `python app.py` to its first page, beside `import gradio, torch, torchvision` in a fresh process
 start:   from the click on Start training to the first curve on the page
 """
@@ -20,35 +22,57 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks import server_answers
 
 PROJECT = Path(__file__).resolve().parent.parent
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync".split()
 )
+SETTLE = 15_000  # ms in which torch and the process that stands by are loaded
+# A message that is posted in an animation frame arrives once the frame is drawn.
 WATCH = """() => {
-  window.changed = 0; window.lifted = 0;
-  new MutationObserver(() => { window.changed = performance.now(); })
-    .observe(document.querySelector('#result'), { childList: true, subtree: true, attributes: true });
-  window.addEventListener('pointerup', () => { window.lifted = performance.now(); }, true);
+  const pad = document.querySelector('#pad .pad'), read = pad.read, drawn = new MessageChannel();
+  let moved = null;
+  window.frames_ms = [];
+  window.addEventListener('pointermove', event => { moved ??= event.timeStamp; }, true);
+  pad.read = () => {
+    read();
+    if (moved !== null) drawn.port2.postMessage(moved);
+    moved = null;
+  };
+  drawn.port1.onmessage = ({ data }) => window.frames_ms.push(performance.now() - data);
 }"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--drawings", type=int, default=40)
+    parser.add_argument("--seconds", type=float, default=8, help="in which the server reads drawings")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     imports = _seconds([sys.executable, "-c", "import gradio, torch, torchvision"])
     with tempfile.TemporaryDirectory() as folder:
         server, url, first_page = _serve(Path(folder))
         try:
-            pen, start = _in_browser(url, arguments.drawings)
+            frames, drawing, start = _in_browser(url, arguments.drawings, psutil.Process(server.pid))
+            answered = server_answers.measure(url, server.pid, arguments.seconds)
         finally:
             server.terminate()
             server.wait()
     made = {
-        "pen_up_ms": {"median": statistics.median(pen), "p95": sorted(pen)[int(len(pen) * 0.95)], "drawings": len(pen)},
+        "frame_ms": {
+            "median": statistics.median(frames),
+            "p95": statistics.quantiles(frames, n=20)[-1],
+            "moves": len(frames),
+        },
+        "drawing": drawing,
+        "server": answered,
         "first_page_s": first_page,
         "imports_s": imports,
         "first_page/imports": first_page / imports,
@@ -57,7 +81,17 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(made))
         return
-    print(f"pen-up to answer      median {made['pen_up_ms']['median']:.0f} ms, p95 {made['pen_up_ms']['p95']:.0f} ms")
+    frame = made["frame_ms"]
+    print(f"pen move to answer    median {frame['median']:.0f} ms, p95 {frame['p95']:.0f} ms ({frame['moves']} moves)")
+    print(
+        f"while one draws       {drawing['requests']} requests in {drawing['seconds']:.0f} s; the server used "
+        f"{drawing['server_core']:.1%} of a core ({drawing['server_core_idle']:.1%} when nobody draws)"
+    )
+    print(
+        f"answers by the server {answered['answers_per_second']:.0f} a second, "
+        f"{answered['server_ms_of_processor']:.1f} ms of processor each; "
+        f"median {answered['answer_ms_median']:.0f} ms, p95 {answered['answer_ms_95']:.0f} ms"
+    )
     print(f"start to first page   {first_page:.1f} s, {first_page / imports:.2f} of the imports' {imports:.1f} s")
     print(f"Start to first curve  {start:.1f} s")
 
@@ -86,7 +120,8 @@ def _serve(workspace: Path) -> tuple[subprocess.Popen, str, float]:
             time.sleep(0.02)
 
 
-def _in_browser(url: str, drawings: int) -> tuple[list[float], float]:
+def _in_browser(url: str, drawings: int, server: psutil.Process) -> tuple[list[float], dict[str, Any], float]:
+    """(milliseconds of each frame with a pen move, what drawing cost the server, seconds from Start to the curve)."""
     from playwright.sync_api import sync_playwright
 
     from tests.browser.conftest import chromium
@@ -95,10 +130,22 @@ def _in_browser(url: str, drawings: int) -> tuple[list[float], float]:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(url)
-        page.wait_for_selector("#pad canvas")
+        page.wait_for_selector("[data-testid=nothing]")
+        page.wait_for_timeout(SETTLE)
         page.evaluate(WATCH)
         box = page.locator("#pad canvas").bounding_box()
-        pen = [_draw(page, box, random.Random(i)) for i in range(drawings + 3)][3:]  # the first ones warm up
+        for i in range(3):  # the first ones warm up
+            _draw(page, box, random.Random(-i))
+        page.evaluate("window.frames_ms = []")
+        idle = _core(server, lambda: page.wait_for_timeout(5000))
+        requests: list[str] = []
+        # What an open page asks now and then, drawing or not, is no part of it.
+        page.on("request", lambda r: None if r.url.endswith("/changes") else requests.append(r.url))
+        began = time.perf_counter()
+        busy = _core(server, lambda: [_draw(page, box, random.Random(i)) for i in range(drawings)])
+        drawing = {"requests": len(requests), "seconds": time.perf_counter() - began, "server_core": busy,
+                   "server_core_idle": idle}  # fmt: skip
+        frames = page.evaluate("window.frames_ms")
         page.get_by_role("tab", name="Train", exact=True).click()
         page.wait_for_timeout(3000)
         began = time.perf_counter()
@@ -108,11 +155,18 @@ def _in_browser(url: str, drawings: int) -> tuple[list[float], float]:
         page.locator("#stop").click()
         page.wait_for_selector("section.run[data-state=stopped], section.run[data-state=finished]", timeout=60_000)
         browser.close()
-    return pen, start
+    return frames, drawing, start
 
 
-def _draw(page, box: dict, hand: random.Random) -> float:
-    """One drawing of one curved stroke; milliseconds from pen-up to the last change that follows."""
+def _core(server: psutil.Process, work: Callable[[], object]) -> float:
+    """Of one processor core, what the server uses while `work` goes on."""
+    began, used = time.perf_counter(), sum(server.cpu_times()[:2])
+    work()
+    return (sum(server.cpu_times()[:2]) - used) / (time.perf_counter() - began)
+
+
+def _draw(page, box: dict, hand: random.Random) -> None:
+    """One drawing of one curved stroke."""
     page.locator(".pad-clear").click()
     page.wait_for_timeout(250)
     x, y = hand.uniform(0.3, 0.6), hand.uniform(0.15, 0.25)
@@ -123,8 +177,7 @@ def _draw(page, box: dict, hand: random.Random) -> float:
         page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3)
         page.wait_for_timeout(15)
     page.mouse.up()
-    page.wait_for_timeout(900)
-    return max(0.0, page.evaluate("window.changed - window.lifted"))
+    page.wait_for_timeout(100)
 
 
 if __name__ == "__main__":

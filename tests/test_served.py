@@ -1,9 +1,15 @@
 """A whole lab behind a real server, asked for what no page would ask for."""
 
+import base64
+import io
+import re
+
 import httpx
 import pytest
+from drawings import LABELS, UJI
 from served import served
 
+from imgcls.imaging.digits import render
 from imgcls.workspace import PROJECT, Workspace
 
 
@@ -77,3 +83,21 @@ def test_the_server_fetches_nothing_for_a_visitor(lab, page):
         assert lab.get(f"{page}/gradio_api/{path}").status_code >= 400
     for path in ("/etc/passwd", str(PROJECT / "README.md"), "../../README.md"):
         assert lab.get(f"{page}/gradio_api/file={path}").status_code >= 400
+
+
+def test_a_drawing_is_answered_without_an_event(lab):
+    """What the pad asks at each stroke for a network that the page does not compute."""
+    picture = render(UJI[3]["strokes"], side=196, width=14).point(lambda v: 255 - v)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    asked = {"drawing": "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()}
+    said = lab.post("/drawn/en", json=asked | {"checkpoint": "lenet-digits/best"})
+    assert re.search(r'data-testid="answer">(.)<', said.text)[1] == LABELS[3] and said.text.count("<li") == 10
+    assert "画点什么" in lab.post("/drawn/zh", json={"drawing": "none", "checkpoint": "lenet-digits/best"}).text
+    for drawing, checkpoint in (("none", "no/best"), (7, "lenet-digits/best"), (asked["drawing"], "../x")):
+        said = lab.post("/drawn/en", json={"drawing": drawing, "checkpoint": checkpoint})
+        assert said.status_code == 200 and 'role="alert"' in said.text
+    assert lab.post("/drawn/en", content=b"[" * 9000).status_code == 422
+    assert lab.post("/drawn/xx", json=asked | {"checkpoint": "lenet-digits/best"}).status_code == 404
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    assert lab.post("/drawn/en", json=asked, headers=foreign).status_code == 403

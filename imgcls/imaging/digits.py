@@ -197,9 +197,10 @@ def pieces(mask: np.ndarray) -> tuple[np.ndarray, int]:
     By runs of a row, all at once: a loop over them took a quarter of the time of an answer.
     """
     labels = np.zeros(mask.shape, np.int32)
-    edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    rows, starts = np.nonzero(edges == 1)
-    ends = np.nonzero(edges == -1)[1]  # one beyond
+    framed = np.zeros((mask.shape[0], mask.shape[1] + 2), bool)
+    framed[:, 1:-1] = mask
+    rows, starts = np.nonzero(framed[:, 1:] > framed[:, :-1])
+    ends = np.nonzero(framed[:, 1:] < framed[:, :-1])[1]  # one beyond
     if not len(rows):
         return labels, 0
     wide = mask.shape[1] + 2
@@ -221,8 +222,7 @@ def pieces(mask: np.ndarray) -> tuple[np.ndarray, int]:
             break
         root = hooked
     names, root = np.unique(root, return_inverse=True)
-    for row, start, end, name in zip(rows.tolist(), starts.tolist(), ends.tolist(), root.tolist(), strict=True):
-        labels[row, start:end] = name + 1
+    labels[mask] = np.repeat(root + 1, ends - starts)
     return labels, len(names)
 
 

@@ -30,7 +30,7 @@ from imgcls.errors import ImgclsError
 from imgcls.models.torchvision_check import torchvision
 from imgcls.runs.launcher import keep_queue_moving, keep_worker_warm
 from imgcls.runs.leftovers import remove_workspace_leftovers
-from imgcls.web import api, classroom, downloads, joining, looks, page, security, static, style
+from imgcls.web import api, classroom, downloads, drawn, joining, looks, page, security, static, style
 from imgcls.web.cache import RunCache
 from imgcls.web.hosting import Hosting, hosting
 from imgcls.web.i18n.language import LanguageMiddleware, wanted
@@ -108,6 +108,7 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     people = People(workspace, shared=made.limits.public, host_password=made.host_password, framed=made.framed)
     looks.add_routes(app, watch)
     classroom.add_routes(app, watch, people, made)
+    drawn.add_routes(app, watch)
     static.serve(app, weights)
     downloads.add_routes(app, watch)
     mounted: dict[str, Any] = {

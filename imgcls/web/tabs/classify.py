@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,18 @@ from imgcls.web.weights import PageWeights
 
 # What a tab begins with, unless another checkpoint was chosen than the other tab's.
 BEGIN = {"draw": "lenet-digits/best", "photo": "imagenet/best"}
+# The `js` of the pad's event: (drawing, checkpoint) => the answer. Where a later one was asked for meanwhile, what
+# stands on the page stays.
+ASK = """async (drawing, checkpoint) => {
+  const turn = window.imgclsDrawn = (window.imgclsDrawn ?? 0) + 1;
+  const now = () => document.querySelector('#result .answer')?.outerHTML ?? '';
+  try {
+    const body = JSON.stringify({ drawing, checkpoint }), headers = { 'Content-Type': 'application/json' };
+    const said = await fetch('../drawn/LANGUAGE', { method: 'POST', headers, body });
+    const html = await said.text();
+    return said.ok && turn === window.imgclsDrawn ? html : now();
+  } catch (error) { return turn === window.imgclsDrawn ? AWAY : now(); }
+}"""
 ORDERED = 10  # up to so many classes the bars stay in their own order, so that they do not jump while one draws
 
 
@@ -90,28 +103,26 @@ def build(context: PageContext) -> Room:
     adopting.build(context, checkpoint, sources, lambda: choices(words, watch)[0])
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
 
-    def of_drawing(drawing: Image.Image | None, chosen: str) -> str:
-        """What the checkpoint makes of a drawing: HTML."""
-        return _answer(watch, words, drawing, chosen, nothing_drawn(words))
-
     def of_photo(path: str | None, chosen: str) -> str:
         """What the checkpoint makes of a photo: HTML."""
         try:
             image = open_image(path, keep_alpha=True, name=words("Photo")) if path else None
         except InputError as error:
             return answers.problem(words.message(error.message), words)
-        return _answer(watch, words, image, chosen, no_photo(words, _known(watch, words, chosen)), photo=True)
+        return _answer(watch, words, image, chosen, lambda: no_photo(words, _known(watch, words, chosen)), photo=True)
 
     def of_either(source: str, drawing: Image.Image | None, path: str | None, chosen: str) -> tuple[str, str]:
         """What the page is to compute itself, and what the server answers: one of them is ''."""
         if source == "photo":
             return "", of_photo(path, chosen)
         name = _in_page(weights, chosen)
-        return name, "" if name else of_drawing(drawing, chosen)
+        return name, "" if name else of_drawing(watch, words, drawing, chosen)
 
     source = gr.State("draw")
     # An answer may come back after another network was chosen, which the page computes itself.
-    pad.drawn(of_drawing, [pad, checkpoint], result, api_visibility="private", **quick).then(
+    away = answers.problem(words("The lab does not answer: is the network there? Try again."), words)
+    ask = ASK.replace("LANGUAGE", words.language).replace("AWAY", json.dumps(str(away)))
+    pad.drawn(None, [pad, checkpoint], result, js=ask, api_visibility="private").then(
         None, [live, result], result, js="(inPage, said) => inPage ? '' : said", api_visibility="private"
     )
     photo.change(of_photo, [photo, checkpoint], result, api_visibility="private", **quick)
@@ -156,6 +167,11 @@ def build(context: PageContext) -> Room:
     return Room(checkpoint, pad, photo, result, sources, source)
 
 
+def of_drawing(watch: RunCache, words: Translator, drawing: Image.Image | None, chosen: str) -> str:
+    """What the checkpoint makes of a drawing: HTML."""
+    return _answer(watch, words, drawing, chosen, lambda: nothing_drawn(words))
+
+
 def nothing_drawn(words: Translator) -> str:
     return answers.empty(words("Draw something"), words("The answer appears here while you draw."), words)
 
@@ -191,19 +207,26 @@ def _in_page(weights: PageWeights, chosen: str | None) -> str:
 
 
 def _answer(
-    watch: RunCache, words: Translator, image: Image.Image | None, chosen: str, nothing: str, *, photo: bool = False
+    watch: RunCache,
+    words: Translator,
+    image: Image.Image | None,
+    chosen: str,
+    nothing: Callable[[], str],
+    *,
+    photo: bool = False,
 ) -> str:
+    """`nothing`: what stands there where there is nothing to read."""
     if image is None:
         try:
             watch.checkpoint(chosen)
         except ImgclsError as error:
             return answers.problem(words.message(error.message), words)
-        return nothing
+        return nothing()
     try:
         predictor = Predictor.cached(watch.checkpoint(chosen))
         reading = read(predictor, [image], language=words.language)[0]
     except NoInk:
-        return no_writing(words, chosen, predictor.meta.names(words.language)) if photo else nothing
+        return no_writing(words, chosen, predictor.meta.names(words.language)) if photo else nothing()
     except ImgclsError as error:
         return answers.problem(words.message(error.message), words)
     classes = predictor.meta.names(words.language)
