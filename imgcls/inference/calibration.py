@@ -35,6 +35,9 @@ from imgcls.errors import CheckpointError
 from imgcls.inference.trail import features_of
 
 QUANTILE = 0.98  # of validation images pass
+# Fewer validation images do not tell what is far: after 12 of them, two in three fresh roses were called strange.
+FEWEST = 50
+NOTHING_IS_FAR = 1e30
 DETECTOR_QUANTILE = 0.985  # hands that no data set has seen are a little stranger
 SHRINK = 0.01  # of the covariance towards a multiple of the identity: features that never vary
 WIDEST = {True: 128, False: 64}  # kept directions of the features, for up to and beyond 1,024 of them
@@ -238,6 +241,8 @@ def fit(
     limits = [val.trail] if also is None else [val.trail, also]
     if detector is not None:
         threshold = min(float(detector(t).quantile(1 - DETECTOR_QUANTILE)) for t in limits)
+    elif len(val.trail) < FEWEST:
+        threshold = NOTHING_IS_FAR
     else:
         placed = [features_of(t, features, classes) @ whitening.T + shift for t in limits]
         threshold = max(float(torch.cdist(z, means).amin(dim=1).quantile(QUANTILE)) for z in placed)
