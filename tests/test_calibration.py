@@ -184,6 +184,8 @@ def test_photos_far_from_any_class_are_foreign(tmp_path):
         known = {part: backbone(form.to_input(getattr(data, part).images)) for part in ("train", "val")}
     for name, tensor in calibrate(only_its_head(model), data, features=known).items():
         torch.testing.assert_close(tensor, extra[name], rtol=1e-3, atol=1e-3)
+    little = replace(data, val=data.val.take(torch.arange(34, 46)))
+    unsure = Calibration.from_tensors(calibrate(model, little), features=512, trail=514, classes=2)
     made = Calibration.from_tensors(extra, features=512, trail=514, classes=2)
     predictor = Predictor(model, None, made)
     _, trail = predictor.run(form.to_input(images))
@@ -194,8 +196,6 @@ def test_photos_far_from_any_class_are_foreign(tmp_path):
     foreign = predictor.run(form.to_input(noise))[1]
     assert (made.familiarity(foreign)[0] < 0.5).all()
     # Twelve validation images do not tell what is far: nothing is called strange on their word.
-    little = replace(data, val=data.val.take(torch.arange(34, 46)))
-    unsure = Calibration.from_tensors(calibrate(model, little), features=512, trail=514, classes=2)
     assert (unsure.familiarity(foreign)[0] >= 0.5).all()
 
 

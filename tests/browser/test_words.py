@@ -31,6 +31,8 @@ def said(page):
 def without_names(said, root):
     """Without what people called something: runs, data sets, files. A part of a longer word is none."""
     called = {path.name for home in (root, PROJECT) for folder in FOLDERS for path in (home / folder).glob("*")}
+    for log in root.glob("train_logs/*/events.jsonl"):  # a run that was renamed says its first name there
+        called |= set(re.findall(r'"run": *"([^"]+)"', log.read_text("utf-8")))
     names = "|".join(re.escape(name) for name in sorted(called, key=len, reverse=True))
     return sorted(re.sub(rf"(?<![\w-])(?:{names})(?![\w-])", "", text) for text in said)
 
