@@ -159,3 +159,23 @@ def test_the_page_has_it_learn_and_shows_before_and_after(lab):
         time.sleep(0.2)
     assert seen["checkpoint"] == f"{run}/best" and "0 of 1" in seen["html"] and "of 1</td>" in seen["html"]
     assert "error" in ask["look"]({**ASKED, "run": "threes"})
+
+
+def test_what_no_network_reads_is_not_kept(lab):
+    ask = asking(lab)
+    assert "error" in ask["keep"]({**ASKED, **drawing(()), "label": 1})
+    assert not list(lab.data.glob("my-drawings/*/*"))
+
+
+def test_another_picture_under_the_same_name_is_other_data(lab):
+    kept = Corrections(lab, "mine", tuple("0123456789"))
+    settings = with_recipe({**SMALL, "corrections": "mine"})
+    plain = load_dataset(with_recipe(SMALL), lab).fingerprint
+    prints = []
+    for shade in (90, 200):
+        ink = Image.new("L", (28, 28))
+        ink.paste(shade, (10, 4, 16, 24))
+        made = kept.keep(ink, "1", token="me", most=9)
+        prints.append(load_dataset(settings, lab).fingerprint)
+        made.path.unlink()
+    assert prints[0] != prints[1] and all(p.startswith(plain + "+") for p in prints)

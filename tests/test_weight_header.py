@@ -55,3 +55,7 @@ def test_what_is_broken_says_nothing(tmp_path_factory, content):
     path.write_bytes(len(said).to_bytes(8, "little") + said)
     side = size_of_weights(path)
     assert side == (content if isinstance(content, int) and 8 <= content <= 512 else 0)
+
+
+def test_the_home_of_nobody_says_nothing(workspace):
+    assert size_of_weights("~nobody-of-this-name/x.safetensors", workspace) == 0

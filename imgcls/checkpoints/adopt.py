@@ -19,6 +19,7 @@ from torch import Tensor
 
 from imgcls.checkpoints.format import KEY, Meta, load_checkpoint, read_header, read_meta, save_checkpoint, versions
 from imgcls.errors import CheckpointError, SettingsError
+from imgcls.files import storage_error
 from imgcls.imaging.preprocess import HALF, Preprocess
 from imgcls.models.layers import first_convolution, head_name
 from imgcls.models.registry import MODELS, OTHERS, REGISTRY, ModelSpec
@@ -167,6 +168,14 @@ def adopt(
         versions=versions(),
     )
     path = folder / "best.safetensors"
+    try:
+        folder.mkdir(parents=True)  # ours from here on: somebody else may have found the same name free
+    except FileExistsError:
+        raise SettingsError(
+            "There is a run or checkpoint called {name} already: choose another name.", name=folder.name, field="name"
+        ) from None
+    except OSError as error:
+        raise storage_error(folder, error) from None
     try:
         save_checkpoint(path, whole, meta)
         with torch.inference_mode():

@@ -32,6 +32,7 @@ from imgcls.workspace import Workspace
 
 Progress = Callable[[int, int], None]  # (images ready, in all)
 SHARE, MOST_OFTEN = 0.05, 200  # of the training images that are corrections; times that one is learnt an epoch
+CORRECTED = "+"  # in a fingerprint: what follows is of the pictures that were kept
 NAMED = 10  # broken photos that notes name; the rest are counted
 
 
@@ -63,8 +64,7 @@ def load_dataset(settings: TrainSettings, workspace: Workspace, *, progress: Pro
         flips = {"share": settings.flip_labels, "seed": settings.seed}
         labels, changed = flip_labels(made.train.labels, len(made.classes), **flips)
         made = replace(made, train=replace(made.train, labels=labels), notes=_flips(len(changed)))
-        made = _corrected(made, settings, workspace)
-        return replace(made, fingerprint=_fingerprint(made))
+        return _corrected(replace(made, fingerprint=_fingerprint(made)), settings, workspace)
     return _corrected(_photos(settings, workspace, preprocess, progress), settings, workspace)
 
 
@@ -134,7 +134,10 @@ def divided_anew(dataset: str, workspace: Workspace, *, trained: TrainSettings, 
     if not _same_folder(dataset, trained.dataset, workspace):
         return False
     files = divide_photos(trained, workspace)
-    return "val" not in files.found.splits and files.fingerprint != fingerprint
+    # What was kept of other pictures is no part of the folder; an earlier version wrote it behind without a mark.
+    known = fingerprint.split(CORRECTED)[0]
+    known = known[: len(files.fingerprint)] if trained.corrections else known
+    return "val" not in files.found.splits and files.fingerprint != known
 
 
 def _fingerprint(made: DataSet) -> str:
@@ -306,8 +309,10 @@ def _corrected(made: DataSet, settings: TrainSettings, workspace: Workspace) -> 
         added = _decode(found.folder, pairs, form, [], None, whole_photo=settings.augment in WHOLE_PHOTO)
     often = min(MOST_OFTEN, max(1, round(SHARE * len(made.train) / max(1, len(added)))))
     train = join([made.train, added.take(torch.arange(len(added)).repeat(often))])
-    digest = blake2b("".join(sorted(path.name for path, _ in pairs)).encode(), digest_size=4).hexdigest()
-    return replace(made, train=train, fingerprint=made.fingerprint + digest)
+    digest = blake2b(digest_size=4)
+    for path, label in sorted(pairs):
+        digest.update(f"{path.name} {label} {blake2b(path.read_bytes(), digest_size=8).hexdigest()} ".encode())
+    return replace(made, train=train, fingerprint=made.fingerprint + CORRECTED + digest.hexdigest())
 
 
 def _limited(made: DataSet, settings: TrainSettings) -> DataSet:

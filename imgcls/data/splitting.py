@@ -40,9 +40,10 @@ class Split:
 
     def take(self, indices: Tensor) -> Split:
         paths = None if self.paths is None else tuple(self.paths[i] for i in indices.tolist())
-        aspects = None if self.aspects is None else self.aspects[indices]
-        images = self.images.take(indices.tolist()) if self.streams else self.images.index_select(0, indices)
-        return Split(images, self.labels[indices], aspects, paths)
+        at = indices.to(self.labels.device)
+        aspects = None if self.aspects is None else self.aspects[at]
+        images = self.images.take(indices.tolist()) if self.streams else self.images.index_select(0, at)
+        return Split(images, self.labels[at], aspects, paths)
 
     def to(self, device: torch.device) -> Split:
         aspects = None if self.aspects is None else self.aspects.to(device)

@@ -27,7 +27,11 @@ def size_of_weights(weights: object, workspace: Workspace | None = None) -> int:
     if not named or named == "imagenet":
         return 0
     folder = (workspace or Workspace.from_environment()).weight
-    for path in (folder / named, PROJECT / "weight" / named, Path(named).expanduser()):
+    try:
+        given = [Path(named).expanduser()]
+    except RuntimeError:  # the home of somebody who is not known here
+        given = []
+    for path in (folder / named, PROJECT / "weight" / named, *given):
         side = _said(path)
         if side:
             return side

@@ -159,7 +159,7 @@ def check_run(settings: TrainSettings, workspace: Workspace) -> None:
         raise DatasetError(
             "There is no set of corrections {name} in {folder}.", name=settings.corrections, folder=workspace.data
         )
-    if settings.weights:
+    if settings.weights and not settings.start_from:
         check_weights(settings.weights, model=settings.model, folder=workspace.weight)
 
 

@@ -53,7 +53,8 @@ def calibrate(
         "train": _places(len(data.train), MOST // 2 if tiny else NEIGHBOURS),
         "val": _places(len(data.val), MOST),
     }
-    train, val = _taken(data.train, places["train"]), _taken(data.val, places["val"])
+    # On a GPU the whole set may lie there; these few go to where their numbers and the drawings are.
+    train, val = (_taken(getattr(data, part), places[part]).to(torch.device("cpu")) for part in ("train", "val"))
     total, done = len(train) + len(val), 0
     known = features if tap.width == tap.features + tap.classes else None  # other layers' inputs were not kept
 
@@ -92,7 +93,7 @@ def _of_digits(data: DataSet, tap: Tap, device: torch.device) -> tuple[Detector 
     if kept is None or tap.width > WIDEST_TRAIL:
         return None, None
     known, held_out = kept
-    own = _taken(data.train, _places(len(data.train), LEARNT_FROM))
+    own = _taken(data.train, _places(len(data.train), LEARNT_FROM)).to(torch.device("cpu"))
     (images, _, _), *_ = own.read([torch.arange(len(own))])
     every = max(1, min(5, LARGE_RUN // len(data.train)))
     digits, others = torch.cat([known.digits, images[:, :1]])[::every], known.others[::every]

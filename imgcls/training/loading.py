@@ -27,7 +27,8 @@ def load_with_progress(
 
     Raises DatasetError, and WeightsError where pre-trained weights are not to be had.
     """
-    if settings.transfer != "scratch" and not (yield from _fetch_weights(settings, workspace, should_stop)):
+    wanted = settings.transfer != "scratch" and not settings.start_from  # a checkpoint brings its own
+    if wanted and not (yield from _fetch_weights(settings, workspace, should_stop)):
         return None
     return (
         yield from _told(

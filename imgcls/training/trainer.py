@@ -69,7 +69,7 @@ class _Trainer:
     ) -> None:
         self.settings, self.run, self.should_stop = settings, run, should_stop
         self.context = choose_device(settings)
-        self.learner = make_learner(settings, data, workspace, self.context)
+        self.learner = make_learner(settings, data, workspace, self.context, resume=resume)
         self.steps = self.learner.batches.steps
         self.total = self.steps * settings.epochs
         folder = workspace.checkpoints / run

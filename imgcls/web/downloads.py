@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import os
 import tempfile
 import zipfile
 from urllib.parse import quote
 
 from fastapi import FastAPI
-from starlette.background import BackgroundTask
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 
 from imgcls.data.catalog import own_folders
 from imgcls.data.corrections import written_classes
@@ -49,12 +47,16 @@ def add_routes(app: FastAPI, runs: RunCache) -> None:
         if name not in own_folders(runs.workspace) or written_classes(runs.workspace.data / name) is None:
             return PlainTextResponse("There is no such set of corrections (any more).", 404)
         root = runs.workspace.data / name
-        with tempfile.NamedTemporaryFile(suffix=".zip", delete=False) as file, zipfile.ZipFile(file, "w") as made:
+        # Without a name once it is open: it goes however the answer ends.
+        file = tempfile.TemporaryFile(suffix=".zip")
+        with zipfile.ZipFile(file, "w") as made:
             for path in sorted(root.glob("*/[0-9]*")):
                 with contextlib.suppress(OSError):  # deleted meanwhile
                     made.write(path, path.relative_to(root).as_posix())
-        gone = BackgroundTask(os.unlink, file.name)
-        return FileResponse(file.name, filename=f"{name}.zip", media_type="application/zip", background=gone)
+        file.seek(0)
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}.zip"}
+        pieces = iter(lambda: file.read(1 << 20), b"")
+        return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 
     @app.get("/runs/{name}/report")
     def written(name: str) -> Response:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from PIL import Image
+
 from imgcls.checkpoints.format import Meta, read_meta
 from imgcls.data.catalog import own_folders
 from imgcls.data.corrections import Corrections, find
@@ -19,6 +21,7 @@ from imgcls.inference.predictor import Predictor
 from imgcls.inference.reading import prepare, read_prepared
 from imgcls.recipes import preprocess_for
 from imgcls.runs.evaluations import settings_of
+from imgcls.runs.state import locked
 from imgcls.runs.store import taken
 from imgcls.settings import TrainSettings
 from imgcls.web import asked as given
@@ -71,10 +74,12 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits, people:
             raise DatasetError("There is no such class.")
         if not kept.folder.exists():
             room_for_one_more(workspace, limits)
-        picture = given.picture(asked)
+        picture = _on_paper(given.picture(asked))
         picture = picture.convert("L") if "photo" not in asked else picture
+        prepare(meta.preprocess, picture)  # one that the network cannot read would spoil every later learning
         token = str(asked.get("token") or "")[:100]
-        made = kept.keep(picture, meta.classes[label], token=token, most=limits.corrections)
+        with locked(workspace):
+            made = kept.keep(picture, meta.classes[label], token=token, most=limits.corrections)
         return said(meta, kept) | {"file": made.file}
 
     def wrong_delete(asked: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +114,15 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits, people:
     return [answering(function, words) for function in functions]
 
 
+def _on_paper(picture: Image.Image) -> Image.Image:
+    """What is transparent shows white."""
+    if picture.mode != "RGBA":
+        return picture
+    paper = Image.new("RGB", picture.size, "white")
+    paper.paste(picture, mask=picture.getchannel("A"))
+    return paper
+
+
 def _usual(meta: Meta) -> str:
     """my-drawings for what reads digits, my-flowers for what was trained on flowers."""
     if meta.preprocess.resize_mode == "digit" and meta.classes == tuple("0123456789"):
@@ -130,12 +144,13 @@ def _settings(chosen: str, meta: Meta, kept: str, cache: RunCache) -> TrainSetti
             "{run} cannot learn from corrections here: it was trained in another way than this lab's.",
             run=chosen.split("/")[0],
         )
-    run = chosen.split("/")[0]
+    run = re.sub(r"-corrected-\d+$", "", chosen.split("/")[0])  # one that has learnt on before learns on as it did
     name = next(made for i in range(1, 10_000) if not taken(made := f"{run[:60]}-corrected-{i}", cache.workspace))
     return base.model_copy(
         update={
             "name": name, "start_from": chosen, "corrections": kept, "epochs": min(base.epochs, EPOCHS),
-            "lr": base.lr * GENTLER, "warmup_epochs": 0.0, "patience": 0, "time_limit": 0.0, "threads": 0,
+            "lr": base.lr if base.start_from else base.lr * GENTLER,
+            "warmup_epochs": 0.0, "patience": 0, "time_limit": 0.0, "threads": 0,
             "unfreeze_epochs": 0, "flip_labels": 0.0,
         }
     )  # fmt: skip
