@@ -15,6 +15,7 @@ from torch import nn
 
 from imgcls.data import mending
 from imgcls.data.datasets import load_dataset
+from imgcls.data.loading import Interrupted
 from imgcls.data.near_duplicates import neighbours, perceptual_hash
 from imgcls.data.photo_files import divide_photos
 from imgcls.errors import DatasetError, ImgclsError
@@ -132,6 +133,19 @@ def test_a_hash_stays_where_the_picture_does():
     for kind in ("smaller", "brighter", "packed"):
         other = perceptual_hash(torch.stack([FORM.to_stored(again(p, kind, rng).convert("RGB")) for p in pictures]))
         assert (hashes != other).sum(dim=1).max() <= 8
+
+
+def test_it_can_be_stopped_while_photos_are_decoded(own, workspace):
+    """What progress raises ends it before the first of them reaches the network."""
+
+    def stop(done, total):
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        photo_images("flowers", workspace, progress=stop, network=(None, FORM))
+    told = []
+    photo_images("flowers", workspace, progress=lambda *at: told.append(at), network=NETWORK)
+    assert told[0] == (0, 60) and told[-1] == (60, 60) and told == sorted(told)
 
 
 def test_what_is_like_nothing_else_is_told(own, workspace):

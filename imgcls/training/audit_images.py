@@ -75,7 +75,9 @@ def photo_images(
     files = [(path, label, part) for part, pairs in found.splits.items() for path, label in pairs]
     backbone, preprocess = network or pretrained(dataset, workspace)
     form = StorageFormat.of(preprocess, whole_photo=False)
-    made = decoded([path for path, _, _ in files], root=folder, **asdict(form))
+    # A folder that is decoded for the first time can be stopped meanwhile; what is counted comes after that.
+    still = progress and (lambda done, total: progress(0, total))
+    made = decoded([path for path, _, _ in files], root=folder, progress=still, **asdict(form))
     good = made.ok.nonzero()[:, 0]
     if not len(good):
         raise DatasetError("{name} has too few images to compare them.", name=dataset)
