@@ -46,8 +46,10 @@ class Split:
         return Split(images, self.labels[at], aspects, paths)
 
     def to(self, device: torch.device) -> Split:
+        """Photos that are still to be read stay what they are: their batches go to the device one by one."""
         aspects = None if self.aspects is None else self.aspects.to(device)
-        return replace(self, images=self.images.to(device), labels=self.labels.to(device), aspects=aspects)
+        images = self.images if self.streams else self.images.to(device)
+        return replace(self, images=images, labels=self.labels.to(device), aspects=aspects)
 
     def read(
         self, wanted: Sequence[Tensor], *, leave_out_broken: bool = False

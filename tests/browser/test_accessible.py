@@ -21,6 +21,8 @@ TABS = {
 NAMES = ("classify", "train", "evaluate", "data", "init-lab")
 WITHIN = {"en": {"Data": "Make your own", "Classify": "Photo"}, "zh": {"数据": "自己做一个", "识别": "照片"}}
 MORE = {"en": "More settings", "zh": "更多设置"}
+# What is being made anew is faded meanwhile.
+SETTLED = "() => ![...document.querySelectorAll('.pending, .generating')].some(node => node.checkVisibility())"
 # What a finger cannot reach: beyond the screen, and not inside something that scrolls.
 TOO_WIDE = """() => {
   const scrolls = node => {
@@ -49,6 +51,7 @@ def states(page, server, language, draw):
         page.goto(f"{server.url}/{language}/?tab={name}")  # a phone has some tabs in a menu
         expect(page.locator(f"#{name}-tab, [role=tabpanel]:visible").first).to_be_visible()
         page.wait_for_timeout(1000)  # what a tab shows comes when it is opened
+        page.wait_for_function(SETTLED, timeout=40_000)
         yield tab
         if name == "evaluate":
             page.get_by_role("button", name=tab, exact=True).click()
