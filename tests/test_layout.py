@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from imgcls.cli.main import main
 from imgcls.imaging.digits import NoInk, find_ink, render
 from imgcls.imaging.layout import layout_of
 from imgcls.inference.predictor import Predictor
@@ -104,3 +105,15 @@ def test_anything_has_a_layout(seed, height, width):
         return
     assert len(made.boxes) == 1 or made.kind == "several"
     assert all(left < right and top < bottom for left, top, right, bottom in made.boxes)
+
+
+def test_the_terminal_reads_as_the_page_does(tmp_path, capsys):
+    render([[(5, 5)]], side=280, width=20).save(tmp_path / "a dot.png")
+    side_by_side(0, 5).save(tmp_path / "two.png")
+    side_by_side(0).save(tmp_path / "zero.png")
+    assert main(["predict", "--checkpoint", "lenet-digits", "--json", str(tmp_path)]) == 0
+    dot, two, one = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert not dot["sure"] and two["label"] == LABELS[0] + LABELS[5] and one["label"] == LABELS[0]
+    assert two["top"] == [[two["label"], two["confidence"]]] and len(one["top"]) == 3
+    main(["predict", "--checkpoint", "lenet-digits", str(tmp_path / "a dot.png")])
+    assert capsys.readouterr().out.endswith("(not sure: a dot)\n")

@@ -45,6 +45,11 @@ class Reading:
         """Of the least sure digit."""
         return min(part.confidence for part in self.parts)
 
+    @property
+    def top(self) -> tuple[tuple[str, float], ...]:
+        """(class, probability), likeliest first; of several digits the number that they make."""
+        return self.parts[0].top if len(self.parts) == 1 else ((self.label, self.confidence),)
+
 
 @dataclass(frozen=True)
 class Prepared:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from imgcls.data.augmentation import WHOLE_PHOTO
 from imgcls.data.catalog import count_images
 from imgcls.data.feature_cache import BATCH
-from imgcls.data.loader import Batches, images_at_once
+from imgcls.data.loader import Batches
 from imgcls.data.photos import StorageFormat
 from imgcls.data.splitting import Split
 from imgcls.imaging.preprocess import Preprocess
@@ -121,9 +121,7 @@ def _seconds(settings: TrainSettings, timing: Timing, images: int, val: int) -> 
 
 def _timed(settings: TrainSettings) -> Timing | None:
     form, context = preprocess_for(settings), choose_device(settings)
-    count = timed_images(settings.batch_size, form.size)
-    if settings.transfer == "head":
-        count = images_at_once(BATCH, form.size, context.device)
+    count = timed_images(settings, form.size, context.device)
     outline = _outline(settings.model, settings.transfer, form.channels, CLASSES, form.size)
     if _memory(outline, settings, count) > psutil.virtual_memory().available * MEMORY_SHARE:
         return None

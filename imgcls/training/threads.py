@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
+from imgcls.data.feature_cache import BATCH
+from imgcls.data.loader import images_at_once
 from imgcls.processes import available_cores
+from imgcls.settings import TrainSettings
 from imgcls.training import events
 from imgcls.training.learner import Learner
 from imgcls.training.state import TrainState
@@ -153,7 +156,7 @@ class ThreadChoice:
     def _rates(self, counts: Sequence[int]) -> dict[int, float]:
         """Images/s with each number of threads."""
         learner = self._learner
-        images = timed_images(learner.batches.batch_size, learner.data.preprocess.size)
+        images = timed_images(learner.settings, learner.data.preprocess.size, learner.context.device)
         rates = self._measure(learner.throw_away_step(images), counts)
         return {count: rate * images for count, rate in rates.items()}
 
@@ -166,6 +169,8 @@ class ThreadChoice:
         )
 
 
-def timed_images(batch_size: int, size: int) -> int:
-    """Images of a batch that is only timed."""
-    return max(2, min(batch_size, MOST_PIXELS // size**2))
+def timed_images(settings: TrainSettings, size: int, device: torch.device) -> int:
+    """Images of a batch that is only timed. Head only: of the backbone, where such a run spends its time."""
+    if settings.transfer == "head":
+        return images_at_once(BATCH, size, device)
+    return max(2, min(settings.batch_size, MOST_PIXELS // size**2))

@@ -54,11 +54,10 @@ def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:
         if not image:
             raise InputError("Give an image file to classify.")
         made = read(Predictor.cached(chosen), [open_image(image, keep_alpha=True, name="The image")])[0]
-        top = made.parts[0].top if len(made.parts) == 1 else ((made.label, made.confidence),)
         return {
             "label": made.label,
             "confidence": made.confidence,
-            "top": [list(pair) for pair in top],
+            "top": [list(pair) for pair in made.top],
             "sure": made.sure,
             "familiarity": made.familiarity,
         }

@@ -7,15 +7,20 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from imgcls.cli.main import to_json
 from imgcls.errors import CheckpointError, InputError
 from imgcls.imaging.reading import find_images, open_image
-from imgcls.inference.predictor import Prediction, Predictor
+from imgcls.inference.predictor import Predictor
+from imgcls.inference.reading import Prepared, Reading, prepare, read_prepared
 from imgcls.workspace import Workspace
 
 BATCH = 64
+WHY_NOT = {
+    "dot": " (not sure: a dot)",
+    "scribble": " (not sure: too much ink)",
+    "unfamiliar": " (not sure: like nothing it was trained on; nearest {nearest})",
+}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -50,26 +55,21 @@ def files(named: list[str]) -> Iterator[Path]:
             yield path
 
 
-def classify(predictor: Predictor, paths: list[Path], *, top: int) -> Iterator[tuple[Path, Prediction | str]]:
-    """Each path with its prediction, or with the sentence that says why there is none; in order."""
-    import torch
-
-    read: dict[int, Any] = {}
+def classify(predictor: Predictor, paths: list[Path], *, top: int) -> Iterator[tuple[Path, Reading | str]]:
+    """Each path with what it was read as, or with the sentence that says why it was not; in order."""
+    prepared: dict[int, Prepared] = {}
     wrong: dict[int, str] = {}
     for i, path in enumerate(paths):
         try:
-            read[i] = predictor.meta.preprocess.to_stored(open_image(path, keep_alpha=True))
+            prepared[i] = prepare(predictor.meta.preprocess, open_image(path, keep_alpha=True))
         except InputError as error:
             wrong[i] = str(error)
-    answers: dict[int, Prediction] = {}
-    if read:
-        made = predictor.predict_stored(torch.stack(list(read.values())), top=top)
-        answers = dict(zip(read, made, strict=True))
+    answers = dict(zip(prepared, read_prepared(predictor, list(prepared.values()), top=top), strict=True))
     for i, path in enumerate(paths):
         yield path, answers[i] if i in answers else wrong[i]
 
 
-def as_json(path: Path, answer: Prediction | str) -> str:
+def as_json(path: Path, answer: Reading | str) -> str:
     if isinstance(answer, str):
         return to_json({"path": str(path), "error": answer})
     said = {
@@ -83,9 +83,9 @@ def as_json(path: Path, answer: Prediction | str) -> str:
     return to_json(said)
 
 
-def as_text(path: Path, answer: Prediction | str) -> str:
+def as_text(path: Path, answer: Reading | str) -> str:
     if isinstance(answer, str):
         print(f"imgcls: {answer}", file=sys.stderr)
         return f"{path}: not read"
     said = f"{path}: " + ", ".join(f"{label} {p:.1%}" for label, p in answer.top)
-    return said if answer.sure else f"{said} (not sure: like nothing it was trained on; nearest {answer.nearest})"
+    return said + WHY_NOT[answer.doubt].format(nearest=answer.parts[0].nearest) if answer.doubt else said
