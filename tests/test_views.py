@@ -54,6 +54,15 @@ def test_a_run(words, tmp_path):
     safe(run_card.log(view, words))
 
 
+@pytest.mark.parametrize(
+    ("code", "said"), [("caching_features", "looks at every image once"), ("reading", "begin with the first steps")]
+)
+def test_a_run_says_what_its_curves_wait_for(tmp_path, code, said):
+    note = events.note_of_work(code, Message("made: {made}", made=64), 64, 288, 3.0)
+    view = RunView(Run("r", Workspace(tmp_path)), state="running", log=(note,))
+    assert said in run_card.card(view, Translator("en"))
+
+
 @LANGUAGES
 def test_a_report(words):
     problem = Problem("few", Message("{name} has no images: make a folder for each class.", name=EVIL))

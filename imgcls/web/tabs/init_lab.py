@@ -133,10 +133,11 @@ def build(context: PageContext) -> None:
                 given.pop(name, None)
         if given:
             given = {"lr": fill(given.get("dataset", "mnist"), given.get("model", "lenet")), **given}
-        return [listed(said.get("lab")), picked or gr.skip(), *(given.get(name, gr.skip()) for name in names)]
+        guess = address.chosen(said, "lab-expected", picked or TO_BEGIN_WITH) or gr.skip()
+        return [listed(said.get("lab")), picked or gr.skip(), guess, *(given.get(name, gr.skip()) for name in names)]
 
-    page.load(from_address, None, [chosen, inits, *values], **QUIET).then(show, [chosen, expected], seen, **QUIET)
-    address.follow_fields("lab-", {"inits": inits, **fields})
+    page.load(from_address, None, [chosen, inits, expected, *values], **QUIET).then(show, [chosen, expected], seen, **QUIET)
+    address.follow_fields("lab-", {"inits": inits, "expected": expected, **fields})
     chosen.change(None, chosen, None, js=address.puts("lab"), api_visibility="private")
     gr.on(
         [fields["dataset"].input, fields["model"].input],

@@ -38,6 +38,7 @@ def card(view: RunView, words: Translator, *, over: Sequence[RunView] = (), look
         tiles=_figures(view, words),
         doubt=accuracy.doubt(view.best.val_accuracy, _images(view, "val"), words) if view.best else None,
         charts=curves(view, words, over),
+        curves_wait=_curves_wait(view, words),
     )
 
 
@@ -91,6 +92,12 @@ def _queued(view: RunView, words: Translator) -> str | None:
     if wait is None:
         return words("Place {place} in the queue.", place=place)
     return words("Place {place} in the queue; it starts in about {time}.", place=place, time=words.duration(wait))
+
+
+def _curves_wait(view: RunView, words: Translator) -> str:
+    if view.work is not None and view.work.code == "caching_features":
+        return words("The frozen part of the network looks at every image once; then the curves take a moment.")
+    return words("The curves begin with the first steps.")
 
 
 def _figures(view: RunView, words: Translator) -> list[tuple[str, str, str]]:
