@@ -15,7 +15,7 @@ import time
 
 import psutil
 
-from imgcls.imaging.digits import render
+from imgcls.imaging.strokes import render
 from tests.drawings import UJI
 
 CHECKPOINT = "lenet-digits/best"

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from imgcls.imaging.digits import mnist_normalize, render
+from imgcls.imaging.digits import mnist_normalize
+from imgcls.imaging.strokes import render
 
 UJI = json.loads((Path(__file__).parent / "drawn-digits-uji.json").read_text())
 LABELS = [str(d["label"]) for d in UJI]

@@ -18,7 +18,8 @@ from imgcls.data.not_digits import draw_not_digits, load_drawings
 from imgcls.data.pen_digits import read_drawings
 from imgcls.data.splitting import Split
 from imgcls.errors import CheckpointError
-from imgcls.imaging.digits import mnist_normalize, render
+from imgcls.imaging.digits import mnist_normalize
+from imgcls.imaging.strokes import render
 from imgcls.inference.calibration import Calibration, fit_temperature
 from imgcls.inference.metrics import calibration_error
 from imgcls.inference.predictor import Predictor

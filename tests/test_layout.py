@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from imgcls.cli.main import main
-from imgcls.imaging.digits import NoInk, find_ink, render
+from imgcls.imaging.ink import NoInk, find_ink
 from imgcls.imaging.layout import layout_of
+from imgcls.imaging.strokes import render
 from imgcls.inference.predictor import Predictor
 from imgcls.inference.reading import read
 from imgcls.workspace import PROJECT

@@ -9,7 +9,7 @@ import pytest
 from drawings import LABELS, UJI
 from served import served
 
-from imgcls.imaging.digits import render
+from imgcls.imaging.strokes import render
 from imgcls.workspace import PROJECT, Workspace
 
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from imgcls.errors import InputError
-from imgcls.imaging.digits import NoInk, mnist_normalize, render
+from imgcls.imaging.digits import mnist_normalize
+from imgcls.imaging.ink import NoInk
+from imgcls.imaging.strokes import render
 from imgcls.workspace import PROJECT
 
 

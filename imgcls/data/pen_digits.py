@@ -23,7 +23,8 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 
 from imgcls.errors import DatasetError, InputError
-from imgcls.imaging.digits import SIDE, mnist_normalize, render
+from imgcls.imaging.digits import SIDE, mnist_normalize
+from imgcls.imaging.strokes import render
 
 CHUNK = 500  # drawings a task
 BOX = 500  # units of the tablet; y points up

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from imgcls.imaging.digits import coarsened, pieces
+from imgcls.imaging.ink import coarsened, pieces
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the ink
 DOT = 0.7, 1.4  # a disc fills 0.785 of its box; longer over shorter side
@@ -33,7 +33,7 @@ class Layout:
 
 
 def layout_of(ink: np.ndarray) -> Layout:
-    """ink: float (H, W) in 0..1, as `digits.find_ink` gives it, with some above 0.3."""
+    """ink: float (H, W) in 0..1, as `ink.find_ink` gives it, with some above 0.3."""
     coarse, step = coarsened(ink)
     labels, count = pieces(coarse)
     found = []

@@ -66,7 +66,8 @@ def prepare(form: Preprocess, image: Image.Image) -> Prepared:
         return Prepared("digit", form.to_stored(image)[None])
     import torch
 
-    from imgcls.imaging.digits import find_ink, is_mnist, normalize_ink
+    from imgcls.imaging.digits import is_mnist, normalize_ink
+    from imgcls.imaging.ink import find_ink
     from imgcls.imaging.layout import layout_of
 
     if is_mnist(image):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from imgcls.checkpoints.format import read_meta
 from imgcls.errors import ImgclsError, InputError
-from imgcls.imaging.digits import NoInk
+from imgcls.imaging.ink import NoInk
 from imgcls.imaging.reading import open_image
 from imgcls.inference.predictor import Predictor
 from imgcls.inference.reading import read
