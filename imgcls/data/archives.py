@@ -1,48 +1,28 @@
 """A zip of photos -> a folder under data/: whole or not at all, and nothing outside that folder.
 
-What a hostile or careless zip can hold is refused (paths that leave, bombs, passwords) or left out (links, zips in
-zips, everything that is no image). Whether the folder can be trained on is asked of image_folders before it appears.
+Which entries are taken is zip_entries' to say. Whether the folder can be trained on is asked of image_folders before it
+appears.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
-import stat
-import struct
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from lzma import LZMAError
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 from imgcls.data.catalog import new_folder
 from imgcls.data.image_folders import scan
+from imgcls.data.zip_entries import PackedFile, ZipLimits, wanted_entries
 from imgcls.errors import DatasetError
-from imgcls.filenames import numbered, sanitize, shown
 from imgcls.files import temporary_name
-from imgcls.imaging.reading import is_image_name, is_litter
 from imgcls.workspace import Workspace
 
 BLOCK = 1 << 20
-MAX_DEPTH = 12
-SPARED_BYTES = 50_000_000  # below this no ratio is a bomb: drawings saved as BMP shrink a thousandfold
 FREE_KEPT = 2**30  # of the disk
-UTF8_FLAG, ENCRYPTED_FLAG = 0x800, 0x1
-HEADER = struct.Struct("<4s24xHHH12x")  # of an entry in the zip's directory: magic, bytes of name, of extra, of comment
-EACH, BESIDE = 400, 1 << 16  # bytes of the directory: an entry with a long name and its extras, and whatever else
-
-
-@dataclass(frozen=True)
-class ZipLimits:
-    """files: entries in all; total and single: bytes when unpacked; ratio: unpacked to packed, of the whole zip."""
-
-    files: int = 200_000
-    total: int = 4_000_000_000
-    single: int = 100_000_000
-    ratio: float = 100.0
 
 
 def unpack(
@@ -65,9 +45,9 @@ def unpack(
     into.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_name(into)
     try:
-        with _Packed(zip_path, called, limits) as file, zipfile.ZipFile(file) as archive:
+        with PackedFile(zip_path, called, limits) as file, zipfile.ZipFile(file) as archive:
             file.listed = True
-            wanted = _wanted(archive, called, limits, skipped)
+            wanted = wanted_entries(archive, called, limits, skipped)
             _check_disk(into.parent, sum(info.file_size for info, _ in wanted), called)
             temporary.mkdir()
             for done, (info, place) in enumerate(wanted, 1):
@@ -99,11 +79,11 @@ class ZippedImages:
 
     def __init__(self, zip_path: Path | str, limits: ZipLimits | None = None) -> None:
         self.called, limits = Path(zip_path).name, limits or ZipLimits()
-        self._file = _Packed(zip_path, self.called, limits)
+        self._file = PackedFile(zip_path, self.called, limits)
         try:
             self._archive = zipfile.ZipFile(self._file)
             self._file.listed = True
-            self._entries = _wanted(self._archive, self.called, limits, [])
+            self._entries = wanted_entries(self._archive, self.called, limits, [])
         except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError):
             self.close()
             raise DatasetError("{file} is not a whole zip file: make or copy it again.", file=self.called) from None
@@ -133,103 +113,6 @@ class ZippedImages:
         self.close()
 
 
-class _Packed(io.BufferedReader):
-    """A zip's bytes. Its directory is measured and counted before zipfile makes an object of every entry in it: a
-    directory of 100 MB would cost 0.8 GB and twelve seconds before anything could be refused."""
-
-    def __init__(self, path: Path | str, called: str, limits: ZipLimits) -> None:
-        super().__init__(io.FileIO(path))
-        self.called, self.limits, self.listed = called, limits, False
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if self.listed:
-            return super().read(size)
-        if size is not None and size > self.limits.files * EACH + BESIDE:
-            raise _too_many(self.called, size // EACH, self.limits)
-        data = super().read(size)
-        count, at = 0, 0
-        while at + HEADER.size <= len(data):
-            magic, *lengths = HEADER.unpack_from(data, at)
-            if magic != b"PK\x01\x02":
-                break
-            count, at = count + 1, at + HEADER.size + sum(lengths)
-        if count > self.limits.files:
-            raise _too_many(self.called, count, self.limits)
-        return data
-
-
-def _too_many(called: str, count: int, limits: ZipLimits) -> DatasetError:
-    return DatasetError(
-        "{file} has {count:,} entries and at most {most:,} are allowed: split it.",
-        file=called,
-        count=count,
-        most=limits.files,
-    )
-
-
-def _wanted(
-    archive: zipfile.ZipFile, called: str, limits: ZipLimits, skipped: list[str]
-) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
-    """The entries to unpack and where to; refuses the zip for what no honest one holds."""
-    entries = archive.infolist()
-    wanted: list[tuple[zipfile.ZipInfo, PurePosixPath]] = []
-    taken: set[str] = set()
-    for info, name in zip(entries, _names(entries), strict=True):
-        place = _place(name, called)
-        if info.is_dir() or name.endswith(("/", "\\")) or place is None:
-            continue
-        if not is_image_name(place.name) or stat.S_ISLNK(info.external_attr >> 16):
-            skipped.append(name)
-            continue
-        if info.flag_bits & ENCRYPTED_FLAG:
-            raise DatasetError("{file} is protected by a password: make a zip without one.", file=called)
-        if info.file_size > limits.single:
-            raise DatasetError(
-                "{file} has a file of {size:.0f} MB ({entry}) and at most {most:.0f} MB are allowed: leave "
-                "it out or make it smaller.",
-                file=called,
-                size=info.file_size / 1e6,
-                entry=shown(name),
-                most=limits.single / 1e6,
-            )
-        number, free = 2, place
-        while free.as_posix().casefold() in taken:
-            number, free = number + 1, place.with_name(numbered(place.name, number))
-        taken.add(free.as_posix().casefold())
-        wanted.append((info, free))
-    _check_size([info for info, _ in wanted], called, limits)
-    if not wanted:
-        if any(name.lower().endswith(".zip") for name in skipped):
-            raise DatasetError(
-                "{file} holds no images, only zips, which are not opened: zip a folder that has a folder of images for "
-                "each class.",
-                file=called,
-            )
-        raise DatasetError(
-            "{file} holds no images: zip a folder that has a folder of images for each class.", file=called
-        )
-    return wanted
-
-
-def _check_size(infos: list[zipfile.ZipInfo], called: str, limits: ZipLimits) -> None:
-    total, packed = sum(i.file_size for i in infos), sum(i.compress_size for i in infos)
-    if total > limits.total:
-        raise DatasetError(
-            "{file} unpacks to {size:.1f} GB and at most {most:.1f} GB are allowed: split it.",
-            file=called,
-            size=total / 1e9,
-            most=limits.total / 1e9,
-        )
-    if total > SPARED_BYTES and total > limits.ratio * max(1, packed):
-        raise DatasetError(
-            "{file} unpacks to {times:.0f} times its size and at most {most:.0f} times is allowed, which "
-            "no photographs need: it looks like a zip bomb.",
-            file=called,
-            times=total / max(1, packed),
-            most=limits.ratio,
-        )
-
-
 def _check_disk(folder: Path, needed: int, called: str) -> None:
     free = shutil.disk_usage(folder).free - FREE_KEPT
     if needed > free:
@@ -239,55 +122,6 @@ def _check_disk(folder: Path, needed: int, called: str) -> None:
             size=needed / 1e9,
             free=max(0, free) / 1e9,
         )
-
-
-def _names(entries: list[zipfile.ZipInfo]) -> list[str]:
-    """Entries' names as their author saw them.
-
-    Zips that do not say "UTF-8" are in the code page of the machine that made them, which they do not name: UTF-8
-    (macOS), a Chinese Windows' GB 18030, or cp437, as which zipfile has read them. All names of a zip are in one. The
-    bytes of accented letters in cp437 lie below GB2312's, but two that are an accented letter in UTF-8 can be Chinese
-    (猫 is è): Chinese then, because macOS spells accents apart.
-    """
-    raw = {i: _bytes(info.orig_filename) for i, info in enumerate(entries) if not info.flag_bits & UTF8_FLAG}
-    foreign = [name for name in raw.values() if not name.isascii()]
-    as_utf8 = [_decoded(name, "utf-8") for name in foreign]
-    as_chinese = [_decoded(name, "gb2312") for name in foreign]
-    encoding = "cp437"
-    if None not in as_utf8 and (None in as_chinese or max("".join(as_utf8), default="") >= "\u0800"):
-        encoding = "utf-8"
-    elif any(as_chinese):
-        encoding = "gb18030"
-    return [(i in raw and _decoded(raw[i], encoding)) or info.orig_filename for i, info in enumerate(entries)]
-
-
-def _bytes(name: str) -> bytes:
-    return name.encode("cp437", "replace")
-
-
-def _decoded(raw: bytes, encoding: str) -> str | None:
-    try:
-        return raw.decode(encoding)
-    except UnicodeDecodeError:
-        return None
-
-
-def _place(name: str, called: str) -> PurePosixPath | None:
-    """Where an entry goes below the folder; None for what archivers and file managers leave behind."""
-    parts = [p for p in name.replace("\\", "/").split("/") if p not in ("", ".")]
-    if name.startswith(("/", "\\")) or PureWindowsPath(name).drive or ".." in parts:
-        raise DatasetError(
-            "{file} has the entry '{entry}', which would leave its folder: it was not unpacked.",
-            file=called,
-            entry=shown(name),
-        )
-    if len(parts) > MAX_DEPTH:
-        raise DatasetError(
-            "{file} has more than {most} folders inside each other: make a flatter zip.", file=called, most=MAX_DEPTH
-        )
-    if not parts or any(is_litter(part) for part in parts):
-        return None
-    return PurePosixPath(*(sanitize(part) for part in parts))
 
 
 def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: Path, called: str, limits: ZipLimits) -> None:

@@ -20,8 +20,8 @@ from typing import Any
 
 import psutil
 
-from imgcls.data.archives import ZipLimits
 from imgcls.data.collect import CollectLimits
+from imgcls.data.zip_entries import ZipLimits
 from imgcls.errors import RunError, SettingsError
 from imgcls.filenames import validate
 from imgcls.messages import Setting
