@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from photos import flowers, photo
 
-from imgcls.data.datasets import load_dataset, load_for_evaluation
+from imgcls.data.datasets import load_dataset
+from imgcls.data.evaluation_sets import load_for_evaluation
 from imgcls.data.grouping import one_side
 from imgcls.data.photo_files import divide_photos
 from imgcls.data.splitting import some_of_each, stratify

@@ -7,7 +7,6 @@ used for the final figure.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
@@ -17,8 +16,7 @@ import torch
 
 from imgcls.data import corrections
 from imgcls.data.augmentation import WHOLE_PHOTO
-from imgcls.data.catalog import PEN_HELD_OUT, PEN_RENDERINGS, folder_of, has_test, held_out, listed
-from imgcls.data.image_folders import scan
+from imgcls.data.catalog import PEN_HELD_OUT, PEN_RENDERINGS, held_out, listed
 from imgcls.data.photo_files import divide_photos
 from imgcls.data.photos import StorageFormat, StreamingPhotos
 from imgcls.data.splitting import Split, divide, flip_labels, join, some_of_each
@@ -60,84 +58,12 @@ def load_dataset(settings: TrainSettings, workspace: Workspace, *, progress: Pro
     """Everything a run needs of its data. Raises DatasetError."""
     preprocess = preprocess_for(settings)
     if settings.dataset in KIND_OF:
-        made = _limited(_known(settings, workspace, preprocess, progress), settings)
+        made = _limited(known_set(settings, workspace, preprocess, progress), settings)
         flips = {"share": settings.flip_labels, "seed": settings.seed}
         labels, changed = flip_labels(made.train.labels, len(made.classes), **flips)
         made = replace(made, train=replace(made.train, labels=labels), notes=_flips(len(changed)))
         return _corrected(replace(made, fingerprint=_fingerprint(made)), settings, workspace)
     return _corrected(_photos(settings, workspace, preprocess, progress), settings, workspace)
-
-
-def load_for_evaluation(
-    dataset: str,
-    workspace: Workspace,
-    *,
-    trained: TrainSettings,
-    preprocess: Preprocess,
-    classes: tuple[str, ...],
-    part: str = "",
-    progress: Progress | None = None,
-) -> tuple[Split, str]:
-    """(images in the form that `preprocess` wants, which part of `dataset` they are).
-
-    trained: what the checkpoint was trained with. Of its own data set the test part is taken, or the validation part
-    where there is none; of a known set the test part; of any other all images ("all"). part: "train", "val", "test" or
-    "all" to ask for that one. Nothing else is decoded. Raises DatasetError where there is no such part, or where the
-    set's classes are not the ones that the network knows.
-    """
-    settings = trained.model_copy(update={"dataset": dataset})
-    if dataset in KIND_OF:
-        own = bool(set(dataset.split("+")) & set(trained.dataset.split("+")))
-        part = part or ("test" if has_test(dataset) else "val" if own else "all")
-        known, splits = _known_parts(settings, workspace, preprocess, part, progress)
-    else:
-        folder = folder_of(dataset, workspace)
-        own = trained.dataset not in KIND_OF and _same_folder(dataset, trained.dataset, workspace)
-        if own:  # divided as for training, with the labels that the photos have
-            files = divide_photos(settings.model_copy(update={"flip_labels": 0.0}), workspace)
-            known, parts = files.classes, files.parts
-        else:  # a fresh folder is not divided, however few photos it has
-            found = scan(folder)
-            known, parts = found.classes, found.splits
-        part = part or (("test" if "test" in parts else "val") if own else "all")
-        wanted = [pair for pairs in parts.values() for pair in pairs] if part == "all" else parts.get(part, [])
-        splits = [_decode(folder, wanted, preprocess, [], progress)] if known == tuple(classes) and wanted else []
-    if known != tuple(classes):
-        raise DatasetError(
-            "{name} has the classes {classes}, but the checkpoint knows {known}: choose a data set with "
-            "the same classes.",
-            name=dataset,
-            classes=listed(known),
-            known=listed(classes),
-        )
-    if not any(map(len, splits)):
-        raise DatasetError(
-            "{name} has no readable image to use for {part}: look at its report.", name=dataset, part=part
-        )
-    split = join(splits)
-    wanted_shape = (preprocess.channels, preprocess.storage_size, preprocess.storage_size)
-    if tuple(split.images.shape[1:]) != wanted_shape:
-        raise DatasetError(
-            "{name} has images of {shape}, but the checkpoint wants {wanted}: choose a data set of the same kind.",
-            name=dataset,
-            shape=tuple(split.images.shape[1:]),
-            wanted=wanted_shape,
-        )
-    return split, part
-
-
-def divided_anew(dataset: str, workspace: Workspace, *, trained: TrainSettings, fingerprint: str) -> bool:
-    """Whether photos have come, gone or moved since a network was trained on them, so that the validation part held out
-    of them may now hold some that it has learnt from. fingerprint: of the data that it was trained with."""
-    if not fingerprint or dataset in KIND_OF or trained.dataset in KIND_OF:
-        return False
-    if not _same_folder(dataset, trained.dataset, workspace):
-        return False
-    files = divide_photos(trained, workspace)
-    # What was kept of other pictures is no part of the folder; an earlier version wrote it behind without a mark.
-    known = fingerprint.split(CORRECTED)[0]
-    known = known[: len(files.fingerprint)] if trained.corrections else known
-    return "val" not in files.found.splits and files.fingerprint != known
 
 
 def _fingerprint(made: DataSet) -> str:
@@ -148,29 +74,9 @@ def _fingerprint(made: DataSet) -> str:
     return digest.hexdigest()
 
 
-def _known_parts(
-    settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, part: str, progress: Progress | None
-) -> tuple[tuple[str, ...], list[Split]]:
-    """(classes, the splits that `part` or "all" means); what is not asked for is not made."""
-    from imgcls.data.download import CLASSES, load_arrays
-
-    names = settings.dataset.split("+")
-    if part == "test":
-        first = next((name for name in names if name != "pen-digits"), None)
-        return CLASSES[names[0]], [Split(*load_arrays(first, workspace)["test"])] if first else []
-    made = _known(settings, workspace, preprocess, progress)
-    wanted = ("train", "val", "test") if part == "all" else (part,)
-    return made.classes, [split for name in wanted if (split := getattr(made, name)) is not None]
-
-
-def _same_folder(one: str, other: str, workspace: Workspace) -> bool:
-    try:
-        return os.path.samefile(folder_of(one, workspace), folder_of(other, workspace))
-    except (DatasetError, OSError):
-        return False
-
-
-def _known(settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, progress: Progress | None) -> DataSet:
+def known_set(
+    settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, progress: Progress | None
+) -> DataSet:
     from imgcls.data.download import CLASSES, load_arrays
 
     trains, vals, test = [], [], None
@@ -214,7 +120,7 @@ def _photos(
     broken: list[Message] = []
     for part, pairs in files.parts.items():
         whole_photo = part == "train" and settings.augment in WHOLE_PHOTO
-        splits[part] = _decode(files.folder, pairs, preprocess, broken, progress, whole_photo=whole_photo)
+        splits[part] = decode(files.folder, pairs, preprocess, broken, progress, whole_photo=whole_photo)
         if len(splits[part]) < (2 if part == "train" else 1):
             raise DatasetError(
                 "{name} has no readable image to use for {part}: look at its report.", name=settings.dataset, part=part
@@ -263,7 +169,7 @@ def _flips(count: int) -> tuple[Message, ...]:
     )
 
 
-def _decode(
+def decode(
     folder: Path,
     files: list[tuple[Path, int]],
     preprocess: Preprocess,
@@ -306,7 +212,7 @@ def _corrected(made: DataSet, settings: TrainSettings, workspace: Workspace) -> 
         images, labels = torch.stack([image for image, _ in read]), torch.tensor([label for _, label in read])
         added = Split(images, labels)
     else:
-        added = _decode(found.folder, pairs, form, [], None, whole_photo=settings.augment in WHOLE_PHOTO)
+        added = decode(found.folder, pairs, form, [], None, whole_photo=settings.augment in WHOLE_PHOTO)
     often = min(MOST_OFTEN, max(1, round(SHARE * len(made.train) / max(1, len(added)))))
     train = join([made.train, added.take(torch.arange(len(added)).repeat(often))])
     digest = blake2b(digest_size=4)

@@ -43,7 +43,7 @@ def evaluate_checkpoint(
         return kept
     import torch
 
-    from imgcls.data.datasets import divided_anew, load_for_evaluation
+    from imgcls.data.evaluation_sets import divided_anew, load_for_evaluation
     from imgcls.inference.evaluation import Evaluation, run_evaluation, save_evaluation
     from imgcls.inference.metrics import BATCH
     from imgcls.inference.predictor import Predictor

@@ -149,7 +149,7 @@ class Evaluations:
 
     def _split(self, made: Evaluation) -> Split:
         """The part of a known set that was evaluated."""
-        from imgcls.data.datasets import load_for_evaluation
+        from imgcls.data.evaluation_sets import load_for_evaluation
 
         path = Path(made.checkpoint)
         meta = read_meta(path)

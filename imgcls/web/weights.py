@@ -127,7 +127,7 @@ def units_bytes(path: Path, workspace: Workspace) -> bytes:
     Raises ImgclsError where the data are not here."""
     from safetensors.torch import save
 
-    from imgcls.data.datasets import load_for_evaluation
+    from imgcls.data.evaluation_sets import load_for_evaluation
     from imgcls.inference.activations import units_of
     from imgcls.runs.evaluations import settings_of
 

@@ -98,7 +98,7 @@ def _try(path: Path, dataset: str, workspace: Workspace) -> None:
     import torch
 
     from imgcls.checkpoints.format import load_checkpoint
-    from imgcls.data.datasets import load_for_evaluation
+    from imgcls.data.evaluation_sets import load_for_evaluation
     from imgcls.data.loader import evaluation_batches
     from imgcls.inference.metrics import BATCH, evaluate
     from imgcls.settings import TrainSettings

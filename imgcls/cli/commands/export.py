@@ -49,7 +49,7 @@ def _page(path: Path, out: Path, workspace: Workspace) -> None:
 def _onnx(path: Path, out: Path, workspace: Workspace) -> None:
     from imgcls.checkpoints.exports import export_onnx
     from imgcls.checkpoints.format import read_meta
-    from imgcls.data.datasets import load_for_evaluation
+    from imgcls.data.evaluation_sets import load_for_evaluation
     from imgcls.runs.evaluations import settings_of
 
     trained, meta = settings_of(path), read_meta(path)
