@@ -8,8 +8,8 @@ from photos import flowers
 from imgcls.runs import audits
 from imgcls.runs.audits import Asked
 from imgcls.web.components.audit import server_functions
-from imgcls.web.hosting import ALONE, SHARED
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import ALONE, SHARED
 from imgcls.workspace import Workspace
 
 ASKED = {"dataset": "flowers"}

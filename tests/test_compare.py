@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 from imgcls.web.cache import RunCache
 from imgcls.web.components.compare import server_functions
-from imgcls.web.hosting import ALONE, SHARED
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import ALONE, SHARED
 
 
 def drawing(at=(60, 20, 60, 170)):

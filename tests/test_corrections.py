@@ -22,8 +22,8 @@ from imgcls.training.trainer import train
 from imgcls.web import downloads
 from imgcls.web.cache import RunCache
 from imgcls.web.components.wrong import server_functions
-from imgcls.web.hosting import ALONE, SHARED
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import ALONE, SHARED
 from imgcls.web.people import People
 
 SMALL = {"dataset": "mnist", "train_images": 400, "val_split": 200, "epochs": 1, "threads": 1, "lr": 0.02}

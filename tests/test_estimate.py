@@ -16,8 +16,8 @@ from imgcls.recipes import with_recipe
 from imgcls.training.background_estimate import BackgroundEstimates
 from imgcls.training.estimate import Timing, estimate, time_step, with_seconds
 from imgcls.web.components import form
-from imgcls.web.hosting import ALONE
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import ALONE
 from imgcls.web.views import plan_card
 
 PROJECT = Path(__file__).resolve().parent.parent

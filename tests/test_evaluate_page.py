@@ -21,8 +21,8 @@ from imgcls.runs.evaluations import evaluate_checkpoint, find_evaluation
 from imgcls.web.cache import RunCache
 from imgcls.web.components.evaluate import server_functions
 from imgcls.web.evaluations import Evaluations
-from imgcls.web.hosting import ALONE, SHARED
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import ALONE, SHARED
 from imgcls.web.to_classify import hand_over
 from imgcls.web.uploads import uploaded
 from imgcls.workspace import PROJECT

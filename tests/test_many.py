@@ -10,8 +10,8 @@ from PIL import Image
 from imgcls.data.download import load_arrays
 from imgcls.web.cache import RunCache
 from imgcls.web.components.many import server_functions
-from imgcls.web.hosting import ALONE, SHARED
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import ALONE, SHARED
 from imgcls.workspace import Workspace
 
 

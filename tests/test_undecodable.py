@@ -22,8 +22,8 @@ from imgcls.training import events
 from imgcls.training.trainer import train
 from imgcls.web.cache import RunCache
 from imgcls.web.components import audit, evaluate
-from imgcls.web.hosting import ALONE
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import ALONE
 from imgcls.web.views import report_card
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a file's name is always text")

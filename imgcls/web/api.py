@@ -25,8 +25,8 @@ from imgcls.runs.store import Run, find_run
 from imgcls.runs.summary import figures, summary
 from imgcls.web.actions import guard
 from imgcls.web.cache import RunCache, key
-from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import Limits
 from imgcls.web.people import People
 from imgcls.web.tabs.classify import Photo
 

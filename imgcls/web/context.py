@@ -8,8 +8,8 @@ import gradio as gr
 
 from imgcls.web.cache import RunCache
 from imgcls.web.components.changes import Changes
-from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import Limits
 from imgcls.web.people import People
 from imgcls.web.weights import PageWeights
 

@@ -14,8 +14,8 @@ from imgcls.web.cache import RunCache
 from imgcls.web.components.changes import Changes
 from imgcls.web.components.classroom import ClassDialogs
 from imgcls.web.context import PageContext
-from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import Limits
 from imgcls.web.people import People
 from imgcls.web.tabs import classify, data, evaluate, init_lab, train, wrong_labels
 from imgcls.web.views.render import render

@@ -17,8 +17,8 @@ from imgcls.runs import audits
 from imgcls.runs.audits import Asked
 from imgcls.training.findings import Audit, Suspect
 from imgcls.web.components.answering import Answering, AskingHTML, answering
-from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import Limits
 from imgcls.web.suspects import Pictures, short
 from imgcls.web.views import audit_card
 from imgcls.workspace import Workspace

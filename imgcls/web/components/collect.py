@@ -19,8 +19,8 @@ from imgcls.data.collect import SIDE, Draft
 from imgcls.errors import DatasetError, InputError
 from imgcls.imaging.reading import open_image
 from imgcls.web.components.answering import Answering, AskingHTML, answering
-from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import Limits
 from imgcls.workspace import Workspace
 
 PREFIX = "data:image/jpeg;base64,"

@@ -19,8 +19,8 @@ from imgcls.models.registry import model_spec
 from imgcls.web import asked as given
 from imgcls.web.cache import RunCache, checkpoint_title, key
 from imgcls.web.components.answering import Answering, answering
-from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import Limits
 from imgcls.web.views import answers
 
 AT_FIRST = 4  # that are compared before anything is chosen

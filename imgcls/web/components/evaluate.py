@@ -18,8 +18,8 @@ from imgcls.runs.evaluations import comparable, settings_of
 from imgcls.web.cache import RunCache
 from imgcls.web.components.answering import Answering, AskingHTML, answering
 from imgcls.web.evaluations import PAGE, Evaluations, Wanted, training_image
-from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import Limits
 from imgcls.web.run_report import report
 from imgcls.web.to_classify import hand_over
 from imgcls.web.views import evaluation_card

@@ -15,15 +15,16 @@ import gradio as gr
 from imgcls.data.catalog import own_folders
 from imgcls.data.known_files import absent
 from imgcls.errors import SettingsError
-from imgcls.recipes import for_weights, recipe, usual_transfer
+from imgcls.recipes import KIND_OF, for_weights, recipe, usual_transfer
 from imgcls.settings import TrainSettings, choices
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.networks import MoreNetworks, NetworkButtons, buttons
-from imgcls.web.hosting import KNOWN, Limits
 from imgcls.web.i18n.labels import GROUPS
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import Limits
 from imgcls.workspace import Workspace, weight_files
 
+KNOWN = tuple(KIND_OF)
 FIRST = ("preset", "dataset", "model")
 CHOOSE = ("preset", "dataset", "model", "transfer")  # what the recipe depends on
 KEPT = (*CHOOSE, "name", "seed", "device", "threads", "time_limit")  # what a recipe does not touch

@@ -26,8 +26,8 @@ from imgcls.web import asked as given
 from imgcls.web.cache import RunCache
 from imgcls.web.components.answering import Answering, answering
 from imgcls.web.evaluations import as_url
-from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import Limits
 from imgcls.web.uploads import uploaded
 from imgcls.web.views import answers
 

@@ -29,8 +29,8 @@ from imgcls.web.cache import RunCache
 from imgcls.web.components.answering import Answering, answering
 from imgcls.web.components.collect import room_for_one_more
 from imgcls.web.evaluations import as_url
-from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import Limits
 from imgcls.web.people import People
 from imgcls.web.views.render import render
 

@@ -17,8 +17,8 @@ from imgcls.messages import N_
 from imgcls.models.registry import model_spec
 from imgcls.recipes import KIND_OF, for_weights, kind_of, preprocess_for, recipe
 from imgcls.settings import TrainSettings, choices
-from imgcls.web.hosting import Limits
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.limits import Limits
 from imgcls.web.views.render import render
 from imgcls.workspace import Workspace
 

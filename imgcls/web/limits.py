@@ -1,0 +1,133 @@
+"""Who may do how much: nothing is limited on one's own computer; all of it is where others can reach the lab."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from imgcls.data.collect import CollectLimits
+from imgcls.data.zip_entries import ZipLimits
+from imgcls.errors import RunError, SettingsError
+from imgcls.filenames import validate
+from imgcls.messages import Setting
+from imgcls.recipes import preprocess_for
+from imgcls.runs.init_lab import Lab, start_lab
+from imgcls.runs.launcher import resume_run, start_run
+from imgcls.runs.store import Run
+from imgcls.settings import TrainSettings
+from imgcls.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one visitor may ask for; the defaults are for one's own computer. `public` is whether anybody else can
+    reach the page."""
+
+    public: bool = False
+    epochs: int = 1000
+    minutes: float = 0  # of one run; 0: no limit
+    image_size: int = 512
+    augment_views: int = 64
+    memory_gb: float = 0  # of one run's network and batch; 0: no limit
+    runs_at_once: int = 4
+    upload_mb: int = 4000
+    all_uploads_mb: int = 20_000  # of all visitors, while they are kept: an hour
+    data_sets: int = 1000
+    compare: int = 12  # checkpoints that one picture goes through
+    corrections: int = 5000  # pictures in a set of them
+    many: int = 20_000  # pictures that one checkpoint reads in a go
+    adopted: int = 1000  # checkpoints that visitors have brought
+    fetch: bool = True  # known data sets that are not here, by whoever asks; a shared lab's host always may
+    report_seconds: float = 0  # for looking through a data set; 0: no limit
+    collect: CollectLimits = CollectLimits()
+    zip: ZipLimits = ZipLimits()
+
+    def may_delete(self, *, host: bool = False) -> None:
+        """Raises RunError where others' work could be deleted, but for the lab's host."""
+        if self.public and not host:
+            raise RunError("In a shared lab nothing is deleted from the page.")
+
+    def check_name(self, *names: str) -> None:
+        """Raises SettingsError for a path where only names may be given: a data set's, a file's in weight/."""
+        if self.public and any(name and validate(name) is not None for name in names):
+            raise SettingsError(
+                "A path cannot be given in a shared lab: choose a data set or weights from the list.", field="dataset"
+            )
+
+    def check_settings(self, settings: TrainSettings) -> None:
+        """Raises SettingsError where they ask for more than may be had here."""
+        self.check_name(settings.dataset, settings.weights, settings.corrections)
+        size = preprocess_for(settings).size  # 0 is the recipe's
+        for name, asked, most in (
+            ("epochs", settings.epochs, self.epochs),
+            ("image_size", size, self.image_size),
+            ("augment_views", settings.augment_views, self.augment_views),  # kept on the disk, each of them
+        ):
+            if asked > most:
+                raise SettingsError(
+                    "{setting} is {asked}, but this shared lab allows at most {most}.",
+                    setting=Setting(name),
+                    asked=asked,
+                    most=most,
+                    field=name,
+                )
+        if self.memory_gb:
+            from imgcls.training.memory import training_bytes  # torch, which the page does not wait for
+
+            needed = training_bytes(settings) / 1e9
+            if needed > self.memory_gb:
+                raise SettingsError(
+                    "This would take about {needed:.1f} GB of memory, and this shared lab allows {most:g}: choose a "
+                    "smaller {batch_size}, {image_size} or network.",
+                    needed=needed,
+                    most=self.memory_gb,
+                    batch_size=Setting("batch_size"),
+                    image_size=Setting("image_size"),
+                    field="batch_size",
+                )
+
+    def check(self, settings: TrainSettings) -> TrainSettings:
+        """Settings that may be run here, with the time limit put in. Raises SettingsError."""
+        if not self.public:
+            return settings
+        self.check_settings(settings)
+        minutes = min(settings.time_limit or self.minutes, self.minutes)
+        return settings.model_copy(update={"time_limit": minutes})
+
+    def start(self, settings: TrainSettings, workspace: Workspace, **who: Any) -> Run:
+        """Start a run as far as it is allowed; in a shared lab it may have to wait. `who`: as `start_run` takes it."""
+        return start_run(self.check(settings), workspace, at_once=self.runs_at_once, wait=self.public, **who)
+
+    def resume(self, run: Run, **who: Any) -> Run:
+        return resume_run(run, settings=self.check(run.settings()), at_once=self.runs_at_once, wait=self.public, **who)
+
+    def start_lab(self, settings: TrainSettings, inits: Sequence[str], workspace: Workspace, **who: Any) -> Lab:
+        """The time limit of one run is shared by the runs of a lab."""
+        settings = self.check(settings)
+        if self.public:
+            settings = settings.model_copy(update={"time_limit": settings.time_limit / max(1, len(inits))})
+        return start_lab(settings, inits, workspace, at_once=self.runs_at_once, wait=self.public, **who)
+
+
+ALONE = Limits()
+SHARED = Limits(
+    public=True,
+    epochs=20,
+    minutes=15,
+    image_size=224,
+    augment_views=8,
+    memory_gb=4,
+    runs_at_once=1,
+    upload_mb=100,
+    all_uploads_mb=1000,
+    data_sets=20,
+    compare=6,
+    corrections=500,
+    many=1000,
+    adopted=20,
+    fetch=False,
+    report_seconds=60,
+    collect=CollectLimits(classes=20, photos=500, drafts=50, all_drafts=500, total=4_000_000_000),
+    zip=ZipLimits(files=10_000, total=500_000_000, single=30_000_000),
+)
