@@ -182,7 +182,8 @@ def decode(
 
     broken: receives a message for each photo that cannot be read and is left out.
     """
-    from imgcls.data.decode_cache import MAX_BYTES, TooLarge, decoded
+    from imgcls.data.cache_room import TooLarge
+    from imgcls.data.decode_cache import MAX_BYTES, decoded
 
     form = StorageFormat.of(preprocess, whole_photo=whole_photo)
     stored = asdict(form)

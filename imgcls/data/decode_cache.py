@@ -10,9 +10,6 @@ where decoding makes 1,000/s. Knows neither classes nor labels.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -26,24 +23,18 @@ import torch
 from filelock import FileLock
 
 from imgcls.data.cache_file import BESIDE, DIGEST, VERSION, Writer, read
+from imgcls.data.cache_room import SUFFIX, TooLarge, make_room, writable
 from imgcls.data.photos import StorageFormat
 from imgcls.errors import DatasetError, InputError
 from imgcls.imaging.preprocess import CROP
 from imgcls.messages import Message
 
 FOLDER = ".imgcls-cache"
-SUFFIX = ".photos"
 MAX_BYTES = 8 * 2**30
-FREE_KEPT = 2**30  # of the disk, whatever the cache may use
-STALE_SECONDS = 24 * 3600  # a half-written file this old has no writer any more
 MAX_THREADS = 16
 TASK = 16  # photos a task; many enough that handing them out costs nothing
 
 Progress = Callable[[int, int], None]
-
-
-class TooLarge(DatasetError):
-    """The photos do not fit into the cache: read them while training (photos.StreamingPhotos)."""
 
 
 @dataclass(frozen=True)
@@ -83,14 +74,14 @@ def decoded(
         return Decoded(torch.zeros((0, channels, side, side), dtype=torch.uint8), torch.zeros(0), torch.ones(0) > 0, [])
     names = [_relative(path, root) for path in paths]
     identities = _identities(paths, names)
-    folder = _writable(cache or root / FOLDER, root)
+    folder = writable(cache or root / FOLDER, root)
     # The Pillow version: another one may read what this one could not.
     told = f"{VERSION} {PIL.__version__} {len(paths)}".encode()
     kind = form.name
     place = folder / f"{kind}-{blake2b(told + identities.tobytes(), digest_size=12).hexdigest()}{SUFFIX}"
     kept = read(place, form)
     if kept is None:
-        _make_room(folder, len(paths) * (form.bytes_each + BESIDE), max_bytes)
+        make_room(folder, len(paths) * (form.bytes_each + BESIDE), max_bytes)
         with _only_builder(place):
             kept = read(place, form)  # while this process waited, another may have built it
             if kept is None:
@@ -132,26 +123,6 @@ def _identities(paths: Sequence[Path], names: Sequence[str]) -> np.ndarray:
             said = f"{name}\0missing"
         digests += blake2b(said.encode("utf-8", "surrogatepass"), digest_size=DIGEST).digest()
     return np.frombuffer(bytes(digests), np.uint8).reshape(-1, DIGEST)
-
-
-def _writable(folder: Path, root: Path) -> Path:
-    """`folder`, or one of this user's own under the system's temporary folder where it cannot be written."""
-    with suppress(OSError):
-        folder.mkdir(exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    user = getattr(os, "getuid", lambda: "me")()
-    known = blake2b(os.fsencode(os.path.abspath(root)), digest_size=8).hexdigest()
-    folder = Path(tempfile.gettempdir(), f"imgcls-cache-{user}", known)
-    try:
-        folder.parent.mkdir(mode=0o700, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if hasattr(os, "getuid") and folder.parent.stat().st_uid != os.getuid():
-            raise OSError
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="imgcls-cache-"))
 
 
 @contextmanager
@@ -235,28 +206,3 @@ def _earlier(folder: Path, kind: str, form: StorageFormat) -> dict[bytes, tuple[
             digests, aspects = kept.identities, kept.aspects
             found.update((digests[i].tobytes(), (kept.images[i], aspects[i])) for i in np.flatnonzero(kept.ok))
     return found
-
-
-def _make_room(folder: Path, needed: int, max_bytes: int) -> None:
-    """Deletes the longest unused until `needed` fits. Raises TooLarge where it cannot."""
-    now, kept = time.time(), []
-    for path in folder.iterdir():
-        with suppress(OSError):
-            stat = path.stat()
-            if path.suffix == SUFFIX:
-                kept.append((stat.st_mtime, stat.st_size, path))
-            elif path.suffix in (".tmp", ".lock") and now - stat.st_mtime > STALE_SECONDS:
-                path.unlink()
-    free = shutil.disk_usage(folder).free - FREE_KEPT
-    total = sum(size for _, size, _ in kept)
-    if needed > max_bytes or needed > free + total:
-        raise TooLarge(
-            f"The decoded photos need {needed / 1e9:.1f} GB and the cache may have "
-            f"{max(0, min(max_bytes, free + total)) / 1e9:.1f}: choose a smaller image size or fewer photos."
-        )
-    for _, size, path in sorted(kept):
-        if total + needed <= max_bytes and needed <= free:
-            break
-        with suppress(OSError):  # Windows keeps a file that another run has mapped
-            path.unlink()
-            total, free = total - size, free + size
