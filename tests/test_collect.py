@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgcls.data import collect
-from imgcls.data.collect import CollectLimits, Draft
+from imgcls.data.collect import Draft
+from imgcls.data.deleting import delete_dataset
+from imgcls.data.draft_room import CollectLimits
 from imgcls.data.image_folders import scan
 from imgcls.errors import DatasetError
 from imgcls.workspace import Workspace
@@ -91,8 +92,8 @@ def test_only_ones_own_set_can_be_deleted(draft, workspace):
     (workspace.data / "MNIST").mkdir()
     for name in ("MNIST", "..", ".collect", "nothing", ""):
         with pytest.raises(DatasetError):
-            collect.delete(name, workspace)
-    collect.delete("pets", workspace)
+            delete_dataset(name, workspace)
+    delete_dataset("pets", workspace)
     assert not (workspace.data / "pets").exists() and (workspace.data / "MNIST").exists()
 
 

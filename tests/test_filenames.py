@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from photos import photo
 
-from imgcls.data import collect
 from imgcls.data.archives import unpack
 from imgcls.data.catalog import folder_of, new_folder, own_folders
 from imgcls.data.collect import Draft
+from imgcls.data.deleting import delete_dataset
 from imgcls.errors import ImgclsError, SettingsError
 from imgcls.filenames import inside, sanitize, shown, validate
 from imgcls.runs.store import find_run
@@ -99,7 +99,7 @@ def test_a_new_data_set_lies_in_data(lab, name):
         else:
             assert into.parent == lab.data and validate(into.name) is None
             if into.is_dir():
-                collect.delete(into.name, lab)
+                delete_dataset(into.name, lab)
         assert around(lab) == before
 
 
@@ -114,7 +114,7 @@ def test_drafts_classes_and_photos_stay_inside(lab, token, kind, name):
         lambda: Draft.new(lab).add(kind, photo("rose", 1)),
         lambda: Draft.new(lab).remove(kind, name),
         lambda: Draft.new(lab).photo(kind, name),
-        lambda: collect.delete(name, lab) if name != "pets" else None,
+        lambda: delete_dataset(name, lab) if name != "pets" else None,
     ):
         try:
             assert not ask()
@@ -182,6 +182,6 @@ def test_a_link_to_a_larger_disk_is_a_data_set(workspace, tmp_path):
     assert own_folders(workspace) == ["flowers"]
     data = load_dataset(with_recipe({"dataset": "flowers", "model": "lenet"}), workspace)
     assert sum(data.sizes.values()) == 12
-    collect.delete("flowers", workspace)  # the link goes, what it leads to stays
+    delete_dataset("flowers", workspace)  # the link goes, what it leads to stays
     assert own_folders(workspace) == [] and list(workspace.data.iterdir()) == []
     assert len(list((tmp_path / "large" / "flowers").rglob("*.jpg"))) == 12

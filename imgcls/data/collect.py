@@ -16,17 +16,15 @@ import re
 import secrets
 import shutil
 import time
-from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
 from PIL import Image
 
-from imgcls.data.catalog import new_folder, own_folders
+from imgcls.data.catalog import new_folder
+from imgcls.data.draft_room import VISITOR, CollectLimits, check_room, clear_forgotten, hashed
 from imgcls.data.image_folders import PARTS, scan
 from imgcls.errors import DatasetError
 from imgcls.filenames import checked
-from imgcls.files import DELETED
 from imgcls.imaging.reading import natural_key
 from imgcls.workspace import Workspace
 
@@ -35,20 +33,7 @@ TOKEN = re.compile(r"[0-9a-f]{32}")
 SIDE = 1024  # longest side kept, in pixels: networks take at most half of it
 QUALITY = 92
 FREE_KEPT = 2**30  # bytes of the disk
-FORGOTTEN = 14 * 24 * 3600.0  # seconds after which a draft that nobody touched goes
-EMPTY = 3600.0  # the same for one without a photo
-TRASH, VISITOR, MADE = ".trash", ".visitor", ".made"
-
-
-@dataclass(frozen=True)
-class CollectLimits:
-    """classes and photos: of one draft; drafts: of one visitor; all_drafts and total (bytes): of the whole lab."""
-
-    classes: int = 50
-    photos: int = 5000
-    drafts: int = 200
-    all_drafts: int = 1000
-    total: int = 50_000_000_000
+TRASH, MADE = ".trash", ".made"
 
 
 class Draft:
@@ -67,7 +52,7 @@ class Draft:
 
         visitor: who asks, such as an address; only a hash of it is kept, to count the drafts of each.
         """
-        _clear(workspace.data / FOLDER)
+        clear_forgotten(workspace.data / FOLDER)
         return cls(workspace, secrets.token_hex(16), limits, visitor=visitor)
 
     @property
@@ -92,11 +77,11 @@ class Draft:
         if len(known) >= self.limits.classes:
             raise DatasetError("A collected data set can have at most {most} classes.", most=self.limits.classes)
         if not known:
-            self._check_room()
+            check_room(self.folder, self.limits, self.visitor)
         try:
             (self.folder / name).mkdir(parents=True)
             (self.folder / name / MADE).write_text(f"{len(known)} {time.time()}", "utf-8")
-            (self.folder / VISITOR).write_text(_hashed(self.visitor), "utf-8")
+            (self.folder / VISITOR).write_text(hashed(self.visitor), "utf-8")
         except OSError as error:
             raise DatasetError(
                 "{folder} cannot be written ({reason}).", folder=self.workspace.data, reason=error.strerror
@@ -198,40 +183,10 @@ class Draft:
     def clear(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _check_room(self) -> None:
-        """Raises DatasetError where this visitor, or the lab, has as many drafts as may be."""
-        drafts = [path for path in (self.workspace.data / FOLDER).glob("*") if path.name != self.token]
-        limits, mine = self.limits, _hashed(self.visitor)
-        own = sum(_visitor(path) == mine for path in drafts) if len(drafts) >= limits.drafts else 0
-        if own >= limits.drafts:
-            raise DatasetError(
-                "There are {count} unsaved data sets of yours already: save or clear one first.", count=own
-            )
-        if len(drafts) >= limits.all_drafts or sum(map(_bytes, drafts)) >= limits.total:
-            raise DatasetError("This lab has no room for another unsaved data set: try again later.")
-
     def _class(self, name: str) -> Path:
         if name not in self.classes():
             raise DatasetError("There is no class {name}: add it first.", name=name)
         return self.folder / name
-
-
-def delete(name: str, workspace: Workspace) -> None:
-    """Remove one's own data set from data/. Raises DatasetError for any other name."""
-    if name not in own_folders(workspace):
-        raise DatasetError(
-            "{name} is not a data set of your own in {folder}: it stays.", name=name, folder=workspace.data
-        )
-    gone = workspace.data / f"{DELETED}{secrets.token_hex(6)}"
-    try:
-        os.rename(workspace.data / name, gone)  # at once gone for everybody, however long the files take
-    except OSError as error:
-        raise DatasetError(
-            "{folder} cannot be written ({reason}).", folder=workspace.data, reason=error.strerror
-        ) from None
-    if gone.is_symlink():  # the folder that a link led to stays
-        gone.unlink(missing_ok=True)
-    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _names_in(folder: Path) -> list[str]:
@@ -242,27 +197,6 @@ def _number(photo: str) -> int:
     """0013-b0012.jpg -> 13"""
     digits = photo.split(".")[0].split("-")[0]
     return int(digits) if digits.isdecimal() else 0
-
-
-def _hashed(visitor: str) -> str:
-    return blake2b(visitor.encode("utf-8", "replace"), digest_size=16).hexdigest()
-
-
-def _visitor(draft: Path) -> str:
-    try:
-        return (draft / VISITOR).read_text("utf-8")
-    except (OSError, ValueError):
-        return ""
-
-
-def _bytes(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size
-        except OSError:
-            continue
-    return total
 
 
 def _claimed(folder: Path, number: int, first: str) -> Path:
@@ -288,16 +222,3 @@ def _made(folder: Path) -> tuple[float, float]:
         return float(when), float(number)
     except (OSError, ValueError):
         return (0.0, 0.0)
-
-
-def _clear(folder: Path) -> None:
-    if not folder.is_dir():
-        return
-    for draft in folder.iterdir():
-        try:
-            touched = max(p.stat().st_mtime for p in (draft, *draft.iterdir()))
-            empty = next(draft.glob("*/*.jpg"), None) is None
-        except OSError:
-            continue
-        if time.time() - touched > (EMPTY if empty else FORGOTTEN):
-            shutil.rmtree(draft, ignore_errors=True)

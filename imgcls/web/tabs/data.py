@@ -10,9 +10,9 @@ from typing import Any
 
 import gradio as gr
 
-from imgcls.data import collect as collected
 from imgcls.data.archives import unpack
 from imgcls.data.catalog import own_folders
+from imgcls.data.deleting import delete_dataset
 from imgcls.data.known_files import FETCHED, absent
 from imgcls.data.loading import with_progress
 from imgcls.data.report import report
@@ -199,7 +199,7 @@ def build(context: PageContext, tab: gr.Tab, training: train.Room) -> None:
 
     def remove(name: str) -> str:
         limits.may_delete()
-        collected.delete(name, workspace)
+        delete_dataset(name, workspace)
         return "mnist"
 
     quietly: dict[str, Any] = {**TOLD, "concurrency_limit": 4}
