@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgcls.errors import InputError
-from imgcls.imaging.reading import MAX_PIXELS, _Room, find_images, natural_key, open_image
+from imgcls.imaging.image_files import find_images, natural_key
+from imgcls.imaging.reading import MAX_PIXELS, _Room, open_image
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:

@@ -25,7 +25,7 @@ from imgcls.data.draft_room import VISITOR, CollectLimits, check_room, clear_for
 from imgcls.data.image_folders import PARTS, scan
 from imgcls.errors import DatasetError
 from imgcls.filenames import checked
-from imgcls.imaging.reading import natural_key
+from imgcls.imaging.image_files import natural_key
 from imgcls.workspace import Workspace
 
 FOLDER = ".collect"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from imgcls.errors import DatasetError
-from imgcls.imaging.reading import find_images, is_image_name, is_litter, natural_key
+from imgcls.imaging.image_files import find_images, is_image_name, is_litter, natural_key
 from imgcls.messages import Message, plural, readable
 
 MAX_FILES = 1_000_000

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from imgcls.errors import DatasetError
 from imgcls.filenames import numbered, sanitize, shown
-from imgcls.imaging.reading import is_image_name, is_litter
+from imgcls.imaging.image_files import is_image_name, is_litter
 
 MAX_DEPTH = 12
 SPARED_BYTES = 50_000_000  # below this no ratio is a bomb: drawings saved as BMP shrink a thousandfold

@@ -1,4 +1,4 @@
-"""Any image file -> a decoded RGB (or RGBA) PIL image that stands upright; and the images under a folder.
+"""Any image file -> a decoded RGB (or RGBA) PIL image that stands upright.
 
 One place that knows every way in which a photo can be odd: turned by EXIF, CMYK, a palette, 1 bit, 16 bits,
 transparent, animated, cut off, enormous, or not a photo at all. Knows neither data sets nor networks.
@@ -7,7 +7,6 @@ transparent, animated, cut off, enormous, or not a photo at all. Knows neither d
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,24 +14,19 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from imgcls.errors import InputError
-from imgcls.imaging.preprocess import flatten
+from imgcls.imaging.pixel_modes import to_rgb
 
 MAX_PIXELS = 89_000_000  # just under where Pillow itself warns of a bomb
 MAX_DECODED = 400_000_000  # bytes that one image may take while it becomes RGB: 50 million pixels of a PNG
 IN_FLIGHT = 800_000_000  # bytes that all images together may take at that moment; the others wait
-STRIP = 1 << 20  # pixels that are turned to RGB at a time: whole, 16-bit grey would take 32 bytes a pixel
 BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # of a pixel in memory; others take 4
 MAX_FILE_BYTES = 100_000_000
 
 # Named one by one: Pillow would also hand PostScript to Ghostscript, and open formats that no camera writes.
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000", "PPM")
-IMAGE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .gif .bmp .webp .tif .tiff .avif .jp2 .ppm .pgm .pbm".split()
-)
 ORIENTATION = 0x0112
 # Source: EXIF 2.3, table 4, Orientation.
 TURNS = {
@@ -45,8 +39,6 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
-# What file managers, archivers and notebooks leave among photos, besides everything that starts with a dot.
-LITTER = frozenset(("__macosx", "@eadir", "$recycle.bin", "system volume information", "thumbs.db", "desktop.ini"))
 
 
 def open_image(
@@ -71,7 +63,7 @@ def open_image(
             with _room.taken(_check_bytes(image, called)):
                 image.load()
                 turn = _turn(image)
-                plain = _plain(image, keep_alpha)
+                plain = to_rgb(image, keep_alpha)
                 return plain if turn is None else plain.transpose(turn)
     except InputError:
         raise
@@ -98,44 +90,6 @@ def size_of(source: str | Path | BinaryIO) -> tuple[int, int]:
     sideways = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270, Image.Transpose.TRANSPOSE,
                 Image.Transpose.TRANSVERSE)  # fmt: skip
     return (height, width) if turn in sideways else (width, height)
-
-
-def find_images(path: str | Path) -> Iterator[Path]:
-    """Every image file under `path`, folder by folder in natural order; links are followed, loops are not."""
-    return (Path(found) for found in _walk(os.fspath(path), set()))
-
-
-def is_litter(name: str) -> bool:
-    """Hidden files and folders, and what file managers leave among photos."""
-    return name.startswith(".") or name.lower() in LITTER
-
-
-def is_image_name(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
-
-
-def natural_key(name: str) -> tuple:
-    """Sorts "img2" before "img10"."""
-    parts = re.split("([0-9]+)", name.casefold())
-    return tuple(int(p) if i % 2 else p for i, p in enumerate(parts)), name
-
-
-def _walk(folder: str, seen: set[str]) -> Iterator[str]:
-    real = os.path.realpath(folder)
-    if real in seen:
-        return
-    seen.add(real)
-    try:
-        with os.scandir(folder) as found:
-            entries = sorted((e for e in found if not is_litter(e.name)), key=lambda e: natural_key(e.name))
-    except OSError:
-        return
-    for entry in entries:
-        if is_image_name(entry.name) and entry.is_file():
-            yield entry.path
-    for entry in entries:
-        if entry.is_dir():
-            yield from _walk(entry.path, seen)
 
 
 def _formats() -> list[str]:
@@ -237,53 +191,6 @@ def _unreadable(called: str) -> InputError:
     if called.lower().endswith((".heic", ".heif")):
         return InputError("{file} is a HEIC photo, which cannot be read here: save it as JPEG.", file=called)
     return InputError("{file} is not an image that can be read: use {kinds}.", file=called, kinds=READABLE)
-
-
-def _plain(image: Image.Image, keep_alpha: bool) -> Image.Image:
-    """Any mode -> RGB, or RGBA where there is transparency to keep."""
-    clear = image.getbands()[-1] in "Aa" or "transparency" in image.info
-    made = Image.new("RGBA" if clear and keep_alpha else "RGB", image.size)
-    grey = _grey_range(image) if image.mode[0] in "IF" else None
-    for strip, place in _strips(image):
-        if grey:
-            strip = Image.fromarray(_eight_bits(strip, *grey))
-        elif strip.mode == "La":
-            strip = strip.convert("LA")
-        made.paste(strip.convert(made.mode) if made.mode == "RGBA" else flatten(strip).convert("RGB"), place)
-    return made
-
-
-def _strips(image: Image.Image) -> Iterator[tuple[Image.Image, tuple[int, int]]]:
-    """Some rows at a time, and where they belong."""
-    width, height = image.size
-    rows = max(1, STRIP // width)
-    for top in range(0, height, rows):
-        yield image.crop((0, top, width, min(height, top + rows))), (0, top)
-
-
-def _grey_range(image: Image.Image) -> tuple[float, float]:
-    """What becomes black and what white in 16-bit, 32-bit and float grey, where Pillow would clip."""
-    found = []
-    for strip, _ in _strips(image):
-        values = np.nan_to_num(np.asarray(strip).astype(np.float64))
-        found += [float(values.min()), float(values.max())]
-    low, high = min(found), max(found)
-    if "16" in image.mode or image.format == "PNG":  # older Pillow opens 16-bit PNG as 32-bit
-        low, high = 0.0, 65535.0
-    elif image.mode == "F" and low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    elif low >= 0 and high <= 255:
-        low, high = 0.0, 255.0
-    elif image.mode == "I" and low >= 0 and high <= 65535:
-        low, high = 0.0, 65535.0
-    return low, high
-
-
-def _eight_bits(image: Image.Image, low: float, high: float) -> np.ndarray:
-    """Grey values from `low` to `high` -> uint8 (H, W)."""
-    values = np.nan_to_num(np.asarray(image).astype(np.float64))
-    scaled = (values - low) * (255 / ((high - low) or 1.0))
-    return scaled.round().clip(0, 255).astype(np.uint8)
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
