@@ -20,7 +20,8 @@ from imgcls.data.splitting import Split
 from imgcls.errors import CheckpointError
 from imgcls.imaging.digits import mnist_normalize
 from imgcls.imaging.strokes import render
-from imgcls.inference.calibration import Calibration, fit_temperature
+from imgcls.inference.calibration import Calibration
+from imgcls.inference.calibration_fit import fit_temperature
 from imgcls.inference.metrics import calibration_error
 from imgcls.inference.predictor import Predictor
 from imgcls.models import build

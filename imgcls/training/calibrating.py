@@ -22,7 +22,8 @@ from imgcls.data.pen_augmentation import pen
 from imgcls.data.splitting import Split
 from imgcls.errors import CheckpointError
 from imgcls.imaging.preprocess import Preprocess
-from imgcls.inference.calibration import NEIGHBOURS, Detector, Seen, fit, fit_detector
+from imgcls.inference.calibration import Detector
+from imgcls.inference.calibration_fit import NEIGHBOURS, Seen, fit, fit_detector
 from imgcls.inference.metrics import BATCH
 from imgcls.inference.trail import TINY, Tap
 from imgcls.models import transfer

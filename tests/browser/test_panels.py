@@ -12,7 +12,7 @@ from test_live import SOON, opened
 from imgcls.checkpoints.epochs import keep_epoch
 from imgcls.checkpoints.format import Meta, replace_extra, save_checkpoint
 from imgcls.imaging.preprocess import Preprocess
-from imgcls.inference.calibration import Seen, fit
+from imgcls.inference.calibration_fit import Seen, fit
 from imgcls.inference.predictor import Predictor
 from imgcls.models import build
 
