@@ -17,7 +17,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from imgcls.checkpoints.format import KEY, Meta, load_checkpoint, read_header, read_meta, save_checkpoint, versions
+from imgcls.checkpoints.format import KEY, Meta, load_checkpoint, read_meta, save_checkpoint, versions
+from imgcls.checkpoints.header import read_header
 from imgcls.errors import CheckpointError, SettingsError
 from imgcls.files import storage_error
 from imgcls.imaging.preprocess import HALF, Preprocess

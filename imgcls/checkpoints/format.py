@@ -3,34 +3,31 @@
 Weights under the network's own tensor names; architecture, settings, class names, preprocessing, metrics, epoch and
 library versions as JSON in the file's metadata. No pickle is written or read. A file is written beside its place,
 flushed to the disk and renamed, so that a reader finds the old one or the new one, whole. Knows neither data sets
-nor training; what only a resume needs is in `resume.py`.
+nor training; what only a resume needs is in `resume_state.py`.
 """
 
 from __future__ import annotations
 
 import errno
-import json
-import math
 import platform
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from imgcls.checkpoints.header import Header, read_header
 from imgcls.errors import CheckpointError
 from imgcls.files import replacing
 from imgcls.imaging.preprocess import Preprocess
-from imgcls.models.weight_header import EXTRA, KEY, LARGEST_HEADER
+from imgcls.models.weight_header import EXTRA, KEY
 from imgcls.workspace import PROJECT
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-LARGEST = 4 * 2**30  # bytes; a ResNet18 has 45 million
-BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 Name = Annotated[str, Field(max_length=300)]
 
 
@@ -99,51 +96,6 @@ def save_checkpoint(
     """`extra`: tensors that are not the network's own; they get names of their own."""
     named = {EXTRA + name: tensor for name, tensor in (extra or {}).items()}
     write_tensors(path, {**state, **named}, {KEY: meta.model_dump_json()})
-
-
-class Header(NamedTuple):
-    """What a safetensors file says of itself in its first bytes. `shapes`: of every tensor, by name."""
-
-    shapes: dict[str, tuple[int, ...]]
-    metadata: dict[str, str]
-
-
-def read_header(path: Path) -> Header:
-    """Read and judged: a file that is cut off or says what cannot be is a CheckpointError. Allocates its size only."""
-    try:
-        there = path.stat().st_size
-        if there > LARGEST:
-            raise CheckpointError(
-                "{path} is larger than {most} GiB: it is no checkpoint of this lab.", path=path, most=LARGEST >> 30
-            )
-        with open(path, "rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= min(LARGEST_HEADER, there):
-                raise ValueError
-            header = json.loads(file.read(length))
-        metadata = header.pop("__metadata__", None) or {}
-        if not all(isinstance(value, str) for value in metadata.values()):
-            raise ValueError
-        shapes, at = {}, 0
-        for name, tensor in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
-            start, stop = tensor["data_offsets"]
-            shape = tuple(tensor["shape"])
-            if start != at or not all(type(side) is int and 0 <= side <= there for side in shape):
-                raise ValueError
-            if stop - start != math.prod(shape) * BYTES[tensor["dtype"]]:
-                raise ValueError
-            shapes[name], at = shape, stop
-    except FileNotFoundError:
-        raise CheckpointError("There is no checkpoint {path}.", path=path) from None
-    except OSError as error:
-        raise CheckpointError("{path} cannot be read ({reason}).", path=path, reason=error.strerror) from None
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
-        raise CheckpointError("{path} is no safetensors file, or is cut off: copy it again.", path=path) from None
-    if 8 + length + at != there:
-        raise CheckpointError(
-            "{path} is cut off ({size} of {end} bytes): copy it again.", path=path, size=there, end=8 + length + at
-        )
-    return Header(shapes, metadata)
 
 
 def read_meta(path: Path) -> Meta:
