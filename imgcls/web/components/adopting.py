@@ -75,7 +75,8 @@ def build(
         nothing = [None, "", gr.update(visible=False), *[gr.skip()] * len(form)]
         if not path:
             return nothing
-        from imgcls.checkpoints.adopt import likely_kind, proposed_classes, recognise
+        from imgcls.checkpoints.adopt import likely_kind, proposed_classes
+        from imgcls.checkpoints.recognition import recognise
 
         try:
             made, _ = recognise(Path(path))
@@ -118,7 +119,8 @@ def build(
     def _adopted(
         path: str | None, said_classes: str, kind: str, size: int | None, mean: str, std: str, name: str
     ) -> str:
-        from imgcls.checkpoints.adopt import adopt, check_room, proposed_classes, recognise
+        from imgcls.checkpoints.adopt import adopt, check_room, proposed_classes
+        from imgcls.checkpoints.recognition import recognise
 
         if not path or not Path(path).is_file():
             raise SettingsError("Choose a file of weights first.")
