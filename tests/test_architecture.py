@@ -33,6 +33,7 @@ NEVER = {
     "imgcls.imaging": ("torch.nn.modules", "gradio"),
     "imgcls.web": ("imgcls.cli",),
     "imgcls.runs.store": ("subprocess", "imgcls.runs.launcher", "imgcls.runs.warm_worker"),
+    "imgcls.runs.claiming": ("subprocess", "imgcls.runs.launcher", "imgcls.runs.warm_worker"),
     "imgcls.checkpoints.format": ("imgcls.data", "imgcls.training"),
 }
 # What importing a place does not load: the first page does not wait for torch.

@@ -16,8 +16,8 @@ from imgcls.models import model_spec
 from imgcls.models.fetching import Hosts, check_reachable, fetch_weights
 from imgcls.models.pretrained import load_pretrained
 from imgcls.recipes import with_recipe
+from imgcls.runs.claiming import create_run
 from imgcls.runs.reader import view
-from imgcls.runs.store import create_run
 from imgcls.runs.worker import work
 from imgcls.training import events
 from imgcls.training.loggers.console import BarConsole

@@ -6,9 +6,9 @@ import pytest
 
 from imgcls.errors import RunError, SettingsError
 from imgcls.recipes import with_recipe
+from imgcls.runs.claiming import create_run
 from imgcls.runs.reader import view
 from imgcls.runs.state import change
-from imgcls.runs.store import create_run
 from imgcls.settings import TrainSettings
 from imgcls.web.hosting import hosting
 

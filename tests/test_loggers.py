@@ -12,8 +12,8 @@ from PIL import Image
 
 from imgcls.messages import Message
 from imgcls.recipes import with_recipe
+from imgcls.runs.claiming import create_run
 from imgcls.runs.reader import view
-from imgcls.runs.store import create_run
 from imgcls.runs.worker import Loggers, work
 from imgcls.training import events
 from imgcls.training.loggers.console import PlainConsole

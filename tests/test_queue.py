@@ -11,10 +11,11 @@ from imgcls.errors import RunError
 from imgcls.processes import ProcessId
 from imgcls.recipes import with_recipe
 from imgcls.runs import init_lab, queue
+from imgcls.runs.claiming import create_run
 from imgcls.runs.launcher import start_next, start_run
 from imgcls.runs.reader import view
 from imgcls.runs.state import Owner, change
-from imgcls.runs.store import Run, create_run, list_runs, running
+from imgcls.runs.store import Run, list_runs, running
 
 SMALL = {"train_images": 300, "val_split": 100, "epochs": 1, "batch_size": 32, "threads": 1, "device": "cpu"}
 ANN, BEN = Owner("a1", "Ann"), Owner("b2", "Ben")

@@ -7,11 +7,12 @@ import pytest
 from imgcls.checkpoints.store import find_checkpoint
 from imgcls.errors import ImgclsError, RunError
 from imgcls.recipes import with_recipe
+from imgcls.runs.claiming import create_run
 from imgcls.runs.leftovers import remove_workspace_leftovers
 from imgcls.runs.reader import view
 from imgcls.runs.renaming import INTENT
 from imgcls.runs.state import change
-from imgcls.runs.store import create_run, find_run, list_runs, rename_run
+from imgcls.runs.store import find_run, list_runs, rename_run
 from imgcls.workspace import PROJECT
 
 

@@ -13,7 +13,8 @@ from imgcls.data.loading import with_progress
 from imgcls.errors import CheckpointError, DatasetError
 from imgcls.files import write_bytes
 from imgcls.recipes import with_recipe
-from imgcls.runs.store import Run, create_run
+from imgcls.runs.claiming import create_run
+from imgcls.runs.store import Run
 from imgcls.training import events
 from imgcls.web.cache import LISTED, RunCache
 from imgcls.workspace import PROJECT

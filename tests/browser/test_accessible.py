@@ -8,8 +8,8 @@ from playwright.sync_api import expect
 
 from imgcls.messages import Message
 from imgcls.recipes import with_recipe
+from imgcls.runs.claiming import create_run
 from imgcls.runs.state import change
-from imgcls.runs.store import create_run
 from imgcls.training import events
 from imgcls.training.loggers.event_log import EventLog
 from imgcls.workspace import Workspace

@@ -1,0 +1,119 @@
+"""A run begins, or goes on: everything that can be said against it is said first, then its folders are claimed for a
+process. No process is started here: `launcher.py` does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from imgcls.errors import DatasetError, RunError
+from imgcls.files import storage_error, write_bytes
+from imgcls.messages import Message
+from imgcls.models.registry import model_spec
+from imgcls.processes import ProcessId
+from imgcls.recipes import preprocess_for
+from imgcls.runs.state import RunState, locked, write_state
+from imgcls.runs.store import Run, made_at, taken
+from imgcls.settings import TrainSettings
+from imgcls.training import events
+from imgcls.workspace import Workspace
+
+
+def check_run(settings: TrainSettings, workspace: Workspace) -> None:
+    """All that can be said against a run before it is made: data, device, weights. Raises ImgclsError."""
+    from imgcls.checkpoints.store import find_checkpoint
+    from imgcls.data.catalog import check_dataset, own_folders
+    from imgcls.models.pretrained import check_weights
+    from imgcls.training.device import check_device
+    from imgcls.training.learner import check_batch_size
+
+    model_spec(settings.model).check(preprocess_for(settings).size, transfer=settings.transfer)
+    check_dataset(settings, workspace)
+    check_device(settings)
+    check_batch_size(settings)
+    if settings.start_from:
+        run, _, kind = settings.start_from.partition("/")
+        find_checkpoint(f"{run}/{kind or 'best'}", workspace)
+    if settings.corrections and settings.corrections not in own_folders(workspace):
+        raise DatasetError(
+            "There is no set of corrections {name} in {folder}.", name=settings.corrections, folder=workspace.data
+        )
+    if settings.weights and not settings.start_from:
+        check_weights(settings.weights, model=settings.model, folder=workspace.weight)
+
+
+def create_run(settings: TrainSettings, workspace: Workspace, *, part_of: str = "") -> Run:
+    """Check, then claim the run's folders for this process. On an error nothing is made."""
+    check_run(settings, workspace)
+    with locked(workspace):
+        return claim_run(settings, workspace, RunState(process=ProcessId.current(), part_of=part_of))
+
+
+def claim_run(settings: TrainSettings, workspace: Workspace, state: RunState) -> Run:
+    """Under the workspace's lock: a folder for the run, whole or not at all. Raises RunError or StorageError."""
+    name = settings.name
+    if name and taken(name, workspace):
+        raise RunError("A run called {name} is there already: choose another name.", name=name)
+    if not name:
+        wanted = settings.default_name()
+        numbered = (wanted, *(f"{wanted}-{i}" for i in range(2, 1000)))
+        name = next(n for n in numbered if not taken(n, workspace))
+    run = Run(name, workspace)
+    with claimed(run.logs):
+        settings = settings.model_copy(update={"name": name})
+        write_bytes(run.logs / "settings.json", settings.model_dump_json(indent=2).encode())
+        run.events.touch()
+        write_state(run.logs, state)
+    return run
+
+
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """A new folder, removed again when what is put into it cannot be written: its name is then free for another try."""
+    try:
+        folder.mkdir(parents=True)
+        try:
+            yield
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise storage_error(folder, error) from None
+
+
+def check_resumable(run: Run) -> RunState:
+    """Its state. Raises RunError where a run cannot go on: it is going on, waiting, or has nothing to go on from."""
+    state = run.written() or RunState("stopped", created=made_at(run))
+    if state.live:
+        raise RunError("{name} is still running.", name=run.name)
+    if state.state == "queued":
+        raise RunError("{name} is waiting for its turn already.", name=run.name)
+    if not run.can_resume:
+        raise RunError(
+            "{name} has nothing to go on from: it is finished, or ended before it first saved; start a new run.",
+            name=run.name,
+        )
+    return state
+
+
+def take_up(run: Run, state: RunState, *, settings: TrainSettings | None = None) -> None:
+    """Under the workspace's lock: a stopped run goes on, from now on with `settings`."""
+    if settings is not None and settings != run.settings():
+        path = run.logs / "settings.json"
+        made = path.stat()
+        write_bytes(path, settings.model_dump_json(indent=2).encode())
+        os.utime(path, ns=(made.st_atime_ns, made.st_mtime_ns))  # its time is when the run was made
+    (run.logs / "stop").unlink(missing_ok=True)
+    run.say(events.Note(code="resuming", message=Message("going on from where it was saved")))
+    write_state(run.logs, state)
+
+
+def prepare_resume(run: Run) -> None:
+    """This process goes on with a stopped or interrupted run. Raises RunError where it cannot."""
+    with locked(run.workspace):
+        state = check_resumable(run)
+        take_up(run, state.to("starting", process=ProcessId.current(), part_of=""))
