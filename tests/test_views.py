@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from markupsafe import Markup
 
-from imgcls.data.image_folders import Problem
+from imgcls.data.folder_problems import Problem
 from imgcls.data.report import Report
 from imgcls.inference.predictor import Prediction
 from imgcls.inference.reading import Reading

@@ -44,10 +44,6 @@ def has_test(dataset: str) -> bool:
     return any(part != "pen-digits" for part in dataset.split("+"))
 
 
-def listed(classes: tuple[str, ...]) -> str:
-    return ", ".join(classes[:5]) + (f" and {len(classes) - 5} more" if len(classes) > 5 else "")
-
-
 def check_dataset(settings: TrainSettings, workspace: Workspace) -> None:
     """What can be said before a run is made: is the set there, has it two classes, does the split leave images?"""
     if settings.dataset in KIND_OF:

@@ -22,7 +22,8 @@ from PIL import Image
 
 from imgcls.data.catalog import new_folder
 from imgcls.data.draft_room import VISITOR, CollectLimits, check_room, clear_forgotten, hashed
-from imgcls.data.image_folders import PARTS, scan
+from imgcls.data.folder_parts import PARTS
+from imgcls.data.image_folders import scan
 from imgcls.errors import DatasetError
 from imgcls.filenames import checked
 from imgcls.imaging.image_files import natural_key

@@ -16,7 +16,8 @@ import torch
 
 from imgcls.data import corrections
 from imgcls.data.augmentation import WHOLE_PHOTO
-from imgcls.data.catalog import PEN_HELD_OUT, PEN_RENDERINGS, held_out, listed
+from imgcls.data.catalog import PEN_HELD_OUT, PEN_RENDERINGS, held_out
+from imgcls.data.folder_problems import listed
 from imgcls.data.photo_files import divide_photos
 from imgcls.data.photos import StorageFormat, StreamingPhotos
 from imgcls.data.splitting import Split, divide, flip_labels, join, some_of_each

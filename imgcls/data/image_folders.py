@@ -9,41 +9,18 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from imgcls.data.folder_parts import find_parts, folders_in, images_in, see_through
+from imgcls.data.folder_problems import Problem, Scan, listed
 from imgcls.errors import DatasetError
-from imgcls.imaging.image_files import find_images, is_image_name, is_litter, natural_key
+from imgcls.imaging.image_files import find_images, is_image_name, is_litter
 from imgcls.messages import Message, plural, readable
 
 MAX_FILES = 1_000_000
 MAX_CLASSES = 1_000
-MAX_WRAPPERS = 3  # folders inside folders that are seen through
 MIN_CLASSES = 2
-
-PARTS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something a person should know: `code` and `values` for translating, `text` the English sentence."""
-
-    code: str
-    message: Message
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON: the values by name, and the English sentence."""
-        values = {name: v if isinstance(v, int | float | str) else str(v) for name, v in self.message.values.items()}
-        return {"code": self.code, "values": values, "text": str(self.message)}
 
 
 @dataclass(frozen=True)
@@ -64,16 +41,6 @@ class PhotoFolder:
         return tuple(problem.message for problem in self.problems)
 
 
-@dataclass
-class _Scan:
-    name: str
-    problems: list[Problem] = field(default_factory=list)
-    files: int = 0
-
-    def note(self, code: str, message: Message) -> None:
-        self.problems.append(Problem(code, message))
-
-
 def scan(root: Path, *, name: str | None = None) -> PhotoFolder:
     """The photos under `root`. Raises DatasetError where there is nothing that can be trained on.
 
@@ -83,9 +50,9 @@ def scan(root: Path, *, name: str | None = None) -> PhotoFolder:
     name = name or f"{root.parent.name}/{root.name}".lstrip("/")
     if not root.is_dir():
         raise DatasetError("There is no folder {root}: check its name.", root=root)
-    found = _Scan(name)
-    inner = _see_through(root)
-    parts = _parts(inner, found)
+    found = Scan(name)
+    inner = see_through(root)
+    parts = find_parts(inner, found)
     if parts is None:
         classes, photos = _classes(inner, name, found)
         splits = {"train": photos}
@@ -97,82 +64,7 @@ def scan(root: Path, *, name: str | None = None) -> PhotoFolder:
     return PhotoFolder(name, inner, classes, splits, tuple(found.problems))
 
 
-def _see_through(root: Path) -> Path:
-    """Down through folders that hold one folder and nothing else, as long as that holds folders itself."""
-    for _ in range(MAX_WRAPPERS):
-        inside = _folders(root)
-        if len(inside) != 1 or _images_in(root) or inside[0].name.lower() in PARTS or not _folders(inside[0]):
-            break
-        root = inside[0]
-    return root
-
-
-def _parts(root: Path, found: _Scan) -> dict[str, Path] | None:
-    """Part -> its folder where `root` is divided into train, val and test; None where it holds classes."""
-    inside = _folders(root)
-    named = [folder for folder in inside if folder.name.lower() in PARTS]
-    nested = [folder for folder in named if any(_has_image(c) for c in _folders(folder))]
-    if not named:
-        return None
-    everything = len(named) == len(inside)
-    if not nested:
-        if everything and any(_images_in(folder) for folder in named):
-            raise DatasetError(
-                "In {name} the images lie directly in {folders}: make a folder for each class inside, e.g. "
-                "{first}/cats.",
-                name=found.name,
-                folders=_listed([f.name for f in named]),
-                first=named[0].name,
-            )
-        for folder in named:
-            found.note(
-                "class-named-like-part",
-                Message(
-                    "{name} has a class called {folder}: if that is a part of the data and not a class, put the class "
-                    "folders inside it.",
-                    name=found.name,
-                    folder=folder.name,
-                ),
-            )
-        return None
-    parts: dict[str, Path] = {}
-    for folder in named:
-        part = PARTS[folder.name.lower()]
-        if part in parts:
-            raise DatasetError(
-                "{name} has two folders for {part}, {folder} and {other}: join them into one.",
-                name=found.name,
-                part=part,
-                folder=parts[part].name,
-                other=folder.name,
-            )
-        parts[part] = folder
-    if "train" not in parts:
-        if not everything:
-            return None
-        raise DatasetError(
-            "{name} has {folders} but no train folder: add one.",
-            name=found.name,
-            folders=_listed([f.name for f in named]),
-        )
-    if parts["train"] not in nested:
-        raise DatasetError(
-            "{name}/{folder} has no class folders with images: add them.", name=found.name, folder=parts["train"].name
-        )
-    for folder in inside:
-        if folder not in named:
-            found.note(
-                "folder-beside-parts",
-                Message(
-                    "{name}/{folder} is left out: beside train only val and test are used.",
-                    name=found.name,
-                    folder=folder.name,
-                ),
-            )
-    return parts
-
-
-def _split(parts: dict[str, Path], found: _Scan) -> tuple[tuple[str, ...], dict[str, list[tuple[Path, int]]]]:
+def _split(parts: dict[str, Path], found: Scan) -> tuple[tuple[str, ...], dict[str, list[tuple[Path, int]]]]:
     classes, train = _classes(parts["train"], f"{found.name}/{parts['train'].name}", found)
     splits = {"train": train}
     place = {name: i for i, name in enumerate(classes)}
@@ -207,18 +99,18 @@ def _split(parts: dict[str, Path], found: _Scan) -> tuple[tuple[str, ...], dict[
                     "{name}/{folder} has no images of {classes}.",
                     name=found.name,
                     folder=parts[part].name,
-                    classes=_listed(missing),
+                    classes=listed(missing),
                 ),
             )
     return classes, splits
 
 
-def _classes(root: Path, shown: str, found: _Scan) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
+def _classes(root: Path, shown: str, found: Scan) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
     """Class names and [(path, class index)] of the folders in `root`; a folder without images is no class."""
     names: list[str] = []
     photos: list[tuple[Path, int]] = []
     empty: list[str] = []
-    for folder in _folders(root):
+    for folder in folders_in(root):
         name = class_name(folder.name)
         if name in names:
             raise DatasetError("{place} has two folders called {name}: join them into one.", place=shown, name=name)
@@ -241,9 +133,9 @@ def _classes(root: Path, shown: str, found: _Scan) -> tuple[tuple[str, ...], lis
     if empty and names:
         found.note(
             "empty-class",
-            Message("{name} has no images of {classes}: left out.", name=shown, classes=_listed(empty)),
+            Message("{name} has no images of {classes}: left out.", name=shown, classes=listed(empty)),
         )
-    loose = _images_in(root)
+    loose = images_in(root)
     if loose and names:
         found.note(
             "loose-images",
@@ -263,14 +155,14 @@ def class_name(folder: str) -> str:
     return unicodedata.normalize("NFC", readable(folder))
 
 
-def _too_few(classes: tuple[str, ...], root: Path, found: _Scan) -> None:
+def _too_few(classes: tuple[str, ...], root: Path, found: Scan) -> None:
     if classes:
         raise DatasetError(
             "{name} has 1 class; classification needs at least {least}: make a folder for each class.",
             name=found.name,
             least=MIN_CLASSES,
         )
-    loose = _images_in(root)
+    loose = images_in(root)
     if loose:
         raise DatasetError(
             plural(
@@ -285,7 +177,7 @@ def _too_few(classes: tuple[str, ...], root: Path, found: _Scan) -> None:
     raise DatasetError("{name} has no images: make a folder for each class and put images into them.", name=found.name)
 
 
-def _other_files(root: Path, found: _Scan) -> None:
+def _other_files(root: Path, found: Scan) -> None:
     """Says which files are there that no one will read, HEIC photos above all."""
     kinds: Counter[str] = Counter()
     for _, folders, files in os.walk(root):
@@ -308,26 +200,3 @@ def _other_files(root: Path, found: _Scan) -> None:
                 name=found.name,
             ),
         )
-
-
-def _folders(root: Path) -> list[Path]:
-    try:
-        with os.scandir(root) as entries:
-            names = [e.name for e in entries if not is_litter(e.name) and e.is_dir()]
-    except OSError:
-        raise DatasetError("The folder {root} cannot be read: check that you may.", root=root) from None
-    return [root / name for name in sorted(names, key=natural_key)]
-
-
-def _images_in(root: Path) -> int:
-    with os.scandir(root) as entries:
-        return sum(is_image_name(e.name) and not is_litter(e.name) for e in entries)
-
-
-def _has_image(folder: Path) -> bool:
-    return next(find_images(folder), None) is not None
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:5])
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

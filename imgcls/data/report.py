@@ -16,8 +16,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from imgcls.data.folder_problems import Problem
 from imgcls.data.grouping import duplicates
-from imgcls.data.image_folders import PhotoFolder, Problem, scan
+from imgcls.data.image_folders import PhotoFolder, scan
 from imgcls.errors import InputError
 from imgcls.imaging.reading import open_image, size_of
 from imgcls.messages import Message, plural

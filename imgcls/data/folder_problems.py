@@ -1,0 +1,39 @@
+"""What a person should know of a data set: files that are left out, classes without images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from imgcls.messages import Message
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something a person should know: `code` and `values` for translating, `text` the English sentence."""
+
+    code: str
+    message: Message
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the values by name, and the English sentence."""
+        values = {name: v if isinstance(v, int | float | str) else str(v) for name, v in self.message.values.items()}
+        return {"code": self.code, "values": values, "text": str(self.message)}
+
+
+@dataclass
+class Scan:
+    """What a look through the folder that is called `name` has found so far; `files`: images."""
+
+    name: str
+    problems: list[Problem] = field(default_factory=list)
+    files: int = 0
+
+    def note(self, code: str, message: Message) -> None:
+        self.problems.append(Problem(code, message))
+
+
+def listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
