@@ -1,48 +1,18 @@
 // Look inside: every map of the network as a picture, left to right, live; a pixel's sum and what of the drawing it saw.
 import { make, say } from './answer.js';
-import { explain, receptiveField } from './explain.js';
+import { receptiveField } from './explain.js';
+import { Picture, RAMP, signed } from './picture.js';
+import { Sum } from './sum.js';
 
-const WEIGHTIEST = 8;   // products of a linear unit that are written out
 const GRID = { fc1: 6, fc2: 6 };   // columns of units
-// Black, indigo, white: light is much, as in the picture that the network saw.
-export const RAMP = Array.from({ length: 256 }, (_, i) => {
-  const t = i / 255, u = Math.min(1, t * 1.6), v = Math.max(0, (t - 0.45) / 0.55);
-  return [12 + u * 87 * (1 - v) + v * 243, 14 + u * 88 * (1 - v) + v * 241, 24 + u * 217 * (1 - v) + v * 231];
-});
-// Orange below zero, blue above.
-const signed = t => (t < 0 ? [255 + t * 10, 255 + t * 95, 255 + t * 185] : [255 - t * 140, 255 - t * 130, 255 - t * 5]);
-
-export function number(value) {
-  const size = Math.abs(value);
-  return size < 0.0005 ? '0' : value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.995 ? 2 : 3).replace('-', '−');
-}
-
-// One picture of `width` x `height` values, kept and painted again and again.
-export class Picture {
-  constructor(width, height, attributes = {}) {
-    this.canvas = make('canvas', { width, height, ...attributes });
-    this.context = this.canvas.getContext('2d');
-    this.image = this.context.createImageData(width, height);
-  }
-
-  paint(values, colour) {
-    const { data } = this.image;
-    for (let i = 0; i < values.length; i++) {
-      const [r, g, b] = colour(values[i]);
-      data[4 * i] = r; data[4 * i + 1] = g; data[4 * i + 2] = b; data[4 * i + 3] = 255;
-    }
-    this.context.putImageData(this.image, 0, 0);
-    return this.canvas;
-  }
-}
 
 export class Inside {
   constructor(words, units = null) {
     Object.assign(this, { words, units, name: 'inside', title: words.inside, reader: null, at: null, chosen: null });
     this.flow = make('div', { class: 'flow', role: 'group', 'aria-label': words.inside });
-    this.sum = make('div', { class: 'sum', 'aria-live': 'polite' });
+    this.sum = new Sum(words);
     this.map = make('div', { class: 'chosen-map' });
-    this.element = make('div', { class: 'inside' }, make('div', { class: 'flow-scroll' }, this.flow), this.sum, this.map);
+    this.element = make('div', { class: 'inside' }, make('div', { class: 'flow-scroll' }, this.flow), this.sum.element, this.map);
     this.flow.addEventListener('pointermove', event => this.point(event));
     this.flow.addEventListener('pointerdown', event => this.point(event));
     this.flow.addEventListener('click', event => this.choose(event.target.closest('.map')));
@@ -58,11 +28,11 @@ export class Inside {
     if (!layers) {
       if (this.reader?.meta !== reader.meta) { this.reader = null; this.flow.replaceChildren(); }
       this.flow.classList.add('waiting');
-      if (!this.reader) this.sum.textContent = this.words.inside_nothing;
+      if (!this.reader) this.sum.element.textContent = this.words.inside_nothing;
       return;
     }
     this.flow.classList.remove('waiting');
-    if (this.reader?.meta !== reader.meta) { this.build(reader, layers); this.hint(); this.learn(reader); }
+    if (this.reader?.meta !== reader.meta) { this.build(reader, layers); this.sum.hint(); this.learn(reader); }
     const other = this.reader !== reader;   // another epoch of the same network
     this.reader = reader;
     this.stages.forEach((stage, i) => this.paint(stage, layers[i]));
@@ -214,62 +184,7 @@ export class Inside {
     });
   }
 
-  explain() {
-    const { layers } = this.reading, layer = layers[this.at.layer], made = explain(this.reader.tensors, layers, this.at);
-    const name = this.words[`layer_${layer.name}`], words = this.words;
-    const where = layer.side > 1
-      ? say(words.pixel_of, { layer: name, map: this.at.channel + 1, row: this.at.y + 1, column: this.at.x + 1 })
-      : say(words.unit_of, { layer: name, unit: layer.name === 'fc3' ? this.reader.meta.classes[this.at.channel] : this.at.channel + 1 });
-    const parts = {
-      input: () => [],
-      convolution: () => [
-        make('div', { class: 'patches' }, ...made.patches.map((patch, i) => this.patch(patch, made, i))), this.total(made)],
-      pool: () => [this.line(`max(${made.values.map(number).join(', ')})`, made.value)],
-      average: () => [this.line(`mean(${made.values.map(number).join(', ')})`, made.value)],
-      linear: () => this.products(made, layers[this.at.layer - 1]),
-    }[made.kind]();
-    const value = make('output', { 'data-value': made.value, 'data-sum': made.sum ?? made.value }, number(made.value));
-    this.sum.replaceChildren(make('p', { class: 'sum-head' }, make('strong', {}, where), ' ', value), ...parts);
-  }
-
-  patch({ values, weights, sum }, { size, patches }, channel) {
-    const biggest = Math.max(...patches.flatMap(p => p.weights.map(Math.abs)), 1e-9);
-    const most = Math.max(...patches.flatMap(p => p.values.map(Math.abs)), 1e-9);
-    const seen = new Picture(size, size, { role: 'img', 'aria-label': values.map(number).join(' ') });
-    const kernel = new Picture(size, size, { role: 'img', 'aria-label': weights.map(number).join(' ') });
-    seen.paint(values, v => signed(v / most));
-    kernel.paint(weights, w => signed(w / biggest));
-    const table = (picture, numbers) => (patches.length > 1 ? picture.canvas : make('span', { class: 'numbers' },
-      picture.canvas, make('span', { class: 'grid', 'aria-hidden': 'true', style: `--n: ${size}` },
-        ...numbers.map(v => make('i', {}, Math.abs(v) < 0.005 ? '0' : v.toFixed(2).replace('-', '−'))))));
-    return make('span', { class: 'patch', title: say(this.words.channel, { channel: channel + 1 }) },
-      table(seen, values), make('b', {}, '×'), table(kernel, weights), make('b', {}, `= ${number(sum)}`));
-  }
-
-  total({ patches, bias, sum, value }) {
-    const parts = patches.map(p => p.sum);
-    const terms = (parts.length > 1 ? parts : [parts[0]]).map(number).join(' + ').replaceAll('+ −', '− ');
-    return this.line(`${terms} + ${this.words.bias} ${number(bias)} = ${number(sum)}`, value, true);
-  }
-
-  products({ products, bias, sum, value }, from) {
-    const shown = products.slice(0, WEIGHTIEST), rest = products.slice(WEIGHTIEST).reduce((s, p) => s + p.product, 0);
-    const area = from.side ** 2, layer = this.words[`layer_${from.name}`];
-    const rows = shown.map(p => make('li', {}, make('span', {}, from.side > 1
-      ? say(this.words.pixel_short, { layer, map: Math.floor(p.from / area) + 1 })
-      : say(this.words.unit_of, { layer, unit: p.from + 1 })),
-    `${number(p.value)} × ${number(p.weight)} = ${number(p.product)}`));
-    const more = say(this.words.rest, { count: products.length - shown.length });
-    rows.push(make('li', {}, make('span', {}, more), number(rest)), make('li', {}, make('span', {}, this.words.bias), number(bias)));
-    const rectified = this.at.layer < this.reading.layers.length - 1;
-    return [make('ol', { class: 'products' }, ...rows), this.line(`${this.words.sum} = ${number(sum)}`, value, rectified)];
-  }
-
-  line(text, value, rectified = false) {
-    return make('p', { class: 'sum-line' }, text, rectified ? make('b', {}, `   ReLU → ${number(value)}`) : '');
-  }
-
-  hint() { this.sum.replaceChildren(make('p', { class: 'hint' }, this.words.inside_hint)); }
+  explain() { this.sum.show(this.reader, this.reading.layers, this.at); }
 
   // ---- one map
   choose(map) {

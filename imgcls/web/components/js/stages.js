@@ -1,7 +1,7 @@
 // Look inside and why, of networks that the server computes: the strongest maps of each stage, and where it looks.
 import { make, percent, say } from './answer.js';
 import { Calm } from './desk.js';
-import { Picture, RAMP } from './inside.js';
+import { Picture, RAMP } from './picture.js';
 
 // [red, green, blue, alpha] of a heat map: nothing, red, orange, yellow.
 const HEAT = Array.from({ length: 256 }, (_, i) => { const t = i / 255; return [255, 60 + 130 * t, 20 + 20 * t, 190 * t ** 0.8]; });
