@@ -110,7 +110,7 @@ def _short(count: int) -> str:
 
 
 def _by_recipe(values: Mapping[str, Any], mode: str) -> dict[str, Any]:
-    """The form as it would be with another mode chosen; see `fill` in tabs/train.py."""
+    """The form as it would be with another mode chosen; see `fill` in components/form_events.py."""
     model, dataset = str(values.get("model")), str(values.get("dataset"))
     usual = recipe(model, dataset, mode, preset=str(values.get("preset") or "standard"))
     weights = (values.get("weights") or usual.get("weights", "")) if mode != "scratch" else ""
