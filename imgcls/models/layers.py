@@ -28,12 +28,6 @@ def head_of(model: nn.Module) -> nn.Linear | nn.Conv2d:
     return model.get_submodule(head_name(model))
 
 
-def head_width(model: nn.Module) -> int:
-    """How many features go into the head."""
-    head = head_of(model)
-    return head.in_channels if isinstance(head, nn.Conv2d) else head.in_features
-
-
 def first_convolution(model: nn.Module) -> tuple[str, nn.Conv2d]:
     said = _said(model, "first_convolution")
     if said:

@@ -122,9 +122,3 @@ def folded(model: nn.Module) -> nn.Module:
                 setattr(module, name, fuse_conv_bn_eval(first, second))
                 setattr(module, after, nn.Identity())
     return made
-
-
-def describe(model: nn.Module, mode: str) -> dict[str, Any]:
-    """What a person should know before Start: which layers learn, and how many parameters of how many."""
-    trainable, total = count_parameters(model)
-    return {"mode": mode, "layers": trainable_layers(model), "trainable": trainable, "parameters": total}

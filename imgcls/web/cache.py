@@ -199,13 +199,6 @@ class _Recent(Generic[T]):
                 self._until = time.monotonic() + AGAIN
             return self._made
 
-    def last(self) -> list[T]:
-        return self._made
-
-    def anew(self) -> list[T]:
-        self.forget()
-        return self()
-
     def forget(self) -> None:
         self._until = 0.0
 

@@ -3,13 +3,13 @@
 import { make, say } from './answer.js';
 import { toInput } from './preprocess.js';
 
-export const PATCH = 5;
+const PATCH = 5;
 const SLICE = 12;      // ms of computing between two frames
 const QUIET = 160;     // ms without a stroke before it begins
 
 // How much a class's log-odds fall where the patch lies, averaged over the patches that cover a pixel:
 // Float32 (stored * stored) a class. A generator: it hands back the control after each patch, and the map at its end.
-export function* occlusion(reader, stored) {
+function* occlusion(reader, stored) {
   const { preprocess } = reader.meta, side = preprocess.stored, reach = side - PATCH + 1, step = side > 32 ? 2 : 1;
   const odds = logits => Array.from(logits, (v, c) => {
     const rest = Array.from(logits).filter((_, i) => i !== c), top = Math.max(...rest);
