@@ -1,4 +1,4 @@
-// A clean drawing -> the 28x28 that MNIST's authors would have made of it: imaging/digits.py for even white paper.
+// A clean drawing -> the 28x28 that MNIST's authors would have made of it: imaging/ink.py and digits.py for even white paper.
 // A picture is { width, height, data }; ink is a Float32Array of 0 to 1 in the same shape.
 import { FILTERS, gaussianBlur, resize } from './resample.js';
 
