@@ -7,6 +7,7 @@ import re
 import httpx
 import pytest
 from drawings import LABELS, UJI
+from photos import photo
 from served import served
 
 from imgcls.imaging.strokes import render
@@ -101,3 +102,16 @@ def test_a_drawing_is_answered_without_an_event(lab):
     assert lab.post("/drawn/xx", json=asked | {"checkpoint": "lenet-digits/best"}).status_code == 404
     foreign = {"Sec-Fetch-Site": "cross-site"}
     assert lab.post("/drawn/en", json=asked, headers=foreign).status_code == 403
+
+
+def test_a_look_of_the_camera_is_answered_and_what_is_none_gets_a_sentence(lab):
+    file = io.BytesIO()
+    photo("rose", 1).save(file, "JPEG")
+    picture = "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+    said = lab.post("/seen/en", json={"picture": picture, "checkpoint": "imagenet/best"})
+    assert 'data-testid="answer"' in said.text and 'role="alert"' not in said.text
+    for wrong in (None, "", 7, [], picture[:-40] + "\0", "data:image/png;base64,AAAA", picture + "A" * 300_000):
+        said = lab.post("/seen/zh", json={"picture": wrong, "checkpoint": "imagenet/best"})
+        assert said.status_code == 200 and "摄像头" in said.text and 'role="alert"' in said.text
+    for wrong in ("[]", '"x"', "{}", '{"picture": "x"}', "[" * 9000):
+        assert lab.post("/seen/en", content=wrong.encode()).status_code == 422

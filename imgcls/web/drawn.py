@@ -1,4 +1,4 @@
-"""A drawing's answer by the server, for networks that the page does not compute, at each stroke.
+"""A picture's answer by the server at each stroke of the pad and each look of the live camera.
 
 The page asks for it directly: an event of Gradio's costs as much processor time as the answer itself.
 """
@@ -6,39 +6,60 @@ The page asks for it directly: an event of Gradio's costs as much processor time
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
+import anyio
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from imgcls.errors import InputError
 from imgcls.web.cache import RunCache
+from imgcls.web.components.camera import frame_of
 from imgcls.web.components.pad import drawing_of
 from imgcls.web.i18n.translator import LANGUAGES, Translator
-from imgcls.web.tabs.classify import of_drawing
+from imgcls.web.tabs.classify import of_drawing, of_photo
 from imgcls.web.views import answers
+
+CAMERAS_AT_ONCE = 2  # the others wait without a thread: drawings and everything else go before them
 
 
 def add_routes(app: FastAPI, watch: RunCache) -> None:
-    async def drawn(request: Request) -> Response:
-        language = request.path_params["language"]
+    few = anyio.CapacityLimiter(CAMERAS_AT_ONCE)
+
+    def drawn(words: Translator, asked: Any) -> str:
+        return of_drawing(watch, words, drawing_of(asked["drawing"]), str(asked["checkpoint"]))
+
+    def seen(words: Translator, asked: Any) -> str:
+        return of_photo(watch, words, frame_of(asked["picture"]), str(asked["checkpoint"]))
+
+    # Without FastAPI's own way, as looks.py.
+    app.add_route("/drawn/{language}", _route(drawn, "drawing"), methods=["POST"])
+    app.add_route("/seen/{language}", _route(seen, "picture", few), methods=["POST"])
+
+
+def _route(answer: Callable[[Translator, Any], str], of: str, limiter: anyio.CapacityLimiter | None = None) -> Any:
+    """POST {`of`: a data URL, "checkpoint": its key} -> HTML."""
+
+    async def route(request: Request) -> Response:
         try:
             asked = json.loads(await request.body())
-            drawing, chosen = asked["drawing"], str(asked["checkpoint"])
+            asked[of], asked["checkpoint"]
         except (ValueError, LookupError, TypeError, RecursionError):
             return Response(status_code=422)
-        if language not in LANGUAGES:
+        if request.path_params["language"] not in LANGUAGES:
             return Response(status_code=404)
-        return HTMLResponse(await run_in_threadpool(_answer, watch, _words(language), drawing, chosen))
+        words = _words(request.path_params["language"])
+        return HTMLResponse(await anyio.to_thread.run_sync(_answered, answer, words, asked, limiter=limiter))
 
-    app.add_route("/drawn/{language}", drawn, methods=["POST"])  # without FastAPI's own way, as looks.py
+    return route
 
 
-def _answer(watch: RunCache, words: Translator, drawing: object, chosen: str) -> str:
+def _answered(answer: Callable[[Translator, Any], str], words: Translator, asked: Any) -> str:
     try:
-        return str(of_drawing(watch, words, drawing_of(drawing), chosen))
+        return str(answer(words, asked))
     except InputError as error:
         return str(answers.problem(words.message(error.message), words))
 

@@ -87,7 +87,7 @@ def test_what_an_audit_found_is_mended(page, server, lab):
     count, roses = suspects.count(), len(list((lab.data / "flowers" / "rose").iterdir()))
     page.locator("ul.suspects [data-do=move][data-label=rose]").first.click()
     page.get_by_text("Moved to rose.").wait_for()
-    expect(suspects).to_have_count(count - 1)
+    expect(suspects).to_have_count(count - 1, timeout=LONG)
     assert len(list((lab.data / "flowers" / "rose").iterdir())) == roses + 1
     page.locator(".audit .said button").click()
     page.get_by_text("Taken back.").wait_for()
@@ -106,7 +106,9 @@ def test_labels_that_are_wrong_on_purpose_are_learnt_and_found_again(page, serve
     assert found > 50 and right > 50
     named = int(page.locator("#flipped-audit .kinds [data-kind=label] b").inner_text())
     assert named == pytest.approx(60 * found / right, abs=2)
+    before = re.findall(r"run=([\w-]+)", page.url)
     page.locator("#wrong-start").click()
+    page.wait_for_url(lambda url: re.findall(r"run=([\w-]+)", url) != before, timeout=LONG)
     run = page.get_by_test_id("run")
     expect(run).to_have_attribute("data-state", "finished", timeout=LONG)
     assert run.locator("svg").count() >= 2

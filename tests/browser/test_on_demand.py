@@ -102,3 +102,27 @@ def test_a_photo_is_explained_and_looked_into(page, server, tmp_path):
     expect(maps).to_have_count(5 * 16, timeout=SOON)
     maps.last.click()
     expect(page.locator(".chosen-map figcaption")).to_have_text(re.compile(r"Stage 4, map \d+"))
+
+
+def test_the_camera_is_answered_while_it_is_open_and_a_picture_of_it_is_held(page, server):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/seen/" in request.url else None)
+    page.goto(f"{server.url}/zh/?source=photo")
+    page.get_by_role("button", name="实时摄像头").click()
+    expect(page.get_by_test_id("answer")).not_to_be_empty(timeout=SOON)
+    expect(page.locator("#photo")).to_be_hidden()
+    while len(asked) < 3:
+        page.wait_for_timeout(100)
+    page.get_by_role("button", name="定格这一张").click()
+    expect(page.locator("#photo img")).to_be_visible(timeout=SOON)
+    expect(page.get_by_test_id("answer")).not_to_be_empty(timeout=SOON)
+    count = len(asked)
+    page.get_by_role("button", name="实时摄像头").click()
+    page.wait_for_timeout(1500)
+    assert len(asked) > count
+    page.get_by_role("tab", name="手绘").click()
+    expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
+    page.wait_for_timeout(1000)
+    count = len(asked)
+    page.wait_for_timeout(1000)
+    assert len(asked) == count

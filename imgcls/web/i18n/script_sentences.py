@@ -20,6 +20,12 @@ PAD = {
     "medium": N_("Medium brush"),
     "broad": N_("Broad brush"),
 }
+CAMERA = {
+    "live": N_("Live camera"),
+    "stop": N_("Stop the camera"),
+    "hold": N_("Hold this picture"),
+    "no_camera": N_("The camera does not open: allow it in the browser, or close what else uses it."),
+}
 SENTENCES = {
     "sees": N_("What the network saw"),
     "sees_more": N_("{width} × {height} pixels, grey"),

@@ -20,6 +20,7 @@ from imgcls.web import address
 from imgcls.web.actions import QUIET
 from imgcls.web.cache import RunCache, checkpoint_title, key
 from imgcls.web.components import adopting
+from imgcls.web.components.camera import LiveCamera
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.live import LiveAnswer
 from imgcls.web.components.on_demand import ABOUT, OnDemand
@@ -32,17 +33,18 @@ from imgcls.web.weights import PageWeights
 
 # What a tab begins with, unless another checkpoint was chosen than the other tab's.
 BEGIN = {"draw": "lenet-digits/best", "photo": "imagenet/best"}
-# The `js` of the pad's event: (drawing, checkpoint) => the answer. Where a later one was asked for meanwhile, what
-# stands on the page stays.
-ASK = """async (drawing, checkpoint) => {
+# The `js` of the pad's event and of the camera's: (picture, checkpoint) => the answer. Where a later one was asked for
+# meanwhile, what stands on the page stays.
+ASK = """async (OF, checkpoint) => {
   const turn = window.imgclsDrawn = (window.imgclsDrawn ?? 0) + 1;
   const now = () => document.querySelector('#result .answer')?.outerHTML ?? '';
   try {
-    const body = JSON.stringify({ drawing, checkpoint }), headers = { 'Content-Type': 'application/json' };
-    const said = await fetch('../drawn/LANGUAGE', { method: 'POST', headers, body });
+    const body = JSON.stringify({ OF, checkpoint }), headers = { 'Content-Type': 'application/json' };
+    const said = await fetch('../WHERE', { method: 'POST', headers, body });
     const html = await said.text();
     return said.ok && turn === window.imgclsDrawn ? html : now();
   } catch (error) { return turn === window.imgclsDrawn ? AWAY : now(); }
+  finally { setTimeout(() => document.querySelector('#camera .camera')?.dispatchEvent(new Event('answered'))); }
 }"""
 ORDERED = 10  # up to so many classes the bars stay in their own order, so that they do not jump while one draws
 
@@ -85,6 +87,7 @@ def build(context: PageContext) -> Room:
                         elem_id="photo",
                         buttons=["fullscreen"],
                     )
+                    camera = LiveCamera(words, elem_id="camera")
                     gr.HTML(
                         render("no_webcam", words),
                         js_on_load="if (window.isSecureContext) element.remove();",
@@ -103,29 +106,35 @@ def build(context: PageContext) -> Room:
     adopting.build(context, checkpoint, sources, lambda: choices(words, watch)[0])
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
 
-    def of_photo(path: str | None, chosen: str) -> str:
+    def of_upload(path: str | None, chosen: str) -> str:
         """What the checkpoint makes of a photo: HTML."""
         try:
             image = open_image(path, keep_alpha=True, name=words("Photo")) if path else None
         except InputError as error:
             return answers.problem(words.message(error.message), words)
-        return _answer(watch, words, image, chosen, lambda: no_photo(words, _known(watch, words, chosen)), photo=True)
+        return of_photo(watch, words, image, chosen)
 
     def of_either(source: str, drawing: Image.Image | None, path: str | None, chosen: str) -> tuple[str, str]:
         """What the page is to compute itself, and what the server answers: one of them is ''."""
         if source == "photo":
-            return "", of_photo(path, chosen)
+            return "", of_upload(path, chosen)
         name = _in_page(weights, chosen)
         return name, "" if name else of_drawing(watch, words, drawing, chosen)
 
     source = gr.State("draw")
     # An answer may come back after another network was chosen, which the page computes itself.
     away = answers.problem(words("The lab does not answer: is the network there? Try again."), words)
-    ask = ASK.replace("LANGUAGE", words.language).replace("AWAY", json.dumps(str(away)))
-    pad.drawn(None, [pad, checkpoint], result, js=ask, api_visibility="private").then(
+
+    def ask(where: str, of: str) -> str:
+        asked = ASK.replace("OF", of).replace("WHERE", f"{where}/{words.language}")
+        return asked.replace("AWAY", json.dumps(str(away)))
+
+    pad.drawn(None, [pad, checkpoint], result, js=ask("drawn", "drawing"), api_visibility="private").then(
         None, [live, result], result, js="(inPage, said) => inPage ? '' : said", api_visibility="private"
     )
-    photo.change(of_photo, [photo, checkpoint], result, api_visibility="private", **quick)
+    camera.began(None, None, photo, js="() => null", api_visibility="private")
+    camera.seen(None, [camera, checkpoint], result, js=ask("seen", "picture"), api_visibility="private")
+    photo.change(of_upload, [photo, checkpoint], result, api_visibility="private", **quick)
     checkpoint.change(of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick)
 
     def switched(before: str, chosen: str, event: gr.SelectData) -> tuple[str, Any]:
@@ -170,6 +179,11 @@ def build(context: PageContext) -> Room:
 def of_drawing(watch: RunCache, words: Translator, drawing: Image.Image | None, chosen: str) -> str:
     """What the checkpoint makes of a drawing: HTML."""
     return _answer(watch, words, drawing, chosen, lambda: nothing_drawn(words))
+
+
+def of_photo(watch: RunCache, words: Translator, image: Image.Image | None, chosen: str) -> str:
+    """What the checkpoint makes of a photo: HTML."""
+    return _answer(watch, words, image, chosen, lambda: no_photo(words, _known(watch, words, chosen)), photo=True)
 
 
 def nothing_drawn(words: Translator) -> str:

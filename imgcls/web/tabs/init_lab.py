@@ -136,9 +136,8 @@ def build(context: PageContext) -> None:
         guess = address.chosen(said, "lab-expected", picked or TO_BEGIN_WITH) or gr.skip()
         return [listed(said.get("lab")), picked or gr.skip(), guess, *(given.get(name, gr.skip()) for name in names)]
 
-    page.load(from_address, None, [chosen, inits, expected, *values], **QUIET).then(
-        show, [chosen, expected], seen, **QUIET
-    )
+    brought = page.load(from_address, None, [chosen, inits, expected, *values], **QUIET)
+    brought.then(show, [chosen, expected], seen, **QUIET)
     address.follow_fields("lab-", {"inits": inits, "expected": expected, **fields})
     chosen.change(None, chosen, None, js=address.puts("lab"), api_visibility="private")
     gr.on(

@@ -7,7 +7,8 @@ from typing import Any
 import gradio as gr
 
 from imgcls.recipes import with_recipe
-from imgcls.web.actions import QUIET, guard
+from imgcls.settings import TrainSettings
+from imgcls.web.actions import QUIET, TOLD, guard
 from imgcls.web.components import form
 from imgcls.web.components.audit import AuditView, request
 from imgcls.web.context import PageContext
@@ -15,7 +16,8 @@ from imgcls.web.tabs import train
 from imgcls.web.views import plan_card
 from imgcls.web.views.render import render
 
-FIELDS = ("dataset", "flip_labels", "train_images", "epochs")
+FOUND_BY = ("dataset", "flip_labels", "train_images")  # the labels that are wrong
+FIELDS = (*FOUND_BY, "epochs")
 # Measured with LeNet on MNIST: training accuracy ends at 1.0, validation accuracy falls from .87 (epoch 4) to .75.
 TO_BEGIN_WITH = {"flip_labels": 0.3, "train_images": 2000, "epochs": 30}
 
@@ -46,9 +48,11 @@ def build(context: PageContext, training: train.Room) -> None:
         watch.forget(run.name)
         return [run.name, gr.Tabs(selected="train")]
 
-    def again(dataset: str, share: float | None, images: float | None) -> str:
+    def again(*given: Any) -> str:
         """Among those that the run learns from."""
-        return request(dataset, flip=share or 0.0, train_images=int(images or 0), begin=True)
+        said = {n: value for n, value in zip(FOUND_BY, given, strict=True) if value is not None}
+        settings = TrainSettings.checked(said)
+        return request(settings.dataset, flip=settings.flip_labels, train_images=settings.train_images, begin=True)
 
     start.click(
         guarded(begin),
@@ -57,6 +61,6 @@ def build(context: PageContext, training: train.Room) -> None:
         api_visibility="private",
         show_progress="hidden",
     )
-    find.click(again, [fields[name] for name in FIELDS[:3]], found, **QUIET)
+    find.click(guarded(again), [fields[name] for name in FOUND_BY], found, **TOLD)
     there = [page.load, context.changes.change]
     gr.on(there, lambda: gr.update(choices=form.dataset_choices(words, workspace)), None, fields["dataset"], **QUIET)
