@@ -52,8 +52,8 @@ def work(run: Run, *, loggers: Sequence[Logger] = (), resume: bool = False) -> e
         except Exception as error:
             last = failure(error)
             tell(last)
-    finish(run, LAST_STATE.get(type(last), "failed"))
-    remove_run_leftovers(run)
+        remove_run_leftovers(run)
+        finish(run, LAST_STATE.get(type(last), "failed"))  # nobody waits for what the loggers still have to draw
     return last
 
 

@@ -221,3 +221,14 @@ def test_a_dot_is_not_sure(page, server):
     block = [{"width": 20, "points": [[60, y], [180, y + 8]]} for y in range(60, 180, 20)]
     page.evaluate("drawing => document.querySelector('#pad .pad').put(drawing)", block)
     expect(page.locator(".answer-note")).to_contain_text("too much ink")
+
+
+def test_somebody_else_s_digit_is_tried_before_one_has_drawn(page, server):
+    opened(page, server)
+    buttons = page.locator(".examples button")
+    expect(buttons).to_have_count(10)
+    for digit in "0123456789":
+        page.get_by_role("button", name=re.compile(f": {digit}$")).click()
+        expect(page.get_by_test_id("answer")).to_have_text(digit)
+        assert page.locator(".answer-note:visible").all_inner_texts() == []
+        page.locator(".pad-clear").click()

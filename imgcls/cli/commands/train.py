@@ -55,17 +55,12 @@ def begin(make: Callable[[], Run], workspace: Workspace, *, resume: bool = False
 
 
 def _foretell(made: Run) -> None:
-    """What will learn and about how long it takes, before the first step."""
+    """What will learn, before the first step. How long it takes is said a moment later, by the steps themselves."""
     from imgcls.training.estimate import estimate
-    from imgcls.training.loggers.console import clock
 
-    said = estimate(made.settings(), made.workspace)
-    about = "" if said.seconds is None else f"; about {clock(said.seconds)}"
-    print(
-        f"{said.mode}: {', '.join(said.layers)} learn, {said.trainable:,} of {said.parameters:,} parameters{about}",
-        file=sys.stderr,
-        flush=True,
-    )
+    said = estimate(made.settings(), made.workspace, timed=False)
+    learn = f"{said.mode}: {', '.join(said.layers)} learn, {said.trainable:,} of {said.parameters:,} parameters"
+    print(learn, file=sys.stderr, flush=True)
 
 
 def be(made: Run, *, resume: bool = False) -> int:

@@ -7,12 +7,15 @@ from pathlib import Path
 from imgcls.settings import TrainSettings
 from imgcls.training import events
 
+LONG = 60.0  # seconds: a run that goes on for so long has its graph before it ends
+
 
 class TensorBoard:
     """Curves, the learning rate, images/s, a grid of training images, the graph, and settings with final figures."""
 
     def __init__(self, folder: Path, settings: TrainSettings) -> None:
         self._settings = settings
+        self._to_draw: events.Started | None = None  # whose graph is still to be written
         self._writer = self.writer_class()(str(folder), max_queue=1000, flush_secs=5)
 
     @staticmethod
@@ -26,7 +29,10 @@ class TensorBoard:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._writer.close()
+        try:
+            self._graph()
+        finally:
+            self._writer.close()
 
     def __call__(self, event: events.Event) -> None:
         write = {
@@ -44,18 +50,25 @@ class TensorBoard:
         if event.sample is not None:
             self._writer.add_images("training images as the network gets them", event.sample)
         if event.model is not None and event.example is not None and not event.first_step:
-            self._graph(event)
+            self._to_draw = event
         self._writer.add_text("settings", f"```\n{self._settings.model_dump_json(indent=2)}\n```")
 
-    def _graph(self, event: events.Started) -> None:
-        """Tracing runs the network once: in eval mode, so that dropout and BatchNorm are as they were."""
+    def _graph(self) -> None:
+        """Tracing runs the network in eval mode, so that dropout and BatchNorm are as they were. It takes a second or
+        two, which nobody should wait for: it is done when the run is over, or between two epochs of a long one."""
         import warnings
 
+        import torch
+
+        if (event := self._to_draw) is None:
+            return
+        self._to_draw = None
         modes = {module: module.training for module in event.model.modules()}
         event.model.eval()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the tracer's remarks on shapes help nobody here
-            self._writer.add_graph(event.model, event.example)
+            # Traced here, and not by add_graph, which would trace it twice to compare.
+            self._writer.add_graph(torch.jit.trace(event.model, event.example, check_trace=False), event.example)
         for module, training in modes.items():
             module.training = training
 
@@ -76,6 +89,8 @@ class TensorBoard:
             ("epoch/accuracy train", event.train_accuracy),
         ):
             self._writer.add_scalar(name, value, event.step, walltime=event.time)
+        if self._to_draw is not None and event.time - self._to_draw.time > LONG:
+            self._graph()
 
     def _finished(self, event: events.Finished) -> None:
         figures = {

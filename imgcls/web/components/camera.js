@@ -1,9 +1,10 @@
 // The live camera: the next picture goes out when the one before has its answer, and after a pause twice as long as the
-// answer took, so that a class of thirty cannot fill the server. 'seen' asks; 'began' empties the photo meanwhile.
+// answer took (a second at the most), so that a class of thirty cannot fill the server. 'seen' asks; 'began' empties the
+// photo meanwhile.
 const root = element.querySelector('.camera'), video = element.querySelector('video'), said = { ...props };
 const on = element.querySelector('.camera-on'), hold = element.querySelector('.camera-hold'), note = element.querySelector('.camera-said');
 const SIDE = 352;     // pixels: the longer side of what is sent, so that the shorter one is what networks take
-const PAUSE = 150;    // ms, at the least
+const PAUSE = [150, 1000];   // ms, at the least and at the most
 let stream = null, asked = 0, timer = null;
 
 function frame() {
@@ -23,7 +24,7 @@ function look() {
   trigger('seen');
 }
 root.addEventListener('answered', () => {
-  if (stream) timer = setTimeout(look, Math.max(PAUSE, 2 * (performance.now() - asked)));
+  if (stream) timer = setTimeout(look, Math.min(PAUSE[1], Math.max(PAUSE[0], 2 * (performance.now() - asked))));
 });
 
 function off() {

@@ -17,7 +17,7 @@ async function ask(name, more = {}) {
 }
 
 function nothing(title, more) {
-  view.replaceChildren(make('div', { className: 'nothing' }, make('div', { className: 'nothing-mark' }), make('strong', { textContent: title }),
+  view.replaceChildren(make('div', { className: 'nothing' }, make('strong', { textContent: title }),
     ...(more ? [make('span', { textContent: more })] : [])));
 }
 

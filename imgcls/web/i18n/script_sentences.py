@@ -36,6 +36,7 @@ SENTENCES = {
     "listed": N_(", "),
     "nothing": N_("Draw something"),
     "nothing_more": N_("The answer appears here while you draw."),
+    "examples": N_("Or try one that somebody else wrote"),
     "not_sure": N_("Not sure: this does not look like anything I was trained on. Nearest: {nearest}."),
     "doubt_dot": N_("Not sure: this is a dot. Draw a whole digit."),
     "doubt_scribble": N_("Not sure: too much ink for a digit. Clear the paper and draw one with single lines."),

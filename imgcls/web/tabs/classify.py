@@ -72,7 +72,7 @@ def build(context: PageContext) -> Room:
     words, watch, weights = context.words, context.watch, context.weights
     listed, chosen = choices(words, watch)
     first = _in_page(weights, chosen)
-    with gr.Row(elem_classes="room classify"):
+    with gr.Row(elem_classes="room classify", equal_height=True):
         with gr.Column(scale=5, min_width=320, elem_classes="card give"):
             with gr.Tabs(elem_classes="sources", elem_id="sources") as sources:
                 with gr.Tab(words("Draw"), id="draw"):

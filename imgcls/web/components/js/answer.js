@@ -107,9 +107,8 @@ export class Answer {
 }
 
 // Instead of an answer: what to do, or (without more) what went wrong.
-export function nothing(title, more = '') {
+export function nothing(title, more = '', ...below) {
   return more
-    ? make('div', { class: 'answer nothing', 'data-testid': 'nothing' },
-      make('div', { class: 'nothing-mark', 'aria-hidden': 'true' }), make('strong', {}, title), make('span', {}, more))
+    ? make('div', { class: 'answer nothing', 'data-testid': 'nothing' }, make('strong', {}, title), make('span', {}, more), ...below)
     : make('div', { class: 'answer nothing', role: 'alert' }, make('strong', {}, title));
 }

@@ -1,5 +1,6 @@
 // The drawing is read in the page: strokes -> 28x28 -> LeNet -> answer, within the frame of each pen move.
 import { Answer, nothing, say } from './answer.js';
+import { examples } from './examples.js';
 import { cut, inkOf } from './digits.js';
 import { Epochs } from './epochs.js';
 import { familiarity, place } from './familiar.js';
@@ -100,8 +101,13 @@ export class Live {
     const reading = this.reader.read(this.pad.grey());
     this.pad.mark(reading?.boxes ?? []);
     if (reading) this.answer.show({ ...reading, note: this.doubt(reading) });
-    else this.element.replaceChildren(nothing(this.words.nothing, this.words.nothing_more));
+    else this.element.replaceChildren(this.nothing());
     this.tell(reading);
+  }
+
+  nothing() {
+    const { words, pad, reader } = this;
+    return nothing(words.nothing, words.nothing_more, ...examples(pad, reader.meta.classes, words.examples));
   }
 
   doubt({ doubt, nearest }) {
