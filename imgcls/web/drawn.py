@@ -16,11 +16,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from imgcls.errors import InputError
+from imgcls.web.answered import of_drawing, of_photo
 from imgcls.web.cache import RunCache
 from imgcls.web.components.camera import frame_of
 from imgcls.web.components.pad import drawing_of
 from imgcls.web.i18n.translator import LANGUAGES, Translator
-from imgcls.web.tabs.classify import of_drawing, of_photo
 from imgcls.web.views import answers
 
 CAMERAS_AT_ONCE = 2  # the others wait without a thread: drawings and everything else go before them

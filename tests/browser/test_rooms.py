@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from axe import serious
 from playwright.sync_api import expect
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -79,6 +80,8 @@ def test_photos_are_collected_saved_and_trained_on(page, server, tmp_path):
     expect(modes.nth(2)).to_contain_text("3.4 M parameters · ")
     page.get_by_role("button", name="Start training").click()
     expect(page.locator("section.run[data-state=finished]")).to_be_visible(timeout=LONG)
+    page.wait_for_timeout(500)
+    assert not serious(page)
 
 
 @pytest.mark.parametrize("good", [True, False])
@@ -116,6 +119,9 @@ def test_initialisations_are_compared(page, server):
     expect(card.locator("dl.inits > div")).to_have_count(2)
     expect(card.locator(".layer-bar .dies").first).to_be_visible()
     expect(card.locator("polyline").first).to_be_visible()
+    card.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+    page.wait_for_timeout(300)
+    assert not serious(page)
 
 
 def test_transfer_says_before_start_what_learns(page, server):

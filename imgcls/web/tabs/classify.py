@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
-from imgcls.checkpoints.format import read_meta
 from imgcls.errors import ImgclsError, InputError
-from imgcls.imaging.ink import NoInk
 from imgcls.imaging.reading import open_image
-from imgcls.inference.predictor import Predictor
-from imgcls.inference.reading import read
 from imgcls.web import address
 from imgcls.web.actions import QUIET
+from imgcls.web.answered import nothing_drawn, of_drawing, of_photo
 from imgcls.web.cache import RunCache, checkpoint_title, key
 from imgcls.web.components import adopting
 from imgcls.web.components.camera import LiveCamera
@@ -46,7 +42,6 @@ ASK = """async (OF, checkpoint) => {
   } catch (error) { return turn === window.imgclsDrawn ? AWAY : now(); }
   finally { setTimeout(() => document.querySelector('#camera .camera')?.dispatchEvent(new Event('answered'))); }
 }"""
-ORDERED = 10  # up to so many classes the bars stay in their own order, so that they do not jump while one draws
 
 
 class Photo(gr.Image):
@@ -176,35 +171,6 @@ def build(context: PageContext) -> Room:
     return Room(checkpoint, pad, photo, result, sources, source)
 
 
-def of_drawing(watch: RunCache, words: Translator, drawing: Image.Image | None, chosen: str) -> str:
-    """What the checkpoint makes of a drawing: HTML."""
-    return _answer(watch, words, drawing, chosen, lambda: nothing_drawn(words))
-
-
-def of_photo(watch: RunCache, words: Translator, image: Image.Image | None, chosen: str) -> str:
-    """What the checkpoint makes of a photo: HTML."""
-    return _answer(watch, words, image, chosen, lambda: no_photo(words, _known(watch, words, chosen)), photo=True)
-
-
-def nothing_drawn(words: Translator) -> str:
-    return answers.empty(words("Draw something"), words("The answer appears here while you draw."), words)
-
-
-def no_photo(words: Translator, known: str) -> str:
-    """`known`: what the chosen network can answer."""
-    more = words("Upload a file, paste a picture or use the camera.")
-    return answers.empty(words("Choose a photo"), f"{more} {known}".strip(), words)
-
-
-def _known(watch: RunCache, words: Translator, chosen: str) -> str:
-    """Without its weights; '' where it cannot be read."""
-    try:
-        path = watch.checkpoint(chosen)
-        return answers.knowledge(_name(chosen), read_meta(path).names(words.language), words)
-    except ImgclsError:
-        return ""
-
-
 def choices(words: Translator, watch: RunCache) -> tuple[list[tuple[str, str]], str | None]:
     """([(title, key)], the one to begin with: it reads drawings)."""
     listed = [(checkpoint_title(info, words), key(info)) for info in watch.checkpoints()]
@@ -218,41 +184,3 @@ def _in_page(weights: PageWeights, chosen: str | None) -> str:
     except ImgclsError:
         return ""
     return f"../weights/{name}" if name else ""
-
-
-def _answer(
-    watch: RunCache,
-    words: Translator,
-    image: Image.Image | None,
-    chosen: str,
-    nothing: Callable[[], str],
-    *,
-    photo: bool = False,
-) -> str:
-    """`nothing`: what stands there where there is nothing to read."""
-    if image is None:
-        try:
-            watch.checkpoint(chosen)
-        except ImgclsError as error:
-            return answers.problem(words.message(error.message), words)
-        return nothing()
-    try:
-        predictor = Predictor.cached(watch.checkpoint(chosen))
-        reading = read(predictor, [image], language=words.language)[0]
-    except NoInk:
-        return no_writing(words, chosen, predictor.meta.names(words.language)) if photo else nothing()
-    except ImgclsError as error:
-        return answers.problem(words.message(error.message), words)
-    classes = predictor.meta.names(words.language)
-    order = classes if len(classes) <= ORDERED else None
-    return answers.answer(reading, words, keep_order=order, knows=answers.knowledge(_name(chosen), classes, words))
-
-
-def no_writing(words: Translator, chosen: str, classes: Sequence[str]) -> str:
-    """A photo without any ink, given to a network that reads ink."""
-    known = answers.knowledge(_name(chosen), classes, words)
-    return answers.problem(words("{known} It finds no writing here.", known=known), words)
-
-
-def _name(chosen: str) -> str:
-    return chosen.split("/")[0]
