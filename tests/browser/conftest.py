@@ -21,7 +21,8 @@ FLAGS = (
 def chromium():
     named = [
         os.environ.get("CHROMIUM"),
-        *map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome")),
+        # The shell first: the same engine without the browser's own windows, which cost as much as the page.
+        *map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")),
     ]
     return next((path for path in named if path), None)
 

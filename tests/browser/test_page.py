@@ -120,7 +120,7 @@ def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     card = page.locator("section.run[data-state=running]")
     expect(card).to_be_visible(timeout=LONG)
     expect(page.locator("#card h3")).to_have_text("from-the-page")
-    expect(page.locator("polyline").first).to_be_visible(timeout=LONG)
+    expect(page.locator("#card polyline").first).to_be_visible(timeout=LONG)
 
     page.reload()
     page.get_by_role("tab", name="Train").click()
