@@ -88,12 +88,25 @@ def test_a_photo_is_handed_over_to_classify_as_it_is(lab):
     assert "error" in asking(lab)["hand_over"]({**ASKED, "place": 3})
 
 
+def test_visitors_of_a_shared_lab_get_a_small_picture_that_says_nothing_else(lab):
+    evaluated = find_evaluation(lab.checkpoints / "first" / "best.safetensors", lab, dataset="flowers", part="val")
+    exif = Image.Exif()
+    exif[0x010E] = "behind the school"
+    Image.new("RGB", (2000, 1500), "red").save(evaluated.paths[int(evaluated.indices[3])], "JPEG", exif=exif)
+    evaluate_checkpoint(lab.checkpoints / "first" / "best.safetensors", lab, dataset="flowers", part="val")
+    given = asking(lab, SHARED)["hand_over"]({**ASKED, "place": 3})
+    photo = Image.open(uploaded(given["photo"]))
+    assert photo.size == (1024, 768) and not photo.getexif() and b"school" not in uploaded(given["photo"]).read_bytes()
+    full = replace(SHARED, all_uploads_mb=0)
+    assert "no room" in asking(lab, full)["hand_over"]({**ASKED, "place": 3})["error"]
+
+
 def test_a_digit_is_handed_over_as_a_drawing_and_read_as_it_was(workspace):
     path = PROJECT / "checkpoints" / "lenet-mnist" / "best.safetensors"
     evaluated = Evaluation(str(path), "lenet", "mnist", "test", tuple("0123456789"), True, None, torch.arange(12))
     predictor, kept = Predictor.load(path), Evaluations(workspace)
     for place in range(12):
-        drawing = hand_over(kept, evaluated, place)["drawing"]
+        drawing = hand_over(kept, evaluated, place, ALONE)["drawing"]
         pad = Image.open(io.BytesIO(base64.b64decode(drawing.partition(",")[2]))).resize((196, 196))
         (said,) = predictor.predict_stored(kept._split(evaluated).images[place][None], top=1)
         assert read(predictor, [pad])[0].label == said.label

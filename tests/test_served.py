@@ -99,6 +99,9 @@ def test_a_drawing_is_answered_without_an_event(lab):
         said = lab.post("/drawn/en", json={"drawing": drawing, "checkpoint": checkpoint})
         assert said.status_code == 200 and 'role="alert"' in said.text
     assert lab.post("/drawn/en", content=b"[" * 9000).status_code == 422
+    assert lab.post("/drawn/en", content=b"[" + b"[]," * 300_000 + b"[]]").status_code == 413
+    said = lab.post("/drawn/en", json={"drawing": asked["drawing"], "checkpoint": None})
+    assert "None" not in said.text and 'role="alert"' in said.text
     assert lab.post("/drawn/xx", json=asked | {"checkpoint": "lenet-digits/best"}).status_code == 404
     foreign = {"Sec-Fetch-Site": "cross-site"}
     assert lab.post("/drawn/en", json=asked, headers=foreign).status_code == 403

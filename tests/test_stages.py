@@ -1,6 +1,7 @@
 """Why and look inside through the server: heat maps, strongest maps, the training images most like a photo."""
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from imgcls.models import build
 from imgcls.recipes import with_recipe
 from imgcls.training.calibrating import calibrate
 from imgcls.web.cache import RunCache
+from imgcls.web.components import stages
 from imgcls.web.components.stages import server_functions
+from imgcls.web.evaluations import training_image
 from imgcls.web.i18n.translator import Translator
 
 
@@ -65,6 +68,26 @@ def test_why_for_any_class_beside_an_untrained_network(ask, garden, uploaded):
     untrained = ask["stages_why"]({**garden, **uploaded, "target": said["target"], "untrained": True})
     # This one has learnt nothing, so it is the untrained one.
     assert untrained == {"target": said["target"], "stages": said["stages"]}
+
+
+def test_the_untrained_network_is_the_same_whoever_asks_at_once(ask, garden, uploaded):
+    state = torch.random.get_rng_state()
+    with ThreadPoolExecutor(4) as pool:
+        made = list(
+            pool.map(lambda _: ask["stages_why"]({**garden, **uploaded, "untrained": True, "target": 1}), range(8))
+        )
+    assert all(one == made[0] for one in made) and torch.equal(torch.random.get_rng_state(), state)
+    stages._built.cache_clear()
+    assert ask["stages_why"]({**garden, **uploaded, "untrained": True, "target": 1}) == made[0]
+
+
+def test_a_training_image_lies_in_its_data_set(garden, workspace, tmp_path):
+    path = workspace.checkpoints / "garden" / "best.safetensors"
+    photo("rose", 7).save(tmp_path / "secret.png")
+    inside = next((workspace.data / "garden" / "rose").iterdir())
+    assert training_image(path, f"rose/{inside.name}", workspace).startswith("data:image/")
+    for name in (str(tmp_path / "secret.png"), "../../secret.png", "/etc/passwd", ""):
+        assert training_image(path, name, workspace) == ""
 
 
 def test_the_training_images_most_like_a_photo(ask, garden, workspace, uploaded):

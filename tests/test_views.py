@@ -55,7 +55,7 @@ def test_a_run(words, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("code", "said"), [("caching_features", "looks at every image once"), ("reading", "begin with the first steps")]
+    ("code", "said"), [("caching_features", "looks at every image first"), ("reading", "begin with the first steps")]
 )
 def test_a_run_says_what_its_curves_wait_for(tmp_path, code, said):
     note = events.note_of_work(code, Message("made: {made}", made=64), 64, 288, 3.0)

@@ -23,17 +23,18 @@ from imgcls.web.components.pad import drawing_of
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.views import answers
 
-CAMERAS_AT_ONCE = 2  # the others wait without a thread: drawings and everything else go before them
+CAMERAS_AT_ONCE = 1  # the others wait, without a thread: drawings and a run need the processor too
+LARGEST = 310_000  # bytes of a question: a picture of at most 300,000 characters, and the checkpoint's name
 
 
 def add_routes(app: FastAPI, watch: RunCache) -> None:
     few = anyio.CapacityLimiter(CAMERAS_AT_ONCE)
 
     def drawn(words: Translator, asked: Any) -> str:
-        return of_drawing(watch, words, drawing_of(asked["drawing"]), str(asked["checkpoint"]))
+        return of_drawing(watch, words, drawing_of(asked["drawing"]), str(asked["checkpoint"] or ""))
 
     def seen(words: Translator, asked: Any) -> str:
-        return of_photo(watch, words, frame_of(asked["picture"]), str(asked["checkpoint"]))
+        return of_photo(watch, words, frame_of(asked["picture"]), str(asked["checkpoint"] or ""))
 
     # Without FastAPI's own way, as looks.py.
     app.add_route("/drawn/{language}", _route(drawn, "drawing"), methods=["POST"])
@@ -44,13 +45,18 @@ def _route(answer: Callable[[Translator, Any], str], of: str, limiter: anyio.Cap
     """POST {`of`: a data URL, "checkpoint": its key} -> HTML."""
 
     async def route(request: Request) -> Response:
+        if request.path_params["language"] not in LANGUAGES:
+            return Response(status_code=404)
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > LARGEST:  # reading a large one as JSON would keep everybody waiting
+                return Response(status_code=413)
         try:
-            asked = json.loads(await request.body())
+            asked = json.loads(body)
             asked[of], asked["checkpoint"]
         except (ValueError, LookupError, TypeError, RecursionError):
             return Response(status_code=422)
-        if request.path_params["language"] not in LANGUAGES:
-            return Response(status_code=404)
         words = _words(request.path_params["language"])
         return HTMLResponse(await anyio.to_thread.run_sync(_answered, answer, words, asked, limiter=limiter))
 

@@ -188,7 +188,7 @@ def training_image(checkpoint: Path, name: str, workspace: Workspace) -> str:
         return ""
     root = workspace.data / trained
     for path in (root / name, root / "train" / name):
-        if path.is_file():
+        if root in path.parents and path.is_file():  # a name of a checkpoint is not trusted: it may be absolute
             try:
                 image = open_image(path, near=THUMB)
             except ImgclsError:

@@ -120,9 +120,45 @@ def test_the_camera_is_answered_while_it_is_open_and_a_picture_of_it_is_held(pag
     page.get_by_role("button", name="实时摄像头").click()
     page.wait_for_timeout(1500)
     assert len(asked) > count
+    page.route("**/seen/**", lambda route: (page.wait_for_timeout(700), route.continue_()))  # a late answer
     page.get_by_role("tab", name="手绘").click()
     expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(1500)
     count = len(asked)
     page.wait_for_timeout(1000)
-    assert len(asked) == count
+    assert len(asked) == count and page.locator("#result").inner_text().strip() == ""
+
+
+def test_a_second_click_while_the_camera_opens_leaves_no_camera_on(page, server):
+    page.add_init_script(
+        "const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices); window.streams = [];"
+        "navigator.mediaDevices.getUserMedia = async asked => {"
+        " const made = await open(asked); window.streams.push(made); return made; };"
+    )
+    page.goto(f"{server.url}/en/?source=photo")
+    page.get_by_role("button", name="Live camera").dblclick()
+    page.wait_for_timeout(1000)
+    stop = page.get_by_role("button", name="Stop the camera")
+    if stop.count():
+        stop.click()
+    live = "window.streams.flatMap(stream => stream.getTracks()).filter(track => track.readyState === 'live').length"
+    assert page.evaluate(live) == 0 and page.evaluate("window.streams.length") == 1
+
+
+def test_a_slow_server_answers_while_one_draws(page, server):
+    """One question at a time, the newest drawing each."""
+    asked = []
+    page.route("**/drawn/**", lambda route: (asked.append(1), page.wait_for_timeout(400), route.continue_()))
+    page.goto(f"{server.url}/en/?checkpoint=imagenet/best&source=draw")
+    expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
+    box = page.locator("#pad canvas").bounding_box()
+    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    page.mouse.down()
+    answers = page.locator("#result [data-testid=answer]")
+    for step in range(200):
+        page.mouse.move(box["x"] + 40 + step, box["y"] + 40 + (step * 7) % 150)
+        page.wait_for_timeout(20)
+        if answers.count():
+            break
+    assert answers.count() == 1 and len(asked) <= step * 20 / 400 + 2
+    page.mouse.up()

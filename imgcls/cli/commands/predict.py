@@ -89,4 +89,7 @@ def as_text(path: Path, answer: Reading | str) -> str:
         print(f"imgcls: {answer}", file=sys.stderr)
         return f"{path}: not read"
     said = f"{path}: " + ", ".join(f"{label} {p:.1%}" for label, p in answer.top)
-    return said + WHY_NOT[answer.doubt].format(nearest=answer.parts[0].nearest) if answer.doubt else said
+    if answer.doubt is None:
+        return said
+    nearest = next((part.nearest for part in answer.parts if not part.sure), "")
+    return said + WHY_NOT[answer.doubt].format(nearest=nearest)

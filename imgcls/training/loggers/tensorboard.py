@@ -65,12 +65,14 @@ class TensorBoard:
         self._to_draw = None
         modes = {module: module.training for module in event.model.modules()}
         event.model.eval()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the tracer's remarks on shapes help nobody here
-            # Traced here, and not by add_graph, which would trace it twice to compare.
-            self._writer.add_graph(torch.jit.trace(event.model, event.example, check_trace=False), event.example)
-        for module, training in modes.items():
-            module.training = training
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the tracer's remarks on shapes help nobody here
+                # Traced here, and not by add_graph, which would trace it twice to compare.
+                self._writer.add_graph(torch.jit.trace(event.model, event.example, check_trace=False), event.example)
+        finally:
+            for module, training in modes.items():
+                module.training = training
 
     def _progress(self, event: events.Progress) -> None:
         for name, value in (

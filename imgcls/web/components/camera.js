@@ -1,14 +1,14 @@
 // The live camera: the next picture goes out when the one before has its answer, and after a pause twice as long as the
-// answer took (a second at the most), so that a class of thirty cannot fill the server. 'seen' asks; 'began' empties the
-// photo meanwhile.
+// answer took: thirty cameras wait for each other and leave the server time. 'seen' asks; 'began' empties the photo
+// meanwhile.
 const root = element.querySelector('.camera'), video = element.querySelector('video'), said = { ...props };
 const on = element.querySelector('.camera-on'), hold = element.querySelector('.camera-hold'), note = element.querySelector('.camera-said');
-const SIDE = 352;     // pixels: the longer side of what is sent, so that the shorter one is what networks take
-const PAUSE = [150, 1000];   // ms, at the least and at the most
-let stream = null, asked = 0, timer = null;
+const SIDE = 256;     // pixels: the shorter side of what is sent; networks take 224
+const PAUSE = 150;    // ms, at the least
+let stream = null, asked = 0, timer = null, first = true;
 
-function frame() {
-  const scale = Math.min(1, SIDE / Math.max(video.videoWidth, video.videoHeight)), canvas = document.createElement('canvas');
+function frame(side) {
+  const scale = Math.min(1, side / Math.min(video.videoWidth, video.videoHeight)), canvas = document.createElement('canvas');
   canvas.width = Math.max(1, Math.round(video.videoWidth * scale)); canvas.height = Math.max(1, Math.round(video.videoHeight * scale));
   canvas.getContext('2d').drawImage(video, 0, 0, canvas.width, canvas.height);
   return canvas;
@@ -19,12 +19,13 @@ function look() {
   if (!stream) return;
   if (!root.checkVisibility()) { off(); return; }              // another tab of the lab
   if (document.hidden || !video.videoWidth) { timer = setTimeout(look, 500); return; }
-  props.value = frame().toDataURL('image/jpeg', .85);
+  props.value = frame(SIDE).toDataURL('image/jpeg', .85);
   asked = performance.now();
   trigger('seen');
 }
 root.addEventListener('answered', () => {
-  if (stream) timer = setTimeout(look, Math.min(PAUSE[1], Math.max(PAUSE[0], 2 * (performance.now() - asked))));
+  if (stream) timer = setTimeout(look, first ? PAUSE : Math.max(PAUSE, 2 * (performance.now() - asked)));
+  first = false;   // that one may have waited for the network to be loaded
 });
 
 function off() {
@@ -39,22 +40,23 @@ function show() {
   root.classList.toggle('on', !!stream);
   video.hidden = hold.hidden = !stream;
   on.textContent = stream ? said.stop : said.live;
-  on.setAttribute('aria-pressed', String(!!stream));
 }
 
 on.addEventListener('click', async () => {
   note.textContent = '';
   if (stream) { off(); return; }
+  on.disabled = true;
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, facingMode: 'environment' }, audio: false });
     video.srcObject = stream;
     await video.play();
-  } catch (error) { off(); note.textContent = said.no_camera; return; }
-  show(); trigger('began'); look();
+    show(); trigger('began'); look();
+  } catch (error) { off(); note.textContent = said.no_camera; }
+  finally { on.disabled = false; }
 });
 
 // What is before the camera just now becomes the photo: with everything that can be asked about one.
-hold.addEventListener('click', () => frame().toBlob(blob => {
+hold.addEventListener('click', () => frame(Infinity).toBlob(blob => {
   const input = document.querySelector('#photo input[type=file]');
   off();
   if (!input || !blob) return;

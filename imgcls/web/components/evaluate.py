@@ -169,7 +169,7 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list
         chosen = list(dict.fromkeys(map(str, asked["checkpoints"])))
         return {
             "checkpoint": chosen[min(max(int(asked.get("which") or 0), 0), len(chosen) - 1)],
-            **hand_over(kept, made, place),
+            **hand_over(kept, made, place, limits),
         }
 
     def changeable(asked: dict[str, Any]) -> tuple[str, str]:

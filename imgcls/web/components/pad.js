@@ -1,6 +1,7 @@
 // The drawing pad: strokes kept as points, so that undo is exact and a refresh brings the drawing back.
 // Who reads the drawing in the page sets `pad.read`, which is then called in the frame of every pen move, and nothing
-// is sent while drawing. Otherwise 'drawn' is told, live while the pen moves. `props.value` is a small PNG of the
+// is sent while drawing. Otherwise 'drawn' is told, live while the pen moves, and again when the event 'answered' says
+// that the one before has its answer. `props.value` is a small PNG of the
 // drawing, 'none' when nothing is drawn; at pen-up it is always the present one.
 const canvas = element.querySelector('canvas');
 const context = canvas.getContext('2d');
@@ -14,6 +15,7 @@ const reduced = document.createElement('canvas');
 reduced.width = reduced.height = SENT;
 const small = reduced.getContext('2d', { willReadFrequently: true });
 small.scale(SENT / SIDE, SENT / SIDE);
+let asked = false, late = false;   // an answer is on its way; the drawing has changed since
 let strokes = [], current = null, width = 20, timer = null, frame = null, lastSent = 0, cursor = null, points = 0, marked = [];
 
 function line(target, stroke) {
@@ -71,9 +73,14 @@ pad.read = props.in_page ? () => {} : null;   // until the reader is here
 function send() {
   clearTimeout(timer); timer = null; lastSent = performance.now();
   props.value = pad.png();
-  if (pad.read) pad.read();
-  else { trigger('drawn'); pad.dispatchEvent(new Event('drawn-on', { bubbles: true })); }
+  if (pad.read) { pad.read(); return; }
+  pad.dispatchEvent(new Event('drawn-on', { bubbles: true }));
+  late = asked;
+  if (asked) return;
+  asked = true;
+  trigger('drawn');
 }
+pad.addEventListener('answered', () => { asked = false; if (late) send(); });
 
 function soon() {
   if (!pad.read) {

@@ -6,6 +6,8 @@ Maps travel as bytes, one a place, and the page colours them.
 from __future__ import annotations
 
 import base64
+import threading
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +26,8 @@ LIKELY = 8  # classes to choose from at once
 ALIKE = 6  # training images
 FINEST = 48  # values a side that a map is sent with
 SEED = 0  # of the untrained network
+
+_building = threading.Lock()
 
 
 class _Opened(NamedTuple):
@@ -113,16 +117,20 @@ def _alike(opened: _Opened, cache: RunCache) -> list[dict[str, str]]:
 
 def _untrained(predictor: Predictor) -> nn.Module:
     """The same network as it is before its first step."""
+    meta = predictor.meta
+    with _building:  # one at a time: there is one random state for all threads
+        return _built(meta.model, meta.preprocess.channels, len(meta.classes), meta.preprocess.size)
+
+
+@lru_cache(maxsize=2)
+def _built(model: str, channels: int, classes: int, size: int) -> nn.Module:
     import torch
 
     from imgcls.models.registry import build
 
-    meta = predictor.meta
-    form = meta.preprocess
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        made = build(meta.model, channels=form.channels, classes=len(meta.classes), image_size=form.size)
-    return made.eval()
+        return build(model, channels=channels, classes=classes, image_size=size).eval()
 
 
 def _sent(name: str, maps: Tensor) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from imgcls.web.weights import PageWeights
 # What a tab begins with, unless another checkpoint was chosen than the other tab's.
 BEGIN = {"draw": "lenet-digits/best", "photo": "imagenet/best"}
 # The `js` of the pad's event and of the camera's: (picture, checkpoint) => the answer. Where a later one was asked for
-# meanwhile, what stands on the page stays.
+# meanwhile, or something else was chosen (LATE), what stands on the page stays.
 ASK = """async (OF, checkpoint) => {
   const turn = window.imgclsDrawn = (window.imgclsDrawn ?? 0) + 1;
   const now = () => document.querySelector('#result .answer')?.outerHTML ?? '';
@@ -38,10 +38,11 @@ ASK = """async (OF, checkpoint) => {
     const body = JSON.stringify({ OF, checkpoint }), headers = { 'Content-Type': 'application/json' };
     const said = await fetch('../WHERE', { method: 'POST', headers, body });
     const html = await said.text();
-    return said.ok && turn === window.imgclsDrawn ? html : now();
+    return turn !== window.imgclsDrawn ? now() : said.ok ? html : AWAY;
   } catch (error) { return turn === window.imgclsDrawn ? AWAY : now(); }
-  finally { setTimeout(() => document.querySelector('#camera .camera')?.dispatchEvent(new Event('answered'))); }
+  finally { setTimeout(() => document.querySelector('ROOT')?.dispatchEvent(new Event('answered'))); }
 }"""
+LATE = "() => { window.imgclsDrawn = (window.imgclsDrawn ?? 0) + 1; }"
 
 
 class Photo(gr.Image):
@@ -120,15 +121,19 @@ def build(context: PageContext) -> Room:
     # An answer may come back after another network was chosen, which the page computes itself.
     away = answers.problem(words("The lab does not answer: is the network there? Try again."), words)
 
-    def ask(where: str, of: str) -> str:
-        asked = ASK.replace("OF", of).replace("WHERE", f"{where}/{words.language}")
+    def ask(where: str, of: str, root: str) -> str:
+        asked = ASK.replace("OF", of).replace("WHERE", f"{where}/{words.language}").replace("ROOT", root)
         return asked.replace("AWAY", json.dumps(str(away)))
 
-    pad.drawn(None, [pad, checkpoint], result, js=ask("drawn", "drawing"), api_visibility="private").then(
+    pad.drawn(None, [pad, checkpoint], result, js=ask("drawn", "drawing", "#pad .pad"), api_visibility="private").then(
         None, [live, result], result, js="(inPage, said) => inPage ? '' : said", api_visibility="private"
     )
     camera.began(None, None, photo, js="() => null", api_visibility="private")
-    camera.seen(None, [camera, checkpoint], result, js=ask("seen", "picture"), api_visibility="private")
+    camera.seen(
+        None, [camera, checkpoint], result, js=ask("seen", "picture", "#camera .camera"), api_visibility="private"
+    )
+    for changed in (checkpoint.change, photo.change, sources.select):
+        changed(None, None, None, js=LATE, api_visibility="private")
     photo.change(of_upload, [photo, checkpoint], result, api_visibility="private", **quick)
     checkpoint.change(of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick)
 

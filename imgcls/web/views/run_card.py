@@ -96,7 +96,7 @@ def _queued(view: RunView, words: Translator) -> str | None:
 
 def _curves_wait(view: RunView, words: Translator) -> str:
     if view.work is not None and view.work.code == "caching_features":
-        return words("The frozen part of the network looks at every image once; then the curves take a moment.")
+        return words("The frozen part of the network looks at every image first; then the curves take a moment.")
     return words("The curves begin with the first steps.")
 
 

@@ -27,7 +27,10 @@ export function examples(pad, classes, label) {
     const lines = strokes(digit).map(stroke => `<polyline points="${stroke.join(' ')}"/>`).join('');
     button.innerHTML = `<svg viewBox="0 0 100 100" aria-hidden="true">${lines}</svg>`;   // numbers of this file alone
     const place = v => (INSET + (1 - 2 * INSET) * v / 100) * side;
-    button.onclick = () => pad.put(strokes(digit).map(points => ({ width: WIDTH, points: points.map(point => point.map(place)) })));
+    button.onclick = () => {
+      pad.put(strokes(digit).map(points => ({ width: WIDTH, points: points.map(point => point.map(place)) })));
+      pad.querySelector('canvas').focus({ preventScroll: true });   // the button goes
+    };
     return button;
   });
   return buttons.length ? [make('small', {}, label), make('div', { class: 'examples', role: 'group', 'aria-label': label }, ...buttons)] : [];

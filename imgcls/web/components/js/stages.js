@@ -59,7 +59,7 @@ class Staged {
     this.fill(answer, mine);
   }
 
-  tell(sentence) { this.answer = null; this.element.classList.remove('waiting'); this.element.replaceChildren(make('p', { class: 'hint' }, sentence)); }
+  tell(sentence) { this.answer = this.known = null; this.element.classList.remove('waiting'); this.element.replaceChildren(make('p', { class: 'hint' }, sentence)); }
 
   stage(index, first = false) { return first && index === 0 ? this.words.first_maps : say(this.words.stage, { number: first ? index : index + 1 }); }
 }
@@ -135,10 +135,7 @@ export class StageWhy extends Staged {
       ...alike.map(({ name, url }) => make('li', { title: name }, make('img', { src: url, alt: name }), make('span', {}, name.split('/')[0]))))] : []));
     this.element.replaceChildren(this.trained.element, this.untrained.element, make('div', {}, make('p', {}, this.words.stages_why_more),
       make('p', { class: 'why-label' }, this.words.why_about), this.classes, make('p', { class: 'why-label' }, this.words.stage_which), this.stages), this.alike);
-    this.heats = { trained: stages, untrained: null };
-    this.target = target;
-    this.paint();
-    this.compare(mine);
+    this.show_heat(stages, target);
   }
 
   others(classes) {
@@ -149,35 +146,36 @@ export class StageWhy extends Staged {
 
   // Another class of the same picture.
   async about(target) {
-    const turn = ++this.turn, mine = () => turn === this.turn && this.answer;
-    this.target = target;
-    this.buttons();
+    const turn = ++this.turn;
+    this.buttons(target);
     this.element.classList.add('waiting');
     const answer = await this.desk.ask('stages_why', { ...this.asked, target });
-    if (!mine()) return;
+    if (turn !== this.turn) return;
     this.element.classList.remove('waiting');
     if (answer.error) { this.tell(answer.error); return; }
-    this.heats = { trained: answer.stages, untrained: null };
-    this.paint();
-    this.compare(mine);
+    this.show_heat(answer.stages, target);
   }
 
-  async compare(mine) {
-    const answer = await this.desk.ask('stages_why', { ...this.asked, target: this.target, untrained: true });
-    if (!mine() || answer.error) return;
+  // The heat for class `target`, and then that of the network before it had learnt. Whatever is asked later ends it.
+  async show_heat(trained, target) {
+    const turn = ++this.turn;
+    this.heats = { trained, untrained: null, target };
+    this.paint();
+    const answer = await this.desk.ask('stages_why', { ...this.asked, target, untrained: true });
+    if (turn !== this.turn || answer.error || !this.answer) return;
     this.heats.untrained = answer.stages;
     this.paint();
   }
 
-  buttons() {
-    this.classes.querySelectorAll('button').forEach(button => button.setAttribute('aria-pressed', String(Number(button.dataset.class) === this.target)));
+  buttons(target) {
+    this.classes.querySelectorAll('button').forEach(button => button.setAttribute('aria-pressed', String(Number(button.dataset.class) === target)));
     [...this.stages.children].forEach((button, i) => button.setAttribute('aria-pressed', String(i === this.at)));
   }
 
   paint() {
-    this.buttons();
+    this.buttons(this.heats.target);
     const { picture, classes } = this.answer, heat = stages => [mapsOf(stages[this.at])[0], stages[this.at].side];
-    this.trained.paint(picture, ...heat(this.heats.trained), say(this.words.looked_at, { name: classes[this.target] }));
+    this.trained.paint(picture, ...heat(this.heats.trained), say(this.words.looked_at, { name: classes[this.heats.target] }));
     this.untrained.element.classList.toggle('waiting', !this.heats.untrained);
     this.untrained.image.src = picture;
     if (this.heats.untrained) this.untrained.paint(picture, ...heat(this.heats.untrained));
