@@ -70,10 +70,10 @@ export class Answer {
   show({ parts, note = '' }) {
     const bests = parts.map(({ probabilities }) => probabilities.indexOf(Math.max(...probabilities)));
     const shares = parts.map(({ probabilities }, i) => probabilities[bests[i]]);
-    this.label.textContent = bests.map(best => this.classes[best]).join('');
+    write(this.label, bests.map(best => this.classes[best]).join(''));
     this.label.classList.toggle('long', this.label.textContent.length > 3);
-    this.sure.textContent = say(this.words.sure, { share: percent(Math.min(...shares)) });
-    this.note.textContent = note;
+    write(this.sure, say(this.words.sure, { share: percent(Math.min(...shares)) }));
+    write(this.note, note);
     this.note.hidden = !note;
     this.answer.classList.toggle('unsure', Boolean(note));
     this.answer.classList.toggle('several', parts.length > 1);
@@ -98,13 +98,16 @@ export class Answer {
       row.hidden = i >= rows.length;
       if (row.hidden) return;
       const [label, value, first] = rows[i];
-      name.textContent = label;
+      write(name, label);
       fill.style.width = `${(value * 100).toFixed(1)}%`;
-      share.textContent = percent(value);
-      row.className = first ? 'first' : '';
+      write(share, percent(value));
+      row.classList.toggle('first', first);
     });
   }
 }
+
+// What stands there already is left alone: it would be laid out once more.
+function write(node, text) { if (node.textContent !== text) node.textContent = text; }
 
 // Instead of an answer: what to do, or (without more) what went wrong.
 export function nothing(title, more = '', ...below) {

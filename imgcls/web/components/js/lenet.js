@@ -24,19 +24,19 @@ export class LeNet {
   convolved(from, name, padding) {
     const kernels = this.tensors[`${name}.weight`], bias = this.tensors[`${name}.bias`].data;
     const [channels, inputs, size] = kernels.shape, weights = kernels.data;
-    const source = padding ? padded(from, padding) : from, wide = source.side, side = wide - size + 1;
+    const { side: wide, data: given } = padding ? padded(from, padding) : from, side = wide - size + 1;
     const raw = new Float32Array(channels * side * side);
-    for (let o = 0; o < channels; o++) {
-      const out = raw.subarray(o * side * side, (o + 1) * side * side).fill(bias[o]);
-      for (let i = 0; i < inputs; i++) {
-        for (let ky = 0; ky < size; ky++) {
-          for (let kx = 0; kx < size; kx++) {
-            const weight = weights[((o * inputs + i) * size + ky) * size + kx];
-            for (let y = 0, at = 0; y < side; y++) {
-              let read = i * wide * wide + (y + ky) * wide + kx;
-              for (let x = 0; x < side; x++) out[at++] += weight * source.data[read++];
+    for (let o = 0, at = 0; o < channels; o++) {
+      for (let y = 0; y < side; y++) {
+        for (let x = 0; x < side; x++) {
+          let sum = bias[o], weight = o * inputs * size * size;   // in a register: three times as fast as in the array
+          for (let i = 0; i < inputs; i++) {
+            for (let ky = 0; ky < size; ky++) {
+              let read = (i * wide + y + ky) * wide + x;
+              for (let kx = 0; kx < size; kx++) sum += weights[weight++] * given[read++];
             }
           }
+          raw[at++] = sum;
         }
       }
     }

@@ -96,8 +96,9 @@ function boxBlur(data, width, height, radius, passes) {
   const inner = Math.trunc(one / Math.fround(radius * 2 + 1)), edge = Math.trunc((one - (2 * r + 1) * inner) / 2);
   const made = new Uint8Array(data.length), row = new Uint8Array(width + 2 * room);
   for (let y = 0; y < height; y++) {
-    const start = y * width;
-    row.set(data.subarray(start, start + width), room);
+    const start = y * width, given = data.subarray(start, start + width);
+    if (!given.some(v => v)) continue;               // paper without ink, most of a drawing, stays as it is
+    row.set(given, room);
     for (let n = 0; n < passes; n++) {
       row.fill(row[room], 0, room);                    // beyond its ends a row goes on as it ended
       row.fill(row[width + room - 1], width + room);
@@ -105,7 +106,7 @@ function boxBlur(data, width, height, radius, passes) {
       for (let i = 0; i < 2 * r + 1; i++) sum += row[i];
       for (let x = 0; x < width; x++) {
         sum += row[x + 2 * r + 1] - row[x];
-        made[start + x] = (sum * inner + (row[x] + row[x + 2 * room]) * edge + 0x800000) / one;
+        made[start + x] = (sum * inner + (row[x] + row[x + 2 * room]) * edge + 0x800000) >>> 24;
       }
       row.set(made.subarray(start, start + width), room);
     }
