@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
         return 130
     if testing:
         # Two at a time, a file each: much of a browser's test is waiting.
-        command = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *arguments[1:]]
+        command = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", *arguments[1:]]
     else:
         command = [PYTHON, "-m", "imgcls", *(arguments or ["serve"])]
     try:

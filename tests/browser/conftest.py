@@ -27,9 +27,10 @@ def chromium():
     return next((path for path in named if path), None)
 
 
-# What Gradio says of a request that was on its way when the page was left for another; its farewell for an event that
-# had no number yet is refused, by a route that does nothing.
-LEFT = ("AbortError: signal is aborted", "Unexpected error Connection errored out.", "/gradio_api/reset")
+# What Gradio says of a request that was on its way when the page was left for another; its farewells for an event that
+# had no number yet are refused.
+LEFT = ("AbortError: signal is aborted", "Unexpected error Connection errored out.")
+LEFT += ("/gradio_api/reset", "/gradio_api/cancel")
 AWAY = ("net::ERR_CONNECTION_REFUSED", "net::ERR_EMPTY_RESPONSE", "net::ERR_CONNECTION_RESET")
 
 
