@@ -127,6 +127,7 @@ def test_the_camera_is_answered_while_it_is_open_and_a_picture_of_it_is_held(pag
     count = len(asked)
     page.wait_for_timeout(1000)
     assert len(asked) == count and page.locator("#result").inner_text().strip() == ""
+    page.unroute_all(behavior="ignoreErrors")
 
 
 def test_a_second_click_while_the_camera_opens_leaves_no_camera_on(page, server):
@@ -162,3 +163,5 @@ def test_a_slow_server_answers_while_one_draws(page, server):
             break
     assert answers.count() == 1 and len(asked) <= step * 20 / 400 + 2
     page.mouse.up()
+    page.wait_for_timeout(1000)  # what is on its way
+    page.unroute_all(behavior="ignoreErrors")
