@@ -34,10 +34,11 @@ def test_one_drawing_through_several_checkpoints(page, server, draw_three, fives
     answer = page.locator("[data-key='fives/best'] .compared-head strong")
     expect(answer).to_have_text("5", timeout=SOON)
     expect(page.locator("[data-key='lenet-digits/best'] .compared-head strong")).to_have_text("3", timeout=SOON)
+    expect(cards).to_have_count(page.locator(".compare-slot").count(), timeout=SOON)  # all have answered
     before = cards.count()
     page.locator(".chip[data-key='fives/best@1']").click()
     expect(page.locator(".compare-slot[data-key='fives/best@1'] strong")).to_have_text("1", timeout=SOON)
-    expect(cards).to_have_count(before + 1)
+    expect(cards).to_have_count(before + 1, timeout=SOON)
     page.locator(".chip[data-key='fives/best']").click()
     expect(answer).to_have_count(0)
     group = page.get_by_role("group", name="Other classes")
