@@ -73,6 +73,13 @@ def test_whatever_an_event_is_given_the_lab_has_an_answer(lab, capsys, page, tex
     assert sorted(lab.workspace.root.rglob("*")) == before
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_page_s_address_is_found_as_one_types_it(lab, language):
+    said = lab.get(f"/{language}?tab=train&a=%2F", follow_redirects=False)
+    assert said.status_code == 307 and said.headers["location"] == f"{language}/?tab=train&a=%2F"
+    assert "<html" in lab.get(f"/{language}", follow_redirects=True).text
+
+
 @pytest.mark.parametrize("page", ["/en", ""])
 def test_the_server_fetches_nothing_for_a_visitor(lab, page):
     for path in (

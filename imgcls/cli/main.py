@@ -109,7 +109,7 @@ def make_parser() -> argparse.ArgumentParser:
     datasets.add_argument("name", nargs="?", metavar="NAME", help="only this one, in full")
     datasets.add_argument("--json", action="store_true", help="one JSON array")
 
-    audit = _command(commands, "audit", "which labels are probably wrong, what is there twice or like nothing else")
+    audit = _command(commands, "audit", "which labels may be wrong, what is there twice or like nothing else")
     audit.add_argument("dataset", metavar="DATASET", help="a data set's name, or a path to a folder of photos")
     audit.add_argument("--json", action="store_true", help="one JSON object a line, the worst of each kind first")
     audit.add_argument(

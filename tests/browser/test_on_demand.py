@@ -145,6 +145,7 @@ def test_a_second_click_while_the_camera_opens_leaves_no_camera_on(page, server)
         stop.click()
     live = "window.streams.flatMap(stream => stream.getTracks()).filter(track => track.readyState === 'live').length"
     assert page.evaluate(live) == 0 and page.evaluate("window.streams.length") == 1
+    expect(page.get_by_test_id("nothing")).to_contain_text("Choose a photo", timeout=SOON)
 
 
 def test_a_slow_server_answers_while_one_draws(page, server):

@@ -1,4 +1,4 @@
-"""`audit`: which labels of a data set are probably wrong, what is there twice, and what is like nothing else."""
+"""`audit`: which labels of a data set may be wrong, what is there twice, and what is like nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imgcls.training.findings import Audit, Suspect
 from imgcls.workspace import Workspace
 
 SHOWN = 20  # of each kind, for people; --json has all
-TITLES = {"label": "labels that are probably wrong", "duplicate": "the same picture", "outlier": "like no other image"}
+TITLES = {"label": "labels that may be wrong", "duplicate": "the same picture", "outlier": "like no other image"}
 
 
 def run(arguments: argparse.Namespace) -> int:

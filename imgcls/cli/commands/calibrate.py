@@ -43,6 +43,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(
             f"{path}: temperature {said['temperature']:.3f}, from {said['images']:,} validation images; "
-            f"{said['bytes'] / 1000:.0f} KB more"
+            f"{said['bytes'] / 1000:.0f} KB of calibration in it"
         )
     return 0

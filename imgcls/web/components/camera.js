@@ -1,6 +1,6 @@
 // The live camera: the next picture goes out when the one before has its answer, and after a pause twice as long as the
 // answer took: thirty cameras wait for each other and leave the server time. 'seen' asks; 'began' empties the photo
-// meanwhile.
+// meanwhile, 'ended' takes the last answer away.
 const root = element.querySelector('.camera'), video = element.querySelector('video'), said = { ...props };
 const on = element.querySelector('.camera-on'), hold = element.querySelector('.camera-hold'), note = element.querySelector('.camera-said');
 const SIDE = 256;     // pixels: the shorter side of what is sent; networks take 224
@@ -44,7 +44,7 @@ function show() {
 
 on.addEventListener('click', async () => {
   note.textContent = '';
-  if (stream) { off(); return; }
+  if (stream) { off(); trigger('ended'); return; }
   on.disabled = true;
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, facingMode: 'environment' }, audio: false });

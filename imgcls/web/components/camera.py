@@ -30,7 +30,8 @@ def frame_of(payload: Any) -> Image.Image:
 
 
 class LiveCamera(gr.HTML):
-    """`seen` asks about the picture in its value, `began` is told when the camera opens."""
+    """`seen` asks about the picture in its value, `began` is told when the camera opens, `ended` when it is
+    stopped and no picture is held."""
 
     def __init__(self, words: Translator | None = None, **options: Any) -> None:
         words = words or Translator("en")

@@ -10,6 +10,7 @@ import json
 from functools import cache
 from pathlib import Path
 
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imgcls.messages import N_
@@ -87,6 +88,10 @@ class LanguageMiddleware:
         language = scope["path"].strip("/") if scope["type"] == "http" and scope["method"] == "GET" else ""
         if language not in CODES:
             await self.app(scope, receive, send)
+            return
+        if scope["path"] == f"/{language}":  # as one types it
+            query = scope["query_string"].decode("latin-1")
+            await RedirectResponse(f"{language}/" + (f"?{query}" if query else ""))(scope, receive, send)
             return
         start: Message = {}
         body = b""

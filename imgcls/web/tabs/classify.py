@@ -129,6 +129,7 @@ def build(context: PageContext) -> Room:
         None, [live, result], result, js="(inPage, said) => inPage ? '' : said", api_visibility="private"
     )
     camera.began(None, None, photo, js="() => null", api_visibility="private")
+    camera.ended(of_upload, [photo, checkpoint], result, api_visibility="private", **quick)
     camera.seen(
         None, [camera, checkpoint], result, js=ask("seen", "picture", "#camera .camera"), api_visibility="private"
     )

@@ -16,7 +16,7 @@ from imgcls.web.i18n.translator import Translator
 from imgcls.web.views.render import render
 
 KINDS = {
-    "label": N_("Labels that are probably wrong"),
+    "label": N_("Labels that may be wrong"),
     "duplicate": N_("The same picture twice"),
     "outlier": N_("Like no other picture"),
 }
