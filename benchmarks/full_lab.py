@@ -107,7 +107,7 @@ def measure(runs: int, clients: int, drawings: int, answers: int) -> dict[str, A
             watching = multiprocessing.Process(target=watch, args=(port, clients, 60.0 + 2 * drawings, there))
             watching.start()
             tabs = switched(url)
-            frames, drawing, start = latency._in_browser(url, drawings, process)
+            frames, drawing, _ = latency._in_browser(url, drawings, process)
             looks, took = here.recv()
             watching.join()
             training.terminate()
@@ -129,7 +129,6 @@ def measure(runs: int, clients: int, drawings: int, answers: int) -> dict[str, A
         "frame_ms_median": round(statistics.median(frames)),
         "frame_ms_95": round(statistics.quantiles(frames, n=20)[-1]),
         "requests_while_drawing": drawing["requests"],
-        "start_to_first_point_s": round(start, 1),
         "looks_a_second": round(looks / (60.0 + 2 * drawings), 1),
         "look_ms_95": round(1000 * statistics.quantiles(took, n=20)[-1]),
         "answers": answered,
