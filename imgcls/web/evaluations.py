@@ -189,13 +189,18 @@ def training_image(checkpoint: Path, name: str, workspace: Workspace) -> str:
     root = workspace.data / trained
     for path in (root / name, root / "train" / name):
         if root in path.parents and path.is_file():  # a name of a checkpoint is not trusted: it may be absolute
-            try:
-                image = open_image(path, near=THUMB)
-            except ImgclsError:
-                return ""
-            image.thumbnail((THUMB, THUMB))
-            return as_url(image)
+            return thumbnail(path)
     return ""
+
+
+def thumbnail(path: Path, side: int = THUMB) -> str:
+    """A small picture of it as a data URL; "" where it cannot be read."""
+    try:
+        image = open_image(path, near=side)
+    except ImgclsError:
+        return ""
+    image.thumbnail((side, side))
+    return as_url(image)
 
 
 def as_url(image: Image.Image) -> str:

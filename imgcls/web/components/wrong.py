@@ -28,7 +28,7 @@ from imgcls.web import asked as given
 from imgcls.web.cache import RunCache
 from imgcls.web.components.answering import Answering, answering
 from imgcls.web.components.collect import room_for_one_more
-from imgcls.web.evaluations import as_url
+from imgcls.web.evaluations import thumbnail
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.limits import Limits
 from imgcls.web.people import People
@@ -51,7 +51,7 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits, people:
 
     def said(meta: Meta, kept: Corrections) -> dict[str, Any]:
         pictures, names = kept.pictures(), meta.names(words.language)
-        shown = [{"file": p.file, "label": names[p.label], "url": _thumbnail(p.path)} for p in pictures[:SHOWN]]
+        shown = [{"file": p.file, "label": names[p.label], "url": thumbnail(p.path, THUMB)} for p in pictures[:SHOWN]]
         return {"set": kept.name, "count": len(pictures), "pictures": [one for one in shown if one["url"]]}
 
     def wrong_open(asked: dict[str, Any]) -> dict[str, Any]:
@@ -179,12 +179,3 @@ def _before_and_after(before: Any, after: Any, kept: Corrections, words: Transla
             rows.append((title, *(f"{figure:.2%}" for figure in figures)))
             break
     return rows
-
-
-def _thumbnail(path: Any) -> str:
-    try:
-        image = open_image(path, near=THUMB)
-    except ImgclsError:
-        return ""
-    image.thumbnail((THUMB, THUMB))
-    return as_url(image)
