@@ -194,6 +194,16 @@ def test_the_list_leaves_out_what_cannot_be_read(workspace):
     assert [(info.run, info.kind, info.dataset) for info in own] == [("good", "best", "mnist")]
 
 
+def test_the_newest_run_stands_first_its_best_before_its_last(workspace):
+    for name, created in (("old/last", 1.0), ("new/best", 2.0), ("new/last", 3.0), ("old/best", 0.0)):
+        run, kind = name.split("/")
+        path = workspace.checkpoints / run / f"{kind}.safetensors"
+        made(path)
+        rewritten(path, lambda h, d, created=created: d.update(created=created))
+    own = [f"{info.run}/{info.kind}" for info in list_checkpoints(workspace) if not is_shipped(info.path)]
+    assert own == ["new/best", "new/last", "old/best", "old/last"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on file sizes to set")
 def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path):
     """A process that may write 50 kB only, as on a full disk, saves a network of 250 kB over an older file."""

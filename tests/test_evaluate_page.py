@@ -133,6 +133,12 @@ def test_what_cannot_be_is_one_sentence(lab, asked):
         assert set(answer) == {"error"} and answer["error"].endswith("."), name
 
 
+def test_which_checkpoint_does_not_fit_the_others_is_said(lab):
+    answer = asking(lab)["look"]({**ASKED, "checkpoints": ["first/best", "lenet-digits/best"], "start": "again"})
+    assert answer["error"].startswith("first and lenet-digits know different classes")
+    assert asking(lab)["look"](ASKED)["state"] == "finished"
+
+
 @pytest.mark.parametrize("more", [{"place": 99}, {"place": "x"}, {}, {"place": -1}, {"place": float("inf")}])
 def test_an_image_that_is_not_there(lab, more):
     assert "error" in asking(lab)["image"]({**ASKED, **more})
@@ -141,7 +147,7 @@ def test_an_image_that_is_not_there(lab, more):
 def test_a_process_of_its_own_evaluates(lab):
     """Begun from the page, looked at until it is there; nothing is begun twice."""
     ask, asked = asking(lab), {**ASKED, "part": "train"}
-    assert ask["look"](asked) == {"state": "stopped"}
+    assert ask["look"](asked) == {"state": "none"}
     answer = ask["look"]({**asked, "start": "again"})
     assert answer["state"] == "running" and 'role="progressbar"' in answer["html"]
     one = jobs.Asked(lab.checkpoints / "first" / "best.safetensors", "flowers", "train")

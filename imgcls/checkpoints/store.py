@@ -34,7 +34,8 @@ KNOWN = 4096  # files whose description is remembered
 
 
 def list_checkpoints(workspace: Workspace) -> list[CheckpointInfo]:
-    """Every readable best and last checkpoint, newest first, the shipped ones last. Foreign files are left out.
+    """Every readable best and last checkpoint: the newest run first, its best before its last, the shipped ones at the
+    end. Foreign files are left out.
 
     A file is opened once: as long as its time and size stay, listing it costs a look at its folder entry.
     """
@@ -44,8 +45,11 @@ def list_checkpoints(workspace: Workspace) -> list[CheckpointInfo]:
             info = _info(path)
             if info is not None:
                 found["shipped" if is_shipped(path) else "own"].append(info)
-    newest = sorted(found["own"], key=lambda info: -info.created)
-    return newest + sorted(found["shipped"], key=lambda info: SHIPPED.index(info.run))
+    newest: dict[str, float] = {}
+    for info in found["own"]:
+        newest[info.run] = max(info.created, newest.get(info.run, 0.0))
+    own = sorted(found["own"], key=lambda info: (-newest[info.run], info.run, KINDS.index(info.kind)))
+    return own + sorted(found["shipped"], key=lambda info: SHIPPED.index(info.run))
 
 
 def find_checkpoint(key: str, workspace: Workspace) -> CheckpointInfo:

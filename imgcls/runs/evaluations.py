@@ -95,6 +95,18 @@ def evaluation_key(path: Path, workspace: Workspace, *, dataset: str = "", part:
     return _key(path, trained, dataset or trained.dataset, part, workspace)
 
 
+def same_classes(paths: list[Path]) -> None:
+    """Raises CheckpointError where networks cannot be compared: it names the first two that know different classes."""
+    first = paths[0]
+    for other in paths[1:]:
+        if read_meta(other).classes != read_meta(first).classes:
+            raise CheckpointError(
+                "{first} and {other} know different classes: take one of the two out to compare the rest.",
+                first=first.parent.name,
+                other=other.parent.name,
+            )
+
+
 def comparable(made: list[Evaluation]) -> None:
     """Raises DatasetError where evaluations are not of the same images."""
     first = made[0]

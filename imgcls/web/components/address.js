@@ -8,12 +8,13 @@
     history[push ? 'pushState' : 'replaceState'](history.state, '', url);
     if (link()) link().search = url.search;
   }
-  // One value; '' takes it out. `push`: the back button returns to what was there before.
+  // One value; '' takes it out; whether that changed anything. `push`: the back button returns to what was there before.
   function put(name, value, push = false) {
     const url = new URL(location.href), before = url.search;
     const said = String(value ?? '');
     if (said) url.searchParams.set(name, said); else url.searchParams.delete(name);
     if (url.search !== before) show(url, push);
+    return url.search !== before;
   }
   // Every setting that is not the recipe's: `said` is a query string; what it does not name is taken out.
   function settings(said, names) {
@@ -27,14 +28,15 @@
   const TRIES = 5;
   // Tabs say that they were opened while the page is still being built, too: not before what the address says is there.
   // And they say it late where the tab has something to ask the server first: another may be open by then.
-  let built = false, turn = 0;   // turn: how often a person has done something
+  let built = false, turn = 0, pushed = -1;   // turn: how often a person has done something; pushed: in which a way back began
   function open(name, tab) {
     const shown = document.querySelector(`${TABS[name]} > .tab-wrapper [role=tab][aria-selected=true]`)?.dataset.tabId;
     if (built && (!shown || shown === tab)) went(name, tab);
   }
   function went(name, tab) {
     const first = document.querySelector(`${TABS[name]} > .tab-wrapper [role=tab]`)?.dataset.tabId;
-    put(name, tab === first ? '' : tab, true);
+    // One thing a person does may open several tabs (an image of Evaluate in Classify's Photo): one way back for all.
+    if (put(name, tab === first ? '' : tab, pushed !== turn)) pushed = turn;
   }
   function ready() { setTimeout(() => { built = true; }, 300); }
   window.imgclsAddress = { put, settings, open, ready };
@@ -68,12 +70,24 @@
     built = true;
     went(named[0], tab.dataset.tabId);
   });
+  document.addEventListener('keydown', event => { if (event.isTrusted) turn++; });
+  // What the other rooms have chosen is no part of a link to this one; what no other room has is Train's.
+  const ROOMS = { classify: /^(source|checkpoint)$/, evaluate: /^(evaluated|on|of)$/, data: /^(part|set)$/, 'init-lab': /^lab(-|$)/ };
+  const EVERYWHERE = ['tab', 'projector', 'zoom'];
+  function shared() {
+    const url = new URL(location.href), open = url.searchParams.get('tab') || 'classify';
+    for (const name of new Set(url.searchParams.keys())) {
+      const room = Object.keys(ROOMS).find(one => ROOMS[one].test(name)) || 'train';
+      if (room !== open && !EVERYWHERE.includes(name)) url.searchParams.delete(name);
+    }
+    return url.href;
+  }
   document.addEventListener('click', async event => {
     const button = event.target instanceof Element && event.target.closest('button[data-head]');
     if (!button) return;
     if (button.dataset.head === 'projector') put('projector', root.classList.toggle('projector') ? '1' : '');
     if (button.dataset.head === 'link') {
-      try { await navigator.clipboard.writeText(location.href); } catch { prompt(button.textContent.trim(), location.href); return; }
+      try { await navigator.clipboard.writeText(shared()); } catch { prompt(button.textContent.trim(), shared()); return; }
       button.classList.add('copied'); setTimeout(() => button.classList.remove('copied'), 2000);
     }
   });

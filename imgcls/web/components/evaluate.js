@@ -26,6 +26,7 @@ async function look(start) {
   const mine = ++turn, answer = await ask('evaluate_look', { start });
   if (mine !== turn || !element.isConnected) return;
   if (answer.error) { nothing(answer.error); return; }
+  if (answer.state === 'none') { nothing(said.nothing, said.nothing_more); return; }
   if (answer.state === 'stopped') { nothing(said.stopped); return; }
   view.innerHTML = answer.html;   // made by the lab's own templates, escaped there
   if (answer.state === 'running') {
@@ -193,7 +194,7 @@ function tell(sentence, bad = false, undo = null) {
 function begin() {
   try { asked = JSON.parse(props.value || 'null'); } catch (error) { asked = null; }
   which = 0;
-  if (asked) look('again'); else nothing(said.nothing, said.nothing_more);
+  if (asked) look(asked.asked ? 'again' : ''); else nothing(said.nothing, said.nothing_more);
 }
 watch('value', begin);
 begin();

@@ -1,7 +1,7 @@
 """Evaluate: the page asks how far it is, for the figures, for the images of a cell, for one image; moves and deletes.
 
-What the component's value says is evaluated: {"checkpoints": [...], "dataset": "", "part": ""} as JSON. Nothing lives
-in the page alone: a refresh finds what is kept.
+What the component's value says is evaluated: {"checkpoints": [...], "dataset": "", "part": ""} as JSON; with "asked" it
+is begun where it is not kept. Nothing lives in the page alone: a refresh finds what is kept.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from imgcls.data import mending
 from imgcls.errors import DatasetError, RunError
 from imgcls.inference.statistics import compare
 from imgcls.runs import evaluation_jobs as jobs
-from imgcls.runs.evaluations import comparable, settings_of
+from imgcls.runs.evaluations import comparable, same_classes, settings_of
 from imgcls.web.cache import RunCache
 from imgcls.web.components.answering import Answering, AskingHTML, answering
 from imgcls.web.evaluations import PAGE, Evaluations, Wanted, training_image
@@ -66,6 +66,7 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list
         limits.check_name(dataset)
         paths = [cache.checkpoint(str(one)) for one in dict.fromkeys(chosen)]
         if len(paths) > 1:  # on the same images: those of the first
+            same_classes(paths)
             dataset = dataset or settings_of(paths[0]).dataset
         return [jobs.Asked(path, dataset, part) for path in paths]
 
@@ -92,7 +93,7 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list
             if seen.state == "failed":
                 return {"error": words.message(seen.message)}
             if seen.state in ("stopped", "none"):
-                return {"state": "stopped"}
+                return {"state": seen.state}
             if seen.state == "running":
                 name = one.checkpoint.parent.name
                 return {"state": "running", "html": evaluation_card.waiting(name, seen.done, seen.total, words)}
@@ -212,5 +213,5 @@ def _index(value: Any, classes: tuple[str, ...]) -> int | None:
 
 
 def request(checkpoints: list[str], dataset: str, part: str) -> str:
-    """The component's value that has these evaluated."""
+    """The component's value that shows what is kept of these, or going on."""
     return json.dumps({"checkpoints": checkpoints, "dataset": dataset, "part": part})

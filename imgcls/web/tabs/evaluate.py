@@ -7,9 +7,11 @@ from typing import Any
 
 import gradio as gr
 
+from imgcls.checkpoints.store import is_shipped
 from imgcls.errors import RunError
 from imgcls.web import address
 from imgcls.web.actions import QUIET, TOLD, guard
+from imgcls.web.cache import key
 from imgcls.web.components import form
 from imgcls.web.components.choice import Choice
 from imgcls.web.components.evaluate import MOST, PARTS, EvaluateView, request
@@ -57,35 +59,52 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> None:
                 )
                 run = gr.Button(words("Evaluate"), variant="primary", elem_id="evaluate-run", min_width=140)
         view = EvaluateView(words, watch, limits, elem_id="evaluation")
+    begun = gr.State(checkpoints.value)  # what the page chose by itself
 
     def begin(chosen: list[str], name: str, wanted: str) -> str:
         """Another value each time: the same may be asked again after the data have changed."""
         made = request(chosen, name, wanted)
         return made[:-1] + f', "asked": {time.time()}}}'
 
-    def refreshed(chosen: list[str]) -> list[Any]:
-        """What there is by now; what was chosen stays unless it has gone."""
+    def usual(asked_by: gr.Request) -> list[str]:
+        """The newest that a person has trained to its end; what every page begins with where there is none."""
+        visitor = context.people.visitor(asked_by)
+        for info in watch.checkpoints():
+            if info.kind == "best" and not is_shipped(info.path):
+                run = watch.view(info.run)
+                if (run is None or run.at_rest) and visitor.may_stop(run and run.written):
+                    return [key(info)]
+        return [first] if first else []
+
+    def refreshed(asked_by: gr.Request, chosen: list[str], shown: str, before: list[str]) -> list[Any]:
+        """What there is by now; what a person has chosen or evaluated stays unless it has gone."""
         now, _ = classify.choices(words, watch)
-        known, chosen = {key for _, key in now}, chosen or []
+        known, chosen, begin_with = {name for _, name in now}, chosen or [], usual(asked_by)
         left = [one for one in chosen if one in known]
+        if not shown and chosen == before:
+            left = begin_with
         return [
             gr.update(choices=now, **({"value": left} if left != chosen else {})),
             gr.update(choices=[(own, ""), *form.dataset_choices(words, workspace)]),
+            begin_with,
         ]
 
-    def from_address(request: gr.Request) -> list[Any]:
-        """The checkpoints, the data set and the part that a link names."""
-        said = request.query_params
+    def from_address(asked_by: gr.Request) -> list[Any]:
+        """The checkpoints, the data set and the part that a link names, and what is kept of them."""
+        said = asked_by.query_params
         now, _ = classify.choices(words, watch)
-        asked = said.get("evaluated", "").split(",")
-        wanted = [key for _, key in now if key in asked][:MOST]
+        known, begin_with = {name for _, name in now}, usual(asked_by)
+        wanted = [one for one in dict.fromkeys(said.get("evaluated", "").split(",")) if one in known][:MOST]
         sets = [(own, ""), *form.dataset_choices(words, workspace)]
         on = address.chosen(said, "on", [name for _, name in sets])
         of = address.chosen(said, "of", PARTS)
         return [
-            gr.update(choices=now, **({"value": wanted} if wanted else {})),
+            gr.update(choices=now, value=wanted or begin_with),
             gr.update(choices=sets, **({"value": on} if on else {})),
             of or gr.skip(),
+            # Not skipped: Gradio would take the sentences from the component that is left alone.
+            request(wanted, on or "", of or "") if wanted else "",
+            begin_with,
         ]
 
     def in_classify(event: gr.EventData) -> list[Any]:
@@ -103,7 +122,9 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> None:
         guard(words)(in_classify), None, [room.checkpoint, room.photo, room.source, room.sources, context.rooms], **TOLD
     )
     run.click(begin, [checkpoints, dataset, part], view, **QUIET)
-    gr.on([changes.change, tab.select], refreshed, checkpoints, [checkpoints, dataset], **QUIET)
-    page.load(from_address, None, [checkpoints, dataset, part], **QUIET)
-    for name, field in (("evaluated", checkpoints), ("on", dataset), ("of", part)):
-        field.change(None, field, None, js=address.puts(name, usual=field.value), api_visibility="private")
+    gr.on([changes.change, tab.select], refreshed, [checkpoints, view, begun], [checkpoints, dataset, begun], **QUIET)
+    page.load(from_address, None, [checkpoints, dataset, part, view, begun], **QUIET)
+    for name, field in (("on", dataset), ("of", part)):
+        field.change(None, field, None, js=address.puts(name), api_visibility="private")
+    for chosen in (checkpoints.input, run.click):  # not what the page chooses by itself
+        chosen(None, checkpoints, None, js=address.puts("evaluated"), api_visibility="private")
