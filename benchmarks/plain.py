@@ -60,24 +60,24 @@ class Pictures(Dataset):
         return self.form(Image.fromarray(self.images[place])), self.labels[place]
 
 
-def photo_transform(side: int) -> Callable:
+def photo_transform(side: int, *, normalise=IMAGENET) -> Callable:
     return transforms.Compose(
         [
             transforms.RandomResizedCrop(side),
             transforms.RandomHorizontalFlip(),
             transforms.ToTensor(),
-            transforms.Normalize(*IMAGENET),
+            transforms.Normalize(*normalise),
         ]
     )
 
 
-def eval_transform(side: int) -> Callable:
+def eval_transform(side: int, *, normalise=IMAGENET) -> Callable:
     return transforms.Compose(
         [
             transforms.Resize(round(side * 256 / 224)),
             transforms.CenterCrop(side),
             transforms.ToTensor(),
-            transforms.Normalize(*IMAGENET),
+            transforms.Normalize(*normalise),
         ]
     )
 
@@ -96,15 +96,26 @@ def resnet18(classes: int, *, weights: Path | None = None) -> nn.Module:
     return net
 
 
+def efficientnet_lite0(classes: int) -> nn.Module:
+    """The lab's own, for torchvision has none: what is compared is how it learns."""
+    from imgcls.models.pretrained import load_pretrained, resolve_weights
+    from imgcls.workspace import Workspace
+
+    path = resolve_weights("imagenet", model="efficientnet-lite0", folder=Workspace.from_environment().weight)
+    return load_pretrained("efficientnet-lite0", path, channels=3, classes=classes, image_size=160)
+
+
 def steps(
     net: nn.Module, optimizer: torch.optim.Optimizer, data: Dataset, *, batch_size: int, workers: int
 ) -> Iterator[int]:
     """Train for ever; yields the number of images after each step."""
     loader = DataLoader(data, batch_size=batch_size, shuffle=True, num_workers=workers)
     loss_of = nn.CrossEntropyLoss()
+    device = next(net.parameters()).device
     net.train()
     while True:
         for inputs, labels in loader:
+            inputs, labels = inputs.to(device), labels.to(device)
             optimizer.zero_grad()
             loss = loss_of(net(inputs), labels)
             loss.backward()

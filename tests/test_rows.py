@@ -61,6 +61,15 @@ def test_ones_own_photos(lab, model, mode, said):
         assert last.best_val_accuracy >= 0.5, (model, mode)  # a guess is right in a third of the cases
 
 
+def test_sgd_too_unfreezes_stage_by_stage(lab):
+    """Momenta of the later stages begin later."""
+    settings = with_recipe(
+        {"dataset": "flowers", "model": "resnet18", "transfer": "finetune", "weights": "own.pth", "image_size": 32,
+         "epochs": 3, "unfreeze_epochs": 1, "optimizer": "sgd", "device": "cpu", "threads": 1}
+    )  # fmt: skip
+    assert isinstance(list(train(settings, workspace=lab, run="sgd"))[-1], events.Finished)
+
+
 def test_head_only_leaves_the_backbone_as_the_file_has_it(lab):
     from safetensors.torch import load_file
 

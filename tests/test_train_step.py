@@ -1,9 +1,12 @@
 """One optimizer step in half precision: what would underflow to 0 reaches the weights, and going on keeps the scale."""
 
+import pytest
 import torch
 from torch import nn
 
+from imgcls.recipes import with_recipe
 from imgcls.training.device import DeviceContext
+from imgcls.training.optim import make_optimizer, set_lr
 from imgcls.training.resume_state import load_resume_state, save_resume_state
 from imgcls.training.state import TrainState
 from imgcls.training.train_step import TrainStep
@@ -41,3 +44,49 @@ def test_the_scale_goes_on_where_it_was(tmp_path):
     other, again = made(torch.float16)
     load_resume_state(path, model=other, step=again, rank=0)
     assert again.scaler.get_scale() == scale
+
+
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]  # on a GPU steps are played back
+IMAGES = (8, 8, 8, 8, 5, 8, 8, 5, 8)  # of each batch
+RATES = (1.0, 0.9, 0.5, 1.0, 0.7, 0.1, 0.3, 0.2, 0.6)
+
+
+def learner(device, optimizer):
+    torch.manual_seed(1)
+    layers = nn.Linear(16, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 4)
+    model = nn.Sequential(*layers).to(device)
+    settings = with_recipe({"optimizer": optimizer, "lr": 0.05})
+    made = make_optimizer([{"params": list(model.parameters()), "lr": settings.lr}], settings)
+    torch.manual_seed(2)
+    return model, made
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("device", DEVICES)
+def test_many_steps_are_what_a_plain_loop_does(device, optimizer):
+    """Batches of two sizes, a learning rate that changes, dropout and BatchNorm."""
+    generator = torch.Generator().manual_seed(0)
+    inputs = [torch.randn(count, 16, generator=generator).to(device) for count in IMAGES]
+    labels = [torch.randint(4, (count,), generator=generator).to(device) for count in IMAGES]
+
+    model, ours = learner(device, optimizer)
+    step = TrainStep(model, ours, DeviceContext(torch.device(device)))
+    for given, wanted, rate in zip(inputs, labels, RATES, strict=True):
+        set_lr(ours, rate)
+        step(given, wanted)
+    loss, correct, images = step.seen.take(step.context)
+
+    plain, theirs = learner(device, optimizer)
+    losses, right = 0.0, 0
+    for given, wanted, rate in zip(inputs, labels, RATES, strict=True):
+        set_lr(theirs, rate)
+        theirs.zero_grad()
+        logits = plain(given)
+        one = nn.functional.cross_entropy(logits, wanted)
+        one.backward()
+        theirs.step()
+        losses += one.item() * len(wanted)
+        right += int((logits.argmax(1) == wanted).sum())
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), plain.state_dict().values(), strict=True))
+    assert (correct, images) == (right, sum(IMAGES)) and loss == pytest.approx(losses, rel=1e-5)
+    assert step.seen.take(step.context)[2] == 0

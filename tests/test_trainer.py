@@ -196,6 +196,24 @@ def test_the_time_limit_before_the_first_step_is_a_sentence_and_no_best_epoch(wo
         run(settings, workspace)
 
 
+def test_what_a_gpu_still_has_to_do_counts_as_training(workspace, monkeypatch):
+    """Steps are only asked for there; the sums are what is waited for."""
+    import time
+
+    from imgcls.training.meters import RunningMean
+
+    take = RunningMean.take
+
+    def late(self, context):
+        time.sleep(0.5)
+        return take(self, context)
+
+    monkeypatch.setattr(RunningMean, "take", late)
+    for event in train(small(train_images=64, epochs=2), workspace=workspace, run="r"):
+        if isinstance(event, events.EpochEnded):
+            assert event.seconds > 0.5 and event.images_per_second < 64 / 0.5
+
+
 def test_saving_in_the_middle_of_an_epoch_slows_no_figure(workspace, monkeypatch):
     """images/s, and the time left that is made of it, are those of the steps alone."""
     import time

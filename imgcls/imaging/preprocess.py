@@ -11,6 +11,7 @@ photos `stored == size`. Knows neither data sets nor networks; random augmentati
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -123,13 +124,10 @@ class Preprocess(BaseModel):
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """Float in [0, 255] -> (x / 255 - mean) / std, a channel each, in one multiply and one add."""
-        import torch
-
         if len(set(self.mean)) == len(set(self.std)) == 1:
             return images.mul(1 / (255 * self.std[0])).sub_(self.mean[0] / self.std[0])
-        std = torch.tensor(self.std, device=images.device).view(-1, 1, 1)
-        mean = torch.tensor(self.mean, device=images.device).view(-1, 1, 1)
-        return images.mul(1 / (255 * std)).sub_(mean / std)
+        factor, offset = _factor_and_offset(self.mean, self.std, images.device)
+        return images.mul(factor).sub_(offset)
 
     def picture(self, inputs: torch.Tensor) -> torch.Tensor:
         """What the network saw: normalised float (N, C, size, size) -> uint8 of the same shape."""
@@ -138,6 +136,18 @@ class Preprocess(BaseModel):
         std = torch.tensor(self.std, device=inputs.device).view(-1, 1, 1)
         mean = torch.tensor(self.mean, device=inputs.device).view(-1, 1, 1)
         return inputs.float().mul(std).add_(mean).mul_(255).round_().clamp_(0, 255).to(torch.uint8)
+
+
+@lru_cache(maxsize=64)
+def _factor_and_offset(
+    mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Kept: making them anew for each batch, the processor would wait for the GPU each time."""
+    import torch
+
+    with torch.inference_mode(False):
+        deviation = torch.tensor(std, device=device).view(-1, 1, 1)
+        return 1 / (255 * deviation), torch.tensor(mean, device=device).view(-1, 1, 1) / deviation
 
 
 def flatten(image: Image.Image) -> Image.Image:

@@ -29,7 +29,7 @@ from imgcls.models.pretrained import load_pretrained, resolve_weights
 from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.training.device import DeviceContext
-from imgcls.training.optim import make_optimizer
+from imgcls.training.optim import make_momenta, make_optimizer
 from imgcls.training.train_step import TrainStep
 from imgcls.workspace import Workspace
 
@@ -55,6 +55,8 @@ class Learner:
         """Training mode, with whatever part of the network learns in this epoch."""
         if self.settings.transfer == "finetune" and self.settings.unfreeze_epochs:
             transfer.unfreeze_at(self.model, epoch, self.settings.unfreeze_epochs)
+            make_momenta(self.optimizer)
+            self.step.forget()
         transfer.train_mode(self.model, self.settings.transfer)
 
     def cache_features(self, *, file: Path) -> Iterator[tuple[int, int]]:
@@ -224,7 +226,7 @@ def make_learner(
         context=context,
         model=model,
         step=TrainStep(
-            torch.compile(module) if settings.compile else module,
+            torch.compile(module, dynamic=False) if settings.compile else module,
             make_optimizer(groups, settings),
             context,
             settings.label_smoothing,

@@ -13,7 +13,7 @@ from imgcls.training.device import DeviceContext
 
 @dataclass
 class RunningMean:
-    """Sums on the device since the last look; reading them is the only CPU-GPU sync point of a step."""
+    """Sums on the device since they were last taken; taking them is the only time that the processor waits for it."""
 
     loss: Tensor
     correct: Tensor
@@ -24,15 +24,21 @@ class RunningMean:
         return cls(torch.zeros((), device=device), torch.zeros((), device=device))
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """All but their number: where steps are played back, nobody counts here."""
         self.loss += loss * len(labels)
         self.correct += (logits.argmax(dim=1) == labels).sum()
-        self.images += len(labels)
 
-    def sums(self, context: DeviceContext) -> tuple[float, float, float]:
-        """(loss, correct, images) summed over all processes."""
+    def take(self, context: DeviceContext) -> tuple[float, float, float]:
+        """(loss, correct, images) summed over all processes; they begin anew."""
         own = torch.stack([self.loss, self.correct, torch.full_like(self.loss, self.images)])
         loss, correct, images = context.all_reduce_sum(own).tolist()
+        self.clear()
         return loss, correct, images
+
+    def clear(self) -> None:
+        self.loss.zero_()
+        self.correct.zero_()
+        self.images = 0
 
 
 class Stopwatch:

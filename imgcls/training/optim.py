@@ -18,9 +18,20 @@ def make_optimizer(groups: list[dict[str, Any]], settings: TrainSettings) -> tor
     else:
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
         made = kind(groups, **common)
+    device = groups[0]["params"][0].device
     for group in made.param_groups:
         group["peak"] = group["lr"]
+        if device.type == "cuda":  # a step that is played back reads its rate where it was when it was recorded
+            group["lr"] = torch.tensor(group["lr"], device=device)
     return made
+
+
+def make_momenta(optimizer: torch.optim.Optimizer) -> None:
+    """SGD's momenta of parameters that begin to learn later than others, at 0: torch's fused step takes all or none."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"] if group.get("momentum") else ():
+            if parameter.requires_grad:
+                optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
 
 
 def lr_factor(step: int, *, total: int, per_epoch: int, settings: TrainSettings) -> float:
@@ -52,5 +63,9 @@ def _between(start: float, end: float, share: float) -> float:
 def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> float:
     """Every group to its own peak times `factor`; returns the first group's rate, the one that is shown."""
     for group in optimizer.param_groups:
-        group["lr"] = group["peak"] * factor
-    return optimizer.param_groups[0]["lr"]
+        rate = group["peak"] * factor
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+    return optimizer.param_groups[0]["peak"] * factor

@@ -8,13 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from imgcls.training.cuda_graph import Graphed
 from imgcls.training.device import DeviceContext
+from imgcls.training.meters import RunningMean
 
 
 @dataclass
 class TrainStep:
-    """`step(inputs, labels)` -> (loss, logits), both detached. `loss` is the plain mean cross entropy, whatever
-    `label_smoothing` the network learns with: it compares with the validation loss.
+    """`step(inputs, labels)` updates the weights and adds to `seen`: the plain mean cross entropy, whatever
+    `label_smoothing` the network learns with, because it compares with the validation loss.
 
     In fp16 small gradients would underflow to 0: the loss is scaled up before backward (source: Micikevicius et al.
     2018, section 3.2); in other precisions the scaler passes everything through.
@@ -25,13 +27,32 @@ class TrainStep:
     context: DeviceContext
     label_smoothing: float = 0.0
     scaler: torch.amp.GradScaler = field(init=False)
+    seen: RunningMean = field(init=False)
+    _graph: Graphed | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self.scaler = torch.amp.GradScaler(self.context.device.type, enabled=self.context.dtype is torch.float16)
+        device = self.context.device
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.context.dtype is torch.float16)
+        self.seen = RunningMean.on(device)
+        # The scaler asks after each step whether it was a number, and processes wait for each other: no graph there.
+        if device.type == "cuda" and self.context.world == 1 and not self.scaler.is_enabled():
+            self._graph = Graphed(self._update, self.optimizer)
 
-    def __call__(self, inputs: Tensor, labels: Tensor, *, weight: float = 1.0) -> tuple[Tensor, Tensor]:
-        """`weight`: this process's share of the batch over an even share. DDP averages gradients over processes, and
-        shares of a last batch may differ by an image."""
+    def __call__(self, inputs: Tensor, labels: Tensor, *, weight: float = 1.0) -> None:
+        """`weight`: this process's share of the whole batch over an even share, where gradients are averaged over
+        several: the shares of a last batch may differ by an image."""
+        if self._graph is None:
+            self._update(inputs, labels, weight)
+        else:
+            self._graph(inputs, labels)
+        self.seen.images += len(labels)
+
+    def forget(self) -> None:
+        """What learns has changed: nothing of earlier steps is played back."""
+        if self._graph is not None:
+            self._graph.forget()
+
+    def _update(self, inputs: Tensor, labels: Tensor, weight: float = 1.0) -> None:
         with self.context.autocast():
             logits = self.module(inputs)
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.label_smoothing)
@@ -42,4 +63,4 @@ class TrainStep:
         logits = logits.detach()
         if self.label_smoothing:
             loss = F.cross_entropy(logits.float(), labels)
-        return loss.detach(), logits
+        self.seen.add(loss.detach(), logits, labels)

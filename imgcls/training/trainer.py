@@ -21,7 +21,7 @@ from imgcls.training.device import choose_device
 from imgcls.training.events import Event
 from imgcls.training.learner import make_learner
 from imgcls.training.loading import load_with_progress
-from imgcls.training.meters import RunningMean, Stopwatch
+from imgcls.training.meters import Stopwatch
 from imgcls.training.optim import lr_factor, set_lr
 from imgcls.training.resume_state import load_resume_state
 from imgcls.training.state import TrainState
@@ -125,20 +125,17 @@ class _Trainer:
         return "done" if self.ending in (None, "stopped") else self.ending
 
     def _train_epoch(self, epoch: int) -> Iterator[Event]:
-        state, device = self.state, self.context.device
+        state = self.state
         self.learner.begin_epoch(epoch)
         self._pause()
-        recent = RunningMean.on(device)
         for inputs, labels in self.learner.batches.epoch(epoch, state.step % self.steps):
-            loss, logits = self._step(inputs, labels)
-            recent.add(loss, logits, labels)
+            self._step(inputs, labels)
             state.step += 1
             state.seconds = self.clock.seconds
             end, tell, save = self._due()
             over = state.step % self.steps == 0  # every epoch ends with a point of the curve, however short it is
             if end or tell or save or over:
-                yield self._progress(recent)
-                recent = RunningMean.on(device)
+                yield self._progress()
             if end:
                 return
             if save and not over:
@@ -148,11 +145,11 @@ class _Trainer:
                 yield from self.threads.lower()
                 self._pause()
 
-    def _step(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _step(self, inputs: Tensor, labels: Tensor) -> None:
         learner, step = self.learner, self.state.step
         factor = lr_factor(step, total=self.total, per_epoch=self.steps, settings=self.settings)
         self.lr = set_lr(learner.optimizer, factor)
-        return learner.step(inputs, labels, weight=learner.batches.weight(len(labels), step % self.steps))
+        learner.step(inputs, labels, weight=learner.batches.weight(len(labels), step % self.steps))
 
     def _due(self) -> tuple[bool, bool, bool]:
         """Whether to end, to tell, to save. What follows needs all processes: they decide together."""
@@ -177,10 +174,11 @@ class _Trainer:
         self.pace.skip()
         self.threads.pause()
 
-    def _progress(self, recent: RunningMean) -> Event:
+    def _progress(self) -> Event:
         """The figures since the last one, added to the epoch's. DivergedError when the loss is no longer a number."""
-        state, seconds = self.state, max(self.pace.lap(), 1e-9)
-        loss, correct, images = recent.sums(self.context)
+        state = self.state
+        loss, correct, images = self.learner.step.seen.take(self.context)
+        seconds = max(self.pace.lap(), 1e-9)  # now that a GPU has done what it was asked to
         state.add(loss, correct, images, seconds)
         if loss - loss != 0:  # NaN or infinite
             raise DivergedError(
