@@ -12,7 +12,7 @@ from imgcls.data.folder_problems import Problem
 from imgcls.data.report import Report
 from imgcls.inference.predictor import Prediction
 from imgcls.inference.reading import Reading
-from imgcls.messages import Message
+from imgcls.messages import Message, Setting
 from imgcls.runs.reader import RunView
 from imgcls.runs.store import Run
 from imgcls.training import events
@@ -80,6 +80,13 @@ def test_a_report(words):
 def test_a_chart_and_a_command(words):
     safe(curves.chart(EVIL, [curves.Series(EVIL, [(0, 1.0), (1, 0.5)])], words, x_end=2, x_name=EVIL))
     safe(plan_card.terminal(EVIL, EVIL, words))
+
+
+def test_a_part_of_a_data_set_is_called_by_its_name_in_each_language():
+    sentence = "{name} has no readable image to use for {part}: look at its report."
+    told = Message(sentence, name="test", part=Setting("part", "val"))
+    assert "use for validation" in Translator("en").message(told) and "验证" in Translator("zh").message(told)
+    assert "use for val:" in str(told) and Translator("zh").message(told).startswith("test ")
 
 
 def test_html_stands_in_templates_alone():

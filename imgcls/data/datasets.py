@@ -24,7 +24,7 @@ from imgcls.data.splitting import Split, divide, flip_labels, join, some_of_each
 from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.imaging.reading import open_image
-from imgcls.messages import Message, plural
+from imgcls.messages import Message, Setting, plural
 from imgcls.recipes import KIND_OF, preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
@@ -124,7 +124,9 @@ def _photos(
         splits[part] = decode(files.folder, pairs, preprocess, broken, progress, whole_photo=whole_photo)
         if len(splits[part]) < (2 if part == "train" else 1):
             raise DatasetError(
-                "{name} has no readable image to use for {part}: look at its report.", name=settings.dataset, part=part
+                "{name} has no readable image to use for {part}: look at its report.",
+                name=settings.dataset,
+                part=Setting("part", part),
             )
     learnt = set(splits["train"].labels.tolist())
     if lost := tuple(name for i, name in enumerate(files.classes) if i not in learnt):

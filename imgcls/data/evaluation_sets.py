@@ -15,6 +15,7 @@ from imgcls.data.photo_files import divide_photos
 from imgcls.data.splitting import Split, join
 from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import Preprocess
+from imgcls.messages import Setting
 from imgcls.recipes import KIND_OF
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
@@ -64,7 +65,9 @@ def load_for_evaluation(
         )
     if not any(map(len, splits)):
         raise DatasetError(
-            "{name} has no readable image to use for {part}: look at its report.", name=dataset, part=part
+            "{name} has no readable image to use for {part}: look at its report.",
+            name=dataset,
+            part=Setting("part", part),
         )
     split = join(splits)
     wanted_shape = (preprocess.channels, preprocess.storage_size, preprocess.storage_size)

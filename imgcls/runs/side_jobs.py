@@ -58,7 +58,9 @@ def start(folder: Path, asked: dict[str, Any], command: str, workspace: Workspac
         if folder in going:
             return
         if len(going) >= AT_ONCE:
-            raise RunError("There are {count} of these going on already: wait, or stop one.", count=AT_ONCE)
+            raise RunError(
+                "The lab is busy with {count} others like it: wait until one is done, or stop one.", count=AT_ONCE
+            )
         for other in jobs.iterdir():
             if other.is_dir() and other not in going:
                 shutil.rmtree(other, ignore_errors=True)

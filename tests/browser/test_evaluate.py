@@ -49,6 +49,11 @@ def test_a_cell_an_image_and_a_report(page, server, lab, tmp_path):
     page.goto(link)  # what is kept is there
     page.get_by_test_id("evaluation").wait_for(timeout=LONG)
 
+    # All on one page: there is no more to show, and every figure keeps its line.
+    page.locator("ul.found > li").first.wait_for(timeout=LONG)
+    expect(page.get_by_role("button", name="Show more")).to_be_hidden()
+    expect(page.locator("dl.figures")).to_contain_text("of 20 images", use_inner_text=True)
+
     cells = page.locator("table.matrix td[data-true]")
     counts = [int(cell.inner_text()) for cell in cells.all()]
     cells.nth(counts.index(max(counts))).click()

@@ -45,7 +45,8 @@ function wire() {
   const filters = view.querySelector('.filters');
   filters.onchange = () => images();
   filters.onsubmit = event => event.preventDefault();
-  view.querySelector('.more').onclick = () => images(+view.querySelector('.more').dataset.next);
+  const more = view.querySelector('button.more');
+  more.onclick = () => images(+more.dataset.next);
   matrix(view.querySelector('.matrix'));
   sorting(view.querySelector('.sortable'));
   images();
@@ -115,7 +116,7 @@ function sorting(table) {
 
 async function images(start = 0) {
   const form = Object.fromEntries(new FormData(view.querySelector('.filters')));
-  const list = view.querySelector('[data-slot=images]'), more = view.querySelector('.more'), mine = ++turn;
+  const list = view.querySelector('[data-slot=images]'), more = view.querySelector('button.more'), mine = ++turn;
   const answer = await ask('evaluate_images', { ...form, start_at: start });
   if (mine !== turn || !list.isConnected) return;
   if (answer.error) { tell(answer.error, true); return; }

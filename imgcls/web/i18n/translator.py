@@ -12,7 +12,7 @@ from typing import Any
 from imgcls.messages import Language, Message, plural
 from imgcls.models.registry import REGISTRY
 from imgcls.settings import TrainSettings
-from imgcls.web.i18n.labels import LABELS, VALUES
+from imgcls.web.i18n.labels import LABELS, PARTS, VALUES
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 LOCALE = Path(__file__).resolve().parents[2] / "locale"
@@ -38,7 +38,9 @@ class Translator(Language):
         return message.said(self)
 
     def setting(self, name: str, value: str | None = None) -> str:
-        """The label of a setting in the form, or of one of its values."""
+        """The label of a setting in the form, or of one of its values; a part of a data set."""
+        if name == "part" and value in PARTS:
+            return self(PARTS[value])
         return self.value(value) if value is not None else self(LABELS[name]) if name in LABELS else name
 
     def help(self, name: str) -> str:

@@ -132,17 +132,21 @@ def comparison(c: Comparison, words: Translator) -> str:
     if c.better is None:
         return words(
             "{second} against {first}: {difference:+.2%} (95 %: {low:+.2%} to {high:+.2%}). {images:,} images cannot "
-            "tell which is better (McNemar p = {p:.2g}).",
-            second=c.second, first=c.first, difference=c.difference, low=low, high=high, images=c.images, p=c.p,
+            "tell which is better (McNemar p {p}).",
+            second=c.second, first=c.first, difference=c.difference, low=low, high=high, images=c.images, p=_p(c.p),
         )  # fmt: skip
     sign = 1 if c.better == c.second else -1
     low, high = sorted((sign * low, sign * high))
     return words(
-        "{better} is better than {other}: {difference:+.2%} (95 %: {low:+.2%} to {high:+.2%}) on {images:,} images "
-        "(McNemar p = {p:.2g}).",
+        "{better} is better than {other}: by {difference:.2%} (95 %: {low:.2%} to {high:.2%}) on {images:,} images "
+        "(McNemar p {p}).",
         better=c.better, other=c.first if sign == 1 else c.second, difference=sign * c.difference, low=low, high=high,
-        images=c.images, p=c.p,
+        images=c.images, p=_p(c.p),
     )  # fmt: skip
+
+
+def _p(p: float) -> str:
+    return f"= {p:.2g}" if p >= 0.0001 else "< 0.0001"
 
 
 def pairs(report: ClassificationReport, classes: Sequence[str]) -> list[tuple[Cell, str, str]]:
