@@ -88,6 +88,7 @@ def test_two_share_a_lab_and_its_host_looks_after_it(people, lab):
     expect(queue(ben).locator("[data-do=stop]")).to_have_count(1)
     ben.locator("#start").click()
     expect(queue(ben).locator("li.own")).to_have_count(2, timeout=SOON)
+    expect(ben.locator("#stop")).to_have_text("退出排队", timeout=SOON)
 
     # A restart of the server forgets neither the queue nor whose it is.
     lab.stop()
@@ -109,6 +110,9 @@ def test_two_share_a_lab_and_its_host_looks_after_it(people, lab):
     dialog.locator("input").fill("tell nobody")
     dialog.locator("button.primary").click()
     expect(queue(host)).to_contain_text("You look after this lab", timeout=SOON)
+    host.locator("[data-head=projector]").click()
+    assert queue(host).locator(".queue-who").last.bounding_box()["width"] > 60
+    host.locator("[data-head=projector]").click()
     queue(host).locator("[data-do=close]").click()
     expect(queue(host)).to_contain_text("Closed", timeout=SOON)
     expect(queue(ben)).to_contain_text("已关闭", timeout=SOON)

@@ -54,6 +54,11 @@ def test_a_cell_an_image_and_a_report(page, server, lab, tmp_path):
     expect(page.get_by_role("button", name="Show more")).to_be_hidden()
     expect(page.locator("dl.figures")).to_contain_text("of 20 images", use_inner_text=True)
 
+    columns = "list => getComputedStyle(list).gridTemplateColumns.split(' ').length"
+    page.locator("button[data-head=projector]").click()
+    assert page.locator("dl.figures").evaluate(columns) == 3
+    page.locator("button[data-head=projector]").click()
+
     cells = page.locator("table.matrix td[data-true]")
     counts = [int(cell.inner_text()) for cell in cells.all()]
     cells.nth(counts.index(max(counts))).click()

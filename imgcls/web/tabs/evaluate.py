@@ -34,7 +34,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> None:
                     value=[first] if first else [],
                     multiselect=True,
                     max_choices=MOST,
-                    label=words("Checkpoints, several to compare them"),
+                    label=words("One checkpoint, or several"),
                     elem_id="evaluate-checkpoints",
                     min_width=280,
                 )

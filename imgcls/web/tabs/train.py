@@ -97,7 +97,10 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> Room:
             gr.update(visible=bool(view.log)),
             gr.update(visible=view.settings is not None),
             run_card.settings(view, words),
-            gr.update(visible=may and view.state in ("queued", "starting", "running")),
+            gr.update(
+                visible=may and view.state in ("queued", "starting", "running"),
+                value=words("Withdraw") if view.state == "queued" else words("Stop and save"),
+            ),
             gr.update(visible=may and view.at_rest and view.run.can_resume),
             gr.update(visible=can_try, value=words("Try it on a drawing") if draws else words("Try it on a photo")),
             gr.update(visible=view.at_rest and visitor.host),
