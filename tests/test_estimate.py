@@ -13,7 +13,7 @@ from photos import flowers
 
 from imgcls.models import build
 from imgcls.recipes import with_recipe
-from imgcls.training.background_estimate import BackgroundEstimates
+from imgcls.training.background_estimate import BackgroundEstimates, Waiting
 from imgcls.training.estimate import Timing, estimate, time_step, with_seconds
 from imgcls.web.components import form
 from imgcls.web.i18n.translator import Translator
@@ -63,6 +63,20 @@ def test_a_server_answers_at_once_and_measures_elsewhere(workspace):
     made = ask(with_recipe({}))
     assert made.pending and made.seconds is None and made.parameters == 61_706
     ask.pause()
+
+
+def test_what_is_chosen_is_timed_before_what_stands_beside_it():
+    """The form asks every few seconds for the chosen mode, then for the others and the presets."""
+    line = Waiting()
+    for _ in range(2):
+        for name in ("chosen", "head", "sprint", "thorough"):
+            line.ask((name,), with_recipe({}), beside=name != "chosen")
+    line.ask(("another form",), with_recipe({}))
+    assert [line.take()[0][0] for _ in range(len(line))] == ["another form", "chosen", "head", "sprint", "thorough"]
+    for i in range(20):
+        line.ask((i,), with_recipe({}))
+        line.ask((-i,), with_recipe({}), beside=True)
+    assert [line.take()[0][0] for _ in range(len(line))] == list(range(19, 11, -1))
 
 
 def test_a_run_that_begins_has_the_machine_to_itself(workspace):

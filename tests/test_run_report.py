@@ -100,6 +100,9 @@ def test_from_the_terminal(lab, capsys, monkeypatch, tmp_path):
     paths = [str(lab.checkpoints / name / "best.safetensors") for name in ("first", "second")]
     assert main(["report", *paths]) == 0
     assert "first.html" in capsys.readouterr().out and "<html" in Path("first.html").read_text("utf-8")
+    first = Path("first.html").read_bytes()
+    assert main(["report", paths[0]]) == 0 and "first-2.html" in capsys.readouterr().out
+    assert Path("first.html").read_bytes() == first and Path("first-2.html").is_file()
     assert main(["report", paths[0], paths[0]]) == 2
 
 

@@ -93,7 +93,11 @@ def make_parser() -> argparse.ArgumentParser:
     report.add_argument("runs", nargs="+", metavar="RUN", help="a run's name or a checkpoint file")
     report.add_argument("--dataset", metavar="D", help="what they are evaluated on (the first one's own)")
     report.add_argument("--part", choices=PARTS, help="default: test, or val; all of a new folder")
-    report.add_argument("--out", metavar="FILE", help="default: the first run's name, here")
+    report.add_argument(
+        "--out",
+        metavar="FILE",
+        help="default: the first run's name, here, numbered if it is there",
+    )
 
     calibrate = _command(commands, "calibrate", "let an older checkpoint know when it does not know")
     calibrate.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint file or a run's name")

@@ -29,19 +29,46 @@ KEPT = 500
 Key = tuple[object, ...]
 
 
+class Waiting:
+    """What is to be timed: first what was asked for last, for somebody looks at it; what is asked `beside` that, last."""
+
+    def __init__(self) -> None:
+        self._asked: OrderedDict[Key, TrainSettings] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._asked)
+
+    def ask(self, key: Key, settings: TrainSettings, *, beside: bool = False) -> None:
+        if beside and key in self._asked:
+            return
+        self._asked[key] = settings
+        self._asked.move_to_end(key, last=not beside)
+        while len(self._asked) > WAITING:
+            self._asked.popitem(last=False)
+
+    def take(self) -> tuple[Key, TrainSettings]:
+        return self._asked.popitem(last=True)
+
+    def clear(self) -> None:
+        self._asked.clear()
+
+
 class BackgroundEstimates:
-    """Call it with settings: the answer comes at once, `pending` and without seconds while they are being measured."""
+    """Call it with settings: the answer comes at once, `pending` and without seconds while they are being measured.
+
+    beside: one of many that are shown beside what is chosen.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._lock = threading.Lock()
         self._made: OrderedDict[Key, tuple[float, Timing | None]] = OrderedDict()
-        self._waiting: OrderedDict[Key, TrainSettings] = OrderedDict()
+        self._waiting = Waiting()
         self._now: Key | None = None
         self._process: subprocess.Popen | None = None
         self._paused_until = 0.0
 
-    def __call__(self, settings: TrainSettings) -> Estimate:
+    def __call__(self, settings: TrainSettings, *, beside: bool = False) -> Estimate:
         """Raises ImgclsError where data, weights or device are not to be had."""
         key = _key(settings)
         with self._lock:
@@ -49,7 +76,7 @@ class BackgroundEstimates:
         made = with_seconds(settings, self._workspace, timing)
         if time.monotonic() < until:
             return made
-        self._ask(key, settings)
+        self._ask(key, settings, beside)
         return dataclasses.replace(made, pending=True)
 
     def known(self, settings: TrainSettings) -> float | None:
@@ -66,13 +93,11 @@ class BackgroundEstimates:
             if self._process is not None:
                 self._process.kill()
 
-    def _ask(self, key: Key, settings: TrainSettings) -> None:
+    def _ask(self, key: Key, settings: TrainSettings, beside: bool) -> None:
         with self._lock:
-            if key == self._now or key in self._waiting or time.monotonic() < self._paused_until:
+            if key == self._now or time.monotonic() < self._paused_until:
                 return
-            self._waiting[key] = settings
-            while len(self._waiting) > WAITING:
-                self._waiting.popitem(last=False)
+            self._waiting.ask(key, settings, beside=beside)
             if self._now is None:
                 self._now = key
                 threading.Thread(target=self._work, daemon=True).start()
@@ -83,7 +108,7 @@ class BackgroundEstimates:
                 if not self._waiting:
                     self._now = None
                     return
-                self._now, settings = self._waiting.popitem(last=True)  # whoever asked last is looking
+                self._now, settings = self._waiting.take()
             timing = self._elsewhere(settings)
             with self._lock:
                 if timing is None and time.monotonic() < self._paused_until:

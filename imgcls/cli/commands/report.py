@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from itertools import chain, count
 from pathlib import Path
 
 from imgcls.cli.commands.evaluate import Progress
 from imgcls.cli.commands.predict import checkpoint_path
 from imgcls.errors import SettingsError
+from imgcls.filenames import numbered
 from imgcls.files import write_bytes
 from imgcls.runs.evaluations import evaluate_checkpoint, settings_of
 from imgcls.web.run_report import report
@@ -25,8 +27,14 @@ def run(arguments: argparse.Namespace) -> int:
         told = Progress(path)
         made.append(evaluate_checkpoint(path, workspace, dataset=dataset, part=arguments.part or "", progress=told))
         told.end()
-    out = Path(arguments.out or f"{paths[0].parent.name}.html")
+    out = Path(arguments.out) if arguments.out else _free(f"{paths[0].parent.name}.html")
     content = report(paths, made, workspace).encode()
     write_bytes(out, content)
     print(f"{out}: {len(content) / 1000:.0f} kB; it opens in any browser and asks for nothing.")
     return 0
+
+
+def _free(name: str) -> Path:
+    """In this folder: `name`, or with the first number that no file has yet."""
+    names = chain([name], (numbered(name, number) for number in count(2)))
+    return next(path for path in map(Path, names) if not path.exists())

@@ -89,14 +89,13 @@ def modes(
     if kind_of(str(values.get("dataset") or "")) != "photos":
         return plain, False
     said, pending = {}, False
-    # Whoever is asked last is timed first: the chosen one.
-    for mode in sorted((mode for _, mode in plain), key=lambda mode: mode == chosen):
+    for mode in sorted((mode for _, mode in plain), key=lambda mode: mode != chosen):  # that one's time first
         try:
             settings = TrainSettings.checked(values if mode == chosen else _by_recipe(values, mode))
             if limits.public:
                 limits.check_settings(settings)
             model_spec(settings.model).check(preprocess_for(settings).size, transfer=mode)
-            made = _estimates(workspace)(settings)
+            made = _estimates(workspace)(settings, beside=mode != chosen)
         except ImgclsError:
             continue  # what is wrong is told below the form
         time = words.duration(made.seconds) if made.seconds is not None else "…" if made.pending else "?"
@@ -130,9 +129,9 @@ def expected(settings: TrainSettings, workspace: Workspace) -> float | None:
 
 
 def asked(settings: TrainSettings, workspace: Workspace) -> tuple[float | None, bool]:
-    """(seconds that a run will take, whether they are still being measured: ask again). Raises ImgclsError where data,
-    weights or device are not to be had."""
-    made = _estimates(workspace)(settings)
+    """(seconds that a run will take, whether they are still being measured: ask again). What is chosen is timed before.
+    Raises ImgclsError where data, weights or device are not to be had."""
+    made = _estimates(workspace)(settings, beside=True)
     return made.seconds, made.pending
 
 
