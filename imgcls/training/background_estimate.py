@@ -30,7 +30,7 @@ Key = tuple[object, ...]
 
 
 class Waiting:
-    """What is to be timed: first what was asked for last, for somebody looks at it; what is asked `beside` that, last."""
+    """What is to be timed: what was asked for last comes first, somebody looks at it; what is asked `beside`, last."""
 
     def __init__(self) -> None:
         self._asked: OrderedDict[Key, TrainSettings] = OrderedDict()
