@@ -77,6 +77,31 @@ def test_digits_flipped_on_purpose_are_those_that_a_run_learns_from(workspace):
     assert made.precision > 0.6
 
 
+@pytest.mark.parametrize("name", ["mnist", "mnist+pen-digits", "pen-digits"])
+def test_an_image_of_a_known_set_is_called_by_its_place_in_the_file(workspace, monkeypatch, name):
+    """Whatever part a seed puts it in: so that other programs find it."""
+    from imgcls.data import pen_digits
+    from imgcls.data.download import load_arrays
+    from imgcls.data.known_places import names_in_files
+
+    drawn = torch.zeros(120, 1, 28, 28, dtype=torch.uint8), torch.zeros(120, dtype=torch.int64)
+    monkeypatch.setattr(pen_digits, "load_pen_digits", lambda *place, **said: drawn)  # drawing them takes a minute
+    said = with_recipe({"dataset": name, "seed": 5})
+    data = load_dataset(said, workspace)
+    called, several = names_in_files(data, said), "+" in name
+    assert {part: len(names) for part, names in called.items()} == data.sizes
+    file = load_arrays("mnist", workspace)["train"][0]
+    for part in ("train", "val"):
+        assert len(set(called[part])) == len(called[part])
+        digits = [(i, one) for i, one in enumerate(called[part]) if one.startswith("mnist/" if several else "train")]
+        for i, one in digits[:: len(digits) // 20] if "mnist" in name else []:
+            assert torch.equal(getattr(data, part).images[i], file[int(one.rpartition("/")[2])])
+    if not several:
+        assert sorted(int(one.rpartition("/")[2]) for one in called["train"] + called["val"]) == list(
+            range(len(data.train) + len(data.val))
+        )
+
+
 def test_the_trainer_flips_training_labels_only_and_says_so(own, workspace):
     plain, made = load_dataset(said(), workspace), load_dataset(said(flip_labels=0.25), workspace)
     wrong = (plain.train.labels != made.train.labels).sum()

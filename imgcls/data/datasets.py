@@ -16,8 +16,9 @@ import torch
 
 from imgcls.data import corrections
 from imgcls.data.augmentation import WHOLE_PHOTO
-from imgcls.data.catalog import PEN_HELD_OUT, PEN_RENDERINGS, held_out
+from imgcls.data.catalog import PEN_RENDERINGS, held_out
 from imgcls.data.folder_problems import listed
+from imgcls.data.known_places import divide_pen
 from imgcls.data.photo_files import divide_photos
 from imgcls.data.photos import StorageFormat, StreamingPhotos
 from imgcls.data.splitting import Split, divide, flip_labels, join, some_of_each
@@ -106,11 +107,7 @@ def _pen(workspace: Workspace, progress: Progress | None) -> tuple[Split, Split]
         cache=workspace.data / ".imgcls-cache",
         progress=progress,
     )
-    drawings = len(labels) // PEN_RENDERINGS
-    first = drawings - drawings // PEN_HELD_OUT
-    drawing = torch.arange(len(labels)) % drawings
-    whole = Split(images, labels)
-    return whole.take((drawing < first).nonzero()[:, 0]), whole.take((drawing >= first).nonzero()[:, 0])
+    return divide_pen(Split(images, labels))
 
 
 def _photos(

@@ -26,7 +26,7 @@ from imgcls.runs.side_jobs import Progress
 from imgcls.training.findings import Audit, Suspect
 from imgcls.workspace import Workspace
 
-VERSION = 2
+VERSION = 3
 LARGEST = 5000  # suspects of a kind that are kept, the worst first
 
 

@@ -122,8 +122,11 @@ def known_images(
     """A known set, all its parts as that seed divides them, or the `train_images` that a run learns from: the pixels'
     principal components are the features."""
     from imgcls.data.datasets import load_dataset
+    from imgcls.data.known_places import names_in_files
 
-    data = load_dataset(with_recipe({"dataset": dataset, "seed": seed}), workspace, progress=progress)
+    settings = with_recipe({"dataset": dataset, "seed": seed})
+    data = load_dataset(settings, workspace, progress=progress)
+    called = names_in_files(data, settings)
     splits = {part: split for part in ("train", "val", "test") if (split := getattr(data, part)) is not None}
     places = {part: list(range(len(split))) for part, split in splits.items()}
     if train_images:
@@ -142,6 +145,6 @@ def known_images(
         features=centred @ vectors[:, -COMPONENTS:],
         labels=torch.cat([split.labels for split in splits.values()]),
         parts=[part for part, _ in names],
-        paths=[f"{part}/{i}" for part, i in names],
+        paths=[called[part][i] for part, i in names],
         same=[group for group in seen.values() if len(group) > 1],
     )

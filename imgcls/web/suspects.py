@@ -26,7 +26,7 @@ class Pictures:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._lock = threading.Lock()
-        self._set: tuple[str, DataSet] | None = None  # the last one: some tens of MB
+        self._set: tuple[str, DataSet, dict[str, tuple[str, int]]] | None = None  # the last one: some tens of MB
 
     def thumbnail(self, dataset: str, path: str) -> str:
         """A data URL; "" where the image cannot be read any more. path: as an audit says it."""
@@ -45,16 +45,19 @@ class Pictures:
         return dataset in own_folders(self.workspace)
 
     def _known(self, dataset: str, path: str) -> Image.Image:
-        """path: "train/12", the place of the image in its part."""
-        part, _, place = path.partition("/")
+        """path: "train/12", the image's place in the set's own file."""
         with self._lock:
             if self._set is None or self._set[0] != dataset:
                 from imgcls.data.datasets import load_dataset
+                from imgcls.data.known_places import names_in_files
 
-                self._set = dataset, load_dataset(with_recipe({"dataset": dataset}), self.workspace)
-            data = self._set[1]
-        split = {"train": data.train, "val": data.val, "test": data.test}[part]
-        array = split.images[int(place)].permute(1, 2, 0).numpy()
+                settings = with_recipe({"dataset": dataset})
+                data = load_dataset(settings, self.workspace)
+                called = names_in_files(data, settings)
+                self._set = dataset, data, {name: (part, i) for part in called for i, name in enumerate(called[part])}
+            _, data, places = self._set
+        part, place = places[path]
+        array = getattr(data, part).images[place].permute(1, 2, 0).numpy()
         return Image.fromarray(np.ascontiguousarray(array[..., 0] if array.shape[-1] == 1 else array))
 
 
