@@ -5,6 +5,7 @@ import time
 import psutil
 import pytest
 
+from imgcls.errors import DatasetError
 from imgcls.recipes import with_recipe
 from imgcls.runs import launcher
 from imgcls.runs.launcher import keep_worker_warm, start_run
@@ -92,3 +93,29 @@ def test_rehearsing_changes_no_later_random_number_and_does_what_the_first_step_
     rehearse()
     assert torch.equal(torch.get_rng_state(), before)
     assert "torch._dynamo" in sys.modules  # the two seconds that it is for
+
+
+def test_what_was_read_beforehand_is_taken_once_and_only_as_long_as_its_files_stay(workspace, monkeypatch):
+    import shutil
+
+    import torch
+
+    from imgcls.data import download
+    from imgcls.data.known_files import folder
+
+    place = workspace.data / "MNIST" / "raw"
+    shutil.copytree(folder("mnist", workspace), place)
+    read, real = [], download._read_idx
+    monkeypatch.setattr(download, "_read_idx", lambda path, shape: read.append(path.name) or real(path, shape))
+    download.read_beforehand("mnist", workspace)
+    once = len(read)
+    first = download.load_arrays("mnist", workspace)
+    assert len(read) == once == 4
+    again = download.load_arrays("mnist", workspace)  # the first may have been changed by whoever had it
+    assert len(read) == 2 * once and all(torch.equal(a, b) for a, b in zip(first["test"], again["test"], strict=True))
+
+    download.read_beforehand("mnist", workspace)
+    labels = place / "t10k-labels-idx1-ubyte.gz"
+    labels.write_bytes(labels.read_bytes()[:-100])
+    with pytest.raises(DatasetError, match="cut off"):
+        download.load_arrays("mnist", workspace)

@@ -58,13 +58,17 @@ class DataSet:
 
 def load_dataset(settings: TrainSettings, workspace: Workspace, *, progress: Progress | None = None) -> DataSet:
     """Everything a run needs of its data. Raises DatasetError."""
+    from imgcls.data.download import forget_what_was_read
+
     preprocess = preprocess_for(settings)
     if settings.dataset in KIND_OF:
         made = _limited(known_set(settings, workspace, preprocess, progress), settings)
+        forget_what_was_read()
         flips = {"share": settings.flip_labels, "seed": settings.seed}
         labels, changed = flip_labels(made.train.labels, len(made.classes), **flips)
         made = replace(made, train=replace(made.train, labels=labels), notes=_flips(len(changed)))
         return _corrected(replace(made, fingerprint=_fingerprint(made)), settings, workspace)
+    forget_what_was_read()
     return _corrected(_photos(settings, workspace, preprocess, progress), settings, workspace)
 
 
