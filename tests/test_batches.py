@@ -118,6 +118,7 @@ def test_a_batch_that_only_goes_forward_is_as_large_as_its_pixels_let_it_be():
     cuda = torch.device("cuda")
     assert [images_at_once(256, size, CPU) for size in (28, 64, 160, 224)] == [256, 100, 16, 16]
     assert images_at_once(64, 64, CPU) == 64 and images_at_once(256, 224, cuda) == 256
+    assert images_at_once(64, 64, cuda) == 3136 and images_at_once(64, 28, cuda) == 4096  # as many pixels
     form = COLOUR.model_copy(update={"size": 160, "storage_size": 160})
     made = list(evaluation_batches(split(40, form), form, batch_size=256, device=CPU))
     assert [len(labels) for _, labels in made] == [16, 16, 8]

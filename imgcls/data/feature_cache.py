@@ -25,7 +25,7 @@ from imgcls.imaging.preprocess import Preprocess
 from imgcls.messages import Setting
 
 Autocast = Callable[[], AbstractContextManager]
-BATCH = 64  # images at the most, see images_at_once
+BATCH = 64  # images at the most on a processor, see images_at_once
 FREE_KEPT = 2**30  # bytes of the disk
 IN_MEMORY = 1_000_000_000  # bytes of features; more go to a mapped file
 

@@ -23,7 +23,8 @@ def divide_pen(whole: Split) -> tuple[Split, Split]:
 
 def names_in_files(data: DataSet, settings: TrainSettings) -> dict[str, list[str]]:
     """{"train", "val", "test": what each image of a known set is called, by its place (from 0) in the set's own files}:
-    "train/43054", whichever part a run's seed puts it in; of two sets, the set's name comes first."""
+    "train/43054", whichever part a run's seed puts it in; "train/12.2" is the second picture of pen drawing 12; of two
+    sets, the set's name comes first."""
     names = settings.dataset.split("+")
     of_pen = len(data.train) + len(data.val) - sum(TRAINING_IMAGES.get(name, 0) for name in names)
     made: dict[str, list[str]] = {part: [] for part in data.sizes}
@@ -37,7 +38,13 @@ def names_in_files(data: DataSet, settings: TrainSettings) -> dict[str, list[str
         else:
             divided = divide(whole, held_out(count, settings, name), settings.seed)
         for part, split in zip(("train", "val"), divided, strict=True):
-            made[part] += [f"{file}/{number}" for number in split.labels.tolist()]
+            numbered = split.labels.tolist()
+            if name == "pen-digits":
+                drawings = count // PEN_RENDERINGS
+                made[part] += [f"{file}/{number % drawings}.{number // drawings + 1}" for number in numbered]
+            else:
+                made[part] += [f"{file}/{number}" for number in numbered]
     if data.test is not None:
-        made["test"] = [f"test/{number}" for number in range(len(data.test))]
+        file = "test" if len(names) == 1 else f"{names[0]}/test"
+        made["test"] = [f"{file}/{number}" for number in range(len(data.test))]
     return made

@@ -23,22 +23,25 @@ class Graphed:
         self.forget()
 
     def forget(self) -> None:
+        self._recordable = True
         self._graph: torch.cuda.CUDAGraph | None = None
         self._inputs = self._labels = torch.empty(0)
         self._shape: torch.Size | None = None
 
     def __call__(self, inputs: Tensor, labels: Tensor) -> None:
-        if self._shape is None:
+        if self._shape is None or len(inputs) > self._shape[0]:  # a run may go on at an epoch's short last batch
+            self.forget()
             self._shape = inputs.shape
             self._warm_up(inputs, labels)
-        elif inputs.shape != self._shape:
+            return
+        if inputs.shape == self._shape and self._graph is None and self._recordable:
+            self._record(inputs, labels)
+        if inputs.shape != self._shape or self._graph is None:
             self._step(inputs, labels)
-        else:
-            if self._graph is None:
-                self._record(inputs, labels)
-            self._inputs.copy_(inputs)
-            self._labels.copy_(labels)
-            self._graph.replay()
+            return
+        self._inputs.copy_(inputs)
+        self._labels.copy_(labels)
+        self._graph.replay()
 
     def _warm_up(self, inputs: Tensor, labels: Tensor) -> None:
         """A step like any other, but on a stream of its own, as recording wants it: it makes the momenta."""
@@ -49,7 +52,8 @@ class Graphed:
         here.wait_stream(side)
 
     def _record(self, inputs: Tensor, labels: Tensor) -> None:
-        """Nothing is computed yet."""
+        """Nothing is computed yet. What cannot be recorded, for want of memory or because it waits for the GPU, goes
+        the usual way from then on, and says itself what is wrong with it."""
         self._inputs, self._labels = torch.empty_like(inputs), torch.empty_like(labels)
         graph, groups = torch.cuda.CUDAGraph(), self._optimizer.param_groups
         for group in groups:
@@ -57,7 +61,9 @@ class Graphed:
         try:
             with torch.cuda.graph(graph):
                 self._step(self._inputs, self._labels)
+            self._graph = graph
+        except RuntimeError:
+            self._recordable, self._inputs, self._labels = False, torch.empty(0), torch.empty(0)
         finally:
             for group in groups:
                 group["capturable"] = False  # where it is set, Adam warns at every step that is not recorded
-        self._graph = graph

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from imgcls.data.augmentation import WHOLE_PHOTO
 from imgcls.data.catalog import count_images
 from imgcls.data.feature_cache import BATCH
-from imgcls.data.loader import Batches
+from imgcls.data.loader import Batches, images_at_once
 from imgcls.data.photos import StorageFormat
 from imgcls.data.splitting import Split
 from imgcls.imaging.preprocess import Preprocess
@@ -157,6 +157,8 @@ def _fastest(step: Callable[[], object], settings: TrainSettings, device: torch.
         if device.type == "cuda":
             torch.cuda.synchronize()
 
+    for _ in range(2):  # on a GPU the second records the step
+        done()
     return 1 / max(measure(done, [1]).values())
 
 
@@ -205,5 +207,6 @@ def _memory(outline: Outline, settings: TrainSettings, batch: int) -> int:
     form = preprocess_for(settings)
     images = batch * form.channels * form.size**2
     if settings.transfer == "head":  # one layer's output at a time, the largest being a part of all
-        return 4 * (outline.parameters + images + outline.handed_on * min(batch, BATCH) // 4)
+        together = images_at_once(BATCH, form.size, choose_device(settings).device)
+        return 4 * (outline.parameters + images + outline.handed_on * min(batch, together) // 4)
     return 4 * (outline.parameters * (2 + MOMENTA[settings.optimizer]) + images + 2 * outline.handed_on * batch)

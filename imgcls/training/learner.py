@@ -79,6 +79,7 @@ class Learner:
             yield done, total
         self.batches, self.head = features, head
         self.step.module = self.context.wrap_ddp(head)
+        self.step.forget()
 
     def kept_features(self) -> dict[str, Tensor] | None:
         """Head only: {"train" and "val": what goes into the head, (N, F)} of the images as they are, none left out;

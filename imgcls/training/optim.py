@@ -23,11 +23,13 @@ def make_optimizer(groups: list[dict[str, Any]], settings: TrainSettings) -> tor
         group["peak"] = group["lr"]
         if device.type == "cuda":  # a step that is played back reads its rate where it was when it was recorded
             group["lr"] = torch.tensor(group["lr"], device=device)
+    make_momenta(made)
     return made
 
 
 def make_momenta(optimizer: torch.optim.Optimizer) -> None:
-    """SGD's momenta of parameters that begin to learn later than others, at 0: torch's fused step takes all or none."""
+    """SGD's momenta at 0, which is where its first step begins. torch's fused step takes those of all parameters or of
+    none, and some may begin to learn later; and it leaves memory as it was where fp16 gave no number at first."""
     for group in optimizer.param_groups:
         for parameter in group["params"] if group.get("momentum") else ():
             if parameter.requires_grad:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import torch
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from imgcls.training.cuda_graph import Graphed
 from imgcls.training.device import DeviceContext
 from imgcls.training.meters import RunningMean
+
+AHEAD = 8  # steps that a GPU may be behind
 
 
 @dataclass
@@ -29,12 +32,13 @@ class TrainStep:
     scaler: torch.amp.GradScaler = field(init=False)
     seen: RunningMean = field(init=False)
     _graph: Graphed | None = field(init=False, default=None)
+    _asked_for: deque[torch.cuda.Event] = field(init=False, default_factory=deque)
 
     def __post_init__(self) -> None:
         device = self.context.device
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.context.dtype is torch.float16)
         self.seen = RunningMean.on(device)
-        # The scaler asks after each step whether it was a number, and processes wait for each other: no graph there.
+        # Several processes wait for each other in a step; fp16's scaler has not been tried in a recorded one.
         if device.type == "cuda" and self.context.world == 1 and not self.scaler.is_enabled():
             self._graph = Graphed(self._update, self.optimizer)
 
@@ -46,6 +50,14 @@ class TrainStep:
         else:
             self._graph(inputs, labels)
         self.seen.images += len(labels)
+        if self.context.device.type == "cuda":
+            self._wait_for_an_earlier_one()
+
+    def _wait_for_an_earlier_one(self) -> None:
+        """The processor would ask for seconds of steps ahead, and a stop would wait for them."""
+        self._asked_for.append(torch.cuda.current_stream().record_event())
+        if len(self._asked_for) > AHEAD:
+            self._asked_for.popleft().synchronize()
 
     def forget(self) -> None:
         """What learns has changed: nothing of earlier steps is played back."""

@@ -179,6 +179,7 @@ class _Trainer:
         state = self.state
         loss, correct, images = self.learner.step.seen.take(self.context)
         seconds = max(self.pace.lap(), 1e-9)  # now that a GPU has done what it was asked to
+        state.seconds = self.clock.seconds
         state.add(loss, correct, images, seconds)
         if loss - loss != 0:  # NaN or infinite
             raise DivergedError(

@@ -13,6 +13,7 @@ from typing import Any
 
 from imgcls.data import mending
 from imgcls.errors import DatasetError, RunError
+from imgcls.recipes import KIND_OF
 from imgcls.runs import audits
 from imgcls.runs.audits import Asked
 from imgcls.training.findings import Audit, Suspect
@@ -107,14 +108,15 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
         """Suspects of a kind, PAGE at once, without those before `start_at`."""
         wanted, start = asked_for(asked), max(int(asked.get("start_at") or 0), 0)
         named = found(wanted).of(asked["kind"])
+        called = str if wanted.dataset in KIND_OF else short
         shown = [
             audit_card.Shown(
                 place=start + i,
                 suspect=one,
                 picture=pictures.thumbnail(wanted.dataset, one.path),
                 twin=pictures.thumbnail(wanted.dataset, one.suggested) if one.kind == "duplicate" else "",
-                name=short(one.path),
-                twin_name=short(one.suggested),
+                name=called(one.path),
+                twin_name=called(one.suggested),
             )
             for i, one in enumerate(named[start : start + PAGE])
         ]

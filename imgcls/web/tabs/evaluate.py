@@ -59,7 +59,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> None:
                 )
                 run = gr.Button(words("Evaluate"), variant="primary", elem_id="evaluate-run", min_width=140)
         view = EvaluateView(words, watch, limits, elem_id="evaluation")
-    begun = gr.State(checkpoints.value)  # what the page chose by itself
+    begun = gr.State()  # what the page chose by itself; None until its address has been read
 
     def begin(chosen: list[str], name: str, wanted: str) -> str:
         """Another value each time: the same may be asked again after the data have changed."""
@@ -76,17 +76,17 @@ def build(context: PageContext, tab: gr.Tab, room: classify.Room) -> None:
                     return [key(info)]
         return [first] if first else []
 
-    def refreshed(asked_by: gr.Request, chosen: list[str], shown: str, before: list[str]) -> list[Any]:
+    def refreshed(asked_by: gr.Request, chosen: list[str], shown: str, before: list[str] | None) -> list[Any]:
         """What there is by now; what a person has chosen or evaluated stays unless it has gone."""
         now, _ = classify.choices(words, watch)
         known, chosen, begin_with = {name for _, name in now}, chosen or [], usual(asked_by)
         left = [one for one in chosen if one in known]
-        if not shown and chosen == before:
+        if before is not None and not shown and chosen == before:
             left = begin_with
         return [
             gr.update(choices=now, **({"value": left} if left != chosen else {})),
             gr.update(choices=[(own, ""), *form.dataset_choices(words, workspace)]),
-            begin_with,
+            gr.skip() if before is None else begin_with,
         ]
 
     def from_address(asked_by: gr.Request) -> list[Any]:
