@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from imgcls.recipes import with_recipe
-from imgcls.training.optim import lr_factor
+from imgcls.training.optim import lr_factor, make_optimizer
 
 EPOCHS, EACH = 6, 10
 TOTAL = EPOCHS * EACH
@@ -53,3 +53,17 @@ def test_warm_up_is_linear_and_ends_at_the_peak():
     assert made[:EACH] == pytest.approx([(step + 1) / EACH for step in range(EACH)])
     oracle = torchs(lambda optimizer: lr.CosineAnnealingLR(optimizer, T_max=TOTAL - EACH - 1), TOTAL - EACH)
     assert made[EACH:] == pytest.approx(oracle, abs=1e-6)
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_momenta_that_begin_at_0_take_torchs_own_first_steps(nesterov):
+    settings = with_recipe({"optimizer": "sgd", "nesterov": nesterov})
+    ours, torchs_own = (torch.nn.Parameter(torch.arange(12.0).view(3, 4) / 7) for _ in range(2))
+    said = {"momentum": settings.momentum, "nesterov": nesterov, "weight_decay": settings.weight_decay, "fused": True}
+    made = make_optimizer([{"params": [ours], "lr": settings.lr}], settings)
+    plain = torch.optim.SGD([torchs_own], lr=settings.lr, **said)
+    for step in range(3):
+        for parameter, optimizer in ((ours, made), (torchs_own, plain)):
+            parameter.grad = torch.sin(parameter.detach() + step)
+            optimizer.step()
+        assert torch.equal(ours, torchs_own)
