@@ -2,11 +2,12 @@
 
     python -m benchmarks.train_speed [--rows KEY,...] [--seconds 3] [--rounds 5] [--json]
 
-ours:   the trainer itself, whole epochs of it, loading and validation not counted
+ours:   the trainer itself, loading, validation and saving not counted
 plain:  torchvision transforms and DataLoader, best of 0 and 2 workers, and of 8 beside a GPU (plain.py)
 limit:  our network and optimizer stepping on one batch that lies in memory, in the best way there is (limit.py)
 
-The three take turns, because a shared machine's speed drifts; the median of the rounds counts. Rows whose data are not
+The three take turns, because a shared machine's speed drifts, ours and the limit short ones: ten in every round. The
+median of the rounds counts. Rows whose data are not
 there are named. Head-only transfer is a whole run of 10 epochs against 10 plain ones with the backbone frozen; its
 limit is the backbone running once over every view, nothing else. Peak memory is that of a process of its own.
 """
@@ -37,6 +38,8 @@ from imgcls.training import events
 from imgcls.training.trainer import train
 from imgcls.workspace import Workspace
 
+TURNS = 10  # in a round
+
 
 def measured(row: Row, workspace: Workspace, *, seconds: float, rounds: int) -> dict[str, Any]:
     """One line of the table. Raises ImgclsError or OSError where the data or weights are not there."""
@@ -46,10 +49,8 @@ def measured(row: Row, workspace: Workspace, *, seconds: float, rounds: int) -> 
     settings = with_recipe({"epochs": 1000, "val_split": 256, "schedule": "constant", "lr": 1e-3, **row.settings})
     limit = Limit(settings, workspace)
     seconds = seconds * row.longer
-    rough = limit.rate(0.7)
+    limit.rate(0.7)
     whole, device = len(limit.data.train), limit.device
-    if device.type == "cpu":  # there an epoch of the whole may take minutes
-        settings = settings.model_copy(update={"train_images": min(whole, max(256, int(rough * seconds)))})
     net, data = row.plain(workspace, settings)
     net.to(device)
     kind = torch.optim.SGD if settings.optimizer == "sgd" else torch.optim.AdamW  # the row's own, as torch has it
@@ -63,15 +64,15 @@ def measured(row: Row, workspace: Workspace, *, seconds: float, rounds: int) -> 
         for name in ("data", "weight"):
             if (workspace.root / name).exists():
                 (scratch.root / name).symlink_to(workspace.root / name)
-        mine = _epochs(settings, scratch)
-        next(mine)  # the first epoch warms up
+        mine = _figures(settings, scratch)
         for _ in range(rounds):
-            rate, threads = _rate(mine, seconds / 2)
-            found["ours"].append(rate)
+            made = [_turn(mine, limit, seconds / 2 / TURNS) for _ in range(TURNS)]
+            found["ours"].append(statistics.median(ours for ours, _, _ in made))
+            ways.append({way: statistics.median(rates[way] for _, rates, _ in made) for way in made[0][1]})
+            found["limit"].append(max(ways[-1].values()))
+            threads = made[-1][2]
             torch.set_num_threads(available_cores())
             found["plain"].append(max(plain.rate(loop, seconds / 2) for loop in loops))
-            found["limit"].append(limit.rate(seconds / 2))
-            ways.append(limit.ways)
             torch.set_num_threads(threads)
     rates = {name: statistics.median(values) for name, values in found.items()}
     ratios = [o / b for o, b in zip(found["ours"], found["limit"], strict=True)]
@@ -90,19 +91,23 @@ def measured(row: Row, workspace: Workspace, *, seconds: float, rounds: int) -> 
     }
 
 
-def _epochs(settings: TrainSettings, workspace: Workspace) -> Iterator[events.EpochEnded]:
+def _turn(figures: Iterator[events.Progress], limit: Limit, seconds: float) -> tuple[float, dict[str, float], int]:
+    """(images/s of the trainer's next steps, those of each way of the limit, the trainer's threads), for about
+    `seconds` each."""
+    next(figures)  # its time began when the trainer was left
+    threads, rates, passed = torch.get_num_threads(), [], time.perf_counter()
+    while not rates or time.perf_counter() - passed < seconds:
+        rates.append(next(figures).images_per_second)
+    limit.rate(seconds)
+    torch.set_num_threads(threads)
+    return statistics.median(rates), dict(limit.ways), threads
+
+
+def _figures(settings: TrainSettings, workspace: Workspace) -> Iterator[events.Progress]:
+    """The points of a run's curve, each some tenths of a second of steps."""
     for event in train(settings, workspace=workspace, run="r"):
-        if isinstance(event, events.EpochEnded):
+        if isinstance(event, events.Progress):
             yield event
-
-
-def _rate(epochs: Iterator[events.EpochEnded], seconds: float) -> tuple[float, int]:
-    """(images/s, threads) of the trainer's next epochs, as many as take so long."""
-    images = passed = 0.0
-    while passed < seconds:
-        one = next(epochs)
-        images, passed = images + one.images_per_second * one.seconds, passed + one.seconds
-    return images / passed, torch.get_num_threads()
 
 
 def _peak(row: Row, workspace: Workspace) -> float:

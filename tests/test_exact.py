@@ -12,6 +12,7 @@ from imgcls.data import decode_cache
 from imgcls.errors import RunError
 from imgcls.recipes import with_recipe
 from imgcls.training import events
+from imgcls.training import threads as threads_of_a_run
 from imgcls.training.trainer import train
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -25,7 +26,9 @@ RUNS = {
 
 
 @pytest.fixture
-def lab(workspace):
+def lab(workspace, monkeypatch):
+    # On a busy machine such a run may take long enough to find cores that were not free at first.
+    monkeypatch.setattr(threads_of_a_run, "LOOK_FOR_MORE", 1e9)
     flowers(workspace.data / "flowers", each=10)
     workspace.weight.mkdir()
     return workspace

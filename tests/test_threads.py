@@ -1,4 +1,5 @@
-"""Threads are measured once; only a lasting collapse of the speed asks for fewer. The clock is simulated."""
+"""Threads are measured before the first step; a lasting collapse of the speed asks for fewer, cores that are free again
+for more. The clock is simulated."""
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from imgcls.recipes import with_recipe
 from imgcls.training.device import choose_device
 from imgcls.training.learner import make_learner
 from imgcls.training.state import TrainState
-from imgcls.training.threads import LASTING, CollapseWatch, ThreadChoice, candidates, measure
+from imgcls.training.threads import LASTING, LOOK_FOR_MORE, CollapseWatch, ThreadChoice, candidates, measure
 
 
 class Machine:
@@ -48,6 +49,19 @@ def test_measuring_takes_a_moment_however_slow_a_number_is():
     rates = machine.rates()
     assert max(rates, key=rates.get) == 1
     assert machine.now < 2 * 3.0 + 4 * 0.09 + 0.1
+
+
+def test_a_neighbour_that_is_busy_for_a_moment_decides_nothing():
+    machine = Machine({1: 0.010, 2: 0.005})
+    slow, step = 0.2, machine.step
+
+    def disturbed():
+        step()
+        machine.now += slow if machine.threads == 2 and machine.now < 0.5 else 0
+
+    machine.step = disturbed
+    rates = machine.rates()
+    assert max(rates, key=rates.get) == 2
 
 
 def watched(seconds, *, rate=100.0, step=0.1, images=1):
@@ -97,35 +111,67 @@ def test_what_passes_between_epochs_does_not_count():
 
 
 @pytest.fixture
-def choice(workspace):
+def choice(workspace, monkeypatch):
     """(a run's choice of threads on a machine that tests make quick or slow, its state, that machine's rates)."""
     settings = with_recipe({"train_images": 64, "val_split": 16, "batch_size": 16, "device": "cpu"})
     learner = make_learner(settings, load_dataset(settings, workspace), workspace, choose_device(settings))
     state, rates = TrainState(), {}
     before = torch.get_num_threads()
-    yield ThreadChoice(learner, state, measure=lambda _, counts: {n: rates[n] for n in counts}), state, rates
+    state.threads, state.step = 2, 500
+    monkeypatch.setattr("imgcls.training.threads.available_cores", lambda: 2)
+    made = ThreadChoice(
+        learner, state, measure=lambda _, counts: {n: rates[n] for n in counts}, clock=lambda: rates.get("now", 0.0)
+    )
+    yield made, state, rates
     torch.set_num_threads(before)
 
 
 def test_a_collapse_that_fewer_threads_cure_lowers_them_and_marks_the_run(choice):
     chooser, state, rates = choice
-    state.threads, state.step = 2, 500
+    list(chooser.choose())
     rates |= {1: 90.0, 2: 3.0}
-    (event,) = chooser.lower()
+    (event,) = chooser.again()
     assert event.threads == state.threads == torch.get_num_threads() == 1
     assert event.exact_until == state.exact_until == 500
 
 
 def test_a_slowness_that_fewer_threads_do_not_cure_changes_nothing(choice):
     chooser, state, rates = choice
-    state.threads, state.step = 2, 500
+    list(chooser.choose())
     rates |= {1: 90.0, 2: 100.0}  # the disk is slow, or the computer slept
-    assert list(chooser.lower()) == [] and state.threads == torch.get_num_threads() == 2
+    assert list(chooser.again()) == [] and state.threads == torch.get_num_threads() == 2
     assert state.exact_until is None
+
+
+def test_cores_that_were_taken_at_first_are_used_once_they_are_free(choice):
+    chooser, state, rates = choice
+    state.threads, state.step = 0, 0
+    rates |= {1: 90.0, 2: 30.0}
+    list(chooser.choose())
+    assert state.threads == 1 and not chooser.due(16)
+    rates["now"] = 2 * LOOK_FOR_MORE
+    assert chooser.due(16) and list(chooser.again()) == []  # the neighbour is still there
+    assert not chooser.due(16) and state.threads == torch.get_num_threads() == 1 and state.exact_until is None
+    rates |= {2: 160.0, "now": 10 * LOOK_FOR_MORE}
+    state.step = 700
+    assert chooser.due(16)
+    (event,) = chooser.again()
+    assert event.threads == state.threads == torch.get_num_threads() == 2
+    assert event.exact_until == state.exact_until == 700
+    rates["now"] = 1e6
+    assert not chooser.due(16)  # all cores are in use
+
+
+def test_threads_that_the_settings_fix_stay(choice):
+    chooser, state, rates = choice
+    chooser._learner.settings = chooser._learner.settings.model_copy(update={"threads": 1})
+    state.threads, state.step = 0, 0
+    list(chooser.choose())
+    rates["now"] = 1e6
+    assert state.threads == 1 and not chooser.due(16)
 
 
 def test_a_resumed_run_takes_the_threads_it_began_with(choice):
     chooser, state, rates = choice
-    state.threads, state.step = 2, 500
     (event,) = chooser.choose()  # measuring would be a KeyError
     assert event.threads == torch.get_num_threads() == 2 and event.rates == {} and event.exact_until is None

@@ -1,9 +1,10 @@
-"""How many processor threads to step with: measured once, before the first step, and kept.
+"""How many processor threads to step with: measured before the first step, and kept while it does.
 
 Sums of floats depend on their order, and their order on the number of threads: a run that changed it on the way could
 not be repeated. Cores are shared, though, and OpenMP waits for its slowest thread at every operator: measured on two
 cores, LeNet's steps with two threads run at 12,500 images/s alone and at 300 beside two busy processes, with one thread
-at 7,200 and 9,000. Such a collapse, where it lasts, is worth the repeatability; nothing less is.
+at 7,200 and 9,000. Such a collapse, where it lasts, is worth the repeatability, and so are cores that were taken when
+the run began and are free now; nothing less is.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from imgcls.data.feature_cache import BATCH
-from imgcls.data.loader import images_at_once
+from imgcls.data.loader import FEWEST_AT_ONCE, images_at_once
 from imgcls.processes import available_cores
 from imgcls.settings import TrainSettings
 from imgcls.training import events
@@ -29,6 +30,10 @@ COLLAPSED = 1 / 5  # of the rate that was measured
 LASTING = 10.0  # seconds of it before anything is done; twice as many each time that fewer threads did not help
 LOOK = 1.0  # seconds over which a rate is taken
 WORTH = 2.0  # times as fast: what fewer threads must be to be taken
+MORE_WORTH = 1.3  # and more: two cores step with LeNet 1.4 to 1.6 times as fast as one
+LOOK_FOR_MORE = 15.0  # seconds until a run with fewer threads than cores tries more, then twice as many each time
+PASSES = 3  # over the numbers, where fewer than all seem best: a neighbour may have been busy for a moment
+PASSES_TAKE = 2.0  # seconds after which no further one begins: a step that long has averaged over moments
 
 
 def candidates(cores: int) -> list[int]:
@@ -48,24 +53,31 @@ def measure(
     set_threads: Callable[[int], None] = torch.set_num_threads,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[int, float]:
-    """Steps a second with each number of threads; `step` must change nothing that matters. The number set is the last
-    one tried."""
-    rates = {}
+    """Steps a second with each number of threads, at its best; `step` must change nothing that matters. The number set
+    is the last one tried."""
+    rates, began = dict.fromkeys(counts, 0.0), clock()
     set_threads(counts[-1])
     step()  # the very first one makes buffers
-    for count in reversed(counts):
-        set_threads(count)
-        began, steps = clock(), 0
-        step()  # starts the threads: counted only where it is long
-        if (first := clock() - began) >= LONG_STEP:
-            rates[count] = 1 / first
-            continue
-        began = clock()
-        while steps < TRIAL_STEPS or clock() - began < TRIAL:
-            step()
-            steps += 1
-        rates[count] = steps / max(clock() - began, 1e-9)
+    for _ in range(PASSES):
+        for count in reversed(counts):
+            set_threads(count)
+            rates[count] = max(rates[count], _rate(step, clock))
+        if rates[counts[-1]] == max(rates.values()) or clock() - began > PASSES_TAKE:
+            break
     return rates
+
+
+def _rate(step: Callable[[], object], clock: Callable[[], float]) -> float:
+    """Steps a second with the threads that are set."""
+    began, steps = clock(), 0
+    step()  # starts the threads: counted only where it is long
+    if (first := clock() - began) >= LONG_STEP:
+        return 1 / first
+    began = clock()
+    while steps < TRIAL_STEPS or clock() - began < TRIAL:
+        step()
+        steps += 1
+    return steps / max(clock() - began, 1e-9)
 
 
 class CollapseWatch:
@@ -101,12 +113,22 @@ Measure = Callable[[Callable[[], object], Sequence[int]], dict[int, float]]
 
 
 class ThreadChoice:
-    """One run's threads. `choose` before the first step; `collapsed(images)` after every step, and `lower` where it
-    says so. With several processes each gets its share of the cores; on a GPU one thread is enough to feed it."""
+    """One run's threads. `choose` before the first step; `due(images)` after every step, and `again` where it says so.
+    With several processes each gets its share of the cores; on a GPU one thread is enough to feed it."""
 
-    def __init__(self, learner: Learner, state: TrainState, *, measure: Measure = measure) -> None:
-        self._learner, self._state, self._measure = learner, state, measure
+    def __init__(
+        self,
+        learner: Learner,
+        state: TrainState,
+        *,
+        measure: Measure = measure,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._learner, self._state, self._measure, self._clock = learner, state, measure, clock
         self._watch: CollapseWatch | None = None
+        self._counts: list[int] = []  # to choose from; none where the settings fix one
+        self._wait = LOOK_FOR_MORE
+        self._look = float("inf")  # when to try more
 
     def choose(self) -> Iterator[events.Event]:
         """What the settings fix, what the run began with, or what is fastest here and now."""
@@ -129,29 +151,36 @@ class ThreadChoice:
             state.rate = rates.get(threads, 0.0)
         if state.threads not in (0, threads):
             state.not_exact_from(state.step)
-        if not settings.threads and threads > 1 and state.rate:
-            self._watch = CollapseWatch(state.rate)
+        if not settings.threads and context.world == 1:
+            self._counts = sorted({*counts, threads})
         yield self._take(threads, rates)
 
     def pause(self) -> None:
         if self._watch:
             self._watch.pause()
 
-    def collapsed(self, images: int) -> bool:
-        return self._watch is not None and self._watch.step(images)
+    def due(self, images: int) -> bool:
+        """Whether to measure again, after a step of `images`: the speed has collapsed, or there may be free cores."""
+        return (self._watch is not None and self._watch.step(images)) or self._clock() > self._look
 
-    def lower(self) -> Iterator[events.Event]:
-        """Fewer threads, where they are much faster at this moment; what slows the run may be something else."""
+    def again(self) -> Iterator[events.Event]:
+        """Other threads, where they are much faster at this moment; what slows the run may be something else."""
         state = self._state
-        rates = self._rates([n for n in candidates(state.threads) if n <= state.threads])
+        looked = self._clock() > self._look
+        rates = self._rates(self._counts if looked else [n for n in self._counts if n <= state.threads])
+        self._wait *= 2
         best = max(rates, key=rates.__getitem__)
-        if rates[best] < rates[state.threads] * WORTH:
+        if rates[best] < rates[state.threads] * (WORTH if best < state.threads else MORE_WORTH):
             torch.set_num_threads(state.threads)
+            self._try_more()
             return
         state.rate = rates[best]
         state.not_exact_from(state.step)
-        self._watch = CollapseWatch(state.rate) if best > 1 else None
         yield self._take(best, rates)
+
+    def enough(self) -> None:
+        """What takes the time is over: nothing is measured any more."""
+        self._watch, self._look = None, float("inf")
 
     def _rates(self, counts: Sequence[int]) -> dict[int, float]:
         """Images/s with each number of threads."""
@@ -162,15 +191,22 @@ class ThreadChoice:
 
     def _take(self, threads: int, rates: dict[int, float]) -> events.Event:
         torch.set_num_threads(threads)
-        self._state.threads = threads
+        state = self._state
+        state.threads = threads
+        self._watch = CollapseWatch(state.rate) if self._counts and threads > 1 and state.rate else None
+        self._try_more()
         named = {str(n): round(rate, 1) for n, rate in sorted(rates.items())}
-        return events.ThreadsChosen(
-            threads=threads, rates=named, step=self._state.step, exact_until=self._state.exact_until
-        )
+        return events.ThreadsChosen(threads=threads, rates=named, step=state.step, exact_until=state.exact_until)
+
+    def _try_more(self) -> None:
+        """When to measure more threads than the run has, where there are cores for them."""
+        fewer = bool(self._counts) and self._state.threads < self._counts[-1]
+        self._look = self._clock() + self._wait if fewer else float("inf")
 
 
 def timed_images(settings: TrainSettings, size: int, device: torch.device) -> int:
-    """Images of a batch that is only timed. Head only: of the backbone, where such a run spends its time."""
+    """Images of a batch that is only timed. Head only: of the backbone, where such a run spends its time; a quarter of
+    what it takes at once shows as well what threads bring."""
     if settings.transfer == "head":
-        return images_at_once(BATCH, size, device)
+        return max(FEWEST_AT_ONCE, images_at_once(BATCH, size, device) // 4)
     return max(2, min(settings.batch_size, MOST_PIXELS // size**2))

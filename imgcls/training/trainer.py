@@ -141,8 +141,8 @@ class _Trainer:
             if save and not over:
                 yield from self.manager.resume()
                 self._pause()
-            if self.threads.collapsed(len(labels)):
-                yield from self.threads.lower()
+            if self.threads.due(len(labels)):
+                yield from self.threads.again()
                 self._pause()
 
     def _step(self, inputs: Tensor, labels: Tensor) -> None:
@@ -217,10 +217,14 @@ class _Trainer:
         yield from self.manager.epoch_end(epoch + 1, metrics, over=over)
 
     def _cache_features(self) -> Iterator[Event]:
-        watch, told = Stopwatch(), False
+        watch, told, before = Stopwatch(), False, 0
         for done, total in self.learner.cache_features(file=self.manager.features):
             if self._due()[0]:
                 break
+            if self.threads.due(done - before):
+                yield from self.threads.again()
+                self.threads.pause()
+            before = done
             if not told or watch.since_lap > self._interval():
                 told = True
                 watch.lap()
@@ -228,6 +232,7 @@ class _Trainer:
                     "features of the frozen layers: {done:,} of {images:,} images", done=done, images=total
                 )
                 yield events.note_of_work("caching_features", message, done, total, watch.seconds)
+        self.threads.enough()
         if self.ending == "time_limit" and self.state.best is None:
             raise RunError(
                 "The time was over before the first step: raise {time_limit} ({minutes:g} minutes), or choose fewer "
