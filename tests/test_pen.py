@@ -5,7 +5,9 @@ import json
 
 import pytest
 import torch
+import torch.nn.functional as F
 
+from imgcls.data import pen_augmentation
 from imgcls.data.download import load_arrays
 from imgcls.data.pen_augmentation import pen
 from imgcls.data.pen_digits import load_pen_digits
@@ -51,3 +53,19 @@ def test_each_image_is_changed_its_own_way_and_repeatably():
     assert all(not torch.equal(made[0], other) for other in made[1:])
     ink = made.sum((1, 2, 3)) / image.sum()
     assert ink.min() < 0.9 and ink.max() > 1.3 and ink.min() > 0.3  # thinner, thicker, never gone
+
+
+def test_the_grid_is_torchs_affine_grid_and_its_bicubic_enlargement():
+    """What the one matrix product stands for, and the pools that the neighbours stand for."""
+    images = torch.rand(9, 3, 20, 28, generator=torch.Generator().manual_seed(0))
+    theta = torch.tensor([[[0.9, 0.2, 0.1], [-0.1, 1.1, -0.05]]]).expand(9, -1, -1)
+    knots = torch.rand(9, 2, 5, 5, generator=torch.Generator().manual_seed(1)) - 0.5
+    bend = F.interpolate(knots, (20, 28), mode="bicubic", align_corners=True)
+    wanted = F.affine_grid(theta, [9, 3, 20, 28], align_corners=False) + bend.permute(0, 2, 3, 1)
+    factors = torch.cat([theta, knots.view(9, 2, -1)], dim=2).view(18, -1)
+    made = (factors @ pen_augmentation._fields(20, 28, torch.device("cpu"))).view(9, 2, 20, 28).permute(0, 2, 3, 1)
+    assert torch.allclose(made, wanted, atol=1e-5)
+    broad = pen_augmentation._among_neighbours(images, torch.maximum, 3)
+    assert torch.equal(broad, F.max_pool2d(images, (1, 3), stride=1, padding=(0, 1)))
+    fine = pen_augmentation._among_neighbours(images, torch.minimum, 2)
+    assert torch.equal(fine, -F.max_pool2d(-images, (3, 1), stride=1, padding=(1, 0)))
