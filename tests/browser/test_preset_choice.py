@@ -11,7 +11,7 @@ def test_a_preset_fills_the_form_and_is_named_in_command_and_address(page, serve
     expect(epochs).to_have_value("1")
     expect(command).to_contain_text("--preset sprint")
     page.locator("#field-preset").get_by_text("Thorough").click()
-    expect(epochs).to_have_value("60")
+    expect(epochs).to_have_value("120")
     expect(command).to_contain_text("--preset thorough")
     expect(page).to_have_url(re.compile("preset=thorough"))
     page.locator("#field-preset").get_by_text("Standard").click()
