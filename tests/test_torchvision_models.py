@@ -89,8 +89,11 @@ def all_of_it(name, tmp_path):
         with torch.inference_mode():
             features = backbone(x)
             torch.testing.assert_close(head(features), model(x))
-            folded = transfer.split_backbone(transfer.folded(model))[0](x)
-        torch.testing.assert_close(folded, features, rtol=1e-2, atol=1e-3)
+            # Doubles: such a network's activations reach 70,000, and what rounding makes of them differs by processor.
+            double, x = model.double(), x.double()
+            plain = transfer.split_backbone(double)[0](x)
+            folded = transfer.split_backbone(transfer.folded(double))[0](x)
+        torch.testing.assert_close(folded, plain, rtol=1e-6, atol=1e-6)
         assert features.ndim == 2
 
 
