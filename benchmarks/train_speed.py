@@ -7,9 +7,9 @@ plain:  torchvision transforms and DataLoader, best of 0 and 2 workers, and of 8
 limit:  our network and optimizer stepping on one batch that lies in memory, in the best way there is (limit.py)
 
 The three take turns, because a shared machine's speed drifts, ours and the limit short ones: ten in every round. The
-median of the rounds counts. Rows whose data are not
-there are named. Head-only transfer is a whole run of 10 epochs against 10 plain ones with the backbone frozen; its
-limit is the backbone running once over every view, nothing else. Peak memory is that of a process of its own.
+median of the rounds counts. Rows whose data are not there are named. Head-only transfer is a whole run of 10 epochs
+against 10 plain ones with the backbone frozen; its limit is the backbone running once over every view, nothing else.
+Peak memory is that of a process of its own.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def measured(row: Row, workspace: Workspace, *, seconds: float, rounds: int) -> 
     settings = with_recipe({"epochs": 1000, "val_split": 256, "schedule": "constant", "lr": 1e-3, **row.settings})
     limit = Limit(settings, workspace)
     seconds = seconds * row.longer
-    limit.rate(0.7)
+    limit.rate(0.7)  # warms up
     whole, device = len(limit.data.train), limit.device
     net, data = row.plain(workspace, settings)
     net.to(device)

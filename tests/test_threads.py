@@ -1,11 +1,15 @@
 """Threads are measured before the first step; a lasting collapse of the speed asks for fewer, cores that are free again
 for more. The clock is simulated."""
 
+from functools import partial
+
 import pytest
 import torch
+import torchvision
 
 from imgcls.data.datasets import load_dataset
 from imgcls.recipes import with_recipe
+from imgcls.training import events, threads, trainer
 from imgcls.training.device import choose_device
 from imgcls.training.learner import make_learner
 from imgcls.training.state import TrainState
@@ -175,3 +179,34 @@ def test_a_resumed_run_takes_the_threads_it_began_with(choice):
     chooser, state, rates = choice
     (event,) = chooser.choose()  # measuring would be a KeyError
     assert event.threads == torch.get_num_threads() == 2 and event.rates == {} and event.exact_until is None
+
+
+@pytest.mark.parametrize("transfer", ["scratch", "head"])
+def test_a_run_says_where_it_took_cores_that_came_free_and_a_resumed_one_still_does(workspace, monkeypatch, transfer):
+    said = {"model": "resnet18", "image_size": 32, "epochs": 2, "batch_size": 8, "device": "cpu", "transfer": transfer}
+    if transfer == "head":
+        workspace.weight.mkdir()
+        torch.save(torchvision.models.resnet18(num_classes=10).state_dict(), workspace.weight / "own.pth")
+        said["weights"] = "own.pth"
+    settings = with_recipe({"dataset": "mnist", "train_images": 64, "val_split": 16, **said})
+    machine = iter([{1: 90.0, 2: 30.0}, {1: 90.0, 2: 160.0}])  # a busy neighbour, then none
+    monkeypatch.setattr(threads, "LOOK_FOR_MORE", 0.0)
+    monkeypatch.setattr(threads, "available_cores", lambda: 2)
+    monkeypatch.setattr(trainer, "ThreadChoice", partial(ThreadChoice, measure=lambda _, counts: next(machine)))
+    before = torch.get_num_threads()
+    stop = []
+    try:
+        made = []
+        for event in trainer.train(settings, workspace=workspace, run="r", should_stop=lambda: bool(stop)):
+            made.append(event)
+            if isinstance(event, events.EpochEnded):
+                stop.append(True)
+        first, second = (event for event in made if isinstance(event, events.ThreadsChosen))
+        assert (first.threads, first.exact_until) == (1, None)
+        assert (second.threads, second.exact_until) == (2, 1 if transfer == "scratch" else 0)
+        assert isinstance(made[-1], events.Stopped)
+        again = list(trainer.train(settings, workspace=workspace, run="r", resume=True))
+        (chosen,) = (event for event in again if isinstance(event, events.ThreadsChosen))
+        assert (chosen.threads, chosen.exact_until) == (2, second.exact_until)
+    finally:
+        torch.set_num_threads(before)

@@ -1,4 +1,4 @@
-"""How many processor threads to step with: measured before the first step, and kept while it does.
+"""How many processor threads to step with: measured before the first step, and kept for as long as that costs little.
 
 Sums of floats depend on their order, and their order on the number of threads: a run that changed it on the way could
 not be repeated. Cores are shared, though, and OpenMP waits for its slowest thread at every operator: measured on two
