@@ -22,6 +22,7 @@ from imgcls.imaging.preprocess import Preprocess
 from imgcls.models import transfer
 from imgcls.models.pretrained import load_pretrained, resolve_weights
 from imgcls.recipes import preprocess_for, with_recipe
+from imgcls.training.label_errors import principal_components
 from imgcls.workspace import Workspace
 
 COMPONENTS = 64  # of a digit's 784 pixels, for telling which lie close
@@ -135,14 +136,13 @@ def known_images(
     images = torch.cat([split.images for split in splits.values()])
     pixels = images.flatten(1).float() / 255
     centred = pixels - pixels.mean(dim=0)
-    _, vectors = torch.linalg.eigh(centred.T @ centred)
     names = [(part, i) for part, numbers in places.items() for i in numbers]
     seen: dict[bytes, list[int]] = {}
     for i, image in enumerate(images.numpy()):
         seen.setdefault(image.tobytes(), []).append(i)
     return AuditImages(
         classes=data.classes,
-        features=centred @ vectors[:, -COMPONENTS:],
+        features=principal_components(centred, COMPONENTS),
         labels=torch.cat([split.labels for split in splits.values()]),
         parts=[part for part, _ in names],
         paths=[called[part][i] for part, i in names],

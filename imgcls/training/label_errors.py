@@ -82,12 +82,19 @@ def _folds(labels: Tensor, groups: Sequence[int] | None, folds: int) -> Tensor:
     return fold
 
 
+def principal_components(centred: Tensor, most: int) -> Tensor:
+    """float (N, F) of mean 0 -> (N, at most `most`), the last one spread the most. In doubles: of fewer images than
+    features most eigenvalues are 0, and on some processors LAPACK failed on them in single precision, or made no
+    numbers of them."""
+    _, vectors = torch.linalg.eigh((centred.T @ centred).double())  # ascending
+    return centred @ vectors[:, -most:].float()
+
+
 def _whitened(features: Tensor) -> Tensor:
     """The first principal components, in units of the first one's spread."""
     centred = features - features.mean(dim=0)
     if min(centred.shape) > COMPONENTS:
-        _, vectors = torch.linalg.eigh(centred.T @ centred)  # ascending
-        centred = centred @ vectors[:, -COMPONENTS:]
+        centred = principal_components(centred, COMPONENTS)
     return centred / centred.std(dim=0).mean().clamp_min(1e-6)
 
 
