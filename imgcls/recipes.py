@@ -130,7 +130,7 @@ def recipe(
     values["image_size"] = spec.fitting_size(values["image_size"])
     values |= TRANSFER.get(transfer, {})
     values.setdefault("epochs", TrainSettings.model_fields["epochs"].default)
-    values = with_preset(values, preset, family=family, kind=kind, transfer=transfer)
+    values = with_preset(values, preset, model=model, kind=kind, transfer=transfer)
     if optimizer and optimizer != values.get("optimizer", TrainSettings.model_fields["optimizer"].default):
         values |= {"optimizer": optimizer, **USUAL.get(optimizer, {})}
     return values

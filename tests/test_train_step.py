@@ -90,3 +90,30 @@ def test_many_steps_are_what_a_plain_loop_does(device, optimizer):
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), plain.state_dict().values(), strict=True))
     assert (correct, images) == (right, sum(IMAGES)) and loss == pytest.approx(losses, rel=1e-5)
     assert step.seen.take(step.context)[2] == 0
+
+
+class Waits(nn.Linear):
+    """Looks at a number in the middle of a step: a GPU is waited for, so that the step cannot be recorded."""
+
+    def forward(self, inputs):
+        return super().forward(inputs) * (1.0 if inputs.sum().item() else 2.0)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_step_that_cannot_be_recorded_learns_all_the_same(device):
+    def network():
+        torch.manual_seed(3)
+        return Waits(16, 4).to(device)
+
+    inputs = torch.randn(6, 8, 16, generator=torch.Generator().manual_seed(0)).to(device)
+    labels = torch.arange(8, device=device) % 4
+    model, plain = network(), network()
+    step = TrainStep(model, torch.optim.SGD(model.parameters(), lr=0.1), DeviceContext(torch.device(device)))
+    theirs = torch.optim.SGD(plain.parameters(), lr=0.1)
+    for batch in inputs:
+        step(batch, labels)
+        theirs.zero_grad()
+        nn.functional.cross_entropy(plain(batch), labels).backward()
+        theirs.step()
+    assert torch.equal(model.weight, plain.weight)
+    assert step.seen.take(step.context)[2] == 48
