@@ -108,3 +108,14 @@ def test_any_drawing_is_whole_and_in_the_box(number, side, size, brush):
     made = mnist_normalize(render(UJI[number]["strokes"], side=side, width=max(1.5, brush * side * size), place=box))
     ys, xs = np.nonzero(made > 127)
     assert max(np.ptp(ys), np.ptp(xs)) <= 21 and max(np.ptp(ys), np.ptp(xs)) >= 13
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (1, 300), (2, 300), (300, 2), (3, 3), (4, 7)])
+def test_a_strip_of_shaded_paper_is_looked_at_like_any_other(shape):
+    """Too narrow for a surface of second order."""
+    grey = np.linspace(90, 250, shape[0] * shape[1]).reshape(shape)
+    for picture in (grey, grey.T.copy(), np.random.default_rng(0).uniform(0, 255, shape)):
+        try:
+            assert mnist_normalize(picture.astype(np.uint8)).shape == (28, 28)
+        except InputError:
+            pass

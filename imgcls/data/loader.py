@@ -18,8 +18,8 @@ from imgcls.imaging.preprocess import Preprocess
 # Small images are augmented for several steps at a time: per-call costs shrink, and 2 MB of float stays in the cache.
 CHUNK_BYTES = 2_000_000
 # Images as they are: a step has driven this code from the processor's caches, which makes a gather take two or three
-# times as long. In turns of 40 steps, LeNet on MNIST and CIFAR-10, of stepping on one batch that is there: 0.97 and 0.96
-# where one step is gathered at a time, 1.00 and 0.98 where twelve are, 0.98 and 0.96 where it is thirty-two.
+# times as long. In turns of 40 steps, LeNet on MNIST and CIFAR-10, of stepping on one batch that lies there: 0.97 and
+# 0.96 where one step is gathered at a time, 1.00 and 0.98 where twelve are, 0.98 and 0.96 where it is thirty-two.
 PLAIN_CHUNK_BYTES, PLAIN_CHUNK = 10_000_000, 12
 # On a GPU every call costs a launch, augmented or not, and nothing is gained by small pieces.
 GPU_CHUNK_BYTES = 64_000_000
