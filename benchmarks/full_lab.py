@@ -1,8 +1,9 @@
 """What one waits for in a lab that is full: `python -m benchmarks.full_lab`.
 
 Sixty runs and their checkpoints in the workspace, one run training, thirty browsers that watch it (their requests, from
-a process of their own), and one real Chromium in which a person draws, goes from tab to tab and starts a run. After
-that ten thousand drawings are answered by the server, whose memory is looked at before and after.
+a process of their own), and one real Chromium in which a person goes from tab to tab and draws; then, once nothing
+trains, starts a run. After that ten thousand drawings are answered by the server, whose memory is looked at before and
+after.
 """
 
 from __future__ import annotations
@@ -103,16 +104,18 @@ def measure(runs: int, clients: int, drawings: int, answers: int) -> dict[str, A
                 stderr=subprocess.DEVNULL,
             )
             time.sleep(15)
+            watched = 110.0 + 2 * drawings
             here, there = multiprocessing.Pipe(duplex=False)
-            watching = multiprocessing.Process(target=watch, args=(port, clients, 60.0 + 2 * drawings, there))
+            watching = multiprocessing.Process(target=watch, args=(port, clients, watched, there))
             watching.start()
             tabs = switched(url)
-            frames, drawing, _ = latency._in_browser(url, drawings, process)
-            looks, took = here.recv()
-            watching.join()
-            training.terminate()
+            frames, cost = latency.drawing(url, drawings, process)
+            training.terminate()  # another one would wait for it
             training.wait(60)
             training = None
+            start = latency.started(url)
+            looks, took = here.recv()
+            watching.join()
             before, asked, answered = process.memory_info().rss, server_answers._requests(url), 0
             while answered < answers:
                 answered += len(asyncio.run(server_answers._all(url, asked, 20.0)))
@@ -128,8 +131,9 @@ def measure(runs: int, clients: int, drawings: int, answers: int) -> dict[str, A
         "tab_s": {tab: round(seconds, 2) for tab, seconds in tabs.items()},
         "frame_ms_median": round(statistics.median(frames)),
         "frame_ms_95": round(statistics.quantiles(frames, n=20)[-1]),
-        "requests_while_drawing": drawing["requests"],
-        "looks_a_second": round(looks / (60.0 + 2 * drawings), 1),
+        "requests_while_drawing": cost["requests"],
+        "start_to_curve_s": round(start, 1),
+        "looks_a_second": round(looks / watched, 1),
         "look_ms_95": round(1000 * statistics.quantiles(took, n=20)[-1]),
         "answers": answered,
         "memory_mb_before": round(before / 1e6),

@@ -22,13 +22,17 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from benchmarks import server_answers
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 PROJECT = Path(__file__).resolve().parent.parent
 FLAGS = (
@@ -60,7 +64,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         server, url, first_page = _serve(Path(folder))
         try:
-            frames, drawing, start = _in_browser(url, arguments.drawings, psutil.Process(server.pid))
+            frames, cost = drawing(url, arguments.drawings, psutil.Process(server.pid))
+            start = started(url)
             answered = server_answers.measure(url, server.pid, arguments.seconds)
         finally:
             server.terminate()
@@ -71,7 +76,7 @@ def main() -> None:
             "p95": statistics.quantiles(frames, n=20)[-1],
             "moves": len(frames),
         },
-        "drawing": drawing,
+        "drawing": cost,
         "server": answered,
         "first_page_s": first_page,
         "imports_s": imports,
@@ -84,8 +89,8 @@ def main() -> None:
     frame = made["frame_ms"]
     print(f"pen move to answer    median {frame['median']:.0f} ms, p95 {frame['p95']:.0f} ms ({frame['moves']} moves)")
     print(
-        f"while one draws       {drawing['requests']} requests in {drawing['seconds']:.0f} s; the server used "
-        f"{drawing['server_core']:.1%} of a core ({drawing['server_core_idle']:.1%} when nobody draws)"
+        f"while one draws       {cost['requests']} requests in {cost['seconds']:.0f} s; the server used "
+        f"{cost['server_core']:.1%} of a core ({cost['server_core_idle']:.1%} when nobody draws)"
     )
     print(
         f"answers by the server {answered['answers_per_second']:.0f} a second, "
@@ -120,8 +125,9 @@ def _serve(workspace: Path) -> tuple[subprocess.Popen, str, float]:
             time.sleep(0.02)
 
 
-def _in_browser(url: str, drawings: int, server: psutil.Process) -> tuple[list[float], dict[str, Any], float]:
-    """(milliseconds of each frame with a pen move, what drawing cost the server, seconds from Start to the curve)."""
+@contextmanager
+def page_of(url: str) -> Iterator[Page]:
+    """A real Chromium that has opened the page and lets it settle."""
     from playwright.sync_api import sync_playwright
 
     from tests.browser.conftest import chromium
@@ -132,6 +138,13 @@ def _in_browser(url: str, drawings: int, server: psutil.Process) -> tuple[list[f
         page.goto(url)
         page.wait_for_selector("[data-testid=nothing]")
         page.wait_for_timeout(SETTLE)
+        yield page
+        browser.close()
+
+
+def drawing(url: str, drawings: int, server: psutil.Process) -> tuple[list[float], dict[str, Any]]:
+    """(milliseconds of each frame with a pen move, what drawing cost the server)."""
+    with page_of(url) as page:
         page.evaluate(WATCH)
         box = page.locator("#pad canvas").bounding_box()
         for i in range(3):  # the first ones warm up
@@ -143,19 +156,23 @@ def _in_browser(url: str, drawings: int, server: psutil.Process) -> tuple[list[f
         page.on("request", lambda r: None if r.url.endswith("/changes") else requests.append(r.url))
         began = time.perf_counter()
         busy = _core(server, lambda: [_draw(page, box, random.Random(i)) for i in range(drawings)])
-        drawing = {"requests": len(requests), "seconds": time.perf_counter() - began, "server_core": busy,
-                   "server_core_idle": idle}  # fmt: skip
-        frames = page.evaluate("window.frames_ms")
+        cost = {"requests": len(requests), "seconds": time.perf_counter() - began, "server_core": busy,
+                "server_core_idle": idle}  # fmt: skip
+        return page.evaluate("window.frames_ms"), cost
+
+
+def started(url: str) -> float:
+    """Seconds from the click on Start training to the first curve of that run."""
+    with page_of(url) as page:
         page.get_by_role("tab", name="Train", exact=True).click()
         page.wait_for_timeout(3000)
         began = time.perf_counter()
         page.get_by_role("button", name="Start training").click()
-        page.wait_for_selector("#card polyline", timeout=60_000)
-        start = time.perf_counter() - began
+        page.wait_for_selector("section.run[data-state=running] polyline", timeout=60_000)
+        took = time.perf_counter() - began
         page.locator("#stop").click()
         page.wait_for_selector("section.run[data-state=stopped], section.run[data-state=finished]", timeout=60_000)
-        browser.close()
-    return frames, drawing, start
+    return took
 
 
 def _core(server: psutil.Process, work: Callable[[], object]) -> float:

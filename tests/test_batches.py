@@ -7,6 +7,8 @@ from imgcls.data.augmentation import AUGMENTATIONS
 from imgcls.data.loader import Batches, evaluation_batches, images_at_once
 from imgcls.data.splitting import Split
 from imgcls.imaging.preprocess import Preprocess
+from imgcls.models import build, transfer
+from imgcls.models.forward import in_parts
 
 CPU = torch.device("cpu")
 DIGIT = Preprocess(channels=1, resize_mode="digit", storage_size=28, size=28, mean=(0.5,), std=(0.5,))
@@ -123,3 +125,18 @@ def test_a_batch_that_only_goes_forward_is_as_large_as_its_pixels_let_it_be():
     made = list(evaluation_batches(split(40, form), form, batch_size=256, device=CPU))
     assert [len(labels) for _, labels in made] == [16, 16, 8]
     assert torch.cat([labels for _, labels in made]).tolist() == list(range(40))
+
+
+def test_a_network_goes_forward_a_few_images_at_a_time_and_says_the_same():
+    """EfficientNet-Lite0's row says 4 at 160 pixels, so 25 at 64; a network without a row gets all at once."""
+    torch.manual_seed(0)
+    network = build("efficientnet-lite0", channels=3, classes=5, image_size=64).eval()
+    seen = []
+    network.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    inputs = torch.randn(30, 3, 64, 64)
+    with torch.inference_mode():
+        made = in_parts(network, inputs)
+        assert seen == [25, 5]
+        torch.testing.assert_close(made, network(inputs), rtol=1e-4, atol=1e-4)
+        assert len(in_parts(transfer.split_backbone(network)[0], inputs)) == 30 and seen[3:] == [25, 5]
+        assert in_parts(torch.nn.Flatten(), inputs).shape == (30, 3 * 64 * 64)

@@ -23,6 +23,7 @@ from imgcls.errors import DatasetError
 from imgcls.files import storage_error
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.messages import Setting
+from imgcls.models.forward import in_parts
 
 Autocast = Callable[[], AbstractContextManager]
 BATCH = 64  # images at the most on a processor, see images_at_once
@@ -57,7 +58,7 @@ class FeatureBatches:
             seeds = [_mix(batches.seed, view, number, 1) for number in range(len(wanted))]
             for indices, (inputs, labels) in zip(wanted, batches.prepared(wanted, seeds, plain=plain), strict=True):
                 with torch.inference_mode(), autocast():
-                    made = backbone(inputs).float()
+                    made = in_parts(backbone, inputs).float()
                 if not self.features.numel():
                     self.features = _room(views, len(batches.split), made, file)
                 self.features[view, indices.to(self.features.device)] = made.to(self.features.device)
@@ -89,7 +90,7 @@ def evaluation_features(
     """The split's features, batch by batch, nothing random."""
     for images, labels in evaluation_batches(split, preprocess, batch_size=BATCH, device=device):
         with torch.inference_mode(), autocast():
-            made = backbone(images).float()
+            made = in_parts(backbone, images).float()
         yield made, labels  # outside: whoever takes it may need gradients
 
 

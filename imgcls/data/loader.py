@@ -81,12 +81,20 @@ class Batches:
         if not self.split.streams:  # once, not batch by batch: each time the processor would wait for the GPU
             order = order.to(self.split.images.device)
         starts = range(first - first % self.chunk, self.steps, self.chunk)
-        wanted = [order[step * self.batch_size : (step + self.chunk) * self.batch_size] for step in starts]
+        # What is not changed at random can be shared out before it is gathered.
+        shared = self.world > 1 and self.augment is AUGMENTATIONS["none"] and not self.split.streams
+        wanted, sizes = [], []
+        for start in starts:
+            batches = order[start * self.batch_size : (start + self.chunk) * self.batch_size].split(self.batch_size)
+            batches = [one[self.rank :: self.world] for one in batches] if shared else batches
+            wanted.append(torch.cat(batches))
+            sizes.append([len(one) for one in batches])
         made = self.prepared(wanted, [_mix(self.seed, number, step) for step in starts])
-        for step, (inputs, labels) in zip(starts, made, strict=True):
-            for i, (x, y) in enumerate(zip(inputs.split(self.batch_size), labels.split(self.batch_size), strict=True)):
+        for step, some, (inputs, labels) in zip(starts, sizes, made, strict=True):
+            for i, (x, y) in enumerate(zip(inputs.split(some), labels.split(some), strict=True)):
                 if step + i >= first:
-                    yield (x, y) if self.world == 1 else (x[self.rank :: self.world], y[self.rank :: self.world])
+                    all_of_it = self.world == 1 or shared
+                    yield (x, y) if all_of_it else (x[self.rank :: self.world], y[self.rank :: self.world])
 
     def prepared(
         self, wanted: Sequence[Tensor], seeds: Sequence[int], *, plain: bool = False

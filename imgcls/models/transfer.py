@@ -92,6 +92,7 @@ class Backbone(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
+        self.spec = model.spec
 
     def forward(self, images: Tensor) -> Tensor:
         kept: list[Tensor] = []

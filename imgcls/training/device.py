@@ -17,7 +17,7 @@ from imgcls.errors import DeviceError, SettingsError
 from imgcls.messages import Setting
 from imgcls.models.registry import model_spec
 from imgcls.settings import TrainSettings
-from imgcls.training.distributed import processes
+from imgcls.training.distributed import averaged, processes
 
 GPU_SHARE = 0.5  # of the free GPU memory that data may take: the rest is for activations
 DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -62,7 +62,10 @@ class DeviceContext:
         """The module to step: gradients are averaged over all processes."""
         if self.world == 1:
             return model
-        return self.accelerator.prepare_model(model)
+        module = self.accelerator.prepare_model(model)
+        if self.device.type == "cpu":
+            module.register_comm_hook(None, averaged)
+        return module
 
     def all_reduce_sum(self, tensor: Tensor) -> Tensor:
         """The sum over all processes."""

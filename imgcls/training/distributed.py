@@ -1,11 +1,15 @@
-"""What the processes of a data-parallel run say to each other outside a step."""
+"""What the processes of a data-parallel run say to each other: where each stands, and how they wait in a step."""
 
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import torch
+
+AT_ONCE = 0.005  # seconds in which an answer is watched for
+give_way = getattr(os, "sched_yield", lambda: time.sleep(0))
 
 
 def processes() -> tuple[int, int]:
@@ -22,9 +26,31 @@ def broadcast_object(value: Any) -> Any:
     return broadcast_object_list([value])[0]
 
 
+def averaged(group, bucket):  # torch refuses annotations other than its own, and as strings
+    """DDP's own way to average a bucket of gradients on processors, but that the last one is watched for and not slept
+    for: waking takes as long as sending a small network's gradients. Two processes, LeNet: 7.6 ms a step, not 8.6."""
+    import torch.distributed as distributed
+
+    gradients = bucket.buffer().div_(distributed.get_world_size(group))
+    work = distributed.all_reduce(gradients, group=group, async_op=True)
+    if not bucket.is_last():
+        return work.get_future().then(lambda done: done.value()[0])
+    until = time.perf_counter() + AT_ONCE
+    while not work.is_completed() and time.perf_counter() < until:
+        give_way()
+    work.wait()  # raises what went wrong
+    made = torch.futures.Future()
+    made.set_result(gradients)
+    return made
+
+
 def destroy() -> None:
     """Say goodbye to the other processes, so that none waits for this one."""
     import torch.distributed as distributed
 
     if distributed.is_available() and distributed.is_initialized():
         distributed.destroy_process_group()
+        # gloo's threads outlive the group, and one that lets go of the last message's tensors while Python shuts down
+        # aborts the process: 5 of 21 runs of two processes ended so, with exit code -6 and their work done. They get
+        # the moment that they need, while this thread does not hold the interpreter's lock.
+        time.sleep(0.2)
