@@ -29,7 +29,7 @@ from imgcls.training.threads import candidates
 from imgcls.training.trainer import train
 from imgcls.workspace import Workspace
 
-BATCHES = (8, 16, 64)
+BATCHES = (4, 8, 16, 64)
 
 
 def measured(row: Row, workspace: Workspace, *, seconds: float, rounds: int) -> dict[str, Any]:
