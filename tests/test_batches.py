@@ -7,6 +7,7 @@ from imgcls.data.augmentation import AUGMENTATIONS
 from imgcls.data.loader import Batches, evaluation_batches, images_at_once
 from imgcls.data.splitting import Split
 from imgcls.imaging.preprocess import Preprocess
+from imgcls.inference.trail import Tap
 from imgcls.models import build, transfer
 from imgcls.models.forward import in_parts
 
@@ -140,3 +141,7 @@ def test_a_network_goes_forward_a_few_images_at_a_time_and_says_the_same():
         torch.testing.assert_close(made, network(inputs), rtol=1e-4, atol=1e-4)
         assert len(in_parts(transfer.split_backbone(network)[0], inputs)) == 30 and seen[3:] == [25, 5]
         assert in_parts(torch.nn.Flatten(), inputs).shape == (30, 3 * 64 * 64)
+        seen.clear()
+        logits, trail = Tap(network)(inputs)
+        assert seen == [25, 5] and trail.shape[0] == 30
+        torch.testing.assert_close(logits, made, rtol=1e-4, atol=1e-4)

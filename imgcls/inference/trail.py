@@ -7,6 +7,7 @@ import threading
 import torch
 from torch import Tensor, nn
 
+from imgcls.models.forward import parts
 from imgcls.models.layers import head_of
 
 TINY = 1_000_000  # parameters: up to so many, all linear layers are looked at, not only the last
@@ -43,6 +44,10 @@ class Tap:
     def __call__(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """(logits (N, C), trail (N, width)). The trail is what goes into the last linear layers, in their order, and
         then the logits: LeNet's 400, 120, 84 and C."""
+        made = [self._both(part) for part in parts(self.model, inputs)]
+        return made[0] if len(made) == 1 else tuple(torch.cat(column) for column in zip(*made, strict=True))
+
+    def _both(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         self._given.trail = []
         try:
             logits = self.model(inputs)

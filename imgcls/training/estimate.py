@@ -24,6 +24,7 @@ from imgcls.data.photos import StorageFormat
 from imgcls.data.splitting import Split
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.models import build, transfer
+from imgcls.models.forward import in_parts
 from imgcls.models.pretrained import check_weights
 from imgcls.processes import available_cores
 from imgcls.recipes import kind_of, preprocess_for
@@ -134,7 +135,7 @@ def _timed(settings: TrainSettings) -> Timing | None:
 
         def step() -> None:
             with torch.inference_mode(), context.autocast():
-                backbone(next(batches)[0])
+                in_parts(backbone, next(batches)[0])
 
         return Timing(step=0.0, image=_fastest(step, settings, context.device) / count)
     transfer.train_mode(model, settings.transfer)

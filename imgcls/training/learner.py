@@ -25,6 +25,7 @@ from imgcls.imaging.preprocess import Preprocess
 from imgcls.inference.metrics import BATCH, evaluate
 from imgcls.messages import Setting
 from imgcls.models import build, transfer
+from imgcls.models.forward import in_parts
 from imgcls.models.pretrained import load_pretrained, resolve_weights
 from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
@@ -129,7 +130,7 @@ class Learner:
 
             def forward() -> None:
                 with torch.inference_mode(), self.context.autocast():
-                    backbone(inputs)
+                    in_parts(backbone, inputs)
 
             return forward
         model, optimizer = copy.deepcopy((self.model, self.optimizer))
