@@ -24,8 +24,6 @@ from imgcls.workspace import Workspace
 
 TRAIN = ["-m", "imgcls", "train", "--dataset", "mnist", "--model", "lenet", "--epochs", "1", "--device", "cpu"]
 TWO = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0"]
-
-
 HALF = ["--threads", "1", "--batch-size", "64", "--train-images", "27500"]
 
 
@@ -42,9 +40,9 @@ def begun(
 
 def rate(workspace: Workspace, processes: dict[str, subprocess.Popen]) -> float:
     """Images/s of these runs' only epoch, together."""
-    for name, process in processes.items():
-        if process.wait():
-            raise SystemExit(f"{name} failed")
+    failed = [name for name, process in processes.items() if process.wait()]
+    if failed:
+        raise SystemExit(f"{failed[0]} failed")
     return sum(view(find_run(name, workspace)).epochs[-1].images_per_second for name in processes)
 
 

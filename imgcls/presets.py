@@ -1,4 +1,5 @@
-"""Three lengths of every recipe: Sprint for a first look, Standard, and Thorough for the best that it can do.
+"""Three forms of every recipe: Sprint for a first look, Standard, and Thorough for the best that it can do: longer, or
+another recipe where one was measured.
 
 A preset changes what the recipe says, and nothing that was given by hand. Knows names and numbers only.
 """

@@ -81,11 +81,16 @@ def test_a_last_batch_of_one_is_left_out():
     assert [len(y) for _, y in made.epoch(0)] == [16, 16] and made.steps == 2
 
 
-def test_processes_share_every_batch():
-    whole = batches(split())
-    parts = [batches(split(), rank=rank, world=2) for rank in (0, 1)]
-    for (_, y), (_, a), (_, b) in zip(whole.epoch(0), parts[0].epoch(0), parts[1].epoch(0), strict=True):
-        assert sorted(y.tolist()) == sorted(a.tolist() + b.tolist())
+@pytest.mark.parametrize("augment", ["none", "crop-flip"])
+@pytest.mark.parametrize("first", [0, 3])
+@pytest.mark.parametrize("world", [2, 3])
+def test_processes_share_every_batch(augment, first, world):
+    """Gathered alone, or as a share of a batch that is changed at random: each has every `world`-th image."""
+    whole = list(batches(split(102), augment=augment).epoch(1, first))
+    for rank in range(world):
+        share = list(batches(split(102), augment=augment, rank=rank, world=world).epoch(1, first))
+        for (x, y), (some, labels) in zip(whole, share, strict=True):
+            assert torch.equal(x[rank::world], some) and torch.equal(y[rank::world], labels)
 
 
 def test_flips_flip_half_and_crops_keep_the_picture():

@@ -45,6 +45,18 @@ def test_what_is_given_by_hand_stays():
         with_recipe({"preset": "quick"})
 
 
+def test_what_was_measured_for_one_network_is_that_networks():
+    def thorough(model):
+        return recipe(model, "cifar10", preset="thorough")
+
+    assert (thorough("resnet18")["image_size"], thorough("resnet18")["optimizer"]) == (128, "sgd")
+    assert thorough("resnet50") == recipe("resnet50", "cifar10") | {
+        "epochs": 4 * recipe("resnet50", "cifar10")["epochs"]
+    }
+    assert recipe("resnet18", "cifar10", "finetune", preset="thorough")["optimizer"] == "adamw"
+    assert recipe("lenet-16-32", "mnist", preset="thorough") == recipe("lenet", "mnist", preset="thorough")
+
+
 def test_the_command_under_the_form_names_the_preset_and_means_the_same():
     for preset in ("sprint", "standard", "thorough"):
         values = form.defaults({"model": "lenet", "dataset": "mnist", "transfer": "scratch", "preset": preset})

@@ -2,10 +2,11 @@
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torchvision.transforms import RandomResizedCrop
 
-from imgcls.data.augmentation import _random_boxes, resized_crop
+from imgcls.data.augmentation import _affine_grid, _random_boxes, resized_crop
 from imgcls.data.photos import StorageFormat
 from imgcls.imaging.preprocess import Preprocess
 
@@ -57,3 +58,10 @@ def test_crops_hold_what_the_files_pixels_show(tmp_path):
     assert len(sharp) > 30
     # Measured: 0.84 and 8; with photos kept at 256/224 of the network's side it was 0.51 and 23.
     assert np.median(sharp) > 0.75 and np.median(off) < 11
+
+
+def test_the_grid_is_torchs():
+    theta = torch.randn(5, 2, 3, generator=torch.Generator().manual_seed(0))
+    for size in (1, 7, 64):
+        theirs = F.affine_grid(theta, [5, 3, size, size], align_corners=False)
+        torch.testing.assert_close(_affine_grid(theta, size), theirs)

@@ -17,13 +17,14 @@ from imgcls.imaging.preprocess import Preprocess
 
 # Small images are augmented for several steps at a time: per-call costs shrink, and 2 MB of float stays in the cache.
 CHUNK_BYTES = 2_000_000
-# Images as they are: a step has driven this code from the processor's caches, which makes a gather take two or three
-# times as long. In turns of 40 steps, LeNet on MNIST and CIFAR-10, of stepping on one batch that lies there: 0.97 and
-# 0.96 where one step is gathered at a time, 1.00 and 0.98 where twelve are, 0.98 and 0.96 where it is thirty-two.
+# Images as they are: a step has driven this code from the processor's caches, so that preparing a batch takes two to
+# seven times as long. In turns of 40 steps, LeNet on MNIST and CIFAR-10, of stepping on one batch that lies there:
+# 0.97 and 0.96 where one step is gathered at a time, 1.00 and 0.98 where twelve are, 0.98 and 0.96 for thirty-two.
 PLAIN_CHUNK_BYTES, PLAIN_CHUNK = 10_000_000, 12
 # On a GPU every call costs a launch, augmented or not, and nothing is gained by small pieces.
 GPU_CHUNK_BYTES = 64_000_000
-# Of a batch that only goes forward, on a processor: what a layer hands on to the next one is to stay in the cache.
+# Of a batch that only goes forward, on a processor: what a layer hands on to the next one is to stay in the cache. A
+# network's own row may say fewer (models/forward.py).
 # Measured, EfficientNet-Lite0 at 160 pixels, milliseconds of one core an image: 12.5 in batches of 16, 18.4 of 32, 19.9
 # of 64. ResNet18 at 64 pixels: batches of 64 run 1.14 times as fast as of 256.
 PIXELS_AT_ONCE = 16 * 160**2
@@ -83,18 +84,17 @@ class Batches:
         starts = range(first - first % self.chunk, self.steps, self.chunk)
         # What is not changed at random can be shared out before it is gathered.
         shared = self.world > 1 and self.augment is AUGMENTATIONS["none"] and not self.split.streams
-        wanted, sizes = [], []
-        for start in starts:
-            batches = order[start * self.batch_size : (start + self.chunk) * self.batch_size].split(self.batch_size)
-            batches = [one[self.rank :: self.world] for one in batches] if shared else batches
-            wanted.append(torch.cat(batches))
-            sizes.append([len(one) for one in batches])
+        wanted = [order[step * self.batch_size : (step + self.chunk) * self.batch_size] for step in starts]
+        if shared:
+            shares = [[one[self.rank :: self.world] for one in some.split(self.batch_size)] for some in wanted]
+            wanted = [torch.cat(some) for some in shares]
         made = self.prepared(wanted, [_mix(self.seed, number, step) for step in starts])
-        for step, some, (inputs, labels) in zip(starts, sizes, made, strict=True):
-            for i, (x, y) in enumerate(zip(inputs.split(some), labels.split(some), strict=True)):
+        for place, (step, (inputs, labels)) in enumerate(zip(starts, made, strict=True)):
+            sizes = [len(one) for one in shares[place]] if shared else self.batch_size
+            for i, (x, y) in enumerate(zip(inputs.split(sizes), labels.split(sizes), strict=True)):
                 if step + i >= first:
-                    all_of_it = self.world == 1 or shared
-                    yield (x, y) if all_of_it else (x[self.rank :: self.world], y[self.rank :: self.world])
+                    whole = self.world == 1 or shared
+                    yield (x, y) if whole else (x[self.rank :: self.world], y[self.rank :: self.world])
 
     def prepared(
         self, wanted: Sequence[Tensor], seeds: Sequence[int], *, plain: bool = False

@@ -43,7 +43,7 @@ def read_drawings(path: Path) -> tuple[list[Drawing], list[int]]:
         ) from None
 
 
-RENDERING = b"1"  # count up when the pictures made of a drawing change: kept ones are then made anew
+RENDERING = b"2"  # count up when the pictures made of a drawing change: kept ones are then made anew
 
 
 def load_pen_digits(

@@ -123,14 +123,11 @@ class Preprocess(BaseModel):
         return images[..., start : start + self.size, start : start + self.size]
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
-        """uint8 or [0, 255] float -> (x / 255 - mean) / std, a channel each, in one multiply and one add."""
+        """Float in [0, 255] -> (x / 255 - mean) / std, a channel each, in one multiply and one add."""
         if len(set(self.mean)) == len(set(self.std)) == 1:
-            factor, offset = 1 / (255 * self.std[0]), self.mean[0] / self.std[0]
-        else:
-            factor, offset = _factor_and_offset(self.mean, self.std, images.device)
-        # First floats, then in place: 36 us for 64 images of CIFAR-10, where multiplying bytes by floats takes 46.
-        scaled = images.mul(factor) if images.is_floating_point() else images.float().mul_(factor)
-        return scaled.sub_(offset)
+            return images.mul(1 / (255 * self.std[0])).sub_(self.mean[0] / self.std[0])
+        factor, offset = _factor_and_offset(self.mean, self.std, images.device)
+        return images.mul(factor).sub_(offset)
 
     def picture(self, inputs: torch.Tensor) -> torch.Tensor:
         """What the network saw: normalised float (N, C, size, size) -> uint8 of the same shape."""

@@ -109,7 +109,7 @@ class ClassificationReport:
 
 @torch.inference_mode()
 def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], *, autocast: Any = None) -> EvalResult:
-    """One pass in whatever mode the model is in; sums stay on the device until the end."""
+    """One pass of a model in eval mode; sums stay on the device until the end."""
     losses, predicted, labels = [], [], []
     for inputs, targets in batches:
         with autocast() if autocast else contextlib.nullcontext():

@@ -92,7 +92,7 @@ class Backbone(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
-        self.spec = model.spec
+        self.spec = getattr(model, "spec", None)
 
     def forward(self, images: Tensor) -> Tensor:
         kept: list[Tensor] = []

@@ -20,6 +20,7 @@ from imgcls.data.splitting import some_of_each
 from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.models import transfer
+from imgcls.models.forward import in_parts
 from imgcls.models.pretrained import load_pretrained, resolve_weights
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.training.label_errors import principal_components
@@ -87,7 +88,7 @@ def photo_images(
     with torch.inference_mode():
         for places in good.split(BATCH):
             images = made.images[places]
-            features.append(backbone(preprocess.to_input(images)).float())
+            features.append(in_parts(backbone, preprocess.to_input(images)).float())
             hashes.append(perceptual_hash(images))
             if progress:
                 progress(sum(map(len, features)), len(kept))
