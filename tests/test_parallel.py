@@ -112,3 +112,13 @@ def test_two_processes_go_on_exactly_and_share_out_the_validation(workspace):
     alone = evaluate(network, batches)
     assert ended["epochs"][-1]["val_accuracy"] == pytest.approx(alone.accuracy, abs=1e-6)
     assert ended["epochs"][-1]["val_loss"] == pytest.approx(alone.loss, rel=1e-5)
+
+
+def test_gradients_in_several_buckets_are_the_whole_batchs():
+    made = subprocess.run(
+        [*LAUNCH, str(PROJECT / "tests" / "averaging.py")], cwd=PROJECT, capture_output=True, text=True, timeout=300,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    said = json.loads(made.stdout.strip().splitlines()[-1])
+    assert said["buckets"] > 1 and said["last"] == 2 and said["gap"] < 1e-6
