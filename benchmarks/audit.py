@@ -20,9 +20,9 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageEnhance
 
+from imgcls.audit.audit import audit
+from imgcls.audit.features import photo_images, pretrained
 from imgcls.data.image_folders import scan
-from imgcls.training.audit import audit
-from imgcls.training.audit_images import photo_images, pretrained
 from imgcls.workspace import Workspace
 
 

@@ -13,8 +13,8 @@ from photos import COLOURS, flowers, photo
 from safetensors.torch import save_file
 from torch import nn
 
-from imgcls.checkpoints.adopt import adopt, check_room, proposed, proposed_classes
 from imgcls.checkpoints.format import load_checkpoint
+from imgcls.checkpoints.import_weights import adopt, check_room, proposed, proposed_classes
 from imgcls.checkpoints.recognition import recognise
 from imgcls.checkpoints.store import find_checkpoint
 from imgcls.errors import CheckpointError, ImgclsError, SettingsError, WeightsError

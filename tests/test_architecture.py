@@ -15,7 +15,7 @@ ORDER = (
     ("web",),
     ("runs",),
     ("training",),
-    ("inference",),
+    ("audit", "inference"),
     ("checkpoints", "data"),
     ("recipes",),
     ("models", "presets"),
@@ -33,7 +33,7 @@ NEVER = {
     "imgcls.imaging": ("torch.nn.modules", "gradio"),
     "imgcls.web": ("imgcls.cli",),
     "imgcls.runs.store": ("subprocess", "imgcls.runs.launcher", "imgcls.runs.warm_worker"),
-    "imgcls.runs.claiming": ("subprocess", "imgcls.runs.launcher", "imgcls.runs.warm_worker"),
+    "imgcls.runs.lifecycle": ("subprocess", "imgcls.runs.launcher", "imgcls.runs.warm_worker"),
     "imgcls.checkpoints.format": ("imgcls.data", "imgcls.training"),
 }
 # What importing a place does not load: the first page does not wait for torch.

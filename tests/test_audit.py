@@ -13,17 +13,17 @@ from photos import flowers, photo
 from PIL import Image, ImageEnhance
 from torch import nn
 
-from imgcls.data import mending
+from imgcls.audit.audit import audit
+from imgcls.audit.confident_learning import label_errors, out_of_sample
+from imgcls.audit.features import known_images, photo_images
+from imgcls.data import edits
 from imgcls.data.datasets import load_dataset
-from imgcls.data.loading import Interrupted
-from imgcls.data.near_duplicates import neighbours, perceptual_hash
-from imgcls.data.photo_files import divide_photos
+from imgcls.data.duplicates import neighbours, perceptual_hash
+from imgcls.data.folder_split import divide_photos
+from imgcls.data.progress import Interrupted
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.recipes import with_recipe
-from imgcls.training.audit import audit
-from imgcls.training.audit_images import known_images, photo_images
-from imgcls.training.label_errors import label_errors, out_of_sample
 
 FORM = Preprocess(channels=3, resize_mode="crop", storage_size=32, size=32, mean=(0.5,) * 3, std=(0.5,) * 3)
 # Colours in a grid of four by four stand in for a pre-trained network: they tell these flowers apart.
@@ -219,11 +219,11 @@ def test_what_was_found_right_is_not_said_again(own, workspace):
     suspect = made.of("label")[0]
     twin = next(s for s in made.of("duplicate") if s.score == 1.0)
     assert (suspect.path, twin.path, twin.suggested) == ("daisy/wrong.jpg", "tulip/01.jpg", "tulip/again.jpg")
-    mending.it_is_right("flowers", suspect.path, "label", suspect.label, workspace)
-    mending.it_is_right("flowers", twin.path, "duplicate", twin.suggested, workspace)
+    edits.it_is_right("flowers", suspect.path, "label", suspect.label, workspace)
+    edits.it_is_right("flowers", twin.path, "duplicate", twin.suggested, workspace)
     again = looked(workspace)
     assert suspect not in again.suspects and twin not in again.suspects
-    mending.move_to_class("flowers", suspect.path, "tulip", workspace)  # another label is another question
+    edits.move_to_class("flowers", suspect.path, "tulip", workspace)  # another label is another question
     assert "tulip/wrong.jpg" in {s.path for s in looked(workspace).of("label")}
     (own / ".audit.json").write_text('{"right": [')
     assert twin in looked(workspace).suspects  # a record that cannot be read is none
@@ -235,21 +235,21 @@ def photos_of(root):
 
 def test_moving_and_deleting_can_be_undone(own, workspace):
     before = photos_of(own)
-    moved = mending.move_to_class("flowers", "rose/00.jpg", "tulip", workspace)
+    moved = edits.move_to_class("flowers", "rose/00.jpg", "tulip", workspace)
     assert moved.after == "tulip/00-2.jpg" and (own / "tulip" / "00-2.jpg").is_file()
-    gone = mending.delete("flowers", "rose/01.jpg", workspace)
+    gone = edits.delete("flowers", "rose/01.jpg", workspace)
     assert gone.deleted and len(divide_photos(said(), workspace).found.splits["train"]) == 59
-    mending.undo("flowers", gone.id, workspace)
-    mending.undo("flowers", moved.id, workspace)
+    edits.undo("flowers", gone.id, workspace)
+    edits.undo("flowers", moved.id, workspace)
     assert photos_of(own) == before and not list((own / ".trash").rglob("*.jpg"))
     with pytest.raises(DatasetError, match="cannot be undone"):
-        mending.undo("flowers", moved.id, workspace)
+        edits.undo("flowers", moved.id, workspace)
 
 
 def test_an_image_of_a_part_stays_in_its_part(workspace):
     root = workspace.data / "flowers"
     flowers(root / "train", each=3), flowers(root / "test", each=3)
-    change = mending.move_to_class("flowers", "test/rose/00.jpg", "daisy", workspace)
+    change = edits.move_to_class("flowers", "test/rose/00.jpg", "daisy", workspace)
     assert change.after == "test/daisy/00-2.jpg"
 
 
@@ -267,12 +267,12 @@ def test_only_what_the_set_lists_is_touched(path, label, tmp_path_factory):
     (lab.root / "secret.jpg").write_text("secret")
     before = photos_of(lab.root)
     for act in (
-        lambda: mending.move_to_class("flowers", path, "tulip", lab),
-        lambda: mending.move_to_class("flowers", "rose/00.jpg", label, lab),  # its own class, at most
-        lambda: mending.delete("flowers", path, lab),
-        lambda: mending.undo("flowers", path, lab),
-        lambda: mending.it_is_right("flowers", path, "label", label, lab),
-        lambda: mending.delete("../flowers", "rose/00.jpg", lab),
+        lambda: edits.move_to_class("flowers", path, "tulip", lab),
+        lambda: edits.move_to_class("flowers", "rose/00.jpg", label, lab),  # its own class, at most
+        lambda: edits.delete("flowers", path, lab),
+        lambda: edits.undo("flowers", path, lab),
+        lambda: edits.it_is_right("flowers", path, "label", label, lab),
+        lambda: edits.delete("../flowers", "rose/00.jpg", lab),
     ):
         with pytest.raises(ImgclsError):
             act()
@@ -280,7 +280,7 @@ def test_only_what_the_set_lists_is_touched(path, label, tmp_path_factory):
 
 
 def test_sets_that_ship_are_never_changed(workspace):
-    for act in (mending.delete, lambda *a: mending.move_to_class(a[0], a[1], "3", a[2])):
+    for act in (edits.delete, lambda *a: edits.move_to_class(a[0], a[1], "3", a[2])):
         with pytest.raises(DatasetError, match="mnist came with the lab"):
             act("mnist", "train/0", workspace)
 
@@ -290,7 +290,7 @@ def test_a_forged_record_moves_nothing_outside(own, workspace):
     forged = {"id": "1", "before": "rose/new.jpg", "after": "../../secret.jpg"}
     (own / ".audit.json").write_text(json.dumps({"right": {}, "changes": [forged]}))
     with pytest.raises(DatasetError, match="cannot be undone"):
-        mending.undo("flowers", "1", workspace)
+        edits.undo("flowers", "1", workspace)
     assert (workspace.root / "secret.jpg").is_file()
 
 

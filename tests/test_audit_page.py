@@ -128,10 +128,12 @@ def test_a_set_that_was_made_anew_under_its_name_has_no_list(lab):
 
 
 def test_its_process_says_why_it_failed(lab):
-    from imgcls.runs import side_jobs
+    from imgcls.runs import background_jobs
 
     wanted = Asked("nothing")
-    folder = side_jobs.prepare(side_jobs.jobs_folder("audits", lab) / audits.key_of(wanted), wanted.as_dict())
+    folder = background_jobs.prepare(
+        background_jobs.jobs_folder("audits", lab) / audits.key_of(wanted), wanted.as_dict()
+    )
     assert audits.work(folder, lab) == 1
     assert "nothing" in asking(lab)["look"]({"dataset": "nothing"})["error"]
 

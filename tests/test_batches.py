@@ -7,7 +7,7 @@ from imgcls.data.augmentation import AUGMENTATIONS
 from imgcls.data.loader import Batches, evaluation_batches, images_at_once
 from imgcls.data.splitting import Split
 from imgcls.imaging.preprocess import Preprocess
-from imgcls.inference.trail import Tap
+from imgcls.inference.features import Tap
 from imgcls.models import build, transfer
 from imgcls.models.forward import in_parts
 

@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 from imgcls.checkpoints.format import load_checkpoint, read_extra, read_tensors, replace_extra, save_checkpoint
 from imgcls.data.datasets import DataSet
 from imgcls.data.download import load_arrays
-from imgcls.data.not_digits import draw_not_digits, load_drawings
+from imgcls.data.negatives import draw_not_digits, load_drawings
 from imgcls.data.pen_digits import read_drawings
 from imgcls.data.splitting import Split
 from imgcls.errors import CheckpointError
@@ -28,7 +28,7 @@ from imgcls.inference.predictor import Predictor
 from imgcls.models import build
 from imgcls.models.transfer import split_backbone
 from imgcls.recipes import preprocess_for, with_recipe
-from imgcls.training.calibrating import calibrate
+from imgcls.training.calibrate import calibrate
 from imgcls.workspace import PROJECT, Workspace
 
 DIGITS = PROJECT / "checkpoints" / "lenet-digits" / "best.safetensors"

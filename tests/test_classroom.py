@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from imgcls.recipes import with_recipe
 from imgcls.runs import queue
-from imgcls.runs.claiming import create_run
 from imgcls.runs.launcher import start_run
+from imgcls.runs.lifecycle import create_run
 from imgcls.runs.state import Owner
 from imgcls.runs.store import Run
 from imgcls.web.app import create_app

@@ -13,9 +13,9 @@ from photos import flowers as photos
 from PIL import Image
 from test_evaluations import made
 
+from imgcls.inference.classify import read
 from imgcls.inference.evaluation import Evaluation
 from imgcls.inference.predictor import Predictor
-from imgcls.inference.reading import read
 from imgcls.runs import evaluation_jobs as jobs
 from imgcls.runs.evaluations import evaluate_checkpoint, find_evaluation
 from imgcls.web.cache import RunCache

@@ -10,7 +10,7 @@ from photos import photo
 
 from imgcls.checkpoints.format import Meta, save_checkpoint, versions
 from imgcls.checkpoints.store import list_checkpoints
-from imgcls.data.loading import Interrupted
+from imgcls.data.progress import Interrupted
 from imgcls.errors import DatasetError
 from imgcls.models import build
 from imgcls.recipes import preprocess_for, with_recipe

@@ -15,7 +15,7 @@ import pytest
 from imgcls.data import download
 from imgcls.data.known_files import CIFAR_ARCHIVE, CIFAR_FILES, absent
 from imgcls.errors import DatasetError, SettingsError
-from imgcls.runs import fetches
+from imgcls.runs import downloads
 from imgcls.web.cache import RunCache
 from imgcls.web.components import fetch, form
 from imgcls.web.hosting import hosting
@@ -124,7 +124,7 @@ def test_the_page_begins_watches_and_stops(workspace, monkeypatch):
             assert seen["state"] == "running" and time.monotonic() < end
             time.sleep(0.1)
         ask["fetch_stop"](cifar10)
-        while fetches.look("cifar10", workspace).state == "running":
+        while downloads.look("cifar10", workspace).state == "running":
             assert time.monotonic() < end
             time.sleep(0.1)
         assert "nothing of it was kept" in ask["fetch_look"](cifar10)["html"]
@@ -135,7 +135,7 @@ SHARED = {"IMGCLS_HOST": "0.0.0.0"}
 
 
 def test_visitors_of_a_shared_lab_fetch_where_its_host_lets_them(workspace, monkeypatch):
-    monkeypatch.setattr(fetches, "start", lambda name, _: started.append(name))
+    monkeypatch.setattr(downloads, "start", lambda name, _: started.append(name))
     started, asked = [], {"dataset": "cifar10", "start": True}
     shared = context(workspace, SHARED | {"IMGCLS_HOST_PASSWORD": "p"})
     look = asking(shared)["fetch_look"]

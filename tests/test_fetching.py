@@ -13,10 +13,10 @@ from photos import flowers
 
 from imgcls.errors import WeightsError
 from imgcls.models import model_spec
-from imgcls.models.fetching import Hosts, check_reachable, fetch_weights
+from imgcls.models.download import Hosts, check_reachable, fetch_weights
 from imgcls.models.pretrained import load_pretrained
 from imgcls.recipes import with_recipe
-from imgcls.runs.claiming import create_run
+from imgcls.runs.lifecycle import create_run
 from imgcls.runs.reader import view
 from imgcls.runs.worker import work
 from imgcls.training import events

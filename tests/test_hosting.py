@@ -6,7 +6,7 @@ import pytest
 
 from imgcls.errors import RunError, SettingsError
 from imgcls.recipes import with_recipe
-from imgcls.runs.claiming import create_run
+from imgcls.runs.lifecycle import create_run
 from imgcls.runs.reader import view
 from imgcls.runs.state import change
 from imgcls.settings import TrainSettings

@@ -17,7 +17,7 @@ from PIL import Image
 
 from imgcls.errors import InputError
 from imgcls.imaging.image_files import find_images, natural_key
-from imgcls.imaging.reading import MAX_PIXELS, _Room, open_image
+from imgcls.imaging.image_io import MAX_PIXELS, _Room, open_image
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -235,7 +235,7 @@ def test_decoding_takes_no_more_memory_than_is_counted(mode, tmp_path):
     image.save(large, **({} if mode == "F" else {"compress_level": 1}))
     image.crop((0, 0, 8, 8)).save(small)
     code = (
-        "import resource, sys\nfrom imgcls.imaging.reading import open_image\n"
+        "import resource, sys\nfrom imgcls.imaging.image_io import open_image\n"
         "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
         "open_image(sys.argv[2]); before = peak(); open_image(sys.argv[1]); print(peak() - before)"
     )

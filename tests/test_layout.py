@@ -14,8 +14,8 @@ from imgcls.cli.main import main
 from imgcls.imaging.ink import NoInk, find_ink
 from imgcls.imaging.layout import layout_of
 from imgcls.imaging.strokes import render
+from imgcls.inference.classify import read
 from imgcls.inference.predictor import Predictor
-from imgcls.inference.reading import read
 from imgcls.workspace import PROJECT
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from imgcls.messages import Message
 from imgcls.recipes import with_recipe
-from imgcls.runs.claiming import create_run
+from imgcls.runs.lifecycle import create_run
 from imgcls.runs.reader import view
 from imgcls.runs.worker import Loggers, work
 from imgcls.training import events

@@ -11,7 +11,7 @@ from sklearn.metrics import classification_report as sklearn_report
 from sklearn.metrics import confusion_matrix, log_loss, top_k_accuracy_score
 
 from imgcls.inference.metrics import Outputs, calibration_error, classification_report
-from imgcls.inference.statistics import compare, holm, mcnemar, paired_interval, wilson_interval
+from imgcls.inference.significance import compare, holm, mcnemar, paired_interval, wilson_interval
 
 CLASSES = tuple("abcdefg")
 

@@ -5,7 +5,7 @@ import pytest
 from imgcls.errors import SettingsError
 from imgcls.recipes import needed, recipe, with_recipe
 from imgcls.runs import state
-from imgcls.runs.claiming import create_run
+from imgcls.runs.lifecycle import create_run
 from imgcls.training import events
 from imgcls.training.loggers.event_log import EventLog
 from imgcls.web.cache import RunCache

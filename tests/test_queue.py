@@ -11,8 +11,8 @@ from imgcls.errors import RunError
 from imgcls.processes import ProcessId
 from imgcls.recipes import with_recipe
 from imgcls.runs import init_lab, queue
-from imgcls.runs.claiming import create_run
 from imgcls.runs.launcher import start_next, start_run
+from imgcls.runs.lifecycle import create_run
 from imgcls.runs.reader import view
 from imgcls.runs.state import Owner, change
 from imgcls.runs.store import Run, list_runs, running

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from imgcls.data.loading import with_progress
+from imgcls.data.progress import with_progress
 from imgcls.errors import CheckpointError, DatasetError
 from imgcls.files import write_bytes
 from imgcls.recipes import with_recipe
-from imgcls.runs.claiming import create_run
+from imgcls.runs.lifecycle import create_run
 from imgcls.runs.store import Run
 from imgcls.training import events
 from imgcls.web.cache import LISTED, RunCache

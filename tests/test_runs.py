@@ -13,8 +13,8 @@ import pytest
 
 from imgcls.errors import ImgclsError, RunError
 from imgcls.recipes import with_recipe
-from imgcls.runs.claiming import create_run
 from imgcls.runs.launcher import resume_run, start_run
+from imgcls.runs.lifecycle import create_run
 from imgcls.runs.reader import EventLogReader, view
 from imgcls.runs.store import Run, delete_run, list_runs
 

@@ -9,13 +9,13 @@ from dataclasses import asdict
 import pytest
 
 from imgcls.processes import ProcessId
-from imgcls.runs import side_jobs
-from imgcls.runs.side_jobs import look, prepare
+from imgcls.runs import background_jobs
+from imgcls.runs.background_jobs import look, prepare
 
 
 @pytest.fixture
 def job(workspace):
-    return prepare(side_jobs.jobs_folder("evaluations", workspace) / "k", {"what": 1})
+    return prepare(background_jobs.jobs_folder("evaluations", workspace) / "k", {"what": 1})
 
 
 def its_process(job, process):

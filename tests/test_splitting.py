@@ -10,8 +10,8 @@ from photos import flowers, photo
 
 from imgcls.data.datasets import load_dataset
 from imgcls.data.evaluation_sets import load_for_evaluation
+from imgcls.data.folder_split import divide_photos
 from imgcls.data.grouping import one_side
-from imgcls.data.photo_files import divide_photos
 from imgcls.data.splitting import some_of_each, stratify
 from imgcls.errors import DatasetError
 from imgcls.recipes import preprocess_for, with_recipe

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from imgcls.inference.stage_maps import layer_cam, stage_layers, strongest_maps
+from imgcls.inference.explain import layer_cam, stage_layers, strongest_maps
 from imgcls.models import build
 
 

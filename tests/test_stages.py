@@ -14,7 +14,7 @@ from imgcls.checkpoints.format import Meta, save_checkpoint
 from imgcls.data.datasets import load_dataset
 from imgcls.models import build
 from imgcls.recipes import with_recipe
-from imgcls.training.calibrating import calibrate
+from imgcls.training.calibrate import calibrate
 from imgcls.web.cache import RunCache
 from imgcls.web.components import stages
 from imgcls.web.components.stages import server_functions

@@ -87,7 +87,7 @@ def test_rehearsing_changes_no_later_random_number_and_does_what_the_first_step_
 
     import torch
 
-    from imgcls.training.rehearsal import rehearse
+    from imgcls.training.warmup import rehearse
 
     before = torch.get_rng_state()
     rehearse()

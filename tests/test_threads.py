@@ -12,8 +12,8 @@ from imgcls.recipes import with_recipe
 from imgcls.training import events, threads, trainer
 from imgcls.training.device import choose_device
 from imgcls.training.learner import make_learner
-from imgcls.training.state import TrainState
 from imgcls.training.threads import LASTING, LOOK_FOR_MORE, CollapseWatch, ThreadChoice, candidates, measure
+from imgcls.training.train_state import TrainState
 
 
 class Machine:

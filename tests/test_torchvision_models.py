@@ -14,8 +14,8 @@ from imgcls.errors import SettingsError
 from imgcls.inference.predictor import Predictor
 from imgcls.models import build, model_spec, transfer
 from imgcls.models.layers import explained, head_name, stages, within
+from imgcls.models.meta_model import misfit, skeleton
 from imgcls.models.registry import MODELS, OTHERS, REGISTRY
-from imgcls.models.skeleton import misfit, skeleton
 from imgcls.models.torchvision_table import TABLE
 from imgcls.recipes import preprocess_for, with_recipe
 

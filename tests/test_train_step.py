@@ -8,7 +8,7 @@ from imgcls.recipes import with_recipe
 from imgcls.training.device import DeviceContext
 from imgcls.training.optim import make_optimizer, set_lr
 from imgcls.training.resume_state import load_resume_state, save_resume_state
-from imgcls.training.state import TrainState
+from imgcls.training.train_state import TrainState
 from imgcls.training.train_step import TrainStep
 
 

@@ -11,7 +11,7 @@ import pytest
 from photos import flowers, photo
 
 from imgcls.checkpoints.format import read_meta
-from imgcls.data import mending
+from imgcls.data import edits
 from imgcls.data.image_folders import scan
 from imgcls.data.report import report
 from imgcls.recipes import with_recipe
@@ -90,7 +90,7 @@ def test_an_image_goes_to_the_folder_that_its_class_has(lab):
     (root / "tulip").rename(root / unicodedata.normalize("NFD", "lélé"))
     assert scan(root).classes == ("daisy", "lélé", CLASS)
     for label, folder in ((CLASS, FOLDER), ("lélé", unicodedata.normalize("NFD", "lélé"))):
-        change = mending.move_to_class("flowers", "daisy/00.jpg", label, lab)
+        change = edits.move_to_class("flowers", "daisy/00.jpg", label, lab)
         assert len(os.listdir(root / folder)) == 11 and len(list(root.glob("*/"))) == 3
-        back = mending.move_to_class("flowers", change.after, "daisy", lab)
+        back = edits.move_to_class("flowers", change.after, "daisy", lab)
         assert back.after.startswith("daisy/00")

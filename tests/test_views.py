@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from imgcls.data.folder_problems import Problem
 from imgcls.data.report import Report
+from imgcls.inference.classify import Reading
 from imgcls.inference.predictor import Prediction
-from imgcls.inference.reading import Reading
 from imgcls.messages import Message, Setting
 from imgcls.runs.reader import RunView
 from imgcls.runs.store import Run

@@ -144,8 +144,8 @@ def load_checkpoint(path: Path | str) -> tuple[nn.Module, Meta]:
 
 def _skeleton(path: Path, meta: Meta, header: Header) -> nn.Module:
     """The network that `meta` describes, without memory. CheckpointError where the header's shapes are not its."""
+    from imgcls.models.meta_model import misfit, skeleton
     from imgcls.models.registry import REGISTRY
-    from imgcls.models.skeleton import misfit, skeleton
 
     if meta.model not in REGISTRY:
         raise CheckpointError(

@@ -12,8 +12,8 @@ from imgcls.checkpoints.format import read_meta
 from imgcls.checkpoints.header import read_header
 from imgcls.errors import CheckpointError
 from imgcls.models.layers import first_convolution, head_name
+from imgcls.models.meta_model import misfit, skeleton
 from imgcls.models.registry import MODELS, OTHERS, REGISTRY, ModelSpec
-from imgcls.models.skeleton import misfit, skeleton
 from imgcls.models.weight_files import read_state
 from imgcls.models.weight_header import KEY
 

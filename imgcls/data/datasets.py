@@ -1,6 +1,6 @@
 """A name or a folder -> tensors: train, validation and test parts with their class names.
 
-Known sets come from download.py and pen_digits.py, folders of photos from photo_files.py through the decode cache. The
+Known sets come from download.py and pen_digits.py, folders of photos from folder_split.py through the decode cache. The
 validation part is held out of the training part by seed, unless a folder brings its own; the test part is only ever
 used for the final figure.
 """
@@ -18,13 +18,13 @@ from imgcls.data import corrections
 from imgcls.data.augmentation import WHOLE_PHOTO
 from imgcls.data.catalog import PEN_RENDERINGS, held_out
 from imgcls.data.folder_problems import listed
+from imgcls.data.folder_split import divide_photos
 from imgcls.data.known_places import divide_pen
-from imgcls.data.photo_files import divide_photos
 from imgcls.data.photos import StorageFormat, StreamingPhotos
 from imgcls.data.splitting import Split, divide, flip_labels, join, some_of_each
 from imgcls.errors import DatasetError
+from imgcls.imaging.image_io import open_image
 from imgcls.imaging.preprocess import Preprocess
-from imgcls.imaging.reading import open_image
 from imgcls.messages import Message, Setting, plural
 from imgcls.recipes import KIND_OF, preprocess_for
 from imgcls.settings import TrainSettings

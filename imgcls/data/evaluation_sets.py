@@ -10,8 +10,8 @@ import os
 from imgcls.data.catalog import folder_of, has_test
 from imgcls.data.datasets import CORRECTED, Progress, decode, known_set
 from imgcls.data.folder_problems import listed
+from imgcls.data.folder_split import divide_photos
 from imgcls.data.image_folders import scan
-from imgcls.data.photo_files import divide_photos
 from imgcls.data.splitting import Split, join
 from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import Preprocess

@@ -16,8 +16,8 @@ import torch
 from torch.utils.data import Dataset
 
 from imgcls.errors import InputError
+from imgcls.imaging.image_io import open_image
 from imgcls.imaging.preprocess import CROP, Preprocess
-from imgcls.imaging.reading import open_image
 
 # A JPEG may be decoded at 1/2, 1/4 or 1/8 as long as it stays this much larger than what is wanted: Pillow's own
 # thumbnail() takes 2 as indistinguishable from reducing in one step.

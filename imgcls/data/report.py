@@ -20,7 +20,7 @@ from imgcls.data.folder_problems import Problem
 from imgcls.data.grouping import duplicates
 from imgcls.data.image_folders import PhotoFolder, scan
 from imgcls.errors import InputError
-from imgcls.imaging.reading import open_image, size_of
+from imgcls.imaging.image_io import open_image, size_of
 from imgcls.messages import Message, plural
 from imgcls.recipes import KIND_OF
 from imgcls.workspace import Workspace

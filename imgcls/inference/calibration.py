@@ -32,7 +32,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from imgcls.errors import CheckpointError
-from imgcls.inference.trail import features_of
+from imgcls.inference.features import features_of
 
 
 @dataclass(frozen=True)

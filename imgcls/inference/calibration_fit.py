@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imgcls.inference.calibration import Calibration, Detector, Neighbours
-from imgcls.inference.trail import features_of
+from imgcls.inference.features import features_of
 
 QUANTILE = 0.98  # of validation images pass
 # Fewer validation images do not tell what is far: after 12 of them, two in three fresh roses were called strange.

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imgcls.inference.statistics import wilson_interval
+from imgcls.inference.significance import wilson_interval
 from imgcls.models.forward import in_parts
 
 BATCH = 256

@@ -52,7 +52,7 @@ class Predictor:
     _lock = threading.Lock()
 
     def __init__(self, model: nn.Module, meta: Meta, calibration: Calibration | None = None) -> None:
-        from imgcls.inference.trail import Tap
+        from imgcls.inference.features import Tap
 
         self.model, self.meta, self.calibration = model, meta, calibration
         self.run = Tap(model)

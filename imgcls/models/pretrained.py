@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from imgcls.errors import WeightsError
 from imgcls.messages import Message
-from imgcls.models.fetching import Progress, check_reachable, fetch_weights, no_weights
+from imgcls.models.download import Progress, check_reachable, fetch_weights, no_weights
 from imgcls.models.layers import first_convolution, head_name
+from imgcls.models.meta_model import skeleton
 from imgcls.models.registry import ModelSpec, build, model_spec
-from imgcls.models.skeleton import skeleton
 from imgcls.models.torchvision_check import torchvision
 from imgcls.models.transfer import replace_head
 from imgcls.models.weight_files import read_state

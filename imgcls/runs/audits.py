@@ -17,13 +17,13 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from imgcls.audit.findings import Audit, Suspect
 from imgcls.data.catalog import folder_of
-from imgcls.data.mending import TRASH, Record
+from imgcls.data.edits import TRASH, Record
 from imgcls.files import write_bytes
 from imgcls.recipes import KIND_OF
-from imgcls.runs import side_jobs
-from imgcls.runs.side_jobs import Progress
-from imgcls.training.findings import Audit, Suspect
+from imgcls.runs import background_jobs
+from imgcls.runs.background_jobs import Progress
 from imgcls.workspace import Workspace
 
 VERSION = 3
@@ -46,7 +46,7 @@ class Asked:
 
 def make_audit(asked: Asked, workspace: Workspace, *, progress: Callable[[int, int], None] | None = None) -> Audit:
     """A new one, kept. Raises DatasetError, WeightsError."""
-    from imgcls.training.audit import audit
+    from imgcls.audit.audit import audit
 
     files = _files(asked.dataset, workspace)
     made = audit(
@@ -95,22 +95,24 @@ def find_audit(asked: Asked, workspace: Workspace) -> Audit | None:
 def start(asked: Asked, workspace: Workspace) -> None:
     """Make a new one, unless somebody is at it. Raises ImgclsError where it cannot be."""
     folder = _folder(asked, workspace)
-    if side_jobs.look(folder, lambda: False).state != "running":
-        side_jobs.start(folder, asked.as_dict(), "work-audit", workspace)
+    if background_jobs.look(folder, lambda: False).state != "running":
+        background_jobs.start(folder, asked.as_dict(), "work-audit", workspace)
         _path(asked, workspace).unlink(missing_ok=True)  # the earlier one, now that a new one is on its way
 
 
 def look(asked: Asked, workspace: Workspace) -> Progress:
-    return side_jobs.look(_folder(asked, workspace), _path(asked, workspace).is_file)
+    return background_jobs.look(_folder(asked, workspace), _path(asked, workspace).is_file)
 
 
 def stop(asked: Asked, workspace: Workspace) -> None:
-    side_jobs.stop(_folder(asked, workspace))
+    background_jobs.stop(_folder(asked, workspace))
 
 
 def work(folder: Path, workspace: Workspace) -> int:
     """In its own process: make the audit that job.json asks for. The exit code."""
-    return side_jobs.work(folder, lambda asked, told: make_audit(Asked(**asked), workspace, progress=told) and None)
+    return background_jobs.work(
+        folder, lambda asked, told: make_audit(Asked(**asked), workspace, progress=told) and None
+    )
 
 
 def _files(dataset: str, workspace: Workspace) -> str:
@@ -143,7 +145,7 @@ def _path(asked: Asked, workspace: Workspace) -> Path:
 
 
 def _folder(asked: Asked, workspace: Workspace) -> Path:
-    return side_jobs.jobs_folder("audits", workspace) / key_of(asked)
+    return background_jobs.jobs_folder("audits", workspace) / key_of(asked)
 
 
 def key_of(asked: Asked) -> str:

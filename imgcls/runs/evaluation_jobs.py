@@ -1,4 +1,4 @@
-"""An evaluation in a process of its own: asked for by the page, looked at while it goes on, stopped (see side_jobs).
+"""An evaluation in a process of its own: asked for by the page, watched, stopped (see background_jobs).
 
 Its result is the kept evaluation itself.
 """
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imgcls.runs import side_jobs
+from imgcls.runs import background_jobs
+from imgcls.runs.background_jobs import Progress
 from imgcls.runs.evaluations import evaluate_checkpoint, evaluation_key, is_kept
-from imgcls.runs.side_jobs import Progress
 from imgcls.workspace import Workspace
 
 
@@ -31,24 +31,24 @@ class Asked:
 def start(asked: Asked, workspace: Workspace) -> None:
     """Have it evaluated, unless it is kept already or somebody is at it. Raises ImgclsError where it cannot be."""
     if look(asked, workspace).state not in ("finished", "running"):
-        side_jobs.start(_folder(asked, workspace), asked.as_dict(), "work-evaluate", workspace)
+        background_jobs.start(_folder(asked, workspace), asked.as_dict(), "work-evaluate", workspace)
 
 
 def prepare(asked: Asked, workspace: Workspace) -> Path:
     """The folder of a job that `work` can take up."""
-    return side_jobs.prepare(_folder(asked, workspace), asked.as_dict())
+    return background_jobs.prepare(_folder(asked, workspace), asked.as_dict())
 
 
 def look(asked: Asked, workspace: Workspace) -> Progress:
     """How far it is; "none" where nobody has asked for it yet."""
-    return side_jobs.look(
+    return background_jobs.look(
         _folder(asked, workspace),
         lambda: is_kept(asked.checkpoint, workspace, dataset=asked.dataset, part=asked.part),
     )
 
 
 def stop(asked: Asked, workspace: Workspace) -> None:
-    side_jobs.stop(_folder(asked, workspace))
+    background_jobs.stop(_folder(asked, workspace))
 
 
 def work(folder: Path, workspace: Workspace) -> int:
@@ -58,9 +58,9 @@ def work(folder: Path, workspace: Workspace) -> int:
         path = Path(asked["checkpoint"])
         evaluate_checkpoint(path, workspace, dataset=asked["dataset"], part=asked["part"], progress=progress)
 
-    return side_jobs.work(folder, make)
+    return background_jobs.work(folder, make)
 
 
 def _folder(asked: Asked, workspace: Workspace) -> Path:
     key = evaluation_key(asked.checkpoint, workspace, dataset=asked.dataset, part=asked.part)
-    return side_jobs.jobs_folder("evaluations", workspace) / key
+    return background_jobs.jobs_folder("evaluations", workspace) / key

@@ -20,8 +20,8 @@ from imgcls.errors import ImgclsError, RunError, SettingsError
 from imgcls.files import remove_leftovers, write_bytes
 from imgcls.messages import Message, Setting
 from imgcls.processes import ProcessId
-from imgcls.runs.claiming import check_run, claimed, create_run
 from imgcls.runs.launcher import admitted, start_claimed
+from imgcls.runs.lifecycle import check_run, claimed, create_run
 from imgcls.runs.state import Owner, RunState, locked, write_state
 from imgcls.runs.store import Job, Run, delete_run, hide, taken
 from imgcls.runs.worker import Logger, failure, finish

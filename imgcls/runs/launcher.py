@@ -20,7 +20,7 @@ from typing import IO
 from imgcls.errors import ImgclsError, RunError
 from imgcls.processes import ProcessId
 from imgcls.runs import queue
-from imgcls.runs.claiming import check_resumable, check_run, claim_run, take_up
+from imgcls.runs.lifecycle import check_resumable, check_run, claim_run, take_up
 from imgcls.runs.state import Owner, RunState, locked, write_state
 from imgcls.runs.store import Job, Run, hide, running
 from imgcls.runs.warm_worker import WarmWorker

@@ -8,7 +8,7 @@
     checkpoints/<run>/               what it has learnt
 
 Whoever shows a run reads its folder; nobody needs to have started it. No process is started here: `launcher.py` does.
-How a run begins, or goes on, is in `claiming.py`.
+How a run begins, or goes on, is in `lifecycle.py`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from imgcls.messages import Message
 from imgcls.training import events
 from imgcls.training.learner import Learner
 from imgcls.training.resume_state import gather_random_states, save_resume_state
-from imgcls.training.state import TrainState
+from imgcls.training.train_state import TrainState
 
 SHARE = 0.1  # of the time that saving may take
 RESUME_EVERY = 60.0  # seconds between saves of the resume state within an epoch

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from imgcls.data.datasets import DataSet, load_dataset
-from imgcls.data.loading import Progress, with_progress
+from imgcls.data.progress import Progress, with_progress
 from imgcls.messages import Message
 from imgcls.models.pretrained import resolve_weights
 from imgcls.models.registry import model_spec

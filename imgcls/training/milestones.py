@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from imgcls.checkpoints.format import load_checkpoint
 from imgcls.models import transfer
 from imgcls.training import events
-from imgcls.training.calibrating import calibrate
+from imgcls.training.calibrate import calibrate
 from imgcls.training.checkpointing import CheckpointManager
 from imgcls.training.events import Event
 from imgcls.training.learner import Learner
 from imgcls.training.meters import Stopwatch
-from imgcls.training.state import TrainState
+from imgcls.training.train_state import TrainState
 
 
 def started(learner: Learner, run: str, state: TrainState, total_steps: int) -> Event:

@@ -21,7 +21,7 @@ from imgcls.checkpoints.format import write_tensors
 from imgcls.errors import CheckpointError
 from imgcls.training.device import DeviceContext
 from imgcls.training.random_state import random_state, set_random_state
-from imgcls.training.state import TrainState
+from imgcls.training.train_state import TrainState
 from imgcls.training.train_step import TrainStep
 
 KEY = "imgcls-resume"

@@ -20,7 +20,7 @@ from imgcls.processes import available_cores
 from imgcls.settings import TrainSettings
 from imgcls.training import events
 from imgcls.training.learner import Learner
-from imgcls.training.state import TrainState
+from imgcls.training.train_state import TrainState
 
 MOST_PIXELS = 16 * 224 * 224  # of a timed batch: a full one of AlexNet's would take seconds a step on two cores
 TIMED_FORWARD = 8  # images of a batch that only goes forward

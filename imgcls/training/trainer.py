@@ -24,8 +24,8 @@ from imgcls.training.loading import load_with_progress
 from imgcls.training.meters import Stopwatch
 from imgcls.training.optim import lr_factor, set_lr
 from imgcls.training.resume_state import load_resume_state
-from imgcls.training.state import TrainState
 from imgcls.training.threads import ThreadChoice
+from imgcls.training.train_state import TrainState
 from imgcls.workspace import Workspace
 
 CLOCK_EVERY = 10  # steps between two looks at the clock where several processes have to agree on what they see

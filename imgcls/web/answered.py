@@ -9,8 +9,8 @@ from PIL import Image
 from imgcls.checkpoints.format import read_meta
 from imgcls.errors import ImgclsError
 from imgcls.imaging.ink import NoInk
+from imgcls.inference.classify import read
 from imgcls.inference.predictor import Predictor
-from imgcls.inference.reading import read
 from imgcls.web.cache import RunCache
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views import answers

@@ -15,9 +15,9 @@ import gradio as gr
 
 from imgcls.data.report import there
 from imgcls.errors import InputError, RunError, SettingsError
-from imgcls.imaging.reading import open_image
+from imgcls.imaging.image_io import open_image
+from imgcls.inference.classify import read
 from imgcls.inference.predictor import Predictor
-from imgcls.inference.reading import read
 from imgcls.recipes import with_recipe
 from imgcls.runs import queue as runs_queue
 from imgcls.runs.reader import RunView

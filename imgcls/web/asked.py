@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from imgcls.errors import InputError
-from imgcls.imaging.reading import open_image
+from imgcls.imaging.image_io import open_image
 from imgcls.web.components.pad import drawing_of
 from imgcls.web.uploads import uploaded
 

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from imgcls.checkpoints.store import CheckpointInfo, find_checkpoint, is_shipped, list_checkpoints
 from imgcls.data.known_files import absent
-from imgcls.data.loading import Interrupted
+from imgcls.data.progress import Interrupted
 from imgcls.errors import RunError
 from imgcls.messages import N_
 from imgcls.recipes import KIND_OF

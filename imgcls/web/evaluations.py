@@ -20,7 +20,7 @@ from PIL import Image
 from imgcls.checkpoints.format import read_meta
 from imgcls.data.catalog import own_folders
 from imgcls.errors import DatasetError, ImgclsError
-from imgcls.imaging.reading import open_image
+from imgcls.imaging.image_io import open_image
 from imgcls.inference.predictor import Prediction, Predictor
 from imgcls.runs.evaluation_jobs import Asked
 from imgcls.runs.evaluations import find_evaluation, settings_of

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from imgcls import __version__
 from imgcls.checkpoints.store import is_shipped
 from imgcls.errors import DatasetError, ImgclsError
-from imgcls.inference.statistics import Comparison, compare
+from imgcls.inference.significance import Comparison, compare
 from imgcls.recipes import needed
 from imgcls.runs import reader
 from imgcls.runs.evaluations import comparable, settings_of

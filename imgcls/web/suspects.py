@@ -11,7 +11,7 @@ from PIL import Image
 
 from imgcls.data.catalog import folder_of, own_folders
 from imgcls.errors import ImgclsError
-from imgcls.imaging.reading import open_image
+from imgcls.imaging.image_io import open_image
 from imgcls.recipes import KIND_OF, with_recipe
 from imgcls.web.evaluations import as_url
 from imgcls.workspace import Workspace

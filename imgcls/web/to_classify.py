@@ -15,7 +15,7 @@ from PIL import ImageOps
 from imgcls.checkpoints.format import read_meta
 from imgcls.errors import InputError
 from imgcls.files import storage_error
-from imgcls.imaging.reading import open_image
+from imgcls.imaging.image_io import open_image
 from imgcls.web.evaluations import Evaluations, as_url
 from imgcls.web.uploads import stored
 

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from imgcls.messages import Message
 from imgcls.recipes import with_recipe
-from imgcls.runs.claiming import create_run
+from imgcls.runs.lifecycle import create_run
 from imgcls.runs.state import change
 from imgcls.training import events
 from imgcls.training.loggers.event_log import EventLog

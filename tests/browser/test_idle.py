@@ -36,7 +36,7 @@ def test_an_idle_page_asks_next_to_nothing(page, server):
 
 def test_a_run_that_somebody_else_starts_is_noticed(page, server):
     from imgcls.recipes import with_recipe
-    from imgcls.runs.claiming import create_run
+    from imgcls.runs.lifecycle import create_run
     from imgcls.workspace import Workspace
 
     page.goto(f"{server.url}/en/")

@@ -18,8 +18,8 @@ from drawings import UJI  # noqa: E402
 
 from imgcls.checkpoints.format import Meta, load_checkpoint, save_checkpoint  # noqa: E402
 from imgcls.imaging.preprocess import Preprocess  # noqa: E402
+from imgcls.inference.classify import read  # noqa: E402
 from imgcls.inference.predictor import Predictor  # noqa: E402
-from imgcls.inference.reading import read  # noqa: E402
 from imgcls.models import build  # noqa: E402
 from imgcls.web import scripts  # noqa: E402
 from imgcls.web.weights import page_bytes  # noqa: E402

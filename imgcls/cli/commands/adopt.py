@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from imgcls.checkpoints.adopt import KINDS, adopt, kind_of_dataset, proposed, proposed_classes
+from imgcls.checkpoints.import_weights import KINDS, adopt, kind_of_dataset, proposed, proposed_classes
 from imgcls.checkpoints.recognition import recognise
 from imgcls.errors import DatasetError, SettingsError
 from imgcls.models.registry import REGISTRY

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from imgcls.audit.findings import Audit, Suspect
 from imgcls.cli.main import to_json
 from imgcls.runs.audits import Asked, make_audit
-from imgcls.training.findings import Audit, Suspect
 from imgcls.workspace import Workspace
 
 SHOWN = 20  # of each kind, for people; --json has all

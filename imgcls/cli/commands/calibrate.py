@@ -15,7 +15,7 @@ from imgcls.workspace import PROJECT, Workspace
 
 def run(arguments: argparse.Namespace) -> int:
     from imgcls.data.datasets import load_dataset
-    from imgcls.training.calibrating import calibrate
+    from imgcls.training.calibrate import calibrate
 
     workspace = Workspace.from_environment()
     path = checkpoint_path(arguments.checkpoint, workspace)

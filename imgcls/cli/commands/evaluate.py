@@ -13,7 +13,7 @@ from imgcls.cli.main import to_json
 from imgcls.errors import SettingsError
 from imgcls.inference.evaluation import DIVIDED_ANEW, Evaluation
 from imgcls.inference.metrics import ClassificationReport
-from imgcls.inference.statistics import Comparison, compare
+from imgcls.inference.significance import Comparison, compare
 from imgcls.runs.evaluations import comparable, evaluate_checkpoint, settings_of
 from imgcls.workspace import Workspace
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from imgcls.cli.main import to_json
 from imgcls.errors import CheckpointError, InputError
 from imgcls.imaging.image_files import find_images
-from imgcls.imaging.reading import open_image
+from imgcls.imaging.image_io import open_image
+from imgcls.inference.classify import Prepared, Reading, prepare, read_prepared
 from imgcls.inference.predictor import Predictor
-from imgcls.inference.reading import Prepared, Reading, prepare, read_prepared
 from imgcls.workspace import Workspace
 
 BATCH = 64

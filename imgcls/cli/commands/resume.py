@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from imgcls.cli.commands.train import begin
-from imgcls.runs.claiming import prepare_resume
+from imgcls.runs.lifecycle import prepare_resume
 from imgcls.runs.store import Run, find_run
 from imgcls.workspace import Workspace
 

@@ -16,7 +16,7 @@ def run(arguments: argparse.Namespace) -> int:
     from imgcls.runs.warm_worker import wait
     from imgcls.settings import TrainSettings
     from imgcls.training.loggers.tensorboard import TensorBoard
-    from imgcls.training.rehearsal import rehearse
+    from imgcls.training.warmup import rehearse
     from imgcls.workspace import Workspace
 
     TensorBoard.writer_class()

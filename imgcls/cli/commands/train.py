@@ -12,8 +12,8 @@ from imgcls.errors import ImgclsError
 from imgcls.messages import Terminal
 from imgcls.recipes import with_recipe
 from imgcls.runs import worker
-from imgcls.runs.claiming import create_run
 from imgcls.runs.launcher import start_next
+from imgcls.runs.lifecycle import create_run
 from imgcls.runs.store import Run, find_run
 from imgcls.training import events
 from imgcls.workspace import Workspace

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from imgcls.runs.fetches import work
+from imgcls.runs.downloads import work
 from imgcls.workspace import Workspace
 
 

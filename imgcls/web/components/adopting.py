@@ -1,6 +1,6 @@
 """Weights of one's own, uploaded in Classify: what the file is stands there at once, what it cannot say is asked once.
 
-Knows the form and its fields; what a file is and what becomes of it is checkpoints/adopt.py's business.
+Knows the form and its fields; what a file is and what becomes of it is checkpoints/import_weights.py's business.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def build(
         nothing = [None, "", gr.update(visible=False), *[gr.skip()] * len(form)]
         if not path:
             return nothing
-        from imgcls.checkpoints.adopt import likely_kind, proposed_classes
+        from imgcls.checkpoints.import_weights import likely_kind, proposed_classes
         from imgcls.checkpoints.recognition import recognise
 
         try:
@@ -119,7 +119,7 @@ def build(
     def _adopted(
         path: str | None, said_classes: str, kind: str, size: int | None, mean: str, std: str, name: str
     ) -> str:
-        from imgcls.checkpoints.adopt import adopt, check_room, proposed_classes
+        from imgcls.checkpoints.import_weights import adopt, check_room, proposed_classes
         from imgcls.checkpoints.recognition import recognise
 
         if not path or not Path(path).is_file():
@@ -147,7 +147,7 @@ def build(
 
 def _form_of(found: Any, kind: str) -> list[Any]:
     """Size, mean and standard deviation as the recipe has them for images of this kind."""
-    from imgcls.checkpoints.adopt import proposed
+    from imgcls.checkpoints.import_weights import proposed
 
     form = proposed(found, kind=kind)
     return [form.size, *(", ".join(f"{value:g}" for value in values) for values in (form.mean, form.std))]

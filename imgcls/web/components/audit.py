@@ -11,12 +11,12 @@ import re
 import time
 from typing import Any
 
-from imgcls.data import mending
+from imgcls.audit.findings import Audit, Suspect
+from imgcls.data import edits
 from imgcls.errors import DatasetError, RunError
 from imgcls.recipes import KIND_OF
 from imgcls.runs import audits
 from imgcls.runs.audits import Asked
-from imgcls.training.findings import Audit, Suspect
 from imgcls.web.components.answering import Answering, AskingHTML, answering
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.limits import Limits
@@ -138,16 +138,16 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
 
     def audit_move(asked: dict[str, Any]) -> dict[str, Any]:
         dataset, one = named(asked)
-        return {"change": mending.move_to_class(dataset, one.path, one.suggested, workspace).id}
+        return {"change": edits.move_to_class(dataset, one.path, one.suggested, workspace).id}
 
     def audit_delete(asked: dict[str, Any]) -> dict[str, Any]:
         dataset, one = named(asked)
-        return {"change": mending.delete(dataset, one.path, workspace).id}
+        return {"change": edits.delete(dataset, one.path, workspace).id}
 
     def audit_right(asked: dict[str, Any]) -> dict[str, Any]:
         dataset, one = named(asked)
         about = {"label": one.label, "duplicate": one.suggested, "outlier": ""}[one.kind]
-        mending.it_is_right(dataset, one.path, one.kind, about, workspace)
+        edits.it_is_right(dataset, one.path, one.kind, about, workspace)
         return {"right": [_as_text(one.path), one.kind, _as_text(about)]}
 
     def audit_undo(asked: dict[str, Any]) -> dict[str, Any]:
@@ -156,9 +156,9 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
         wanted = asked_for(asked)
         if "right" in asked:
             path, kind, about = map(str, asked["right"])
-            mending.not_right(wanted.dataset, _as_path(path), kind, _as_path(about), workspace)
+            edits.not_right(wanted.dataset, _as_path(path), kind, _as_path(about), workspace)
         else:
-            mending.undo(wanted.dataset, str(asked["change"]), workspace)
+            edits.undo(wanted.dataset, str(asked["change"]), workspace)
         return {}
 
     functions = (audit_look, audit_stop, audit_list, audit_move, audit_delete, audit_right, audit_undo)

@@ -12,7 +12,7 @@ import gradio as gr
 from PIL import Image
 
 from imgcls.errors import InputError
-from imgcls.imaging.reading import open_image
+from imgcls.imaging.image_io import open_image
 from imgcls.web.i18n.script_sentences import CAMERA, in_language
 from imgcls.web.i18n.translator import Translator
 

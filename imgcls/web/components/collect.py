@@ -17,7 +17,7 @@ from PIL import Image
 from imgcls.data.catalog import own_folders
 from imgcls.data.collect import SIDE, Draft
 from imgcls.errors import DatasetError, InputError
-from imgcls.imaging.reading import open_image
+from imgcls.imaging.image_io import open_image
 from imgcls.web.components.answering import Answering, AskingHTML, answering
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.limits import Limits

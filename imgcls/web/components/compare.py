@@ -13,8 +13,8 @@ from imgcls.checkpoints.epochs import epochs_of, read_epoch
 from imgcls.checkpoints.format import load_checkpoint, read_meta
 from imgcls.checkpoints.store import CheckpointInfo
 from imgcls.errors import CheckpointError
+from imgcls.inference.classify import read
 from imgcls.inference.predictor import Predictor
-from imgcls.inference.reading import read
 from imgcls.models.registry import model_spec
 from imgcls.web import asked as given
 from imgcls.web.cache import RunCache, checkpoint_title, key

@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from imgcls.data import mending
+from imgcls.data import edits
 from imgcls.errors import DatasetError, RunError
-from imgcls.inference.statistics import compare
+from imgcls.inference.significance import compare
 from imgcls.runs import evaluation_jobs as jobs
 from imgcls.runs.evaluations import comparable, same_classes, settings_of
 from imgcls.web.cache import RunCache
@@ -183,16 +183,16 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list
 
     def evaluate_move(asked: dict[str, Any]) -> dict[str, Any]:
         dataset, path = changeable(asked)
-        return {"change": mending.move_to_class(dataset, path, str(asked["label"]), workspace).id}
+        return {"change": edits.move_to_class(dataset, path, str(asked["label"]), workspace).id}
 
     def evaluate_delete(asked: dict[str, Any]) -> dict[str, Any]:
         dataset, path = changeable(asked)
-        return {"change": mending.delete(dataset, path, workspace).id}
+        return {"change": edits.delete(dataset, path, workspace).id}
 
     def evaluate_undo(asked: dict[str, Any]) -> dict[str, Any]:
         limits.may_delete()
         _, made = one_of(asked)
-        mending.undo(made.dataset, str(asked["change"]), workspace)
+        edits.undo(made.dataset, str(asked["change"]), workspace)
         return {}
 
     functions = (

@@ -11,7 +11,7 @@ from typing import Any
 from imgcls.data.known_files import FETCHED, absent
 from imgcls.errors import RunError
 from imgcls.recipes import KIND_OF
-from imgcls.runs import fetches
+from imgcls.runs import downloads
 from imgcls.web.components.answering import Answering, AskingHTML, answering
 from imgcls.web.context import PageContext
 from imgcls.web.views.render import render
@@ -45,8 +45,8 @@ def server_functions(context: PageContext) -> list[Answering]:
         if asked.get("start"):
             if not may:
                 raise RunError("In a shared lab whoever looks after it does this: `{command}`.", command=_command(name))
-            fetches.start(name, workspace)
-        seen = fetches.look(name, workspace)
+            downloads.start(name, workspace)
+        seen = downloads.look(name, workspace)
         if seen.state == "finished":
             return {"state": "here", "html": ""}
         html = render(
@@ -65,7 +65,7 @@ def server_functions(context: PageContext) -> list[Answering]:
     def fetch_stop(asked: dict[str, Any]) -> dict[str, Any]:
         name = missing(asked)
         if name and may_fetch(asked):
-            fetches.stop(name, workspace)
+            downloads.stop(name, workspace)
         return {}
 
     return [answering(function, words) for function in (fetch_look, fetch_stop)]

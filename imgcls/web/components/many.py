@@ -18,9 +18,9 @@ from PIL import Image
 from imgcls.data.archives import ZippedImages
 from imgcls.errors import ImgclsError, InputError
 from imgcls.filenames import shown
-from imgcls.imaging.reading import open_image
+from imgcls.imaging.image_io import open_image
+from imgcls.inference.classify import Prepared, Reading, prepare, read_prepared
 from imgcls.inference.predictor import Predictor
-from imgcls.inference.reading import Prepared, Reading, prepare, read_prepared
 from imgcls.processes import available_cores
 from imgcls.web import asked as given
 from imgcls.web.cache import RunCache

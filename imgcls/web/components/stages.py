@@ -41,7 +41,7 @@ def server_functions(words: Translator, cache: RunCache) -> list[Answering]:
     def stages_why(asked: dict[str, Any]) -> dict[str, Any]:
         """Where the network looks for class `target`, by default its answer, and the training images most like the
         picture; with `untrained`, where the same network would look before it had learnt anything."""
-        from imgcls.inference.stage_maps import layer_cam
+        from imgcls.inference.explain import layer_cam
 
         with given.turn():
             opened = _open(asked, cache)
@@ -56,7 +56,7 @@ def server_functions(words: Translator, cache: RunCache) -> list[Answering]:
 
     def stages_maps(asked: dict[str, Any]) -> dict[str, Any]:
         """The strongest maps of the first convolution and of each stage."""
-        from imgcls.inference.stage_maps import strongest_maps
+        from imgcls.inference.explain import strongest_maps
         from imgcls.models.layers import first_convolution
 
         with given.turn():
@@ -76,7 +76,7 @@ def server_functions(words: Translator, cache: RunCache) -> list[Answering]:
 
 def _open(asked: dict[str, Any], cache: RunCache) -> _Opened:
     """Raises InputError for a network without places to show."""
-    from imgcls.inference.stage_maps import stage_layers
+    from imgcls.inference.explain import stage_layers
 
     path = cache.checkpoint(str(asked["checkpoint"]))
     predictor = Predictor.cached(path)

@@ -16,9 +16,9 @@ from imgcls.data.catalog import own_folders
 from imgcls.data.corrections import Corrections, find
 from imgcls.errors import CheckpointError, DatasetError, ImgclsError
 from imgcls.filenames import sanitize
-from imgcls.imaging.reading import open_image
+from imgcls.imaging.image_io import open_image
+from imgcls.inference.classify import prepare, read_prepared
 from imgcls.inference.predictor import Predictor
-from imgcls.inference.reading import prepare, read_prepared
 from imgcls.recipes import preprocess_for
 from imgcls.runs.evaluations import settings_of
 from imgcls.runs.state import locked

@@ -10,7 +10,7 @@ import gradio as gr
 from PIL import Image
 
 from imgcls.errors import ImgclsError, InputError
-from imgcls.imaging.reading import open_image
+from imgcls.imaging.image_io import open_image
 from imgcls.web import address
 from imgcls.web.actions import QUIET
 from imgcls.web.answered import nothing_drawn, of_drawing, of_photo

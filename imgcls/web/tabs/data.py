@@ -14,7 +14,7 @@ from imgcls.data.archives import unpack
 from imgcls.data.catalog import own_folders
 from imgcls.data.deleting import delete_dataset
 from imgcls.data.known_files import FETCHED, absent
-from imgcls.data.loading import with_progress
+from imgcls.data.progress import with_progress
 from imgcls.data.report import report
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.filenames import sanitize

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imgcls.inference.statistics import wilson_interval
+from imgcls.inference.significance import wilson_interval
 from imgcls.web.i18n.translator import Translator
 
 FEW = 50  # images below which a figure is a guess, and is called one

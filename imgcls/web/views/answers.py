@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from imgcls.inference.reading import Reading
+from imgcls.inference.classify import Reading
 from imgcls.web.i18n.script_sentences import SENTENCES
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views.render import render

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from imgcls.audit.findings import Audit, Suspect
 from imgcls.messages import N_
-from imgcls.training.findings import Audit, Suspect
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views.render import render
 

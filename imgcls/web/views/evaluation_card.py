@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from imgcls.inference.predictor import Prediction
-from imgcls.inference.statistics import Comparison
+from imgcls.inference.significance import Comparison
 from imgcls.web.i18n.labels import PARTS
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.views import accuracy

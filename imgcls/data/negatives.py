@@ -2,7 +2,7 @@
 
 Letters of a small stroke alphabet, pieces of real digits, digits turned, mirrored, crossed out or side by side,
 scribbles and shapes, all bent as a hand would and drawn with many pens. Letters that look like a digit (o, l, s, z,
-b, g, q, ...) are left out. `python -m imgcls.data.not_digits` makes the file that ships. Knows no network.
+b, g, q, ...) are left out. `python -m imgcls.data.negatives` makes the file that ships. Knows no network.
 """
 
 from __future__ import annotations

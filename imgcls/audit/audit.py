@@ -1,7 +1,7 @@
 """What is probably wrong with a data set: labels, copies, and images that are like no other.
 
 The features of a pre-trained network are made once, everything else is arithmetic on them. Nothing is changed here:
-data/mending.py does that when a person has looked.
+data/edits.py does that when a person has looked.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from imgcls.audit.confident_learning import label_errors, out_of_sample
+from imgcls.audit.features import AuditImages, known_images, photo_images
+from imgcls.audit.findings import Audit, Suspect
+from imgcls.data.duplicates import copies, neighbours
+from imgcls.data.edits import Record
+from imgcls.data.folder_split import divide_photos
 from imgcls.data.grouping import one_side
-from imgcls.data.mending import Record
-from imgcls.data.near_duplicates import copies, neighbours
-from imgcls.data.photo_files import divide_photos
 from imgcls.data.splitting import flip_labels
 from imgcls.errors import DatasetError
 from imgcls.recipes import KIND_OF, with_recipe
 from imgcls.settings import TrainSettings
-from imgcls.training.audit_images import AuditImages, known_images, photo_images
-from imgcls.training.findings import Audit, Suspect
-from imgcls.training.label_errors import label_errors, out_of_sample
 from imgcls.workspace import Workspace
 
 NEIGHBOUR = 5  # an image is as odd as its fifth nearest one is far: fewer would take a pair of twins for a crowd

@@ -17,15 +17,15 @@ from torch import Tensor, nn
 from imgcls.data.catalog import DIGITS
 from imgcls.data.datasets import DataSet
 from imgcls.data.loader import evaluation_batches
-from imgcls.data.not_digits import load_drawings
+from imgcls.data.negatives import load_drawings
 from imgcls.data.pen_augmentation import pen
 from imgcls.data.splitting import Split
 from imgcls.errors import CheckpointError
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.inference.calibration import Detector
 from imgcls.inference.calibration_fit import NEIGHBOURS, Seen, fit, fit_detector
+from imgcls.inference.features import TINY, Tap
 from imgcls.inference.metrics import BATCH
-from imgcls.inference.trail import TINY, Tap
 from imgcls.models import transfer
 
 MOST = 8000  # validation images; half as many training images of a tiny network

@@ -21,8 +21,8 @@ from imgcls.checkpoints.recognition import Found, recognise
 from imgcls.errors import CheckpointError, SettingsError
 from imgcls.files import storage_error
 from imgcls.imaging.preprocess import HALF, Preprocess
+from imgcls.models.meta_model import skeleton
 from imgcls.models.registry import REGISTRY
-from imgcls.models.skeleton import skeleton
 from imgcls.recipes import KIND_OF, preprocess_for, with_recipe
 from imgcls.settings import NAME
 from imgcls.workspace import PROJECT, Workspace

@@ -5,31 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 
 from imgcls.data.known_files import absent
-from imgcls.runs import side_jobs
-from imgcls.runs.side_jobs import Progress
+from imgcls.runs import background_jobs
+from imgcls.runs.background_jobs import Progress
 from imgcls.workspace import Workspace
 
 
 def start(name: str, workspace: Workspace) -> None:
     """Have the set called `name` fetched, unless somebody is at it. Raises ImgclsError where it cannot be."""
-    side_jobs.start(_folder(name, workspace), {"name": name}, "work-fetch", workspace)
+    background_jobs.start(_folder(name, workspace), {"name": name}, "work-fetch", workspace)
 
 
 def look(name: str, workspace: Workspace) -> Progress:
     """`done` and `total` count bytes."""
-    return side_jobs.look(_folder(name, workspace), lambda: not absent(name, workspace))
+    return background_jobs.look(_folder(name, workspace), lambda: not absent(name, workspace))
 
 
 def stop(name: str, workspace: Workspace) -> None:
-    side_jobs.stop(_folder(name, workspace))
+    background_jobs.stop(_folder(name, workspace))
 
 
 def work(folder: Path, workspace: Workspace) -> int:
     """In its own process: fetch what job.json names. The exit code."""
     from imgcls.data.download import fetch
 
-    return side_jobs.work(folder, lambda asked, told: fetch(asked["name"], workspace, progress=told))
+    return background_jobs.work(folder, lambda asked, told: fetch(asked["name"], workspace, progress=told))
 
 
 def _folder(name: str, workspace: Workspace) -> Path:
-    return side_jobs.jobs_folder("fetches", workspace) / name
+    return background_jobs.jobs_folder("fetches", workspace) / name

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
-from imgcls.data.loading import Interrupted
+from imgcls.data.progress import Interrupted
 from imgcls.errors import ImgclsError, RunError
 from imgcls.files import write_bytes
 from imgcls.messages import Message

@@ -9,12 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from imgcls.audit.confident_learning import principal_components
 from imgcls.data.catalog import folder_of
 from imgcls.data.decode_cache import decoded
+from imgcls.data.duplicates import perceptual_hash
 from imgcls.data.feature_cache import BATCH
 from imgcls.data.grouping import duplicates
 from imgcls.data.image_folders import scan
-from imgcls.data.near_duplicates import perceptual_hash
 from imgcls.data.photos import StorageFormat
 from imgcls.data.splitting import some_of_each
 from imgcls.errors import DatasetError
@@ -23,7 +24,6 @@ from imgcls.models import transfer
 from imgcls.models.forward import in_parts
 from imgcls.models.pretrained import load_pretrained, resolve_weights
 from imgcls.recipes import preprocess_for, with_recipe
-from imgcls.training.label_errors import principal_components
 from imgcls.workspace import Workspace
 
 COMPONENTS = 64  # of a digit's 784 pixels, for telling which lie close
