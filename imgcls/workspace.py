@@ -1,26 +1,35 @@
 """Where the lab keeps its things: data/, weight/, checkpoints/ and train_logs/ under one folder.
 
-The folder is the project's own unless the environment variable IMGCLS_HOME names another one; what ships with
-the project (MNIST, pen-digits, two checkpoints) is found in the project wherever the workspace is.
+That folder is IMGCLS_HOME where this environment variable is set. Otherwise it is the checkout that the package lies
+in, or, for an installed package, the current directory. What ships (MNIST, pen-digits, weights, three checkpoints) is
+found wherever the workspace is.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 WEIGHTS = (".pth", ".pt", ".safetensors")
-PROJECT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
+IN_CHECKOUT = (PACKAGE.parent / "app.py").is_file() and (PACKAGE.parent / "pyproject.toml").is_file()
+# The folder over the data/, weight/ and checkpoints/ that ship; the wheel has them inside the package (pyproject.toml).
+PROJECT = PACKAGE.parent if IN_CHECKOUT else PACKAGE / "shipped"
+
+
+def default_root() -> Path:
+    """The checkout; for an installed package, whose own folder nobody should write into, the current directory."""
+    return PROJECT if IN_CHECKOUT else Path.cwd()
 
 
 @dataclass(frozen=True)
 class Workspace:
-    root: Path = PROJECT
+    root: Path = field(default_factory=default_root)
 
     @classmethod
     def from_environment(cls) -> Workspace:
-        """IMGCLS_HOME when set, otherwise the project's folder."""
+        """IMGCLS_HOME when set, otherwise the default."""
         named = os.environ.get("IMGCLS_HOME")
         return cls(Path(named).expanduser().resolve()) if named else cls()
 
@@ -41,9 +50,18 @@ class Workspace:
         return self.root / "train_logs"
 
     def shipped(self, *parts: str) -> Path:
-        """`parts` under workspace if it is there, otherwise the copy that ships with the project."""
+        """`parts` under workspace if it is there, otherwise the copy that ships."""
         own = self.root.joinpath(*parts)
         return own if own.exists() else PROJECT.joinpath(*parts)
+
+
+def child_environment(**more: str) -> dict[str, str]:
+    """This process's environment for `python -m imgcls`, which finds the very same package from any directory."""
+    environment = os.environ | more
+    if IN_CHECKOUT:  # an installed package is on the path anyway, and site-packages before the standard library is not
+        paths = [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    return environment
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -25,7 +25,7 @@ from imgcls.runs.state import Owner, RunState, locked, write_state
 from imgcls.runs.store import Job, Run, hide, running
 from imgcls.runs.warm_worker import WarmWorker
 from imgcls.settings import TrainSettings
-from imgcls.workspace import PROJECT, Workspace
+from imgcls.workspace import Workspace, child_environment
 
 TURN = 2.0  # seconds between two looks at who is next; a run's own process looks when it ends
 _warm_worker: WarmWorker | None = None
@@ -170,8 +170,7 @@ def launch_detached(
     workspace: Workspace, arguments: Sequence[str], *, stdin: int, output: IO[bytes] | int, errors: IO[bytes] | int
 ) -> subprocess.Popen:
     """`python -m imgcls ARGUMENTS` in a session of its own, where no terminal's Ctrl-C reaches it."""
-    environment = os.environ | {"IMGCLS_HOME": str(workspace.root), "PYTHONUNBUFFERED": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
+    environment = child_environment(IMGCLS_HOME=str(workspace.root), PYTHONUNBUFFERED="1")
     apart: dict[str, object] = {"start_new_session": True}
     if os.name == "nt":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}

@@ -18,7 +18,7 @@ from collections import OrderedDict
 from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.training.estimate import Estimate, Timing, time_step, with_seconds
-from imgcls.workspace import PROJECT, Workspace
+from imgcls.workspace import Workspace, child_environment
 
 FRESH = 600.0  # seconds that a timing counts
 AGAIN = 60.0  # seconds until one that failed is tried again
@@ -119,9 +119,6 @@ class BackgroundEstimates:
 
     def _elsewhere(self, settings: TrainSettings) -> Timing | None:
         """`time_step` in a process of its own. None where it found none, died, or took too long."""
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
-        }
         try:
             with self._lock:
                 if time.monotonic() < self._paused_until:
@@ -132,7 +129,7 @@ class BackgroundEstimates:
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
                     text=True,
-                    env=environment,
+                    env=child_environment(),
                 )
             with self._process as process:
                 try:
