@@ -100,6 +100,25 @@ def test_the_command(own, workspace, capsys):
     assert main(["datasets", "flowers"]) == 0 and "36 images, 3 classes" in capsys.readouterr().out
 
 
+def test_the_command_says_all_that_the_report_says(own, workspace, capsys):
+    """A folder with much to know: every sentence of --json stands on the terminal, too."""
+    (own / "note.txt").write_text("mine")
+    (own / "lily").mkdir()
+    photo("rose", 7).save(own / "loose.jpg")
+    (own / "rose" / "broken.jpg").write_bytes(b"no image")
+    shutil.copy(own / "rose" / "01.jpg", own / "daisy" / "same.jpg")
+    shutil.copy(own / "tulip" / "01.jpg", own / "tulip" / "again.jpg")
+    assert main(["datasets", "flowers", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)[0]
+    assert len({problem["code"] for problem in said["problems"]}) >= 6
+    assert main(["datasets", "flowers"]) == 0
+    printed = capsys.readouterr().out
+    for sentence in [*(problem["text"] for problem in said["problems"]), *(why for _, why in said["broken"])]:
+        assert sentence in printed
+    assert main(["datasets"]) == 0
+    assert f"flowers: 38 images, 3 classes; {len(said['problems'])} to know" in capsys.readouterr().out
+
+
 def test_fetch_without_a_network_says_what_to_do_and_leaves_nothing(workspace, capsys, monkeypatch):
 
     monkeypatch.setenv("IMGCLS_DATA_MIRROR", "http://127.0.0.1:9")

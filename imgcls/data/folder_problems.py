@@ -11,7 +11,7 @@ from imgcls.messages import Message
 
 @dataclass(frozen=True)
 class Problem:
-    """Something a person should know: `code` and `values` for translating, `text` the English sentence."""
+    """Something a person should know: `code` for programs, `message` for people, in their language."""
 
     code: str
     message: Message

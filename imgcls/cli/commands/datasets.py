@@ -58,7 +58,7 @@ def show(made: Report) -> None:
         table.add_row(name, *(f"{counts[i]:,}" for counts in made.counts.values()))
     Console(width=None if sys.stdout.isatty() else 120).print(table, highlight=False)
     for problem in made.problems:
-        print(f"- {problem.text}")
+        print(f"- {problem.message}")
     for _, sentence in made.broken:
         print(f"  {sentence}")
     for group in made.doubles:

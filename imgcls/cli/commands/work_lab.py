@@ -14,4 +14,4 @@ def run(arguments: argparse.Namespace) -> int:
     lab = init_lab.find_lab(arguments.lab, workspace)
     init_lab.work(lab)
     start_next(workspace)
-    return 1 if lab.now() == "failed" else 0
+    return 1 if lab.state() == "failed" else 0
