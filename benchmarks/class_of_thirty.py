@@ -1,7 +1,7 @@
 """What thirty browsers cost that watch one run: `python -m benchmarks.class_of_thirty`.
 
 A lab as `python app.py` serves it, in a process of its own, and a real run in another. The clients ask over HTTP what
-an open page asks (components/watching.js each second, changes.js every five) from one small process, whose cost is not
+an open page asks (live_card.js each second, changes.js every five) from one small process, whose cost is not
 the lab's. Training is measured in turns, watched and not, so that a drift of the machine
 meets both; the server's processor time is psutil's, training speed what the run says of its steps.
 """

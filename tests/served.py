@@ -8,7 +8,7 @@ import time
 import uvicorn
 
 from imgcls.web.app import create_app
-from imgcls.web.hosting import hosting
+from imgcls.web.server.hosting import hosting
 
 
 @contextlib.contextmanager

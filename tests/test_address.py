@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from imgcls.recipes import with_recipe
 from imgcls.runs.lifecycle import create_run
 from imgcls.settings import TrainSettings
-from imgcls.web import address, downloads
-from imgcls.web.cache import RunCache
+from imgcls.web import downloads
+from imgcls.web.shared import address
+from imgcls.web.shared.run_cache import RunCache
 
 
 def test_settings_travel_in_the_address():

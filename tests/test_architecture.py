@@ -185,7 +185,7 @@ def test_the_first_page_needs_no_torch(workspace):
     """Built and served; what loads torch afterwards is a thread of the server's."""
     code = (
         "from starlette.testclient import TestClient; from imgcls.web.app import create_app\n"
-        "from imgcls.web.hosting import hosting; from imgcls.workspace import Workspace\n"
+        "from imgcls.web.server.hosting import hosting; from imgcls.workspace import Workspace\n"
         "app = create_app(hosting(env={}), Workspace.from_environment())\n"
         "assert TestClient(app, base_url='http://127.0.0.1').get('/en/').status_code == 200"
     )

@@ -7,9 +7,9 @@ from photos import flowers
 
 from imgcls.runs import audits
 from imgcls.runs.audits import Asked
-from imgcls.web.components.audit import server_functions
+from imgcls.web.data.audit import server_functions
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.limits import ALONE, SHARED
+from imgcls.web.shared.limits import ALONE, SHARED
 from imgcls.workspace import Workspace
 
 ASKED = {"dataset": "flowers"}

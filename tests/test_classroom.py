@@ -15,11 +15,11 @@ from imgcls.runs.lifecycle import create_run
 from imgcls.runs.state import Owner
 from imgcls.runs.store import Run
 from imgcls.web.app import create_app
-from imgcls.web.cache import AGAIN
-from imgcls.web.hosting import hosting
-from imgcls.web.joining import address
-from imgcls.web.people import People
-from imgcls.web.security import TRIES
+from imgcls.web.classroom.join_link import address
+from imgcls.web.server.hosting import hosting
+from imgcls.web.server.security import TRIES
+from imgcls.web.shared.identity import People
+from imgcls.web.shared.run_cache import AGAIN
 from imgcls.workspace import Workspace
 
 LAB = "http://192.168.1.7:7860"

@@ -8,10 +8,10 @@ import pytest
 from lenets import lenet
 from PIL import Image, ImageDraw
 
-from imgcls.web.cache import RunCache
-from imgcls.web.components.compare import server_functions
+from imgcls.web.classify.compare import server_functions
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.limits import ALONE, SHARED
+from imgcls.web.shared.limits import ALONE, SHARED
+from imgcls.web.shared.run_cache import RunCache
 
 
 def drawing(at=(60, 20, 60, 170)):

@@ -20,11 +20,11 @@ from imgcls.errors import CheckpointError, DatasetError
 from imgcls.recipes import with_recipe
 from imgcls.training.trainer import train
 from imgcls.web import downloads
-from imgcls.web.cache import RunCache
-from imgcls.web.components.wrong import server_functions
+from imgcls.web.classify.corrections import server_functions
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.limits import ALONE, SHARED
-from imgcls.web.people import People
+from imgcls.web.shared.identity import People
+from imgcls.web.shared.limits import ALONE, SHARED
+from imgcls.web.shared.run_cache import RunCache
 
 SMALL = {"dataset": "mnist", "train_images": 400, "val_split": 200, "epochs": 1, "threads": 1, "lr": 0.02}
 ASKED = {"checkpoint": "threes/best", "token": "mine", "request": None}

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.views import accuracy
-from imgcls.web.views.curves import Series, chart, windows
+from imgcls.web.shared import accuracy
+from imgcls.web.shared.curves import Series, chart, windows
 
 EN, ZH = Translator("en"), Translator("zh")
 

@@ -9,7 +9,7 @@ from imgcls.checkpoints.epochs import MOST, epochs_of, keep_epoch, read_epoch, s
 from imgcls.errors import CheckpointError
 from imgcls.recipes import with_recipe
 from imgcls.training.trainer import train
-from imgcls.web.weights import epochs_bytes
+from imgcls.web.classify.browser_weights import epochs_bytes
 
 
 def state(value=1.0):

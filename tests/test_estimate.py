@@ -15,10 +15,10 @@ from imgcls.models import build
 from imgcls.recipes import with_recipe
 from imgcls.training.background_estimate import BackgroundEstimates, Waiting
 from imgcls.training.estimate import Timing, estimate, time_step, with_seconds
-from imgcls.web.components import form
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.limits import ALONE
-from imgcls.web.views import plan_card
+from imgcls.web.shared import settings_form
+from imgcls.web.shared.limits import ALONE
+from imgcls.web.train import plan_card
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -95,7 +95,7 @@ def test_a_run_that_begins_has_the_machine_to_itself(workspace):
 
 def test_each_mode_of_transfer_says_what_learns(workspace):
     flowers(workspace.data / "garden", each=4)
-    values = form.defaults({"dataset": "garden", "model": "efficientnet-lite0", "transfer": "head"})
+    values = settings_form.defaults({"dataset": "garden", "model": "efficientnet-lite0", "transfer": "head"})
     values |= {"dataset": "garden", "model": "efficientnet-lite0", "image_size": 32}
     choices, pending = plan_card.modes(values, workspace, ALONE, Translator("en"))
     assert pending and [label.partition(" · ")[2] for label, _ in choices] == [

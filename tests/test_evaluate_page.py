@@ -18,13 +18,13 @@ from imgcls.inference.evaluation import Evaluation
 from imgcls.inference.predictor import Predictor
 from imgcls.runs import evaluation_jobs as jobs
 from imgcls.runs.evaluations import evaluate_checkpoint, find_evaluation
-from imgcls.web.cache import RunCache
-from imgcls.web.components.evaluate import server_functions
-from imgcls.web.evaluations import Evaluations
+from imgcls.web.evaluate.results import Evaluations
+from imgcls.web.evaluate.send_to_classify import hand_over
+from imgcls.web.evaluate.view import server_functions
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.limits import ALONE, SHARED
-from imgcls.web.to_classify import hand_over
-from imgcls.web.uploads import uploaded
+from imgcls.web.shared.limits import ALONE, SHARED
+from imgcls.web.shared.run_cache import RunCache
+from imgcls.web.shared.uploads import uploaded
 from imgcls.workspace import PROJECT
 
 ASKED = {"checkpoints": ["first/best"], "dataset": "flowers", "part": "val"}

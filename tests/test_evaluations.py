@@ -16,8 +16,8 @@ from imgcls.models import build
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.runs.evaluations import comparable, evaluate_checkpoint, find_evaluation, kept_in
 from imgcls.training.trainer import train
+from imgcls.web.evaluate.evaluation_card import card
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.views.evaluation_card import card
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from imgcls.cli.main import main
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.models import build
 from imgcls.models.lenet import LeNet
-from imgcls.web import scripts
-from imgcls.web.handout import LARGEST
+from imgcls.web.classify import bundle
+from imgcls.web.classify.handout import LARGEST
 from imgcls.workspace import PROJECT
 
 SHIPPED = PROJECT / "checkpoints" / "lenet-digits" / "best.safetensors"
@@ -20,7 +20,7 @@ SHIPPED = PROJECT / "checkpoints" / "lenet-digits" / "best.safetensors"
 
 def test_the_scripts_are_one_module():
     for entry in ("live", "handout"):
-        text = scripts.compact(scripts.bundle(entry))
+        text = bundle.compact(bundle.bundle(entry))
         assert not re.search(r"^\s*import ", text, re.MULTILINE) and len(re.findall(r"^export ", text, re.M)) == 1
 
 

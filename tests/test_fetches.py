@@ -16,11 +16,11 @@ from imgcls.data import download
 from imgcls.data.known_files import CIFAR_ARCHIVE, CIFAR_FILES, absent
 from imgcls.errors import DatasetError, SettingsError
 from imgcls.runs import downloads
-from imgcls.web.cache import RunCache
-from imgcls.web.components import fetch, form
-from imgcls.web.hosting import hosting
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.people import People
+from imgcls.web.server.hosting import hosting
+from imgcls.web.shared import fetch_dataset, settings_form
+from imgcls.web.shared.identity import People
+from imgcls.web.shared.run_cache import RunCache
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def context(workspace, env, language="en"):
 
 
 def asking(context):
-    return {function.__name__: function for function in fetch.server_functions(context)}
+    return {function.__name__: function for function in fetch_dataset.server_functions(context)}
 
 
 def test_the_page_begins_watches_and_stops(workspace, monkeypatch):
@@ -157,11 +157,11 @@ def test_nothing_else_is_fetched(workspace, dataset):
 
 
 def test_lists_mark_what_is_not_here(workspace):
-    listed = dict((name, title) for title, name in form.dataset_choices(Translator("en"), workspace))
+    listed = dict((name, title) for title, name in settings_form.dataset_choices(Translator("en"), workspace))
     assert listed["cifar10"] == "CIFAR-10 · not here yet" and listed["mnist"] == "MNIST"
     before = RunCache(workspace).version()
     for file in (file for files in CIFAR_FILES.values() for file in files):
         (workspace.data / "cifar-10-batches-bin").mkdir(parents=True, exist_ok=True)
         (workspace.data / "cifar-10-batches-bin" / file).touch()
-    assert ("CIFAR-10", "cifar10") in form.dataset_choices(Translator("en"), workspace)
+    assert ("CIFAR-10", "cifar10") in settings_form.dataset_choices(Translator("en"), workspace)
     assert RunCache(workspace).version() != before  # every open page is told

@@ -22,7 +22,7 @@ from imgcls.runs.worker import work
 from imgcls.training import events
 from imgcls.training.loggers.console import BarConsole
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.views import run_card
+from imgcls.web.train import run_card
 
 CONTENT = bytes(range(256)) * 2000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

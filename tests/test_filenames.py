@@ -17,8 +17,8 @@ from imgcls.errors import ImgclsError, SettingsError
 from imgcls.filenames import inside, sanitize, shown, validate
 from imgcls.runs.store import find_run
 from imgcls.settings import TrainSettings
-from imgcls.web.cache import RunCache
-from imgcls.web.limits import SHARED
+from imgcls.web.shared.limits import SHARED
+from imgcls.web.shared.run_cache import RunCache
 from imgcls.workspace import Workspace
 
 PIECES = ["..", ".", "", "a", "outside", "con", "NUL.txt", "C:", "~", "~root", "a b", "é", " ", "...", "\0", "\u202e"]

@@ -10,7 +10,7 @@ from imgcls.runs.lifecycle import create_run
 from imgcls.runs.reader import view
 from imgcls.runs.state import change
 from imgcls.settings import TrainSettings
-from imgcls.web.hosting import hosting
+from imgcls.web.server.hosting import hosting
 
 
 def test_this_computer_only_by_default():

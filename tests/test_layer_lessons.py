@@ -6,7 +6,7 @@ from imgcls.recipes import with_recipe
 from imgcls.settings import choices
 from imgcls.training.layer_statistics import LayerStatistics, layer_statistics
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.views.layer_lessons import RULES, layers, lesson, movement, sound_band
+from imgcls.web.init_lab.layer_lessons import RULES, layers, lesson, movement, sound_band
 
 EN, ZH = Translator("en"), Translator("zh")
 

@@ -8,10 +8,10 @@ from lenets import lenet
 from PIL import Image
 
 from imgcls.data.download import load_arrays
-from imgcls.web.cache import RunCache
-from imgcls.web.components.many import server_functions
+from imgcls.web.classify.batch import server_functions
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.limits import ALONE, SHARED
+from imgcls.web.shared.limits import ALONE, SHARED
+from imgcls.web.shared.run_cache import RunCache
 from imgcls.workspace import Workspace
 
 

@@ -8,10 +8,10 @@ from imgcls.runs import state
 from imgcls.runs.lifecycle import create_run
 from imgcls.training import events
 from imgcls.training.loggers.event_log import EventLog
-from imgcls.web.cache import RunCache
-from imgcls.web.components import form
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.views.preset_choices import preset_choices
+from imgcls.web.shared import settings_form
+from imgcls.web.shared.run_cache import RunCache
+from imgcls.web.train.preset_choices import preset_choices
 
 NETWORKS = ("lenet", "lenet-16-32", "alexnet", "resnet18", "efficientnet-lite0", "mobilenet_v3_small")
 DATA = ("mnist", "fashion-mnist", "cifar10", "my-photos")
@@ -59,8 +59,8 @@ def test_what_was_measured_for_one_network_is_that_networks():
 
 def test_the_command_under_the_form_names_the_preset_and_means_the_same():
     for preset in ("sprint", "standard", "thorough"):
-        values = form.defaults({"model": "lenet", "dataset": "mnist", "transfer": "scratch", "preset": preset})
-        said = form.differing({**values, "lr": 0.05})
+        values = settings_form.defaults({"model": "lenet", "dataset": "mnist", "transfer": "scratch", "preset": preset})
+        said = settings_form.differing({**values, "lr": 0.05})
         assert said.get("preset", "standard") == preset and said["lr"] == 0.05 and "epochs" not in said
         assert with_recipe(said).model_dump() == {**values, "lr": 0.05}
     assert recipe("lenet", "mnist", preset="sprint")["epochs"] == 1

@@ -16,7 +16,7 @@ from imgcls.recipes import with_recipe
 from imgcls.runs.lifecycle import create_run
 from imgcls.runs.store import Run
 from imgcls.training import events
-from imgcls.web.cache import LISTED, RunCache
+from imgcls.web.shared.run_cache import LISTED, RunCache
 from imgcls.workspace import PROJECT
 
 

@@ -13,8 +13,8 @@ from test_evaluations import made
 from imgcls.cli.main import main
 from imgcls.recipes import needed, with_recipe
 from imgcls.runs.evaluations import evaluate_checkpoint
+from imgcls.web.evaluate.report import report, settings_table
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.run_report import report, settings_table
 
 EVIL = "<img src=x onerror=alert(1)>"
 

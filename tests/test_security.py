@@ -12,8 +12,8 @@ from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
 from imgcls.errors import SettingsError
-from imgcls.web.hosting import hosting
-from imgcls.web.security import EACH, TRIES, WrongPasswords, foreign, guard, knows, small
+from imgcls.web.server.hosting import hosting
+from imgcls.web.server.security import EACH, TRIES, WrongPasswords, foreign, guard, knows, small
 
 LAB = "http://127.0.0.1:7860"
 

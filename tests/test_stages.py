@@ -15,11 +15,11 @@ from imgcls.data.datasets import load_dataset
 from imgcls.models import build
 from imgcls.recipes import with_recipe
 from imgcls.training.calibrate import calibrate
-from imgcls.web.cache import RunCache
-from imgcls.web.components import stages
-from imgcls.web.components.stages import server_functions
-from imgcls.web.evaluations import training_image
+from imgcls.web.classify import stages
+from imgcls.web.classify.stages import server_functions
+from imgcls.web.evaluate.results import training_image
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.run_cache import RunCache
 
 
 @pytest.fixture

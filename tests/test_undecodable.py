@@ -20,11 +20,11 @@ from imgcls.runs.audits import Asked
 from imgcls.runs.evaluations import evaluate_checkpoint
 from imgcls.training import events
 from imgcls.training.trainer import train
-from imgcls.web.cache import RunCache
-from imgcls.web.components import audit, evaluate
+from imgcls.web.data import audit, report_card
+from imgcls.web.evaluate import view
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.limits import ALONE
-from imgcls.web.views import report_card
+from imgcls.web.shared.limits import ALONE
+from imgcls.web.shared.run_cache import RunCache
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a file's name is always text")
 WORDS = Translator("en")
@@ -55,7 +55,7 @@ def test_it_is_looked_at_learnt_and_evaluated(lab):
     assert read_meta(best).classes == ("daisy", CLASS, "tulip")
     made, _ = evaluate_checkpoint(best, lab, part="all"), evaluate_checkpoint(best, lab, part="all")
     assert sum(os.path.isfile(path) for path in made.paths) == len(made.paths)
-    ask = answers(evaluate.server_functions(WORDS, RunCache(lab), ALONE), "evaluate_")
+    ask = answers(view.server_functions(WORDS, RunCache(lab), ALONE), "evaluate_")
     asked = {"checkpoints": ["r/best"], "dataset": "", "part": "all"}
     assert CLASS in ask["look"](asked)["html"] and "<html" in ask["report"](asked)["html"]
     one = next(image for image in ask["images"](asked)["images"] if image["true"] == CLASS)

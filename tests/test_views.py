@@ -16,8 +16,11 @@ from imgcls.messages import Message, Setting
 from imgcls.runs.reader import RunView
 from imgcls.runs.store import Run
 from imgcls.training import events
+from imgcls.web.classify import answer_view
+from imgcls.web.data import report_card
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.views import answers, curves, plan_card, report_card, run_card
+from imgcls.web.shared import curves
+from imgcls.web.train import plan_card, run_card
 from imgcls.workspace import Workspace
 
 WEB = Path(__file__).resolve().parent.parent / "imgcls" / "web"
@@ -34,12 +37,12 @@ def test_an_answer(words):
     picture = np.zeros((28, 28), np.uint8)
     top = ((EVIL, 0.75), ("b", 0.25))
     one = Prediction(EVIL, 0.75, top, picture, sure=False, nearest=EVIL)
-    made = answers.answer(Reading(EVIL, (one,), "unfamiliar"), words)
+    made = answer_view.answer(Reading(EVIL, (one,), "unfamiliar"), words)
     safe(made)
-    safe(answers.answer(Reading(EVIL * 2, (one, one), None), words))
+    safe(answer_view.answer(Reading(EVIL * 2, (one, one), None), words))
     assert "75.0%" in made and 'width="28"' in made and "data:image/png;base64," in made
-    safe(answers.problem(EVIL, words))
-    safe(answers.empty(EVIL, EVIL, words))
+    safe(answer_view.problem(EVIL, words))
+    safe(answer_view.empty(EVIL, EVIL, words))
 
 
 @LANGUAGES

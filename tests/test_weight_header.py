@@ -12,7 +12,7 @@ from imgcls.models import build
 from imgcls.models.pretrained import load_pretrained
 from imgcls.models.weight_header import size_of_weights
 from imgcls.recipes import preprocess_for, with_recipe
-from imgcls.web.components import form
+from imgcls.web.shared import settings_form
 
 PHOTOS = {"dataset": "garden", "model": "resnet18", "transfer": "head"}
 
@@ -35,8 +35,8 @@ def test_a_lab_checkpoint_proposes_the_size_that_it_was_trained_at(workspace, ch
     assert with_recipe({**PHOTOS, "weights": "mine.safetensors", "image_size": 96}).image_size == 96
     assert with_recipe({**PHOTOS, "weights": "mine.safetensors", "model": "vit_b_16"}).image_size == 48
     assert with_recipe({**PHOTOS, "weights": "mine.safetensors", "model": "maxvit_t"}).image_size == 224  # its smallest
-    assert form.defaults({**PHOTOS, "weights": "mine.safetensors"})["image_size"] == 48
-    assert form.defaults({**PHOTOS, "weights": "imagenet"})["image_size"] == 224
+    assert settings_form.defaults({**PHOTOS, "weights": "mine.safetensors"})["image_size"] == 48
+    assert settings_form.defaults({**PHOTOS, "weights": "imagenet"})["image_size"] == 224
     # And its calibration, which is for its own classes, is no part of the network.
     assert load_pretrained("resnet18", checkpoint, channels=3, classes=2, image_size=48).fc.out_features == 2
 

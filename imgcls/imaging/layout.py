@@ -2,7 +2,7 @@
 one digit or several.
 
 Several digits stand beside each other, about equally high, with clear paper between them; a 5 whose bar is apart or a 4
-in two strokes is one. Knows numpy only. The page has the same in components/js/layout.js.
+in two strokes is one. Knows numpy only. The page has the same in web/classify/js/layout.js.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One image read: what it shows, whether that counts, and several digits side by side as the number they make.
 
 How ink lies is asked before the network (imaging/layout.py): a dot or a scribble over everything is answered, but not
-surely. The page reads drawings in the same way (components/js/live.js).
+surely. The page reads drawings in the same way (web/classify/js/live.js).
 """
 
 from __future__ import annotations

@@ -23,12 +23,12 @@ from imgcls.runs import queue as runs_queue
 from imgcls.runs.reader import RunView
 from imgcls.runs.store import Run, find_run
 from imgcls.runs.summary import figures, summary
-from imgcls.web.actions import guard
-from imgcls.web.cache import RunCache, key
+from imgcls.web.classify.tab import Photo
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.limits import Limits
-from imgcls.web.people import People
-from imgcls.web.tabs.classify import Photo
+from imgcls.web.shared.events import guard
+from imgcls.web.shared.identity import People
+from imgcls.web.shared.limits import Limits
+from imgcls.web.shared.run_cache import RunCache, key
 
 AT_ONCE = 4  # calls of one endpoint; further ones wait
 WAITING = 64  # calls in all, before one is told that the lab is busy

@@ -1,8 +1,8 @@
 """The web server: one page a language, the interface for programs at the root, where a browser is sent on to its own.
 
 It asks nothing of any other machine, and fetches nothing that a visitor names. Weights that are not here are fetched
-when a run that needs them is started, known data sets when somebody asks who may (components/fetch.py). Who comes in is
-in `security.py`, what a room does in its own file.
+when a run that needs them is started, data sets when somebody asks who may (shared/fetch_dataset.py). Who comes in is
+in server/security.py, what a tab does in its own folder.
 """
 
 from __future__ import annotations
@@ -33,14 +33,18 @@ from imgcls.errors import ImgclsError
 from imgcls.models.torchvision_check import torchvision
 from imgcls.runs.launcher import keep_queue_moving, keep_worker_warm
 from imgcls.runs.leftovers import remove_workspace_leftovers
-from imgcls.web import api, classroom, downloads, drawn, joining, looks, page, security, static, style
-from imgcls.web.cache import RunCache
-from imgcls.web.hosting import Hosting, hosting
-from imgcls.web.i18n.language import LanguageMiddleware, wanted
+from imgcls.web import api, downloads, page, static, style
+from imgcls.web.classify import live_routes
+from imgcls.web.classify.browser_weights import PageWeights
+from imgcls.web.classroom import join_link, routes
 from imgcls.web.i18n.translator import LANGUAGES, Translator
-from imgcls.web.people import People
-from imgcls.web.uploads import only_uploads, stored
-from imgcls.web.weights import PageWeights
+from imgcls.web.server import security
+from imgcls.web.server.hosting import Hosting, hosting
+from imgcls.web.server.language import LanguageMiddleware, wanted
+from imgcls.web.shared.identity import People
+from imgcls.web.shared.run_cache import RunCache
+from imgcls.web.shared.uploads import only_uploads, stored
+from imgcls.web.train import live_cards
 from imgcls.workspace import Workspace
 
 HERE = Path(__file__).parent
@@ -67,11 +71,11 @@ def serve(*, host: str | None = None, port: int | None = None, show: bool | None
         return 2
     url = f"http://{'127.0.0.1' if made.host in ('0.0.0.0', '::') else made.host}:{socket.getsockname()[1]}"
     print(f"The lab is open at {url}  (Ctrl-C closes it; runs go on)", flush=True)
-    join = joining.address(made, port=socket.getsockname()[1])
+    join = join_link.address(made, port=socket.getsockname()[1])
     if join:
         print(f"Others type {join}", flush=True)
         if sys.stdout.isatty():
-            joining.print_code(join, sys.stdout)
+            join_link.print_code(join, sys.stdout)
     if made.limits.public and not made.password:
         print("Anybody who reaches this address can use it; IMGCLS_PASSWORD sets a password.", file=sys.stderr)
     if show if show is not None else sys.stdout.isatty() and not made.limits.public:
@@ -109,9 +113,9 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
 
     weights = PageWeights(watch)
     people = People(workspace, shared=made.limits.public, host_password=made.host_password, framed=made.framed)
-    looks.add_routes(app, watch)
-    classroom.add_routes(app, watch, people, made)
-    drawn.add_routes(app, watch)
+    live_cards.add_routes(app, watch)
+    routes.add_routes(app, watch, people, made)
+    live_routes.add_routes(app, watch)
     static.serve(app, weights)
     downloads.add_routes(app, watch)
     mounted: dict[str, Any] = {

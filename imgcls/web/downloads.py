@@ -16,9 +16,9 @@ from imgcls.data.catalog import own_folders
 from imgcls.data.corrections import written_classes
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.runs.evaluations import find_evaluation
-from imgcls.web.cache import RunCache
-from imgcls.web.run_report import report
-from imgcls.web.views.run_card import curve_rows
+from imgcls.web.evaluate.report import report
+from imgcls.web.shared.run_cache import RunCache
+from imgcls.web.train.run_card import curve_rows
 
 
 def add_routes(app: FastAPI, runs: RunCache) -> None:

@@ -8,20 +8,25 @@ from typing import Any
 import gradio as gr
 
 from imgcls import __version__
-from imgcls.web import address
-from imgcls.web.actions import QUIET
-from imgcls.web.cache import RunCache
-from imgcls.web.components.changes import Changes
-from imgcls.web.components.classroom import ClassDialogs
-from imgcls.web.context import PageContext
+from imgcls.web.classify import tab as classify_tab
+from imgcls.web.classify.browser_weights import PageWeights
+from imgcls.web.classroom.view import ClassDialogs
+from imgcls.web.data import tab as data_tab
+from imgcls.web.evaluate import tab as evaluate_tab
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.limits import Limits
-from imgcls.web.people import People
-from imgcls.web.tabs import classify, data, evaluate, init_lab, train, wrong_labels
-from imgcls.web.views.render import render
-from imgcls.web.weights import PageWeights
+from imgcls.web.init_lab import label_noise
+from imgcls.web.init_lab import tab as init_lab_tab
+from imgcls.web.shared import address
+from imgcls.web.shared.changes import Changes
+from imgcls.web.shared.context import PageContext
+from imgcls.web.shared.events import QUIET
+from imgcls.web.shared.identity import People
+from imgcls.web.shared.limits import Limits
+from imgcls.web.shared.render import render
+from imgcls.web.shared.run_cache import RunCache
+from imgcls.web.train import tab as train_tab
 
-COMPONENTS = Path(__file__).parent / "components"
+SHARED = Path(__file__).parent / "shared"
 SCRIPTS = ("address.js", "charts.js", "keyboard.js")  # of the whole page
 
 
@@ -36,23 +41,23 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
             render("head", words, others=words.others, version=__version__),
             elem_id="head",
             apply_default_css=False,
-            js_on_load="".join((COMPONENTS / name).read_text("utf-8") for name in SCRIPTS),
+            js_on_load="".join((SHARED / name).read_text("utf-8") for name in SCRIPTS),
         )
         changes = Changes(elem_id="changes")
         ClassDialogs(words, people, elem_id="class")
         with gr.Tabs(elem_id="rooms") as rooms:
             context = PageContext(words, watch, weights, limits, people, page, changes, rooms)
             with gr.Tab(words("Classify"), id="classify"):
-                room = classify.build(context)
+                room = classify_tab.build(context)
             with gr.Tab(words("Train"), id="train") as tab:
-                training = train.build(context, tab, room)
+                training = train_tab.build(context, tab, room)
             with gr.Tab(words("Evaluate"), id="evaluate") as tab:
-                evaluate.build(context, tab, room)
+                evaluate_tab.build(context, tab, room)
             with gr.Tab(words("Data"), id="data") as tab:
-                data.build(context, tab, training)
+                data_tab.build(context, tab, training)
             with gr.Tab(words("Init lab"), id="init-lab"):
-                init_lab.build(context)
-                wrong_labels.build(context, training)
+                init_lab_tab.build(context)
+                label_noise.build(context, training)
         known = address.follow("tab", rooms)
 
         def opened(request: gr.Request) -> Any:

@@ -8,15 +8,15 @@ from fastapi import FastAPI
 from starlette.responses import PlainTextResponse, Response
 
 from imgcls.errors import CheckpointError
-from imgcls.web import scripts
-from imgcls.web.handout import handout
-from imgcls.web.weights import PageWeights
+from imgcls.web.classify import bundle
+from imgcls.web.classify.browser_weights import PageWeights
+from imgcls.web.classify.handout import handout
 
 
 def serve(app: FastAPI, weights: PageWeights) -> None:
     @app.get("/scripts/{name}.js")
     def script(name: str) -> Response:
-        text = scripts.compact(scripts.bundle()) if name == scripts.digest() else None
+        text = bundle.compact(bundle.bundle()) if name == bundle.digest() else None
         return _kept_for_ever(text, "text/javascript")
 
     @app.get("/weights/{name}")

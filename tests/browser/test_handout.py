@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 from test_live import SOON, opened
 
-from imgcls.web.handout import handout
+from imgcls.web.classify.handout import handout
 from imgcls.workspace import PROJECT, Workspace
 
 

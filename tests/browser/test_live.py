@@ -21,8 +21,8 @@ from imgcls.imaging.preprocess import Preprocess  # noqa: E402
 from imgcls.inference.classify import read  # noqa: E402
 from imgcls.inference.predictor import Predictor  # noqa: E402
 from imgcls.models import build  # noqa: E402
-from imgcls.web import scripts  # noqa: E402
-from imgcls.web.weights import page_bytes  # noqa: E402
+from imgcls.web.classify import bundle  # noqa: E402
+from imgcls.web.classify.browser_weights import page_bytes  # noqa: E402
 from imgcls.workspace import PROJECT  # noqa: E402
 
 SOON = 40_000  # ms
@@ -65,7 +65,7 @@ def pen_digits(count):
 
 def read_in_page(page, server, drawings, path):
     weights = base64.b64encode(page_bytes(path)).decode()
-    script = f"{server.url}/scripts/{scripts.digest()}.js"
+    script = f"{server.url}/scripts/{bundle.digest()}.js"
     made = []
     for start in range(0, len(drawings), 60):
         made += page.evaluate(READ, [drawings[start : start + 60], weights, script])
@@ -181,7 +181,7 @@ def test_what_is_sent_is_small_and_kept_for_ever(server):
     import urllib.error
     import urllib.request
 
-    script = f"{server.url}/scripts/{scripts.digest()}.js"
+    script = f"{server.url}/scripts/{bundle.digest()}.js"
     with urllib.request.urlopen(urllib.request.Request(script, headers={"Accept-Encoding": "gzip"})) as got:
         assert "immutable" in got.headers["Cache-Control"] and got.headers["Content-Encoding"] == "gzip"
         assert len(got.read()) < 40_000
@@ -195,7 +195,7 @@ def test_what_is_sent_is_small_and_kept_for_ever(server):
 def test_digits_side_by_side_are_boxed_and_read_as_a_number(page, server):
     opened(page, server)
     weights = base64.b64encode(page_bytes(SHIPPED)).decode()
-    script = f"{server.url}/scripts/{scripts.digest()}.js"
+    script = f"{server.url}/scripts/{bundle.digest()}.js"
     pairs = [(0, 5), (30, 61), (102, 7), (44, 200)]
     drawings = []
     for pair in pairs:

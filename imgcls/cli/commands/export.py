@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     {"page": _page, "onnx": _onnx, "state-dict": _state_dict}[arguments.what](path, out, workspace)
     if arguments.space:
         from imgcls.files import write_bytes
-        from imgcls.web.handout import space_readme
+        from imgcls.web.classify.handout import space_readme
 
         write_bytes(out.with_name("README.md"), space_readme(path).encode())
         print(f"{out.parent} can be uploaded as a static Space.")
@@ -39,7 +39,7 @@ def _out(arguments: argparse.Namespace, path: Path) -> Path:
 
 def _page(path: Path, out: Path, workspace: Workspace) -> None:
     from imgcls.files import write_bytes
-    from imgcls.web.handout import handout
+    from imgcls.web.classify.handout import handout
 
     content = handout(path, workspace).encode()
     write_bytes(out, content)

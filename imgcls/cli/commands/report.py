@@ -12,7 +12,7 @@ from imgcls.errors import SettingsError
 from imgcls.filenames import numbered
 from imgcls.files import write_bytes
 from imgcls.runs.evaluations import evaluate_checkpoint, settings_of
-from imgcls.web.run_report import report
+from imgcls.web.evaluate.report import report
 from imgcls.workspace import Workspace
 
 

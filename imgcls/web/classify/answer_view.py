@@ -1,0 +1,115 @@
+"""An answer: the likeliest class, bars for the rest, and the picture that the network really saw."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from io import BytesIO
+
+import numpy as np
+from markupsafe import Markup
+from PIL import Image
+
+from imgcls.inference.classify import Reading
+from imgcls.web.i18n.script_sentences import SENTENCES
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.render import render
+
+SHOWN = 10  # bars
+BESIDE = 3  # of each of several answers
+NAMED = 12  # classes; of more than these the first few
+
+
+def answer(
+    reading: Reading, words: Translator, *, keep_order: tuple[str, ...] | None = None, knows: str = ""
+) -> Markup:
+    """`keep_order`: all classes in their own order instead of the likeliest first; bars then stay where they are.
+    Of several digits each has one bar. `knows`: what the network can answer at all."""
+    first, several = reading.parts[0], len(reading.parts) > 1
+    chances = dict(first.top)
+    if several:
+        rows = [(part.label, part.confidence, True) for part in reading.parts]
+    elif keep_order:
+        rows = [(name, chances.get(name, 0.0), name == first.label) for name in keep_order]
+    else:
+        rows = [(name, share, name == first.label) for name, share in first.top[:SHOWN]]
+    height, width = first.model_input.shape[:2]
+    return render(
+        "answer",
+        words,
+        label=reading.label,
+        confidence=percent(reading.confidence),
+        note=doubt(reading, words),
+        knows=knows,
+        rows=[(name, share, percent(share), best) for name, share, best in rows],
+        pictures=[data_url(part.model_input) for part in reading.parts],
+        width=width,
+        height=height,
+        pixels=pixels(width, height, first.model_input.ndim == 2, words),
+    )
+
+
+def compared(reading: Reading, title: str, facts: str, words: Translator) -> Markup:
+    """One of several checkpoints' answers to the same picture."""
+    first = reading.parts[0]
+    several = len(reading.parts) > 1
+    rows = [(p.label, p.confidence, True) for p in reading.parts] if several else [
+        (name, share, name == first.label) for name, share in first.top[:BESIDE]
+    ]  # fmt: skip
+    height, width = first.model_input.shape[:2]
+    return render(
+        "compared",
+        words,
+        title=title,
+        label=reading.label,
+        note=doubt(reading, words),
+        rows=[(name, share, percent(share), best) for name, share, best in rows],
+        pictures=[data_url(part.model_input) for part in reading.parts],
+        pixels=pixels(width, height, first.model_input.ndim == 2, words),
+        facts=facts,
+    )
+
+
+def doubt(reading: Reading, words: Translator) -> str:
+    """Why an answer does not count; '' where it does."""
+    if reading.doubt is None:
+        return ""
+    text = SENTENCES["not_sure" if reading.doubt == "unfamiliar" else f"doubt_{reading.doubt}"]
+    nearest = next((part.nearest for part in reading.parts if not part.sure), None)
+    return words(text, nearest=nearest or reading.label)
+
+
+def knowledge(checkpoint: str, classes: Sequence[str], words: Translator) -> str:
+    """What a network can answer at all: it has to choose one of these whatever it is shown."""
+    if "".join(classes) == "0123456789":
+        text, named = SENTENCES["knows_digits"], ""
+    else:
+        text, comma = SENTENCES["knows_some" if len(classes) > NAMED else "knows"], SENTENCES["listed"]
+        named = words(comma).join(classes[:NAMED])
+    return words(text, checkpoint=checkpoint, count=f"{len(classes):,}", classes=named)
+
+
+def empty(title: str, more: str, words: Translator) -> Markup:
+    return render("no_answer", words, problem=None, title=title, more=more)
+
+
+def problem(sentence: str, words: Translator) -> Markup:
+    return render("no_answer", words, problem=sentence)
+
+
+def pixels(width: int, height: int, grey: bool, words: Translator) -> str:
+    if grey:
+        return words("{width} × {height} pixels, grey", width=width, height=height)
+    return words("{width} × {height} pixels, colour", width=width, height=height)
+
+
+def data_url(picture: np.ndarray) -> str:
+    file = BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def percent(share: float) -> str:
+    if share >= 0.9995 or share < 0.0005:
+        return ">99.9%" if share > 0.5 else "<0.1%"
+    return f"{share:.1%}"

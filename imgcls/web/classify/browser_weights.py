@@ -1,0 +1,218 @@
+"""Checkpoints that the page itself can compute: their weights as bytes, named by their content.
+
+A LeNet's forward pass takes a browser less than a frame. What is sent is a safetensors file of the weights, the
+calibration, the class names and the preprocessing, and nothing of the settings: those may name folders of this
+computer. What its units do on many images is made when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgcls import __version__
+from imgcls.checkpoints.epochs import epochs_of, read_epoch
+from imgcls.checkpoints.format import EXTRA, Meta, read_meta
+from imgcls.errors import CheckpointError, ImgclsError
+from imgcls.inference.predictor import SURE, Predictor
+from imgcls.web.classify import bundle
+from imgcls.web.shared.run_cache import RunCache, key
+from imgcls.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+
+KEPT = 16  # checkpoints, 300 KB each, and as many answers to what their units do
+
+FEATURES = 84  # that go into the last layer
+KINDS = ("weight", "bias")
+TRAIL = 400 + 120 + FEATURES  # that go into all linear layers
+
+
+def for_page(meta: Meta) -> bool:
+    """Whether the page has this network's forward pass."""
+    return meta.model == "lenet"
+
+
+def page_bytes(path: Path, *, half: bool = False) -> bytes:
+    """The checkpoint at `path` as the page reads it: a safetensors file, its weights in half precision where asked.
+
+    Made without torch, which takes seconds to import: the first answer of a lab just started does not wait for it.
+    Raises CheckpointError.
+    """
+    import numpy as np
+    from safetensors import SafetensorError
+    from safetensors.numpy import load, save
+
+    meta = read_meta(path)
+    try:
+        tensors = load(path.read_bytes())
+    except (SafetensorError, OSError, TypeError, KeyError) as error:
+        raise CheckpointError("{path} cannot be read ({reason}): copy it again.", path=path, reason=error) from None
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    expected = _shapes(meta)
+    if wrong := next((name for name, shape in expected.items() if shapes.get(name) != shape), None):
+        reason = f"{wrong}: {shapes.get(wrong)}, {expected[wrong]}"
+        raise CheckpointError(
+            "{path} does not fit the {model} it says it holds: {reason}", path=path, model=meta.model, reason=reason
+        )
+    sent = {name: tensors[name].astype(np.float16 if half else np.float32) for name in expected}
+    sent |= _calibration(tensors, len(meta.classes))
+    said = meta.model_dump(mode="json", include={"model", "classes", "preprocess", "run", "kind", "epoch", "metrics"})
+    kept = len(epochs_of(path.parent)) > 1
+    return save(sent, {"page": json.dumps(said | {"name": path.parent.name, "sure": SURE, "epochs_kept": kept})})
+
+
+def _shapes(meta: Meta) -> dict[str, tuple[int, ...]]:
+    """LeNet's, as models/lenet.py has them."""
+    units = {"fc1": (120, 400), "fc2": (FEATURES, 120), "fc3": (len(meta.classes), FEATURES)}
+    maps = {"conv1": (6, meta.preprocess.channels, 5, 5), "conv2": (16, 6, 5, 5)}
+    weights = {**maps, **units}
+    return {f"{name}.{kind}": s if kind == "weight" else s[:1] for name, s in weights.items() for kind in KINDS}
+
+
+def _calibration(tensors: Mapping[str, np.ndarray], classes: int) -> dict[str, np.ndarray]:
+    """What inference/calibration.py keeps, without neighbours; nothing where it is not there or does not fit."""
+    shapes = {name.removeprefix(EXTRA): tensor.shape for name, tensor in tensors.items() if name.startswith(EXTRA)}
+    width, points, hidden = (
+        shapes.get(name, (0,))[0] if shapes.get(name) else 0 for name in ("whitening", "labels", "detector_bias_1")
+    )
+    expected = {
+        "temperature": (1,),
+        "threshold": (1,),
+        "means": (classes, width),
+        "whitening": (width, FEATURES),
+        "shift": (width,),
+        "axes": (2, FEATURES),
+        "origin": (2,),
+        "points": (points, 2),
+        "labels": (points,),
+    }
+    if "detector_bias_1" in shapes:
+        expected |= {
+            "detector_weight_1": (hidden, TRAIL + classes),
+            "detector_bias_1": (hidden,),
+            "detector_weight_2": (1, hidden),
+            "detector_bias_2": (1,),
+        }
+    if any(shapes.get(name) != shape for name, shape in expected.items()):
+        return {}
+    return {EXTRA + name: tensors[EXTRA + name] for name in expected}
+
+
+def epochs_bytes(path: Path) -> bytes | None:
+    """Every epoch that was kept beside the checkpoint at `path`, its tensors named "3/conv1.weight", half precision."""
+    from safetensors.torch import save
+
+    shapes = {name: tuple(t.shape) for name, t in Predictor.cached(path).model.state_dict().items()}
+    tensors, there = {}, []
+    for epoch in epochs_of(path.parent):
+        try:
+            found = read_epoch(path.parent, epoch, shapes)
+        except CheckpointError:  # of another run in this folder, or just going
+            continue
+        there.append(epoch)
+        tensors |= {f"{epoch}/{name}": tensor for name, tensor in found.items()}
+    return save(tensors, {"page": json.dumps({"epochs": there})}) if there else None
+
+
+def units_bytes(path: Path, workspace: Workspace) -> bytes:
+    """What the units of the checkpoint at `path` do on images of its own data set; see inference/activations.py.
+    Raises ImgclsError where the data are not here."""
+    from safetensors.torch import save
+
+    from imgcls.data.evaluation_sets import load_for_evaluation
+    from imgcls.inference.activations import units_of
+    from imgcls.runs.evaluations import settings_of
+
+    predictor, trained = Predictor.cached(path), settings_of(path)
+    meta = predictor.meta
+    split, _ = load_for_evaluation(
+        trained.dataset, workspace, trained=trained, preprocess=meta.preprocess, classes=meta.classes
+    )
+    return save(units_of(predictor, split.images[:]), {"page": "{}"})
+
+
+class PageWeights:
+    """`name` of a chosen checkpoint, `content` of a name. A name is asked for while the first page is built, which does
+    not wait for torch: it is made of the file and of the scripts that read it, and the content when it is asked for."""
+
+    def __init__(self, cache: RunCache) -> None:
+        self.cache = cache
+        self._lock = threading.Lock()
+        self._names: dict[tuple[Path, int, int], str] = {}
+        self._paths: dict[str, Path] = {}
+        self._contents: OrderedDict[str, bytes] = OrderedDict()
+        self._making = threading.Lock()  # one at a time: it reads a data set
+        self._units: OrderedDict[str, bytes] = OrderedDict()
+
+    def name(self, chosen: str | None) -> str | None:
+        """What to ask for; None where the page cannot compute this network. Raises CheckpointError."""
+        path = self.cache.checkpoint(chosen)
+        if not for_page(read_meta(path)):
+            return None
+        try:
+            stat = path.stat()
+            known = (path, stat.st_mtime_ns, stat.st_size)
+            if known not in self._names:
+                made_by = f"{__version__} {bundle.digest()} {path.parent.name} "
+                content = hashlib.sha256(made_by.encode() + path.read_bytes())
+                self._names[known] = content.hexdigest()[:32]
+        except OSError as error:
+            raise CheckpointError("{path} cannot be read ({reason}).", path=path, reason=error.strerror) from None
+        name = self._names[known]
+        self._paths[name] = path
+        return name
+
+    def content(self, name: str) -> bytes | None:
+        """None where no checkpoint has that name (any more), or its file is broken."""
+        with self._lock:
+            if name in self._contents:
+                self._contents.move_to_end(name)
+                return self._contents[name]
+        path = self.path(name)
+        if path is None:
+            return None
+        try:
+            content = page_bytes(path)
+        except CheckpointError:
+            return None
+        with self._lock:
+            self._contents[name] = content
+            while len(self._contents) > KEPT:
+                self._contents.popitem(last=False)
+        return content
+
+    def units(self, name: str) -> bytes | None:
+        """None where there is no such checkpoint, or its data set is not here."""
+        found = self.path(name)
+        if found is None:
+            return None
+        with self._making:
+            if name not in self._units:
+                try:
+                    self._units[name] = units_bytes(found, self.cache.workspace)
+                except ImgclsError:
+                    return None
+                while len(self._units) > KEPT:
+                    self._units.popitem(last=False)
+            return self._units[name]
+
+    def epochs(self, name: str) -> bytes | None:
+        """None where there is no such checkpoint, or no epochs beside it. Not kept: a run that goes on adds some."""
+        found = self.path(name)
+        return epochs_bytes(found) if found else None
+
+    def path(self, name: str) -> Path | None:
+        """The checkpoint's file."""
+        if name not in self._paths:
+            for info in self.cache.checkpoints():  # a page older than this server asks
+                with contextlib.suppress(CheckpointError):
+                    self.name(key(info))
+        return self._paths.get(name)

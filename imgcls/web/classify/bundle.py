@@ -1,0 +1,50 @@
+"""The page's own JavaScript as one module: what the lab serves and what a handed-out page holds are the same text.
+
+The files in js/ import names from each other and export what they declare, or hand on another's. Each
+becomes a function that hands out its exports, after those it imports from, so that names inside a file stay its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "js"
+IMPORT = re.compile(r"^import (\{[^}]*\}) from '\./(\w+)\.js';$", re.MULTILINE)
+AGAIN = re.compile(r"^export (\{[^}]*\}) from '\./(\w+)\.js';$", re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)
+
+
+@cache
+def bundle(entry: str = "classify") -> str:
+    """The file `entry` and everything it imports; a module with the exports of `entry`."""
+    parts: dict[str, str] = {}
+    exports: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        text = (FOLDER / f"{name}.js").read_text("utf-8")
+        handed_on = AGAIN.findall(text)
+        for _, needed in IMPORT.findall(text) + handed_on:
+            if needed not in parts:
+                add(needed)
+        exports[name] = ", ".join([*EXPORT.findall(text), *(names.strip("{ }") for names, _ in handed_on)])
+        body = EXPORT.sub("", IMPORT.sub(r"const \1 = \2Js;", AGAIN.sub(r"const \1 = \2Js;", text)))
+        parts[name] = f"const {name}Js = (() => {{\n{body}\nreturn {{ {exports[name]} }};\n}})();\n"
+
+    add(entry)
+    return "\n".join(parts.values()) + f"\nexport const {{ {exports[entry]} }} = {entry}Js;\n"
+
+
+@cache
+def digest(entry: str = "classify") -> str:
+    """Names this very text, so that a browser may keep it for ever."""
+    return hashlib.sha256(bundle(entry).encode()).hexdigest()[:16]
+
+
+@cache
+def compact(script: str) -> str:
+    """Without lines that are comments only, and without indentation."""
+    lines = (line.strip() for line in script.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))

@@ -1,0 +1,108 @@
+"""Compare: one drawing or photo through several checkpoints, side by side; also one checkpoint's kept epochs.
+
+The page asks for one checkpoint at a time, so that answers appear as they come and one network at a time is at work.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from imgcls.checkpoints.epochs import epochs_of, read_epoch
+from imgcls.checkpoints.format import load_checkpoint, read_meta
+from imgcls.checkpoints.store import CheckpointInfo
+from imgcls.errors import CheckpointError
+from imgcls.inference.classify import read
+from imgcls.inference.predictor import Predictor
+from imgcls.models.registry import model_spec
+from imgcls.web.classify import answer_view
+from imgcls.web.classify import inputs as given
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.limits import Limits
+from imgcls.web.shared.run_cache import RunCache, checkpoint_title, key
+from imgcls.web.shared.server_functions import Answering, answering
+
+AT_FIRST = 4  # that are compared before anything is chosen
+QUICK, AGAIN = 0.15, 2  # an answer of so few seconds is timed again: the first run of a network is slower
+EPOCH = re.compile(r"(.+)@(\d{1,6})")
+
+
+def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list[Answering]:
+    def compare_list(asked: dict[str, Any]) -> dict[str, Any]:
+        """What may be compared with the chosen checkpoint: those of its classes, the others apart."""
+        chosen = str(asked["checkpoint"])
+        about = read_meta(cache.checkpoint(chosen))
+        drawn = not asked.get("photo")
+        same: list[dict[str, Any]] = []
+        others: list[dict[str, Any]] = []
+        for info in cache.checkpoints():
+            alike = info.classes == about.classes
+            if info.kind == "best" or key(info) == chosen:
+                (same if alike else others).append(
+                    {"key": key(info), "title": checkpoint_title(info, words), "fits": alike or info.photos != drawn}
+                )
+            if alike and info.kind == "best":
+                same += _epochs(info, words)
+        same.sort(key=lambda one: one["key"] != chosen)
+        first = [one["key"] for one in same if "@" not in one["key"]][:AT_FIRST]
+        return {"same": same, "others": others, "chosen": first, "most": limits.compare}
+
+    def compare_one(asked: dict[str, Any]) -> dict[str, Any]:
+        """What one of them makes of the picture: HTML."""
+        picture, named = given.picture(asked), str(asked["key"])
+        with given.turn():
+            predictor, title = _opened(named, cache, words)
+            began = time.perf_counter()
+            reading = read(predictor, [picture], language=words.language)[0]
+            seconds = time.perf_counter() - began
+            for _ in range(AGAIN if seconds < QUICK else 0):
+                began = time.perf_counter()
+                read(predictor, [picture], language=words.language)
+                seconds = min(seconds, time.perf_counter() - began)
+        return {"html": answer_view.compared(reading, title, _facts(predictor, seconds, words), words)}
+
+    return [answering(function, words) for function in (compare_list, compare_one)]
+
+
+def _epochs(info: CheckpointInfo, words: Translator) -> list[dict[str, Any]]:
+    """The first and the last of its epochs that are kept."""
+    kept = epochs_of(info.path.parent)
+    if len(kept) < 2:
+        return []
+    wanted = dict.fromkeys([kept[0], kept[1], kept[-1]])
+    return [
+        {"key": f"{key(info)}@{epoch}", "title": f"{info.run} · {_epoch(epoch, words)}", "fits": True}
+        for epoch in wanted
+    ]
+
+
+def _epoch(epoch: int, words: Translator) -> str:
+    return words("after epoch {epoch}", epoch=epoch) if epoch else words("before the first step")
+
+
+def _opened(named: str, cache: RunCache, words: Translator) -> tuple[Predictor, str]:
+    """ "run/best" or, for the weights after its epoch 3, "run/best@3". Raises CheckpointError."""
+    if not (of_epoch := EPOCH.fullmatch(named)):
+        predictor = Predictor.cached(cache.checkpoint(named))
+        return predictor, named.removesuffix("/best")
+    path, epoch = cache.checkpoint(of_epoch[1]), int(of_epoch[2])
+    if epoch not in epochs_of(path.parent):
+        raise CheckpointError("Epoch {epoch} of {run} is not kept.", epoch=epoch, run=path.parent.name)
+    model, meta = load_checkpoint(path)
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    state = read_epoch(path.parent, epoch, shapes)
+    model.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in state.items()})
+    # Temperature and familiarity belong to the last weights.
+    return Predictor(model, meta.model_copy(update={"epoch": epoch})), f"{path.parent.name} · {_epoch(epoch, words)}"
+
+
+def _facts(predictor: Predictor, seconds: float, words: Translator) -> str:
+    """ "LeNet · 0.2 MB · 1.4 ms"."""
+    name = model_spec(predictor.meta.model).title
+    return words(
+        "{network} · {size:.1f} MB · {time} ms",
+        network=name,
+        size=predictor.bytes / 1e6,
+        time=f"{seconds * 1000:.1f}" if seconds < 0.1 else f"{seconds * 1000:.0f}",
+    )

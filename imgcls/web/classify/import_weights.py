@@ -1,0 +1,167 @@
+"""Weights of one's own, uploaded in Classify: what the file is stands there at once, what it cannot say is asked once.
+
+Knows the form and its fields; what a file is and what becomes of it is checkpoints/import_weights.py's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from imgcls.errors import ImgclsError, SettingsError
+from imgcls.messages import N_
+from imgcls.models.registry import REGISTRY
+from imgcls.web.data import report_card
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.context import PageContext
+from imgcls.web.shared.events import TOLD
+from imgcls.web.shared.render import render
+from imgcls.workspace import WEIGHTS
+
+KINDS = {
+    "digits": N_("Digits, as MNIST"),
+    "garments": N_("Garments, as Fashion-MNIST"),
+    "tiny": N_("Small colour images, as CIFAR-10"),
+    "photos": N_("Photos"),
+}
+SHOWN = 100  # names that are written into the field; more of them are proposed by being left out
+LONGEST = 200_000  # characters of class names
+
+
+def build(
+    context: PageContext, checkpoint: gr.Dropdown, sources: gr.Tabs, listed: Callable[[], list[tuple[str, str]]]
+) -> gr.Accordion:
+    """The fold at the place where it is called. `checkpoint` is set to what was made, `sources` to the tab where it can
+    be tried; `listed`: the checkpoints to choose from."""
+    words, workspace, limits = context.words, context.watch.workspace, context.limits
+    hint = words(
+        "A file that another program saved (.pth, .pt or .safetensors, at most {most:,} MB) becomes a checkpoint of "
+        "this lab. Network, channels and number of classes are recognised; nothing in the file is executed.",
+        most=limits.upload_mb,
+    )
+    with gr.Accordion(words("Use weights of your own"), open=False, elem_id="adopting", elem_classes="card") as fold:
+        gr.HTML(render("title", words, title=None, more=hint), elem_classes="part-title")
+        file = gr.File(
+            label=words("File of weights"), file_types=list(WEIGHTS), show_label=False, elem_id="adopt-file", height=120
+        )
+        said = gr.HTML("", elem_id="adopt-said", elem_classes="part-title", min_height=0)
+        with gr.Column(visible=False, elem_id="adopt-ask") as ask:
+            classes = gr.Textbox(
+                label=words("Names of the classes, in their order, with commas between"),
+                lines=2,
+                max_lines=6,
+                max_length=LONGEST,
+                elem_id="adopt-classes",
+            )
+            with gr.Row(elem_classes="fields"):
+                kind = gr.Dropdown(
+                    [(words(name), value) for value, name in KINDS.items()],
+                    label=words("What it learnt from"),
+                    elem_id="adopt-kind",
+                )
+                size = gr.Number(label=words.setting("image_size"), precision=0, elem_id="adopt-size")
+                mean = gr.Textbox(label=words("Mean"), max_lines=1, max_length=80, elem_id="adopt-mean")
+                std = gr.Textbox(label=words("Standard deviation"), max_lines=1, max_length=80, elem_id="adopt-std")
+                name = gr.Textbox(label=words("Checkpoint's name"), max_lines=1, max_length=80, elem_id="adopt-name")
+            make = gr.Button(words("Make it a checkpoint"), variant="primary", elem_id="adopt-make")
+    found = gr.State(None)
+    form = [classes, kind, size, mean, std, name]
+
+    def looked(path: str | None) -> list[Any]:
+        """What the file is, and the questions that it leaves with what most likely answers them."""
+        nothing = [None, "", gr.update(visible=False), *[gr.skip()] * len(form)]
+        if not path:
+            return nothing
+        from imgcls.checkpoints.import_weights import likely_kind, proposed_classes
+        from imgcls.checkpoints.recognition import recognise
+
+        try:
+            made, _ = recognise(Path(path))
+        except ImgclsError as error:
+            return [None, _problem(error, words), *nothing[2:]]
+        known = proposed_classes(made)
+        usual = likely_kind(made)
+        more = words(
+            "{model}; channels: {channels}, classes: {count:,}",
+            count=made.classes,
+            channels=made.channels,
+            model=REGISTRY[made.model].title,
+        )
+        return [
+            made,
+            render("title", words, title=Path(path).name, more=more),
+            gr.update(visible=True),
+            gr.update(
+                value=", ".join(known) if len(known) <= SHOWN else "",
+                placeholder=words("ImageNet's 1,000 classes") if len(known) > SHOWN else words("cat, dog"),
+            ),
+            usual,
+            *_form_of(made, usual),
+            gr.update(value="", placeholder=Path(path).stem[:80]),
+        ]
+
+    def other_kind(made: Any, chosen: str) -> list[Any]:
+        return _form_of(made, chosen) if made else [gr.skip()] * 3
+
+    def adopt_it(path: str | None, said_classes: str, *given: Any) -> list[Any]:
+        """The checkpoint, chosen in the list above; or the sentence that says what is missing."""
+        try:
+            key = _adopted(path, said_classes, *given)
+        except ImgclsError as error:
+            return [gr.skip(), gr.skip(), gr.skip(), _problem(error, words), gr.skip(), gr.skip()]
+        done = render("title", words, title=None, more=words("{name} is there.", name=key.split("/")[0]))
+        tab = gr.Tabs(selected="draw" if given[0] == "digits" else "photo")
+        return [gr.update(choices=listed(), value=key), tab, None, done, gr.update(visible=False), None]
+
+    def _adopted(
+        path: str | None, said_classes: str, kind: str, size: int | None, mean: str, std: str, name: str
+    ) -> str:
+        from imgcls.checkpoints.import_weights import adopt, check_room, proposed_classes
+        from imgcls.checkpoints.recognition import recognise
+
+        if not path or not Path(path).is_file():
+            raise SettingsError("Choose a file of weights first.")
+        check_room(workspace, limits.adopted if limits.public else None)
+        changes = {"size": size, "mean": _numbers(mean), "std": _numbers(std)}
+        named = tuple(part.strip() for part in said_classes.replace("，", ",").split(",") if part.strip())
+        made = adopt(
+            Path(path),
+            workspace,
+            classes=named or proposed_classes(recognise(Path(path))[0]),
+            name=name.strip(),
+            kind=kind,
+            changes={field: value for field, value in changes.items() if value},
+        )
+        context.watch.forget(made.parent.name)
+        return f"{made.parent.name}/{made.stem}"
+
+    gr.on([file.upload, file.clear, file.delete], looked, file, [found, said, ask, *form], **TOLD)
+    kind.input(other_kind, [found, kind], [size, mean, std], **TOLD)
+    made = [checkpoint, sources, file, said, ask, found]
+    make.click(adopt_it, [file, *form], made, api_visibility="private")
+    return fold
+
+
+def _form_of(found: Any, kind: str) -> list[Any]:
+    """Size, mean and standard deviation as the recipe has them for images of this kind."""
+    from imgcls.checkpoints.import_weights import proposed
+
+    form = proposed(found, kind=kind)
+    return [form.size, *(", ".join(f"{value:g}" for value in values) for values in (form.mean, form.std))]
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    """ "0.5, 0.5, 0.5" -> (.5, .5, .5). Raises SettingsError."""
+    try:
+        return tuple(float(part) for part in text.replace("，", ",").replace("/", ",").split(",") if part.strip())
+    except ValueError:
+        raise SettingsError(
+            "{text} cannot be read: give a number for each channel, with commas between.", text=text[:60]
+        ) from None
+
+
+def _problem(error: ImgclsError, words: Translator) -> str:
+    return report_card.problem(words.message(error.message), words)

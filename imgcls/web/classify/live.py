@@ -1,0 +1,31 @@
+"""The answer that the page computes itself: its value is where a network's weights lie, '' where the server answers.
+
+What it does stands in js/live.js; the words of that script are handed to it here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from imgcls.web.classify import bundle
+from imgcls.web.i18n.script_sentences import ON_DEMAND, SENTENCES, in_language
+from imgcls.web.i18n.translator import Translator
+
+TEMPLATE = (Path(__file__).parent / "live.html").read_text("utf-8")
+LOAD = """import(new URL('../scripts/{name}.js', document.baseURI))
+  .then(page => page.start({{ element, props, watch }}));"""
+
+
+class LiveAnswer(gr.HTML):
+    def __init__(self, words: Translator, value: str, **options: Any) -> None:
+        super().__init__(
+            value=value,
+            html_template=TEMPLATE,
+            js_on_load=LOAD.format(name=bundle.digest()),
+            apply_default_css=False,
+            words=in_language(ON_DEMAND | SENTENCES, words),
+            **options,
+        )

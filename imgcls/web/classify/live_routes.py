@@ -1,0 +1,75 @@
+"""A picture's answer by the server at each stroke of the pad and each look of the live camera.
+
+The page asks for it directly: an event of Gradio's costs as much processor time as the answer itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import anyio
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from imgcls.errors import InputError
+from imgcls.web.classify import answer_view
+from imgcls.web.classify.answer import of_drawing, of_photo
+from imgcls.web.classify.camera import frame_of
+from imgcls.web.classify.pad import drawing_of
+from imgcls.web.i18n.translator import LANGUAGES, Translator
+from imgcls.web.shared.run_cache import RunCache
+
+CAMERAS_AT_ONCE = 1  # the others wait, without a thread: drawings and a run need the processor too
+LARGEST = 310_000  # bytes of a question: a picture of at most 300,000 characters, and the checkpoint's name
+
+
+def add_routes(app: FastAPI, watch: RunCache) -> None:
+    few = anyio.CapacityLimiter(CAMERAS_AT_ONCE)
+
+    def drawn(words: Translator, asked: Any) -> str:
+        return of_drawing(watch, words, drawing_of(asked["drawing"]), str(asked["checkpoint"] or ""))
+
+    def seen(words: Translator, asked: Any) -> str:
+        return of_photo(watch, words, frame_of(asked["picture"]), str(asked["checkpoint"] or ""))
+
+    # Without FastAPI's own way, as looks.py.
+    app.add_route("/drawn/{language}", _route(drawn, "drawing"), methods=["POST"])
+    app.add_route("/seen/{language}", _route(seen, "picture", few), methods=["POST"])
+
+
+def _route(answer: Callable[[Translator, Any], str], of: str, limiter: anyio.CapacityLimiter | None = None) -> Any:
+    """POST {`of`: a data URL, "checkpoint": its key} -> HTML."""
+
+    async def route(request: Request) -> Response:
+        if request.path_params["language"] not in LANGUAGES:
+            return Response(status_code=404)
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > LARGEST:  # reading a large one as JSON would keep everybody waiting
+                return Response(status_code=413)
+        try:
+            asked = json.loads(body)
+            asked[of], asked["checkpoint"]
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return Response(status_code=422)
+        words = _words(request.path_params["language"])
+        return HTMLResponse(await anyio.to_thread.run_sync(_answered, answer, words, asked, limiter=limiter))
+
+    return route
+
+
+def _answered(answer: Callable[[Translator, Any], str], words: Translator, asked: Any) -> str:
+    try:
+        return str(answer(words, asked))
+    except InputError as error:
+        return str(answer_view.problem(words.message(error.message), words))
+
+
+@cache
+def _words(language: str) -> Translator:
+    return Translator(language)

@@ -1,0 +1,29 @@
+"""What opens on demand below the answer. Its value says what the server is asked about:
+
+    {"checkpoint": "lenet-digits/best", "photo": where the upload lies, or null}
+
+as JSON. Each part has functions for its script, js/<part>.js; what the scripts share is js/desk.js.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imgcls.web.classify import batch, bundle, compare, corrections, stages
+from imgcls.web.shared.context import PageContext
+from imgcls.web.shared.server_functions import AskingHTML
+
+LOAD = """import(new URL('../scripts/{name}.js', document.baseURI))
+  .then(page => page.onDemand({{ element, props, watch, server }}));"""
+# For the `js` of an event with the checkpoint and the photo: the value.
+ABOUT = "(checkpoint, photo) => JSON.stringify({ checkpoint, photo: photo ? photo.path : null, at: Date.now() })"
+LONGEST = 5000  # characters of the value
+
+
+class OnDemand(AskingHTML):
+    def __init__(self, context: PageContext, **options: Any) -> None:
+        words, cache, limits = context.words, context.watch, context.limits
+        functions = [f for part in (compare, batch) for f in part.server_functions(words, cache, limits)]
+        functions += stages.server_functions(words, cache)
+        functions += corrections.server_functions(words, cache, limits, context.people)
+        super().__init__("panels", {}, functions, longest=LONGEST, script=LOAD.format(name=bundle.digest()), **options)

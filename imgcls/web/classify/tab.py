@@ -1,0 +1,191 @@
+"""The Classify room: draw, or give a photo, and see what any checkpoint makes of it while you draw."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from imgcls.errors import ImgclsError, InputError
+from imgcls.imaging.image_io import open_image
+from imgcls.web.classify import answer_view, import_weights
+from imgcls.web.classify.answer import nothing_drawn, of_drawing, of_photo
+from imgcls.web.classify.browser_weights import PageWeights
+from imgcls.web.classify.camera import LiveCamera
+from imgcls.web.classify.live import LiveAnswer
+from imgcls.web.classify.pad import DrawingPad
+from imgcls.web.classify.panels_view import ABOUT, OnDemand
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared import address
+from imgcls.web.shared.choice import Choice
+from imgcls.web.shared.context import PageContext
+from imgcls.web.shared.events import QUIET
+from imgcls.web.shared.render import render
+from imgcls.web.shared.run_cache import RunCache, checkpoint_title, key
+
+# What a tab begins with, unless another checkpoint was chosen than the other tab's.
+BEGIN = {"draw": "lenet-digits/best", "photo": "imagenet/best"}
+# The `js` of the pad's event and of the camera's: (picture, checkpoint) => the answer. Where a later one was asked for
+# meanwhile, or something else was chosen (LATE), what stands on the page stays.
+ASK = """async (OF, checkpoint) => {
+  const turn = window.imgclsDrawn = (window.imgclsDrawn ?? 0) + 1;
+  const now = () => document.querySelector('#result .answer')?.outerHTML ?? '';
+  try {
+    const body = JSON.stringify({ OF, checkpoint }), headers = { 'Content-Type': 'application/json' };
+    const said = await fetch('../WHERE', { method: 'POST', headers, body });
+    const html = await said.text();
+    return turn !== window.imgclsDrawn ? now() : said.ok ? html : AWAY;
+  } catch (error) { return turn === window.imgclsDrawn ? AWAY : now(); }
+  finally { setTimeout(() => document.querySelector('ROOT')?.dispatchEvent(new Event('answered'))); }
+}"""
+LATE = "() => { window.imgclsDrawn = (window.imgclsDrawn ?? 0) + 1; }"
+
+
+class Photo(gr.Image):
+    """An image whose file is handed over as it was uploaded: opened by images.py, upright, with its limits."""
+
+    is_template = True  # drawn, and loaded elsewhere, as gr.Image
+
+    def preprocess(self, payload: Any) -> str | None:
+        return payload.path if payload is not None else None
+
+
+@dataclass
+class Room:
+    checkpoint: gr.Dropdown
+    pad: DrawingPad
+    photo: Photo
+    result: gr.HTML
+    sources: gr.Tabs
+    source: gr.State  # which of them is open, for those that open another one
+
+
+def build(context: PageContext) -> Room:
+    words, watch, weights = context.words, context.watch, context.weights
+    listed, chosen = choices(words, watch)
+    first = _in_page(weights, chosen)
+    with gr.Row(elem_classes="room classify", equal_height=True):
+        with gr.Column(scale=5, min_width=320, elem_classes="card give"):
+            with gr.Tabs(elem_classes="sources", elem_id="sources") as sources:
+                with gr.Tab(words("Draw"), id="draw"):
+                    pad = DrawingPad(words, in_page=bool(first), elem_id="pad")
+                with gr.Tab(words("Photo"), id="photo"):
+                    photo = Photo(
+                        type="filepath",
+                        label=words("Photo"),
+                        sources=["upload", "clipboard", "webcam"],
+                        show_label=False,
+                        height=330,
+                        elem_id="photo",
+                        buttons=["fullscreen"],
+                    )
+                    camera = LiveCamera(words, elem_id="camera")
+                    gr.HTML(
+                        render("no_webcam", words),
+                        js_on_load="if (window.isSecureContext) element.remove();",
+                    )
+        with gr.Column(scale=6, min_width=320, elem_classes="card get"):
+            checkpoint = Choice(
+                listed,
+                value=chosen,
+                label=words("Checkpoint"),
+                elem_id="checkpoint",
+                allow_custom_value=True,
+            )
+            live = LiveAnswer(words, first, elem_id="live")
+            result = gr.HTML("" if first else nothing_drawn(words), elem_id="result")
+    inside = OnDemand(context, elem_id="inside")
+    import_weights.build(context, checkpoint, sources, lambda: choices(words, watch)[0])
+    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
+
+    def of_upload(path: str | None, chosen: str) -> str:
+        """What the checkpoint makes of a photo: HTML."""
+        try:
+            image = open_image(path, keep_alpha=True, name=words("Photo")) if path else None
+        except InputError as error:
+            return answer_view.problem(words.message(error.message), words)
+        return of_photo(watch, words, image, chosen)
+
+    def of_either(source: str, drawing: Image.Image | None, path: str | None, chosen: str) -> tuple[str, str]:
+        """What the page is to compute itself, and what the server answers: one of them is ''."""
+        if source == "photo":
+            return "", of_upload(path, chosen)
+        name = _in_page(weights, chosen)
+        return name, "" if name else of_drawing(watch, words, drawing, chosen)
+
+    source = gr.State("draw")
+    # An answer may come back after another network was chosen, which the page computes itself.
+    away = answer_view.problem(words("The lab does not answer: is the network there? Try again."), words)
+
+    def ask(where: str, of: str, root: str) -> str:
+        asked = ASK.replace("OF", of).replace("WHERE", f"{where}/{words.language}").replace("ROOT", root)
+        return asked.replace("AWAY", json.dumps(str(away)))
+
+    pad.drawn(None, [pad, checkpoint], result, js=ask("drawn", "drawing", "#pad .pad"), api_visibility="private").then(
+        None, [live, result], result, js="(inPage, said) => inPage ? '' : said", api_visibility="private"
+    )
+    camera.began(None, None, photo, js="() => null", api_visibility="private")
+    camera.ended(of_upload, [photo, checkpoint], result, api_visibility="private", **quick)
+    camera.seen(
+        None, [camera, checkpoint], result, js=ask("seen", "picture", "#camera .camera"), api_visibility="private"
+    )
+    for changed in (checkpoint.change, photo.change, sources.select):
+        changed(None, None, None, js=LATE, api_visibility="private")
+    photo.change(of_upload, [photo, checkpoint], result, api_visibility="private", **quick)
+    checkpoint.change(of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick)
+
+    def switched(before: str, chosen: str, event: gr.SelectData) -> tuple[str, Any]:
+        """The tab, and the network that ships for it in place of the one that ships for the other."""
+        here, there = ("photo", "draw") if event.index == 1 else ("draw", "photo")
+        return here, BEGIN[here] if before != here and chosen == BEGIN[there] else gr.skip()
+
+    sources.select(
+        switched,
+        [source, checkpoint],
+        [source, checkpoint],
+        **QUIET,
+    ).then(of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick)
+    tabs = address.follow("source", sources)
+
+    def opened(request: gr.Request) -> tuple[Any, Any, Any]:
+        """What a link says, over what the page begins with."""
+        here = address.chosen(request.query_params, "source", tabs)
+        options, _ = choices(words, watch)
+        known = [name for _, name in options]
+        usual = BEGIN[here] if here and BEGIN.get(here) in known else None
+        wanted = address.chosen(request.query_params, "checkpoint", known) or usual
+        # Known here and now: a tab that a link opens has no event everywhere, and where it has one it changes nothing.
+        tab = (gr.Tabs(selected=here), here) if here else (gr.skip(), gr.skip())
+        return gr.update(choices=options, **({"value": wanted} if wanted else {})), *tab
+
+    def refreshed(now: str) -> Any:
+        options, first = choices(words, watch)
+        return gr.update(choices=options, value=now if now in {known for _, known in options} else first)
+
+    context.page.load(opened, None, [checkpoint, sources, source], **QUIET).then(
+        of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick
+    )
+    context.changes.change(refreshed, checkpoint, checkpoint, **QUIET)
+    checkpoint.change(None, checkpoint, None, js=address.puts("checkpoint"), api_visibility="private")
+    # Asked of nobody: the page knows both itself.
+    for changed in (checkpoint.change, photo.change, sources.select, context.page.load):
+        changed(None, [checkpoint, photo], inside, js=ABOUT, api_visibility="private")
+    return Room(checkpoint, pad, photo, result, sources, source)
+
+
+def choices(words: Translator, watch: RunCache) -> tuple[list[tuple[str, str]], str | None]:
+    """([(title, key)], the one to begin with: it reads drawings)."""
+    listed = [(checkpoint_title(info, words), key(info)) for info in watch.checkpoints()]
+    return listed, listed[0][1] if listed else None
+
+
+def _in_page(weights: PageWeights, chosen: str | None) -> str:
+    """Where the page finds the network; '' where the server has to answer, or to say what is wrong."""
+    try:
+        name = weights.name(chosen)
+    except ImgclsError:
+        return ""
+    return f"../weights/{name}" if name else ""

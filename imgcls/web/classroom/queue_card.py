@@ -1,0 +1,66 @@
+"""Who trains and who waits where a class shares the lab, for the eyes of one visitor: what is theirs has a button."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from imgcls.runs.queue import Turn
+from imgcls.web.i18n.labels import STATES
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.identity import Visitor
+from imgcls.web.shared.render import render
+
+LISTED = 40  # rows; those behind are counted
+
+
+@dataclass(frozen=True)
+class Row:
+    """`button`: what it says, empty where the visitor may not."""
+
+    name: str
+    place: int | None
+    who: str
+    own: bool
+    state: str
+    when: str
+    button: str
+
+
+def card(
+    turns: Sequence[Turn], words: Translator, visitor: Visitor, *, closed: bool, host_password: bool = False
+) -> Markup:
+    """`host_password`: whether one can be given here."""
+    return render(
+        "queue_card",
+        words,
+        rows=[_row(turn, words, visitor) for turn in turns[:LISTED]],
+        more=len(turns) - LISTED,
+        closed=closed,
+        host=visitor.host,
+        nickname=visitor.owner.nickname if visitor.owner else "",
+        can_enter=host_password and not visitor.host,
+    )
+
+
+def _row(turn: Turn, words: Translator, visitor: Visitor) -> Row:
+    state, owner = turn.state.now, turn.state.owner
+    own = bool(owner and visitor.owner and owner.id == visitor.owner.id)
+    time = words.duration(turn.seconds) if turn.seconds is not None else ""
+    if turn.place is None:
+        when = words("{time} left", time=time) if time and state == "running" else ""
+        button = words("Stop and save") if state != "stopping" else ""
+    else:
+        when = words("starts in about {time}", time=time) if time else ""
+        button = words("Withdraw") if own else words("Remove")
+    return Row(
+        name=turn.name,
+        place=turn.place,
+        who=owner.nickname if owner and owner.nickname else words("the lab itself"),
+        own=own,
+        state=words(STATES[state]),
+        when=when,
+        button=button if visitor.may_stop(turn.state) else "",
+    )

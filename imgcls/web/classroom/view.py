@@ -1,0 +1,31 @@
+"""A class that shares the lab: the dialogs that open on demand (who one is, the address to join, the host's password),
+and the place where the queue stands. What they show comes from `web/classroom/routes.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.identity import People
+from imgcls.web.shared.render import render
+
+SCRIPT = (Path(__file__).parent / "classroom.js").read_text("utf-8")
+SLOT = (Path(__file__).parent / "queue.html").read_text("utf-8")
+# For the `js` of a button that starts something: whose it is, is asked first, and only once.
+NAMED = "async (...given) => { await window.imgclsClass?.named(); return given; }"
+REFRESH = "() => { window.imgclsClass?.refresh(); }"
+
+
+class ClassDialogs(gr.HTML):
+    def __init__(self, words: Translator, people: People, **options: Any) -> None:
+        html = render("class_dialogs", words, language=words.language, shared=people.shared, has_host=people.has_host)
+        super().__init__(value=html, js_on_load=SCRIPT, apply_default_css=False, **options)
+
+
+class QueueSlot(gr.HTML):
+    def __init__(self, **options: Any) -> None:
+        filled = "window.imgclsClass?.refresh();"
+        super().__init__(value="", html_template=SLOT, js_on_load=filled, apply_default_css=False, **options)

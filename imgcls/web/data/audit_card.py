@@ -1,0 +1,73 @@
+"""What an audit of a data set found: three lists of pictures, each the worst first, and what may be done about each.
+
+Knows audits, not how they are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from imgcls.audit.findings import Audit, Suspect
+from imgcls.messages import N_
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.render import render
+
+KINDS = {
+    "label": N_("Labels that may be wrong"),
+    "duplicate": N_("The same picture twice"),
+    "outlier": N_("Like no other picture"),
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A suspect with its picture, and its twin's. place: in its list."""
+
+    place: int
+    suspect: Suspect
+    picture: str
+    twin: str
+    name: str
+    twin_name: str
+
+
+def card(made: Audit, words: Translator, *, kind: str, own: bool, may_start: bool) -> Markup:
+    """own: whether images may be moved and deleted here; may_start: whether it may be made anew."""
+    return render(
+        "audit",
+        words,
+        name=words.value(made.name),
+        images=made.images,
+        kinds=[(key, words(title), len(made.of(key))) for key, title in KINDS.items()],
+        kind=kind,
+        own=own,
+        may_start=may_start,
+        flipped=made.flipped,
+        found=_found(made, words),
+    )
+
+
+def items(shown: Sequence[Shown], words: Translator, *, own: bool) -> Markup:
+    return render("audit_items", words, shown=shown, own=own)
+
+
+def waiting(name: str, done: int, total: int, words: Translator, *, may_stop: bool) -> Markup:
+    return render("audit_wait", words, name=words.value(name), done=done, total=total, may_stop=may_stop)
+
+
+def _found(made: Audit, words: Translator) -> str:
+    """What became of the labels that were flipped on purpose."""
+    if not made.flipped:
+        return ""
+    return words.plural(
+        "{count:,} label was flipped on purpose. Found again: {recall:.0%}; of the labels named below "
+        "{precision:.0%} were flipped.",
+        "{count:,} labels were flipped on purpose. Found again: {recall:.0%}; of the labels named below "
+        "{precision:.0%} were flipped.",
+        count=made.flipped,
+        recall=made.recall or 0.0,
+        precision=made.precision or 0.0,
+    )

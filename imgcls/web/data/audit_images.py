@@ -1,0 +1,66 @@
+"""Pictures of what an audit found: photos from their folder, digits from the set, which is kept in memory."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from imgcls.data.catalog import folder_of, own_folders
+from imgcls.errors import ImgclsError
+from imgcls.imaging.image_io import open_image
+from imgcls.recipes import KIND_OF, with_recipe
+from imgcls.web.evaluate.results import as_url
+from imgcls.workspace import Workspace
+
+if TYPE_CHECKING:
+    from imgcls.data.datasets import DataSet
+
+THUMB = 200  # pixels
+
+
+class Pictures:
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._lock = threading.Lock()
+        self._set: tuple[str, DataSet, dict[str, tuple[str, int]]] | None = None  # the last one: some tens of MB
+
+    def thumbnail(self, dataset: str, path: str) -> str:
+        """A data URL; "" where the image cannot be read any more. path: as an audit says it."""
+        try:
+            if dataset in KIND_OF:
+                image = self._known(dataset, path)
+            else:
+                image = open_image(folder_of(dataset, self.workspace) / path, near=THUMB)
+        except (ImgclsError, ValueError, LookupError):
+            return ""
+        image.thumbnail((THUMB, THUMB))
+        return as_url(image)
+
+    def may_change(self, dataset: str) -> bool:
+        """Whether it is a person's own."""
+        return dataset in own_folders(self.workspace)
+
+    def _known(self, dataset: str, path: str) -> Image.Image:
+        """path: "train/12", the image's place in the set's own file."""
+        with self._lock:
+            if self._set is None or self._set[0] != dataset:
+                from imgcls.data.datasets import load_dataset
+                from imgcls.data.known_places import names_in_files
+
+                settings = with_recipe({"dataset": dataset})
+                data = load_dataset(settings, self.workspace)
+                called = names_in_files(data, settings)
+                self._set = dataset, data, {name: (part, i) for part in called for i, name in enumerate(called[part])}
+            _, data, places = self._set
+        part, place = places[path]
+        array = getattr(data, part).images[place].permute(1, 2, 0).numpy()
+        return Image.fromarray(np.ascontiguousarray(array[..., 0] if array.shape[-1] == 1 else array))
+
+
+def short(path: str) -> str:
+    """ "rose/12.jpg" of "train/rose/12.jpg"."""
+    return "/".join(Path(path).parts[-2:])

@@ -1,0 +1,233 @@
+"""How good a checkpoint is on some images: figures with their intervals, what is confused, how honest percentages are.
+
+Knows evaluations, not how they are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from imgcls.inference.predictor import Prediction
+from imgcls.inference.significance import Comparison
+from imgcls.web.classify.answer_view import data_url, percent, pixels
+from imgcls.web.i18n.labels import PARTS
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared import accuracy
+from imgcls.web.shared.render import render
+
+if TYPE_CHECKING:
+    from imgcls.inference.evaluation import Evaluation
+    from imgcls.inference.metrics import ClassificationReport, ReliabilityBin
+
+MATRIX = 30  # classes of a matrix; of more, those that are confused most
+PAIRS = 10
+SIDE, ROOM = 180, 34  # pixels of the reliability plot, and of its axes
+
+
+@dataclass(frozen=True)
+class Cell:
+    true: int
+    predicted: int
+    images: int
+    share: float  # of its row
+
+
+def card(made: Sequence[Evaluation], shown: int, compared: Sequence[Comparison], words: Translator) -> Markup:
+    """`shown`: which of them the matrix and the images are of."""
+    one, names = made[shown], run_names([Path(m.checkpoint) for m in made])
+    return render(
+        "evaluation",
+        words,
+        names=names,
+        shown=shown,
+        title=names[shown],
+        comparisons=[comparison(c, words) for c in compared],
+        overview=[(name, _line(m, words)) for name, m in zip(names, made, strict=True)] if len(made) > 1 else [],
+        calibrated=one.calibrated,
+        **figures(one, words),
+    )
+
+
+def figures(made: Evaluation, words: Translator) -> dict[str, Any]:
+    """What is said of one evaluation, here and in a report: tiles, matrix, reliability, class by class."""
+    report = made.report()
+    classes = _matrix_classes(report)
+    return {
+        "subtitle": where(made, words),
+        "tiles": _tiles(report, words),
+        "doubts": _doubts(made, report, words),
+        "reliability": reliability(report.reliability),
+        "side": SIDE,
+        "room": ROOM,
+        "classes": made.classes,
+        "matrix": [(c, _row(report, c, classes)) for c in classes],
+        "columns": classes,
+        "hidden": len(made.classes) - len(classes),
+        "pairs": pairs(report, made.classes),
+        "rows": report.classes,
+    }
+
+
+def _doubts(made: Evaluation, report: ClassificationReport, words: Translator) -> list[str]:
+    from imgcls.inference.evaluation import DIVIDED_ANEW  # torch, which the page does not wait for
+
+    few = accuracy.doubt(report.accuracy, report.images, words)
+    return [*([few] if few else []), *([words(DIVIDED_ANEW)] if made.divided_anew else [])]
+
+
+def waiting(name: str, done: int, total: int, words: Translator) -> Markup:
+    return render("evaluation_wait", words, name=name, done=done, total=total)
+
+
+def image(
+    prediction: Prediction,
+    *,
+    name: str,
+    true: str,
+    picture: str,
+    neighbours: Sequence[tuple[str, str]],
+    own: bool,
+    classes: Sequence[str],
+    words: Translator,
+) -> Markup:
+    """One image: what it is, what it was taken for, what the network saw, what it resembles."""
+    seen = prediction.model_input
+    return render(
+        "evaluation_image",
+        words,
+        name=name,
+        labelled=true,
+        picture=picture,
+        label=prediction.label,
+        right=prediction.label == true,
+        sure=prediction.sure,
+        rows=[(label, share, percent(share)) for label, share in prediction.top],
+        seen=data_url(seen),
+        pixels=pixels(seen.shape[1], seen.shape[0], seen.ndim == 2, words),
+        neighbours=neighbours,
+        own=own,
+        classes=classes,
+    )
+
+
+def run_names(paths: Sequence[Path]) -> list[str]:
+    """The run of each checkpoint, with its kind where it is not the best."""
+    return [p.parent.name + ("" if p.stem == "best" else f" ({p.stem})") for p in paths]
+
+
+def where(made: Evaluation, words: Translator) -> str:
+    part = words("all images") if made.part == "all" else words(PARTS[made.part])
+    named = Path(made.dataset).name or made.dataset  # of a folder elsewhere its name is enough
+    return f"{words.value(named)} · {part}"
+
+
+def comparison(c: Comparison, words: Translator) -> str:
+    """One sentence: better only where the images say so."""
+    low, high = c.interval
+    if c.better is None:
+        return words(
+            "{second} against {first}: {difference:+.2%} (95 %: {low:+.2%} to {high:+.2%}). {images:,} images cannot "
+            "tell which is better (McNemar p {p}).",
+            second=c.second, first=c.first, difference=c.difference, low=low, high=high, images=c.images, p=_p(c.p),
+        )  # fmt: skip
+    sign = 1 if c.better == c.second else -1
+    low, high = sorted((sign * low, sign * high))
+    return words(
+        "{better} is better than {other}: by {difference:.2%} (95 %: {low:.2%} to {high:.2%}) on {images:,} images "
+        "(McNemar p {p}).",
+        better=c.better, other=c.first if sign == 1 else c.second, difference=sign * c.difference, low=low, high=high,
+        images=c.images, p=_p(c.p),
+    )  # fmt: skip
+
+
+def _p(p: float) -> str:
+    return f"= {p:.2g}" if p >= 0.0001 else "< 0.0001"
+
+
+def pairs(report: ClassificationReport, classes: Sequence[str]) -> list[tuple[Cell, str, str]]:
+    """The most confused pairs, most images first."""
+    cells = [
+        Cell(i, j, count, count / max(sum(row), 1))
+        for i, row in enumerate(report.confusion)
+        for j, count in enumerate(row)
+        if i != j and count
+    ]
+    cells.sort(key=lambda cell: (-cell.images, -cell.share))
+    return [(cell, classes[cell.true], classes[cell.predicted]) for cell in cells[:PAIRS]]
+
+
+def reliability(bins: Sequence[ReliabilityBin]) -> list[dict[str, float]]:
+    """A bar a bin: where it stands in the plot, how tall, and its own figures."""
+    most = max((b.images for b in bins), default=0) or 1
+    return [
+        {
+            "x": ROOM + b.low * SIDE,
+            "width": (b.high - b.low) * SIDE - 1,
+            "top": (1 - b.accuracy) * SIDE + 6,
+            "height": b.accuracy * SIDE,
+            "ink": 0.25 + 0.75 * (b.images / most) ** 0.25,
+            "confidence": b.confidence,
+            "accuracy": b.accuracy,
+            "images": b.images,
+        }
+        for b in bins
+        if b.images
+    ]
+
+
+def _line(made: Evaluation, words: Translator) -> str:
+    report = made.report()
+    low, high = report.interval
+    return words(
+        "{accuracy} (95 %: {low:.2%} to {high:.2%}) · loss {loss:.4f} · calibration error {ece:.3f}",
+        accuracy=accuracy.share(report.accuracy, report.images), low=low, high=high, loss=report.loss, ece=report.ece,
+    )  # fmt: skip
+
+
+def _tiles(report: ClassificationReport, words: Translator) -> list[tuple[str, str, str]]:
+    low, high = report.interval
+    sure = report.not_sure
+    interval = words("95 %: {low:.2%} to {high:.2%}", low=low, high=high)
+    counted = accuracy.counted(report.accuracy, report.images, words)
+    tiles = [
+        (words("Accuracy"), accuracy.share(report.accuracy, report.images), f"{interval} · {counted}"),
+        (words("Loss"), f"{report.loss:.4f}", words("mean cross entropy")),
+        *(
+            (words("Among the {k} likeliest", k=k), accuracy.share(share, report.images), "")
+            for k, share in report.top_k.items()
+        ),
+        (words("Calibration error"), f"{report.ece:.3f}", words("between confidence and accuracy")),
+        (
+            words("Not sure"),
+            accuracy.share(sure.share, report.images),
+            words(
+                "the other {count:,}: {accuracy} right",
+                count=sure.images,
+                accuracy=accuracy.share(sure.accuracy, sure.images),
+            ),  # fmt: skip
+        ),
+    ]
+    return tiles
+
+
+def _matrix_classes(report: ClassificationReport) -> list[int]:
+    """All classes in their order, or those with the most mistakes."""
+    count = len(report.classes)
+    if count <= MATRIX:
+        return list(range(count))
+    wrong = [
+        sum(row) - row[i] + sum(other[i] for other in report.confusion) - row[i]
+        for i, row in enumerate(report.confusion)
+    ]
+    return sorted(sorted(range(count), key=lambda i: -wrong[i])[:MATRIX])
+
+
+def _row(report: ClassificationReport, true: int, classes: Sequence[int]) -> list[Cell]:
+    row = report.confusion[true]
+    total = max(sum(row), 1)
+    return [Cell(true, predicted, row[predicted], row[predicted] / total) for predicted in classes]

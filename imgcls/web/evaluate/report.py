@@ -1,0 +1,176 @@
+"""A report: one or several checkpoints in one HTML file, in both languages, that opens without a server and asks for
+nothing. Settings with their differences, curves, what is taken for what, mistakes, and the command that repeats each.
+
+No path of this computer is in it; where a run has not been evaluated, or has left no curves, it does without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from imgcls import __version__
+from imgcls.checkpoints.store import is_shipped
+from imgcls.errors import DatasetError, ImgclsError
+from imgcls.inference.significance import Comparison, compare
+from imgcls.recipes import needed
+from imgcls.runs import reader
+from imgcls.runs.evaluations import comparable, settings_of
+from imgcls.runs.reader import RunView
+from imgcls.runs.store import find_run
+from imgcls.settings import TrainSettings, command_line
+from imgcls.web.evaluate import evaluation_card
+from imgcls.web.evaluate.results import Evaluations, Wanted
+from imgcls.web.i18n.translator import LANGUAGES, Translator
+from imgcls.web.server.language import CODES
+from imgcls.web.shared.render import render
+from imgcls.web.train import run_card
+from imgcls.workspace import Workspace
+
+if TYPE_CHECKING:
+    from imgcls.inference.evaluation import Evaluation
+
+MOST = 12  # checkpoints in one report
+MISTAKES = 24  # pictures of each
+WEB = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A checkpoint, and what is known of it. `view`: of the run that made it, where it is still there."""
+
+    name: str
+    settings: TrainSettings
+    view: RunView | None = None
+    evaluation: Evaluation | None = None
+
+
+@dataclass(frozen=True)
+class Mistake:
+    picture: str
+    name: str
+    true: str
+    predicted: str
+    confidence: str
+
+
+def report(paths: Sequence[Path], evaluations: Sequence[Evaluation | None], workspace: Workspace) -> str:
+    """The page. evaluations: one for each path, or None. Raises CheckpointError, DatasetError."""
+    if len(paths) > MOST:
+        raise DatasetError("At most {count} checkpoints go into one report.", count=MOST)
+    names = evaluation_card.run_names(paths)
+    found = [
+        Reported(name, settings_of(path), _view(path, workspace), made)
+        for name, path, made in zip(names, paths, evaluations, strict=True)
+    ]
+    kept = Evaluations(workspace)
+    mistakes = {one.name: _mistakes(one.evaluation, kept) for one in found if one.evaluation}
+    compared = _compared(found)
+    bodies = {}
+    for language in LANGUAGES:
+        words = Translator(language)
+        bodies[language] = _body(found, compared, mistakes, words)
+    return render(
+        "run_report",
+        Translator("en"),
+        title=" · ".join(names),
+        css=Markup("".join((WEB / f"{part}.css").read_text("utf-8") for part in ("style", "rooms"))),
+        languages=[(code, CODES[code], LANGUAGES[code], body) for code, body in bodies.items()],
+        version=__version__,
+    )
+
+
+def _body(
+    found: Sequence[Reported], compared: Sequence[Comparison], mistakes: dict[str, list[Mistake]], words: Translator
+) -> Markup:
+    differing, same = settings_table([one.settings for one in found], words)
+    views = [one.view for one in found if one.view]
+    return render(
+        "run_report_body",
+        words,
+        names=[one.name for one in found],
+        date=f"{datetime.now():%Y-%m-%d %H:%M}",
+        differing=differing,
+        same=same,
+        charts=run_card.curves(views[0], words, over=views[1:]) if views else [],
+        comparisons=[evaluation_card.comparison(one, words) for one in compared],
+        runs=[
+            {
+                "name": one.name,
+                "command": command_line(needed(one.settings)),
+                "mistakes": mistakes.get(one.name, []),
+                "figures": evaluation_card.figures(one.evaluation, words) if one.evaluation else None,
+            }
+            for one in found
+        ],
+    )
+
+
+def settings_table(
+    found: Sequence[TrainSettings], words: Translator
+) -> tuple[list[tuple[str, list[str]]], list[tuple[str, str]]]:
+    """([(setting, its value in each)] where they differ, [(setting, value)] where all are alike and it says something):
+    of one run there is nothing to differ from."""
+    differing, same = [], []
+    usual = TrainSettings()
+    for name in TrainSettings.model_fields:
+        values = [getattr(one, name) for one in found]
+        if name == "name":
+            continue
+        if any(value != values[0] for value in values):
+            differing.append((words.setting(name), [_said(value, words) for value in values]))
+        elif name in run_card.SHOWN or values[0] != getattr(usual, name):
+            same.append((words.setting(name), _said(values[0], words)))
+    return differing, same
+
+
+def _said(value: Any, words: Translator) -> str:
+    if isinstance(value, bool):
+        return words("yes") if value else words("no")
+    if isinstance(value, str):
+        return words.value(value) if value else "–"
+    return f"{value:g}"
+
+
+def _view(path: Path, workspace: Workspace) -> RunView | None:
+    """The run that made the checkpoint; what ships has no curves."""
+    if is_shipped(path) or not path.resolve().is_relative_to(workspace.checkpoints.resolve()):
+        return None
+    try:
+        return reader.view(find_run(path.parent.name, workspace))
+    except ImgclsError:
+        return None
+
+
+def _compared(found: Sequence[Reported]) -> list[Comparison]:
+    """Nothing where they were not evaluated on the same images."""
+    made = {one.name: one.evaluation for one in found if one.evaluation}
+    if len(made) < 2:
+        return []
+    try:
+        comparable(list(made.values()))
+    except DatasetError:
+        return []
+    return compare({name: one.outputs.right.tolist() for name, one in made.items()})
+
+
+def _mistakes(made: Evaluation, kept: Evaluations) -> list[Mistake]:
+    """The most confident first; none of an image that is not there any more."""
+    found = []
+    for place in kept.choose(made, Wanted(verdict="wrong"))[:MISTAKES].tolist():
+        if picture := kept.thumbnail(made, place):
+            found.append(
+                Mistake(
+                    picture=picture,
+                    name=kept.name(made, place),
+                    true=made.classes[int(made.outputs.labels[place])],
+                    predicted=made.classes[int(made.outputs.classes[place, 0])],
+                    confidence=evaluation_card.percent(float(made.outputs.confidence[place])),
+                )
+            )
+    return found

@@ -1,0 +1,51 @@
+"""An image of an evaluation, handed over to the Classify room, which explains what a network makes of one picture.
+
+A digit of a known set becomes a drawing for the pad, ink on paper; anything else a photo, as if it had been uploaded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradio.processing_utils import save_file_to_cache, save_pil_to_cache
+from gradio.utils import get_upload_folder
+from PIL import ImageOps
+
+from imgcls.checkpoints.format import read_meta
+from imgcls.errors import InputError
+from imgcls.files import storage_error
+from imgcls.imaging.image_io import open_image
+from imgcls.web.evaluate.results import Evaluations, as_url
+from imgcls.web.shared.uploads import stored
+
+if TYPE_CHECKING:
+    from imgcls.inference.evaluation import Evaluation
+    from imgcls.web.shared.limits import Limits
+
+VISITORS = 1024  # pixels: the longer side of what a visitor of a shared lab gets
+
+
+def hand_over(kept: Evaluations, made: Evaluation, place: int, limits: Limits) -> dict[str, str]:
+    """{"drawing": a data URL} or {"photo": where it lies among the uploads}. Raises ImgclsError.
+
+    The file itself, or, to a visitor of a shared lab, a smaller picture without what else a photo says (where it was
+    taken); it counts among the uploads of all.
+    """
+    folder = Path(get_upload_folder())
+    if stored() > limits.all_uploads_mb * 1_000_000:
+        raise InputError("The lab has no room for another upload: try again in an hour.")
+    try:
+        if made.paths is not None:
+            path = Path(made.paths[int(made.indices[place])])
+            image = open_image(path, near=VISITORS if limits.public else 1)  # says what is wrong with it
+            if not limits.public:
+                return {"photo": save_file_to_cache(path, str(folder))}
+            image.thumbnail((VISITORS, VISITORS))
+            return {"photo": save_pil_to_cache(image, str(folder), name="photo", format="jpeg")}
+        image = kept.original(made, place)
+        if read_meta(Path(made.checkpoint)).preprocess.resize_mode == "digit":
+            return {"drawing": as_url(ImageOps.invert(image.convert("L")))}
+        return {"photo": save_pil_to_cache(image, str(folder), name=f"{made.part}-{place}", format="png")}
+    except OSError as error:
+        raise storage_error(folder, error) from None

@@ -1,0 +1,160 @@
+"""The Init lab room: one network under several initialisations, what each layer starts with, and what each learns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from imgcls.recipes import with_recipe
+from imgcls.runs import init_lab, queue
+from imgcls.runs.state import LIVE
+from imgcls.settings import choices
+from imgcls.web.classroom.view import NAMED, REFRESH, QueueSlot
+from imgcls.web.init_lab import lab_card
+from imgcls.web.shared import address, settings_form
+from imgcls.web.shared.choice import Choice
+from imgcls.web.shared.context import PageContext
+from imgcls.web.shared.events import QUIET, TOLD, confirm, guard
+from imgcls.web.shared.render import render
+from imgcls.web.train import live_cards, plan_card
+from imgcls.web.train.live_card import WatchedCard
+
+FIRST = ("dataset", "model")
+FIELDS = ("epochs", "lr", "train_images", "seed")
+TO_BEGIN_WITH = ("kaiming-uniform", "xavier-uniform", "all-zeros", "too-small", "too-large")
+
+
+def build(context: PageContext) -> None:
+    words, watch, limits, people = context.words, context.watch, context.limits, context.people
+    page, changes = context.page, context.changes
+    workspace, guarded = watch.workspace, guard(words)
+    with gr.Row(elem_classes="room lab"):
+        with gr.Column(scale=4, min_width=320, elem_classes="card settings"):
+            what = words("The same network, data and seed; only the first weights differ. See what that does.")
+            gr.HTML(
+                render("title", words, title=None, more=what),
+                elem_classes="part-title",
+            )
+            inits = gr.CheckboxGroup(
+                [(words.value(name), name) for name in choices("init") or ()],
+                value=list(TO_BEGIN_WITH),
+                label=words.setting("init"),
+                elem_id="lab-inits",
+            )
+            fields = settings_form.some(words, workspace, limits, FIRST, prefix="lab")
+            with gr.Row(elem_classes="fields"):
+                fields |= settings_form.some(words, workspace, limits, FIELDS, prefix="lab", values={"epochs": 2})
+            expected = gr.Radio(
+                [(words.value(name), name) for name in TO_BEGIN_WITH],
+                value=None,
+                label=words("What do you expect: which one learns best?"),
+                elem_id="lab-expected",
+            )
+            start = gr.Button(words("Compare"), variant="primary", elem_id="lab-start")
+        with gr.Column(scale=8, min_width=320, elem_classes="card watching"):
+            if people.shared:
+                QueueSlot()
+            chosen = Choice([], label=words("Comparison"), elem_id="lab", allow_custom_value=True, visible=False)
+            shown = WatchedCard(lab_card.none(words), elem_id="lab-card")
+            with gr.Row(elem_classes="actions"):
+                stop = gr.Button(words("Stop and save"), elem_id="lab-stop", elem_classes="quiet", visible=False)
+                delete = gr.Button(words("Delete"), elem_id="lab-delete", elem_classes="quiet risky", visible=False)
+    names, values = list(fields), list(fields.values())
+    seen = [shown, stop, delete]
+
+    def show(request: gr.Request, name: str | None, guess: str | None = None) -> list[Any]:
+        lab = next((lab for lab in init_lab.list_labs(workspace) if lab.name == name), None)
+        if lab is None:
+            return [lab_card.none(words), *[gr.update(visible=False)] * 2]
+        state = lab.state()
+        live, visitor = state in ("queued", *LIVE), people.visitor(request)
+        look = live_cards.lab_look(watch, lab.name, words, [guess] if guess else []) or {}
+        return [
+            look.get("html", ""),
+            gr.update(visible=state in ("queued", "starting", "running") and visitor.may_stop(lab.written())),
+            gr.update(visible=not live and visitor.host),
+        ]
+
+    def listed(name: str | None) -> Any:
+        known = [lab.name for lab in init_lab.list_labs(workspace)]
+        return gr.update(
+            choices=known, value=name if name in known else (known[0] if known else None), visible=bool(known)
+        )
+
+    def begin(request: gr.Request, picked: list[str], *given: Any) -> str:
+        said = {name: value for name, value in zip(names, given, strict=True) if value is not None}
+        settings, owner = with_recipe(said), people.starter(request)
+        one = plan_card.expected(settings, workspace) if people.shared else None
+        expected = one and one * len(picked)
+        name = limits.start_lab(settings, picked, workspace, owner=owner, expected=expected).name
+        watch.forget(name)
+        return name
+
+    def ask_stop(request: gr.Request, name: str) -> None:
+        visitor = people.visitor(request)
+        queue.stop(init_lab.find_lab(name, workspace), visitor.owner, host=visitor.host)
+
+    def remove(request: gr.Request, name: str) -> None:
+        limits.may_delete(host=people.visitor(request).host)
+        init_lab.delete_lab(init_lab.find_lab(name, workspace))
+
+    def fill(dataset: str, model: str) -> Any:
+        return settings_form.defaults({"dataset": dataset, "model": model, "transfer": "scratch"})["lr"]
+
+    inits.change(
+        lambda picked: gr.update(choices=[(words.value(n), n) for n in choices("init") or () if n in picked]),
+        inits,
+        expected,
+        **QUIET,
+    )
+    named = NAMED if people.shared else None
+    begun = start.click(
+        guarded(begin), [inits, *values], chosen, js=named, api_visibility="private", show_progress="hidden"
+    )
+    begun.success(None, None, None, js=REFRESH, api_visibility="private")
+    begun.success(listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
+    stop.click(guarded(ask_stop), chosen, None, **TOLD).then(show, [chosen, expected], seen, **QUIET)
+    gone = delete.click(
+        guarded(remove), chosen, None, js=confirm(words("Delete this comparison and its runs?")), **TOLD
+    )
+    gone.success(listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
+    chosen.change(show, [chosen, expected], seen, **QUIET)
+    shown.submit(show, [chosen, expected], seen, **QUIET)
+    changes.change(listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
+
+    def from_address(request: gr.Request) -> list[Any]:
+        """The comparison that a link names, and the settings for another one."""
+        said = request.query_params
+        picked = [name for name in choices("init") or () if name in said.get("lab-inits", "").split(",")]
+        given = address.settings(said, prefix="lab-")
+        for name, known in (
+            ("dataset", settings_form.dataset_choices(words, workspace)),
+            ("model", fields["model"].choices),
+        ):
+            if given.get(name) not in [value for _, value in known]:
+                given.pop(name, None)
+        if given:
+            given = {"lr": fill(given.get("dataset", "mnist"), given.get("model", "lenet")), **given}
+        guess = address.chosen(said, "lab-expected", picked or TO_BEGIN_WITH) or gr.skip()
+        return [listed(said.get("lab")), picked or gr.skip(), guess, *(given.get(name, gr.skip()) for name in names)]
+
+    brought = page.load(from_address, None, [chosen, inits, expected, *values], **QUIET)
+    brought.then(show, [chosen, expected], seen, **QUIET)
+    address.follow_fields("lab-", {"inits": inits, "expected": expected, **fields})
+    chosen.change(None, chosen, None, js=address.puts("lab"), api_visibility="private")
+    gr.on(
+        [fields["dataset"].input, fields["model"].input],
+        fill,
+        [fields["dataset"], fields["model"]],
+        fields["lr"],
+        **QUIET,
+    )
+    there = [page.load, changes.change]
+    gr.on(
+        there,
+        lambda: gr.update(choices=settings_form.dataset_choices(words, workspace)),
+        None,
+        fields["dataset"],
+        **QUIET,
+    )

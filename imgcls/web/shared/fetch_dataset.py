@@ -1,0 +1,75 @@
+"""A data set that is not here: says so, fetches it when somebody asks who may, and shows how far that is.
+
+Its value is the data set's name; `submit` fires when the set has come. In a shared lab its host fetches, and visitors
+where IMGCLS_FETCH lets them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imgcls.data.known_files import FETCHED, absent
+from imgcls.errors import RunError
+from imgcls.recipes import KIND_OF
+from imgcls.runs import downloads
+from imgcls.web.shared.context import PageContext
+from imgcls.web.shared.render import render
+from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
+
+
+class FetchView(AskingHTML):
+    def __init__(self, context: PageContext, **options: Any) -> None:
+        said = {"no_answer": context.words("The lab does not answer: is the network there? Try again.")}
+        super().__init__("fetch", said, server_functions(context), longest=500, **options)
+
+
+def server_functions(context: PageContext) -> list[Answering]:
+    """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
+    words, workspace = context.words, context.watch.workspace
+
+    def missing(asked: dict[str, Any]) -> str | None:
+        """The set that would have to be fetched; None where there is none, or it cannot be."""
+        dataset = str(asked["dataset"])
+        name = absent(dataset, workspace) if dataset in KIND_OF else None
+        return name if name in FETCHED else None
+
+    def may_fetch(asked: dict[str, Any]) -> bool:
+        return context.limits.fetch or context.people.visitor(asked["request"]).host
+
+    def fetch_look(asked: dict[str, Any]) -> dict[str, Any]:
+        """Where it stands. `start`: begin."""
+        name = missing(asked)
+        if name is None:
+            return {"state": "here", "html": ""}
+        may = may_fetch(asked)
+        if asked.get("start"):
+            if not may:
+                raise RunError("In a shared lab whoever looks after it does this: `{command}`.", command=_command(name))
+            downloads.start(name, workspace)
+        seen = downloads.look(name, workspace)
+        if seen.state == "finished":
+            return {"state": "here", "html": ""}
+        html = render(
+            "fetch",
+            words,
+            name=words.value(name),
+            state=seen.state,
+            done=seen.done,
+            total=seen.total,
+            failed=words.message(seen.message) if seen.message else None,
+            may=may,
+            command=_command(name),
+        )
+        return {"state": seen.state, "html": html}
+
+    def fetch_stop(asked: dict[str, Any]) -> dict[str, Any]:
+        name = missing(asked)
+        if name and may_fetch(asked):
+            downloads.stop(name, workspace)
+        return {}
+
+    return [answering(function, words) for function in (fetch_look, fetch_stop)]
+
+
+def _command(name: str) -> str:
+    return f"python -m imgcls fetch {name}"

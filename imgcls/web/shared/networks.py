@@ -1,0 +1,58 @@
+"""The networks behind the form's buttons: a table to look through, and the buttons that one of them may join.
+
+The table is torchvision's own figures; which row is chosen comes from the browser as `submit`, and is checked like any
+other setting.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from imgcls.models.registry import NAMES, REGISTRY
+from imgcls.models.torchvision_table import TABLE
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.render import render
+
+SCRIPT = (Path(__file__).parent / "networks.js").read_text("utf-8")
+LONGEST = 60  # characters of a network's name, as TrainSettings has it
+
+
+def _named(payload: Any) -> str:
+    return payload[:LONGEST] if isinstance(payload, str) else ""
+
+
+class NetworkButtons(gr.Radio):
+    """A button for each of the lab's own networks, and for the one that was chosen from the table."""
+
+    is_template = True  # drawn as gr.Radio
+
+    def preprocess(self, payload: Any) -> str:
+        return _named(payload)
+
+
+def buttons(words: Translator, chosen: object = "") -> list[tuple[str, str]]:
+    """The choices of `NetworkButtons`."""
+    names = [*NAMES, *([chosen] if chosen in REGISTRY and chosen not in NAMES else [])]
+    return [(words.value(name), name) for name in names]
+
+
+class MoreNetworks(gr.HTML):
+    """`submit` fires when a row was chosen; the value is its name."""
+
+    def __init__(self, words: Translator, **options: Any) -> None:
+        super().__init__(
+            value="",
+            html_template=render("networks", words, rows=TABLE),
+            js_on_load=SCRIPT,
+            apply_default_css=False,
+            **options,
+        )
+
+    def preprocess(self, payload: Any) -> str:
+        return _named(payload)
+
+    def postprocess(self, value: Any) -> str:
+        return value if isinstance(value, str) else ""

@@ -1,0 +1,24 @@
+"""The card of a run or a comparison, which keeps itself up to date while that goes on; and the log beside a run's.
+
+`submit` fires when the page's buttons have to follow.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+SCRIPT = (Path(__file__).parent / "live_card.js").read_text("utf-8")
+FOLLOW = "addEventListener('imgcls:log', event => { props.value = event.detail; });"
+
+
+class WatchedCard(gr.HTML):
+    def __init__(self, value: str, **options: Any) -> None:
+        super().__init__(value=value, js_on_load=SCRIPT, **options)
+
+
+class WatchedLog(gr.HTML):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(value="", js_on_load=FOLLOW, **options)

@@ -1,0 +1,146 @@
+"""How a run that goes on looks just now, drawn once for all who watch it.
+
+A page that shows a run asks for `/look/run/<name>` each second, a comparison's for `/look/lab/<name>`: it is answered
+from what was drawn last, packed already, or with nothing where nothing is new. Thirty browsers cost one drawing.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import quote, urlencode
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from imgcls.errors import RunError
+from imgcls.runs.init_lab import find_lab
+from imgcls.runs.reader import RunView
+from imgcls.runs.state import LIVE
+from imgcls.web.i18n.translator import LANGUAGES, Translator
+from imgcls.web.init_lab import lab_card
+from imgcls.web.shared.run_cache import RunCache
+from imgcls.web.train import run_card
+
+AGAIN = 0.8  # seconds in which the last drawing is good enough
+KEPT = 200  # drawings: of each run, in each language, with what is laid over it
+OVER = 5  # runs laid over another one's curves
+LEVEL = 5  # of gzip
+Key = tuple[str, str, str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """`packed`: gzip of JSON {"html", "log", "rest", "tag"}."""
+
+    tag: str
+    packed: bytes
+    until: float
+
+
+class Looks:
+    def __init__(self, watch: RunCache) -> None:
+        self.watch = watch
+        self._lock = threading.Lock()
+        self._drawn: OrderedDict[Key, Drawing] = OrderedDict()
+
+    def fresh(self, key: Key) -> Drawing | None:
+        """Without waiting for anybody who draws."""
+        drawn = self._drawn.get(key)
+        return drawn if drawn and time.monotonic() < drawn.until else None
+
+    def draw(self, key: Key) -> Drawing | None:
+        """None where there is no such run or comparison (any more)."""
+        kind, name, language, more = key
+        with self._lock:
+            if drawn := self.fresh(key):
+                return drawn
+            made = DRAW[kind](self.watch, name, _words(language), more)
+            if made is None:
+                return None
+            tag = hashlib.sha256(repr(made).encode()).hexdigest()[:16]
+            packed = gzip.compress(json.dumps(made | {"tag": tag}).encode(), LEVEL)
+            drawn = self._drawn[key] = Drawing(tag, packed, time.monotonic() + AGAIN)
+            self._drawn.move_to_end(key)
+            while len(self._drawn) > KEPT:
+                self._drawn.popitem(last=False)
+        return drawn
+
+
+def add_routes(app: FastAPI, watch: RunCache) -> None:
+    looks = Looks(watch)
+
+    async def look(request: Request) -> Response:
+        said = request.query_params
+        language = said.get("language", "en")
+        more = tuple(text[:100] for text in said.getlist("more")[:OVER])
+        key = (request.path_params["kind"], request.path_params["name"][:100], language, more)
+        if key[0] not in DRAW or language not in LANGUAGES:
+            return Response(status_code=404)
+        drawn = looks.fresh(key) or await run_in_threadpool(looks.draw, key)
+        if drawn is None or drawn.tag == said.get("known"):
+            return Response(status_code=204, headers=HEADERS)
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return Response(gzip.decompress(drawn.packed), headers=HEADERS, media_type="application/json")
+        return Response(drawn.packed, headers=HEADERS | {"Content-Encoding": "gzip"}, media_type="application/json")
+
+    app.add_route("/look/{kind}/{name}", look)  # without FastAPI's own way: it is asked for more than all else
+
+
+def run_look(watch: RunCache, name: str, words: Translator, over: Sequence[str]) -> dict[str, str] | None:
+    """`over`: runs whose curves are laid over this one's."""
+    view = watch.view(name)
+    if view is None:
+        return None
+    laid = [other for n in over[:OVER] if n != name and (other := watch.view(n))]
+    look = _address("run", name, words, [other.run.name for other in laid]) if not view.at_rest else ""
+    rest = _rest(view)
+    return {
+        "html": run_card.card(view, words, over=laid, look=look, rest=rest),
+        "log": run_card.log(view, words),
+        "rest": rest,
+    }
+
+
+def lab_look(watch: RunCache, name: str, words: Translator, more: Sequence[str]) -> dict[str, str] | None:
+    """`more`: the initialisation that whoever asks expects to learn best."""
+    try:
+        lab = find_lab(name, watch.workspace)
+    except RunError:
+        return None
+    state, expected = lab.state(), (*more, "")[0]
+    views = {init: view for init in lab.inits if (view := watch.view(lab.run(init).name))}
+    look = _address("lab", name, words, [expected] if expected else []) if state in ("queued", *LIVE) else ""
+    html = lab_card.card(lab, state, views, words, expected=expected, look=look)
+    return {"html": html, "log": "", "rest": state}
+
+
+DRAW: dict[str, Callable[[RunCache, str, Translator, Sequence[str]], dict[str, str] | None]] = {
+    "run": run_look,
+    "lab": lab_look,
+}
+HEADERS = {"Cache-Control": "no-store"}
+
+
+def _rest(view: RunView) -> str:
+    """What decides which buttons a run has: where it is another, the page asks for them."""
+    return f"{view.state} {view.run.best.is_file()} {bool(view.log)}"
+
+
+def _address(kind: str, name: str, words: Translator, more: Sequence[str]) -> str:
+    """From the page's own address."""
+    return f"../look/{kind}/{quote(name)}?" + urlencode({"language": words.language, "more": list(more)}, doseq=True)
+
+
+@cache
+def _words(language: str) -> Translator:
+    return Translator(language)

@@ -1,0 +1,140 @@
+"""What a run would be, under the form: which layers learn, how many parameters, about how long, by which command.
+
+Knows plans, not how they are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from imgcls.data.known_files import FETCHED, absent
+from imgcls.errors import ImgclsError
+from imgcls.messages import N_
+from imgcls.models.registry import model_spec
+from imgcls.recipes import KIND_OF, for_weights, kind_of, preprocess_for, recipe
+from imgcls.settings import TrainSettings, choices
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.limits import Limits
+from imgcls.web.shared.render import render
+from imgcls.workspace import Workspace
+
+if TYPE_CHECKING:
+    from imgcls.training.background_estimate import BackgroundEstimates
+
+COPY = """element.addEventListener('click', event => {
+  const button = event.target.closest('button'), code = element.querySelector('code');
+  if (!button) return;
+  // plain http from another computer: the person presses Ctrl-C
+  if (!navigator.clipboard) { getSelection().selectAllChildren(code); return; }
+  navigator.clipboard.writeText(code.textContent).then(() => {
+    button.classList.add('copied');
+    setTimeout(() => button.classList.remove('copied'), 2000);
+  }, () => getSelection().selectAllChildren(code));
+});"""
+MODES = {
+    "scratch": N_("Trains from scratch:"),
+    "head": N_("Trains only the last layer (head):"),
+    "finetune": N_("Fine-tunes every layer:"),
+}
+LAYERS = 6  # named; the rest are counted
+
+
+@cache
+def _estimates(workspace: Workspace) -> BackgroundEstimates:
+    """One for all pages: thirty students with one form ask for one measurement."""
+    from imgcls.training.background_estimate import BackgroundEstimates
+
+    return BackgroundEstimates(workspace)
+
+
+def card(
+    values: Mapping[str, Any], workspace: Workspace, limits: Limits, words: Translator
+) -> tuple[str | Markup, bool]:
+    """(HTML, whether the time is still being measured: ask again). Where a field is
+    wrong, or a data set or weights are missing, the sentence that says so."""
+    try:
+        settings = TrainSettings.checked(dict(values))
+        if settings.dataset in KIND_OF and absent(settings.dataset, workspace) in FETCHED:
+            return "", False  # shared/fetch_dataset.py says so
+        if limits.public:
+            limits.check_settings(settings)
+        model_spec(settings.model).check(preprocess_for(settings).size, transfer=settings.transfer)
+        made = _estimates(workspace)(settings)
+    except ImgclsError as error:
+        return render("plan_card", words, problem=words.message(error.message)), False
+    shown = render(
+        "plan_card",
+        words,
+        problem=None,
+        mode=words(MODES[made.mode]),
+        trainable=made.trainable,
+        parameters=made.parameters,
+        layers=", ".join(made.layers[:LAYERS]) + (" …" if len(made.layers) > LAYERS else ""),
+        time=words.duration(made.seconds) if made.seconds is not None else None,
+    )
+    return shown, made.pending
+
+
+def modes(
+    values: Mapping[str, Any], workspace: Workspace, limits: Limits, words: Translator
+) -> tuple[list[tuple[str, str]], bool]:
+    """(the choices of what learns, whether a time is still being measured). For photos each says beside its name how
+    many parameters learn and how long that takes: the chosen one as the form has it, the others by their recipe."""
+    chosen = values.get("transfer")
+    plain = [(words.value(mode), mode) for mode in choices("transfer") or ()]
+    if kind_of(str(values.get("dataset") or "")) != "photos":
+        return plain, False
+    said, pending = {}, False
+    for mode in sorted((mode for _, mode in plain), key=lambda mode: mode != chosen):  # that one's time first
+        try:
+            settings = TrainSettings.checked(values if mode == chosen else _by_recipe(values, mode))
+            if limits.public:
+                limits.check_settings(settings)
+            model_spec(settings.model).check(preprocess_for(settings).size, transfer=mode)
+            made = _estimates(workspace)(settings, beside=mode != chosen)
+        except ImgclsError:
+            continue  # what is wrong is told below the form
+        time = words.duration(made.seconds) if made.seconds is not None else "…" if made.pending else "?"
+        said[mode] = words("{count} parameters · {time}", count=_short(made.trainable), time=time)
+        pending = pending or made.pending
+    return [(f"{name} · {said[mode]}" if mode in said else name, mode) for name, mode in plain], pending
+
+
+def _short(count: int) -> str:
+    return f"{count:,}" if count < 100_000 else f"{count / 1e6:.1f} M"
+
+
+def _by_recipe(values: Mapping[str, Any], mode: str) -> dict[str, Any]:
+    """The form as it would be with another mode chosen; see `fill` in form_events.py."""
+    model, dataset = str(values.get("model")), str(values.get("dataset"))
+    usual = recipe(model, dataset, mode, preset=str(values.get("preset") or "standard"))
+    weights = (values.get("weights") or usual.get("weights", "")) if mode != "scratch" else ""
+    if mode != "scratch":
+        usual |= for_weights(model, weights)
+    return {**values, **usual, "transfer": mode, "weights": weights}
+
+
+def run_begins(workspace: Workspace) -> None:
+    """Nothing is measured beside its first seconds."""
+    _estimates(workspace).pause()
+
+
+def expected(settings: TrainSettings, workspace: Workspace) -> float | None:
+    """Seconds that a run will take, where the form has shown it; for those who wait behind it."""
+    return _estimates(workspace).known(settings)
+
+
+def asked(settings: TrainSettings, workspace: Workspace) -> tuple[float | None, bool]:
+    """(seconds that a run will take, whether they are still being measured: ask again). What is chosen is timed before.
+    Raises ImgclsError where data, weights or device are not to be had."""
+    made = _estimates(workspace)(settings, beside=True)
+    return made.seconds, made.pending
+
+
+def terminal(command: str, query: str, words: Translator) -> Markup:
+    """The command that would do what the form says; `query` says the same in the page's address."""
+    return render("terminal", words, command=command, query=query)

@@ -1,0 +1,62 @@
+"""The presets by name, each with the accuracy to be expected of it and about how long it takes on this machine.
+
+Both are those of the last run here that went as the preset says, where there is one; otherwise the time is that of a
+few timed steps, and the accuracy one that was measured elsewhere, or left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from imgcls.errors import ImgclsError
+from imgcls.presets import MEASURED
+from imgcls.recipes import with_recipe
+from imgcls.runs.reader import RunView
+from imgcls.settings import TrainSettings, choices
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.accuracy import share
+from imgcls.web.shared.run_cache import RunCache
+from imgcls.web.train import plan_card
+
+CHOOSE = ("dataset", "model", "transfer", "weights")
+# What two runs of one preset may differ in.
+BESIDE = {"name", "seed", "device", "precision", "threads", "compile", "keep_epochs", "time_limit", "preset"}
+
+
+def preset_choices(
+    values: Mapping[str, Any], watch: RunCache, words: Translator, *, ask: bool
+) -> tuple[list[tuple[str, str]], bool]:
+    """([(label, preset)], whether a time is still being measured). `ask`: have steps timed that have not been."""
+    made = [(_label(preset, values, watch, words, ask), preset) for preset in choices("preset") or ()]
+    return [(label, preset) for (label, _), preset in made], any(pending for (_, pending), _ in made)
+
+
+def _label(preset: str, values: Mapping[str, Any], watch: RunCache, words: Translator, ask: bool) -> tuple[str, bool]:
+    said = {name: values[name] for name in CHOOSE if values.get(name)}
+    try:
+        settings = with_recipe({**said, "preset": preset})
+        if ask:
+            seconds, pending = plan_card.asked(settings, watch.workspace)
+        else:
+            seconds, pending = plan_card.expected(settings, watch.workspace), False
+    except ImgclsError:  # the plan says what is wrong
+        return words.value(preset), False
+    accuracy = MEASURED.get((preset, settings.model, settings.dataset)) if settings.transfer == "scratch" else None
+    shown = None if accuracy is None else f"{accuracy:.1%}"
+    before = _last(settings, watch)
+    if before is not None and before.best is not None and before.started is not None:
+        seconds, shown = before.trained, share(before.best.val_accuracy, before.started.images["val"])
+        pending = False
+    time = None if seconds is None else words.duration(seconds)
+    return " · ".join(filter(None, [words.value(preset), shown, time])), pending
+
+
+def _last(settings: TrainSettings, watch: RunCache) -> RunView | None:
+    """The newest finished run that went by these settings."""
+    wanted = settings.model_dump(exclude=BESIDE)
+    for run in watch.runs():
+        view = watch.view(run.name)
+        if view and view.state == "finished" and view.settings and view.settings.model_dump(exclude=BESIDE) == wanted:
+            return view
+    return None

@@ -1,0 +1,209 @@
+"""A run at a glance: state, progress, figures, curves, log. Knows only the view, not how runs are started."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from imgcls.runs.queue import position, seconds_until
+from imgcls.runs.reader import RunView
+from imgcls.settings import TrainSettings
+from imgcls.training import events
+from imgcls.web.i18n.labels import STATES
+from imgcls.web.i18n.log_lines import log_line
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared import accuracy
+from imgcls.web.shared.curves import Series, chart, windows
+from imgcls.web.shared.render import render
+
+LINES = 12
+SHOWN = ("dataset", "model", "transfer", "epochs", "batch_size", "optimizer", "lr", "seed")  # also where they are usual
+
+
+def card(view: RunView, words: Translator, *, over: Sequence[RunView] = (), look: str = "", rest: str = "") -> Markup:
+    """`over`: earlier runs whose curves are laid over this one's; `look`, `rest`: as live_cards.py makes them."""
+    settings = view.settings
+    return render(
+        "run_card",
+        words,
+        view=view,
+        look=look,
+        rest=rest,
+        made=f"{words.value(settings.model)} · {words.value(settings.dataset)}" if settings else "",
+        state_said=words(STATES[view.state]),
+        failed=_failed(view, words),
+        queued=_queued(view, words),
+        tiles=_figures(view, words),
+        doubt=accuracy.doubt(view.best.val_accuracy, _images(view, "val"), words) if view.best else None,
+        charts=curves(view, words, over),
+        curves_wait=_curves_wait(view, words),
+    )
+
+
+def settings(view: RunView, words: Translator) -> Markup:
+    """What the run was told, and what it leaves to take home."""
+    return render(
+        "run_settings",
+        words,
+        name=view.run.name,
+        settings=_settings(view, words),
+        has_checkpoint=view.run.best.is_file(),
+        has_curves=bool(view.progress or view.epochs),
+    )
+
+
+def no_run(words: Translator) -> Markup:
+    return render("no_run", words)
+
+
+def log(view: RunView, words: Translator) -> Markup:
+    """The last lines, newest at the bottom."""
+    said = [*view.log, *([view.progress[-1]] if view.progress and view.live else [])]
+    lines = [(time.strftime("%H:%M:%S", time.localtime(e.time)), text) for e in said if (text := log_line(e, words))]
+    return render("log", words, lines=lines[-LINES:])
+
+
+def title(view: RunView, words: Translator) -> str:
+    """A line for the list of runs."""
+    best = f" · {accuracy.share(view.best.val_accuracy, _images(view, 'val'))}" if view.best else ""
+    return f"{view.run.name} · {words(STATES[view.state])}{best}"
+
+
+def _failed(view: RunView, words: Translator) -> str | None:
+    """Why it ended badly."""
+    if view.failure is not None:
+        return words.message(view.failure)
+    if view.state != "interrupted":
+        return None
+    saved, lost = words("What it last saved is safe: press Go on."), words("It had not saved yet: start a new one.")
+    return words(
+        "The run's process ended without a word: it was killed, or the computer went down. {next}",
+        next=saved if view.run.can_resume else lost,
+    )
+
+
+def _queued(view: RunView, words: Translator) -> str | None:
+    """When its turn comes."""
+    if view.state != "queued" or not (place := position(view.run)):
+        return None
+    wait = seconds_until(view.run)
+    if wait is None:
+        return words("Place {place} in the queue.", place=place)
+    return words("Place {place} in the queue; it starts in about {time}.", place=place, time=words.duration(wait))
+
+
+def _curves_wait(view: RunView, words: Translator) -> str:
+    if view.work is not None and view.work.code == "caching_features":
+        return words("The frozen part of the network looks at every image first; then the curves take a moment.")
+    return words("The curves begin with the first steps.")
+
+
+def _figures(view: RunView, words: Translator) -> list[tuple[str, str, str]]:
+    """(name, value, what it is of) of each."""
+    tiles: list[tuple[str, str, str]] = []
+    epochs = view.settings.epochs if view.settings else 0
+    last = view.progress[-1] if view.progress else None
+    if view.live:
+        left = words.duration(view.seconds_left) if view.seconds_left is not None else "…"
+        if view.work is not None and view.work.message:
+            return [(words("Time left"), left, words.message(view.work.message))]
+        at = int(min(epochs, (last.epoch if last else 0) + 1))
+        tiles.append((words("Time left"), left, words("Epoch {epoch} of {epochs}", epoch=at, epochs=epochs)))
+    else:
+        done = len(view.epochs)
+        tiles.append(
+            (
+                words("Time taken"),
+                words.duration(view.seconds),
+                words.plural("{done} of {count} epoch", "{done} of {count} epochs", done=done, count=epochs),
+            )
+        )
+    if view.best:
+        images, done = _images(view, "val"), len(view.epochs)
+        which = words.plural("best of {count} epoch", "best of {count} epochs", count=done) if done > 1 else ""
+        tiles.append(
+            (
+                words("Validation accuracy"),
+                accuracy.share(view.best.val_accuracy, images),
+                " · ".join(filter(None, (accuracy.counted(view.best.val_accuracy, images, words), which))),
+            )
+        )
+    elif last:
+        tiles.append((words("Training accuracy"), f"{last.accuracy:.0%}", ""))
+    if isinstance(view.ending, events.Finished) and view.ending.test_accuracy is not None:
+        images = _images(view, "test")
+        tiles.append(
+            (
+                words("Test accuracy"),
+                accuracy.share(view.ending.test_accuracy, images),
+                accuracy.counted(view.ending.test_accuracy, images, words),
+            )
+        )
+    elif last:
+        tiles.append((words("Speed"), f"{last.images_per_second:,.0f}", words("images/s")))
+    return tiles
+
+
+def _images(view: RunView, part: str) -> int:
+    return view.started.images.get(part, 0) if view.started else 0
+
+
+def _settings(view: RunView, words: Translator) -> list[tuple[str, str]]:
+    """What was not the settings' default, by its label."""
+    if view.settings is None:
+        return []
+    said = view.settings.model_dump(exclude_defaults=True, exclude={"name"}) | {
+        name: getattr(view.settings, name) for name in SHOWN
+    }
+    return [
+        (words.setting(name), words.value(value) if isinstance(value, str) else f"{value:g}")
+        for name in TrainSettings.model_fields
+        if (value := said.get(name)) not in (None, "")
+    ]
+
+
+def curve_rows(view: RunView) -> list[tuple[str, int, float, float, float, float]]:
+    """The curves as a table: (part, step, epoch, loss, accuracy, learning rate) of every point."""
+    steps = view.started.steps_per_epoch if view.started else 1
+    rows = [("train", p.step, p.epoch, p.loss, p.accuracy, p.lr) for p in view.progress]
+    rows += [("val", e.step, e.step / steps, e.val_loss, e.val_accuracy, e.lr) for e in view.epochs]
+    return sorted(rows, key=lambda row: (row[1], row[0]))
+
+
+def curves(view: RunView, words: Translator, over: Sequence[RunView]) -> list[Markup]:
+    """Loss and accuracy; none before the first step."""
+    if not view.progress and not view.epochs:
+        return []
+    shown = [view, *over]
+    total = max(other.settings.epochs if other.settings else 1 for other in shown)
+    drawn: dict[str, list[Series]] = {"loss": [], "accuracy": []}
+    train, val = words("training"), words("validation")
+    for measure, series in drawn.items():
+        series.append(Series(train, trained(view, measure), broke=measure == "loss" and diverged(view)))
+        series.append(Series(val, _validated(view, measure), "dots", "c2"))
+        for i, other in enumerate(over):
+            series.append(Series(other.run.name, _validated(other, measure), "over", f"c{3 + i % 5}"))
+    return [
+        chart(words("Loss"), drawn["loss"], words, x_end=total, x_name=words("epochs")),
+        chart(words("Accuracy"), drawn["accuracy"], words, x_end=total, x_name=words("epochs"), percent=True),
+    ]
+
+
+def diverged(view: RunView) -> bool:
+    return isinstance(view.ending, events.Failed) and not view.live and view.ending.error == "DivergedError"
+
+
+def trained(view: RunView, measure: str) -> list[tuple[float, float]]:
+    """Means over windows of equal numbers of steps: points come at equal times, of ever other numbers of images."""
+    steps = [p.step for p in view.progress]
+    weights = [now - before for before, now in zip([0, *steps], steps, strict=False)]
+    return windows(
+        [(p.epoch, max(weight, 1), getattr(p, measure)) for p, weight in zip(view.progress, weights, strict=True)]
+    )
+
+
+def _validated(view: RunView, measure: str) -> list[tuple[float, float]]:
+    steps = view.started.steps_per_epoch if view.started else 1
+    return [(e.step / steps, getattr(e, f"val_{measure}")) for e in view.epochs]
