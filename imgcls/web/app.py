@@ -19,7 +19,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-import imgcls.web.gradio_internals  # noqa: F401  before the imports below define components
+import imgcls.web.server.gradio_internals  # noqa: F401  before the imports below define components
 
 # isort: split
 import gradio as gr
