@@ -128,7 +128,7 @@ def known_images(
 
     settings = with_recipe({"dataset": dataset, "seed": seed})
     data = load_dataset(settings, workspace, progress=progress)
-    called = names_in_files(data, settings)
+    called = names_in_files(data)
     splits = {part: split for part in ("train", "val", "test") if (split := getattr(data, part)) is not None}
     places = {part: list(range(len(split))) for part, split in splits.items()}
     if train_images:

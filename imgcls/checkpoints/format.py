@@ -35,7 +35,8 @@ class Meta(BaseModel):
     """What a checkpoint says of itself. Settings stay a plain mapping, so that older and newer files load.
 
     labels: the class names in other languages, e.g. {"zh": ("丁鲷", ...)}, in the order of `classes`.
-    fingerprint: of the images and their division that it was trained with.
+    manifest: digest of the list of images that it was trained with (data/manifest.py), which lies beside the run's log;
+    fingerprint: of their division, as earlier versions knew it.
     weights: the file in the project's weight/ that holds the tensors, where this one holds none.
     """
 
@@ -55,6 +56,7 @@ class Meta(BaseModel):
     settings: dict[str, Any] = {}
     data: dict[str, Any] = {}
     fingerprint: str = ""
+    manifest: Annotated[str, Field(max_length=100)] = ""
     versions: dict[str, str] = {}
     created: float = Field(default_factory=time.time)
 

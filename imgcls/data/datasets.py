@@ -7,8 +7,9 @@ used for the final figure.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -16,12 +17,14 @@ import torch
 
 from imgcls.data import corrections
 from imgcls.data.augmentation import WHOLE_PHOTO
-from imgcls.data.catalog import PEN_RENDERINGS, held_out
+from imgcls.data.catalog import PEN_RENDERINGS
+from imgcls.data.content_digests import content_digests
 from imgcls.data.folder_problems import listed
 from imgcls.data.folder_split import divide_photos
-from imgcls.data.known_places import divide_pen
+from imgcls.data.known_places import divide_places, place_names
+from imgcls.data.manifest import LeftOut, Manifest, ManifestSplit
 from imgcls.data.photos import StorageFormat, StreamingPhotos
-from imgcls.data.splitting import Split, divide, flip_labels, join, some_of_each
+from imgcls.data.splitting import Split, flip_labels, join, some_of_each
 from imgcls.errors import DatasetError
 from imgcls.imaging.image_io import open_image
 from imgcls.imaging.preprocess import Preprocess
@@ -38,8 +41,8 @@ NAMED = 10  # broken photos that notes name; the rest are counted
 
 @dataclass(frozen=True)
 class DataSet:
-    """`notes`: what a person should know before trusting the figures, e.g. files that were left out. `fingerprint`:
-    of which images are in which part; a run that goes on compares it with the one that it began with."""
+    """`notes`: what a person should know before trusting the figures, e.g. files that were left out. `manifest`: which
+    images they are. `fingerprint`: of the division, as earlier versions knew it, for their runs."""
 
     name: str
     classes: tuple[str, ...]
@@ -49,6 +52,7 @@ class DataSet:
     preprocess: Preprocess
     notes: tuple[Message, ...] = ()
     fingerprint: str = ""
+    manifest: Manifest = field(default_factory=lambda: Manifest("", (), {}))
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -67,6 +71,8 @@ def load_dataset(settings: TrainSettings, workspace: Workspace, *, progress: Pro
         flips = {"share": settings.flip_labels, "seed": settings.seed}
         labels, changed = flip_labels(made.train.labels, len(made.classes), **flips)
         made = replace(made, train=replace(made.train, labels=labels), notes=_flips(len(changed)))
+        if len(changed):
+            made = _with_train(made, _listed(made.manifest.splits["train"].paths, made.train))
         return _corrected(replace(made, fingerprint=_fingerprint(made)), settings, workspace)
     forget_what_was_read()
     return _corrected(_photos(settings, workspace, preprocess, progress), settings, workspace)
@@ -85,23 +91,34 @@ def known_set(
 ) -> DataSet:
     from imgcls.data.download import CLASSES, load_arrays
 
-    trains, vals, test = [], [], None
+    splits: dict[str, list[Split]] = {"train": [], "val": []}
+    called: dict[str, list[str]] = {"train": [], "val": []}
     for name in settings.dataset.split("+"):
         if name == "pen-digits":
-            train, val = _pen(workspace, progress)
+            whole = _pen(workspace, progress)
         else:
             arrays = load_arrays(name, workspace)
             whole = Split(*arrays["train"])
-            train, val = divide(whole, held_out(len(whole), settings, name), settings.seed)
-            test = test or Split(*arrays["test"])
-        trains.append(train)
-        vals.append(val)
+            if "test" not in splits:
+                splits["test"] = [Split(*arrays["test"])]
+                called["test"] = [*place_names(name, "test", torch.arange(len(splits["test"][0])), 0)]
+        for part, places in zip(("train", "val"), divide_places(name, len(whole), settings), strict=True):
+            splits[part].append(whole.take(places))
+            called[part] += place_names(name, "train", places, len(whole))
+    joined = {part: join(found) for part, found in splits.items()}
     classes = CLASSES[settings.dataset.split("+")[0]]
-    return DataSet(settings.dataset, classes, join(trains), join(vals), test, preprocess)
+    listed_images = {part: _listed(called[part], split) for part, split in joined.items()}
+    manifest = Manifest(settings.dataset, classes, listed_images)
+    return DataSet(
+        settings.dataset, classes, joined["train"], joined["val"], joined.get("test"), preprocess, manifest=manifest
+    )
 
 
-def _pen(workspace: Workspace, progress: Progress | None) -> tuple[Split, Split]:
-    """Pen drawings: the last writers are held out, so that validation asks about hands never seen."""
+def _listed(paths: Sequence[str], split: Split, folder: Path | None = None) -> ManifestSplit:
+    return ManifestSplit(tuple(paths), tuple(split.labels.tolist()), folder)
+
+
+def _pen(workspace: Workspace, progress: Progress | None) -> Split:
     from imgcls.data.pen_digits import load_pen_digits
 
     images, labels = load_pen_digits(
@@ -111,7 +128,7 @@ def _pen(workspace: Workspace, progress: Progress | None) -> tuple[Split, Split]
         cache=workspace.data / ".imgcls-cache",
         progress=progress,
     )
-    return divide_pen(Split(images, labels))
+    return Split(images, labels)
 
 
 def _photos(
@@ -119,7 +136,7 @@ def _photos(
 ) -> DataSet:
     files = divide_photos(settings, workspace)
     splits, notes = {}, [*_flips(len(files.flipped)), *files.found.notes]
-    broken: list[Message] = []
+    broken: list[LeftOut] = []
     for part, pairs in files.parts.items():
         whole_photo = part == "train" and settings.augment in WHOLE_PHOTO
         splits[part] = decode(files.folder, pairs, preprocess, broken, progress, whole_photo=whole_photo)
@@ -140,7 +157,7 @@ def _photos(
         notes.append(
             Message("The photos do not fit into the cache: they are read anew in every epoch, which is slower.")
         )
-    notes += broken[:NAMED]
+    notes += [one.reason for one in broken[:NAMED]]
     if len(broken) > NAMED:
         notes.append(
             plural(
@@ -158,7 +175,19 @@ def _photos(
         preprocess,
         tuple(notes),
         files.fingerprint,
+        Manifest(
+            settings.dataset,
+            files.classes,
+            {part: _listed(_below(files.folder, split), split, files.folder) for part, split in splits.items()},
+            tuple(broken),
+        ),
     )
+
+
+def _below(folder: Path, split: Split) -> list[str]:
+    """Paths of a split's photos below their data set's folder."""
+    start = os.path.join(folder, "")
+    return [path.removeprefix(start).replace(os.sep, "/") for path in split.paths or ()]
 
 
 def _flips(count: int) -> tuple[Message, ...]:
@@ -177,14 +206,14 @@ def decode(
     folder: Path,
     files: list[tuple[Path, int]],
     preprocess: Preprocess,
-    broken: list[Message],
+    broken: list[LeftOut],
     progress: Progress | None,
     *,
     whole_photo: bool = False,
 ) -> Split:
     """Photos as one uint8 tensor, or to be read anew each time where they do not fit into the cache.
 
-    broken: receives a message for each photo that cannot be read and is left out.
+    broken: receives each photo that cannot be read and is left out.
     """
     from imgcls.data.cache_room import TooLarge
     from imgcls.data.decode_cache import MAX_BYTES, decoded
@@ -197,7 +226,8 @@ def decode(
         made = decoded([path for path, _ in files], root=folder, **stored, max_bytes=MAX_BYTES, progress=progress)
     except TooLarge:
         return Split(StreamingPhotos(paths, **stored), labels, None, paths)
-    broken.extend(why for _, why in made.errors)
+    start = os.path.join(folder, "")
+    broken.extend(LeftOut(str(path).removeprefix(start).replace(os.sep, "/"), why) for path, why in made.errors)
     split = Split(made.images, labels, made.aspects if whole_photo else None, paths)
     return split if bool(made.ok.all()) else split.take(made.ok.nonzero()[:, 0])
 
@@ -223,7 +253,17 @@ def _corrected(made: DataSet, settings: TrainSettings, workspace: Workspace) -> 
     digest = blake2b(digest_size=4)
     for path, label in sorted(pairs):
         digest.update(f"{path.name} {label} {blake2b(path.read_bytes(), digest_size=8).hexdigest()} ".encode())
-    return replace(made, train=train, fingerprint=made.fingerprint + CORRECTED + digest.hexdigest())
+    own, beside = (
+        made.manifest.splits["train"],
+        [(f"{settings.corrections}/{kept.file}", kept) for kept in found.pictures()],
+    )
+    listed_images = ManifestSplit(
+        own.paths + tuple(path for path, _ in beside),
+        own.labels + tuple(kept.label for _, kept in beside),
+        known_digests=own.digests + content_digests([kept.path for _, kept in beside], found.folder),
+    )
+    fingerprint = made.fingerprint + CORRECTED + digest.hexdigest()
+    return _with_train(replace(made, train=train, fingerprint=fingerprint), listed_images)
 
 
 def _limited(made: DataSet, settings: TrainSettings) -> DataSet:
@@ -231,4 +271,9 @@ def _limited(made: DataSet, settings: TrainSettings) -> DataSet:
     if not settings.train_images or settings.train_images >= len(made.train):
         return made
     wanted = some_of_each(made.train.labels.tolist(), settings.train_images, settings.seed)
-    return replace(made, train=made.train.take(torch.tensor(wanted)))
+    limited = replace(made, train=made.train.take(torch.tensor(wanted)))
+    return _with_train(limited, made.manifest.splits["train"].take(wanted))
+
+
+def _with_train(made: DataSet, images: ManifestSplit) -> DataSet:
+    return replace(made, manifest=replace(made.manifest, splits={**made.manifest.splits, "train": images}))

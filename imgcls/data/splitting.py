@@ -89,11 +89,6 @@ class Split:
             yield images, aspects if self.images.form.resize_mode == "stretch" else None, labels
 
 
-def divide(whole: Split, size: int, seed: int) -> tuple[Split, Split]:
-    order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(seed))
-    return whole.take(order[size:]), whole.take(order[:size])
-
-
 def stratify(labels: Sequence[int], groups: Sequence[int], size: int, seed: int, name: str) -> list[int]:
     """Places of `size` photos for validation: from each class its share, no group parted, never all of a class.
 

@@ -1,6 +1,7 @@
 """A run is a folder: what is in it, ask it to stop, rename it, delete it, list what there is.
 
     train_logs/<run>/settings.json   what was asked
+                     manifest.jsonl.gz   which images it is about
                      state.json      what it is doing, and whose process does it
                      events.jsonl    what the run has said, a line an event
                      log.txt         what its process printed

@@ -166,5 +166,6 @@ class CheckpointManager:
             settings=settings.model_dump(),
             data=data.sizes,
             fingerprint=self.state.fingerprint,
+            manifest=self.state.manifest,
             versions=versions(),
         )

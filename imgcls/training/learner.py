@@ -188,11 +188,11 @@ def make_learner(
     settings: TrainSettings, data: DataSet, workspace: Workspace, context: DeviceContext, *, resume: bool = False
 ) -> Learner:
     """Raises WeightsError where pre-trained weights are missing or do not fit. `resume`: the state that follows brings
-    every weight; the checkpoint that the run began with may be gone by now."""
+    every weight; the checkpoint or the pre-trained file that the run began with may be gone by now."""
     torch.manual_seed(settings.seed)
     form = data.preprocess
     shape = {"channels": form.channels, "classes": len(data.classes), "image_size": form.size}
-    if settings.start_from and resume:
+    if resume:
         model = build(settings.model, **shape)
     elif settings.start_from:
         model = start_from(settings, data.classes, form, workspace)

@@ -21,13 +21,14 @@ FIRST, SELDOM = 0.5, 2.0  # seconds between two words on a download
 
 
 def load_with_progress(
-    settings: TrainSettings, workspace: Workspace, should_stop: Callable[[], bool]
+    settings: TrainSettings, workspace: Workspace, should_stop: Callable[[], bool], *, resume: bool = False
 ) -> Generator[events.Note, None, DataSet | None]:
     """Notes on the way, then a run's data as the generator's return value; None when somebody asked to stop.
 
     Raises DatasetError, and WeightsError where pre-trained weights are not to be had.
     """
-    wanted = settings.transfer != "scratch" and not settings.start_from  # a checkpoint brings its own
+    # A checkpoint brings its own, and so does the state of a run that goes on.
+    wanted = settings.transfer != "scratch" and not settings.start_from and not resume
     if wanted and not (yield from _fetch_weights(settings, workspace, should_stop)):
         return None
     return (

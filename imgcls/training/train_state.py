@@ -14,7 +14,7 @@ class TrainState:
     seconds: trained so far; best: (validation accuracy, -validation loss) of the best epoch; epoch_sums: (loss,
     correct, images) of the epoch so far; epoch_seconds: trained in this epoch so far; threads: 0 before they are
     chosen; rate: images/s measured with them; exact_until: the step up to which the same settings give the same bits,
-    None for the whole run; device, fingerprint, images: what the run was started on.
+    None for the whole run; device, manifest (its digest), fingerprint, images: what the run was started on.
     """
 
     step: int = 0
@@ -29,6 +29,7 @@ class TrainState:
     exact_until: int | None = None
     device: str = ""
     fingerprint: str = ""
+    manifest: str = ""
     images: dict[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from pathlib import Path
 from torch import Tensor
 
 from imgcls.data.datasets import DataSet
-from imgcls.errors import DivergedError, RunError
+from imgcls.data.manifest import Manifest, digest_in, manifest_file
+from imgcls.errors import DivergedError, RunError, StorageError
 from imgcls.messages import Message, Setting
 from imgcls.settings import TrainSettings
 from imgcls.training import events, milestones
@@ -44,7 +45,7 @@ def train(
     `should_stop` is asked after every step. `resume` takes up a stopped run. Raises ImgclsError before the first event
     where data, weights or device are not to be had, and DivergedError when the loss is no longer a number.
     """
-    data = yield from load_with_progress(settings, workspace, should_stop)
+    data = yield from load_with_progress(settings, workspace, should_stop, resume=resume)
     if data is None:
         yield events.Stopped(step=0, epoch=0.0, seconds=0.0, checkpoint=None)
         return
@@ -73,7 +74,11 @@ class _Trainer:
         self.steps = self.learner.batches.steps
         self.total = self.steps * settings.epochs
         folder = workspace.checkpoints / run
-        self.state = TrainState(device=self.context.name, fingerprint=data.fingerprint, images=data.sizes)
+        self.manifest = data.manifest
+        self.manifest_file = manifest_file(run, workspace)
+        self.state = TrainState(
+            device=self.context.name, fingerprint=data.fingerprint, manifest=data.manifest.digest, images=data.sizes
+        )
         if resume:
             self._take_up(folder / "resume.safetensors")
         self.manager = CheckpointManager(folder, self.learner, run, self.state)
@@ -86,7 +91,15 @@ class _Trainer:
         now = self.state
         self.state = load_resume_state(path, model=self.learner.model, step=self.learner.step, rank=self.context.rank)
         before = self.state
-        if before.fingerprint and before.fingerprint != now.fingerprint:
+        if before.manifest and before.manifest != now.manifest:
+            raise RunError(
+                "The images of {dataset} are not those that {run} began with: {changes}. Put back what has changed, or "
+                "start a new run.",
+                dataset=self.settings.dataset,
+                run=self.run,
+                changes=self._changes(before.manifest),
+            )
+        if not before.manifest and before.fingerprint and before.fingerprint != now.fingerprint:
             raise RunError(
                 "The images of {dataset} are not those that {run} began with ({before:,} then, {now:,} now): going on "
                 "could validate it on images that it has learnt from. Start a new run.",
@@ -97,10 +110,29 @@ class _Trainer:
             )
         if before.device and before.device != now.device:
             before.not_exact_from(before.step)
-        self.state.device, self.state.fingerprint, self.state.images = now.device, now.fingerprint, now.images
+        self.state.device, self.state.images = now.device, now.images
+        self.state.fingerprint, self.state.manifest = now.fingerprint, now.manifest
+
+    def _changes(self, digest: str) -> Message:
+        """What became of the images that the run began with."""
+        before = Manifest.read(self.manifest_file)
+        changes = before.changes_to(self.manifest) if before and before.digest == digest else None
+        return changes.message if changes else Message("others, or in another order")
+
+    def _write_manifest(self) -> Iterator[Event]:
+        """Which images these are. Where it cannot be written the run goes on, and says so."""
+        if self.context.rank or digest_in(self.manifest_file) == self.manifest.digest:
+            return
+        try:
+            self.manifest.write(self.manifest_file)
+        except StorageError as error:
+            message = Message("the list of the run's images could not be kept: {reason}", reason=error.message)
+            yield events.Note(code="manifest_failed", message=message)
 
     def train(self) -> Iterator[Event]:
+        lost = list(self._write_manifest())
         yield milestones.started(self.learner, self.run, self.state, self.total)
+        yield from lost
         yield from self.threads.choose()
         if self.settings.transfer == "head":
             yield from self._cache_features()

@@ -53,7 +53,7 @@ class Pictures:
 
                 settings = with_recipe({"dataset": dataset})
                 data = load_dataset(settings, self.workspace)
-                called = names_in_files(data, settings)
+                called = names_in_files(data)
                 self._set = dataset, data, {name: (part, i) for part in called for i, name in enumerate(called[part])}
             _, data, places = self._set
         part, place = places[path]
