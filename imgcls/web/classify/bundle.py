@@ -1,7 +1,8 @@
 """The page's own JavaScript as one module: what the lab serves and what a handed-out page holds are the same text.
 
-The files in js/ import names from each other and export what they declare, or hand on another's. Each
+The files in the folders' js/ import names from each other and export what they declare, or hand on another's. Each
 becomes a function that hands out its exports, after those it imports from, so that names inside a file stay its own.
+No two files have one name, whatever their folders.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import re
 from functools import cache
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "js"
-IMPORT = re.compile(r"^import (\{[^}]*\}) from '\./(\w+)\.js';$", re.MULTILINE)
-AGAIN = re.compile(r"^export (\{[^}]*\}) from '\./(\w+)\.js';$", re.MULTILINE)
+WEB = Path(__file__).parent.parent
+FOLDERS = tuple(WEB / folder / "js" for folder in ("classify", "engine", "train"))
+IMPORT = re.compile(r"^import (\{[^}]*\}) from '\.\.?/(?:[\w./]+/)?(\w+)\.js';$", re.MULTILINE)
+AGAIN = re.compile(r"^export (\{[^}]*\}) from '\.\.?/(?:[\w./]+/)?(\w+)\.js';$", re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)
 
 
@@ -24,7 +26,7 @@ def bundle(entry: str = "classify") -> str:
     exports: dict[str, str] = {}
 
     def add(name: str) -> None:
-        text = (FOLDER / f"{name}.js").read_text("utf-8")
+        text = _path(name).read_text("utf-8")
         handed_on = AGAIN.findall(text)
         for _, needed in IMPORT.findall(text) + handed_on:
             if needed not in parts:
@@ -35,6 +37,10 @@ def bundle(entry: str = "classify") -> str:
 
     add(entry)
     return "\n".join(parts.values()) + f"\nexport const {{ {exports[entry]} }} = {entry}Js;\n"
+
+
+def _path(name: str) -> Path:
+    return next(path for folder in FOLDERS if (path := folder / f"{name}.js").is_file())
 
 
 @cache
