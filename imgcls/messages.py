@@ -112,7 +112,7 @@ def plural(one: str, many: str, /, *, count: int, **values: Any) -> Message:
     return _plural(one, many, {"count": count, **values})
 
 
-def joined(parts: Sequence[Message | str], /) -> Message:
+def joined(parts: Sequence[Message], /) -> Message:
     """The parts in a row, as each language joins them: "run a, 3 classes"."""
     return functools.reduce(lambda one, more: Message("{one}, {more}", one=one, more=more), parts)
 

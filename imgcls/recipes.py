@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from imgcls.imaging.preprocess import HALF, Preprocess
+from imgcls.imaging.preprocess import HALF, Preprocess, ResizeMode
 from imgcls.models.registry import model_spec
 from imgcls.models.weight_header import size_of_weights
 from imgcls.presets import with_preset
@@ -173,7 +173,7 @@ def preprocess_for(settings: TrainSettings) -> Preprocess:
     kind, spec = kind_of(settings.dataset), model_spec(settings.model)
     size = settings.image_size or recipe(settings.model, settings.dataset)["image_size"]
     channels = 1 if kind in ("digits", "garments") else 3
-    plain = {"digits": "digit", "garments": "garment", "tiny": "square"}
+    plain: dict[str, ResizeMode] = {"digits": "digit", "garments": "garment", "tiny": "square"}
     return Preprocess(
         channels=channels,
         resize_mode=plain.get(kind, spec.resize_mode),

@@ -279,15 +279,14 @@ def limits(field: str) -> Message:
         for kind in ("ge", "le", "gt", "lt", "max_length")
         if hasattr(m, kind)
     }
-    low, high = bounds.get("ge"), bounds.get("le")
     if info.annotation is int:
-        return Message("a whole number from {low} to {high}", low=low, high=high)
+        return Message("a whole number from {low} to {high}", low=bounds["ge"], high=bounds["le"])
     if "gt" in bounds:
-        return Message("a number above {low:g} and at most {high}", low=bounds["gt"], high=_number(high))
+        return Message("a number above {low:g} and at most {high}", low=bounds["gt"], high=_number(bounds["le"]))
     if "lt" in bounds:
-        return Message("a number from {low:g} to below {high:g}", low=low, high=bounds["lt"])
-    if low is not None:
-        return Message("a number from {low:g} to {high}", low=low, high=_number(high))
+        return Message("a number from {low:g} to below {high:g}", low=bounds["ge"], high=bounds["lt"])
+    if "ge" in bounds:
+        return Message("a number from {low:g} to {high}", low=bounds["ge"], high=_number(bounds["le"]))
     if "max_length" in bounds:
         return Message("text of at most {most} characters", most=bounds["max_length"])
     return Message("text")
@@ -299,11 +298,11 @@ def _number(value: float) -> str:
 
 def _sentence(error: ValidationError) -> SettingsError:
     first = error.errors()[0]
-    field = str(first["loc"][0]) if first["loc"] else None
+    field = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
         return SettingsError("There is no setting '{name}'.", name=field, field=field)
     limit = (
-        first["ctx"]["error"].args[0]
+        first.get("ctx", {})["error"].args[0]
         if first["type"] == "value_error"
         else Message("must be {limits}", limits=limits(field))
     )

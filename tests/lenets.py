@@ -18,12 +18,12 @@ def lenet(workspace, name, *, classes=DIGITS, always=None, epochs=0, settings=No
     """checkpoints/NAME/best.safetensors, its path. `always`: the class it answers whatever it sees; `epochs`: so many
     are kept, and after epoch n it answers class n."""
     torch.manual_seed(0)
-    state = build("lenet", channels=1, classes=len(classes), image_size=28).state_dict()
+    form = preprocess_for(with_recipe(settings)) if settings else FORM
+    state = build("lenet", channels=form.channels, classes=len(classes), image_size=form.size).state_dict()
 
     def answering(c):
         return {**state, "fc3.bias": 50.0 * torch.nn.functional.one_hot(torch.tensor(c), len(classes)).float()}
 
-    form = preprocess_for(with_recipe(settings)) if settings else FORM
     said = with_recipe(settings).model_dump() if settings else {}
     meta = Meta(model="lenet", classes=classes, preprocess=form, run=name, settings=said)
     path = workspace.checkpoints / name / "best.safetensors"

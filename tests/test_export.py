@@ -4,10 +4,13 @@ import re
 
 import pytest
 import torch
+from lenets import lenet
+from photos import flowers
 
 from imgcls.checkpoints.epochs import keep_epoch
 from imgcls.checkpoints.format import Meta, load_checkpoint, save_checkpoint
 from imgcls.cli.main import main
+from imgcls.data import decode_cache
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.models import build
 from imgcls.models.lenet import LeNet
@@ -73,6 +76,16 @@ def test_onnx_says_how_far_it_is_from_torch(workspace, tmp_path, capsys):
     for count in (1, 5):
         given = session.run(None, {"images": torch.zeros(count, 1, 28, 28).numpy()})[0]
         assert given.shape == (count, 10)
+
+
+def test_onnx_of_a_network_whose_photos_are_read_anew(workspace, tmp_path, capsys, monkeypatch):
+    """A folder too large for the cache is compared on as many photos."""
+    flowers(workspace.data / "flowers")
+    (workspace.data / "flowers" / "rose" / "00.jpg").write_bytes(b"no image")
+    lenet(workspace, "net", classes=("daisy", "rose", "tulip"), settings={"dataset": "flowers", "model": "lenet"})
+    monkeypatch.setattr(decode_cache, "MAX_BYTES", 1000)
+    assert main(["export", "onnx", "net", "--out", str(tmp_path / "net.onnx")]) == 0
+    assert "images of flowers (val)" in capsys.readouterr().out
 
 
 def test_what_is_no_lenet_becomes_no_page(workspace, tmp_path, capsys):

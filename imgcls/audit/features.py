@@ -134,7 +134,7 @@ def known_images(
     if train_images:
         places = {"train": some_of_each(data.train.labels.tolist(), train_images, seed)}
         splits = {"train": data.train.take(torch.tensor(places["train"]))}
-    images = torch.cat([split.images for split in splits.values()])
+    images = torch.cat([split.tensor for split in splits.values()])
     pixels = images.flatten(1).float() / 255
     centred = pixels - pixels.mean(dim=0)
     names = [(part, i) for part, numbers in places.items() for i in numbers]

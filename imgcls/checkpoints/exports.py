@@ -70,6 +70,7 @@ def export_onnx(path: Path, out: Path, stored: Tensor) -> OnnxReport:
             output_names=["logits"],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
         )
+    assert program is not None  # it is with dynamo=True
     proto = program.model_proto
     onnx.checker.check_model(proto)
     content = proto.SerializeToString()

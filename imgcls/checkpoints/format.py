@@ -47,7 +47,7 @@ class Meta(BaseModel):
     classes: tuple[Name, ...] = Field(min_length=1, max_length=100_000)
     labels: dict[str, tuple[Name, ...]] = {}
     preprocess: Preprocess
-    weights: str = Field("", pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,80}\.safetensors)?$")
+    weights: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,80}\.safetensors)?$")
     run: str = ""
     kind: str = "best"
     epoch: float = 0

@@ -207,7 +207,7 @@ def add_settings(parser: argparse.ArgumentParser, *, without: Sequence[str] = ()
 
 
 def _limits(name: str) -> str:
-    return f"{', '.join(NAMES)}, resnet50, mobilenet_v3_small, ..." if name == "model" else limits(name)
+    return f"{', '.join(NAMES)}, resnet50, mobilenet_v3_small, ..." if name == "model" else str(limits(name))
 
 
 def _metavar(name: str) -> str:

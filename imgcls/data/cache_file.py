@@ -52,7 +52,7 @@ class Writer:
         self.place, self.identities, self.form = place, identities, form
         self.aspects, self.ok = np.ones(count, np.float32), np.zeros(count, np.uint8)
         self.errors: list[tuple[int, Message]] = []
-        self.images: np.ndarray | None = None
+        self._images: np.memmap | None = None
         self._temporary = place.with_name(f"{place.stem}-{secrets.token_hex(6)}.tmp")
         try:
             with self._temporary.open("xb") as file:
@@ -61,14 +61,19 @@ class Writer:
                 else:
                     file.truncate(count * form.bytes_each)
             shape = (count, form.channels, form.side, form.side)
-            self.images = np.memmap(self._temporary, np.uint8, "r+", shape=shape)
+            self._images = np.memmap(self._temporary, np.uint8, "r+", shape=shape)
         except OSError:
             self.discard()
             raise
 
+    @property
+    def images(self) -> np.memmap:
+        assert self._images is not None, "finished, or discarded"
+        return self._images
+
     def finish(self) -> None:
         self.images.flush()
-        self.images = None  # Windows neither appends to a mapped file nor renames it
+        self._images = None  # Windows neither appends to a mapped file nor renames it
         said = json.dumps([(i, why.as_dict()) for i, why in sorted(self.errors, key=lambda error: error[0])]).encode()
         with self._temporary.open("ab") as file:
             for part in (self.aspects.tobytes(), self.identities.tobytes(), self.ok.tobytes(), said):
@@ -80,7 +85,7 @@ class Writer:
 
     def discard(self) -> None:
         """Nothing half-written stays; after `finish` there is nothing left to delete."""
-        self.images = None
+        self._images = None
         with suppress(OSError):
             self._temporary.unlink()
 

@@ -102,7 +102,8 @@ class Corrections:
         found = next((kept for kept in self.pictures() if kept.file == file), None)
         if found is None:
             raise DatasetError("This picture is not there any more.")
-        if token is not None and not hmac.compare_digest(FILE.fullmatch(found.path.name)[2], _mark(token)):
+        written = FILE.fullmatch(found.path.name)
+        if token is not None and not (written and hmac.compare_digest(written[2], _mark(token))):
             raise DatasetError("Somebody else has kept this picture: only they, or the lab's host, delete it.")
         found.path.unlink(missing_ok=True)
 

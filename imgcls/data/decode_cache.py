@@ -26,7 +26,7 @@ from imgcls.data.cache_file import BESIDE, DIGEST, VERSION, Writer, read
 from imgcls.data.cache_room import SUFFIX, TooLarge, make_room, writable
 from imgcls.data.photos import StorageFormat
 from imgcls.errors import DatasetError, InputError
-from imgcls.imaging.preprocess import CROP
+from imgcls.imaging.preprocess import CROP, Channels, Interpolation, ResizeMode
 from imgcls.messages import Message
 
 FOLDER = ".imgcls-cache"
@@ -53,9 +53,9 @@ def decoded(
     *,
     root: Path,
     side: int,
-    channels: int,
-    resize_mode: str,
-    interpolation: str = "bilinear",
+    channels: Channels,
+    resize_mode: ResizeMode,
+    interpolation: Interpolation = "bilinear",
     crop: float = CROP,
     cache: Path | None = None,
     max_bytes: int = MAX_BYTES,

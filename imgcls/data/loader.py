@@ -80,7 +80,7 @@ class Batches:
     def epoch(self, number: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         order = self.order(number)
         if not self.split.streams:  # once, not batch by batch: each time the processor would wait for the GPU
-            order = order.to(self.split.images.device)
+            order = order.to(self.split.tensor.device)
         starts = range(first - first % self.chunk, self.steps, self.chunk)
         # What is not changed at random can be shared out before it is gathered.
         shared = self.world > 1 and self.augment is AUGMENTATIONS["none"] and not self.split.streams

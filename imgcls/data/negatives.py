@@ -89,7 +89,7 @@ class _Maker:
 
     def drawing(self, kind: str) -> Drawing:
         made = _fitted(_by_hand(getattr(self, f"_{kind}")(), self.random))
-        return [[(float(x), BOX - float(y)) for x, y in stroke] for stroke in made]
+        return [[[float(x), BOX - float(y)] for x, y in stroke] for stroke in made]
 
     def _letter(self) -> list[Stroke]:
         return self.glyphs[self.random.integers(len(self.glyphs))]

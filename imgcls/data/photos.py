@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from imgcls.errors import InputError
 from imgcls.imaging.image_io import open_image
-from imgcls.imaging.preprocess import CROP, Preprocess
+from imgcls.imaging.preprocess import CROP, Channels, Interpolation, Preprocess, ResizeMode
 
 # A JPEG may be decoded at 1/2, 1/4 or 1/8 as long as it stays this much larger than what is wanted: Pillow's own
 # thumbnail() takes 2 as indistinguishable from reducing in one step.
@@ -34,9 +34,9 @@ class StorageFormat:
     """How a photo is kept. `resize_mode` is one of Preprocess: "stretch" squeezes the whole photo square."""
 
     side: int
-    channels: int
-    resize_mode: str
-    interpolation: str = "bilinear"
+    channels: Channels
+    resize_mode: ResizeMode
+    interpolation: Interpolation = "bilinear"
     crop: float = CROP
 
     @classmethod
@@ -86,7 +86,7 @@ class StreamingPhotos(Dataset):
     so that the loop can leave it out of the batch; it never raises.
     """
 
-    def __init__(self, paths: Sequence[Path], **form: Any) -> None:
+    def __init__(self, paths: Sequence[Path | str], **form: Any) -> None:
         """`form`: the fields of StorageFormat."""
         self.paths, self.form = [str(path) for path in paths], StorageFormat(**form)
 

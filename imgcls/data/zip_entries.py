@@ -144,7 +144,8 @@ def _names(entries: list[zipfile.ZipInfo]) -> list[str]:
     as_utf8 = [_decoded(name, "utf-8") for name in foreign]
     as_chinese = [_decoded(name, "gb2312") for name in foreign]
     encoding = "cp437"
-    if None not in as_utf8 and (None in as_chinese or max("".join(as_utf8), default="") >= "\u0800"):
+    letters = "".join(name or "" for name in as_utf8)
+    if None not in as_utf8 and (None in as_chinese or max(letters, default="") >= "\u0800"):
         encoding = "utf-8"
     elif any(as_chinese):
         encoding = "gb18030"

@@ -196,5 +196,5 @@ def _unreadable(called: str) -> InputError:
 def _turn(image: Image.Image) -> Image.Transpose | None:
     """What EXIF says must be done to stand it upright. Asked after load(): Pillow turns a TIFF by itself there."""
     with suppress(Exception):  # a broken EXIF block says nothing about the pixels
-        return TURNS.get(image.getexif().get(ORIENTATION))
+        return TURNS.get(image.getexif().get(ORIENTATION, 1))
     return None

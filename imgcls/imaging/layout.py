@@ -36,13 +36,14 @@ def layout_of(ink: np.ndarray) -> Layout:
     """ink: float (H, W) in 0..1, as `ink.find_ink` gives it, with some above 0.3."""
     coarse, step = coarsened(ink)
     labels, count = pieces(coarse)
-    found = []
+    found: list[tuple[int, Box]] = []
     for name in range(1, count + 1):
         rows, columns = np.nonzero(labels == name)
-        found.append((len(rows), (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)))
+        left, top, right, bottom = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+        found.append((len(rows), (int(left) * step, int(top) * step, int(right) * step, int(bottom) * step)))
     largest = max(area for area, _ in found)
     least = min(largest, max(2, SPECK * largest))
-    boxes = sorted(tuple(int(v) * step for v in box) for area, box in found if area >= least)
+    boxes = sorted(box for area, box in found if area >= least)
     whole = _around(boxes)
     solid = ink > 0.3
     inked = solid[whole[1] : whole[3], whole[0] : whole[2]]

@@ -28,6 +28,11 @@ HALF = (0.5,)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+Channels = Literal[1, 3]
+ResizeMode = Literal["digit", "garment", "square", "crop", "stretch"]
+Upscale = Literal["whole", "crop"]
+Interpolation = Literal["bilinear", "bicubic"]
+
 
 class Preprocess(BaseModel):
     """How an image becomes the network's input.
@@ -48,13 +53,13 @@ class Preprocess(BaseModel):
         frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
     )
 
-    channels: Literal[1, 3]
-    resize_mode: Literal["digit", "garment", "square", "crop", "stretch"] = Field(alias="fit")
-    storage_size: int = Field(ge=1, le=1024, alias="stored")
+    channels: Channels
+    resize_mode: ResizeMode = Field(validation_alias="fit", serialization_alias="fit")
+    storage_size: int = Field(ge=1, le=1024, validation_alias="stored", serialization_alias="stored")
     size: int = Field(ge=1, le=1024)
-    upscale: Literal["whole", "crop"] = Field("whole", alias="enlarge")
-    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
-    crop: float = Field(CROP, ge=0.25, le=1)
+    upscale: Upscale = Field(default="whole", validation_alias="enlarge", serialization_alias="enlarge")
+    interpolation: Interpolation = "bilinear"
+    crop: float = Field(default=CROP, ge=0.25, le=1)
     mean: tuple[Annotated[float, Field(ge=-1e6, le=1e6)], ...]
     std: tuple[Annotated[float, Field(ge=1e-6, le=1e6)], ...]
 

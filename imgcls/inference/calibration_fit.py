@@ -91,7 +91,8 @@ def fit_detector(known: Tensor, foreign: Tensor) -> Detector:
     x = (x - middle) / scale
     with torch.random.fork_rng(devices=[]), torch.enable_grad(), torch.inference_mode(False):
         torch.manual_seed(0)
-        net = nn.Sequential(nn.Linear(x.shape[1], HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1))
+        first, last = nn.Linear(x.shape[1], HIDDEN), nn.Linear(HIDDEN, 1)
+        net = nn.Sequential(first, nn.ReLU(), last)
         optimizer = torch.optim.AdamW(net.parameters(), lr=DETECTOR_LR, weight_decay=0.01)
         steps = DETECTOR_EPOCHS * (len(x) // DETECTOR_BATCH)
         for step in range(steps):
@@ -103,7 +104,6 @@ def fit_detector(known: Tensor, foreign: Tensor) -> Detector:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-    first, last = net[0], net[2]
     weight = _rounded(first.weight.detach() / scale)
     return Detector(
         weight, first.bias.detach() - weight @ middle, _rounded(last.weight.detach()), last.bias.detach().clone()
@@ -117,7 +117,7 @@ def _rounded(values: Tensor) -> Tensor:
 
 def _kept_neighbours(placed: Tensor, names: Sequence[str]) -> Neighbours:
     chosen = torch.randperm(len(names), generator=torch.Generator().manual_seed(0))[:NEIGHBOURS].sort().values
-    return Neighbours(placed[chosen].half(), tuple(names[i] for i in chosen.tolist()))
+    return Neighbours(placed[chosen].half(), tuple(names[int(i)] for i in chosen))
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:

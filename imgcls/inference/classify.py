@@ -108,5 +108,6 @@ def read_prepared(
 
 
 def _one(prediction: Prediction, kind: str = "digit") -> Reading:
-    unfamiliar = None if prediction.sure else "unfamiliar"
-    return Reading(prediction.label, (prediction,), {"dot": "dot", "scribble": "scribble"}.get(kind, unfamiliar))
+    if kind == "dot" or kind == "scribble":
+        return Reading(prediction.label, (prediction,), kind)
+    return Reading(prediction.label, (prediction,), None if prediction.sure else "unfamiliar")

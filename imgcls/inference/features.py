@@ -26,15 +26,15 @@ class Tap:
         linear = isinstance(head, nn.Linear)
         self.features = head.in_features if linear else head.in_channels
         self.classes = head.out_features if linear else head.out_channels
-        kept, width = [head], self.features
+        kept: list[nn.Module] = [head]
+        self.width = self.features + self.classes
         for layer in reversed(_linear_layers(model, head)):
-            width += layer.in_features
-            if width > WIDEST:
+            if self.width - self.classes + layer.in_features > WIDEST:
                 break
-            kept.insert(0, layer)
+            self.width += layer.in_features
+            kept.append(layer)
         for layer in kept:
             layer.register_forward_pre_hook(self._keep)
-        self.width = self.features + sum(layer.in_features for layer in kept[:-1]) + self.classes
 
     def _keep(self, layer: nn.Module, given: tuple[Tensor, ...]) -> None:
         if getattr(self._given, "trail", None) is not None:
@@ -45,7 +45,10 @@ class Tap:
         """(logits (N, C), trail (N, width)). The trail is what goes into the last linear layers, in their order, and
         then the logits: LeNet's 400, 120, 84 and C."""
         made = [self._both(part) for part in parts(self.model, inputs)]
-        return made[0] if len(made) == 1 else tuple(torch.cat(column) for column in zip(*made, strict=True))
+        if len(made) == 1:
+            return made[0]
+        logits, trails = zip(*made, strict=True)
+        return torch.cat(logits), torch.cat(trails)
 
     def _both(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         self._given.trail = []

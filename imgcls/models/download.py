@@ -157,7 +157,7 @@ def _download(source: Source, folder: Path, progress: Progress, timeout: float) 
     if total and done < total:
         raise Broken(Message("it was cut off at {done} of {total} bytes", done=done, total=total))
     with part.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else _digest(file)
+        digest = _digest(file)
     if not wanted or not digest.hexdigest().startswith(wanted):
         part.unlink()
         raise Broken(Message("it is another file than the one that was asked for"))

@@ -25,14 +25,21 @@ def head_name(model: nn.Module) -> str:
 
 
 def head_of(model: nn.Module) -> nn.Linear | nn.Conv2d:
-    return model.get_submodule(head_name(model))
+    head = model.get_submodule(head_name(model))
+    assert isinstance(head, nn.Linear | nn.Conv2d)
+    return head
 
 
 def first_convolution(model: nn.Module) -> tuple[str, nn.Conv2d]:
     said = _said(model, "first_convolution")
-    if said:
-        return said, model.get_submodule(said)
-    return next((name, module) for name, module in model.named_modules() if isinstance(module, nn.Conv2d))
+    known = [(said, model.get_submodule(said))] if said else model.named_modules()
+    return next((name, module) for name, module in known if isinstance(module, nn.Conv2d))
+
+
+def convolution_like(old: nn.Conv2d, *, channels: int, classes: int) -> nn.Conv2d:
+    """A new one of the same kernel, for other numbers of channels coming in and going out."""
+    same = {name: getattr(old, name) for name in ("kernel_size", "stride", "padding", "dilation", "groups")}
+    return nn.Conv2d(channels, classes, **same, bias=old.bias is not None, padding_mode=old.padding_mode)
 
 
 def stages(model: nn.Module) -> tuple[tuple[str, ...], ...]:

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from imgcls.errors import SettingsError
-from imgcls.imaging.preprocess import CROP, HALF, IMAGENET_MEAN, IMAGENET_STD
+from imgcls.imaging.preprocess import CROP, HALF, IMAGENET_MEAN, IMAGENET_STD, Interpolation, ResizeMode, Upscale
 from imgcls.messages import Setting
 from imgcls.models.torchvision_table import TABLE, Row
 
@@ -54,12 +54,12 @@ class ModelSpec:
     accuracy: float | None = None
     smallest: int = 16
     multiple: int = 1
-    resize_mode: str = "crop"
-    interpolation: str = "bilinear"
+    resize_mode: ResizeMode = "crop"
+    interpolation: Interpolation = "bilinear"
     crop: float = CROP
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
-    upscale: str = "crop"
+    upscale: Upscale = "crop"
     channels_last_from: int = SMALL_PIXELS
     together: int = 16
     weights: tuple[str, ...] = ()
@@ -295,7 +295,7 @@ def build(name: str, *, channels: int, classes: int, image_size: int, init: str 
     """A new network on the CPU. `init` is a name in init.INITS; random numbers come from torch's global generator."""
     spec = model_spec(name)
     model = spec.build(channels, classes, image_size)
-    model.spec = spec
+    object.__setattr__(model, "spec", spec)  # no tensor and no module: nothing for torch to register
     if init != "default":
         import_module("imgcls.models.init").apply_init(model, init)
     return model

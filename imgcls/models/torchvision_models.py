@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from imgcls.models.layers import first_convolution, replace
+from imgcls.models.layers import convolution_like, first_convolution, replace
 from imgcls.models.torchvision_check import torchvision
 
 
@@ -23,17 +23,7 @@ def build(name: str, channels: int, classes: int, image_size: int) -> nn.Module:
     model = models.get_model(name, weights=None, num_classes=classes, **options)
     if channels != 3:
         where, old = first_convolution(model)
-        new = nn.Conv2d(
-            channels,
-            old.out_channels,
-            old.kernel_size,
-            old.stride,
-            old.padding,
-            old.dilation,
-            old.groups,
-            old.bias is not None,
-            old.padding_mode,
-        )
+        new = convolution_like(old, channels=channels, classes=old.out_channels)
         nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
         if new.bias is not None:
             nn.init.zeros_(new.bias)

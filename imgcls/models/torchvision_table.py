@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from imgcls.imaging.preprocess import Interpolation
+
 
 class Row(NamedTuple):
     """`accuracy`: top-1 on ImageNet-1K in percent; `native`: side of the images that the weights learnt from, cut from
@@ -18,7 +20,7 @@ class Row(NamedTuple):
     accuracy: float
     native: int
     resize: int
-    interpolation: str
+    interpolation: Interpolation
     smallest: int
     multiple: int
     file: str

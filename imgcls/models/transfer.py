@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from imgcls.models.layers import head_name, head_of, replace, stages, within
+from imgcls.models.layers import convolution_like, head_name, head_of, replace, stages, within
 
 DEEP = ("features", "classifier", "blocks", "layers", "heads")  # whose own children say more
 
@@ -20,7 +20,7 @@ def replace_head(model: nn.Module, classes: int) -> nn.Linear | nn.Conv2d:
     """A new head for `classes`, drawn by torch's global generator; returns it."""
     old = head_of(model)
     if isinstance(old, nn.Conv2d):
-        new = nn.Conv2d(old.in_channels, classes, old.kernel_size, bias=old.bias is not None)
+        new = convolution_like(old, channels=old.in_channels, classes=classes)
     else:
         new = nn.Linear(old.in_features, classes, bias=old.bias is not None)
     replace(model, head_name(model), new)

@@ -11,7 +11,7 @@ import pickletools
 import re
 import zipfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any
 
 import torch
 from torch import Tensor
@@ -47,6 +47,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             most=LARGEST >> 30,
         )
     try:
+        state: Any
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
@@ -76,7 +77,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in named.items() if not name.startswith(EXTRA)}
 
 
-def _read_pickle(path: Path, size: int) -> object:
+def _read_pickle(path: Path, size: int) -> Any:
     """torch.load's restricted unpickler; a packed file that says it unpacks to more than it has is not opened."""
     if not zipfile.is_zipfile(path):
         with path.open("rb") as plain:
@@ -98,7 +99,7 @@ def _read_pickle(path: Path, size: int) -> object:
     return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
 
 
-def _only_tensors(file: BinaryIO) -> None:
+def _only_tensors(file: IO[bytes]) -> None:
     """Read one pickle to its end. Raises NotTensors where it names anything that tensors by name do not need."""
     for count, (code, value, _) in enumerate(pickletools.genops(file)):
         if count > MOST_CODES:

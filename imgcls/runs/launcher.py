@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from imgcls.errors import ImgclsError, RunError
 from imgcls.processes import ProcessId
@@ -171,7 +171,7 @@ def launch_detached(
 ) -> subprocess.Popen:
     """`python -m imgcls ARGUMENTS` in a session of its own, where no terminal's Ctrl-C reaches it."""
     environment = child_environment(IMGCLS_HOME=str(workspace.root), PYTHONUNBUFFERED="1")
-    apart: dict[str, object] = {"start_new_session": True}
+    apart: dict[str, Any] = {"start_new_session": True}
     if os.name == "nt":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     process = subprocess.Popen(

@@ -127,13 +127,13 @@ def turns(workspace: Workspace, look: Callable[[Run], RunView] = view) -> list[T
     free += [0.0] * (at_once - len(free))
     made = list(going_on)
     for place, (name, state) in enumerate(queued, 1):
+        told = sorted(seconds for seconds in free if seconds is not None)[:at_once]
         if None in free:
             made.append(Turn(name, state, place))
             continue
-        free = sorted(free)[:at_once]
-        made.append(Turn(name, state, place, free[0]))
+        made.append(Turn(name, state, place, told[0]))
         whole = _whole(Run(name, workspace), state)
-        free[0] = None if whole is None else free[0] + whole
+        free = [None if whole is None else told[0] + whole, *told[1:]]
     return made
 
 

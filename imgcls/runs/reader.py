@@ -9,6 +9,7 @@ import dataclasses
 import time
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 from imgcls.errors import ImgclsError
 from imgcls.messages import Message
@@ -60,10 +61,10 @@ class RunView:
     @property
     def work(self) -> events.Note | None:
         """What is going on before the steps begin: weights that are fetched, features that are made."""
-        last = self.log[-1] if self.log else None
+        last = self.log[-1] if self.log and self.live else None
         begun = self.progress[-1].time if self.progress else 0.0
         going_on = isinstance(last, events.Note) and last.done is not None and last.time >= begun
-        return last if self.live and going_on else None
+        return last if isinstance(last, events.Note) and going_on else None
 
     @property
     def share(self) -> float:
@@ -71,7 +72,7 @@ class RunView:
         if self.state == "finished":
             return 1.0
         if self.work is not None:
-            return min(1.0, self.work.done / self.work.total) if self.work.total else 0.0
+            return self.work.share
         last = max((e.step for e in (*self.progress[-1:], *self.epochs[-1:])), default=0)
         return min(1.0, last / self.started.total_steps) if self.started and self.started.total_steps else 0.0
 
@@ -127,7 +128,7 @@ class EventLogReader:
         known = self.view.written
         if written and known and written.id != known.id:  # deleted, and another run has its name
             self._begin(written)
-        changes: dict[str, object] = {}
+        changes: dict[str, Any] = {}
         for event in self._new_events():
             changes |= self._take(event, changes)
         if changes:
@@ -152,10 +153,10 @@ class EventLogReader:
         made = (events.from_line(line) for line in whole.decode("utf-8", "replace").splitlines())
         return [event for event in made if event is not None]
 
-    def _take(self, event: events.Event, changes: dict[str, object]) -> dict[str, object]:
+    def _take(self, event: events.Event, changes: dict[str, Any]) -> dict[str, Any]:
         """What the event changes in the view, beside the lists."""
         started = changes.get("started", self.view.started)
-        made: dict[str, object] = {"last_time": max(changes.get("last_time", self.view.last_time), event.time)}
+        made: dict[str, Any] = {"last_time": max(changes.get("last_time", self.view.last_time), event.time)}
         if isinstance(event, events.Started):
             # What a killed run did after it last saved is done again: the lines of the first time go.
             self._progress = [p for p in self._progress if p.step <= event.first_step]
@@ -197,8 +198,9 @@ class EventLogReader:
 
 def _goes_on_from(before: events.Event | None, event: events.Event) -> bool:
     """Whether both are words on one and the same work."""
-    notes = isinstance(before, events.Note) and isinstance(event, events.Note)
-    return notes and event.done is not None and before.done is not None and before.code == event.code
+    if not (isinstance(before, events.Note) and isinstance(event, events.Note)):
+        return False
+    return event.done is not None and before.done is not None and before.code == event.code
 
 
 def view(run: Run) -> RunView:

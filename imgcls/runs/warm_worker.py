@@ -55,7 +55,9 @@ class WarmWorker:
         taken it; None where none waits, or is still importing, or does not answer."""
         with self._lock:
             process, lines = self._process, self._lines
-            if process is None or workspace.root != self.workspace.root or not self.ready_to_work.is_set():
+            if process is None or process.stdin is None or not self.ready_to_work.is_set():
+                return None
+            if workspace.root != self.workspace.root:
                 return None
             self._process = None
         try:
@@ -84,6 +86,7 @@ class WarmWorker:
 
 
 def _listen(process: subprocess.Popen, ready: threading.Event, lines: SimpleQueue[bytes]) -> None:
+    assert process.stdout is not None
     with process.stdout as said:
         for line in said:
             if line == b"ready\n":

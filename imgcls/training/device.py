@@ -47,6 +47,10 @@ class DeviceContext:
         small = self.device.type == "cpu" and size < model_spec(model).channels_last_from
         return torch.contiguous_format if small else torch.channels_last
 
+    def place(self, model: nn.Module, name: str, size: int) -> None:
+        """Bring the network called `name` to the device, laid out as it steps fastest."""
+        model.to(self.device, memory_format=self.layout(name, size))  # pyright: ignore[reportCallIssue]  # not in stubs
+
     def room_for(self, data_bytes: int) -> bool:
         """Whether a data set may lie on the GPU: it then never crosses the bus again."""
         if self.device.type != "cuda":

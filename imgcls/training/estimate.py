@@ -128,7 +128,7 @@ def _timed(settings: TrainSettings) -> Timing | None:
         return None
     model = build(settings.model, channels=form.channels, classes=CLASSES, image_size=form.size)
     transfer.prepare(model, settings.transfer)
-    model.to(context.device, memory_format=context.layout(settings.model, form.size))
+    context.place(model, settings.model, form.size)
     batches = _batches(settings, form, count, context.device)
     if settings.transfer == "head":
         backbone, _ = transfer.split_backbone(transfer.folded(model))
@@ -183,10 +183,10 @@ def _outline(model: str, mode: str, channels: int, classes: int, size: int) -> O
     image = torch.zeros(1, channels, size, size)
     try:
         with torch.device("meta"):  # shapes without memory
-            made, image = build(model, **shape), image.to("meta")
+            made, image = build(model, **shape, init="default"), image.to("meta")
     except (RuntimeError, NotImplementedError):  # a network that reads its own numbers while it is built
         with torch.random.fork_rng(devices=[]):
-            made = build(model, **shape)
+            made = build(model, **shape, init="default")
     transfer.prepare(made, mode)
     handed_on = 0
 

@@ -111,6 +111,11 @@ class Note(Event):
     seconds_left: float | None = None
 
     @property
+    def share(self) -> float:
+        """How much of it is done, 0 to 1."""
+        return min(1.0, (self.done or 0) / self.total) if self.total else 0.0
+
+    @property
     def goes_on(self) -> bool:
         return self.done is not None and not 0 < self.total <= self.done
 
@@ -177,7 +182,7 @@ def to_line(event: Event) -> str:
 def from_line(line: str) -> Event | None:
     """The event, or None for a half-written line or a kind or field that a newer version wrote."""
     try:
-        values = json.loads(line)
+        values: dict[str, Any] = json.loads(line)
         kind = KINDS[values.pop("event")]
         names = {f.name for f in dataclasses.fields(kind)}
         values = {k: v for k, v in values.items() if k in names}

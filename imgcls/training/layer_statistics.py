@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from imgcls.training.learner import Learner
 
+    Layers = dict[str, nn.Conv2d | nn.Linear]  # by name
+
 BINS = 24  # of a histogram
 STEPS = 30  # first steps whose updates are measured
 
@@ -74,7 +76,7 @@ def layer_statistics(settings: TrainSettings, workspace: Workspace, *, steps: in
     ]
 
 
-def _layers(model: nn.Module) -> dict[str, nn.Module]:
+def _layers(model: nn.Module) -> Layers:
     from torch import nn
 
     return {n: m for n, m in model.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))}
@@ -88,7 +90,7 @@ def _loss(learner: Learner, inputs: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(logits.float(), labels, label_smoothing=learner.settings.label_smoothing)
 
 
-def _first_batch(learner: Learner, layers: dict[str, nn.Module], inputs: Tensor, labels: Tensor) -> dict[str, dict]:
+def _first_batch(learner: Learner, layers: Layers, inputs: Tensor, labels: Tensor) -> dict[str, dict]:
     """Each layer's figures in the order in which the network uses them; leaves the gradients in place."""
     seen: dict[str, dict] = {}
 
@@ -106,7 +108,8 @@ def _first_batch(learner: Learner, layers: dict[str, nn.Module], inputs: Tensor,
             hook.remove()
     loss.backward()
     for name, found in seen.items():
-        found["gradient"] = _finite(layers[name].weight.grad.norm().item())
+        gradient = layers[name].weight.grad
+        found["gradient"] = None if gradient is None else _finite(gradient.norm().item())
     return seen
 
 
@@ -126,7 +129,7 @@ def _figures(output: Tensor, given: Tensor) -> dict:
     return found
 
 
-def _step(learner: Learner, layers: dict[str, nn.Module], updates: dict[str, list[float | None]]) -> bool:
+def _step(learner: Learner, layers: Layers, updates: dict[str, list[float | None]]) -> bool:
     """One step at the peak learning rate; False when the weights are no numbers any more."""
     before = {name: module.weight.detach().clone() for name, module in layers.items()}
     learner.optimizer.step()

@@ -95,7 +95,8 @@ class Learner:
         self.model.eval()
         if self.head is not None:
             measured = evaluate(self.head, self._val)  # cheap: every process for itself
-            return self.context.broadcast(measured.accuracy, measured.loss)
+            accuracy, loss = self.context.broadcast(measured.accuracy, measured.loss)
+            return accuracy, loss
         return self._shared_out("val")
 
     def test(self) -> tuple[float, float]:
@@ -193,7 +194,7 @@ def make_learner(
     form = data.preprocess
     shape = {"channels": form.channels, "classes": len(data.classes), "image_size": form.size}
     if resume:
-        model = build(settings.model, **shape)
+        model = build(settings.model, **shape, init="default")
     elif settings.start_from:
         model = start_from(settings, data.classes, form, workspace)
     elif settings.transfer == "scratch":
@@ -204,7 +205,7 @@ def make_learner(
     transfer.prepare(model, settings.transfer)
     if settings.sync_batchnorm and context.world > 1:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    model.to(context.device, memory_format=context.layout(settings.model, form.size))
+    context.place(model, settings.model, form.size)
     groups = transfer.param_groups(
         model, mode=settings.transfer, lr=settings.lr, backbone_factor=settings.backbone_lr_factor
     )
@@ -220,6 +221,8 @@ def make_learner(
         world=context.world,
     )
     module = context.wrap_ddp(model)
+    learnt = torch.compile(module, dynamic=False) if settings.compile else module
+    assert isinstance(learnt, nn.Module)
     if context.rank:
         torch.manual_seed(settings.seed + context.rank)  # dropout differs from process to process
     return Learner(
@@ -227,16 +230,11 @@ def make_learner(
         data=data,
         context=context,
         model=model,
-        step=TrainStep(
-            torch.compile(module, dynamic=False) if settings.compile else module,
-            make_optimizer(groups, settings),
-            context,
-            settings.label_smoothing,
-        ),
+        step=TrainStep(learnt, make_optimizer(groups, settings), context, settings.label_smoothing),
         batches=batches,
     )
 
 
 def _near(split: Split, context: DeviceContext) -> Split:
     """On the GPU where it fits, so that a batch is a gather there."""
-    return split.to(context.device) if not split.streams and context.room_for(split.images.nbytes) else split
+    return split.to(context.device) if not split.streams and context.room_for(split.tensor.nbytes) else split

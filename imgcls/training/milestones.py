@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from imgcls.checkpoints.format import load_checkpoint
+from imgcls.checkpoints.format import Meta, load_checkpoint
+from imgcls.data.loader import Batches
 from imgcls.models import transfer
 from imgcls.training import events
 from imgcls.training.calibrate import calibrate
@@ -32,7 +33,7 @@ def started(learner: Learner, run: str, state: TrainState, total_steps: int) -> 
         first_step=state.step,
         notes=data.notes,
         model=learner.model,
-        sample=learner.batches.sample() if context.rank == 0 else None,
+        sample=learner.batches.sample() if context.rank == 0 and isinstance(learner.batches, Batches) else None,
         example=next(learner.images("val", batch_size=1))[0],
     )
 
@@ -94,10 +95,16 @@ def finished(
         reason=reason,
         epochs=math.ceil(state.step / steps),
         best_epoch=state.best_epoch,
-        best_val_accuracy=meta.metrics["val_accuracy"],
-        best_val_loss=meta.metrics["val_loss"],
+        best_val_accuracy=_figure(meta, "val_accuracy"),
+        best_val_loss=_figure(meta, "val_loss"),
         test_accuracy=metrics.get("test_accuracy"),
         test_loss=metrics.get("test_loss"),
         seconds=clock.seconds,
         checkpoint=str(path),
     )
+
+
+def _figure(meta: Meta, name: str) -> float:
+    """A checkpoint writes null for what is no number."""
+    value = meta.metrics[name]
+    return math.nan if value is None else value

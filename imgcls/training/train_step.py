@@ -55,7 +55,9 @@ class TrainStep:
 
     def _wait_for_an_earlier_one(self) -> None:
         """The processor would ask for seconds of steps ahead, and a stop would wait for them."""
-        self._asked_for.append(torch.cuda.current_stream().record_event())
+        event = torch.cuda.Event()
+        event.record()
+        self._asked_for.append(event)
         if len(self._asked_for) > AHEAD:
             self._asked_for.popleft().synchronize()
 

@@ -17,7 +17,7 @@ from imgcls.errors import DivergedError, RunError, StorageError
 from imgcls.messages import Message, Setting
 from imgcls.settings import TrainSettings
 from imgcls.training import events, milestones
-from imgcls.training.checkpointing import CheckpointManager
+from imgcls.training.checkpointing import CheckpointManager, Metrics
 from imgcls.training.device import choose_device
 from imgcls.training.events import Event
 from imgcls.training.learner import make_learner
@@ -238,7 +238,9 @@ class _Trainer:
     def _end_epoch(self, epoch: int) -> Iterator[Event]:
         ended = milestones.epoch_ended(self.learner, self.state, epoch, self.lr)
         yield ended
-        metrics = {"val_accuracy": ended.val_accuracy, "val_loss": ended.val_loss, "train_loss": ended.train_loss}
+        metrics: Metrics = {
+            "val_accuracy": ended.val_accuracy, "val_loss": ended.val_loss, "train_loss": ended.train_loss
+        }  # fmt: skip
         if ended.best:
             self.manager.keep_best(epoch + 1, metrics)
         self.manager.keep_epoch(epoch + 1)

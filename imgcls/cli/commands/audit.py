@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 
-from imgcls.audit.findings import Audit, Suspect
+from imgcls.audit.findings import Audit, Kind, Suspect
 from imgcls.cli.main import to_json
 from imgcls.runs.audits import Asked, make_audit
 from imgcls.workspace import Workspace
 
 SHOWN = 20  # of each kind, for people; --json has all
-TITLES = {"label": "labels that may be wrong", "duplicate": "the same picture", "outlier": "like no other image"}
+TITLES: dict[Kind, str] = {
+    "label": "labels that may be wrong",
+    "duplicate": "the same picture",
+    "outlier": "like no other image",
+}
 
 
 def run(arguments: argparse.Namespace) -> int:

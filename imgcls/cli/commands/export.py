@@ -47,7 +47,9 @@ def _page(path: Path, out: Path, workspace: Workspace) -> None:
 
 
 def _onnx(path: Path, out: Path, workspace: Workspace) -> None:
-    from imgcls.checkpoints.exports import export_onnx
+    import torch
+
+    from imgcls.checkpoints.exports import MOST, export_onnx
     from imgcls.checkpoints.format import read_meta
     from imgcls.data.evaluation_sets import load_for_evaluation
     from imgcls.runs.evaluations import settings_of
@@ -56,7 +58,8 @@ def _onnx(path: Path, out: Path, workspace: Workspace) -> None:
     split, part = load_for_evaluation(
         trained.dataset, workspace, trained=trained, preprocess=meta.preprocess, classes=meta.classes
     )
-    made = export_onnx(path, out, split.images[:200])
+    stored, _, _ = next(split.read([torch.arange(min(MOST, len(split)))], leave_out_broken=True))
+    made = export_onnx(path, out, stored)
     print(
         f"{out}: opset {made.opset}; on {made.images} images of {trained.dataset} ({part}) its logits differ from "
         f"PyTorch's by at most {made.difference:.1e}."

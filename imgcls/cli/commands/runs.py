@@ -29,8 +29,8 @@ def table(seen: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     made = Table(box=None, pad_edge=False)
-    for title, side in (("run", "left"), ("state", "left"), ("epochs", "right"), ("val", "right"), ("test", "right")):
-        made.add_column(title, justify=side, no_wrap=title == "run")
+    for title in ("run", "state", "epochs", "val", "test"):
+        made.add_column(title, justify="left" if title in ("run", "state") else "right", no_wrap=title == "run")
     for row in seen:
         wanted = row["settings"]["epochs"] if row["settings"] else "?"
         made.add_row(

@@ -61,8 +61,8 @@ class BarConsole:
         self._bar.start()
 
     def __call__(self, event: events.Event) -> None:
-        working = isinstance(event, events.Note) and event.goes_on
-        if self._bar is None and (working or isinstance(event, events.Started)):
+        work = event if isinstance(event, events.Note) and event.goes_on else None
+        if self._bar is None and (work or isinstance(event, events.Started)):
             self._start()
         if self._bar and self._task is not None:
             if isinstance(event, events.Started):
@@ -78,10 +78,9 @@ class BarConsole:
                     self._task, description="steps", total=self._steps, completed=event.step, figures=figures
                 )
                 return
-            if working:
-                said = "; ".join(map(str, lines(event)))
-                share = 100 * event.done // event.total if event.total else 0
-                self._bar.update(self._task, description="%", total=100, completed=share, figures=said)
+            if work:
+                said = "; ".join(map(str, lines(work)))
+                self._bar.update(self._task, description="%", total=100, completed=int(100 * work.share), figures=said)
                 return
         if self._bar and isinstance(event, events.ENDINGS):
             self._bar.stop()

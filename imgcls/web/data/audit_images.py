@@ -57,7 +57,7 @@ class Pictures:
                 self._set = dataset, data, {name: (part, i) for part in called for i, name in enumerate(called[part])}
             _, data, places = self._set
         part, place = places[path]
-        array = getattr(data, part).images[place].permute(1, 2, 0).numpy()
+        array = getattr(data, part).image(place).permute(1, 2, 0).numpy()
         return Image.fromarray(np.ascontiguousarray(array[..., 0] if array.shape[-1] == 1 else array))
 
 

@@ -113,7 +113,7 @@ class Evaluations:
         predictor = Predictor.cached(made.checkpoint)
         form = predictor.meta.preprocess
         if made.paths is None:
-            stored = self._split(made).images[int(made.indices[place])][None]
+            stored = self._split(made).image(int(made.indices[place]))[None]
         else:
             stored = form.to_stored(open_image(Path(made.paths[int(made.indices[place])]), keep_alpha=True))[None]
         (said,) = predictor.predict_stored(stored, top=10)
@@ -144,7 +144,7 @@ class Evaluations:
         index = int(made.indices[place])
         if made.paths is not None:
             return open_image(Path(made.paths[index]), near=near)
-        array = self._split(made).images[index].permute(1, 2, 0).numpy()
+        array = self._split(made).image(index).permute(1, 2, 0).numpy()
         return Image.fromarray(np.ascontiguousarray(array[..., 0] if array.shape[-1] == 1 else array))
 
     def _split(self, made: Evaluation) -> Split:
