@@ -6,9 +6,11 @@ name becomes a path; the name is judged and not what it leads to, so a data set 
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 from imgcls.errors import DatasetError, ImgclsError
@@ -92,3 +94,9 @@ def _shortened(name: str) -> str:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "replace")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant by `name`; None where none is near."""
+    found = difflib.get_close_matches(name[:MAX_CHARACTERS], list(known), n=1, cutoff=0.6)
+    return found[0] if found else None

@@ -7,7 +7,8 @@ import pytest
 from lenets import lenet
 from photos import flowers
 
-from imgcls.cli.main import main, make_parser
+from imgcls.cli.main import main
+from imgcls.cli.parser import make_parser
 from imgcls.recipes import with_recipe
 from imgcls.runs import background_jobs, init_lab
 from imgcls.runs.lifecycle import create_run

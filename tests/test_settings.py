@@ -9,7 +9,7 @@ from hypothesis import given as hypothesis_given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from imgcls.cli.main import add_settings, given, make_parser
+from imgcls.cli.parser import add_settings, given, make_parser
 from imgcls.errors import SettingsError
 from imgcls.models import NAMES, model_spec
 from imgcls.recipes import preprocess_for, recipe, with_recipe

@@ -63,6 +63,11 @@ def find_checkpoint(key: str, workspace: Workspace) -> CheckpointInfo:
     raise CheckpointError("There is no checkpoint {path}.", path=key[:100])
 
 
+def checkpoint_names(workspace: Workspace) -> list[str]:
+    """The names by which the terminal knows the best checkpoints; opens no file."""
+    return sorted({path.parent.name for root in _roots(workspace) for path in _files(root) if path.is_file()})
+
+
 def _roots(workspace: Workspace) -> list[Path]:
     return [workspace.checkpoints] if workspace.root == PROJECT else [workspace.checkpoints, PROJECT / "checkpoints"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from imgcls.data.image_folders import scan
 from imgcls.errors import DatasetError
-from imgcls.filenames import inside, shown, validate
+from imgcls.filenames import inside, nearest, shown, validate
 from imgcls.messages import Setting
 from imgcls.recipes import KIND_OF
 from imgcls.settings import TrainSettings
@@ -111,6 +111,9 @@ def folder_of(dataset: str, workspace: Workspace) -> Path:
         for path in (nested, _path(dataset)):
             if path is not None and os.path.isdir(path) and not _is_data(path, workspace):
                 return path
+    near = nearest(dataset, [*KIND_OF, *own])
+    if near:
+        raise DatasetError("There is no data set '{dataset}': did you mean {near}?", dataset=shown(dataset), near=near)
     raise DatasetError(
         "There is no data set '{dataset}': choose one of {names}, or give a path to a folder of photos.",
         dataset=shown(dataset),

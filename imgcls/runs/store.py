@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imgcls.errors import RunError, StorageError
-from imgcls.filenames import validate
+from imgcls.filenames import nearest, validate
 from imgcls.files import DELETED, storage_error
 from imgcls.processes import ProcessId
 from imgcls.runs import renaming
@@ -128,6 +128,9 @@ class Run(Job):
 def find_run(name: str, workspace: Workspace) -> Run:
     """The run of that name. Raises RunError when there is none."""
     if not NAME.fullmatch(name) or not (workspace.train_logs / name / "settings.json").is_file():
+        near = nearest(name, (run.name for run in list_runs(workspace)))
+        if near:
+            raise RunError("There is no run '{name}': did you mean {near}?", name=name, near=near)
         raise RunError("There is no run '{name}': see `python -m imgcls runs` for those there are.", name=name)
     if renaming.begun(workspace.train_logs / name):
         with locked(workspace):

@@ -6,7 +6,8 @@ import argparse
 import sys
 from dataclasses import asdict
 
-from imgcls.cli.main import given, to_json
+from imgcls.cli.main import to_json
+from imgcls.cli.parser import given
 from imgcls.messages import Terminal
 from imgcls.recipes import with_recipe
 from imgcls.runs import init_lab

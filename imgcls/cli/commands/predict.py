@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from imgcls.checkpoints.store import checkpoint_names
 from imgcls.cli.main import to_json
 from imgcls.errors import CheckpointError, InputError
+from imgcls.filenames import nearest
 from imgcls.imaging.image_files import find_images
 from imgcls.imaging.image_io import open_image
 from imgcls.inference.classify import Prepared, Reading, prepare, read_prepared
@@ -41,6 +43,9 @@ def checkpoint_path(wanted: str, workspace: Workspace) -> Path:
     for candidate in (path, path / "best.safetensors", workspace.shipped("checkpoints", wanted) / "best.safetensors"):
         if candidate.is_file():
             return candidate
+    near = nearest(wanted, checkpoint_names(workspace))
+    if near:
+        raise CheckpointError("There is no checkpoint {wanted}: did you mean {near}?", wanted=wanted, near=near)
     raise CheckpointError(
         "There is no checkpoint {wanted}: give a file, or the name of a folder in checkpoints/.", wanted=wanted
     )

@@ -24,20 +24,36 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+GAP = 2  # characters between two columns
+TITLES = ("run", "state", "epochs", "val", "test")
+
+
 def table(seen: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    made = Table(box=None, pad_edge=False)
-    for title in ("run", "state", "epochs", "val", "test"):
-        made.add_column(title, justify="left" if title in ("run", "state") else "right", no_wrap=title == "run")
-    for row in seen:
-        wanted = row["settings"]["epochs"] if row["settings"] else "?"
-        made.add_row(
-            row["name"],
-            row["state"] if row["place"] is None else f"{row['state']} ({row['place']})",
-            f"{row['epochs']}/{wanted}",
-            *("" if row[k] is None else f"{row[k]:.2%}" for k in ("val_accuracy", "test_accuracy")),
-        )
     # A pipe has no width of its own: long names must not be cut there.
-    Console(width=None if sys.stdout.isatty() else 160).print(made)
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    rows = [_cells(row) for row in seen]
+    figures = sum(max(map(len, column)) + GAP for column in list(zip(TITLES, *rows, strict=True))[1:])
+    made = Table(box=None, pad_edge=False)
+    for title in TITLES:
+        made.add_column(title, justify="left" if title in ("run", "state") else "right", no_wrap=True)
+    for name, *others in rows:
+        made.add_row(_shortened(name, max(6, console.width - figures)), *others)
+    console.print(made)
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    epochs = row["settings"]["epochs"] if row["settings"] else "?"
+    accuracies = ("" if row[k] is None else f"{row[k]:.2%}" for k in ("val_accuracy", "test_accuracy"))
+    state = row["state"] if row["place"] is None else f"{row['state']} ({row['place']})"
+    return row["name"], state, f"{row['epochs']}/{epochs}", *accuracies
+
+
+def _shortened(name: str, width: int) -> str:
+    """Cut in the middle: both ends of a name tell runs apart. Figures are never cut."""
+    if len(name) <= width:
+        return name
+    tail = (width - 1) // 2
+    return f"{name[: width - 1 - tail]}…{name[-tail:]}"

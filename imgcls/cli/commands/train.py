@@ -7,7 +7,7 @@ import contextlib
 import sys
 from collections.abc import Callable
 
-from imgcls.cli.main import given
+from imgcls.cli.parser import given
 from imgcls.errors import ImgclsError
 from imgcls.messages import Terminal
 from imgcls.recipes import with_recipe
@@ -84,5 +84,6 @@ def be(made: Run, *, resume: bool = False) -> int:
             print(last.checkpoint)
         return 130
     assert isinstance(last, events.Finished)
+    print(f"Try it: python -m imgcls predict --checkpoint {made.name} IMAGE, or in the browser: python -m imgcls serve", file=sys.stderr)
     print(last.checkpoint)
     return 0

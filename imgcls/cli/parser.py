@@ -1,0 +1,380 @@
+"""The commands of the terminal as a table, and the parser made of it: names, flags, examples, completion.
+
+A command is a row of `COMMANDS`; its flags are the function named in the row; what it does is the module of its name
+in `commands/`. Knows nothing that is slow to import: `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from imgcls import __version__
+from imgcls.filenames import nearest
+from imgcls.models.registry import NAMES
+from imgcls.settings import TrainSettings, choices, limits
+from imgcls.workspace import Workspace
+
+SPLITS = ("test", "val", "train", "all")  # of a data set
+EXAMPLES = """examples:
+  imgcls serve                                              open the lab in the browser: start here
+  imgcls train --dataset mnist --model lenet --epochs 1     train a network
+  imgcls predict --checkpoint lenet-digits digit.png        what is on this picture?
+  imgcls evaluate --checkpoint lenet-digits                 how good is it, class by class?
+"""
+
+
+@dataclass(frozen=True)
+class Command:
+    """`arguments` adds its flags; `examples` end its help. `hidden`: a process of the lab's own, not for people."""
+
+    name: str
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    examples: tuple[str, ...] = ()
+    hidden: bool = False
+
+    @property
+    def module(self) -> str:
+        return self.name.replace("-", "_")
+
+
+class Parser(argparse.ArgumentParser):
+    """Says which word was probably meant, and never names a hidden command."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\nSee `{self.prog} --help`.\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if not isinstance(action, argparse._SubParsersAction) or value in action.choices:
+            return super()._check_value(action, value)
+        raise argparse.ArgumentError(None, f"there is no command '{value}'{meant(value, visible())}")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:  # argparse's overloads say Any, too
+        known, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            parser = self._chosen(known)
+            flags = [flag for action in parser._actions for flag in action.option_strings]
+            parser.error(f"there is no {unknown[0]}{meant(unknown[0].split('=')[0], flags)}")
+        return known
+
+    def _chosen(self, known: argparse.Namespace) -> Parser:
+        """The parser of the command that was given."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction) and hasattr(known, "command"):
+                name = known.command.replace("_", "-")
+                return action.choices.get(name, self)
+        return self
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """ ": did you mean train?" where a known word is near; otherwise "."."""
+    near = nearest(word, known)
+    return f": did you mean {near}?" if near else "."
+
+
+def visible() -> list[str]:
+    return [command.name for command in COMMANDS if not command.hidden]
+
+
+def make_parser() -> Parser:
+    parser = Parser(
+        prog="imgcls",
+        description="A lab for image classification: train, classify, compare.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"imgcls {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    for command in COMMANDS:
+        if command.hidden:
+            made = commands.add_parser(command.name)
+        else:
+            made = commands.add_parser(
+                command.name,
+                help=command.help,
+                description=command.help[0].upper() + command.help[1:] + ".",
+                epilog="examples:\n" + "".join(f"  imgcls {line}\n" for line in command.examples),
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+        command.arguments(made)
+        made.set_defaults(command=command.module)
+    return parser
+
+
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Answer the shell where it asks for completions (see argcomplete); otherwise do nothing."""
+    if "_ARGCOMPLETE" in os.environ:
+        import argcomplete
+
+        argcomplete.autocomplete(parser, exclude=[command.name for command in COMMANDS if command.hidden])
+
+
+def _run_names(**_: Any) -> list[str]:
+    folder = Workspace.from_environment().train_logs
+    return sorted(path.parent.name for path in folder.glob("*/settings.json"))
+
+
+def _checkpoint_names(**_: Any) -> list[str]:
+    from imgcls.checkpoints.store import checkpoint_names
+
+    return checkpoint_names(Workspace.from_environment())
+
+
+def _dataset_names(**_: Any) -> list[str]:
+    from imgcls.data.catalog import own_folders
+    from imgcls.recipes import KIND_OF
+
+    return [*KIND_OF, *own_folders(Workspace.from_environment())]
+
+
+def _completed(action: argparse.Action, names: Callable[..., Sequence[str]]) -> None:
+    """The shell completes this argument with `names`."""
+    action.completer = names  # type: ignore[attr-defined]  # argcomplete reads it there
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    _completed(parser.add_argument("run", metavar="RUN", help="the run's name"), _run_names)
+
+
+def _split(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--part", choices=SPLITS, help="default: test, or val; all of a new folder")
+
+
+def _json(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--json", action="store_true", help=text)
+
+
+def _predict(parser: argparse.ArgumentParser) -> None:
+    _completed(
+        parser.add_argument("--checkpoint", required=True, metavar="PATH", help="a checkpoint file or a run's name"),
+        _checkpoint_names,
+    )
+    _json(parser, "one JSON object a line")
+    parser.add_argument("--top", type=_positive, default=3, metavar="K", help="how many classes to name (3)")
+    parser.add_argument("images", nargs="+", metavar="IMAGE_OR_FOLDER")
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> None:
+    _completed(
+        parser.add_argument(
+            "--checkpoint",
+            required=True,
+            action="append",
+            metavar="PATH",
+            help="a checkpoint file or a run's name; several are compared on the same images",
+        ),
+        _checkpoint_names,
+    )
+    _completed(parser.add_argument("--dataset", metavar="D", help="default: the one it was trained on"), _dataset_names)
+    _split(parser)
+    _json(parser, "one JSON object")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    _completed(
+        parser.add_argument("runs", nargs="+", metavar="RUN", help="a run's name or a checkpoint file"), _run_names
+    )
+    parser.add_argument("--dataset", metavar="D", help="what they are evaluated on (the first one's own)")
+    _split(parser)
+    parser.add_argument("--out", metavar="FILE", help="default: the first run's name, here, numbered if it is there")
+
+
+def _checkpoint(parser: argparse.ArgumentParser) -> None:
+    _completed(
+        parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint file or a run's name"),
+        _checkpoint_names,
+    )
+
+
+def _calibrate(parser: argparse.ArgumentParser) -> None:
+    _checkpoint(parser)
+    _json(parser, "one JSON object")
+
+
+def _runs(parser: argparse.ArgumentParser) -> None:
+    _json(parser, "one JSON array")
+
+
+def _datasets(parser: argparse.ArgumentParser) -> None:
+    _completed(parser.add_argument("name", nargs="?", metavar="NAME", help="only this one, in full"), _dataset_names)
+    _json(parser, "one JSON array")
+
+
+def _audit(parser: argparse.ArgumentParser) -> None:
+    _completed(
+        parser.add_argument("dataset", metavar="DATASET", help="a data set's name, or a path to a folder of photos"),
+        _dataset_names,
+    )
+    _json(parser, "one JSON object a line, the worst of each kind first")
+    parser.add_argument(
+        "--flip-labels", type=_share, default=0.0, metavar="SHARE",
+        help="flip a share of the training labels first, and say how many of them are found again (0)",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="which labels are flipped (1)")
+    parser.add_argument(
+        "--train-images", type=int, default=0, metavar="N",
+        help="only those that a run with this setting learns from; 0: all images (0)",
+    )  # fmt: skip
+
+
+def _fetch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="mnist, fashion-mnist, cifar10, or a network, e.g. resnet18")
+
+
+def _adopt(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a .pth of torch.save(net.state_dict(), ...), or .safetensors")
+    names = parser.add_mutually_exclusive_group()
+    names.add_argument("--classes", metavar="A,B,...", help="what its classes are called, in their order")
+    names.add_argument("--classes-from", metavar="D", help="a data set with these classes, on which it is then tried")
+    parser.add_argument("--name", metavar="NAME", help="the checkpoint's name (default: the file's)")
+    parser.add_argument(
+        "--preprocess",
+        metavar="KIND,...",
+        help="how images reach it: digits, garments, tiny or photos, and e.g. size=160,mean=0.5/0.5/0.5 (default: the "
+        "recipe's for this network)",
+    )
+
+
+def _init_lab(parser: argparse.ArgumentParser) -> None:
+    inits = ",".join(choices("init") or ())
+    parser.add_argument("--inits", default=inits, metavar="A,B,...", help="which (default: all)")
+    _json(parser, "one JSON object")
+    add_settings(parser, without=("init",))
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("page", "onnx", "state-dict"), help="page: one HTML file, of a LeNet")
+    _checkpoint(parser)
+    parser.add_argument("--out", metavar="FILE", help="default: the run's name, here")
+    parser.add_argument(
+        "--space", action="store_true", help="page: index.html and README.md in a folder (--out), for a static Space"
+    )
+
+
+def _serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", metavar="HOST", help="default: 127.0.0.1, this computer only")
+    parser.add_argument("--port", type=_port, metavar="PORT", help="default: 7860")
+
+
+def _work(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run")
+    parser.add_argument("--resume", action="store_true")
+
+
+def _folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder")
+
+
+def add_settings(parser: argparse.ArgumentParser, *, without: Sequence[str] = ()) -> None:
+    """A flag for each field of TrainSettings. Values stay text: TrainSettings itself checks them."""
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for name, info in TrainSettings.model_fields.items():
+        if name in without:
+            continue
+        extra = info.json_schema_extra
+        group = str(extra.get("group", "other")) if isinstance(extra, dict) else "other"
+        if group not in groups:
+            groups[group] = parser.add_argument_group(group)
+        default = "" if info.default in ("", None) else f"; default {info.default}"
+        shown = f"{info.description} ({_limits(name)}{default})".replace("%", "%%")
+        flag = "--" + name.replace("_", "-")
+        if info.annotation is bool:
+            groups[group].add_argument(
+                flag, nargs="?", const="true", default=argparse.SUPPRESS, metavar="BOOL", help=shown
+            )
+        else:
+            action = groups[group].add_argument(flag, default=argparse.SUPPRESS, metavar=_metavar(name), help=shown)
+            _completed(action, _names_of(name))
+
+
+def _names_of(setting: str) -> Callable[..., Sequence[str]]:
+    if setting == "dataset":
+        return _dataset_names
+    return lambda **_: list(NAMES if setting == "model" else choices(setting) or ())
+
+
+def _limits(name: str) -> str:
+    return f"{', '.join(NAMES)}, resnet50, mobilenet_v3_small, ..." if name == "model" else str(limits(name))
+
+
+def _metavar(name: str) -> str:
+    return "NAME" if choices(name) or name == "model" else name.upper()
+
+
+def given(arguments: argparse.Namespace) -> dict[str, str]:
+    """The settings that were given, as text."""
+    return {name: value for name, value in vars(arguments).items() if name in TrainSettings.model_fields}
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 0.9:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 0.9")
+    return value
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f"is {text}, but must be a whole number from 1 to 10000")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"is {text}, but must be a whole number from 0 to 65535")
+    return int(text)
+
+
+COMMANDS = (
+    Command(
+        "train", "train a network; Ctrl-C saves and says how to go on", add_settings,
+        ("train --dataset mnist --model lenet --preset sprint", "train --dataset data/flowers",
+         "train --dataset cifar10 --model resnet18 --transfer finetune --weights imagenet"),
+    ),
+    Command("resume", "go on with a stopped run from exactly where it was", _run, ("resume my-run",)),
+    Command(
+        "predict", "classify images with a checkpoint", _predict,
+        ("predict --checkpoint lenet-digits digit.png", "predict --checkpoint imagenet holiday/ --json"),
+    ),
+    Command(
+        "evaluate", "accuracy, loss, per-class figures and confusion matrix", _evaluate,
+        ("evaluate --checkpoint lenet-digits", "evaluate --checkpoint lenet-digits --checkpoint lenet-mnist"),
+    ),
+    Command(
+        "report", "one HTML file of one or several runs: settings, curves, mistakes, commands", _report,
+        ("report lenet-digits lenet-mnist --out compared.html",),
+    ),
+    Command("calibrate", "let an older checkpoint know when it does not know", _calibrate, ("calibrate my-run",)),
+    Command("runs", "what has been trained", _runs, ("runs", "runs --json")),
+    Command("stop", "ask a run to save and end", _run, ("stop my-run",)),
+    Command("datasets", "which data sets are there, with a report", _datasets, ("datasets", "datasets flowers")),
+    Command(
+        "audit", "which labels may be wrong, what is there twice or like nothing else", _audit,
+        ("audit flowers", "audit mnist --flip-labels 0.1 --train-images 5000"),
+    ),
+    Command("fetch", "get a data set or weights ahead of a lesson", _fetch, ("fetch cifar10", "fetch resnet18")),
+    Command(
+        "adopt", "make a checkpoint of weights that were saved elsewhere", _adopt,
+        ("adopt net.pth --classes cats,dogs", "adopt lenet.pth --classes-from mnist"),
+    ),
+    Command(
+        "init-lab", "one network, data and seed with several initialisations, compared", _init_lab,
+        ("init-lab --dataset mnist --model lenet --inits kaiming-uniform,all-zeros,too-small",),
+    ),
+    Command(
+        "export", "a checkpoint as one file to hand out, as ONNX, or as a plain state dict", _export,
+        ("export page lenet-digits --out digits.html", "export onnx my-run"),
+    ),
+    Command("serve", "open the lab in the browser", _serve, ("serve", "serve --host 0.0.0.0 --port 7860")),
+    Command("work", "", _work, hidden=True),
+    Command("standby", "", lambda parser: None, hidden=True),
+    *(Command(name, "", _folder, hidden=True) for name in ("work-evaluate", "work-audit", "work-fetch")),
+    Command("work-lab", "", lambda parser: parser.add_argument("lab") and None, hidden=True),
+)  # fmt: skip
