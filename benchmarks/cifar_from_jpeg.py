@@ -16,14 +16,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from imgcls.data.download import CIFAR_FILES, TINY
+from imgcls.data.registry import CIFAR_FILES, classes_of
 
 
 def main(source: Path, data: Path) -> None:
     place = data / "cifar-10-batches-bin"
     place.mkdir(parents=True, exist_ok=True)
     for part, files in CIFAR_FILES.items():
-        found = [(path, i) for i, name in enumerate(TINY) for path in sorted((source / part / name).iterdir())]
+        found = [
+            (path, i)
+            for i, name in enumerate(classes_of("cifar10"))
+            for path in sorted((source / part / name).iterdir())
+        ]
         order = np.random.default_rng(0).permutation(len(found))  # each of the original's files mixes the classes
         with ThreadPoolExecutor(4) as pool:
             rows = list(pool.map(_row, [found[i] for i in order]))

@@ -17,7 +17,6 @@ import torch
 from benchmarks import plain
 from benchmarks.rows import Row
 from imgcls.data.catalog import folder_of
-from imgcls.data.datasets import load_dataset
 from imgcls.models import transfer
 from imgcls.processes import available_cores
 from imgcls.recipes import with_recipe
@@ -25,6 +24,7 @@ from imgcls.settings import TrainSettings
 from imgcls.training import events
 from imgcls.training.device import choose_device
 from imgcls.training.learner import make_learner
+from imgcls.training.loading import load_run_data
 from imgcls.training.threads import candidates
 from imgcls.training.trainer import train
 from imgcls.workspace import Workspace
@@ -79,7 +79,7 @@ class Limit:
 
     def __init__(self, settings: TrainSettings, workspace: Workspace) -> None:
         context = choose_device(settings)
-        made = make_learner(settings, load_dataset(settings, workspace), workspace, context)
+        made = make_learner(settings, load_run_data(settings, workspace), workspace, context)
         self.images = len(made.data.train)
         views = 1 if settings.augment == "none" else settings.augment_views
         self._todo = self.images * views + len(made.data.val)

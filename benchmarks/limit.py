@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 import torch
 
-from imgcls.data.datasets import load_dataset
 from imgcls.processes import available_cores
 from imgcls.settings import TrainSettings
 from imgcls.training.device import choose_device
 from imgcls.training.learner import Learner, make_learner
+from imgcls.training.loading import load_run_data
 from imgcls.training.threads import candidates
 from imgcls.workspace import Workspace
 
@@ -24,7 +24,7 @@ class Limit:
     """`rate(seconds)`: images/s; `ways`: those of each way, of the last time it was measured."""
 
     def __init__(self, settings: TrainSettings, workspace: Workspace) -> None:
-        self.data = load_dataset(settings, workspace)
+        self.data = load_run_data(settings, workspace)
         self.device = choose_device(settings).device
         self.ways: dict[str, float] = {}
         if self.device.type == "cuda":

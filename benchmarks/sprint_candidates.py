@@ -22,11 +22,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imgcls.data.datasets import DataSet, load_dataset
+from imgcls.data.datasets import DataSet
 from imgcls.data.loader import Batches
 from imgcls.recipes import with_recipe
 from imgcls.training.device import choose_device
 from imgcls.training.learner import Learner, make_learner
+from imgcls.training.loading import load_run_data
 from imgcls.training.optim import lr_factor, make_optimizer, set_lr
 from imgcls.workspace import Workspace
 
@@ -108,7 +109,7 @@ def main() -> None:
     workspace = Workspace.from_environment()
     rows: dict[str, list[tuple[float, float]]] = {name: [] for name in arguments.only}
     for seed in range(1, arguments.seeds + 1):
-        data = load_dataset(with_recipe({"preset": "sprint", "seed": seed}), workspace)
+        data = load_run_data(with_recipe({"preset": "sprint", "seed": seed}), workspace)
         for name in arguments.only:
             rows[name].append(measured(name, seed, data, workspace))
     print("| candidate | accuracy, median | lowest to highest | at 98 % | seconds, median |")

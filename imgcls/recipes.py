@@ -1,8 +1,9 @@
 """Sensible settings for each network on each kind of data, and how images are brought to the network.
 
-A recipe fills whatever was not said; everything in it can be overridden. The kinds of data: "digits" (MNIST, pen
-digits), "garments" (Fashion-MNIST), "tiny" (CIFAR-10: 32-pixel colour) and "photos" (a folder). Knows names only, but
-for the file of the chosen weights, which may say what size of images it learnt from.
+A recipe fills whatever was not said; everything in it can be overridden. The kinds of data are those of
+`data/registry.py`: "digits" (MNIST, pen digits), "garments" (Fashion-MNIST), "tiny" (CIFAR-10: 32-pixel colour) and
+"photos" (a folder). Reads no data; of files only that of the chosen weights, which may say what size of images it
+learnt from.
 """
 
 from __future__ import annotations
@@ -10,23 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from imgcls.imaging.preprocess import HALF, Preprocess, ResizeMode
+from imgcls.data.registry import DATASETS, KINDS, kind_of
+from imgcls.imaging.preprocess import HALF, Preprocess
 from imgcls.models.registry import model_spec
 from imgcls.models.weight_header import size_of_weights
 from imgcls.presets import with_preset
 from imgcls.settings import TrainSettings
 
-KIND_OF = {
-    "mnist": "digits",
-    "pen-digits": "digits",
-    "mnist+pen-digits": "digits",
-    "fashion-mnist": "garments",
-    "cifar10": "tiny",
-}
 PHOTO_NETWORK = "efficientnet-lite0"
 # Others see photos at the size that their weights learnt from.
 PHOTO_SIZES = {"lenet": 32, "lenet-16-32": 32, "efficientnet-lite0": 160}
-STORED = {"digits": 28, "garments": 28, "tiny": 32}  # photos are stored at the network's own size
 
 ADAMW = {"optimizer": "adamw", "weight_decay": 0.01, "init": "default"}
 # TrainSettings' own defaults are lenet on digits; these are what differs.
@@ -101,10 +95,6 @@ TRANSFER: dict[str, dict[str, Any]] = {
 }
 
 
-def kind_of(dataset: str) -> str:
-    return KIND_OF.get(dataset, "photos")
-
-
 def usual_network(dataset: str) -> str:
     """The network that data of this kind begin with."""
     return PHOTO_NETWORK if kind_of(dataset) == "photos" else TrainSettings.model_fields["model"].default
@@ -170,16 +160,15 @@ def needed(settings: TrainSettings) -> dict[str, Any]:
 
 def preprocess_for(settings: TrainSettings) -> Preprocess:
     """How images reach the network that `settings` describe."""
-    kind, spec = kind_of(settings.dataset), model_spec(settings.model)
+    spec, kind = model_spec(settings.model), KINDS.get(kind_of(settings.dataset))
     size = settings.image_size or recipe(settings.model, settings.dataset)["image_size"]
-    channels = 1 if kind in ("digits", "garments") else 3
-    plain: dict[str, ResizeMode] = {"digits": "digit", "garments": "garment", "tiny": "square"}
+    channels = kind.channels if kind else 3
     return Preprocess(
         channels=channels,
-        resize_mode=plain.get(kind, spec.resize_mode),
-        storage_size=STORED.get(kind, size),
+        resize_mode=kind.resize_mode if kind else spec.resize_mode,
+        storage_size=DATASETS[settings.dataset].storage_side if kind else size,
         size=size,
-        upscale=spec.upscale if kind == "tiny" else "whole",
+        upscale=spec.upscale if kind and channels == 3 else "whole",
         interpolation=spec.interpolation,
         crop=spec.crop,
         mean=spec.mean if channels == 3 else HALF,

@@ -59,7 +59,7 @@ class TrainSettings(BaseModel):
         "data",
         default="mnist",
         max_length=500,
-        help=N_("a known data set, a folder under data/, a path to a folder, or two joined by '+'"),
+        help=N_("a built-in data set, a folder under data/, a path to a folder, or two joined by '+'"),
     )
     model: str = setting(
         "model",

@@ -17,13 +17,13 @@ from imgcls.audit.audit import audit
 from imgcls.audit.confident_learning import label_errors, out_of_sample
 from imgcls.audit.features import known_images, photo_images
 from imgcls.data import edits
-from imgcls.data.datasets import load_dataset
 from imgcls.data.duplicates import neighbours, perceptual_hash
 from imgcls.data.folder_split import divide_photos
 from imgcls.data.progress import Interrupted
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.recipes import with_recipe
+from imgcls.training.loading import load_run_data
 
 FORM = Preprocess(channels=3, resize_mode="crop", storage_size=32, size=32, mean=(0.5,) * 3, std=(0.5,) * 3)
 # Colours in a grid of four by four stand in for a pre-trained network: they tell these flowers apart.
@@ -72,7 +72,7 @@ def test_digits_flipped_on_purpose_are_those_that_a_run_learns_from(workspace):
     """Without its flips an image looks like what the run was told it is."""
     made = audit("mnist", workspace, flip=0.3, train_images=300)
     run = {"dataset": "mnist", "train_images": 300}
-    true, told = (load_dataset(with_recipe({**run, "flip_labels": s}), workspace).train.labels for s in (0, 0.3))
+    true, told = (load_run_data(with_recipe({**run, "flip_labels": s}), workspace).train.labels for s in (0, 0.3))
     assert (made.images, made.flipped) == (300, int((true != told).sum())) and made.recall > 0.8
     assert made.precision > 0.6
 
@@ -87,7 +87,7 @@ def test_an_image_of_a_known_set_is_called_by_its_place_in_the_file(workspace, m
     drawn = torch.zeros(120, 1, 28, 28, dtype=torch.uint8), torch.zeros(120, dtype=torch.int64)
     monkeypatch.setattr(pen_digits, "load_pen_digits", lambda *place, **said: drawn)  # drawing them takes a minute
     said = with_recipe({"dataset": name, "seed": 5})
-    data = load_dataset(said, workspace)
+    data = load_run_data(said, workspace)
     called, several = names_in_files(data), "+" in name
     assert {part: len(names) for part, names in called.items()} == data.sizes
     file = load_arrays("mnist", workspace)["train"][0]
@@ -105,12 +105,12 @@ def test_an_image_of_a_known_set_is_called_by_its_place_in_the_file(workspace, m
 
 
 def test_the_trainer_flips_training_labels_only_and_says_so(own, workspace):
-    plain, made = load_dataset(said(), workspace), load_dataset(said(flip_labels=0.25), workspace)
+    plain, made = load_run_data(said(), workspace), load_run_data(said(flip_labels=0.25), workspace)
     wrong = (plain.train.labels != made.train.labels).sum()
     assert wrong == 12 and torch.equal(plain.val.labels, made.val.labels)
     assert "12 training labels were made wrong on purpose." in map(str, made.notes)
-    assert torch.equal(load_dataset(said(flip_labels=0.25), workspace).train.labels, made.train.labels)
-    true, known = (load_dataset(with_recipe({"dataset": "mnist", "flip_labels": s}), workspace) for s in (0, 0.1))
+    assert torch.equal(load_run_data(said(flip_labels=0.25), workspace).train.labels, made.train.labels)
+    true, known = (load_run_data(with_recipe({"dataset": "mnist", "flip_labels": s}), workspace) for s in (0, 0.1))
     assert (true.train.labels != known.train.labels).sum() == round(0.1 * len(true.train))
 
 

@@ -15,9 +15,9 @@ from test_compare import drawing
 
 from imgcls.checkpoints.format import read_tensors
 from imgcls.data.corrections import Corrections, find
-from imgcls.data.datasets import load_dataset
 from imgcls.errors import CheckpointError, DatasetError
 from imgcls.recipes import with_recipe
+from imgcls.training.loading import load_run_data
 from imgcls.training.trainer import train
 from imgcls.web import downloads
 from imgcls.web.classify.corrections import server_functions
@@ -111,8 +111,8 @@ def test_a_copy_learns_what_was_wrong_and_the_checkpoint_stays(lab):
     for i in range(5):
         ask["keep"]({**ASKED, **drawing((60 + i, 20, 60, 170)), "label": 1})
     settings = with_recipe({**SMALL, "name": "again", "start_from": "threes/best", "corrections": "my-drawings"})
-    data = load_dataset(settings, lab)
-    plain = load_dataset(with_recipe(SMALL), lab)
+    data = load_run_data(settings, lab)
+    plain = load_run_data(with_recipe(SMALL), lab)
     assert len(data.train) - len(plain.train) == 20 and data.fingerprint != plain.fingerprint  # each four times
     assert data.train.labels[-20:].tolist() == [1] * 20
     *_, last = train(settings, workspace=lab, run="again")
@@ -128,7 +128,7 @@ def test_photos_are_corrected_too(workspace):
     kept = Corrections(workspace, "my-flowers", ("daisy", "rose", "tulip"))
     kept.keep(Image.new("RGB", (90, 60), "purple"), "tulip", token="", most=9)
     settings = with_recipe({"dataset": "flowers", "model": "lenet", "corrections": "my-flowers"})
-    train_part = load_dataset(settings, workspace).train
+    train_part = load_run_data(settings, workspace).train
     assert train_part.labels[-1] == 2 and "my-flowers" in train_part.paths[-1]
     assert len(train_part.images) == len(train_part.labels) == len(train_part.paths)
 
@@ -170,12 +170,12 @@ def test_what_no_network_reads_is_not_kept(lab):
 def test_another_picture_under_the_same_name_is_other_data(lab):
     kept = Corrections(lab, "mine", tuple("0123456789"))
     settings = with_recipe({**SMALL, "corrections": "mine"})
-    plain = load_dataset(with_recipe(SMALL), lab).fingerprint
+    plain = load_run_data(with_recipe(SMALL), lab).fingerprint
     prints = []
     for shade in (90, 200):
         ink = Image.new("L", (28, 28))
         ink.paste(shade, (10, 4, 16, 24))
         made = kept.keep(ink, "1", token="me", most=9)
-        prints.append(load_dataset(settings, lab).fingerprint)
+        prints.append(load_run_data(settings, lab).fingerprint)
         made.path.unlink()
     assert prints[0] != prints[1] and all(p.startswith(plain + "+") for p in prints)

@@ -8,12 +8,13 @@ import tarfile
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from imgcls.data import download
-from imgcls.data.known_files import CIFAR_ARCHIVE, CIFAR_FILES, absent
+from imgcls.data.registry import CIFAR_FILES, DATASETS, absent
 from imgcls.errors import DatasetError, SettingsError
 from imgcls.runs import downloads
 from imgcls.web.i18n.translator import Translator
@@ -55,6 +56,18 @@ def mirror(files, *, slow=False):
         httpd.server_close()
 
 
+CIFAR_ARCHIVE = DATASETS["cifar10"].downloads[0].name
+
+
+def with_digests(name, contents, monkeypatch):
+    """The row of a set, with the digests of these files: {name: content}."""
+    spec = DATASETS[name]
+    downloads = tuple(
+        replace(one, md5=hashlib.md5(contents[one.name]).hexdigest()) for one in spec.downloads if one.name in contents
+    )
+    monkeypatch.setitem(DATASETS, name, replace(spec, downloads=downloads))
+
+
 def cifar():
     """An archive as the real one, with files of a few bytes."""
     packed = io.BytesIO()
@@ -74,7 +87,7 @@ def files_of(workspace):
 
 def test_a_set_comes_whole_and_its_packed_file_goes(workspace, monkeypatch):
     content, told = cifar(), []
-    monkeypatch.setattr(download, "CIFAR_MD5", hashlib.md5(content).hexdigest())
+    with_digests("cifar10", {CIFAR_ARCHIVE: content}, monkeypatch)
     assert absent("cifar10", workspace) == "cifar10"
     with mirror({CIFAR_ARCHIVE: content}) as url:
         monkeypatch.setenv("IMGCLS_DATA_MIRROR", url)
@@ -84,9 +97,9 @@ def test_a_set_comes_whole_and_its_packed_file_goes(workspace, monkeypatch):
 
 
 def test_bytes_of_several_files_are_counted_on(workspace, monkeypatch):
-    contents = {file: gzip.compress(bytes([i]) * 1000 * (4 - i)) for i, file in enumerate(download.FASHION_MD5)}
-    for file, content in contents.items():
-        monkeypatch.setitem(download.FASHION_MD5, file, hashlib.md5(content).hexdigest())
+    files = DATASETS["fashion-mnist"].required
+    contents = {file: gzip.compress(bytes([i]) * 1000 * (4 - i)) for i, file in enumerate(files)}
+    with_digests("fashion-mnist", contents, monkeypatch)
     told = []
     with mirror(contents) as url:
         download.fetch("fashion-mnist", workspace, base=url, progress=lambda *at: told.append(at))

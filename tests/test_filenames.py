@@ -173,14 +173,14 @@ def test_a_bad_name_is_shown_short_and_printable(name):
 def test_a_link_to_a_larger_disk_is_a_data_set(workspace, tmp_path):
     from photos import flowers
 
-    from imgcls.data.datasets import load_dataset
     from imgcls.recipes import with_recipe
+    from imgcls.training.loading import load_run_data
 
     flowers(tmp_path / "large" / "flowers", each=4)
     workspace.data.mkdir()
     (workspace.data / "flowers").symlink_to(tmp_path / "large" / "flowers")
     assert own_folders(workspace) == ["flowers"]
-    data = load_dataset(with_recipe({"dataset": "flowers", "model": "lenet"}), workspace)
+    data = load_run_data(with_recipe({"dataset": "flowers", "model": "lenet"}), workspace)
     assert sum(data.sizes.values()) == 12
     delete_dataset("flowers", workspace)  # the link goes, what it leads to stays
     assert own_folders(workspace) == [] and list(workspace.data.iterdir()) == []

@@ -12,11 +12,11 @@ from photos import flowers, photo
 
 from imgcls.checkpoints.format import read_meta
 from imgcls.data.content_digests import content_digests
-from imgcls.data.datasets import load_dataset
 from imgcls.data.manifest import Manifest, manifest_file
 from imgcls.errors import RunError
 from imgcls.recipes import with_recipe
 from imgcls.training import events
+from imgcls.training.loading import load_run_data
 from imgcls.training.trainer import train
 
 
@@ -55,7 +55,7 @@ def test_a_run_writes_it_before_its_first_step_and_its_checkpoint_names_it(own, 
         seen.append(manifest_file("r", workspace).is_file())
         assert not isinstance(event, events.Failed)
     assert all(seen)
-    made, data = written(workspace), load_dataset(said(), workspace)
+    made, data = written(workspace), load_run_data(said(), workspace)
     assert made.classes == ("daisy", "rose", "tulip") and made == data.manifest
     for kind in ("best", "last"):
         assert read_meta(workspace.checkpoints / "r" / f"{kind}.safetensors").manifest == made.digest
@@ -70,7 +70,7 @@ def test_a_run_writes_it_before_its_first_step_and_its_checkpoint_names_it(own, 
 
 
 def test_its_file_is_one_line_an_image_for_any_program(own, workspace):
-    load_dataset(said(), workspace).manifest.write(manifest_file("r", workspace))
+    load_run_data(said(), workspace).manifest.write(manifest_file("r", workspace))
     header, *lines = [json.loads(line) for line in gzip.open(manifest_file("r", workspace), "rt")]
     assert header["dataset"] == "flowers" and header["images"] == {"train": 29, "val": 7} and len(lines) == 36
     assert set(lines[0]) == {"split", "path", "class", "digest"}
@@ -78,7 +78,7 @@ def test_its_file_is_one_line_an_image_for_any_program(own, workspace):
 
 
 def test_a_damaged_one_and_one_of_a_newer_version_are_none(own, workspace):
-    path, made = manifest_file("r", workspace), load_dataset(said(), workspace).manifest
+    path, made = manifest_file("r", workspace), load_run_data(said(), workspace).manifest
     assert Manifest.read(path) is None
     made.write(path)
     whole = path.read_bytes()
@@ -100,7 +100,7 @@ def test_an_image_of_a_built_in_set_is_its_place_in_the_file(workspace, monkeypa
     drawn = torch.zeros(120, 1, 28, 28, dtype=torch.uint8), torch.zeros(120, dtype=torch.int64)
     monkeypatch.setattr(pen_digits, "load_pen_digits", lambda *place, **said: drawn)  # drawing them takes a minute
     chosen = with_recipe({"dataset": name, "train_images": 500, "flip_labels": 0.1, "seed": 4})
-    data = load_dataset(chosen, workspace)
+    data = load_run_data(chosen, workspace)
     files = load_arrays("mnist", workspace)
     assert {part: len(split) for part, split in data.manifest.splits.items()} == data.sizes
     for part, split in data.manifest.splits.items():
@@ -113,7 +113,7 @@ def test_an_image_of_a_built_in_set_is_its_place_in_the_file(workspace, monkeypa
     path = manifest_file("r", workspace)
     data.manifest.write(path)
     assert Manifest.read(path) == data.manifest and path.stat().st_size < 200_000
-    other = load_dataset(chosen.model_copy(update={"seed": 5}), workspace).manifest
+    other = load_run_data(chosen.model_copy(update={"seed": 5}), workspace).manifest
     assert other.digest != data.manifest.digest and other.validated != data.manifest.validated
 
 

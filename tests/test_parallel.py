@@ -14,13 +14,13 @@ from safetensors.torch import load_file
 
 from imgcls.checkpoints.format import load_checkpoint, read_meta
 from imgcls.cli.main import main
-from imgcls.data.datasets import load_dataset
 from imgcls.data.loader import evaluation_batches
 from imgcls.inference.metrics import evaluate
 from imgcls.recipes import with_recipe
 from imgcls.runs.reader import view
 from imgcls.runs.store import Run, find_run
 from imgcls.training import events
+from imgcls.training.loading import load_run_data
 
 PROJECT = Path(__file__).resolve().parent.parent
 FLAGS = "--dataset mnist --model lenet --train-images 1003 --val-split 500 --threads 1 --device cpu".split()
@@ -107,7 +107,7 @@ def test_two_processes_go_on_exactly_and_share_out_the_validation(workspace):
     whole, parts = (load_file(workspace.checkpoints / name / "last.safetensors") for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     network, meta = load_checkpoint(workspace.checkpoints / "whole" / "last.safetensors")
-    data = load_dataset(with_recipe(said), workspace)
+    data = load_run_data(with_recipe(said), workspace)
     batches = evaluation_batches(data.val, data.preprocess, batch_size=64, device=torch.device("cpu"))
     alone = evaluate(network, batches)
     assert ended["epochs"][-1]["val_accuracy"] == pytest.approx(alone.accuracy, abs=1e-6)

@@ -11,7 +11,7 @@ from imgcls.cli.main import main
 from imgcls.data.preview import preview
 from imgcls.data.report import report, there
 from imgcls.errors import DatasetError
-from imgcls.recipes import with_recipe
+from imgcls.recipes import preprocess_for, with_recipe
 
 
 @pytest.fixture
@@ -53,10 +53,10 @@ def test_a_photo_in_training_and_test_is_told(workspace):
 
 
 def test_broken_photos_are_left_out_of_training(own, workspace):
-    from imgcls.data.datasets import load_dataset
+    from imgcls.training.loading import load_run_data
 
     (own / "rose" / "broken.jpg").write_bytes(b"no image")
-    data = load_dataset(with_recipe({"dataset": "flowers", "model": "lenet"}), workspace)
+    data = load_run_data(with_recipe({"dataset": "flowers", "model": "lenet"}), workspace)
     assert len(data.train) + len(data.val) == 36 and any("broken.jpg" in str(note) for note in data.notes)
 
 
@@ -64,16 +64,17 @@ def test_broken_photos_are_left_out_of_training(own, workspace):
 @pytest.mark.parametrize(("model", "size"), [("lenet", 32), ("alexnet", 64), ("resnet18", 48)])
 def test_the_sample_is_what_training_gets(own, workspace, model, size, augment):
     settings = with_recipe({"dataset": "flowers", "model": model, "image_size": size, "augment": augment})
-    made = preview(settings, workspace, count=9, seed=1)
+    made = preview(settings, workspace, preprocess_for(settings), count=9, seed=1)
     assert made.images.shape == (9, 3, size, size) and made.images.dtype == torch.uint8
     assert set(made.labels) <= {"daisy", "rose", "tulip"} and len(set(made.labels)) > 1
-    other = preview(settings, workspace, count=9, seed=2)
+    other = preview(settings, workspace, preprocess_for(settings), count=9, seed=2)
     assert not torch.equal(made.images, other.images)
     assert made.images.float().std() > 20  # pictures, not one colour
 
 
 def test_the_sample_of_a_known_set(workspace):
-    made = preview(with_recipe({"dataset": "mnist"}), workspace, count=6)
+    settings = with_recipe({"dataset": "mnist"})
+    made = preview(settings, workspace, preprocess_for(settings), count=6)
     assert made.images.shape == (6, 1, 28, 28) and set(made.labels) <= set("0123456789")
 
 
@@ -148,11 +149,13 @@ def test_a_file_too_large_to_be_an_image_is_not_read(own, workspace):
 
 @pytest.mark.parametrize("name", ["pen-digits", "mnist+pen-digits"])
 def test_a_sample_of_pen_digits_renders_no_more_than_it_shows(workspace, name):
-    made = preview(with_recipe({"dataset": name}), workspace, count=6, seed=1)
+    settings = with_recipe({"dataset": name})
+    made = preview(settings, workspace, preprocess_for(settings), count=6, seed=1)
     assert made.images.shape == (6, 1, 28, 28) and set(made.labels) <= set("0123456789")
     assert not list(workspace.root.rglob("*.npy"))  # the whole set, kept for training, was not made
 
 
 def test_samples_of_a_large_network_are_small(own, workspace):
-    made = preview(with_recipe({"dataset": "flowers", "model": "resnet18"}), workspace, count=4)
+    settings = with_recipe({"dataset": "flowers", "model": "resnet18"})
+    made = preview(settings, workspace, preprocess_for(settings), count=4)
     assert made.images.shape == (4, 3, 128, 128) and made.preprocess.size == 224

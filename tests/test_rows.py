@@ -6,7 +6,8 @@ import torch
 import torchvision
 from photos import COLOURS, flowers, photo
 
-from imgcls.data.download import CIFAR_FILES, CIFAR_ROW
+from imgcls.data.readers import CIFAR_ROW
+from imgcls.data.registry import CIFAR_FILES
 from imgcls.inference.predictor import Predictor
 from imgcls.models import transfer
 from imgcls.recipes import with_recipe
@@ -86,16 +87,16 @@ def test_head_only_leaves_the_backbone_as_the_file_has_it(lab):
 def test_cached_features_are_the_network_s_own(lab, monkeypatch, in_memory):
     """With the cache and without it, in memory or in a mapped file: the same features."""
     from imgcls.data import feature_cache
-    from imgcls.data.datasets import load_dataset
     from imgcls.training.device import choose_device
     from imgcls.training.learner import make_learner
+    from imgcls.training.loading import load_run_data
 
     settings = with_recipe(
         {"dataset": "flowers", "model": "resnet18", "transfer": "head", "weights": "own.pth", "image_size": 32,
          "augment": "none", "device": "cpu", "threads": 1}
     )  # fmt: skip
     place = choose_device(settings)
-    made = make_learner(settings, load_dataset(settings, lab), lab, place)
+    made = make_learner(settings, load_run_data(settings, lab), lab, place)
     plain, backbone = made.batches, transfer.split_backbone(made.model)[0]
     file = lab.root / "features"
     if not in_memory:

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from photos import flowers, photo
 
-from imgcls.data.datasets import load_dataset
 from imgcls.data.evaluation_sets import load_for_evaluation
 from imgcls.data.folder_split import divide_photos
 from imgcls.data.grouping import one_side
 from imgcls.data.splitting import some_of_each, stratify
 from imgcls.errors import DatasetError
 from imgcls.recipes import preprocess_for, with_recipe
+from imgcls.training.loading import load_run_data
 
 
 @pytest.fixture
@@ -109,17 +109,19 @@ def test_a_limit_on_images_keeps_every_class():
 
 
 def test_the_fingerprint_tells_one_division_from_another(own, workspace):
-    first = load_dataset(said(), workspace)
-    assert first.fingerprint == load_dataset(said(), workspace).fingerprint != ""
+    first = load_run_data(said(), workspace)
+    assert first.fingerprint == load_run_data(said(), workspace).fingerprint != ""
     os.utime(own / "rose" / "01.jpg", (1, 1))  # a copy on another machine has other times
-    assert load_dataset(said(model="alexnet", image_size=64), workspace).fingerprint == first.fingerprint
-    seen = {first.fingerprint, load_dataset(said(seed=5), workspace).fingerprint}
+    assert load_run_data(said(model="alexnet", image_size=64), workspace).fingerprint == first.fingerprint
+    seen = {first.fingerprint, load_run_data(said(seed=5), workspace).fingerprint}
     photo("rose", 999).save(own / "rose" / "one more.jpg")
-    seen.add(load_dataset(said(), workspace).fingerprint)
+    seen.add(load_run_data(said(), workspace).fingerprint)
     (own / "rose" / "01.jpg").write_bytes((own / "rose" / "01.jpg").read_bytes() + b"\0")
-    seen.add(load_dataset(said(), workspace).fingerprint)
+    seen.add(load_run_data(said(), workspace).fingerprint)
     assert len(seen) == 4
-    known = [load_dataset(with_recipe({"dataset": "mnist", **s}), workspace).fingerprint for s in ({}, {}, {"seed": 2})]
+    known = [
+        load_run_data(with_recipe({"dataset": "mnist", **s}), workspace).fingerprint for s in ({}, {}, {"seed": 2})
+    ]
     assert known[0] == known[1] != known[2]
 
 
@@ -136,7 +138,7 @@ def test_all_images_of_a_fresh_folder_and_the_held_out_ones_of_its_own(own, work
     split, part = evaluated("fresh", workspace)
     assert (len(split), part) == (15, "all")
     split, part = evaluated("flowers", workspace)
-    assert part == "val" and set(split.paths) == set(load_dataset(said(), workspace).val.paths)
+    assert part == "val" and set(split.paths) == set(load_run_data(said(), workspace).val.paths)
     assert evaluated(str(own), workspace)[1] == "val"  # its own, by another name
     assert len(evaluated("flowers", workspace, part="all")[0]) == 36
     flowers(workspace.data / "parts" / "train", each=4), flowers(workspace.data / "parts" / "test", each=2)
@@ -174,11 +176,11 @@ def test_a_class_whose_photos_are_all_broken_is_told(own, workspace):
     for path in (own / "rose").iterdir():
         path.write_bytes(b"no image" + path.name.encode())
     with pytest.raises(DatasetError, match="no readable training image of rose"):
-        load_dataset(said(), workspace)
+        load_run_data(said(), workspace)
 
 
 def test_many_broken_photos_are_counted_and_ten_are_named(own, workspace):
     for i in range(30):
         (own / "rose" / f"broken{i}.jpg").write_bytes(b"no image" + bytes([i]))
-    notes = list(map(str, load_dataset(said(), workspace).notes))
+    notes = list(map(str, load_run_data(said(), workspace).notes))
     assert len(notes) == 11 and notes[-1] == "20 more photos cannot be read and are left out."

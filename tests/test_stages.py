@@ -11,10 +11,10 @@ from photos import flowers, photo
 from test_compare import drawing
 
 from imgcls.checkpoints.format import Meta, save_checkpoint
-from imgcls.data.datasets import load_dataset
 from imgcls.models import build
 from imgcls.recipes import with_recipe
 from imgcls.training.calibrate import calibrate
+from imgcls.training.loading import load_run_data
 from imgcls.web.classify import stages
 from imgcls.web.classify.stages import server_functions
 from imgcls.web.evaluate.results import training_image
@@ -41,7 +41,7 @@ def garden(workspace):
     """An untrained ResNet18 that is calibrated on three flowers."""
     flowers(workspace.data / "garden", each=8)
     settings = with_recipe({"model": "resnet18", "dataset": "garden", "image_size": 32, "transfer": "scratch"})
-    data = load_dataset(settings, workspace)
+    data = load_run_data(settings, workspace)
     torch.manual_seed(0)
     model = build("resnet18", channels=3, classes=3, image_size=32).eval()
     meta = Meta(model="resnet18", classes=data.classes, preprocess=data.preprocess, run="garden",

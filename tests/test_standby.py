@@ -100,13 +100,13 @@ def test_what_was_read_beforehand_is_taken_once_and_only_as_long_as_its_files_st
 
     import torch
 
-    from imgcls.data import download
-    from imgcls.data.known_files import folder
+    from imgcls.data import download, readers
+    from imgcls.data.registry import dataset_spec
 
     place = workspace.data / "MNIST" / "raw"
-    shutil.copytree(folder("mnist", workspace), place)
-    read, real = [], download._read_idx
-    monkeypatch.setattr(download, "_read_idx", lambda path, shape: read.append(path.name) or real(path, shape))
+    shutil.copytree(dataset_spec("mnist").in_workspace(workspace), place)
+    read, real = [], readers.read_idx
+    monkeypatch.setattr(readers, "read_idx", lambda path, shape: read.append(path.name) or real(path, shape))
     download.read_beforehand("mnist", workspace)
     once = len(read)
     first = download.load_arrays("mnist", workspace)

@@ -5,10 +5,10 @@ import torch
 from photos import flowers
 
 from imgcls.data import decode_cache
-from imgcls.data.datasets import load_dataset
 from imgcls.data.loader import Batches, evaluation_batches
 from imgcls.recipes import with_recipe
 from imgcls.training import events
+from imgcls.training.loading import load_run_data
 from imgcls.training.trainer import train
 
 
@@ -21,8 +21,8 @@ def both(workspace, monkeypatch, **said):
     settings = with_recipe({"dataset": "flowers", "model": "lenet", "device": "cpu", **said})
     with monkeypatch.context() as small:
         small.setattr(decode_cache, "MAX_BYTES", 1000)
-        streamed = load_dataset(settings, workspace)
-    return settings, load_dataset(settings, workspace), streamed
+        streamed = load_run_data(settings, workspace)
+    return settings, load_run_data(settings, workspace), streamed
 
 
 @pytest.mark.parametrize("augment", ["none", "crop-flip", "resized-crop"])
@@ -54,7 +54,7 @@ def test_a_broken_photo_neither_stops_nor_teaches(own, workspace, monkeypatch):
     settings = with_recipe({"dataset": "flowers", "model": "lenet", "epochs": 2, "batch_size": 8, "device": "cpu"})
     made = list(train(settings, workspace=workspace, run="r"))
     assert isinstance(made[-1], events.Finished)
-    data = load_dataset(settings, workspace)
+    data = load_run_data(settings, workspace)
     batches = Batches(data.train, data.preprocess, batch_size=8, augment="none", seed=1, device=torch.device("cpu"))
     inputs = [x for x, _ in batches.epoch(0)]
     assert len(inputs) == batches.steps and not any(bool((x == -1).all(dim=(1, 2, 3)).any()) for x in inputs)

@@ -7,11 +7,11 @@ import pytest
 import torch
 import torchvision
 
-from imgcls.data.datasets import load_dataset
 from imgcls.recipes import with_recipe
 from imgcls.training import events, threads, trainer
 from imgcls.training.device import choose_device
 from imgcls.training.learner import make_learner
+from imgcls.training.loading import load_run_data
 from imgcls.training.threads import LASTING, LOOK_FOR_MORE, CollapseWatch, ThreadChoice, candidates, measure
 from imgcls.training.train_state import TrainState
 
@@ -118,7 +118,7 @@ def test_what_passes_between_epochs_does_not_count():
 def choice(workspace, monkeypatch):
     """(a run's choice of threads on a machine that tests make quick or slow, its state, that machine's rates)."""
     settings = with_recipe({"train_images": 64, "val_split": 16, "batch_size": 16, "device": "cpu"})
-    learner = make_learner(settings, load_dataset(settings, workspace), workspace, choose_device(settings))
+    learner = make_learner(settings, load_run_data(settings, workspace), workspace, choose_device(settings))
     state, rates = TrainState(), {}
     before = torch.get_num_threads()
     state.threads, state.step = 2, 500

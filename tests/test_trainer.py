@@ -144,11 +144,11 @@ def test_the_shown_loss_is_the_one_that_validation_has(workspace):
 
 
 def test_the_sample_is_what_the_network_gets_first(workspace):
-    from imgcls.data.datasets import load_dataset
     from imgcls.data.loader import Batches
+    from imgcls.training.loading import load_run_data
 
     settings = small(augment="crop-flip")
-    data = load_dataset(settings, workspace)
+    data = load_run_data(settings, workspace)
     batches = Batches(
         data.train, data.preprocess, batch_size=32, augment="crop-flip", seed=settings.seed, device=torch.device("cpu")
     )

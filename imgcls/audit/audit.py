@@ -19,9 +19,10 @@ from imgcls.data.duplicates import copies, neighbours
 from imgcls.data.edits import Record
 from imgcls.data.folder_split import divide_photos
 from imgcls.data.grouping import one_side
+from imgcls.data.registry import is_builtin
 from imgcls.data.splitting import flip_labels
 from imgcls.errors import DatasetError
-from imgcls.recipes import KIND_OF, with_recipe
+from imgcls.recipes import with_recipe
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
@@ -48,7 +49,7 @@ def audit(
     images: the features, where they are known already. Raises DatasetError, WeightsError.
     """
     if images is None:
-        if dataset in KIND_OF:
+        if is_builtin(dataset):
             images = known_images(dataset, workspace, seed=seed, train_images=train_images, progress=progress)
         else:
             images = photo_images(dataset, workspace, progress=progress)

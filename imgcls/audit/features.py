@@ -127,7 +127,7 @@ def known_images(
     from imgcls.data.known_places import names_in_files
 
     settings = with_recipe({"dataset": dataset, "seed": seed})
-    data = load_dataset(settings, workspace, progress=progress)
+    data = load_dataset(settings, workspace, preprocess_for(settings), progress=progress)
     called = names_in_files(data)
     splits = {part: split for part in ("train", "val", "test") if (split := getattr(data, part)) is not None}
     places = {part: list(range(len(split))) for part, split in splits.items()}

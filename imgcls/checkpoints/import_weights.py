@@ -18,16 +18,20 @@ from torch import Tensor
 
 from imgcls.checkpoints.format import Meta, load_checkpoint, read_meta, save_checkpoint, versions
 from imgcls.checkpoints.recognition import Found, recognise
+from imgcls.data import registry
+from imgcls.data.registry import DATASETS
 from imgcls.errors import CheckpointError, SettingsError
 from imgcls.files import storage_error
 from imgcls.imaging.preprocess import HALF, Preprocess
 from imgcls.models.meta_model import skeleton
 from imgcls.models.registry import REGISTRY
-from imgcls.recipes import KIND_OF, preprocess_for, with_recipe
+from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.settings import NAME
 from imgcls.workspace import PROJECT, Workspace
 
-KINDS = {"digits": "mnist", "garments": "fashion-mnist", "tiny": "cifar10", "photos": "photos"}
+# Kinds of images, each with a data set of that kind.
+KINDS = {kind: next(name for name, spec in DATASETS.items() if spec.kind == kind) for kind in registry.KINDS}
+KINDS[registry.PHOTOS] = registry.PHOTOS
 LONGEST = 300  # characters of a class name, as a checkpoint takes them
 
 
@@ -184,8 +188,3 @@ def _folder(name: str, workspace: Workspace, *, exact: bool) -> Path:
     raise SettingsError(
         "There is a run or checkpoint called {name} already: choose another name.", name=name, field="name"
     )
-
-
-def kind_of_dataset(dataset: str) -> str:
-    """The kind of images in a data set, by its name."""
-    return KIND_OF.get(dataset, "photos")

@@ -126,9 +126,9 @@ def _checkpoint_names(**_: Any) -> list[str]:
 
 def _dataset_names(**_: Any) -> list[str]:
     from imgcls.data.catalog import own_folders
-    from imgcls.recipes import KIND_OF
+    from imgcls.data.registry import DATASETS
 
-    return [*KIND_OF, *own_folders(Workspace.from_environment())]
+    return [*DATASETS, *own_folders(Workspace.from_environment())]
 
 
 def _completed(action: argparse.Action, names: Callable[..., Sequence[str]]) -> None:
@@ -222,7 +222,10 @@ def _audit(parser: argparse.ArgumentParser) -> None:
 
 
 def _fetch(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="mnist, fashion-mnist, cifar10, or a network, e.g. resnet18")
+    from imgcls.data.registry import fetchable_names
+
+    names = ", ".join(fetchable_names())
+    parser.add_argument("name", metavar="NAME", help=f"{names}, or a network, e.g. resnet18")
 
 
 def _adopt(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Which data sets there are, by name: known ones and folders of photos. Reads no image."""
+"""Which data sets there are, by name: built-in ones and folders of photos. Reads no image."""
 
 from __future__ import annotations
 
@@ -6,53 +6,21 @@ import os
 from pathlib import Path
 
 from imgcls.data.image_folders import scan
+from imgcls.data.registry import DATASETS, is_builtin, parts_of, reserved_names
 from imgcls.errors import DatasetError
 from imgcls.filenames import inside, nearest, shown, validate
 from imgcls.messages import Setting
-from imgcls.recipes import KIND_OF
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
-
-DIGITS = tuple("0123456789")
-
-
-TRAINING_IMAGES = {"mnist": 60_000, "fashion-mnist": 60_000, "cifar10": 50_000}
-
-
-# Names under data/ that are not a person's own: known sets and the folders they are kept in.
-RESERVED = {
-    *KIND_OF,
-    "MNIST",
-    "FashionMNIST",
-    "CIFAR10",
-    "cifar-10-batches-py",
-    "cifar-10-batches-bin",
-}
-
-
-PEN_DRAWINGS = 7494
-
-
-PEN_HELD_OUT = 10  # one part in ten of them is for validation
-
-
-PEN_RENDERINGS = 3  # of each pen drawing, every one with another brush, size and place
-
-
-def has_test(dataset: str) -> bool:
-    """Whether a known set brings a test part; pen-digits has none."""
-    return any(part != "pen-digits" for part in dataset.split("+"))
 
 
 def check_dataset(settings: TrainSettings, workspace: Workspace) -> None:
     """What can be said before a run is made: is the set there, has it two classes, does the split leave images?"""
-    if settings.dataset in KIND_OF:
-        from imgcls.data.known_files import require
-
-        for part in settings.dataset.split("+"):
-            require(part, workspace)
-            if part in TRAINING_IMAGES:
-                held_out(TRAINING_IMAGES[part], settings, part)
+    if is_builtin(settings.dataset):
+        for spec in parts_of(settings.dataset):
+            spec.require(workspace)
+            if not spec.renderings:
+                held_out(spec.counts["train"], settings, spec.name)
         return
     root = folder_of(settings.dataset, workspace)
     photos = scan(root)
@@ -79,16 +47,13 @@ def held_out(count: int, settings: TrainSettings, name: str) -> int:
 
 def count_images(settings: TrainSettings, workspace: Workspace) -> tuple[int, int, int]:
     """(training images, validation images, classes) without reading any of them. Raises DatasetError."""
-    if settings.dataset in KIND_OF:
+    if is_builtin(settings.dataset):
         train = val = 0
-        for part in settings.dataset.split("+"):
-            if part == "pen-digits":
-                held = PEN_DRAWINGS // PEN_HELD_OUT * PEN_RENDERINGS
-                train, val = train + PEN_DRAWINGS * PEN_RENDERINGS - held, val + held
-            else:
-                held = held_out(TRAINING_IMAGES[part], settings, part)
-                train, val = train + TRAINING_IMAGES[part] - held, val + held
-        classes = 10
+        for spec in parts_of(settings.dataset):
+            count, drawn = spec.counts["train"], spec.renderings
+            held = count - drawn.training_drawings * drawn.each if drawn else held_out(count, settings, spec.name)
+            train, val = train + count - held, val + held
+        classes = len(parts_of(settings.dataset)[0].classes)
     else:
         found = scan(folder_of(settings.dataset, workspace))
         train, classes = len(found.splits["train"]), len(found.classes)
@@ -111,20 +76,20 @@ def folder_of(dataset: str, workspace: Workspace) -> Path:
         for path in (nested, _path(dataset)):
             if path is not None and os.path.isdir(path) and not _is_data(path, workspace):
                 return path
-    near = nearest(dataset, [*KIND_OF, *own])
+    near = nearest(dataset, [*DATASETS, *own])
     if near:
         raise DatasetError("There is no data set '{dataset}': did you mean {near}?", dataset=shown(dataset), near=near)
     raise DatasetError(
         "There is no data set '{dataset}': choose one of {names}, or give a path to a folder of photos.",
         dataset=shown(dataset),
-        names=", ".join([*KIND_OF, *own]),
+        names=", ".join([*DATASETS, *own]),
     )
 
 
 def new_folder(name: str, workspace: Workspace) -> Path:
     """Where a new data set of that name will lie. Raises DatasetError where the name is none, or taken."""
     folder = inside(workspace.data, name)
-    if os.path.lexists(folder) or name.casefold() in {known.casefold() for known in RESERVED}:
+    if os.path.lexists(folder) or name.casefold() in {known.casefold() for known in reserved_names()}:
         raise DatasetError("There is a data set {name} already: choose another name, or delete it first.", name=name)
     return folder
 
@@ -149,6 +114,7 @@ def own_folders(workspace: Workspace) -> list[str]:
     """Names of the folders under data/ that a person put there."""
     if not workspace.data.is_dir():
         return []
+    reserved = reserved_names()
     return sorted(
-        p.name for p in workspace.data.iterdir() if p.is_dir() and p.name not in RESERVED and not p.name.startswith(".")
+        p.name for p in workspace.data.iterdir() if p.is_dir() and p.name not in reserved and not p.name.startswith(".")
     )

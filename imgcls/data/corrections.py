@@ -22,7 +22,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from imgcls.data.catalog import RESERVED, own_folders
+from imgcls.data.catalog import own_folders
+from imgcls.data.registry import reserved_names
 from imgcls.errors import DatasetError
 from imgcls.filenames import inside, sanitize
 from imgcls.files import storage_error, temporary_name, write_bytes
@@ -50,7 +51,7 @@ class Corrections:
     def __init__(self, workspace: Workspace, name: str, classes: Sequence[str]) -> None:
         self.folder, self.name, self.classes = inside(workspace.data, name), name, tuple(classes)
         self.workspace = workspace
-        if name.casefold() in {known.casefold() for known in RESERVED}:
+        if name.casefold() in {known.casefold() for known in reserved_names()}:
             raise DatasetError("{name} is no set of corrections: choose another name.", name=name)
         if self.folder.exists() and self._written() != self.classes:
             if (self.folder / MARKER).is_file():

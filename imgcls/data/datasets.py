@@ -1,8 +1,8 @@
 """A name or a folder -> tensors: train, validation and test parts with their class names.
 
-Known sets come from download.py and pen_digits.py, folders of photos from folder_split.py through the decode cache. The
-validation part is held out of the training part by seed, unless a folder brings its own; the test part is only ever
-used for the final figure.
+Built-in sets are read by their rows, folders of photos by folder_split.py through the decode cache. The validation
+part is held out of the training part by seed, unless a folder brings its own; the test part is only ever used for the
+final figure. How images reach the network is the caller's to say (recipes.py).
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ import torch
 
 from imgcls.data import corrections
 from imgcls.data.augmentation import WHOLE_PHOTO
-from imgcls.data.catalog import PEN_RENDERINGS
 from imgcls.data.content_digests import content_digests
 from imgcls.data.folder_problems import listed
 from imgcls.data.folder_split import divide_photos
 from imgcls.data.known_places import divide_places, place_names
 from imgcls.data.manifest import LeftOut, Manifest, ManifestSplit
 from imgcls.data.photos import StorageFormat, StreamingPhotos
+from imgcls.data.registry import classes_of, is_builtin, parts_of
 from imgcls.data.splitting import Split, flip_labels, join, some_of_each
 from imgcls.errors import DatasetError
 from imgcls.imaging.image_io import open_image
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.messages import Message, Setting, plural
-from imgcls.recipes import KIND_OF, preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
@@ -60,13 +59,14 @@ class DataSet:
         return {part: len(s) for part in ("train", "val", "test") if (s := getattr(self, part)) is not None}
 
 
-def load_dataset(settings: TrainSettings, workspace: Workspace, *, progress: Progress | None = None) -> DataSet:
-    """Everything a run needs of its data. Raises DatasetError."""
+def load_dataset(
+    settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, *, progress: Progress | None = None
+) -> DataSet:
+    """Everything a run needs of its data, in the form that `preprocess` says. Raises DatasetError."""
     from imgcls.data.download import forget_what_was_read
 
-    preprocess = preprocess_for(settings)
-    if settings.dataset in KIND_OF:
-        made = _limited(known_set(settings, workspace, preprocess, progress), settings)
+    if is_builtin(settings.dataset):
+        made = _limited(builtin_set(settings, workspace, preprocess, progress), settings)
         forget_what_was_read()
         flips = {"share": settings.flip_labels, "seed": settings.seed}
         labels, changed = flip_labels(made.train.labels, len(made.classes), **flips)
@@ -79,34 +79,31 @@ def load_dataset(settings: TrainSettings, workspace: Workspace, *, progress: Pro
 
 
 def _fingerprint(made: DataSet) -> str:
-    """Of a known set, whose files are checked elsewhere: the labels in their order tell one division from another."""
+    """Of a built-in set, whose files are checked elsewhere: the labels in their order tell divisions apart."""
     digest = blake2b(repr((made.name, made.sizes)).encode(), digest_size=16)
     for split in (made.train, made.val):
         digest.update(split.labels.numpy().tobytes())
     return digest.hexdigest()
 
 
-def known_set(
+def builtin_set(
     settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, progress: Progress | None
 ) -> DataSet:
-    from imgcls.data.download import CLASSES, load_arrays
+    from imgcls.data.download import load_arrays
 
     splits: dict[str, list[Split]] = {"train": [], "val": []}
     called: dict[str, list[str]] = {"train": [], "val": []}
-    for name in settings.dataset.split("+"):
-        if name == "pen-digits":
-            whole = _pen(workspace, progress)
-        else:
-            arrays = load_arrays(name, workspace)
-            whole = Split(*arrays["train"])
-            if "test" not in splits:
-                splits["test"] = [Split(*arrays["test"])]
-                called["test"] = [*place_names(name, "test", torch.arange(len(splits["test"][0])), 0)]
-        for part, places in zip(("train", "val"), divide_places(name, len(whole), settings), strict=True):
+    for spec in parts_of(settings.dataset):
+        arrays = load_arrays(spec.name, workspace, progress=progress)
+        whole = Split(*arrays["train"])
+        if "test" in arrays and "test" not in splits:
+            splits["test"] = [Split(*arrays["test"])]
+            called["test"] = [*place_names(spec, "test", torch.arange(len(splits["test"][0])), 0)]
+        for part, places in zip(("train", "val"), divide_places(spec, len(whole), settings), strict=True):
             splits[part].append(whole.take(places))
-            called[part] += place_names(name, "train", places, len(whole))
+            called[part] += place_names(spec, "train", places, len(whole))
     joined = {part: join(found) for part, found in splits.items()}
-    classes = CLASSES[settings.dataset.split("+")[0]]
+    classes = classes_of(settings.dataset)
     listed_images = {part: _listed(called[part], split) for part, split in joined.items()}
     manifest = Manifest(settings.dataset, classes, listed_images)
     return DataSet(
@@ -116,19 +113,6 @@ def known_set(
 
 def _listed(paths: Sequence[str], split: Split, folder: Path | None = None) -> ManifestSplit:
     return ManifestSplit(tuple(paths), tuple(split.labels.tolist()), folder)
-
-
-def _pen(workspace: Workspace, progress: Progress | None) -> Split:
-    from imgcls.data.pen_digits import load_pen_digits
-
-    images, labels = load_pen_digits(
-        workspace.shipped("data", "pen-digits", "pen-digits-train.json.gz"),
-        renderings=PEN_RENDERINGS,
-        seed=0,  # one set of renderings for every run: making them takes a minute
-        cache=workspace.data / ".imgcls-cache",
-        progress=progress,
-    )
-    return Split(images, labels)
 
 
 def _photos(
@@ -242,7 +226,7 @@ def _corrected(made: DataSet, settings: TrainSettings, workspace: Workspace) -> 
             "{name} does not fit into the cache, so that no corrections can be learnt beside it.", name=made.name
         )
     pairs, form = [(kept.path, kept.label) for kept in found.pictures()], made.preprocess
-    if settings.dataset in KIND_OF:
+    if is_builtin(settings.dataset):
         read = [(form.to_stored(open_image(path)), label) for path, label in pairs]
         images, labels = torch.stack([image for image, _ in read]), torch.tensor([label for _, label in read])
         added = Split(images, labels)

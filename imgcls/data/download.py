@@ -1,56 +1,32 @@
-"""Known data sets as uint8 tensors, read from their original files, and fetched where there is a network.
+"""Built-in data sets: fetched where there is a network, and read as uint8 tensors, each by its row.
 
-MNIST and pen-digits ship. Fashion-MNIST is read from its idx files; CIFAR-10 from its binary version, because its
-Python version is a pickle and no pickle is ever opened. Knows no settings, no split and no training.
+Knows no settings, no split and no training.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tarfile
 import urllib.error
 import urllib.request
+import zipfile
 import zlib
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from imgcls.data.known_files import (
-    CIFAR_ARCHIVE,
-    CIFAR_FILES,
-    CIFAR_URL,
-    FASHION_MD5,
-    FASHION_URL,
-    FETCHED,
-    PARTS,
-    absent,
-    folder,
-    how_to_get,
-    idx,
-    require,
-)
+from imgcls.data.registry import DATASETS, Arrays, DatasetSpec, Download, Progress, dataset_spec, fetchable_names
 from imgcls.errors import DatasetError
 from imgcls.files import storage_error
 from imgcls.messages import Message
 from imgcls.workspace import Workspace
 
-DIGITS = tuple("0123456789")
-GARMENTS = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
-TINY = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-CLASSES = {"mnist": DIGITS, "pen-digits": DIGITS, "fashion-mnist": GARMENTS, "cifar10": TINY}
-COUNTS = {"train": 60_000, "test": 10_000}
-
-CIFAR_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
-CIFAR_ROW = 1 + 3 * 32 * 32  # bytes: a label, then three planes of 32x32
-Progress = Callable[[int, int], None]
-
-
-Arrays = dict[str, tuple[Tensor, Tensor]]
+BLOCK = 1 << 18  # bytes
 _read_before: dict[str, tuple[tuple, Arrays]] = {}  # by a set's name: its files' times and sizes, what they hold
 
 
@@ -65,100 +41,98 @@ def forget_what_was_read() -> None:
 
 
 def _as_they_lie(name: str, workspace: Workspace) -> tuple:
-    found = ((path, path.stat()) for path in sorted(folder(name, workspace).iterdir()))
+    found = ((path, path.stat()) for path in sorted(dataset_spec(name).in_workspace(workspace).iterdir()))
     return tuple((path.as_posix(), seen.st_mtime_ns, seen.st_size) for path, seen in found)
 
 
-def load_arrays(name: str, workspace: Workspace) -> Arrays:
-    """{"train" and "test": (uint8 (N, C, H, W), int64 (N,))}. Raises DatasetError naming a broken file."""
-    require(name, workspace)
+def load_arrays(name: str, workspace: Workspace, *, progress: Progress | None = None) -> Arrays:
+    """{"train" and, where there is one, "test": (uint8 (N, C, H, W), int64 (N,))}. Raises DatasetError naming a broken
+    file."""
+    spec = dataset_spec(name)
+    spec.require(workspace)
     before = _read_before.pop(name, None)
     if before and before[0] == _as_they_lie(name, workspace):
         return before[1]
-    place = folder(name, workspace)
-    if name == "cifar10":
-        return {part: _cifar([place / file for file in files]) for part, files in CIFAR_FILES.items()}
-
-    def read(part: str) -> tuple[Tensor, Tensor]:
-        images = _read_idx(idx(place, f"{PARTS[part]}-images-idx3"), (COUNTS[part], 28, 28))
-        labels = _read_idx(idx(place, f"{PARTS[part]}-labels-idx1"), (COUNTS[part],))
-        return torch.from_numpy(images)[:, None], torch.from_numpy(labels.astype(np.int64))
-
-    with ThreadPoolExecutor(len(PARTS)) as pool:  # unpacking holds no lock of Python's
-        return dict(zip(PARTS, pool.map(read, PARTS), strict=True))
+    arrays = spec.read(spec.source(workspace, progress))
+    for split, count in spec.counts.items():
+        _check(spec, split, count, arrays)
+    return arrays
 
 
-def _read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """The idx format: two zero bytes, the type (8: uint8), the number of dimensions, each as a big-endian uint32."""
-    size = int(np.prod(shape))
-    header = bytes([0, 0, 8, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
-    wanted = len(header) + size
-    try:
-        with path.open("rb") as file:
-            content = file.read(wanted + 1)
-        if path.suffix == ".gz":  # in one call: the gzip module's pieces take half as long again
-            stream = zlib.decompressobj(wbits=31)
-            content = stream.decompress(content, wanted + 1)
-            content = content if stream.eof else b""
-    except (OSError, zlib.error):
-        content = b""
-    if len(content) != wanted or not content.startswith(header):
-        raise DatasetError("{path} is cut off or not what its name says: get it again.", path=path)
-    return np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape).copy()
-
-
-def _cifar(paths: list[Path]) -> tuple[Tensor, Tensor]:
-    images, labels = [], []
-    for path in paths:
-        content = np.fromfile(path, np.uint8)
-        if content.size != 10_000 * CIFAR_ROW or content[::CIFAR_ROW].max() > 9:
-            raise DatasetError("{path} is cut off or not what its name says: get it again.", path=path)
-        rows = content.reshape(-1, CIFAR_ROW)
-        labels.append(rows[:, 0].astype(np.int64))
-        images.append(rows[:, 1:].reshape(-1, 3, 32, 32))
-    return torch.from_numpy(np.concatenate(images)), torch.from_numpy(np.concatenate(labels))
+def _check(spec: DatasetSpec, split: str, count: int, arrays: Arrays) -> None:
+    """Raises DatasetError where what was read is not what the row says."""
+    images, labels = arrays.get(split, (torch.empty(0), torch.empty(0)))
+    fits = (
+        len(images) == len(labels) == (len(images) if spec.renderings else count)
+        and (images.dtype, labels.dtype, images.ndim, labels.ndim) == (torch.uint8, torch.int64, 4, 1)
+        and 0 <= int(labels.min()) <= int(labels.max()) < len(spec.classes)
+    )
+    if not fits:
+        raise DatasetError(
+            "The files of {name} hold something else than {count} images of its {classes} classes for {split}: get "
+            "them again.",
+            name=spec.name,
+            count=count,
+            classes=len(spec.classes),
+            split=split,
+        )
 
 
 def fetch(name: str, workspace: Workspace, *, progress: Progress | None = None, base: str | None = None) -> None:
     """Get a set that does not ship. `base`: another address that has the same files (IMGCLS_DATA_MIRROR otherwise). A
     download that is cut, or stopped by what `progress` raises, leaves nothing behind."""
-    if name not in CLASSES:
-        raise DatasetError(
-            "There is nothing called {name} to fetch: choose one of {names}.", name=name, names=", ".join(CLASSES)
-        )
-    if not absent(name, workspace):
+    if name not in DATASETS:
+        names = ", ".join(fetchable_names())
+        raise DatasetError("There is nothing called {name} to fetch: choose one of {names}.", name=name, names=names)
+    spec = DATASETS[name]
+    if spec.is_here(workspace):
         return
-    if name not in FETCHED:
-        require(name, workspace)
+    if not spec.downloads:
+        spec.require(workspace)
     base = base or os.environ.get("IMGCLS_DATA_MIRROR")
-    base = base and base.rstrip("/") + "/"
-    if name == "fashion-mnist":
-        place, before = workspace.data / "FashionMNIST" / "raw", 0
-        for file, md5 in FASHION_MD5.items():
-            if not (place / file).is_file():
-                told = _after(before, progress)
-                before += _download((base or FASHION_URL) + file, place / file, md5, how_to_get(name, workspace), told)
-        return
-    packed = workspace.data / CIFAR_ARCHIVE
-    _download((base or CIFAR_URL) + CIFAR_ARCHIVE, packed, CIFAR_MD5, how_to_get(name, workspace), progress)
+    urls = (base.rstrip("/") + "/",) if base else spec.urls
+    folder, before = workspace.data.joinpath(*spec.folder), 0
+    how = spec.how_to_get(workspace)
+    for download in spec.downloads:
+        if all((folder / file).is_file() for file in download.files):
+            continue
+        packed = folder / download.name
+        before += _download(urls, packed, download.md5, how, _after(before, progress))
+        if download.members:
+            _unpack(packed, download)
+
+
+def _unpack(packed: Path, download: Download) -> None:
+    """The members beside the archive, which is then deleted."""
     try:
-        _unpack_cifar(packed, workspace.data / "cifar-10-batches-bin")
+        with ExitStack() as stack:
+            for name, member in _members(packed, download, stack):
+                temporary = packed.with_name(name + ".tmp")
+                with temporary.open("wb") as file:
+                    shutil.copyfileobj(member, file, BLOCK)
+                os.replace(temporary, packed.with_name(name))
     except OSError as error:
         raise storage_error(packed, error) from None
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, KeyError):
+        raise DatasetError("{path} is cut off or not what its name says: get it again.", path=packed) from None
     finally:
         packed.unlink(missing_ok=True)
 
 
-def _unpack_cifar(packed: Path, place: Path) -> None:
-    place.mkdir(exist_ok=True)
-    with tarfile.open(packed) as tar:
-        for file in (file for files in CIFAR_FILES.values() for file in files):
-            member = tar.extractfile(f"cifar-10-batches-bin/{file}")
-            if member is None:
-                raise DatasetError("{packed} has no {file}: get it again.", packed=packed, file=file)
-            temporary = place / f"{file}.tmp"
-            temporary.write_bytes(member.read(10_000 * CIFAR_ROW + 1))
-            os.replace(temporary, place / file)
+def _members(packed: Path, download: Download, stack: ExitStack) -> Iterator[tuple[str, IO[bytes]]]:
+    """(file name, what is in it) of each wanted member of a tar or zip archive; KeyError where one is missing."""
+    if packed.suffix == ".zip":
+        zipped = stack.enter_context(zipfile.ZipFile(packed))
+        for name, member in zip(download.files, download.members, strict=True):
+            with zipped.open(member) as stream:
+                yield name, stream
+        return
+    tar = stack.enter_context(tarfile.open(packed))
+    for name, member in zip(download.files, download.members, strict=True):
+        stream = tar.extractfile(member)
+        if stream is None:
+            raise KeyError(member)
+        yield name, stream
 
 
 def _after(before: int, progress: Progress | None) -> Progress | None:
@@ -166,14 +140,23 @@ def _after(before: int, progress: Progress | None) -> Progress | None:
     return progress and (lambda done, total: progress(before + done, before + total))
 
 
-def _download(url: str, path: Path, md5: str, how: Message, progress: Progress | None) -> int:
-    """How many bytes it has."""
+def _download(urls: tuple[str, ...], path: Path, md5: str, how: Message, progress: Callable | None) -> int:
+    """How many bytes it has; from the first address that gives it."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for url in urls[:-1]:
+        try:
+            return _download_from(url + path.name, path, md5, how, progress)
+        except DatasetError:
+            continue
+    return _download_from(urls[-1] + path.name, path, md5, how, progress)
+
+
+def _download_from(url: str, path: Path, md5: str, how: Message, progress: Callable | None) -> int:
     temporary, digest, done = path.with_name(path.name + ".tmp"), hashlib.md5(usedforsecurity=False), 0
     try:
         with urllib.request.urlopen(url, timeout=30) as answer, temporary.open("wb") as file:
             total = int(answer.headers.get("Content-Length") or 0)
-            while block := answer.read(1 << 18):
+            while block := answer.read(BLOCK):
                 file.write(block)
                 digest.update(block)
                 done += len(block)

@@ -22,10 +22,10 @@ from filelock import FileLock
 
 from imgcls.data.catalog import folder_of
 from imgcls.data.image_folders import class_name, scan
+from imgcls.data.registry import is_builtin
 from imgcls.errors import DatasetError
 from imgcls.filenames import numbered, shown
 from imgcls.files import storage_error, write_bytes
-from imgcls.recipes import KIND_OF
 from imgcls.workspace import Workspace
 
 RECORD, TRASH = ".audit.json", ".trash"
@@ -175,7 +175,7 @@ def _listed(folder: Path, path: str) -> tuple[str, ...]:
 @contextmanager
 def _set(dataset: str, workspace: Workspace) -> Iterator[tuple[Path, Record]]:
     """One's own data set, for one change at a time."""
-    if dataset in KIND_OF:
+    if is_builtin(dataset):
         raise DatasetError("{name} came with the lab: it is not changed.", name=dataset)
     folder = folder_of(dataset, workspace)
     with FileLock(folder / ".audit.lock"):

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 
-from imgcls.data.catalog import folder_of, has_test
-from imgcls.data.datasets import CORRECTED, Progress, decode, known_set
+from imgcls.data.catalog import folder_of
+from imgcls.data.datasets import CORRECTED, Progress, builtin_set, decode
 from imgcls.data.folder_problems import listed
 from imgcls.data.folder_split import divide_photos
 from imgcls.data.image_folders import scan
+from imgcls.data.registry import classes_of, has_test, is_builtin, parts_of
 from imgcls.data.splitting import Split, join
 from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.messages import Setting
-from imgcls.recipes import KIND_OF
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
@@ -34,18 +34,18 @@ def load_for_evaluation(
     """(images in the form that `preprocess` wants, which part of `dataset` they are).
 
     trained: what the checkpoint was trained with. Of its own data set the test part is taken, or the validation part
-    where there is none; of a known set the test part; of any other all images ("all"). part: "train", "val", "test" or
-    "all" to ask for that one. Nothing else is decoded. Raises DatasetError where there is no such part, or where the
+    where there is none; of a built-in set the test part; of any other all images ("all"). part: "train", "val", "test"
+    or "all" to ask for that one. Nothing else is decoded. Raises DatasetError where there is no such part, or where the
     set's classes are not the ones that the network knows.
     """
     settings = trained.model_copy(update={"dataset": dataset})
-    if dataset in KIND_OF:
+    if is_builtin(dataset):
         own = bool(set(dataset.split("+")) & set(trained.dataset.split("+")))
         part = part or ("test" if has_test(dataset) else "val" if own else "all")
-        known, splits = _known_parts(settings, workspace, preprocess, part, progress)
+        known, splits = _builtin_splits(settings, workspace, preprocess, part, progress)
     else:
         folder = folder_of(dataset, workspace)
-        own = trained.dataset not in KIND_OF and _same_folder(dataset, trained.dataset, workspace)
+        own = not is_builtin(trained.dataset) and _same_folder(dataset, trained.dataset, workspace)
         if own:  # divided as for training, with the labels that the photos have
             files = divide_photos(settings.model_copy(update={"flip_labels": 0.0}), workspace)
             known, parts = files.classes, files.parts
@@ -84,7 +84,7 @@ def load_for_evaluation(
 def divided_anew(dataset: str, workspace: Workspace, *, trained: TrainSettings, fingerprint: str) -> bool:
     """Whether photos have come, gone or moved since a network was trained on them, so that the validation part held out
     of them may now hold some that it has learnt from. fingerprint: of the data that it was trained with."""
-    if not fingerprint or dataset in KIND_OF or trained.dataset in KIND_OF:
+    if not fingerprint or is_builtin(dataset) or is_builtin(trained.dataset):
         return False
     if not _same_folder(dataset, trained.dataset, workspace):
         return False
@@ -95,17 +95,16 @@ def divided_anew(dataset: str, workspace: Workspace, *, trained: TrainSettings, 
     return "val" not in files.found.splits and files.fingerprint != known
 
 
-def _known_parts(
+def _builtin_splits(
     settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, part: str, progress: Progress | None
 ) -> tuple[tuple[str, ...], list[Split]]:
     """(classes, the splits that `part` or "all" means); what is not asked for is not made."""
-    from imgcls.data.download import CLASSES, load_arrays
+    from imgcls.data.download import load_arrays
 
-    names = settings.dataset.split("+")
     if part == "test":
-        first = next((name for name in names if name != "pen-digits"), None)
-        return CLASSES[names[0]], [Split(*load_arrays(first, workspace)["test"])] if first else []
-    made = known_set(settings, workspace, preprocess, progress)
+        first = next((spec.name for spec in parts_of(settings.dataset) if has_test(spec.name)), None)
+        return classes_of(settings.dataset), [Split(*load_arrays(first, workspace)["test"])] if first else []
+    made = builtin_set(settings, workspace, preprocess, progress)
     wanted = ("train", "val", "test") if part == "all" else (part,)
     return made.classes, [split for name in wanted if (split := getattr(made, name)) is not None]
 

@@ -7,35 +7,36 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from imgcls.data.catalog import PEN_HELD_OUT, PEN_RENDERINGS, held_out
+from imgcls.data.catalog import held_out
+from imgcls.data.registry import DatasetSpec
 from imgcls.settings import TrainSettings
 
 if TYPE_CHECKING:
     from imgcls.data.datasets import DataSet
 
 
-def divide_places(name: str, images: int, settings: TrainSettings) -> tuple[Tensor, Tensor]:
+def divide_places(spec: DatasetSpec, images: int, settings: TrainSettings) -> tuple[Tensor, Tensor]:
     """Places of the training and of the validation images among the `images` of a built-in set's training file.
 
-    Of pen drawings the last writers are held out, so that validation asks about hands never seen.
+    Of drawings the last are held out, every rendering of them, so that validation asks about hands never seen.
     """
-    if name == "pen-digits":
-        drawings = images // PEN_RENDERINGS
+    if drawn := spec.renderings:
+        drawings = images // drawn.each
         drawing = torch.arange(images) % drawings
-        first = drawings - drawings // PEN_HELD_OUT
+        first = drawings - drawings // drawn.validation_every
         return (drawing < first).nonzero()[:, 0], (drawing >= first).nonzero()[:, 0]
-    size = held_out(images, settings, name)
+    size = held_out(images, settings, spec.name)
     order = torch.randperm(images, generator=torch.Generator().manual_seed(settings.seed))
     return order[size:], order[:size]
 
 
-def place_names(name: str, file: str, places: Tensor, images: int) -> tuple[str, ...]:
+def place_names(spec: DatasetSpec, file: str, places: Tensor, images: int) -> tuple[str, ...]:
     """What images are called by their places (from 0) in a set's own file: "mnist/train/43054"; "pen-digits/train/12.2"
     is the second picture of pen drawing 12."""
-    start = f"{name}/{file}/"
-    if name != "pen-digits":
+    start = f"{spec.name}/{file}/"
+    if not spec.renderings:
         return tuple(f"{start}{place}" for place in places.tolist())
-    drawings = images // PEN_RENDERINGS
+    drawings = images // spec.renderings.each
     return tuple(f"{start}{place % drawings}.{place // drawings + 1}" for place in places.tolist())
 
 

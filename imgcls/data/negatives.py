@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imgcls.data.catalog import PEN_HELD_OUT
 from imgcls.data.pen_digits import BOX, Drawing, load_pen_digits, read_drawings, render_by_chance
+from imgcls.data.registry import PEN, PEN_DIGITS
 from imgcls.workspace import PROJECT
 
 Stroke = np.ndarray  # float (points, 2), y pointing down
 ALPHABET = Path(__file__).with_name("stroke_alphabet.txt")
 NO_DIGIT = -1
-SHIPPED = PROJECT / "data" / "pen-digits" / "drawings.npz"
+SHIPPED = PROJECT.joinpath("data", *PEN_DIGITS.folder, "drawings.npz")
 NEGATIVES = ((5000, 11), (4000, 12))  # (how many, seed)
 DIGITS_KEPT = 3000
 KINDS = ("letter", "letter", "letter", "turned", "piece", "pieces", "pair", "crossed", "scribble", "random", "word")
@@ -58,7 +58,8 @@ def load_drawings() -> tuple[Drawings, Drawings] | None:
 def make_drawings(path: Path, pen_digits: Path) -> None:
     """Write the shipped file: ten minutes on one core."""
     drawings, labels = read_drawings(pen_digits)
-    first = len(drawings) - len(drawings) // PEN_HELD_OUT  # no piece of a held-out writer's digit is in a negative
+    # No piece of a held-out writer's digit is in a negative.
+    first = len(drawings) - len(drawings) // PEN.validation_every
     made, said, held = [], [], []
     for count, seed in NEGATIVES:
         random = np.random.default_rng(seed)
@@ -224,4 +225,4 @@ def _dense(stroke: Stroke, step: float = 8.0) -> Stroke:
 
 
 if __name__ == "__main__":
-    make_drawings(SHIPPED, SHIPPED.with_name("pen-digits-train.json.gz"))
+    make_drawings(SHIPPED, SHIPPED.with_name(PEN_DIGITS.files[0]))

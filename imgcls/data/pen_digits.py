@@ -22,6 +22,7 @@ import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
 
+from imgcls.data.registry import Arrays, Source
 from imgcls.errors import DatasetError, InputError
 from imgcls.imaging.digits import SIDE, mnist_normalize
 from imgcls.imaging.strokes import render
@@ -44,6 +45,20 @@ def read_drawings(path: Path) -> tuple[list[Drawing], list[int]]:
 
 
 RENDERING = b"2"  # count up when the pictures made of a drawing change: kept ones are then made anew
+
+
+def read_renderings(source: Source) -> Arrays:
+    """Every drawing as often as the set's row says; one set of renderings for every run, because making them takes a
+    minute."""
+    drawn = source.spec.renderings
+    made = load_pen_digits(
+        source.file(source.spec.files[0]),
+        renderings=drawn.each if drawn else 1,
+        seed=0,
+        cache=source.cache,
+        progress=source.progress,
+    )
+    return {"train": made}
 
 
 def load_pen_digits(

@@ -12,15 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from imgcls.data.augmentation import WHOLE_PHOTO
-from imgcls.data.catalog import PEN_DRAWINGS, PEN_HELD_OUT, PEN_RENDERINGS, TRAINING_IMAGES, folder_of
+from imgcls.data.catalog import folder_of
 from imgcls.data.datasets import load_dataset
 from imgcls.data.image_folders import scan
 from imgcls.data.loader import Batches
 from imgcls.data.photos import StorageFormat
+from imgcls.data.registry import classes_of, is_builtin, parts_of
 from imgcls.data.splitting import Split, join
 from imgcls.errors import DatasetError, InputError
 from imgcls.imaging.preprocess import Preprocess
-from imgcls.recipes import KIND_OF, preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
@@ -37,13 +37,14 @@ class Preview:
     preprocess: Preprocess
 
 
-def preview(settings: TrainSettings, workspace: Workspace, *, count: int = 24, seed: int = 0) -> Preview:
+def preview(
+    settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, *, count: int = 24, seed: int = 0
+) -> Preview:
     """`count` images of the training part, another draw for each `seed`. Raises DatasetError."""
-    preprocess = preprocess_for(settings)
-    if "pen-digits" in settings.dataset.split("+"):
-        classes, split = _with_pen_digits(settings, workspace, count, seed)
-    elif settings.dataset in KIND_OF:
-        data = load_dataset(settings, workspace)
+    if is_builtin(settings.dataset) and any(spec.renderings for spec in parts_of(settings.dataset)):
+        classes, split = _with_renderings(settings, workspace, preprocess, count, seed)
+    elif is_builtin(settings.dataset):
+        data = load_dataset(settings, workspace, preprocess)
         classes, split = data.classes, data.train.take(_some(len(data.train), count, seed))
     else:
         classes, split = _photos(settings, workspace, preprocess, count, seed)
@@ -61,25 +62,23 @@ def _some(total: int, count: int, seed: int) -> Tensor:
     return torch.randperm(total, generator=torch.Generator().manual_seed(seed))[:count]
 
 
-def _with_pen_digits(
-    settings: TrainSettings, workspace: Workspace, count: int, seed: int
+def _with_renderings(
+    settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, count: int, seed: int
 ) -> tuple[tuple[str, ...], Split]:
-    """Pen drawings rendered one by one (all 22,482 take a minute), and their share of the other set's images."""
-    from imgcls.data.download import CLASSES
-    from imgcls.data.pen_digits import load_some_pen_digits
-
-    sizes = {name: TRAINING_IMAGES.get(name, PEN_DRAWINGS * PEN_RENDERINGS) for name in settings.dataset.split("+")}
-    total, splits = sum(sizes.values()), []
-    for name, size in sizes.items():
-        some = count if len(sizes) == 1 else round(count * size / total)
-        if name == "pen-digits":
-            path = workspace.shipped("data", "pen-digits", "pen-digits-train.json.gz")
-            splits.append(Split(*load_some_pen_digits(path, count=some, held_out=PEN_HELD_OUT, seed=seed)))
+    """Drawings rendered one by one (all 22,482 take a minute), and their share of the other set's images."""
+    specs = parts_of(settings.dataset)
+    total, splits = sum(spec.counts["train"] for spec in specs), []
+    for spec in specs:
+        some = count if len(specs) == 1 else round(count * spec.counts["train"] / total)
+        if drawn := spec.renderings:
+            file = spec.source(workspace).file(spec.files[0])
+            splits.append(Split(*drawn.render(file, some, drawn.validation_every, seed)))
         else:
-            whole = load_dataset(settings.model_copy(update={"dataset": name}), workspace).train
+            one = settings.model_copy(update={"dataset": spec.name})
+            whole = load_dataset(one, workspace, preprocess).train
             splits.append(whole.take(_some(len(whole), some, seed)))
     split = join(splits)
-    return CLASSES[settings.dataset.split("+")[0]], split.take(_some(len(split), len(split), seed))
+    return classes_of(settings.dataset), split.take(_some(len(split), len(split), seed))
 
 
 def _photos(

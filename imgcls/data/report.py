@@ -1,8 +1,8 @@
 """What is in a data set, before anything is trained on it: images a class, sizes, broken and double files, imbalance.
 
-Every photo is opened once, as training would open it, so what is reported as broken is what training leaves out. Known
-sets are counted from their own files. Knows no settings and no page; findings carry a code so that they can be
-translated.
+Every photo is opened once, as training would open it, so what is reported as broken is what training leaves out.
+Built-in sets are counted from their own files. Knows no settings and no page; findings carry a code so that they can
+be translated.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any
 from imgcls.data.folder_problems import Problem
 from imgcls.data.grouping import duplicates
 from imgcls.data.image_folders import PhotoFolder, scan
+from imgcls.data.registry import DATASETS, absent, classes_of, is_builtin, parts_of
 from imgcls.errors import InputError
 from imgcls.imaging.image_io import open_image, size_of
 from imgcls.messages import Message, plural
-from imgcls.recipes import KIND_OF
 from imgcls.workspace import Workspace
 
 NEAR = 64  # pixels: decoding a JPEG at an eighth finds what is broken, at a fraction of the time
@@ -58,9 +58,9 @@ class Report:
 
 
 def report(name: str, workspace: Workspace, *, progress: Progress | None = None) -> Report:
-    """The report of a known set, a folder under data/ or a path. Raises DatasetError where there is none."""
-    if name in KIND_OF:
-        return _known(name, workspace)
+    """The report of a built-in set, a folder under data/ or a path. Raises DatasetError where there is none."""
+    if is_builtin(name):
+        return _builtin(name, workspace)
     from imgcls.data.catalog import folder_of
 
     found = scan(folder_of(name, workspace))
@@ -216,24 +216,19 @@ def _sizes(sizes: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return ordered[0], middle, ordered[-1]
 
 
-def _known(name: str, workspace: Workspace) -> Report:
-    from imgcls.data.download import CLASSES, load_arrays
-    from imgcls.data.known_files import require
-    from imgcls.data.pen_digits import read_drawings
+def _builtin(name: str, workspace: Workspace) -> Report:
+    from imgcls.data.download import load_arrays
 
     counts: dict[str, Counter] = {}
-    side = 0
-    for part in name.split("+"):
-        require(part, workspace)
-        if part == "pen-digits":
-            _, labels = read_drawings(workspace.shipped("data", part, f"{part}-train.json.gz"))
+    for spec in parts_of(name):
+        spec.require(workspace)
+        if spec.renderings:
+            labels = spec.renderings.read_labels(spec.source(workspace).file(spec.files[0]))
             counts.setdefault("train", Counter()).update(labels)
-            side = side or 28
             continue
-        for split, (images, labels) in load_arrays(part, workspace).items():
+        for split, (_, labels) in load_arrays(spec.name, workspace).items():
             counts.setdefault(split, Counter()).update(labels.tolist())
-            side = images.shape[-1]
-    classes = CLASSES[name.split("+")[0]]
+    classes, side = classes_of(name), parts_of(name)[0].storage_side
     return Report(
         name=name,
         classes=classes,
@@ -243,8 +238,8 @@ def _known(name: str, workspace: Workspace) -> Report:
 
 
 def there(workspace: Workspace) -> list[tuple[str, bool]]:
-    """Every data set's name and whether it is here: known ones, then one's own folders."""
+    """Every data set's name and whether it is here: built-in ones, then one's own folders."""
     from imgcls.data.catalog import own_folders
-    from imgcls.data.known_files import absent
 
-    return [(name, not absent(name, workspace)) for name in KIND_OF] + [(name, True) for name in own_folders(workspace)]
+    builtin = [(name, not absent(name, workspace)) for name in DATASETS]
+    return builtin + [(name, True) for name in own_folders(workspace)]

@@ -20,8 +20,8 @@ from typing import Any
 from imgcls.audit.findings import Audit, Suspect
 from imgcls.data.catalog import folder_of
 from imgcls.data.edits import TRASH, Record
+from imgcls.data.registry import is_builtin
 from imgcls.files import write_bytes
-from imgcls.recipes import KIND_OF
 from imgcls.runs import background_jobs
 from imgcls.runs.background_jobs import Progress
 from imgcls.workspace import Workspace
@@ -85,7 +85,7 @@ def find_audit(asked: Asked, workspace: Workspace) -> Audit | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if asked.dataset not in KIND_OF:
+    if not is_builtin(asked.dataset):
         folder = folder_of(asked.dataset, workspace)
         record = Record.read(folder)
         suspects = [suspect for suspect in suspects if _open(suspect, folder, record)]
@@ -118,7 +118,7 @@ def work(folder: Path, workspace: Workspace) -> int:
 def _files(dataset: str, workspace: Workspace) -> str:
     """The same as long as the set holds the same images, in whatever class or in its trash: what is mended does not
     change it. They are known by size and time, as programs that copy files know them. "" for known sets."""
-    if dataset in KIND_OF:
+    if is_builtin(dataset):
         return ""
     known = []
     for folder, folders, names in os.walk(folder_of(dataset, workspace)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imgcls.data.known_files import absent
+from imgcls.data.registry import absent
 from imgcls.runs import background_jobs
 from imgcls.runs.background_jobs import Progress
 from imgcls.workspace import Workspace

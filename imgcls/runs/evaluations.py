@@ -157,9 +157,9 @@ def _key(path: Path, trained: TrainSettings, dataset: str, part: str, workspace:
 def _files(dataset: str, workspace: Workspace) -> Iterator[tuple[str, int, int]]:
     """Name, size and time of every file of the data set; nothing is read."""
     from imgcls.data.catalog import folder_of
-    from imgcls.recipes import KIND_OF
+    from imgcls.data.registry import is_builtin
 
-    if dataset in KIND_OF:  # these never change
+    if is_builtin(dataset):  # these never change
         return
     root = os.fspath(folder_of(dataset, workspace))
     for folder, folders, names in os.walk(root):

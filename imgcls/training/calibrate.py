@@ -14,11 +14,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from imgcls.data.catalog import DIGITS
 from imgcls.data.datasets import DataSet
 from imgcls.data.loader import evaluation_batches
 from imgcls.data.negatives import load_drawings
 from imgcls.data.pen_augmentation import pen
+from imgcls.data.registry import DIGITS
 from imgcls.data.splitting import Split
 from imgcls.errors import CheckpointError
 from imgcls.imaging.preprocess import Preprocess

@@ -21,13 +21,14 @@ from imgcls.data.catalog import count_images
 from imgcls.data.feature_cache import BATCH
 from imgcls.data.loader import Batches, images_at_once
 from imgcls.data.photos import StorageFormat
+from imgcls.data.registry import kind_of
 from imgcls.data.splitting import Split
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.models import build, transfer
 from imgcls.models.forward import in_parts
 from imgcls.models.pretrained import check_weights
 from imgcls.processes import available_cores
-from imgcls.recipes import kind_of, preprocess_for
+from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.training.device import choose_device
 from imgcls.training.optim import make_optimizer

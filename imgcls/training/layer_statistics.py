@@ -50,11 +50,11 @@ class LayerStatistics:
 
 def layer_statistics(settings: TrainSettings, workspace: Workspace, *, steps: int = STEPS) -> list[LayerStatistics]:
     """Every convolution and linear layer on the run's very first batch, and over its first steps."""
-    from imgcls.data.datasets import load_dataset
     from imgcls.training.device import choose_device
     from imgcls.training.learner import make_learner
+    from imgcls.training.loading import load_run_data
 
-    learner = make_learner(settings, load_dataset(settings, workspace), workspace, choose_device(settings))
+    learner = make_learner(settings, load_run_data(settings, workspace), workspace, choose_device(settings))
     learner.begin_epoch(0)
     layers = _layers(learner.model)
     batches = iter(learner.batches.epoch(0))

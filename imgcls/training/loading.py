@@ -10,6 +10,7 @@ from imgcls.data.progress import Progress, with_progress
 from imgcls.messages import Message
 from imgcls.models.pretrained import resolve_weights
 from imgcls.models.registry import model_spec
+from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.training import events
 from imgcls.training.meters import Stopwatch
@@ -18,6 +19,11 @@ from imgcls.workspace import Workspace
 T = TypeVar("T")
 MB = 1_000_000
 FIRST, SELDOM = 0.5, 2.0  # seconds between two words on a download
+
+
+def load_run_data(settings: TrainSettings, workspace: Workspace, *, progress: Progress | None = None) -> DataSet:
+    """A run's data, brought to its network as the recipe says. Raises DatasetError."""
+    return load_dataset(settings, workspace, preprocess_for(settings), progress=progress)
 
 
 def load_with_progress(
@@ -37,7 +43,7 @@ def load_with_progress(
             lambda done, total: Message(
                 "making the images ready, this once: {done:,} of {images:,}", done=done, images=total
             ),
-            lambda progress: load_dataset(settings, workspace, progress=progress),
+            lambda progress: load_run_data(settings, workspace, progress=progress),
             should_stop,
         )
     )

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from imgcls.checkpoints.import_weights import KINDS, adopt, kind_of_dataset, proposed, proposed_classes
+from imgcls.checkpoints.import_weights import KINDS, adopt, proposed, proposed_classes
 from imgcls.checkpoints.recognition import recognise
+from imgcls.data.registry import classes_of, is_builtin, kind_of
 from imgcls.errors import DatasetError, SettingsError
 from imgcls.models.registry import REGISTRY
 from imgcls.workspace import Workspace
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     kind, changes = _preprocess(arguments.preprocess or "")
     if arguments.classes_from and not kind:
-        kind = kind_of_dataset(arguments.classes_from)
+        kind = kind_of(arguments.classes_from)
     form = proposed(found, kind=kind, changes=changes)
     print(
         f"Images reach it at {form.size}x{form.size} ({form.resize_mode}), mean {form.mean}, std {form.std}; "
@@ -53,12 +54,10 @@ def _classes(arguments: argparse.Namespace, workspace: Workspace) -> tuple[str, 
     if not arguments.classes_from:
         return ()
     from imgcls.data.catalog import folder_of
-    from imgcls.data.download import CLASSES
     from imgcls.data.image_folders import scan
 
     name = arguments.classes_from
-    first = name.split("+")[0]
-    return CLASSES[first] if first in CLASSES else tuple(scan(folder_of(name, workspace)).classes)
+    return classes_of(name) if is_builtin(name) else tuple(scan(folder_of(name, workspace)).classes)
 
 
 def _named(text: str) -> tuple[str, ...]:

@@ -14,8 +14,8 @@ from imgcls.workspace import PROJECT, Workspace
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from imgcls.data.datasets import load_dataset
     from imgcls.training.calibrate import calibrate
+    from imgcls.training.loading import load_run_data
 
     workspace = Workspace.from_environment()
     path = checkpoint_path(arguments.checkpoint, workspace)
@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CheckpointError("{path} ships with the lab and stays as it is: copy it first.", path=path)
     model, meta = load_checkpoint(path)
     settings = settings_of(path)
-    data = load_dataset(settings, workspace)
+    data = load_run_data(settings, workspace)
     if data.classes != meta.classes:
         raise CheckpointError(
             "{path} knows other classes than {name} has now: it can only be calibrated on the data it was trained on.",

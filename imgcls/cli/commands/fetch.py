@@ -23,10 +23,11 @@ def run(arguments: argparse.Namespace) -> int:
             path = resolve_weights("imagenet", model=name, folder=workspace.weight, progress=progress)
         print(path)
         return 0
-    from imgcls.data.download import CLASSES, fetch
+    from imgcls.data.download import fetch
+    from imgcls.data.registry import DATASETS, fetchable_names
 
-    if name not in CLASSES:
-        names = ", ".join([*CLASSES, *(spec.name for spec in MODELS if spec.weights)])
+    if name not in DATASETS:
+        names = ", ".join([*fetchable_names(), *(spec.name for spec in MODELS if spec.weights)])
         raise DatasetError("There is nothing called {name} to fetch: choose one of {names}.", name=name, names=names)
     with _bar(name) as progress:
         fetch(name, workspace, progress=progress)

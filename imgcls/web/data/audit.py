@@ -13,8 +13,8 @@ from typing import Any
 
 from imgcls.audit.findings import Audit, Suspect
 from imgcls.data import edits
+from imgcls.data.registry import is_builtin
 from imgcls.errors import DatasetError, RunError
-from imgcls.recipes import KIND_OF
 from imgcls.runs import audits
 from imgcls.runs.audits import Asked
 from imgcls.web.data import audit_card
@@ -108,7 +108,7 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
         """Suspects of a kind, PAGE at once, without those before `start_at`."""
         wanted, start = asked_for(asked), max(int(asked.get("start_at") or 0), 0)
         named = found(wanted).of(asked["kind"])
-        called = str if wanted.dataset in KIND_OF else short
+        called = str if is_builtin(wanted.dataset) else short
         shown = [
             audit_card.Shown(
                 place=start + i,

@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 from imgcls.data.catalog import folder_of, own_folders
+from imgcls.data.registry import is_builtin
 from imgcls.errors import ImgclsError
 from imgcls.imaging.image_io import open_image
-from imgcls.recipes import KIND_OF, with_recipe
+from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.web.evaluate.results import as_url
 from imgcls.workspace import Workspace
 
@@ -31,7 +32,7 @@ class Pictures:
     def thumbnail(self, dataset: str, path: str) -> str:
         """A data URL; "" where the image cannot be read any more. path: as an audit says it."""
         try:
-            if dataset in KIND_OF:
+            if is_builtin(dataset):
                 image = self._known(dataset, path)
             else:
                 image = open_image(folder_of(dataset, self.workspace) / path, near=THUMB)
@@ -52,7 +53,7 @@ class Pictures:
                 from imgcls.data.known_places import names_in_files
 
                 settings = with_recipe({"dataset": dataset})
-                data = load_dataset(settings, self.workspace)
+                data = load_dataset(settings, self.workspace, preprocess_for(settings))
                 called = names_in_files(data)
                 self._set = dataset, data, {name: (part, i) for part in called for i, name in enumerate(called[part])}
             _, data, places = self._set

@@ -13,13 +13,13 @@ import gradio as gr
 from imgcls.data.archives import unpack
 from imgcls.data.catalog import own_folders
 from imgcls.data.deleting import delete_dataset
-from imgcls.data.known_files import FETCHED, absent
 from imgcls.data.progress import with_progress
+from imgcls.data.registry import to_fetch
 from imgcls.data.report import report
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.filenames import sanitize
 from imgcls.models.registry import NAMES
-from imgcls.recipes import KIND_OF, with_recipe
+from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.settings import choices
 from imgcls.web.data import report_card
 from imgcls.web.data.audit import AuditView, request
@@ -106,7 +106,7 @@ def build(context: PageContext, tab: gr.Tab, training: train_tab.Room) -> None:
 
     def is_missing(name: str) -> bool:
         """Then it is fetched first; what else there would be to say is said there."""
-        return name in KIND_OF and absent(name, workspace) in FETCHED
+        return to_fetch(name, workspace) is not None
 
     def look(name: str) -> Iterator[Any]:
         """The report, with how far it is while a large folder is looked through; whoever leaves the page ends that."""
@@ -149,7 +149,9 @@ def build(context: PageContext, tab: gr.Tab, training: train_tab.Room) -> None:
             said = {"dataset": name, "model": network, **({"augment": augmented} if augmented else {})}
             settings = with_recipe(said)
             made = watch.once(
-                name, (network, augmented, number), lambda: preview(settings, workspace, count=SAMPLES, seed=number)
+                name,
+                (network, augmented, number),
+                lambda: preview(settings, workspace, preprocess_for(settings), count=SAMPLES, seed=number),
             )
             return report_card.grid(made, words)
         except ImgclsError as error:

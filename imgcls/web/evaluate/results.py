@@ -148,7 +148,7 @@ class Evaluations:
         return Image.fromarray(np.ascontiguousarray(array[..., 0] if array.shape[-1] == 1 else array))
 
     def _split(self, made: Evaluation) -> Split:
-        """The part of a known set that was evaluated."""
+        """The part of a built-in set that was evaluated."""
         from imgcls.data.evaluation_sets import load_for_evaluation
 
         path = Path(made.checkpoint)

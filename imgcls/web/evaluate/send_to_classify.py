@@ -1,6 +1,6 @@
 """An image of an evaluation, handed over to the Classify room, which explains what a network makes of one picture.
 
-A digit of a known set becomes a drawing for the pad, ink on paper; anything else a photo, as if it had been uploaded.
+A digit of a built-in set becomes a drawing for the pad, ink on paper; anything else a photo, as if uploaded.
 """
 
 from __future__ import annotations

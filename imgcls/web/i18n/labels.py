@@ -59,14 +59,9 @@ GROUPS: dict[str, str] = {
     "hardware": N_("Hardware"),
 }
 
-# Networks are called as their rows say. A value without an entry is shown as it is; a name that is the same in every
-# language stands without N_.
+# Networks and built-in data sets are called as their rows say. A value without an entry is shown as it is; a name that
+# is the same in every language stands without N_.
 VALUES: dict[str, str] = {
-    "mnist": "MNIST",
-    "pen-digits": N_("pen-digits"),
-    "mnist+pen-digits": "MNIST + pen-digits",
-    "fashion-mnist": "Fashion-MNIST",
-    "cifar10": "CIFAR-10",
     "sprint": N_("Sprint"),
     "standard": N_("Standard"),
     "thorough": N_("Thorough"),

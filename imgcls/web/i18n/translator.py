@@ -9,6 +9,7 @@ import gettext
 from pathlib import Path
 from typing import Any
 
+from imgcls.data.registry import DATASETS
 from imgcls.messages import Language, Message, plural
 from imgcls.models.registry import REGISTRY
 from imgcls.settings import TrainSettings
@@ -51,6 +52,8 @@ class Translator(Language):
         """What a setting's value is called; a data set of one's own by its name."""
         if value in REGISTRY:
             return REGISTRY[value].title
+        if value in DATASETS:
+            return self(DATASETS[value].title)
         return self(VALUES[value]) if value in VALUES else value
 
     def duration(self, seconds: float) -> str:

@@ -3,7 +3,7 @@
 Environment: IMGCLS_HOST and IMGCLS_PORT (where to listen), IMGCLS_ALLOWED_HOSTS (names the page answers to, separated
 by commas; a foreign one means that the lab is shared), IMGCLS_PASSWORD (asked for before anything else),
 IMGCLS_HOST_PASSWORD (makes its giver the lab's host), IMGCLS_RUNS_AT_ONCE (where the lab is shared further ones wait),
-IMGCLS_FETCH (yes: whoever visits a shared lab may have known data sets fetched),
+IMGCLS_FETCH (yes: whoever visits a shared lab may have built-in data sets fetched),
 IMGCLS_TRUSTED_PROXY (addresses or networks of proxies whose X-Forwarded-* headers count), SPACE_ID (set by a Hugging
 Face Space).
 """

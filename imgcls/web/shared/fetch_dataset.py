@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from imgcls.data.known_files import FETCHED, absent
+from imgcls.data.registry import to_fetch
 from imgcls.errors import RunError
-from imgcls.recipes import KIND_OF
 from imgcls.runs import downloads
 from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.render import render
@@ -28,10 +27,7 @@ def server_functions(context: PageContext) -> list[Answering]:
     words, workspace = context.words, context.watch.workspace
 
     def missing(asked: dict[str, Any]) -> str | None:
-        """The set that would have to be fetched; None where there is none, or it cannot be."""
-        dataset = str(asked["dataset"])
-        name = absent(dataset, workspace) if dataset in KIND_OF else None
-        return name if name in FETCHED else None
+        return to_fetch(str(asked["dataset"]), workspace)
 
     def may_fetch(asked: dict[str, Any]) -> bool:
         return context.limits.fetch or context.people.visitor(asked["request"]).host

@@ -38,7 +38,7 @@ class Limits:
     corrections: int = 5000  # pictures in a set of them
     many: int = 20_000  # pictures that one checkpoint reads in a go
     adopted: int = 1000  # checkpoints that visitors have brought
-    fetch: bool = True  # known data sets that are not here, by whoever asks; a shared lab's host always may
+    fetch: bool = True  # built-in data sets that are not here, by whoever asks; a shared lab's host always may
     report_seconds: float = 0  # for looking through a data set; 0: no limit
     collect: CollectLimits = CollectLimits()
     zip: ZipLimits = ZipLimits()

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from imgcls.checkpoints.store import CheckpointInfo, find_checkpoint, is_shipped, list_checkpoints
-from imgcls.data.known_files import absent
 from imgcls.data.progress import Interrupted
+from imgcls.data.registry import DATASETS, absent
 from imgcls.errors import RunError
 from imgcls.messages import N_
-from imgcls.recipes import KIND_OF
 from imgcls.runs import queue
 from imgcls.runs.init_lab import list_labs
 from imgcls.runs.reader import EventLogReader, RunView
@@ -143,7 +142,7 @@ class RunCache:
         runs = [(view.run.name, view.state, view.best and view.best.epoch) for view in views]
         labs = [(lab.name, lab.state()) for lab in list_labs(self.workspace)[:LISTED]]
         line = (queue.is_closed(self.workspace), *(turn.name for turn in self.turns()))
-        sets = tuple(name for name in KIND_OF if absent(name, self.workspace))
+        sets = tuple(name for name in DATASETS if absent(name, self.workspace))
         return [*runs, *labs, line, sets, *((key(info), info.created) for info in self.checkpoints())]
 
     def checkpoints(self) -> list[CheckpointInfo]:

@@ -13,9 +13,9 @@ from typing import Any
 import gradio as gr
 
 from imgcls.data.catalog import own_folders
-from imgcls.data.known_files import absent
+from imgcls.data.registry import DATASETS, absent, is_builtin
 from imgcls.errors import SettingsError
-from imgcls.recipes import KIND_OF, for_weights, recipe, usual_transfer
+from imgcls.recipes import for_weights, recipe, usual_transfer
 from imgcls.settings import TrainSettings, choices
 from imgcls.web.i18n.labels import GROUPS
 from imgcls.web.i18n.translator import Translator
@@ -24,7 +24,6 @@ from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.networks import MoreNetworks, NetworkButtons, buttons
 from imgcls.workspace import Workspace, weight_files
 
-KNOWN = tuple(KIND_OF)
 FIRST = ("preset", "dataset", "model")
 CHOOSE = ("preset", "dataset", "model", "transfer")  # what the recipe depends on
 KEPT = (*CHOOSE, "name", "seed", "device", "threads", "time_limit")  # what a recipe does not touch
@@ -122,9 +121,9 @@ def dataset_choices(words: Translator, workspace: Workspace) -> list[tuple[str, 
 
     def title(name: str) -> str:
         said = words.value(name)
-        return words("{name} · not here yet", name=said) if name in KNOWN and absent(name, workspace) else said
+        return words("{name} · not here yet", name=said) if is_builtin(name) and absent(name, workspace) else said
 
-    return [(title(name), name) for name in (*KNOWN, *own_folders(workspace))]
+    return [(title(name), name) for name in (*DATASETS, *own_folders(workspace))]
 
 
 def weights_choices(workspace: Workspace) -> list[str]:

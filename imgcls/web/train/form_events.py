@@ -9,8 +9,9 @@ from typing import Any
 
 import gradio as gr
 
+from imgcls.data.registry import kind_of
 from imgcls.errors import SettingsError
-from imgcls.recipes import kind_of, usual_network, usual_transfer
+from imgcls.recipes import usual_network, usual_transfer
 from imgcls.settings import TrainSettings, command_line
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.context import PageContext

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from imgcls.data.known_files import FETCHED, absent
+from imgcls.data.registry import kind_of, to_fetch
 from imgcls.errors import ImgclsError
 from imgcls.messages import N_
 from imgcls.models.registry import model_spec
-from imgcls.recipes import KIND_OF, for_weights, kind_of, preprocess_for, recipe
+from imgcls.recipes import for_weights, preprocess_for, recipe
 from imgcls.settings import TrainSettings, choices
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.limits import Limits
@@ -58,7 +58,7 @@ def card(
     wrong, or a data set or weights are missing, the sentence that says so."""
     try:
         settings = TrainSettings.checked(dict(values))
-        if settings.dataset in KIND_OF and absent(settings.dataset, workspace) in FETCHED:
+        if to_fetch(settings.dataset, workspace):
             return "", False  # shared/fetch_dataset.py says so
         if limits.public:
             limits.check_settings(settings)

@@ -9,8 +9,8 @@ from typing import Any
 
 import gradio as gr
 
+from imgcls.data.registry import kind_of
 from imgcls.errors import ImgclsError
-from imgcls.recipes import kind_of
 from imgcls.runs import queue
 from imgcls.runs.store import delete_run, find_run, rename_run
 from imgcls.settings import TrainSettings
