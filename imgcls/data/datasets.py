@@ -18,7 +18,7 @@ import torch
 from imgcls.data import corrections
 from imgcls.data.augmentation import WHOLE_PHOTO
 from imgcls.data.content_digests import content_digests
-from imgcls.data.folder_problems import listed
+from imgcls.data.folder_problems import left_out_notes, listed
 from imgcls.data.folder_split import divide_photos
 from imgcls.data.known_places import divide_places, place_names
 from imgcls.data.manifest import LeftOut, Manifest, ManifestSplit
@@ -35,7 +35,6 @@ from imgcls.workspace import Workspace
 Progress = Callable[[int, int], None]  # (images ready, in all)
 SHARE, MOST_OFTEN = 0.05, 200  # of the training images that are corrections; times that one is learnt an epoch
 CORRECTED = "+"  # in a fingerprint: what follows is of the pictures that were kept
-NAMED = 10  # broken photos that notes name; the rest are counted
 
 
 @dataclass(frozen=True)
@@ -141,15 +140,7 @@ def _photos(
         notes.append(
             Message("The photos do not fit into the cache: they are read anew in every epoch, which is slower.")
         )
-    notes += [one.reason for one in broken[:NAMED]]
-    if len(broken) > NAMED:
-        notes.append(
-            plural(
-                "{count} more photo cannot be read and is left out.",
-                "{count} more photos cannot be read and are left out.",
-                count=len(broken) - NAMED,
-            )
-        )
+    notes += left_out_notes([one.reason for one in broken])
     return DataSet(
         settings.dataset,
         files.classes,

@@ -28,6 +28,7 @@ from imgcls.data.photos import StorageFormat
 from imgcls.errors import DatasetError, InputError
 from imgcls.imaging.preprocess import CROP, Channels, Interpolation, ResizeMode
 from imgcls.messages import Message
+from imgcls.processes import available_cores
 
 FOLDER = ".imgcls-cache"
 MAX_BYTES = 8 * 2**30
@@ -188,7 +189,7 @@ def _no_room(place: Path, error: OSError) -> str:
 def _in_threads(work: Callable[[int], int], starts: range, count: int, progress: Progress | None) -> None:
     """Threads, because Pillow lets go of the interpreter while it decodes and resizes: measured 1.8x with two on
     photographs, as two processes do, which would each import torch first (0.5 GB and seconds)."""
-    pool = ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1), thread_name_prefix="decode")
+    pool = ThreadPoolExecutor(min(MAX_THREADS, available_cores()), thread_name_prefix="decode")
     try:
         for done in pool.map(work, starts):
             if progress:

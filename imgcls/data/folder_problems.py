@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from imgcls.messages import Message
+from imgcls.messages import Message, plural
+
+NAMED = 10  # broken photos that notes name; the rest are counted
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,18 @@ class Scan:
 
     def note(self, code: str, message: Message) -> None:
         self.problems.append(Problem(code, message))
+
+
+def left_out_notes(broken: Sequence[Message]) -> list[Message]:
+    """What to say of photos that cannot be read: the first of them by name, the rest by their number."""
+    if len(broken) <= NAMED:
+        return list(broken)
+    rest = plural(
+        "{count} more photo cannot be read and is left out.",
+        "{count} more photos cannot be read and are left out.",
+        count=len(broken) - NAMED,
+    )
+    return [*broken[:NAMED], rest]
 
 
 def listed(names: Sequence[str]) -> str:

@@ -16,13 +16,9 @@ import torch
 from torch.utils.data import Dataset
 
 from imgcls.errors import InputError
-from imgcls.imaging.image_io import open_image
+from imgcls.imaging.image_io import opened_image
 from imgcls.imaging.preprocess import CROP, Channels, Interpolation, Preprocess, ResizeMode
-
-# A JPEG may be decoded at 1/2, 1/4 or 1/8 as long as it stays this much larger than what is wanted: Pillow's own
-# thumbnail() takes 2 as indistinguishable from reducing in one step.
-REDUCING_GAP = 2
-
+from imgcls.messages import Message
 
 # Photos that are cropped at random are kept whole, with twice the network's side: measured on flowers against
 # torchvision's RandomResizedCrop of the files, crops at 64 pixels differ by 38 dB where 256/224 gave 30 (224: 44, 37).
@@ -61,7 +57,7 @@ class StorageFormat:
 
     def read(self, path: Path, *, name: str | None = None) -> tuple[torch.Tensor, float]:
         """(uint8 (C, side, side), width / height of the upright photo). Raises InputError."""
-        with open_image(path, near=self._preprocess.shorter_side * REDUCING_GAP, name=name) as image:
+        with opened_image(path, near=self._preprocess.decode_side, name=name) as image:
             return self._preprocess.to_stored(image), image.width / image.height
 
     @cached_property
@@ -83,12 +79,22 @@ class StreamingPhotos(Dataset):
     """A folder too large for the cache, one photo at a time, for a DataLoader with workers.
 
     Item i: (image uint8 (C, side, side), aspect float32 (), ok bool ()). A broken photo is black with ok False,
-    so that the loop can leave it out of the batch; it never raises.
+    so that the loop can leave it out of the batch; it never raises. `broken`: places of those met so far, in the
+    process that asks for batches.
     """
 
     def __init__(self, paths: Sequence[Path | str], **form: Any) -> None:
         """`form`: the fields of StorageFormat."""
         self.paths, self.form = [str(path) for path in paths], StorageFormat(**form)
+        self.broken: set[int] = set()
+
+    def why_broken(self, place: int) -> Message | None:
+        """The sentence about a photo that could not be read; None where it can be by now."""
+        try:
+            self.form.read(Path(self.paths[place]))
+        except InputError as error:
+            return error.message
+        return None
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

@@ -7,7 +7,6 @@ be translated.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +20,9 @@ from imgcls.data.grouping import duplicates
 from imgcls.data.image_folders import PhotoFolder, scan
 from imgcls.data.registry import DATASETS, absent, classes_of, is_builtin, parts_of
 from imgcls.errors import InputError
-from imgcls.imaging.image_io import open_image, size_of
+from imgcls.imaging.image_io import opened_image, size_of
 from imgcls.messages import Message, plural
+from imgcls.processes import available_cores
 from imgcls.workspace import Workspace
 
 NEAR = 64  # pixels: decoding a JPEG at an eighth finds what is broken, at a fraction of the time
@@ -65,7 +65,7 @@ def report(name: str, workspace: Workspace, *, progress: Progress | None = None)
 
     found = scan(folder_of(name, workspace))
     files = [(part, path, label) for part, photos in found.splits.items() for path, label in photos]
-    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="report")
+    pool = ThreadPoolExecutor(min(8, available_cores()), thread_name_prefix="report")
     try:
         looked = []
         for done, one in enumerate(pool.map(_look, [path for _, path, _ in files]), 1):
@@ -85,7 +85,8 @@ class _Looked:
 
 def _look(path: Path) -> _Looked:
     try:
-        open_image(path, near=NEAR).close()
+        with opened_image(path, near=NEAR):
+            pass
         return _Looked(size_of(path))
     except (InputError, OSError) as error:
         return _Looked(None, error.message if isinstance(error, InputError) else Message(str(error)))

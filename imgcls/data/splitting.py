@@ -67,7 +67,8 @@ class Split:
     ) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
         """(images, aspects or None, labels) for each of the lists of indices, in that order.
 
-        Photos are read ahead by worker processes. A broken one is left out, or another of its list stands in for it.
+        Photos are read ahead by worker processes. A broken one is left out, or another of its list stands in for it;
+        where its whole list is broken, the next photo that can be read.
         """
         stored = self.images
         if isinstance(stored, StreamingPhotos):
@@ -92,13 +93,26 @@ class Split:
         for indices, (images, aspects, ok) in zip(wanted, loader, strict=True):
             labels = self.labels[indices]
             if not bool(ok.all()):
+                photos.broken.update(indices[~ok].tolist())
                 good = ok.nonzero()[:, 0]
-                if not leave_out_broken and len(good):
+                if not leave_out_broken and not len(good):
+                    image, aspect, label = self._readable_after(photos, int(indices[-1]))
+                    images, aspects, labels = image[None], aspect[None], label[None]
+                    good, ok = torch.zeros(1, dtype=torch.int64), torch.zeros_like(ok)
+                if not leave_out_broken:
                     here = torch.arange(len(ok))
                     good = torch.where(ok, here, good[here % len(good)])
-                if leave_out_broken or len(good):
-                    images, aspects, labels = images[good], aspects[good], labels[good]
+                images, aspects, labels = images[good], aspects[good], labels[good]
             yield images, aspects if photos.form.resize_mode == "stretch" else None, labels
+
+    def _readable_after(self, photos: StreamingPhotos, place: int) -> tuple[Tensor, Tensor, Tensor]:
+        """(image, aspect, label) of the next photo that can be read: the same one whenever the run passes here."""
+        for step in range(1, len(self)):
+            other = (place + step) % len(self)
+            image, aspect, ok = photos[other]
+            if ok:
+                return image, aspect, self.labels[other]
+        raise DatasetError("None of the {count:,} photos can be read: look at their report.", count=len(self))
 
 
 def stratify(labels: Sequence[int], groups: Sequence[int], size: int, seed: int, name: str) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -17,12 +17,19 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from imgcls.errors import InputError
-from imgcls.imaging.pixel_modes import to_rgb
+from imgcls.imaging.ink import NoInk
+from imgcls.imaging.pixel_modes import SIDEWAYS, has_transparency, to_rgb
 
 MAX_PIXELS = 89_000_000  # just under where Pillow itself warns of a bomb
-MAX_DECODED = 400_000_000  # bytes that one image may take while it becomes RGB: 50 million pixels of a PNG
-IN_FLIGHT = 800_000_000  # bytes that all images together may take at that moment; the others wait
-BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # of a pixel in memory; others take 4
+MAX_SIDE_PIXELS = 65_535  # the longest JPEG; resizing keeps some bytes for every pixel of a side
+MAX_DECODED_BYTES = 400_000_000  # that one image may take while it is read: 50 million pixels of a PNG
+IN_FLIGHT_BYTES = 500_000_000  # that all images together may take while they are read and made small; the others wait
+RGB_BYTES = 4  # of a pixel in memory, RGB and RGBA alike
+MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # of a pixel; other modes take 4
+# What decoding itself takes, bytes a pixel, the decoded image included: measured at 50 million pixels as the growth of
+# the process (WebP 15.8, AVIF 10.1 at 8 bits without transparency, JPEG 2000 18.9). Others take the image alone.
+DECODER_BYTES = {"WEBP": 16, "AVIF": 16, "JPEG2000": 20, "TIFF": 8}
+PROGRESSIVE_BYTES = 2  # a pixel and channel: a progressive JPEG's coefficients are all in memory, at full size
 MAX_FILE_BYTES = 100_000_000
 
 # Named one by one: Pillow would also hand PostScript to Ghostscript, and open formats that no camera writes.
@@ -54,23 +61,57 @@ def open_image(
     name: what to call the image in an error; the path by default. An animation gives its first frame.
     Raises InputError with one sentence that names the image.
     """
+    with ExitStack() as booked:
+        return _decoded(source, keep_alpha, near, name or _name(source), booked)
+
+
+@contextmanager
+def opened_image(
+    source: str | Path | bytes | BinaryIO,
+    *,
+    keep_alpha: bool = False,
+    near: int | None = None,
+    name: str | None = None,
+) -> Iterator[Image.Image]:
+    """As `open_image`, for many at once: the image's memory stays booked until the block ends, where it is given back.
+
+    The block must not read another image.
+
+    Where the block finds no ink or no memory for it, InputError says so of this image.
+    """
     called = name or _name(source)
+    with ExitStack() as booked:
+        image = _decoded(source, keep_alpha, near, called, booked)
+        try:
+            yield image
+        except NoInk:
+            raise NoInk(called) from None
+        except MemoryError:
+            raise _out_of_memory(called) from None
+        finally:
+            image.close()  # the name that the block gave it outlives the block
+
+
+def _decoded(
+    source: str | Path | bytes | BinaryIO, keep_alpha: bool, near: int | None, called: str, booked: ExitStack
+) -> Image.Image:
     try:
         with _opened(source, called) as file, Image.open(file, formats=_formats()) as image:
             _check_pixels(image.size, called)
+            size = image.size
             if near:
                 image.draft(None, (near, near))  # only JPEG can; a quarter of the time for a phone's photo
-            with _room.taken(_check_bytes(image, called)):
-                image.load()
-                turn = _turn(image)
-                plain = to_rgb(image, keep_alpha)
-                return plain if turn is None else plain.transpose(turn)
+            booked.enter_context(_room.taken(_check_bytes(image, size, keep_alpha, called)))
+            image.load()
+            return to_rgb(image, keep_alpha, _turn(image))
     except InputError:
         raise
     except UnidentifiedImageError:
         raise _unreadable(called) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_many_pixels(called, MAX_PIXELS) from None
+    except MemoryError:
+        raise _out_of_memory(called) from None
     # Decoders of damaged files raise whatever they stumble on: OSError, SyntaxError, ValueError, struct.error, ...
     except Exception:
         raise InputError("{file} is cut off or damaged: save or copy it again.", file=called) from None
@@ -87,9 +128,7 @@ def size_of(source: str | Path | BinaryIO) -> tuple[int, int]:
         raise
     except Exception:
         raise _unreadable(called) from None
-    sideways = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270, Image.Transpose.TRANSPOSE,
-                Image.Transpose.TRANSVERSE)  # fmt: skip
-    return (height, width) if turn in sideways else (width, height)
+    return (height, width) if turn in SIDEWAYS else (width, height)
 
 
 def _formats() -> list[str]:
@@ -162,15 +201,22 @@ class _Room:
                 self.changed.notify_all()
 
 
-_room = _Room(IN_FLIGHT)
+_room = _Room(IN_FLIGHT_BYTES)
 
 
-def _check_bytes(image: Image.Image, called: str) -> int:
-    """Bytes that decoding takes: the image as it is stored, and as RGB. InputError where that is too much."""
-    each = BYTES.get(image.mode, 4) + 4
-    needed = image.size[0] * image.size[1] * each
-    if needed > MAX_DECODED:
-        raise _too_many_pixels(called, MAX_DECODED // each)
+def _check_bytes(image: Image.Image, full: tuple[int, int], keep_alpha: bool, called: str) -> int:
+    """Bytes that reading takes at its worst moment: the decoder at work; the image beside its RGB; an image with
+    transparency beside what it is over white. `full`: the size before a JPEG is decoded smaller. InputError where that
+    is too much."""
+    pixels, kind = image.size[0] * image.size[1], image.format or ""
+    stored = MODE_BYTES.get(image.mode, 4)
+    decoding = max(DECODER_BYTES.get(kind, 0), stored) * pixels
+    if "progressive" in image.info:
+        decoding += PROGRESSIVE_BYTES * len(image.getbands()) * full[0] * full[1]
+    flattening = RGB_BYTES if keep_alpha and has_transparency(image) else stored
+    needed = max(decoding, (max(stored, flattening) + RGB_BYTES) * pixels)
+    if needed > MAX_DECODED_BYTES:
+        raise _too_many_pixels(called, full[0] * full[1] * MAX_DECODED_BYTES // needed)
     return needed
 
 
@@ -179,6 +225,18 @@ def _check_pixels(size: tuple[int, int], called: str) -> None:
         raise _too_many_pixels(called, MAX_PIXELS)
     if min(size) < 1:
         raise InputError("{file} has no pixels: save or copy it again.", file=called)
+    if max(size) > MAX_SIDE_PIXELS:
+        raise InputError(
+            "{file} has {width:,} x {height:,} pixels and a side may have {most:,} at most: cut it into pieces.",
+            file=called,
+            width=size[0],
+            height=size[1],
+            most=MAX_SIDE_PIXELS,
+        )
+
+
+def _out_of_memory(called: str) -> InputError:
+    return InputError("There is not enough memory for {file}: make it smaller.", file=called)
 
 
 def _too_many_pixels(called: str, most: int) -> InputError:

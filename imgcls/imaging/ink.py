@@ -5,20 +5,28 @@ Paper may be dark, transparent, shaded or noisy, so it is estimated and taken aw
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from PIL import Image
 
 from imgcls.errors import InputError
+from imgcls.messages import Message
 
 WORK = 512  # pixels: larger drawings are reduced to this first, which bounds the work
 LEAST_CONTRAST = 10.0  # grey levels of 255 between ink and paper
 
 
 class NoInk(InputError):
-    """Nothing is drawn."""
+    """Nothing is drawn, or nothing stands out in an image file."""
 
-    def __init__(self) -> None:
-        super().__init__("There is nothing to read: draw something first.")
+    def __init__(self, file: str = "") -> None:
+        if file:
+            super().__init__(
+                Message("{file} shows nothing to read: it has a single tone, or its ink is too faint.", file=file)
+            )
+        else:
+            super().__init__(Message("There is nothing to read: draw something first."))
 
 
 def find_ink(image: Image.Image | np.ndarray) -> np.ndarray:
@@ -31,8 +39,7 @@ def to_grey(image: Image.Image | np.ndarray) -> np.ndarray:
     if isinstance(image, np.ndarray):
         image = Image.fromarray(np.ascontiguousarray(image))
     if max(image.size) > WORK:
-        image = image.copy()
-        image.thumbnail((WORK, WORK), Image.Resampling.BOX, reducing_gap=None)
+        image = image.resize(_within(image.size, WORK), Image.Resampling.BOX)
     if "A" in image.getbands() or "transparency" in image.info:
         both = np.asarray(image.convert("LA"), dtype=np.float32)
         grey, alpha = both[..., 0], both[..., 1] / 255
@@ -46,6 +53,16 @@ def to_grey(image: Image.Image | np.ndarray) -> np.ndarray:
         low, high = float(array.min()), float(array.max())
         return (array - low) * (255 / (high - low)) if high > low else np.zeros_like(array)
     return np.asarray(image.convert("L"), dtype=np.float32)
+
+
+def _within(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """`size` with its longer side at `side`, as Pillow's thumbnail() rounds the shorter one; that copies the image."""
+    aspect = size[0] / size[1]
+    if aspect > 1:
+        exact = side / aspect
+        return side, min(max(1, math.floor(exact)), math.ceil(exact), key=lambda n: abs(aspect - side / n))
+    exact = side * aspect
+    return min(max(1, math.floor(exact)), math.ceil(exact), key=lambda n: abs(aspect - n / side)), side
 
 
 def ink_of(grey: np.ndarray) -> np.ndarray:

@@ -7,37 +7,70 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from imgcls.imaging.preprocess import flatten
+STRIP_PIXELS = 1 << 20  # turned to RGB at a time: whole, 16-bit grey would take 32 bytes a pixel, transparency 16
+SIDEWAYS = (
+    Image.Transpose.ROTATE_90,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.TRANSVERSE,
+)
 
-STRIP = 1 << 20  # pixels that are turned to RGB at a time: whole, 16-bit grey would take 32 bytes a pixel
+
+def has_transparency(image: Image.Image) -> bool:
+    return image.getbands()[-1] in "Aa" or "transparency" in image.info
 
 
-def to_rgb(image: Image.Image, keep_alpha: bool) -> Image.Image:
-    """Any mode -> RGB, or RGBA where there is transparency to keep."""
-    clear = image.getbands()[-1] in "Aa" or "transparency" in image.info
-    made = Image.new("RGBA" if clear and keep_alpha else "RGB", image.size)
+def flatten(image: Image.Image) -> Image.Image:
+    """Transparency over white; other modes unchanged."""
+    if not has_transparency(image):
+        return image
+    made = Image.new("RGB", image.size)
+    for strip, top in strips(image):
+        strip = strip.convert("RGBA")
+        made.paste(Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB"), (0, top))
+    return made
+
+
+def to_rgb(image: Image.Image, keep_alpha: bool, turn: Image.Transpose | None = None) -> Image.Image:
+    """Any mode -> RGB, or RGBA where there is transparency to keep; turned on the way, without a third copy."""
+    size = image.size if turn not in SIDEWAYS else (image.height, image.width)
+    made = Image.new("RGBA" if keep_alpha and has_transparency(image) else "RGB", size)
     grey = _grey_range(image) if image.mode[0] in "IF" else None
-    for strip, place in _strips(image):
+    for strip, top in strips(image):
+        rows = (top, top + strip.height)
         if grey:
             strip = Image.fromarray(_eight_bits(strip, *grey))
         elif strip.mode == "La":
             strip = strip.convert("LA")
-        made.paste(strip.convert(made.mode) if made.mode == "RGBA" else flatten(strip).convert("RGB"), place)
+        strip = strip.convert(made.mode) if made.mode == "RGBA" else flatten(strip).convert("RGB")
+        made.paste(strip if turn is None else strip.transpose(turn), _place(rows, image.size, turn))
     return made
 
 
-def _strips(image: Image.Image) -> Iterator[tuple[Image.Image, tuple[int, int]]]:
-    """Some rows at a time, and where they belong."""
+def _place(rows: tuple[int, int], size: tuple[int, int], turn: Image.Transpose | None) -> tuple[int, int]:
+    """Where some rows of an image of `size` lie once it is turned: their left upper corner."""
+    from_end = size[1] - rows[1]
+    if turn in (Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM):
+        return 0, from_end
+    if turn in (Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_90):
+        return rows[0], 0
+    if turn in (Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_270):
+        return from_end, 0
+    return 0, rows[0]
+
+
+def strips(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
+    """Some rows at a time, and the number of the first."""
     width, height = image.size
-    rows = max(1, STRIP // width)
+    rows = max(1, STRIP_PIXELS // width)
     for top in range(0, height, rows):
-        yield image.crop((0, top, width, min(height, top + rows))), (0, top)
+        yield image.crop((0, top, width, min(height, top + rows))), top
 
 
 def _grey_range(image: Image.Image) -> tuple[float, float]:
     """What becomes black and what white in 16-bit, 32-bit and float grey, where Pillow would clip."""
     found = []
-    for strip, _ in _strips(image):
+    for strip, _ in strips(image):
         values = np.nan_to_num(np.asarray(strip).astype(np.float64))
         found += [float(values.min()), float(values.max())]
     low, high = min(found), max(found)

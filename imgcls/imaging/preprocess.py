@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 # The course's Resize(256), CenterCrop(224), at any size: what is left of the shorter side.
 CROP = 224 / 256
 
+# A JPEG may be decoded at 1/2, 1/4 or 1/8 as long as it stays this much larger than what is wanted: Pillow's own
+# thumbnail() takes 2 as indistinguishable from reducing in one step.
+REDUCING_GAP = 2
+WHOLE_RESIZED = 8  # times the shorter side: longer pictures are resized in their centre only
+
 HALF = (0.5,)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -81,7 +86,10 @@ class Preprocess(BaseModel):
         if self.resize_mode == "garment":
             array = _garment(image, self.storage_size)
             return torch.from_numpy(array)[None].expand(self.channels, -1, -1).contiguous()
-        array = np.array(self._fitted(flatten(image).convert("L" if self.channels == 1 else "RGB")))
+        from imgcls.imaging.pixel_modes import flatten
+
+        flat, mode = flatten(image), "L" if self.channels == 1 else "RGB"
+        array = np.array(self._fitted(flat if flat.mode == mode else flat.convert(mode)))
         return torch.from_numpy(array[None] if array.ndim == 2 else array.transpose(2, 0, 1).copy())
 
     def _fitted(self, image: Image.Image) -> Image.Image:
@@ -96,6 +104,11 @@ class Preprocess(BaseModel):
     def shorter_side(self) -> int:
         """What the shorter side of a photo becomes before its centre is cut out, in pixels."""
         return round(self.storage_size / self.crop) if self.resize_mode == "crop" else self.storage_size
+
+    @property
+    def decode_side(self) -> int | None:
+        """A shorter side from which on a larger JPEG may be decoded smaller; None where every pixel counts."""
+        return None if self.resize_mode in ("digit", "garment") else self.shorter_side * REDUCING_GAP
 
     def store_digit(self, grey: np.ndarray) -> torch.Tensor:
         """uint8 (28, 28), as digits.py makes it -> uint8 (C, storage_size, storage_size)."""
@@ -155,27 +168,22 @@ def _factor_and_offset(
         return 1 / (255 * deviation), torch.tensor(mean, device=device).view(-1, 1, 1) / deviation
 
 
-def flatten(image: Image.Image) -> Image.Image:
-    """Transparency over white; other modes unchanged."""
-    from PIL import Image
-
-    if "A" not in image.getbands() and "transparency" not in image.info:
-        return image
-    image = image.convert("RGBA")
-    paper = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(paper, image).convert("RGB")
-
-
 def _centre(image: Image.Image, shorter: int, side: int, resampling: Image.Resampling) -> Image.Image:
-    """torchvision's Resize(shorter), CenterCrop(side) on a PIL image, bit for bit."""
+    """torchvision's Resize(shorter), CenterCrop(side) on a PIL image, bit for bit.
+
+    Of a picture that is far longer than wide only the centre is resized: 60,000 x 1 pixels would become 7 GB. Pillow
+    takes where to begin in single precision, so that such a centre may differ from torchvision's by a grey level.
+    """
     width, height = image.size
     if width <= height:
         size = (shorter, max(int(shorter * height / width), side))
     else:
         size = (max(int(shorter * width / height), side), shorter)
-    image = image.resize(size, resampling)
     left, top = round((size[0] - side) / 2), round((size[1] - side) / 2)
-    return image.crop((left, top, left + side, top + side))
+    if max(size) <= WHOLE_RESIZED * shorter:
+        return image.resize(size, resampling).crop((left, top, left + side, top + side))
+    x, y = width / size[0], height / size[1]
+    return image.resize((side, side), resampling, box=(left * x, top * y, (left + side) * x, (top + side) * y))
 
 
 def _garment(image: Image.Image, side: int):
@@ -184,15 +192,18 @@ def _garment(image: Image.Image, side: int):
     Source: Xiao et al. 2017, section 2 (trim, resize the longest edge to 28, negate, extend).
     """
     import numpy as np
-    from PIL import Image
+    from PIL import Image, ImageChops
 
-    grey = np.asarray(flatten(image).convert("L"))
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    if np.median(border) > 127:
-        grey = 255 - grey
-    scale = side / max(grey.shape)
-    size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
-    small = Image.fromarray(grey).resize(size, Image.Resampling.LANCZOS)
+    from imgcls.imaging.pixel_modes import flatten
+
+    grey = flatten(image).convert("L")
+    width, height = grey.size
+    edges = [(0, 0, width, 1), (0, height - 1, width, height), (0, 0, 1, height), (width - 1, 0, width, height)]
+    if np.median(np.concatenate([np.asarray(grey.crop(edge)).ravel() for edge in edges])) > 127:
+        grey = ImageChops.invert(grey)
+    scale = side / max(grey.size)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = grey.resize(size, Image.Resampling.LANCZOS)
     canvas = Image.new("L", (side, side), 0)
     canvas.paste(small, ((side - size[0]) // 2, (side - size[1]) // 2))
     return np.array(canvas)

@@ -6,7 +6,11 @@ import math
 from collections.abc import Iterator
 
 from imgcls.checkpoints.format import Meta, load_checkpoint
+from imgcls.data.folder_problems import left_out_notes
 from imgcls.data.loader import Batches
+from imgcls.data.photos import StreamingPhotos
+from imgcls.errors import DatasetError
+from imgcls.messages import Setting
 from imgcls.models import transfer
 from imgcls.training import events
 from imgcls.training.calibrate import calibrate
@@ -19,6 +23,13 @@ from imgcls.training.train_state import TrainState
 
 def started(learner: Learner, run: str, state: TrainState, total_steps: int) -> Event:
     data, context = learner.data, learner.context
+    example = next(learner.images("val", batch_size=1), None)
+    if example is None:
+        raise DatasetError(
+            "{name} has no readable image to use for {part}: look at its report.",
+            name=data.name,
+            part=Setting("part", "val"),
+        )
     trainable, parameters = transfer.count_parameters(learner.model)
     return events.Started(
         run=run,
@@ -34,8 +45,19 @@ def started(learner: Learner, run: str, state: TrainState, total_steps: int) -> 
         notes=data.notes,
         model=learner.model,
         sample=learner.batches.sample() if context.rank == 0 and isinstance(learner.batches, Batches) else None,
-        example=next(learner.images("val", batch_size=1))[0],
+        example=example[0],
     )
+
+
+def unreadable(learner: Learner, told: set[str]) -> Iterator[Event]:
+    """Photos that are read while training and could not be, each said once; `told`: paths, added to."""
+    for split in (learner.data.train, learner.data.val):
+        if isinstance(split.images, StreamingPhotos):
+            photos = split.images
+            new = [place for place in sorted(photos.broken) if photos.paths[place] not in told]
+            told.update(photos.paths[place] for place in new)
+            why = [message for place in new if (message := photos.why_broken(place))]
+            yield from (events.Note(code="left_out", message=message) for message in left_out_notes(why))
 
 
 def epoch_ended(learner: Learner, state: TrainState, epoch: int, lr: float) -> events.EpochEnded:

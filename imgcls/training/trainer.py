@@ -85,6 +85,7 @@ class _Trainer:
         self.threads = ThreadChoice(self.learner, self.state)
         self.clock, self.pace = Stopwatch(self.state.seconds), Stopwatch()
         self.ending: str | None = None
+        self.broken: set[str] = set()  # photos that were said to be
         self.lr = 0.0
 
     def _take_up(self, path: Path) -> None:
@@ -238,6 +239,7 @@ class _Trainer:
     def _end_epoch(self, epoch: int) -> Iterator[Event]:
         ended = milestones.epoch_ended(self.learner, self.state, epoch, self.lr)
         yield ended
+        yield from milestones.unreadable(self.learner, self.broken)
         metrics: Metrics = {
             "val_accuracy": ended.val_accuracy, "val_loss": ended.val_loss, "train_loss": ended.train_loss
         }  # fmt: skip

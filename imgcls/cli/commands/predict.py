@@ -13,7 +13,7 @@ from imgcls.cli.main import to_json
 from imgcls.errors import CheckpointError, InputError
 from imgcls.filenames import nearest
 from imgcls.imaging.image_files import find_images
-from imgcls.imaging.image_io import open_image
+from imgcls.imaging.image_io import opened_image
 from imgcls.inference.classify import Prepared, Reading, prepare, read_prepared
 from imgcls.inference.predictor import Predictor
 from imgcls.workspace import Workspace
@@ -65,9 +65,11 @@ def classify(predictor: Predictor, paths: list[Path], *, top: int) -> Iterator[t
     """Each path with what it was read as, or with the sentence that says why it was not; in order."""
     prepared: dict[int, Prepared] = {}
     wrong: dict[int, str] = {}
+    form = predictor.meta.preprocess
     for i, path in enumerate(paths):
         try:
-            prepared[i] = prepare(predictor.meta.preprocess, open_image(path, keep_alpha=True))
+            with opened_image(path, keep_alpha=True, near=form.decode_side) as image:
+                prepared[i] = prepare(form, image)
         except InputError as error:
             wrong[i] = str(error)
     answers = dict(zip(prepared, read_prepared(predictor, list(prepared.values()), top=top), strict=True))
