@@ -1,3 +1,118 @@
-"""imgcls: a lab for image classification. Importing the package imports neither torch nor Gradio."""
+"""A lab for image classification, as a library: train, load, evaluate and compare networks from Python.
+
+    import imgcls
+
+    run = imgcls.train("mnist", model="lenet", epochs=1)
+    net = imgcls.load(run)
+    print(net("digit.png").label, imgcls.evaluate(run).accuracy)
+
+Everything is imported when it is first used: `import imgcls` loads neither torch nor Gradio.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from imgcls.audit.findings import Audit
+    from imgcls.errors import ImgclsError
+    from imgcls.inference.significance import Comparison
+    from imgcls.library.catalog import DatasetInfo, audit, datasets, models
+    from imgcls.library.evaluations import Evaluation, compare, evaluate
+    from imgcls.library.nets import Net, Prediction, load
+    from imgcls.library.registration import register_model
+    from imgcls.library.training import Run, runs, train
+    from imgcls.models.registry import ModelSpec
+    from imgcls.settings import TrainSettings
+    from imgcls.training import events
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Audit",
+    "Comparison",
+    "DatasetInfo",
+    "Evaluation",
+    "ImgclsError",
+    "ModelSpec",
+    "Net",
+    "Prediction",
+    "Run",
+    "TrainSettings",
+    "audit",
+    "compare",
+    "datasets",
+    "evaluate",
+    "events",
+    "load",
+    "models",
+    "register_model",
+    "runs",
+    "train",
+]
+
+# Where each public name is defined.
+_HOME = {
+    "Audit": "imgcls.audit.findings",
+    "Comparison": "imgcls.inference.significance",
+    "DatasetInfo": "imgcls.library.catalog",
+    "Evaluation": "imgcls.library.evaluations",
+    "ImgclsError": "imgcls.errors",
+    "ModelSpec": "imgcls.models.registry",
+    "Net": "imgcls.library.nets",
+    "Prediction": "imgcls.library.nets",
+    "Run": "imgcls.library.training",
+    "TrainSettings": "imgcls.settings",
+    "audit": "imgcls.library.catalog",
+    "compare": "imgcls.library.evaluations",
+    "datasets": "imgcls.library.catalog",
+    "evaluate": "imgcls.library.evaluations",
+    "events": "imgcls.training",
+    "load": "imgcls.library.nets",
+    "models": "imgcls.library.catalog",
+    "register_model": "imgcls.library.registration",
+    "runs": "imgcls.library.training",
+    "train": "imgcls.library.training",
+}
+# Packages of the same name as a public function: the package itself is what is called.
+_PACKAGES = ("audit", "models", "runs")
+
+
+def _public(name: str) -> Any:
+    home = importlib.import_module(_HOME[name])
+    return importlib.import_module(f"{home.__name__}.{name}") if name == "events" else getattr(home, name)
+
+
+class _CallablePackage(ModuleType):
+    """`imgcls.runs` is a package and a function: importing any module of the package must not hide the function."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return _public(self.__name__.rpartition(".")[2])(*arguments, **options)
+
+
+class _Package(ModuleType):
+    """This module: a package of `_PACKAGES` becomes callable as soon as the import system has put it here."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _PACKAGES and isinstance(value, ModuleType):
+            value.__class__ = _CallablePackage
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f"imgcls.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'imgcls' has no attribute '{name}'")
+    value = globals()[name] = _public(name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -13,6 +13,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 ORDER = (
     ("cli",),
     ("web",),
+    ("library",),
     ("runs",),
     ("training",),
     ("audit", "inference"),
@@ -23,7 +24,8 @@ ORDER = (
     ("settings", "imaging"),
     ("files", "filenames"),
     ("processes",),
-    ("workspace", "errors"),
+    ("workspace", "plugins"),
+    ("errors",),
     ("messages",),
 )
 LEVEL = {room: len(ORDER) - i for i, line in enumerate(ORDER) for room in line}

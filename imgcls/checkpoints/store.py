@@ -9,6 +9,7 @@ from pathlib import Path
 
 from imgcls.checkpoints.format import read_meta
 from imgcls.errors import CheckpointError
+from imgcls.filenames import nearest
 from imgcls.settings import NAME
 from imgcls.workspace import PROJECT, Workspace
 
@@ -66,6 +67,22 @@ def find_checkpoint(key: str, workspace: Workspace) -> CheckpointInfo:
 def checkpoint_names(workspace: Workspace) -> list[str]:
     """The names by which the terminal knows the best checkpoints; opens no file."""
     return sorted({path.parent.name for root in _roots(workspace) for path in _files(root) if path.is_file()})
+
+
+def checkpoint_path(wanted: str | os.PathLike[str], workspace: Workspace) -> Path:
+    """A file, a run's folder, a run's name (its best checkpoint), or "run/last". Raises CheckpointError."""
+    path = Path(wanted)
+    shipped = workspace.shipped("checkpoints", os.fspath(wanted))
+    last = workspace.shipped("checkpoints", f"{os.fspath(wanted)}.safetensors")
+    for candidate in (path, path / "best.safetensors", shipped / "best.safetensors", last):
+        if candidate.is_file():
+            return candidate
+    near = nearest(os.fspath(wanted), checkpoint_names(workspace))
+    if near:
+        raise CheckpointError("There is no checkpoint {wanted}: did you mean {near}?", wanted=wanted, near=near)
+    raise CheckpointError(
+        "There is no checkpoint {wanted}: give a file, or the name of a folder in checkpoints/.", wanted=wanted
+    )
 
 
 def _roots(workspace: Workspace) -> list[Path]:

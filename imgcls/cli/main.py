@@ -18,10 +18,16 @@ from typing import Any
 from imgcls.cli.parser import complete, make_parser
 from imgcls.errors import ImgclsError, RunError
 from imgcls.messages import Terminal
+from imgcls.plugins import load_plugins
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     _say_anything()
+    try:
+        load_plugins()
+    except ImgclsError as error:
+        print(f"imgcls: {error.message.said(Terminal())}", file=sys.stderr)
+        return 2
     parser = make_parser()
     complete(parser)
     arguments = parser.parse_args(argv)

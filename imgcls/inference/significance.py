@@ -79,6 +79,13 @@ class Comparison:
             return None
         return self.second if self.only_second > self.only_first else self.first
 
+    def __str__(self) -> str:
+        low, high = self.interval
+        figures = f"{self.difference:+.2%} (95 %: {low:+.2%} to {high:+.2%}; McNemar p = {self.p:.3g})"
+        if self.better is None:
+            return f"{self.second} against {self.first}: {figures}: {self.images:,} images cannot tell which is better."
+        return f"{self.better} is better: {self.second} against {self.first}: {figures}, {self.images:,} images."
+
 
 def compare(right: dict[str, Sequence[bool]]) -> list[Comparison]:
     """Every pair of `right`: name -> which of the same images it got right."""

@@ -1,13 +1,14 @@
 """Every network the lab knows: one row each. Importing this imports neither torch nor torchvision; building does.
 
-To add a network, add a row to MODELS. torchvision's classification networks stand behind them, from
-`torchvision_table.py`. Tensor names are each network's own (torchvision's, or timm's for EfficientNet-Lite0), so that
-weights travel both ways.
+To add a network, add a row to MODELS, or call `register` from your own code. torchvision's classification networks
+stand behind them, from `torchvision_table.py`. Tensor names are each network's own (torchvision's, or timm's for
+EfficientNet-Lite0), so that weights travel both ways.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from imgcls.errors import SettingsError
 from imgcls.imaging.preprocess import CROP, HALF, IMAGENET_MEAN, IMAGENET_STD, Interpolation, ResizeMode, Upscale
-from imgcls.messages import Setting
+from imgcls.messages import Message, Setting
 from imgcls.models.torchvision_table import TABLE, Row
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class ModelSpec:
     """All that the lab has to know of a network.
 
     build: (channels, classes, image_size) -> the module, on the CPU and not pre-trained.
-    parameters, accuracy: with the classes of its ImageNet weights; top-1 in percent, None where there are none.
+    parameters, accuracy: with the classes of its ImageNet weights; top-1 in percent, None where there are none. 0
+        parameters: not counted.
     native: side of the images it was made for; smallest: side below which it cannot learn; multiple: what a side has
         to be a multiple of.
     resize_mode, interpolation, crop, mean, std: how a photo reaches it (see Preprocess).
@@ -49,8 +51,8 @@ class ModelSpec:
     name: str
     title: str
     build: Callable[[int, int, int], nn.Module]
-    parameters: int
     native: int
+    parameters: int = 0
     accuracy: float | None = None
     smallest: int = 16
     multiple: int = 1
@@ -276,16 +278,37 @@ REGISTRY: dict[str, ModelSpec] = {
     **{row.name: _from_torchvision(row) for row in TABLE},
 }
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
+REGISTERED: list[str] = []  # names of the networks that were added to REGISTRY from outside
+
+
+def register(spec: ModelSpec) -> ModelSpec:
+    """Add a row, for this process. Raises SettingsError where its name cannot be one, or is another network's."""
+    if not NAME.fullmatch(spec.name):
+        why = Message("its name must be letters, digits, '.', '_' or '-', at most 60.")
+    elif spec.name in REGISTRY and spec.name not in REGISTERED:
+        why = Message("there is one of that name already.")
+    else:
+        REGISTRY[spec.name] = spec
+        if spec.name not in REGISTERED:
+            REGISTERED.append(spec.name)
+        return spec
+    raise SettingsError("The network {name} cannot be registered: {why}", name=printable(spec.name), why=why)
+
+
+def printable(name: str) -> str:
+    """What of a name from outside may stand in a sentence."""
+    return "".join(c if c.isprintable() else "?" for c in name[:60])
+
 
 def model_spec(name: str) -> ModelSpec:
     """The network's row. SettingsError with the nearest names where there is none."""
     if name in REGISTRY:
         return REGISTRY[name]
-    shown = "".join(c if c.isprintable() else "?" for c in name[:60])
     near = difflib.get_close_matches(name.lower().replace("-", "_"), REGISTRY, n=3) or NAMES
     raise SettingsError(
         "There is no network '{name}': choose {near}, or another of torchvision's.",
-        name=shown,
+        name=printable(name),
         near=", ".join(near),
         field="model",
     )

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ from imgcls.training import events
 
 Logger = Callable[[events.Event], None]
 POLL = 0.05  # seconds between looks for the stop file: a look costs some microseconds, a step may take fewer
-LAST_STATE = {events.Finished: "finished", events.Stopped: "stopped"}
+LAST_STATE = {events.Finished: "finished", events.Stopped: "stopped", events.Failed: "failed"}
 
 
 def work(run: Run, *, loggers: Sequence[Logger] = (), resume: bool = False) -> events.Event:
@@ -32,10 +33,16 @@ def work(run: Run, *, loggers: Sequence[Logger] = (), resume: bool = False) -> e
     An error that a person can mend and one that nobody expected both end in a Failed event; the second one's traceback
     goes to stderr, which is the run's log.txt when the page started it.
     """
+    return deque(stream(run, loggers=loggers, resume=resume), maxlen=1).pop()
+
+
+def stream(run: Run, *, loggers: Sequence[Logger] = (), resume: bool = False) -> Iterator[events.Event]:
+    """As `work`, an event at a time, each told to the loggers before it is yielded. Whoever closes the iterator stops
+    the run: it saves first."""
     run.begin()
     remove_run_leftovers(run)
-    last: events.Event = events.Failed(message=Message("The run ended without a word."))
-    with _stopper(run) as should_stop, Loggers() as tell:
+    last: events.Event | None = None
+    with _stopper(run) as (should_stop, ask), Loggers() as tell:
         from imgcls.training.loggers.event_log import EventLog
         from imgcls.training.loggers.tensorboard import TensorBoard
 
@@ -47,21 +54,34 @@ def work(run: Run, *, loggers: Sequence[Logger] = (), resume: bool = False) -> e
 
             settings = run.settings()
             tell.open(TensorBoard, run.logs, settings)
-            for last in train(settings, workspace=run.workspace, run=run.name, should_stop=should_stop, resume=resume):
-                tell(last)
+            made = train(settings, workspace=run.workspace, run=run.name, should_stop=should_stop, resume=resume)
+            try:
+                for last in made:
+                    tell(last)
+                    if not isinstance(last, events.ENDINGS):
+                        yield last
+            except GeneratorExit:
+                ask()
+                for last in made:
+                    tell(last)
+                raise
         except Exception as error:
             last = failure(error)
             tell(last)
-        remove_run_leftovers(run)
-        finish(run, LAST_STATE.get(type(last), "failed"))  # nobody waits for what the loggers still have to draw
-    return last
+        finally:
+            remove_run_leftovers(run)
+            # Nobody waits for what the loggers still have to draw. Without a last word, and without a process, it is
+            # interrupted: a second Ctrl-C.
+            finish(run, LAST_STATE.get(type(last), "running"))
+    if last is not None:
+        yield last
 
 
 def follow_rank(run: Run, *, resume: bool = False) -> None:
     """The same training without a voice: every process of a data-parallel run but the first."""
     from imgcls.training.trainer import train
 
-    with _stopper(run) as should_stop:
+    with _stopper(run) as (should_stop, _):
         for _ in train(run.settings(), workspace=run.workspace, run=run.name, should_stop=should_stop, resume=resume):
             pass
 
@@ -172,8 +192,8 @@ def _note(name: str, error: Exception) -> events.Note:
 
 
 @contextlib.contextmanager
-def _stopper(run: Run) -> Iterator[Callable[[], bool]]:
-    """True once somebody asked: Ctrl-C, SIGTERM, a closed terminal, or the run's stop file.
+def _stopper(run: Run) -> Iterator[tuple[Callable[[], bool], Callable[[], None]]]:
+    """(should_stop, ask). True once somebody asked: Ctrl-C, SIGTERM, a closed terminal, the run's stop file, or `ask`.
 
     A second Ctrl-C does not wait for the step.
     """
@@ -199,7 +219,7 @@ def _stopper(run: Run) -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is threading.main_thread():
         before = {getattr(signal, n): signal.signal(getattr(signal, n), on_signal) for n in names}
     try:
-        yield should_stop
+        yield should_stop, asked.set
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -15,6 +15,7 @@ import threading
 import time
 from collections import OrderedDict
 
+from imgcls.plugins import load_plugins
 from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.training.estimate import Estimate, Timing, time_step, with_seconds
@@ -154,6 +155,7 @@ def _key(settings: TrainSettings) -> Key:
 def main() -> None:
     if hasattr(os, "nice"):
         os.nice(5)  # whoever draws or trains comes first
+    load_plugins()
     timing = time_step(TrainSettings.checked(json.load(sys.stdin)))
     print(json.dumps(None if timing is None else dataclasses.asdict(timing)))
 

@@ -6,8 +6,7 @@ import argparse
 import json
 
 from imgcls.checkpoints.format import load_checkpoint, replace_extra
-from imgcls.checkpoints.store import is_shipped
-from imgcls.cli.commands.predict import checkpoint_path
+from imgcls.checkpoints.store import checkpoint_path, is_shipped
 from imgcls.errors import CheckpointError
 from imgcls.runs.evaluations import settings_of
 from imgcls.workspace import PROJECT, Workspace

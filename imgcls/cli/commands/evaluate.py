@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from imgcls.cli.commands.predict import checkpoint_path
+from imgcls.checkpoints.store import checkpoint_path
 from imgcls.cli.main import to_json
 from imgcls.errors import SettingsError
 from imgcls.inference.evaluation import DIVIDED_ANEW, Evaluation
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         if one.divided_anew:
             print(f"\n{DIVIDED_ANEW}")
     for one in compared:
-        print(sentence(one))
+        print(one)
     return 0
 
 
@@ -59,13 +59,6 @@ def between(made: list[Evaluation]) -> list[Comparison]:
     short = [Path(m.checkpoint).parent.name for m in made]
     names = short if len(set(short)) == len(short) else [m.checkpoint for m in made]
     return compare({name: m.outputs.right.tolist() for name, m in zip(names, made, strict=True)})
-
-
-def sentence(c: Comparison) -> str:
-    figures = f"{c.difference:+.2%} (95 %: {c.interval[0]:+.2%} to {c.interval[1]:+.2%}; McNemar p = {c.p:.3g})"
-    if c.better is None:
-        return f"{c.second} against {c.first}: {figures}: {c.images:,} images cannot tell which is better."
-    return f"{c.better} is better: {c.second} against {c.first}: {figures}, {c.images:,} images."
 
 
 class Progress:

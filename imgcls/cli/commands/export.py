@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from imgcls.cli.commands.predict import checkpoint_path
+from imgcls.checkpoints.store import checkpoint_path
 from imgcls.errors import SettingsError
 from imgcls.workspace import Workspace
 

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from imgcls.checkpoints.store import checkpoint_names
+from imgcls.checkpoints.store import checkpoint_path
 from imgcls.cli.main import to_json
-from imgcls.errors import CheckpointError, InputError
-from imgcls.filenames import nearest
+from imgcls.errors import InputError
 from imgcls.imaging.image_files import find_images
 from imgcls.imaging.image_io import opened_image
 from imgcls.inference.classify import Prepared, Reading, prepare, read_prepared
@@ -35,20 +34,6 @@ def run(arguments: argparse.Namespace) -> int:
             failed |= isinstance(answer, str)
             print(as_json(path, answer) if arguments.json else as_text(path, answer), flush=True)
     return 1 if failed else 0
-
-
-def checkpoint_path(wanted: str, workspace: Workspace) -> Path:
-    """A file, a run's folder, or a run's name (its best checkpoint)."""
-    path = Path(wanted)
-    for candidate in (path, path / "best.safetensors", workspace.shipped("checkpoints", wanted) / "best.safetensors"):
-        if candidate.is_file():
-            return candidate
-    near = nearest(wanted, checkpoint_names(workspace))
-    if near:
-        raise CheckpointError("There is no checkpoint {wanted}: did you mean {near}?", wanted=wanted, near=near)
-    raise CheckpointError(
-        "There is no checkpoint {wanted}: give a file, or the name of a folder in checkpoints/.", wanted=wanted
-    )
 
 
 def files(named: list[str]) -> Iterator[Path]:

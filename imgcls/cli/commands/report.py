@@ -6,8 +6,8 @@ import argparse
 from itertools import chain, count
 from pathlib import Path
 
+from imgcls.checkpoints.store import checkpoint_path
 from imgcls.cli.commands.evaluate import Progress
-from imgcls.cli.commands.predict import checkpoint_path
 from imgcls.errors import SettingsError
 from imgcls.filenames import numbered
 from imgcls.files import write_bytes

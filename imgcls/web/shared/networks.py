@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from imgcls.models.registry import NAMES, REGISTRY
+from imgcls.models.registry import NAMES, REGISTERED, REGISTRY
 from imgcls.models.torchvision_table import TABLE
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.render import render
@@ -25,7 +25,7 @@ def _named(payload: Any) -> str:
 
 
 class NetworkButtons(gr.Radio):
-    """A button for each of the lab's own networks, and for the one that was chosen from the table."""
+    """A button for each of the lab's own networks and the registered ones, and for one chosen from the table."""
 
     is_template = True  # drawn as gr.Radio
 
@@ -35,7 +35,8 @@ class NetworkButtons(gr.Radio):
 
 def buttons(words: Translator, chosen: object = "") -> list[tuple[str, str]]:
     """The choices of `NetworkButtons`."""
-    names = [*NAMES, *([chosen] if chosen in REGISTRY and chosen not in NAMES else [])]
+    names = [*NAMES, *REGISTERED]
+    names += [chosen] if isinstance(chosen, str) and chosen in REGISTRY and chosen not in names else []
     return [(words.value(name), name) for name in names]
 
 
