@@ -1,0 +1,1 @@
+"""What may be wrong with a data set: labels, duplicates, outliers. `imgcls.audit(...)` calls library/catalog.py."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 from imgcls.checkpoints.store import checkpoint_path
 from imgcls.errors import InputError
 from imgcls.library.html import html
-from imgcls.library.training import Run
 from imgcls.plugins import load_plugins
 from imgcls.workspace import Workspace
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from imgcls.inference.classify import Reading
     from imgcls.inference.predictor import Predictor
+    from imgcls.library.training import Run
 
     Picture: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray | Tensor
 
@@ -116,7 +116,7 @@ def load(checkpoint: str | os.PathLike[str] | Run) -> Net:
     Raises CheckpointError where there is none, or where it cannot be used.
     """
     load_plugins()
-    wanted = checkpoint.name if isinstance(checkpoint, Run) else checkpoint
+    wanted = checkpoint if isinstance(checkpoint, str | os.PathLike) else checkpoint.name
     return Net(checkpoint_path(wanted, Workspace.from_environment()))
 
 

@@ -1,0 +1,1 @@
+"""Runs as folders, processes and states. `imgcls.runs()` calls library/training.py."""

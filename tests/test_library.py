@@ -1,0 +1,341 @@
+"""`import imgcls`: the public names, and what they do, on small real runs."""
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from photos import flowers
+from PIL import Image
+
+import imgcls
+from imgcls.errors import CheckpointError, DivergedError, InputError, RunError, SettingsError
+
+PROJECT = Path(__file__).resolve().parent.parent
+SMALL = {"epochs": 1, "train_images": 600, "val_split": 200, "batch_size": 32, "threads": 1, "device": "cpu"}
+FACE = """
+Audit Comparison DatasetInfo Evaluation ImgclsError ModelSpec Net Prediction Run TrainSettings audit compare datasets
+evaluate events load models register_model runs train
+""".split()
+
+
+def train(**settings):
+    return imgcls.train("mnist", **(SMALL | {"progress": False} | settings))
+
+
+@pytest.fixture
+def run(workspace):
+    return train(name="first")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Some of MNIST's test images, uint8 (N, 28, 28), and their labels."""
+    from imgcls.data.download import load_arrays
+    from imgcls.workspace import Workspace
+
+    images, labels = load_arrays("mnist", Workspace())["test"]
+    return images[:70, 0], labels[:70]
+
+
+def python(code, **environment):
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, cwd=PROJECT, env=os.environ | environment, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    return said.stdout.splitlines()[-1]
+
+
+# The names.
+
+
+def test_the_public_names_are_these():
+    assert sorted(imgcls.__all__) == sorted(FACE)
+    for name in FACE:
+        public = getattr(imgcls, name)
+        assert public.__doc__ and name in dir(imgcls)
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        imgcls.trian  # noqa: B018
+
+
+def test_importing_it_imports_nothing_else():
+    heavy = {"torch", "numpy", "PIL", "pydantic", "gradio", "jinja2", "rich"}
+    assert python(f"import imgcls, sys; print(sorted({heavy} & set(sys.modules)))") == "[]"
+
+
+@pytest.mark.parametrize("name", ["runs", "models", "audit"])
+def test_a_function_of_a_packages_name_stays_one(name, workspace):
+    """Importing a module of the package hides nothing, and the package's modules are reached as ever."""
+    module = {"runs": "store", "models": "registry", "audit": "findings"}[name]
+    inner = f"imgcls.{name}.{module}"
+    code = f"import imgcls; import {inner} as m; print(callable(imgcls.{name}), m is {inner})"
+    assert python(code) == "True True"
+    code = f"import imgcls; first = imgcls.{name}; import {inner}; print(callable(first))"
+    assert python(code) == "True"
+    assert importlib.import_module(inner).__name__ == inner
+
+
+# Training.
+
+
+def test_a_run_is_a_run_like_any_other(run, workspace):
+    assert (run.status, run.name) == (
+        "finished",
+        "first",
+    ) and run.checkpoint == workspace.checkpoints / "first" / "best.safetensors"
+    assert run.settings.model == "lenet" and [e.epoch for e in run.history] == [1]
+    assert 0 < run.val_accuracy <= 1 and 0 < run.test_accuracy <= 1
+    assert {"state.json", "events.jsonl", "settings.json"} <= {p.name for p in run.folder.iterdir()}
+    said = subprocess.run(
+        [sys.executable, "-m", "imgcls", "runs", "--json"], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    listed = json.loads(said.stdout)
+    assert [r["name"] for r in listed] == ["first"] and listed[0]["val_accuracy"] == run.val_accuracy
+    assert [r.name for r in imgcls.runs()] == ["first"]
+
+
+def test_events_are_streamed_and_typed(workspace):
+    seen = [type(event).__name__ for event in train(stream=True)]
+    assert seen[0] == "Started" and seen[-1] == "Finished" and {"Progress", "EpochEnded", "Saved"} <= set(seen)
+
+
+def test_a_stream_nobody_takes_makes_no_run(workspace):
+    train(stream=True)
+    assert imgcls.runs() == []
+
+
+def test_closing_the_stream_saves_and_the_run_goes_on(workspace):
+    events = train(stream=True, epochs=3, name="closed")
+    for event in events:
+        if isinstance(event, imgcls.events.EpochEnded):
+            break
+    events.close()
+    run = imgcls.Run("closed")
+    assert run.status == "stopped" and len(run.history) == 1
+    assert run.resume(progress=False).status == "finished" and [e.epoch for e in run.history] == [1, 2, 3]
+    with pytest.raises(RunError):
+        run.resume()
+
+
+def test_an_interrupt_saves_and_stops(workspace):
+    """Ctrl-C, or a notebook's interrupt, at any moment between two steps."""
+    asked = False
+    for event in train(stream=True, epochs=50, name="interrupted"):
+        if isinstance(event, imgcls.events.Progress) and not asked:
+            asked = True
+            os.kill(os.getpid(), signal.SIGINT)
+    run = imgcls.Run("interrupted")
+    assert run.status == "stopped" and isinstance(event, imgcls.events.Stopped)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    run.delete()
+    with pytest.raises(RunError, match="no run 'interrupted'"):
+        run.status  # noqa: B018
+
+
+def test_errors_are_the_terminals_sentences(workspace):
+    with pytest.raises(SettingsError, match="^lr is -1, but must be a number above 0 and at most 100.$"):
+        train(lr=-1)
+    with pytest.raises(SettingsError, match="There is no setting 'learning_rate'"):
+        train(learning_rate=0.1)
+    with pytest.raises(SettingsError, match="There is no network 'lennet': choose lenet"):
+        train(model="lennet")
+    assert imgcls.runs() == []
+    with pytest.raises(DivergedError, match="the loss is NaN"):
+        train(lr=100, init="too-large", name="wild")
+    assert imgcls.Run("wild").status == "failed"
+
+
+def test_progress_goes_to_stderr_and_can_be_silent(workspace, capsys):
+    train(progress=True)
+    said = capsys.readouterr()
+    assert "epoch 1 done" in said.err and said.out == ""
+    train()
+    assert capsys.readouterr() == ("", "")
+
+
+# Networks.
+
+
+def test_a_net_takes_whatever_an_image_can_be(workspace, digits, tmp_path):
+    net = imgcls.load("lenet-digits")
+    assert isinstance(net.model, torch.nn.Module) and not net.model.training and len(net.classes) == 10
+    images, labels = digits
+    pixels, label = images[0].numpy(), str(int(labels[0]))
+    Image.fromarray(pixels).save(tmp_path / "digit.png")
+    rgb = np.repeat(pixels[:, :, None], 3, axis=2)
+    tensor = torch.from_numpy(pixels)
+    forms = [
+        tmp_path / "digit.png", str(tmp_path / "digit.png"), Image.fromarray(pixels), Image.fromarray(rgb), pixels,
+        pixels[:, :, None], rgb, pixels / 255, tensor, tensor[None], tensor[None].float() / 255,
+        tensor.expand(3, 28, 28),
+    ]  # fmt: skip
+    for form in forms:
+        answer = net(form)
+        assert answer.label == label and answer.top[0] == (label, answer.confidence) and answer.is_confident
+        assert answer.model_input.shape == (28, 28)
+    assert len(net(pixels, top=3).top) == 3
+
+
+def test_a_list_goes_through_in_batches(workspace, digits):
+    net = imgcls.load("lenet-digits")
+    images, labels = digits
+    answers = net(list(images))
+    assert len(answers) == len(images)
+    assert sum(a.label == str(int(label)) for a, label in zip(answers, labels, strict=True)) > 0.95 * len(images)
+    assert [a.label for a in net(images[:, None])] == [a.label for a in answers]
+    assert net([]) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [7, np.zeros((2, 3)).astype(int), np.zeros((5, 5, 2)), np.full((9, 9), 3.0), np.full((9, 9), np.nan), "nowhere.png",
+     torch.zeros(9, 9, 3), np.zeros((0, 4), np.uint8), [None]],
+)  # fmt: skip
+def test_what_is_no_image_is_one_sentence(wrong, workspace):
+    with pytest.raises(InputError) as error:
+        imgcls.load("lenet-digits")(wrong)
+    assert str(error.value).count(". ") == 0 and str(error.value).endswith(".")
+
+
+def test_checkpoints_are_found_by_run_name_and_path(run):
+    for named in (run, "first", "first/last", run.checkpoint, str(run.checkpoint)):
+        assert imgcls.load(named).name == "first"
+    assert run.load().classes == tuple("0123456789")
+    with pytest.raises(CheckpointError, match="There is no checkpoint nothing"):
+        imgcls.load("nothing")
+
+
+# Measuring.
+
+
+def test_evaluations_are_those_of_the_terminal(run):
+    made = imgcls.evaluate(run)
+    assert (made.dataset, made.split, made.images) == ("mnist", "test", 10_000)
+    assert made.accuracy == run.test_accuracy and made.interval[0] < made.accuracy < made.interval[1]
+    assert sum(map(sum, made.confusion)) == 10_000
+    command = [sys.executable, "-m", "imgcls", "evaluate", "--checkpoint", "first", "--json"]
+    said = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert json.loads(said.stdout)["accuracy"] == made.accuracy
+    better = imgcls.compare(run, "lenet-digits")
+    assert better.better == "lenet-digits" and "lenet-digits is better" in str(better)
+
+
+def test_what_there_is(workspace):
+    flowers(workspace.data / "flowers")
+    named = {d.name: d.is_here for d in imgcls.datasets()}
+    assert named["mnist"] and not named["cifar10"] and named["flowers"]
+    assert {"lenet", "resnet18", "vit_b_16"} <= {spec.name for spec in imgcls.models()}
+    found = imgcls.audit(workspace.data / "flowers")
+    assert found.images == sum(1 for _ in (workspace.data / "flowers").rglob("*.jpg"))
+
+
+# In a notebook.
+
+
+def test_results_show_themselves_and_are_escaped(run, workspace):
+    from imgcls.library.nets import Prediction
+
+    for shown in (
+        run,
+        imgcls.evaluate(run),
+        imgcls.load(run)(np.zeros((28, 28), np.uint8) + np.eye(28, dtype=np.uint8) * 255),
+    ):
+        page = shown._repr_html_()
+        assert page.startswith("<div") and "<script" not in page and "http" not in page
+    assert run._repr_html_().count("<svg") == 2 and "best validation accuracy" in run._repr_html_()
+    evil = Prediction("<b>", 0.5, (("<img src=x>", 0.5),), True, np.zeros((4, 4), np.uint8))
+    assert "&lt;b&gt;" in evil._repr_html_() and "<img src=x>" not in evil._repr_html_()
+
+
+# Networks of one's own.
+
+PLUGIN = """
+import imgcls
+from torch import nn
+
+
+def build(channels, classes, image_size):
+    return nn.Sequential(
+        nn.Conv2d(channels, 4, 5, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(64, classes)
+    )
+
+
+imgcls.register_model(imgcls.ModelSpec(name="tiny", title="Tiny", native=28, build=build))
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    (tmp_path / "my_lab.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("IMGCLS_PLUGINS", "my_lab")
+    yield
+    from imgcls.models import registry
+
+    sys.modules.pop("my_lab", None)
+    registry.REGISTRY.pop("tiny", None)
+    registry.REGISTERED[:] = [name for name in registry.REGISTERED if name != "tiny"]
+
+
+def test_a_network_of_ones_own_is_one_everywhere(plugin, workspace):
+    """In this process, in the terminal, on the page, and in the process of a run that the page starts."""
+    from imgcls.runs.launcher import start_run
+    from imgcls.web.i18n.translator import Translator
+    from imgcls.web.shared.networks import buttons
+
+    run = train(model="tiny", name="mine")
+    spec = next(spec for spec in imgcls.models() if spec.name == "tiny")
+    assert run.status == "finished" and spec.parameters == 3 * 4 * 25 + 4 + 64 * 7 + 7
+    assert imgcls.evaluate(run).images == 10_000
+    assert ("Tiny", "tiny") in buttons(Translator("en"))
+    said = subprocess.run(
+        [sys.executable, "-m", "imgcls", "train", "--model", "tiny", "--name", "theirs", "--epochs", "1",
+         "--train-images", "600", "--threads", "1"], cwd=PROJECT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    started = start_run(
+        imgcls.TrainSettings(model="tiny", name="apart", epochs=1, train_images=600, threads=1), workspace
+    )
+    assert ended(started) == "finished", (started.logs / "log.txt").read_text()
+
+
+def ended(run):
+    import time
+
+    while imgcls.Run(run.name).status in ("starting", "running"):
+        time.sleep(0.1)
+    return imgcls.Run(run.name).status
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"name": "lenet"}, "there is one of that name already"),
+        ({"name": "../x"}, "its name must be letters"),
+        ({"build": lambda channels, classes, size: torch.nn.Flatten()}, "it makes"),
+        ({"build": lambda channels, classes: None}, "building and running it"),
+    ],
+)
+def test_a_network_that_cannot_be_registered_is_one_sentence(changes, why):
+    def build(channels, classes, image_size):
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(channels * image_size**2, classes))
+
+    spec = imgcls.ModelSpec(**{"name": "mine", "title": "Mine", "native": 16, "build": build, **changes})
+    with pytest.raises(SettingsError, match=why):
+        imgcls.register_model(spec)
+
+
+def test_a_plugin_that_fails_is_one_sentence(tmp_path, workspace):
+    (tmp_path / "broken_lab.py").write_text("1 / 0")
+    for named, why in (("broken_lab", "ZeroDivisionError"), ("not_there", "No module named")):
+        said = subprocess.run(
+            [sys.executable, "-m", "imgcls", "runs"], capture_output=True, text=True, cwd=tmp_path,
+            env=os.environ | {"IMGCLS_PLUGINS": named, "PYTHONPATH": str(PROJECT)},
+        )  # fmt: skip
+        assert said.returncode == 2 and why in said.stderr and "Traceback" not in said.stderr
