@@ -84,6 +84,7 @@ def be(made: Run, *, resume: bool = False) -> int:
             print(last.checkpoint)
         return 130
     assert isinstance(last, events.Finished)
-    print(f"Try it: python -m imgcls predict --checkpoint {made.name} IMAGE, or in the browser: python -m imgcls serve", file=sys.stderr)
+    predict = f"python -m imgcls predict --checkpoint {made.name} IMAGE"
+    print(f"Try it: {predict}, or in the browser: python -m imgcls serve", file=sys.stderr)
     print(last.checkpoint)
     return 0
