@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from imgcls.audit.findings import Audit
+    from imgcls.data.registry import DatasetSpec
     from imgcls.errors import ImgclsError
     from imgcls.inference.significance import Comparison
     from imgcls.library.catalog import DatasetInfo, audit, datasets, models
     from imgcls.library.evaluations import Evaluation, compare, evaluate
     from imgcls.library.nets import Net, Prediction, load
-    from imgcls.library.registration import register_model
+    from imgcls.library.registration import register_dataset, register_model
     from imgcls.library.training import Run, runs, train
     from imgcls.models.registry import ModelSpec
     from imgcls.settings import TrainSettings
@@ -35,6 +36,7 @@ __all__ = [
     "Audit",
     "Comparison",
     "DatasetInfo",
+    "DatasetSpec",
     "Evaluation",
     "ImgclsError",
     "ModelSpec",
@@ -49,6 +51,7 @@ __all__ = [
     "events",
     "load",
     "models",
+    "register_dataset",
     "register_model",
     "runs",
     "train",
@@ -59,6 +62,7 @@ _HOME = {
     "Audit": "imgcls.audit.findings",
     "Comparison": "imgcls.inference.significance",
     "DatasetInfo": "imgcls.library.catalog",
+    "DatasetSpec": "imgcls.data.registry",
     "Evaluation": "imgcls.library.evaluations",
     "ImgclsError": "imgcls.errors",
     "ModelSpec": "imgcls.models.registry",
@@ -73,6 +77,7 @@ _HOME = {
     "events": "imgcls.training",
     "load": "imgcls.library.nets",
     "models": "imgcls.library.catalog",
+    "register_dataset": "imgcls.library.registration",
     "register_model": "imgcls.library.registration",
     "runs": "imgcls.library.training",
     "train": "imgcls.library.training",

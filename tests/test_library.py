@@ -20,8 +20,8 @@ from imgcls.errors import CheckpointError, DivergedError, InputError, RunError, 
 PROJECT = Path(__file__).resolve().parent.parent
 SMALL = {"epochs": 1, "train_images": 600, "val_split": 200, "batch_size": 32, "threads": 1, "device": "cpu"}
 FACE = """
-Audit Comparison DatasetInfo Evaluation ImgclsError ModelSpec Net Prediction Run TrainSettings audit compare datasets
-evaluate events load models register_model runs train
+Audit Comparison DatasetInfo DatasetSpec Evaluation ImgclsError ModelSpec Net Prediction Run TrainSettings audit compare
+datasets evaluate events load models register_dataset register_model runs train
 """.split()
 
 
@@ -329,6 +329,90 @@ def test_a_network_that_cannot_be_registered_is_one_sentence(changes, why):
     spec = imgcls.ModelSpec(**{"name": "mine", "title": "Mine", "native": 16, "build": build, **changes})
     with pytest.raises(SettingsError, match=why):
         imgcls.register_model(spec)
+
+
+# Data sets of one's own.
+
+
+class Stripes(torch.utils.data.Dataset):
+    """Colour images in two classes: bright columns, or bright rows; `form`: what the items' images are."""
+
+    classes = ("columns", "rows")
+
+    def __init__(self, count, form=Image.fromarray, side=20):
+        self.count, self.form, self.side = count, form, side
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, i):
+        pixels = np.zeros((self.side, self.side, 3), np.uint8)
+        pixels[:, i % 3 :: 4] = 50 + i % 200
+        return self.form(pixels if i % 2 == 0 else pixels.swapaxes(0, 1)), i % 2
+
+
+@pytest.fixture
+def registered():
+    from imgcls.data import registry
+
+    before = dict(registry.DATASETS)
+    yield
+    registry.DATASETS.clear()
+    registry.DATASETS.update(before)
+    registry.REGISTERED.clear()
+
+
+@pytest.mark.parametrize(
+    "form", [Image.fromarray, np.asarray, lambda pixels: torch.from_numpy(pixels.transpose(2, 0, 1).copy()) / 255]
+)
+def test_a_torch_dataset_is_a_data_set(form, registered, workspace):
+    name = imgcls.register_dataset("stripes", Stripes(120, form), test=Stripes(40, form))
+    assert name in [d.name for d in imgcls.datasets() if d.is_here]
+    settings = SMALL | {"val_split": 20, "train_images": 0, "epochs": 8}
+    run = imgcls.train(name, model="lenet", progress=False, **settings)
+    made = imgcls.evaluate(run)
+    assert made.images == 40 and made.classes == ("columns", "rows") and made.accuracy > 0.9
+    assert run.load()(Stripes(1).__getitem__(0)[0]).label == "columns"
+    imgcls.register_dataset("stripes", Stripes(120, form), test=Stripes(30, form, side=24))  # a cell that is run again
+    assert imgcls.evaluate(run).images == 30
+
+
+def test_a_folder_is_linked_and_other_processes_see_it(tmp_path, workspace):
+    flowers(tmp_path / "mine")
+    for _ in range(2):
+        assert imgcls.register_dataset("garden", tmp_path / "mine") == "garden"
+    said = subprocess.run(
+        [sys.executable, "-m", "imgcls", "datasets", "garden", "--json"], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert json.loads(said.stdout)[0]["classes"] == ["daisy", "rose", "tulip"]
+    with pytest.raises(imgcls.ImgclsError, match="There is a data set garden already"):
+        imgcls.register_dataset("garden", flowers(tmp_path / "other"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "why"),
+    [
+        (("mnist", Stripes(9)), {}, "there is one of that name already"),
+        (("../x", Stripes(9)), {}, "its name must be"),
+        (("x", Stripes(9)), {"kind": "sounds"}, "its kind is sounds"),
+        (("x", Stripes(9)), {"classes": ("one",)}, "at least two classes"),
+        (("x", Stripes(1)), {}, "its counts"),
+        (("x", "/nowhere/at/all"), {}, "."),
+    ],
+)
+def test_a_data_set_that_cannot_be_registered_is_one_sentence(arguments, options, why, registered, workspace):
+    with pytest.raises(imgcls.ImgclsError, match=why):
+        imgcls.register_dataset(*arguments, **options)
+
+
+def test_a_torch_dataset_that_breaks_is_one_sentence(registered, workspace):
+    class Broken(Stripes):
+        def __getitem__(self, i):
+            return super().__getitem__(i) if i % 30 == 0 else "no image"
+
+    imgcls.register_dataset("broken", Broken(64 * 30))
+    with pytest.raises(imgcls.ImgclsError, match=r"Item 1 of broken \(train\) is not an image with its label"):
+        imgcls.train("broken", progress=False, **SMALL)
 
 
 def test_a_plugin_that_fails_is_one_sentence(tmp_path, workspace):

@@ -104,6 +104,7 @@ class DatasetSpec:
     read: Source -> {"train" and "test": (uint8 (N, C, H, W), int64 (N,))}; raises DatasetError naming a broken file.
     mirrors: whether an image seen in a mirror is still one of its class; recipes flip no others.
     side: of its images in pixels, where it is not the kind's.
+    version: of images that are not in files which never change: what was kept of another version is made anew.
     renderings: of a set that is rendered from drawings.
     parts: of two sets joined, their names; the other fields are then the first one's.
     other_folders: names below data/ under which other programs keep it; nobody's own data set is called so.
@@ -121,6 +122,7 @@ class DatasetSpec:
     downloads: tuple[Download, ...] = ()
     mirrors: bool = True
     side: int = 0
+    version: str = ""
     renderings: Renderings | None = None
     parts: tuple[str, ...] = ()
     other_folders: tuple[str, ...] = field(default=(), repr=False)
@@ -297,19 +299,25 @@ DATASETS: dict[str, DatasetSpec] = {
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,79}")
 
 
+REGISTERED: list[str] = []  # names of the rows that were added from outside
+
+
 def register(spec: DatasetSpec) -> DatasetSpec:
-    """Add a row, for this process. Raises DatasetError where the name is taken or a field cannot be so."""
+    """Add a row for this process, or replace one that was added. Raises DatasetError where the name is another's, or a
+    field cannot be so."""
     wrong = _first_fault(spec)
     if wrong:
         raise DatasetError("The data set {name} cannot be registered: {why}", name=spec.name[:80], why=wrong)
     DATASETS[spec.name] = spec
+    if spec.name not in REGISTERED:
+        REGISTERED.append(spec.name)
     return spec
 
 
 def _first_fault(spec: DatasetSpec) -> Message | None:
     if not NAME.fullmatch(spec.name):
         return Message("its name must be letters, digits, '.', '_' or '-'.")
-    if spec.name in DATASETS:
+    if spec.name in DATASETS and spec.name not in REGISTERED:
         return Message("there is one of that name already.")
     if spec.kind not in KINDS:
         return Message("its kind is {kind}, but must be one of {kinds}.", kind=spec.kind[:60], kinds=", ".join(KINDS))

@@ -20,7 +20,7 @@ from typing import Any
 from imgcls.audit.findings import Audit, Suspect
 from imgcls.data.catalog import folder_of
 from imgcls.data.edits import TRASH, Record
-from imgcls.data.registry import is_builtin
+from imgcls.data.registry import is_builtin, parts_of
 from imgcls.files import write_bytes
 from imgcls.runs import background_jobs
 from imgcls.runs.background_jobs import Progress
@@ -119,7 +119,7 @@ def _files(dataset: str, workspace: Workspace) -> str:
     """The same as long as the set holds the same images, in whatever class or in its trash: what is mended does not
     change it. They are known by size and time, as programs that copy files know them. "" for known sets."""
     if is_builtin(dataset):
-        return ""
+        return "".join(spec.version for spec in parts_of(dataset))
     known = []
     for folder, folders, names in os.walk(folder_of(dataset, workspace)):
         folders[:] = [name for name in folders if name == TRASH or not name.startswith(".")]

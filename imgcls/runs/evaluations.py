@@ -154,12 +154,13 @@ def _key(path: Path, trained: TrainSettings, dataset: str, part: str, workspace:
     return key_of(path, [trained.dataset, dataset, part, *_files(dataset, workspace)])
 
 
-def _files(dataset: str, workspace: Workspace) -> Iterator[tuple[str, int, int]]:
+def _files(dataset: str, workspace: Workspace) -> Iterator[tuple[str, int | str, int]]:
     """Name, size and time of every file of the data set; nothing is read."""
     from imgcls.data.catalog import folder_of
-    from imgcls.data.registry import is_builtin
+    from imgcls.data.registry import is_builtin, parts_of
 
-    if is_builtin(dataset):  # these never change
+    if is_builtin(dataset):  # the others never change
+        yield from ((spec.name, spec.version, 0) for spec in parts_of(dataset) if spec.version)
         return
     root = os.fspath(folder_of(dataset, workspace))
     for folder, folders, names in os.walk(root):
