@@ -193,3 +193,71 @@ def test_the_first_page_needs_no_torch(workspace):
         "assert TestClient(app, base_url='http://127.0.0.1').get('/en/').status_code == 200"
     )
     assert loaded(code, "torch", "torchvision") == "[]"
+
+
+GATE = "imgcls.web.shared.work_gate"
+# What opens a picture, loads a network or runs something in a thread: in web/ the gate alone does that.
+GATED = {
+    "open_image", "Image.open", "Predictor.cached", "Predictor.load", "load_checkpoint", "read_epoch",
+    "run_in_threadpool", "iterate_in_threadpool", "to_thread", "run_in_executor", "ThreadPoolExecutor",
+    "ProcessPoolExecutor", "CapacityLimiter", "Thread",
+}  # fmt: skip
+OF_ITS_OWN = {
+    ("imgcls.web.app", "Thread"),  # warms up, and sweeps, beside all that is asked
+    ("imgcls.web.classify.browser_weights", "read_epoch"),  # of tensors that are handed on, not of a network
+    ("imgcls.web.classify.handout", "read_epoch"),
+}
+# What takes seconds: no coroutine does it itself.
+MAKERS = {
+    "handout", "handout_with", "report", "units_bytes", "units_if_there", "epochs_bytes", "page_bytes", "preview",
+    "opened_picture", "network", "read", "read_prepared", "of_drawing", "of_photo", "drawing_of", "frame_of",
+}  # fmt: skip
+WEB = [module for module in FILES if inside(module, "imgcls.web") and module != GATE]
+
+
+def called(call):
+    """ "Image.open" and "open" of `Image.open(...)`."""
+    name = ast.unparse(call.func)
+    return {name, ".".join(name.split(".")[-2:]), name.split(".")[-1]}
+
+
+@pytest.mark.parametrize("module", WEB)
+def test_expensive_work_passes_the_gate(module):
+    tree = ast.parse(FILES[module].read_text("utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    found = {name for call in calls for name in called(call) & GATED} | GATED.intersection(named(tree))
+    assert not {name for name in found if (module, name) not in OF_ITS_OWN}, f"{module}: use {GATE}"
+
+
+def named(tree):
+    """Every name that a file imports from elsewhere."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield from (alias.name for alias in node.names)
+
+
+ROUTES = {"get", "post", "put", "delete", "head", "api_route", "route", "exception_handler"}
+
+
+@pytest.mark.parametrize("module", WEB)
+def test_a_route_is_a_coroutine_that_makes_nothing_itself(module):
+    """A function that is none would run in the pool of threads that all routes share."""
+    tree = ast.parse(FILES[module].read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            decorators = {ast.unparse(d.func) for d in node.decorator_list if isinstance(d, ast.Call)}
+            assert not {d for d in decorators if d.startswith("app.") and d[4:] in ROUTES}, f"{module}: {node.name}"
+        if isinstance(node, ast.AsyncFunctionDef):
+            made = {name for call in calls_of(node) for name in called(call) & MAKERS}
+            assert not made, f"{module}: {node.name} makes {made} in the event loop"
+
+
+def calls_of(function):
+    """The calls of a function itself, not of those that are defined in it."""
+    todo = list(function.body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Call):
+            yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            todo += list(ast.iter_child_nodes(node))

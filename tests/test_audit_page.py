@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from asking import by_name
 from photos import flowers
 
 from imgcls.runs import audits
@@ -35,7 +36,7 @@ def lab(workspace, audited):
 
 def asking(workspace, limits=ALONE, language="en"):
     functions = server_functions(Translator(language), workspace, limits)
-    return {function.__name__.removeprefix("audit_"): function for function in functions}
+    return by_name(functions, "audit_")
 
 
 def test_a_list_is_gone_through(lab):

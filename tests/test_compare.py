@@ -5,6 +5,7 @@ import io
 import re
 
 import pytest
+from asking import by_name
 from lenets import lenet
 from PIL import Image, ImageDraw
 
@@ -23,7 +24,7 @@ def drawing(at=(60, 20, 60, 170)):
 
 
 def asking(workspace, limits=ALONE, language="en"):
-    return {f.__name__: f for f in server_functions(Translator(language), RunCache(workspace), limits)}
+    return by_name(server_functions(Translator(language), RunCache(workspace), limits))
 
 
 def label(html):

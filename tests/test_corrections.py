@@ -6,6 +6,7 @@ from io import BytesIO
 from types import SimpleNamespace
 
 import pytest
+from asking import by_name
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from lenets import lenet
@@ -40,7 +41,7 @@ def asking(workspace, limits=ALONE):
     people = People(workspace, shared=limits.public)
     functions = server_functions(Translator("en"), RunCache(workspace), limits, people)
     visitor = SimpleNamespace(client=SimpleNamespace(host="10.0.0.9"), cookies={})
-    return {f.__name__.removeprefix("wrong_"): lambda asked, f=f: f(asked, visitor) for f in functions}
+    return {name: lambda asked, f=f: f(asked, visitor) for name, f in by_name(functions, "wrong_").items()}
 
 
 def test_a_drawing_is_kept_exported_and_deleted(lab):

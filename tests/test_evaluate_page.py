@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from asking import by_name
 from photos import flowers as photos
 from PIL import Image
 from test_evaluations import made
@@ -40,7 +41,7 @@ def lab(workspace):
 
 def asking(workspace, limits=ALONE, language="en"):
     functions = server_functions(Translator(language), RunCache(workspace), limits)
-    return {function.__name__.removeprefix("evaluate_"): function for function in functions}
+    return by_name(functions, "evaluate_")
 
 
 def test_a_kept_evaluation_is_there_at_once(lab):

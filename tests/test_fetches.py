@@ -12,6 +12,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from asking import by_name
 
 from imgcls.data import download
 from imgcls.data.registry import CIFAR_FILES, DATASETS, absent
@@ -122,7 +123,7 @@ def context(workspace, env, language="en"):
 
 
 def asking(context):
-    return {function.__name__: function for function in fetch_dataset.server_functions(context)}
+    return by_name(fetch_dataset.server_functions(context))
 
 
 def test_the_page_begins_watches_and_stops(workspace, monkeypatch):

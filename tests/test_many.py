@@ -4,6 +4,7 @@ import base64
 import zipfile
 
 import pytest
+from asking import by_name
 from lenets import lenet
 from PIL import Image
 
@@ -24,7 +25,7 @@ def uploads(tmp_path, monkeypatch):
 
 
 def asking(workspace, limits=ALONE, language="en"):
-    return {f.__name__: f for f in server_functions(Translator(language), RunCache(workspace), limits)}
+    return by_name(server_functions(Translator(language), RunCache(workspace), limits))
 
 
 def digits(folder, count):

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from asking import by_name
 from lenets import FORM, lenet
 from photos import flowers, photo
 from test_compare import drawing
@@ -24,7 +25,7 @@ from imgcls.web.shared.run_cache import RunCache
 
 @pytest.fixture
 def ask(workspace):
-    return {f.__name__: f for f in server_functions(Translator("en"), RunCache(workspace))}
+    return by_name(server_functions(Translator("en"), RunCache(workspace)))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import unicodedata
 
 import orjson
 import pytest
+from asking import by_name
 from photos import flowers, photo
 
 from imgcls.checkpoints.format import read_meta
@@ -42,7 +43,9 @@ def lab(workspace):
 
 def answers(functions, prefix):
     """Each as the browser gets it."""
-    return {f.__name__.removeprefix(prefix): lambda asked, f=f: orjson.loads(orjson.dumps(f(asked))) for f in functions}
+    return {
+        name: lambda asked, f=f: orjson.loads(orjson.dumps(f(asked))) for name, f in by_name(functions, prefix).items()
+    }
 
 
 def test_it_is_looked_at_learnt_and_evaluated(lab):

@@ -5,6 +5,7 @@ Source of the question: dead units of ReLU networks; of the pictures: Zeiler and
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import torch
@@ -26,13 +27,16 @@ def units_of(predictor: Predictor, stored: Tensor) -> dict[str, Tensor]:
 
     dead.LAYER: uint8 (units,), 1 where a unit is 0 on all of them. top.LAYER: int64 (maps, MOST), indices into
     `images`, most exciting first; -1 where nothing excites. images: uint8 (M, S, S), the first channel.
+    Other threads may run the same network meanwhile: what passes through it for them is not looked at.
     """
+    ours = threading.get_ident()
     stored = stored[:: max(1, len(stored) // IMAGES)][:IMAGES]
     strongest: dict[str, list[Tensor]] = {layer: [] for layer in LAYERS}
 
     def kept(layer: str):
         def hook(module: torch.nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
-            strongest[layer].append(output.flatten(2).amax(2) if output.dim() > 2 else output)
+            if threading.get_ident() == ours:
+                strongest[layer].append(output.flatten(2).amax(2) if output.dim() > 2 else output)
 
         return hook
 

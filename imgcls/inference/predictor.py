@@ -50,6 +50,7 @@ class Prediction:
 class Predictor:
     _kept: OrderedDict[tuple[Path, int, int], Predictor] = OrderedDict()
     _lock = threading.Lock()
+    _loading: dict[tuple[Path, int, int], threading.Lock] = {}
 
     def __init__(self, model: nn.Module, meta: Meta, calibration: Calibration | None = None) -> None:
         from imgcls.inference.features import Tap
@@ -86,14 +87,27 @@ class Predictor:
             if key in cls._kept:
                 cls._kept.move_to_end(key)
                 return cls._kept[key]
-        made = cls.load(path)
-        with cls._lock:
-            cls._kept[key] = made
-            while len(cls._kept) > 1 and (
-                len(cls._kept) > KEPT or sum(kept.bytes for kept in cls._kept.values()) > KEPT_BYTES
-            ):
-                cls._kept.popitem(last=False)
+            loading = cls._loading.setdefault(key, threading.Lock())
+        with loading:  # however many ask for the first time, one of them loads it
+            with cls._lock:
+                if key in cls._kept:
+                    return cls._kept[key]
+            try:
+                made = cls.load(path)
+                with cls._lock:
+                    cls._keep(key, made)
+            finally:
+                with cls._lock:
+                    cls._loading.pop(key, None)
         return made
+
+    @classmethod
+    def _keep(cls, key: tuple[Path, int, int], made: Predictor) -> None:
+        cls._kept[key] = made
+        while len(cls._kept) > 1 and (
+            len(cls._kept) > KEPT or sum(kept.bytes for kept in cls._kept.values()) > KEPT_BYTES
+        ):
+            cls._kept.popitem(last=False)
 
     def __call__(
         self, images: Sequence[Image.Image], *, top: int | None = None, language: str = "en"

@@ -9,15 +9,14 @@ The pages under /en and /zh have events of their own, which are nobody else's bu
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from imgcls.data.report import there
 from imgcls.errors import InputError, RunError, SettingsError
-from imgcls.imaging.image_io import open_image
-from imgcls.inference.classify import read
-from imgcls.inference.predictor import Predictor
+from imgcls.inference.classify import Reading, read
 from imgcls.recipes import with_recipe
 from imgcls.runs import queue as runs_queue
 from imgcls.runs.reader import RunView
@@ -29,6 +28,7 @@ from imgcls.web.shared.events import guard
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache, key
+from imgcls.web.shared.work_gate import address_of, network, network_kind, opened_picture, work
 
 AT_ONCE = 4  # calls of one endpoint; further ones wait
 WAITING = 64  # calls in all, before one is told that the lab is busy
@@ -39,7 +39,7 @@ EXAMPLE = {"dataset": "mnist", "model": "lenet", "epochs": 1}
 def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:
     workspace = watch.workspace
 
-    def classify(image: str | None, checkpoint: str | None) -> dict[str, Any]:
+    async def classify(request: gr.Request, image: str | None, checkpoint: str | None) -> dict[str, Any]:
         """Classify an image: a photo, or a picture of a digit.
 
         Parameters:
@@ -53,7 +53,8 @@ def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:
         chosen = watch.checkpoint(checkpoint if "/" in (checkpoint or "") else f"{checkpoint}/best")
         if not image:
             raise InputError("Give an image file to classify.")
-        made = read(Predictor.cached(chosen), [open_image(image, keep_alpha=True, name="The image")])[0]
+        kind, user = network_kind(chosen), address_of(request)
+        made = await work(kind, None, lambda: _read(chosen, image), user)
         return {
             "label": made.label,
             "confidence": made.confidence,
@@ -160,6 +161,11 @@ def _endpoint(function: Callable[..., Any], inputs: list[gr.components.Component
     answer = gr.JSON(label=f"/{function.__name__}")
     button = gr.Button(function.__name__)
     button.click(guard(Translator("en"), toast=False)(function), inputs, answer, api_name=function.__name__)
+
+
+def _read(checkpoint: Path, image: str) -> Reading:
+    with opened_picture(image, keep_alpha=True, name="The image") as picture:
+        return read(network(checkpoint), [picture])[0]
 
 
 def _said(view: RunView) -> dict[str, Any]:

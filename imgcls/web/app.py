@@ -44,6 +44,7 @@ from imgcls.web.server.language import LanguageMiddleware, wanted
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.uploads import only_uploads, stored
+from imgcls.web.shared.work_gate import Busy, address_of, work
 from imgcls.web.train import live_cards
 from imgcls.workspace import Workspace
 
@@ -92,24 +93,29 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.api_route("/", methods=["GET", "HEAD"])
-    def by_language(request: Request) -> RedirectResponse:
+    async def by_language(request: Request) -> RedirectResponse:
         chosen = wanted(request.headers.get("accept-language", ""))
         return RedirectResponse(f"{chosen}/" + (f"?{request.url.query}" if request.url.query else ""))
 
     @app.exception_handler(RequestValidationError)
-    def refused(_: Request, __: Exception) -> PlainTextResponse:
+    async def refused(_: Request, __: Exception) -> PlainTextResponse:
         """FastAPI's own answer repeats what was asked, and falls over what JSON cannot hold."""
         return PlainTextResponse("The lab knows no such request.", 422)
 
+    @app.exception_handler(Busy)
+    async def busy(_: Request, error: Exception) -> PlainTextResponse:
+        return PlainTextResponse(str(error), 429, headers={"Retry-After": "5"})
+
     @app.get("/favicon.ico")
-    def icon() -> FileResponse:
+    async def icon() -> FileResponse:
         return FileResponse(HERE / "favicon.png")
 
     watch = RunCache(workspace)
 
     @app.get("/changes")
-    def changes() -> PlainTextResponse:
-        return PlainTextResponse(watch.version(), headers={"Cache-Control": "no-store"})
+    async def changes(request: Request) -> PlainTextResponse:
+        version = await work("state", ("changes", str(workspace.root)), watch.version, address_of(request))
+        return PlainTextResponse(version, headers={"Cache-Control": "no-store"})
 
     weights = PageWeights(watch)
     people = People(workspace, shared=made.limits.public, host_password=made.host_password, framed=made.framed)

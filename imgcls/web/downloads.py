@@ -4,73 +4,109 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import io
-import tempfile
+import os
 import zipfile
+from pathlib import Path
 from urllib.parse import quote
 
-from fastapi import FastAPI
-from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from fastapi import FastAPI, Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from imgcls.data.catalog import own_folders
 from imgcls.data.corrections import written_classes
 from imgcls.errors import DatasetError, ImgclsError
-from imgcls.runs.evaluations import find_evaluation
+from imgcls.files import replacing
+from imgcls.runs.evaluations import evaluation_key, find_evaluation
+from imgcls.runs.reader import RunView
 from imgcls.web.evaluate.report import report
-from imgcls.web.shared.run_cache import RunCache
+from imgcls.web.shared.run_cache import RunCache, stamp_of
+from imgcls.web.shared.uploads import made_folder
+from imgcls.web.shared.work_gate import address_of, work, work_here
 from imgcls.web.train.run_card import curve_rows
+from imgcls.workspace import Workspace
 
 
 def add_routes(app: FastAPI, runs: RunCache) -> None:
+    workspace, root = runs.workspace, str(runs.workspace.root)
+
+    async def view_of(name: str, request: Request) -> RunView | None:
+        return await work("state", ("view", root, name), lambda: runs.view(name), address_of(request))
+
     @app.get("/runs/{name}/checkpoint")
-    def checkpoint(name: str) -> Response:
-        view = runs.view(name)  # only a run's name can be one: nothing else is looked for
+    async def checkpoint(name: str, request: Request) -> Response:
+        view = await view_of(name, request)  # only a run's name can be one: nothing else is looked for
         if view is None or not view.run.best.is_file():
             return PlainTextResponse("This run has no checkpoint (any more).", 404)
         return FileResponse(view.run.best, filename=f"{name}.safetensors", media_type="application/octet-stream")
 
     @app.get("/runs/{name}/curves.csv")
-    def curves(name: str) -> Response:
-        view = runs.view(name)
+    async def curves(name: str, request: Request) -> Response:
+        view = await view_of(name, request)
         if view is None:
             return PlainTextResponse("There is no such run (any more).", 404)
-        table = io.StringIO()
-        rows = csv.writer(table)
-        rows.writerow(("part", "step", "epoch", "loss", "accuracy", "lr"))
-        rows.writerows(curve_rows(view))
+        table = await work("download", ("curves", root, name), lambda: _table(view), address_of(request))
         named = {"Content-Disposition": f'attachment; filename="{view.run.name}.csv"'} if name.isascii() else {}
-        return Response(table.getvalue(), media_type="text/csv; charset=utf-8", headers=named)
+        return Response(table, media_type="text/csv; charset=utf-8", headers=named)
 
     @app.get("/corrections/{name}.zip")
-    def corrections(name: str) -> Response:
+    async def corrections(name: str, request: Request) -> Response:
         """A set of corrections as the zip that the Data tab takes."""
-        if name not in own_folders(runs.workspace) or written_classes(runs.workspace.data / name) is None:
+        made = ("corrections", root, name)
+        path = await work("download", made, lambda: _zipped(name, workspace), address_of(request))
+        if path is None:
             return PlainTextResponse("There is no such set of corrections (any more).", 404)
-        root = runs.workspace.data / name
-        # Without a name once it is open: it goes however the answer ends.
-        file = tempfile.TemporaryFile(suffix=".zip")
-        with zipfile.ZipFile(file, "w") as made:
-            for path in sorted(root.glob("*/[0-9]*")):
-                with contextlib.suppress(OSError):  # deleted meanwhile
-                    made.write(path, path.relative_to(root).as_posix())
-        file.seek(0)
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}.zip"}
-        pieces = iter(lambda: file.read(1 << 20), b"")
-        return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+        return FileResponse(path, media_type="application/zip", headers=headers)
 
     @app.get("/runs/{name}/report")
-    def written(name: str) -> Response:
+    async def written(name: str, request: Request) -> Response:
         """With the evaluation of its own test part, where there is one."""
-        view = runs.view(name)
+        view = await view_of(name, request)
         if view is None or not view.run.best.is_file():
             return PlainTextResponse("This run has no checkpoint (any more).", 404)
         try:
-            made = find_evaluation(view.run.best, runs.workspace)
-        except DatasetError:  # its data set is gone
-            made = None
-        try:
-            html = report([view.run.best], [made], runs.workspace)
+            html = await work("document", ("report", root, name), lambda: _report(view, workspace), address_of(request))
         except ImgclsError as error:
             return PlainTextResponse(str(error.message), 404)
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(view.run.name)}.html"}
         return Response(html, media_type="text/html; charset=utf-8", headers=headers)
+
+
+def _table(view: RunView) -> str:
+    table = io.StringIO()
+    rows = csv.writer(table)
+    rows.writerow(("part", "step", "epoch", "loss", "accuracy", "lr"))
+    rows.writerows(curve_rows(view))
+    return table.getvalue()
+
+
+def _report(view: RunView, workspace: Workspace) -> str:
+    """Made once for the checkpoint, the curves and the evaluation as they are now."""
+    best = view.run.best
+    try:
+        made, evaluated = find_evaluation(best, workspace), evaluation_key(best, workspace)
+    except DatasetError:  # its data set is gone
+        made, evaluated = None, ""
+    stamps = tuple(stamp_of(path) for path in (best, view.run.logs / "events.jsonl"))
+    key = ("report of", str(best), *stamps, evaluated, made.created if made else "")
+    return work_here("document", key, lambda: report([best], [made], workspace), keep=True)
+
+
+def _zipped(name: str, workspace: Workspace) -> Path | None:
+    """The zip of a set of corrections, made once for the pictures that are in it; it goes after an hour."""
+    if name not in own_folders(workspace) or written_classes(workspace.data / name) is None:
+        return None
+    root = workspace.data / name
+    pictures = sorted(root.glob("*/[0-9]*"))
+    digest = hashlib.sha256(repr([(str(path), stamp_of(path)) for path in pictures]).encode()).hexdigest()[:32]
+    made = made_folder(workspace) / f"{digest}.zip"
+    if made.is_file():
+        os.utime(made)
+        return made
+    with replacing(made) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for path in pictures:
+            with contextlib.suppress(OSError):  # deleted meanwhile
+                archive.write(path, path.relative_to(root).as_posix())
+    return made

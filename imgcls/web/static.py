@@ -2,48 +2,65 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import quote
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from starlette.responses import PlainTextResponse, Response
 
 from imgcls.errors import CheckpointError
 from imgcls.web.classify import bundle
 from imgcls.web.classify.browser_weights import PageWeights
-from imgcls.web.classify.handout import handout
+from imgcls.web.classify.handout import handout_with
+from imgcls.web.shared.work_gate import address_of, work
 
 
 def serve(app: FastAPI, weights: PageWeights) -> None:
+    root = str(weights.cache.workspace.root)
+
     @app.get("/scripts/{name}.js")
-    def script(name: str) -> Response:
+    async def script(name: str) -> Response:
         text = bundle.compact(bundle.bundle()) if name == bundle.digest() else None
         return _kept_for_ever(text, "text/javascript")
 
     @app.get("/weights/{name}")
-    def network(name: str) -> Response:
-        return _kept_for_ever(weights.content(name), "application/octet-stream")
+    async def network(name: str, request: Request) -> Response:
+        content = await work("state", ("weights", root, name), lambda: weights.content(name), address_of(request))
+        return _kept_for_ever(content, "application/octet-stream")
 
     @app.get("/weights/{name}/units")
-    def units(name: str) -> Response:
-        return _kept_for_ever(weights.units(name), "application/octet-stream")
+    async def units(name: str, request: Request) -> Response:
+        return _kept_for_ever(await units_of(name, request), "application/octet-stream")
 
     @app.get("/weights/{name}/epochs")
-    def epochs(name: str) -> Response:
-        content = weights.epochs(name)
+    async def epochs(name: str, request: Request) -> Response:
+        _, kept = await found(name, request)
+        made = ("epochs", root, name, kept)
+        content = await work("download", made, lambda: weights.epochs(name), address_of(request), keep=True)
         return _none() if content is None else Response(content, media_type="application/octet-stream")
 
     @app.get("/weights/{name}/page")
-    def page(name: str) -> Response:
-        path = weights.path(name)
+    async def page(name: str, request: Request) -> Response:
+        path, kept = await found(name, request)
+        if path is None:
+            return _none()
+        units = await units_of(name, request)
+        made = ("page", root, name, kept, units is None)
         try:
-            content = handout(path, weights.cache.workspace) if path else None
+            content = await work("document", made, lambda: handout_with(path, units), address_of(request), keep=True)
         except CheckpointError as error:
             return PlainTextResponse(str(error), 404)
-        if content is None:
-            return _none()
         title = quote(f"{path.parent.name}.html")
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{title}"}
         return Response(content, media_type="text/html; charset=utf-8", headers=headers)
+
+    async def units_of(name: str, request: Request) -> bytes | None:
+        made = ("units", root, name)
+        return await work("download", made, lambda: weights.units(name), address_of(request), keep=True)
+
+    async def found(name: str, request: Request) -> tuple[Path | None, tuple[int, ...]]:
+        """The checkpoint, and the epochs that are kept beside it."""
+        return await work("state", ("found", root, name), lambda: weights.found(name), address_of(request))
 
 
 def _none() -> Response:

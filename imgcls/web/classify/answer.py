@@ -10,12 +10,20 @@ from imgcls.checkpoints.format import read_meta
 from imgcls.errors import ImgclsError
 from imgcls.imaging.ink import NoInk
 from imgcls.inference.classify import read
-from imgcls.inference.predictor import Predictor
 from imgcls.web.classify import answer_view
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.run_cache import RunCache
+from imgcls.web.shared.work_gate import Kind, network, network_kind
 
 ORDERED = 10  # up to so many classes the bars stay in their own order, so that they do not jump while one draws
+
+
+def kind_of(watch: RunCache, chosen: str | None) -> Kind:
+    """The pool in which the chosen checkpoint's answer is made; where it is none, the sentence that says so."""
+    try:
+        return network_kind(watch.checkpoint(chosen))
+    except ImgclsError:
+        return "picture"
 
 
 def of_drawing(watch: RunCache, words: Translator, drawing: Image.Image | None, chosen: str) -> str:
@@ -64,7 +72,7 @@ def _answer(
             return answer_view.problem(words.message(error.message), words)
         return nothing()
     try:
-        predictor = Predictor.cached(watch.checkpoint(chosen))
+        predictor = network(watch.checkpoint(chosen))
         reading = read(predictor, [image], language=words.language)[0]
     except NoInk:
         return no_writing(words, chosen, predictor.meta.names(words.language)) if photo else nothing()

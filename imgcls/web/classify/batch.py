@@ -6,30 +6,33 @@ after the other.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
+import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from imgcls.checkpoints.format import read_meta
 from imgcls.data.archives import ZippedImages
 from imgcls.errors import ImgclsError, InputError
 from imgcls.filenames import shown
-from imgcls.imaging.image_io import open_image
 from imgcls.inference.classify import Prepared, Reading, prepare, read_prepared
-from imgcls.inference.predictor import Predictor
-from imgcls.processes import available_cores
 from imgcls.web.classify import answer_view
-from imgcls.web.classify import inputs as given
 from imgcls.web.evaluate.results import as_url
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.server_functions import Answering, answering
 from imgcls.web.shared.uploads import uploaded
+from imgcls.web.shared.work_gate import POOLS, network, network_kind, opened_picture, work
+
+if TYPE_CHECKING:
+    from imgcls.imaging.preprocess import Preprocess
 
 BATCH = {True: 100, False: 16}  # drawings, photos
 THUMB = 56  # pixels, of pictures that the page does not have itself
@@ -39,34 +42,37 @@ AT_ONCE = 2  # batches of one visitor: one is decoded while the network has the 
 def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list[Answering]:
     def many_begin(asked: dict[str, Any]) -> dict[str, Any]:
         """How many pictures there may be, and how they are to be asked for; of a zip how many it holds."""
-        predictor = Predictor.cached(cache.checkpoint(str(asked["checkpoint"])))
-        photos = predictor.meta.preprocess.resize_mode != "digit"
-        said = {"most": limits.many, "batch": BATCH[not photos], "at_once": 1 if limits.public else AT_ONCE}
+        form = read_meta(cache.checkpoint(str(asked["checkpoint"]))).preprocess
+        said = {"most": limits.many, "batch": _batch(form), "at_once": 1 if limits.public else AT_ONCE}
         if "zip" in asked:
             with ZippedImages(uploaded(asked["zip"]), limits.zip) as found:
                 said["total"] = len(found.names)
         return said
 
-    def many_read(asked: dict[str, Any]) -> dict[str, Any]:
+    async def many_read(asked: dict[str, Any]) -> dict[str, Any]:
         """Rows of one batch: {"files": [[path or data URL, name], ...]}, or {"zip": path, "start": index}."""
-        predictor = Predictor.cached(cache.checkpoint(str(asked["checkpoint"])))
-        with given.turn():
-            if "zip" in asked:
-                start = int(asked["start"])
-                if not 0 <= start < limits.many:
-                    raise InputError("At most {most:,} pictures are read in a go.", most=limits.many)
-                with ZippedImages(uploaded(asked["zip"]), limits.zip) as found:
-                    wanted = range(start, min(start + max(BATCH.values()), len(found.names), limits.many))
-                    wanted = wanted[: BATCH[predictor.meta.preprocess.resize_mode == "digit"]]
-                    entries = [(found.names[i], lambda i=i: found.read(i)) for i in wanted]
-                    return {"rows": _rows(predictor, _one_by_one(entries), words, thumbs=True)}
-            files = asked["files"]
-            if not isinstance(files, list) or len(files) > max(BATCH.values()):
-                raise InputError("At most {most:,} pictures are read in a go.", most=max(BATCH.values()))
-            named = [(shown(str(name)), lambda sent=sent: _content(sent)) for sent, name in files]
-            return {"rows": _rows(predictor, named, words, thumbs=False)}
+        path, user = cache.checkpoint(str(asked["checkpoint"])), asked["visitor"]
+        form = read_meta(path).preprocess
+        if "zip" in asked:
+            start = int(asked["start"])
+            if not 0 <= start < limits.many:
+                raise InputError("At most {most:,} pictures are read in a go.", most=limits.many)
+            archive = await work("picture", None, lambda: ZippedImages(uploaded(asked["zip"]), limits.zip), user)
+            with archive:
+                wanted = range(start, min(start + _batch(form), len(archive.names), limits.many))
+                entries = _one_by_one(archive, wanted)
+                return {"rows": await _rows(path, form, entries, words, thumbs=True, user=user)}
+        files = asked["files"]
+        if not isinstance(files, list) or len(files) > max(BATCH.values()):
+            raise InputError("At most {most:,} pictures are read in a go.", most=max(BATCH.values()))
+        named = [(shown(str(name)), lambda sent=sent: _content(sent)) for sent, name in files]
+        return {"rows": await _rows(path, form, named, words, thumbs=False, user=user)}
 
-    return [answering(function, words) for function in (many_begin, many_read)]
+    return [answering(many_begin, words, "picture"), answering(many_read, words)]
+
+
+def _batch(form: Preprocess) -> int:
+    return BATCH[form.resize_mode == "digit"]
 
 
 def _content(sent: Any) -> Path | bytes:
@@ -82,39 +88,44 @@ def _content(sent: Any) -> Path | bytes:
 Source = tuple[str, Callable[[], Path | bytes]]
 
 
-def _one_by_one(entries: Iterable[Source]) -> list[Source]:
-    """Read now, in this thread: a zip has one place where it is read."""
+def _one_by_one(archive: ZippedImages, wanted: Iterable[int]) -> list[Source]:
+    """An entry is read when its turn comes, by one thread at a time: a zip has one place where it is read."""
+    reading = threading.Lock()
 
-    def kept(read: Callable[[], Path | bytes]) -> Callable[[], Path | bytes]:
-        try:
-            content = read()
-        except ImgclsError as error:
-            wrong = error
+    def read(index: int) -> bytes:
+        with reading:
+            return archive.read(index)
 
-            def broken() -> bytes:
-                raise wrong
-
-            return broken
-        return lambda: content
-
-    return [(name, kept(read)) for name, read in entries]
+    return [(archive.names[index], partial(read, index)) for index in wanted]
 
 
-def _rows(predictor: Predictor, sources: list[Source], words: Translator, *, thumbs: bool) -> list[dict[str, Any]]:
-    form = predictor.meta.preprocess
+async def _rows(
+    checkpoint: Path, form: Preprocess, sources: list[Source], words: Translator, *, thumbs: bool, user: str
+) -> list[dict[str, Any]]:
+    """Decoded by all threads that pictures have, then one batch for the network."""
 
     def opened(source: Source) -> tuple[Prepared | ImgclsError, str]:
         name, read = source
         try:
-            image = open_image(read(), keep_alpha=True, near=form.shorter_side if _shrinks(form) else None, name=name)
-            return prepare(form, image), _thumbnail(image) if thumbs else ""
+            near = form.shorter_side if _shrinks(form) else None
+            with opened_picture(read(), keep_alpha=True, near=near, name=name) as image:
+                return prepare(form, image), _thumbnail(image) if thumbs else ""
         except ImgclsError as error:
             return error, ""
 
-    with ThreadPoolExecutor(min(4, available_cores())) as pool:
-        made = list(pool.map(opened, sources))
+    def opened_all(part: list[Source]) -> list[tuple[Prepared | ImgclsError, str]]:
+        return [opened(source) for source in part]
+
+    threads = POOLS["picture"].threads
+    parts = [sources[i::threads] for i in range(threads)]
+    found = await asyncio.gather(*(work("picture", None, partial(opened_all, part), user) for part in parts))
+    made = [found[i % threads][i // threads] for i in range(len(sources))]
     readable = [one for one, _ in made if isinstance(one, Prepared)]
-    readings = iter(read_prepared(predictor, readable, language=words.language, top=2))
+
+    def answered() -> list[Reading]:
+        return read_prepared(network(checkpoint), readable, language=words.language, top=2)
+
+    readings = iter(await work(network_kind(checkpoint), None, answered, user))
     rows = []
     for (name, _), (one, thumb) in zip(sources, made, strict=True):
         row = {"name": name, "thumb": thumb}
@@ -125,7 +136,7 @@ def _rows(predictor: Predictor, sources: list[Source], words: Translator, *, thu
     return rows
 
 
-def _shrinks(form: Any) -> bool:
+def _shrinks(form: Preprocess) -> bool:
     """Whether a large photo may be decoded smaller: ink is judged at its own size."""
     return form.resize_mode in ("crop", "square", "stretch")
 

@@ -20,15 +20,16 @@ from imgcls import __version__
 from imgcls.checkpoints.epochs import epochs_of, read_epoch
 from imgcls.checkpoints.format import EXTRA, Meta, read_meta
 from imgcls.errors import CheckpointError, ImgclsError
-from imgcls.inference.predictor import SURE, Predictor
+from imgcls.inference.predictor import SURE
 from imgcls.web.classify import bundle
 from imgcls.web.shared.run_cache import RunCache, key
+from imgcls.web.shared.work_gate import network
 from imgcls.workspace import Workspace
 
 if TYPE_CHECKING:
     import numpy as np
 
-KEPT = 16  # checkpoints, 300 KB each, and as many answers to what their units do
+KEPT = 16  # checkpoints, 300 KB each
 
 FEATURES = 84  # that go into the last layer
 KINDS = ("weight", "bias")
@@ -110,7 +111,7 @@ def epochs_bytes(path: Path) -> bytes | None:
     """Every epoch that was kept beside the checkpoint at `path`, its tensors named "3/conv1.weight", half precision."""
     from safetensors.torch import save
 
-    shapes = {name: tuple(t.shape) for name, t in Predictor.cached(path).model.state_dict().items()}
+    shapes = {name: tuple(t.shape) for name, t in network(path).model.state_dict().items()}
     tensors, there = {}, []
     for epoch in epochs_of(path.parent):
         try:
@@ -132,7 +133,7 @@ def units_bytes(path: Path, workspace: Workspace) -> bytes:
     from imgcls.inference.activations import IMAGES, units_of
     from imgcls.runs.evaluations import settings_of
 
-    predictor, trained = Predictor.cached(path), settings_of(path)
+    predictor, trained = network(path), settings_of(path)
     meta = predictor.meta
     split, _ = load_for_evaluation(
         trained.dataset, workspace, trained=trained, preprocess=meta.preprocess, classes=meta.classes
@@ -140,6 +141,14 @@ def units_bytes(path: Path, workspace: Workspace) -> bytes:
     places = torch.arange(len(split))[:: max(1, len(split) // IMAGES)][:IMAGES]
     stored, _, _ = next(split.read([places], leave_out_broken=True))
     return save(units_of(predictor, stored), {"page": "{}"})
+
+
+def units_if_there(path: Path, workspace: Workspace) -> bytes | None:
+    """None where its data set is not here."""
+    try:
+        return units_bytes(path, workspace)
+    except ImgclsError:
+        return None
 
 
 class PageWeights:
@@ -152,8 +161,6 @@ class PageWeights:
         self._names: dict[tuple[Path, int, int], str] = {}
         self._paths: dict[str, Path] = {}
         self._contents: OrderedDict[str, bytes] = OrderedDict()
-        self._making = threading.Lock()  # one at a time: it reads a data set
-        self._units: OrderedDict[str, bytes] = OrderedDict()
 
     def name(self, chosen: str | None) -> str | None:
         """What to ask for; None where the page cannot compute this network. Raises CheckpointError."""
@@ -195,20 +202,15 @@ class PageWeights:
     def units(self, name: str) -> bytes | None:
         """None where there is no such checkpoint, or its data set is not here."""
         found = self.path(name)
-        if found is None:
-            return None
-        with self._making:
-            if name not in self._units:
-                try:
-                    self._units[name] = units_bytes(found, self.cache.workspace)
-                except ImgclsError:
-                    return None
-                while len(self._units) > KEPT:
-                    self._units.popitem(last=False)
-            return self._units[name]
+        return units_if_there(found, self.cache.workspace) if found else None
+
+    def found(self, name: str) -> tuple[Path | None, tuple[int, ...]]:
+        """The checkpoint's file, and the epochs that are kept beside it: a run that goes on adds some."""
+        path = self.path(name)
+        return path, tuple(epochs_of(path.parent)) if path else ()
 
     def epochs(self, name: str) -> bytes | None:
-        """None where there is no such checkpoint, or no epochs beside it. Not kept: a run that goes on adds some."""
+        """None where there is no such checkpoint, or no epochs beside it."""
         found = self.path(name)
         return epochs_bytes(found) if found else None
 

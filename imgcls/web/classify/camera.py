@@ -12,9 +12,9 @@ import gradio as gr
 from PIL import Image
 
 from imgcls.errors import InputError
-from imgcls.imaging.image_io import open_image
 from imgcls.web.i18n.script_sentences import CAMERA, in_language
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.work_gate import SKETCH_PIXELS, opened_picture
 
 PREFIX = "data:image/jpeg;base64,"
 LARGEST = 300_000  # characters; a picture of 352 pixels has about 30,000
@@ -25,7 +25,9 @@ def frame_of(payload: Any) -> Image.Image:
     """What the browser sent. Raises InputError for what no camera would send."""
     if isinstance(payload, str) and len(payload) <= LARGEST and payload.startswith(PREFIX):
         with contextlib.suppress(binascii.Error, InputError):
-            return open_image(base64.b64decode(payload[len(PREFIX) :], validate=True), name="The picture")
+            content = base64.b64decode(payload[len(PREFIX) :], validate=True)
+            with opened_picture(content, name="The picture", most=SKETCH_PIXELS) as image:
+                return image
     raise InputError("The camera's picture cannot be read: stop the camera and start it again.")
 
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from imgcls.checkpoints.epochs import epochs_of, read_epoch
-from imgcls.checkpoints.format import load_checkpoint, read_meta
+from imgcls.checkpoints.epochs import epochs_of
+from imgcls.checkpoints.format import read_meta
 from imgcls.checkpoints.store import CheckpointInfo
 from imgcls.errors import CheckpointError
 from imgcls.inference.classify import read
-from imgcls.inference.predictor import Predictor
 from imgcls.models.registry import model_spec
 from imgcls.web.classify import answer_view
 from imgcls.web.classify import inputs as given
@@ -22,6 +21,10 @@ from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache, checkpoint_title, key
 from imgcls.web.shared.server_functions import Answering, answering
+from imgcls.web.shared.work_gate import network, network_of_epoch
+
+if TYPE_CHECKING:
+    from imgcls.inference.predictor import Predictor
 
 AT_FIRST = 4  # that are compared before anything is chosen
 QUICK, AGAIN = 0.15, 2  # an answer of so few seconds is timed again: the first run of a network is slower
@@ -50,9 +53,8 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list
 
     def compare_one(asked: dict[str, Any]) -> dict[str, Any]:
         """What one of them makes of the picture: HTML."""
-        picture, named = given.picture(asked), str(asked["key"])
-        with given.turn():
-            predictor, title = _opened(named, cache, words)
+        with given.picture(asked) as picture:
+            predictor, title = _opened(str(asked["key"]), cache, words)
             began = time.perf_counter()
             reading = read(predictor, [picture], language=words.language)[0]
             seconds = time.perf_counter() - began
@@ -62,7 +64,7 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list
                 seconds = min(seconds, time.perf_counter() - began)
         return {"html": answer_view.compared(reading, title, _facts(predictor, seconds, words), words)}
 
-    return [answering(function, words) for function in (compare_list, compare_one)]
+    return [answering(compare_list, words, "state"), answering(compare_one, words, "network")]
 
 
 def _epochs(info: CheckpointInfo, words: Translator) -> list[dict[str, Any]]:
@@ -84,17 +86,12 @@ def _epoch(epoch: int, words: Translator) -> str:
 def _opened(named: str, cache: RunCache, words: Translator) -> tuple[Predictor, str]:
     """ "run/best" or, for the weights after its epoch 3, "run/best@3". Raises CheckpointError."""
     if not (of_epoch := EPOCH.fullmatch(named)):
-        predictor = Predictor.cached(cache.checkpoint(named))
+        predictor = network(cache.checkpoint(named))
         return predictor, named.removesuffix("/best")
     path, epoch = cache.checkpoint(of_epoch[1]), int(of_epoch[2])
     if epoch not in epochs_of(path.parent):
         raise CheckpointError("Epoch {epoch} of {run} is not kept.", epoch=epoch, run=path.parent.name)
-    model, meta = load_checkpoint(path)
-    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    state = read_epoch(path.parent, epoch, shapes)
-    model.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in state.items()})
-    # Temperature and familiarity belong to the last weights.
-    return Predictor(model, meta.model_copy(update={"epoch": epoch})), f"{path.parent.name} · {_epoch(epoch, words)}"
+    return network_of_epoch(path, epoch), f"{path.parent.name} · {_epoch(epoch, words)}"
 
 
 def _facts(predictor: Predictor, seconds: float, words: Translator) -> str:

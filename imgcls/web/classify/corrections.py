@@ -16,9 +16,7 @@ from imgcls.data.catalog import own_folders
 from imgcls.data.corrections import Corrections, find
 from imgcls.errors import CheckpointError, DatasetError, ImgclsError
 from imgcls.filenames import sanitize
-from imgcls.imaging.image_io import open_image
 from imgcls.inference.classify import prepare, read_prepared
-from imgcls.inference.predictor import Predictor
 from imgcls.recipes import preprocess_for
 from imgcls.runs.evaluations import settings_of
 from imgcls.runs.state import locked
@@ -33,6 +31,7 @@ from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.render import render
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.server_functions import Answering, answering
+from imgcls.web.shared.work_gate import network, opened_picture
 
 SHOWN = 24  # pictures
 THUMB = 72  # pixels
@@ -74,12 +73,13 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits, people:
             raise DatasetError("There is no such class.")
         if not kept.folder.exists():
             room_for_one_more(workspace, limits)
-        picture = _on_paper(given.picture(asked))
-        picture = picture.convert("L") if "photo" not in asked else picture
-        prepare(meta.preprocess, picture)  # one that the network cannot read would spoil every later learning
         token = str(asked.get("token") or "")[:100]
-        with locked(workspace):
-            made = kept.keep(picture, meta.classes[label], token=token, most=limits.corrections)
+        with given.picture(asked) as image:
+            picture = _on_paper(image)
+            picture = picture.convert("L") if "photo" not in asked else picture
+            prepare(meta.preprocess, picture)  # one that the network cannot read would spoil every later learning
+            with locked(workspace):
+                made = kept.keep(picture, meta.classes[label], token=token, most=limits.corrections)
         return said(meta, kept) | {"file": made.file}
 
     def wrong_delete(asked: dict[str, Any]) -> dict[str, Any]:
@@ -105,13 +105,12 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits, people:
             raise DatasetError("This run is not there any more: learn again.")
         if not view.at_rest or not view.run.best.is_file():
             return {"state": view.state, "share": view.share, "at_rest": view.at_rest}
-        with given.turn():
-            rows = _before_and_after(cache.checkpoint(chosen), view.run.best, kept, words)
+        rows = _before_and_after(cache.checkpoint(chosen), view.run.best, kept, words)
         html = render("learnt", words, rows=rows, run=view.run.name)
         return {"state": view.state, "share": 1, "at_rest": True, "html": html, "checkpoint": f"{view.run.name}/best"}
 
-    functions = (wrong_open, wrong_keep, wrong_delete, wrong_learn, wrong_look)
-    return [answering(function, words) for function in functions]
+    pictures = [answering(function, words, "picture") for function in (wrong_open, wrong_keep, wrong_delete)]
+    return [*pictures, answering(wrong_learn, words, "state"), answering(wrong_look, words, "network")]
 
 
 def _on_paper(picture: Image.Image) -> Image.Image:
@@ -166,9 +165,12 @@ def _before_and_after(before: Any, after: Any, kept: Corrections, words: Transla
     pictures = kept.pictures()[:ASKED]
     counted = []
     for path in (before, after):
-        predictor = Predictor.cached(path)
-        form = predictor.meta.preprocess
-        readings = read_prepared(predictor, [prepare(form, open_image(one.path)) for one in pictures], top=1)
+        predictor = network(path)
+        form, prepared = predictor.meta.preprocess, []
+        for one in pictures:
+            with opened_picture(one.path, name=one.file) as image:
+                prepared.append(prepare(form, image))
+        readings = read_prepared(predictor, prepared, top=1)
         right = sum(r.label == kept.classes[one.label] for r, one in zip(readings, pictures, strict=True))
         counted.append(words("{right} of {count}", right=right, count=len(pictures)))
     rows = [(words("What was kept"), *counted)]

@@ -16,13 +16,14 @@ from markupsafe import Markup
 
 from imgcls.checkpoints.epochs import epochs_of, read_epoch
 from imgcls.checkpoints.format import Meta, read_meta
-from imgcls.errors import CheckpointError, ImgclsError
+from imgcls.errors import CheckpointError
 from imgcls.web.classify import bundle
-from imgcls.web.classify.browser_weights import for_page, page_bytes, units_bytes
+from imgcls.web.classify.browser_weights import for_page, page_bytes, units_if_there
 from imgcls.web.i18n.script_sentences import PAD, SENTENCES, in_language
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.server.language import CODES
 from imgcls.web.shared.render import render
+from imgcls.web.shared.work_gate import network
 from imgcls.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ IMAGES = (8, 4, 2, 0)  # that excite a map, as many as fit
 
 def handout(path: Path, workspace: Workspace) -> str:
     """The page of the checkpoint at `path`. Raises CheckpointError where it is no LeNet, or too large for one file."""
+    return handout_with(path, units_if_there(path, workspace))
+
+
+def handout_with(path: Path, units: bytes | None) -> str:
+    """The same. units: as `units_bytes` makes them; None where its data set is not here:
+    the page does without. Raises CheckpointError where it is no LeNet, or too large for one file."""
     meta = read_meta(path)
     if not for_page(meta):
         raise CheckpointError(
@@ -45,10 +52,6 @@ def handout(path: Path, workspace: Workspace) -> str:
     room = LARGEST - len(_page(meta, parts)) - 200
     if room < 0:
         raise CheckpointError("{path} is too large for a page of its own.", path=path)
-    try:
-        units = units_bytes(path, workspace)
-    except ImgclsError:  # its data set is not here: the page does without
-        units = None
     if units:
         thin = next((made for most in IMAGES if _encoded(made := _fewer(units, most)) <= room * 0.4), None)
         if thin:
@@ -129,9 +132,7 @@ def _epochs(path: Path, numbers: Sequence[int]) -> bytes:
     import torch
     from safetensors.torch import save
 
-    from imgcls.inference.predictor import Predictor
-
-    shapes = {name: tuple(t.shape) for name, t in Predictor.cached(path).model.state_dict().items()}
+    shapes = {name: tuple(t.shape) for name, t in network(path).model.state_dict().items()}
     made: dict[str, Tensor] = {}
     for number in numbers:
         for name, tensor in read_epoch(path.parent, number, shapes).items():

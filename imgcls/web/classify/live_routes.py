@@ -10,26 +10,23 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import anyio
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from imgcls.errors import InputError
 from imgcls.web.classify import answer_view
-from imgcls.web.classify.answer import of_drawing, of_photo
+from imgcls.web.classify.answer import kind_of, of_drawing, of_photo
 from imgcls.web.classify.camera import frame_of
 from imgcls.web.classify.pad import drawing_of
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.shared.run_cache import RunCache
+from imgcls.web.shared.work_gate import address_of, work
 
-CAMERAS_AT_ONCE = 1  # the others wait, without a thread: drawings and a run need the processor too
 LARGEST = 310_000  # bytes of a question: a picture of at most 300,000 characters, and the checkpoint's name
 
 
 def add_routes(app: FastAPI, watch: RunCache) -> None:
-    few = anyio.CapacityLimiter(CAMERAS_AT_ONCE)
-
     def drawn(words: Translator, asked: Any) -> str:
         return of_drawing(watch, words, drawing_of(asked["drawing"]), str(asked["checkpoint"] or ""))
 
@@ -37,11 +34,11 @@ def add_routes(app: FastAPI, watch: RunCache) -> None:
         return of_photo(watch, words, frame_of(asked["picture"]), str(asked["checkpoint"] or ""))
 
     # Without FastAPI's own way, as looks.py.
-    app.add_route("/drawn/{language}", _route(drawn, "drawing"), methods=["POST"])
-    app.add_route("/seen/{language}", _route(seen, "picture", few), methods=["POST"])
+    app.add_route("/drawn/{language}", _route(watch, drawn, "drawing"), methods=["POST"])
+    app.add_route("/seen/{language}", _route(watch, seen, "picture"), methods=["POST"])
 
 
-def _route(answer: Callable[[Translator, Any], str], of: str, limiter: anyio.CapacityLimiter | None = None) -> Any:
+def _route(watch: RunCache, answer: Callable[[Translator, Any], str], of: str) -> Any:
     """POST {`of`: a data URL, "checkpoint": its key} -> HTML."""
 
     async def route(request: Request) -> Response:
@@ -58,16 +55,14 @@ def _route(answer: Callable[[Translator, Any], str], of: str, limiter: anyio.Cap
         except (ValueError, LookupError, TypeError, RecursionError):
             return Response(status_code=422)
         words = _words(request.path_params["language"])
-        return HTMLResponse(await anyio.to_thread.run_sync(_answered, answer, words, asked, limiter=limiter))
+        kind = kind_of(watch, str(asked["checkpoint"] or ""))
+        try:
+            html = await work(kind, None, lambda: str(answer(words, asked)), address_of(request))
+        except InputError as error:
+            html = str(answer_view.problem(words.message(error.message), words))
+        return HTMLResponse(html)
 
     return route
-
-
-def _answered(answer: Callable[[Translator, Any], str], words: Translator, asked: Any) -> str:
-    try:
-        return str(answer(words, asked))
-    except InputError as error:
-        return str(answer_view.problem(words.message(error.message), words))
 
 
 @cache

@@ -2,7 +2,7 @@
 
 Gradio's own sketch pad ignores the first stroke and answers after a second; this one is read in the frame of each pen
 move where the page can, and sends otherwise.
-Knows nothing of digits: what is drawn arrives as a Pillow image, or None when the pad is empty.
+Knows nothing of digits: what is drawn arrives as a data URL, which `drawing_of` opens.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import gradio as gr
 from PIL import Image
 
 from imgcls.errors import InputError
-from imgcls.imaging.image_io import open_image
 from imgcls.web.i18n.script_sentences import PAD, in_language
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.work_gate import SKETCH_PIXELS, opened_picture
 
 PREFIX = "data:image/png;base64,"
 NOTHING = "none"
@@ -34,28 +34,26 @@ def drawing_of(payload: Any) -> Image.Image | None:
         return None
     if isinstance(payload, str) and len(payload) <= LARGEST and payload.startswith(PREFIX):
         with contextlib.suppress(binascii.Error, InputError):
-            return open_image(base64.b64decode(payload[len(PREFIX) :], validate=True), name="The drawing")
+            content = base64.b64decode(payload[len(PREFIX) :], validate=True)
+            with opened_picture(content, name="The drawing", most=SKETCH_PIXELS) as image:
+                return image
     raise InputError("The drawing cannot be read: clear the pad and draw again.")
 
 
 class DrawingPad(gr.HTML):
-    """`drawn` fires while drawing and at pen-up unless the page reads it itself; the handler gets a Pillow image or
-    None."""
+    """`drawn` fires while drawing and at pen-up unless the page reads it itself; the handler gets what `drawing_of`
+    takes."""
 
     def __init__(self, words: Translator | None = None, *, in_page: bool = False, **options: Any) -> None:
         """`in_page`: the page itself will read the drawing, as soon as its script is there."""
-        self.words = words = words or Translator("en")
+        words = words or Translator("en")
         options.setdefault("html_template", TEMPLATE)
         options.setdefault("js_on_load", SCRIPT)
         said = in_language(PAD, words)
         super().__init__(value="", apply_default_css=False, in_page=in_page, **said, **options)
 
-    def preprocess(self, payload: str | None) -> Image.Image | None:
-        """Raises gr.Error for anything that no pad would send."""
-        try:
-            return drawing_of(payload)
-        except InputError as error:
-            raise gr.Error(self.words.message(error.message), print_exception=False) from None
+    def preprocess(self, payload: Any) -> str:
+        return payload if isinstance(payload, str) and len(payload) <= LARGEST else ""
 
     def postprocess(self, value: Any) -> str:
         return value if isinstance(value, str) else ""

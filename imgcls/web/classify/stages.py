@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgcls.errors import InputError
-from imgcls.inference.predictor import Predictor
 from imgcls.web.classify import inputs as given
 from imgcls.web.evaluate.results import as_url, training_image
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.server_functions import Answering, answering
+from imgcls.web.shared.work_gate import network
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from imgcls.inference.predictor import Predictor
 
 LIKELY = 8  # classes to choose from at once
 ALIKE = 6  # training images
@@ -43,14 +45,13 @@ def server_functions(words: Translator, cache: RunCache) -> list[Answering]:
         picture; with `untrained`, where the same network would look before it had learnt anything."""
         from imgcls.inference.explain import layer_cam
 
-        with given.turn():
-            opened = _open(asked, cache)
-            said = {} if asked.get("untrained") else _answer(opened, words) | {"alike": _alike(opened, cache)}
-            target = int(asked["target"] if asked.get("target") is not None else said["likely"][0][0])
-            if not 0 <= target < len(opened.predictor.meta.classes):
-                raise InputError("There is no such class.")
-            model = _untrained(opened.predictor) if asked.get("untrained") else opened.predictor.model
-            heats = layer_cam(model, opened.inputs, target, opened.names)
+        opened = _open(asked, cache)
+        said = {} if asked.get("untrained") else _answer(opened, words) | {"alike": _alike(opened, cache)}
+        target = int(asked["target"] if asked.get("target") is not None else said["likely"][0][0])
+        if not 0 <= target < len(opened.predictor.meta.classes):
+            raise InputError("There is no such class.")
+        model = _untrained(opened.predictor) if asked.get("untrained") else opened.predictor.model
+        heats = layer_cam(model, opened.inputs, target, opened.names)
         stages = [_sent(name, heat[None]) for name, heat in zip(opened.names, heats, strict=True)]
         return {"target": target, "stages": stages} | said
 
@@ -59,19 +60,18 @@ def server_functions(words: Translator, cache: RunCache) -> list[Answering]:
         from imgcls.inference.explain import strongest_maps
         from imgcls.models.layers import first_convolution
 
-        with given.turn():
-            opened = _open(asked, cache)
-            model = opened.predictor.model
-            names = list(dict.fromkeys([first_convolution(model)[0], *opened.names]))
-            found = strongest_maps(model, opened.inputs, names)
-            said = _answer(opened, words)
+        opened = _open(asked, cache)
+        model = opened.predictor.model
+        names = list(dict.fromkeys([first_convolution(model)[0], *opened.names]))
+        found = strongest_maps(model, opened.inputs, names)
+        said = _answer(opened, words)
         stages = [
             _sent(name, maps) | {"numbers": [number + 1 for number in numbers], "count": count}
             for name, (numbers, maps, count) in zip(names, found, strict=True)
         ]
         return {"stages": stages} | said
 
-    return [answering(function, words) for function in (stages_why, stages_maps)]
+    return [answering(function, words, "network") for function in (stages_why, stages_maps)]
 
 
 def _open(asked: dict[str, Any], cache: RunCache) -> _Opened:
@@ -79,9 +79,10 @@ def _open(asked: dict[str, Any], cache: RunCache) -> _Opened:
     from imgcls.inference.explain import stage_layers
 
     path = cache.checkpoint(str(asked["checkpoint"]))
-    predictor = Predictor.cached(path)
+    predictor = network(path)
     form = predictor.meta.preprocess
-    inputs = form.to_input(form.to_stored(given.picture(asked))[None])
+    with given.picture(asked) as picture:
+        inputs = form.to_input(form.to_stored(picture)[None])
     if not (names := stage_layers(predictor.model, inputs)):
         raise InputError("This network cuts the picture into patches: it has no maps to show.")
     return _Opened(path, predictor, inputs, names)

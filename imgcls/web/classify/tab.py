@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from imgcls.errors import ImgclsError, InputError
-from imgcls.imaging.image_io import open_image
 from imgcls.web.classify import answer_view, import_weights
-from imgcls.web.classify.answer import nothing_drawn, of_drawing, of_photo
+from imgcls.web.classify.answer import kind_of, nothing_drawn, of_drawing, of_photo
 from imgcls.web.classify.browser_weights import PageWeights
 from imgcls.web.classify.camera import LiveCamera
 from imgcls.web.classify.live import LiveAnswer
-from imgcls.web.classify.pad import DrawingPad
+from imgcls.web.classify.pad import DrawingPad, drawing_of
 from imgcls.web.classify.panels_view import ABOUT, OnDemand
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared import address
@@ -25,6 +24,7 @@ from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.events import QUIET
 from imgcls.web.shared.render import render
 from imgcls.web.shared.run_cache import RunCache, checkpoint_title, key
+from imgcls.web.shared.work_gate import address_of, opened_picture, work
 
 # What a tab begins with, unless another checkpoint was chosen than the other tab's.
 BEGIN = {"draw": "lenet-digits/best", "photo": "imagenet/best"}
@@ -101,20 +101,31 @@ def build(context: PageContext) -> Room:
     import_weights.build(context, checkpoint, sources, lambda: choices(words, watch)[0])
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
 
-    def of_upload(path: str | None, chosen: str) -> str:
-        """What the checkpoint makes of a photo: HTML."""
+    def read_upload(path: str | None, chosen: str) -> str:
+        if not path:
+            return of_photo(watch, words, None, chosen)
+        with opened_picture(path, keep_alpha=True, name=words("Photo")) as image:
+            return of_photo(watch, words, image, chosen)
+
+    async def answer(request: gr.Request, chosen: str, make: Callable[[], str]) -> str:
         try:
-            image = open_image(path, keep_alpha=True, name=words("Photo")) if path else None
+            return await work(kind_of(watch, chosen), None, make, address_of(request))
         except InputError as error:
             return answer_view.problem(words.message(error.message), words)
-        return of_photo(watch, words, image, chosen)
 
-    def of_either(source: str, drawing: Image.Image | None, path: str | None, chosen: str) -> tuple[str, str]:
+    async def of_upload(request: gr.Request, path: str | None, chosen: str) -> str:
+        """What the checkpoint makes of a photo: HTML."""
+        return await answer(request, chosen, lambda: read_upload(path, chosen))
+
+    async def of_either(
+        request: gr.Request, source: str, drawing: str, path: str | None, chosen: str
+    ) -> tuple[str, str]:
         """What the page is to compute itself, and what the server answers: one of them is ''."""
         if source == "photo":
-            return "", of_upload(path, chosen)
-        name = _in_page(weights, chosen)
-        return name, "" if name else of_drawing(watch, words, drawing, chosen)
+            return "", await of_upload(request, path, chosen)
+        if name := _in_page(weights, chosen):
+            return name, ""
+        return "", await answer(request, chosen, lambda: of_drawing(watch, words, drawing_of(drawing), chosen))
 
     source = gr.State("draw")
     # An answer may come back after another network was chosen, which the page computes itself.

@@ -26,6 +26,7 @@ from imgcls.web.server.security import WrongPasswords
 from imgcls.web.shared.identity import People, Visitor
 from imgcls.web.shared.render import render
 from imgcls.web.shared.run_cache import RunCache
+from imgcls.web.shared.work_gate import address_of, work
 
 Asked = dict[str, Any]
 ONE_UP, ONE_DOWN = -1, 1
@@ -35,12 +36,12 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
     workspace, wrong = watch.workspace, WrongPasswords()
 
     @app.get("/class")
-    def seen(request: Request, language: str = "en") -> JSONResponse:
+    async def seen(request: Request, language: str = "en") -> JSONResponse:
         """Who one is, and the queue as one may see it."""
-        return _answer(request, language, lambda words: _seen(people.visitor(request), words))
+        return await _answer(request, language, lambda words: _seen(people.visitor(request), words))
 
     @app.get("/class/join")
-    def join(request: Request, language: str = "en") -> JSONResponse:
+    async def join(request: Request, language: str = "en") -> JSONResponse:
         def made(words: Translator) -> Asked:
             port = (request.scope.get("server") or ("", hosting.port))[1] or hosting.port
             asked, scheme = request.headers.get("host", ""), request.url.scheme
@@ -57,10 +58,10 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
             )
             return {"html": html}
 
-        return _answer(request, language, made)
+        return await _answer(request, language, made)
 
     @app.post("/class/nickname")
-    def nickname(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
+    async def nickname(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
         def made(words: Translator) -> Asked:
             known = people.visitor(request).owner if people.shared else None
             owner = people.named(asked.get("nickname"), known)
@@ -68,10 +69,10 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
             return _seen(Visitor(owner, people.visitor(request).host), words)
 
         after: list[Callable[[JSONResponse], None]] = []
-        return _answer(request, asked.get("language"), made, after)
+        return await _answer(request, asked.get("language"), made, after)
 
     @app.post("/class/host")
-    def enter(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
+    async def enter(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
         def made(words: Translator) -> Asked:
             if not people.has_host:
                 raise RunError("This lab has no host: IMGCLS_HOST_PASSWORD sets a password for one.")
@@ -85,17 +86,17 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
             return _seen(Visitor(people.visitor(request).owner, host=True), words)
 
         after: list[Callable[[JSONResponse], None]] = []
-        return _answer(request, asked.get("language"), made, after)
+        return await _answer(request, asked.get("language"), made, after)
 
     @app.post("/class/leave")
-    def leave(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
+    async def leave(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
         def made(words: Translator) -> Asked:
             return _seen(Visitor(people.visitor(request).owner), words)
 
-        return _answer(request, asked.get("language"), made, [lambda answer: people.forget_host(answer, request)])
+        return await _answer(request, asked.get("language"), made, [lambda answer: people.forget_host(answer, request)])
 
     @app.post("/class/do")
-    def do(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
+    async def do(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
         """`what`: stop (or withdraw) `run`, one's own; the host's: up, down, remove, close, reopen."""
 
         def made(words: Translator) -> Asked:
@@ -108,7 +109,7 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
             watch.forget(str(asked.get("run")))
             return _seen(visitor, words)
 
-        return _answer(request, asked.get("language"), made)
+        return await _answer(request, asked.get("language"), made)
 
     def _seen(visitor: Visitor, words: Translator) -> Asked:
         turns = watch.turns() if people.shared else []
@@ -152,7 +153,7 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
     }
 
 
-def _answer(
+async def _answer(
     request: Request,
     language: Any,
     make: Callable[[Translator], Asked],
@@ -161,13 +162,17 @@ def _answer(
     """`after`: what is done to an answer that is no refusal."""
     words = _words(language if isinstance(language, str) and language in LANGUAGES else "en")
     headers = {"Cache-Control": "no-store"}
+
+    def answer() -> JSONResponse:
+        made = JSONResponse(make(words), headers=headers)
+        for finish in after or ():
+            finish(made)
+        return made
+
     try:
-        answer = JSONResponse(make(words), headers=headers)
+        return await work("state", None, answer, address_of(request))
     except ImgclsError as error:
         return JSONResponse({"error": words.message(error.message)}, 403, headers=headers)
-    for finish in after or ():
-        finish(answer)
-    return answer
 
 
 @cache

@@ -161,8 +161,12 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
             edits.undo(wanted.dataset, str(asked["change"]), workspace)
         return {}
 
-    functions = (audit_look, audit_stop, audit_list, audit_move, audit_delete, audit_right, audit_undo)
-    return [answering(function, words) for function in functions]
+    small = (audit_stop, audit_move, audit_delete, audit_right, audit_undo)
+    return [
+        answering(audit_look, words, "picture"),
+        answering(audit_list, words, "picture"),
+        *(answering(function, words, "state") for function in small),
+    ]
 
 
 def _as_text(path: str) -> str:

@@ -12,9 +12,9 @@ from PIL import Image
 from imgcls.data.catalog import folder_of, own_folders
 from imgcls.data.registry import is_builtin
 from imgcls.errors import ImgclsError
-from imgcls.imaging.image_io import open_image
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.web.evaluate.results import as_url
+from imgcls.web.shared.work_gate import opened_picture
 from imgcls.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,13 +33,11 @@ class Pictures:
         """A data URL; "" where the image cannot be read any more. path: as an audit says it."""
         try:
             if is_builtin(dataset):
-                image = self._known(dataset, path)
-            else:
-                image = open_image(folder_of(dataset, self.workspace) / path, near=THUMB)
+                return _small(self._known(dataset, path))
+            with opened_picture(folder_of(dataset, self.workspace) / path, name=short(path), near=THUMB) as image:
+                return _small(image)
         except (ImgclsError, ValueError, LookupError):
             return ""
-        image.thumbnail((THUMB, THUMB))
-        return as_url(image)
 
     def may_change(self, dataset: str) -> bool:
         """Whether it is a person's own."""
@@ -60,6 +58,11 @@ class Pictures:
         part, place = places[path]
         array = getattr(data, part).image(place).permute(1, 2, 0).numpy()
         return Image.fromarray(np.ascontiguousarray(array[..., 0] if array.shape[-1] == 1 else array))
+
+
+def _small(image: Image.Image) -> str:
+    image.thumbnail((THUMB, THUMB))
+    return as_url(image)
 
 
 def short(path: str) -> str:

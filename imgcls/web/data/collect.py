@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,10 @@ from PIL import Image
 from imgcls.data.catalog import own_folders
 from imgcls.data.collect import SIDE, Draft
 from imgcls.errors import DatasetError, InputError
-from imgcls.imaging.image_io import open_image
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
+from imgcls.web.shared.work_gate import opened_picture
 from imgcls.workspace import Workspace
 
 PREFIX = "data:image/jpeg;base64,"
@@ -98,7 +100,8 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
 
     def collect_photo(asked: dict[str, Any]) -> dict[str, Any]:
         made, name = draft(asked), str(asked["name"])
-        return {"photo": made.add(name, _image(asked["image"]), burst=str(asked.get("burst") or ""))}
+        with _image(asked["image"]) as image:
+            return {"photo": made.add(name, image, burst=str(asked.get("burst") or ""))}
 
     def collect_unphoto(asked: dict[str, Any]) -> dict[str, Any]:
         draft(asked).remove(str(asked["name"]), str(asked["photo"]))
@@ -115,11 +118,13 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
         draft(asked).clear()
         return {}
 
-    functions = (
-        collect_open, collect_class, collect_unclass, collect_photo, collect_unphoto, collect_restore, collect_save,
-        collect_clear,
-    )  # fmt: skip
-    return [answering(function, words) for function in functions]
+    small = (collect_class, collect_unclass, collect_unphoto, collect_restore, collect_clear)
+    return [
+        answering(collect_open, words, "picture"),
+        answering(collect_photo, words, "picture"),
+        answering(collect_save, words, "dataset"),
+        *(answering(function, words, "state") for function in small),
+    ]
 
 
 def room_for_one_more(workspace: Workspace, limits: Limits) -> None:
@@ -131,23 +136,26 @@ def room_for_one_more(workspace: Workspace, limits: Limits) -> None:
         )
 
 
-def _image(sent: Any) -> Image.Image:
+@contextmanager
+def _image(sent: Any) -> Iterator[Image.Image]:
     if not isinstance(sent, str) or len(sent) > LARGEST or not sent.startswith(PREFIX):
         raise InputError("The photo cannot be read: take it again.")
-    try:
-        return open_image(base64.b64decode(sent[len(PREFIX) :], validate=True), near=SIDE, name="The photo")
-    except (binascii.Error, InputError):
-        raise InputError("The photo cannot be read: take it again.") from None
+    with ExitStack() as stack:
+        try:
+            content = base64.b64decode(sent[len(PREFIX) :], validate=True)
+            image = stack.enter_context(opened_picture(content, near=SIDE, name="The photo"))
+        except (binascii.Error, InputError):
+            raise InputError("The photo cannot be read: take it again.") from None
+        yield image
 
 
 def _thumbnail(path: Path) -> str | None:
     """None for a file that a killed server left half-written."""
     file = io.BytesIO()
     try:
-        with Image.open(path) as image:
-            image.draft("RGB", (THUMB, THUMB))
+        with opened_picture(path, near=THUMB, name=path.name) as image:
             image.thumbnail((THUMB, THUMB))
             image.save(file, "JPEG", quality=70)
-    except OSError:
+    except (OSError, InputError):
         return None
     return PREFIX + base64.b64encode(file.getvalue()).decode()

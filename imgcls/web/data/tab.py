@@ -30,6 +30,7 @@ from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.events import QUIET, TOLD, confirm, guard
 from imgcls.web.shared.fetch_dataset import FetchView
 from imgcls.web.shared.render import render
+from imgcls.web.shared.work_gate import address_of, work
 from imgcls.web.train import tab as train_tab
 
 SAMPLES = 24
@@ -108,15 +109,15 @@ def build(context: PageContext, tab: gr.Tab, training: train_tab.Room) -> None:
         """Then it is fetched first; what else there would be to say is said there."""
         return to_fetch(name, workspace) is not None
 
-    def look(name: str) -> Iterator[Any]:
+    def look(request: gr.Request, name: str) -> Iterator[Any]:
         """The report, with how far it is while a large folder is looked through; whoever leaves the page ends that."""
         if is_missing(name):
             yield ""
             return
         yield report_card.waiting(0, 0, words)
-        end = time.monotonic() + (limits.report_seconds or math.inf)
+        user, end = address_of(request), time.monotonic() + (limits.report_seconds or math.inf)
         work = with_progress(
-            lambda progress: watch.once(name, ("report",), lambda: report(name, workspace, progress=progress)),
+            lambda progress: watch.once(name, ("report",), lambda: report(name, workspace, progress=progress), user),
             should_stop=lambda: time.monotonic() > end,
             first=0.5,
             seldom=1.0,
@@ -138,9 +139,9 @@ def build(context: PageContext, tab: gr.Tab, training: train_tab.Room) -> None:
         except ImgclsError as error:
             yield report_card.problem(words.message(error.message), words)
 
-    def samples(name: str, network: str, augmented: str, number: int) -> str:
+    async def samples(request: gr.Request, name: str, network: str, augmented: str, number: int) -> str:
         """Some training images as that network would get them: HTML."""
-        from imgcls.data.preview import preview
+        from imgcls.data.preview import Preview, preview
 
         if is_missing(name):
             return ""
@@ -148,11 +149,12 @@ def build(context: PageContext, tab: gr.Tab, training: train_tab.Room) -> None:
             limits.check_name(name)
             said = {"dataset": name, "model": network, **({"augment": augmented} if augmented else {})}
             settings = with_recipe(said)
-            made = watch.once(
-                name,
-                (network, augmented, number),
-                lambda: preview(settings, workspace, preprocess_for(settings), count=SAMPLES, seed=number),
-            )
+            what, form = (network, augmented, number), preprocess_for(settings)
+
+            def make() -> Preview:
+                return preview(settings, workspace, form, count=SAMPLES, seed=number)
+
+            made = await work("dataset", None, lambda: watch.once(name, what, make), address_of(request))
             return report_card.grid(made, words)
         except ImgclsError as error:
             return report_card.problem(words.message(error.message), words)

@@ -9,7 +9,8 @@ import base64
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +21,10 @@ from PIL import Image
 from imgcls.checkpoints.format import read_meta
 from imgcls.data.catalog import own_folders
 from imgcls.errors import DatasetError, ImgclsError
-from imgcls.imaging.image_io import open_image
-from imgcls.inference.predictor import Prediction, Predictor
+from imgcls.inference.predictor import Prediction
 from imgcls.runs.evaluation_jobs import Asked
 from imgcls.runs.evaluations import find_evaluation, settings_of
+from imgcls.web.shared.work_gate import network, opened_picture
 from imgcls.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -95,27 +96,29 @@ class Evaluations:
     def thumbnail(self, made: Evaluation, place: int) -> str:
         """A data URL; "" where the image cannot be read any more."""
         try:
-            image = self.original(made, place, near=THUMB)
+            with self.original(made, place, near=THUMB) as image:
+                image.thumbnail((THUMB, THUMB))
+                return as_url(image)
         except ImgclsError:
             return ""
-        image.thumbnail((THUMB, THUMB))
-        return as_url(image)
 
     def large(self, made: Evaluation, place: int, *, side: int = 480) -> str:
-        image = self.original(made, place, near=side)
-        image.thumbnail((side, side))
-        return as_url(image)
+        with self.original(made, place, near=side) as image:
+            image.thumbnail((side, side))
+            return as_url(image)
 
     def predict(self, made: Evaluation, place: int) -> tuple[Prediction, list[str]]:
         """(what the checkpoint says of this image, the training images most like it)."""
         import torch
 
-        predictor = Predictor.cached(made.checkpoint)
+        predictor = network(Path(made.checkpoint))
         form = predictor.meta.preprocess
         if made.paths is None:
             stored = self._split(made).image(int(made.indices[place]))[None]
         else:
-            stored = form.to_stored(open_image(Path(made.paths[int(made.indices[place])]), keep_alpha=True))[None]
+            path = Path(made.paths[int(made.indices[place])])
+            with opened_picture(path, name=path.name, keep_alpha=True) as image:
+                stored = form.to_stored(image)[None]
         (said,) = predictor.predict_stored(stored, top=10)
         if predictor.calibration is None:
             return said, []
@@ -139,13 +142,17 @@ class Evaluations:
         except ValueError:
             return None
 
-    def original(self, made: Evaluation, place: int, *, near: int | None = None) -> Image.Image:
-        """near: a photo may be read smaller, but no smaller than this."""
+    @contextmanager
+    def original(self, made: Evaluation, place: int, *, near: int | None = None) -> Iterator[Image.Image]:
+        """The image, while the block lasts. near: a photo may be read smaller, but no smaller than this."""
         index = int(made.indices[place])
         if made.paths is not None:
-            return open_image(Path(made.paths[index]), near=near)
+            path = Path(made.paths[index])
+            with opened_picture(path, name=path.name, near=near) as image:
+                yield image
+            return
         array = self._split(made).image(index).permute(1, 2, 0).numpy()
-        return Image.fromarray(np.ascontiguousarray(array[..., 0] if array.shape[-1] == 1 else array))
+        yield Image.fromarray(np.ascontiguousarray(array[..., 0] if array.shape[-1] == 1 else array))
 
     def _split(self, made: Evaluation) -> Split:
         """The part of a built-in set that was evaluated."""
@@ -196,11 +203,11 @@ def training_image(checkpoint: Path, name: str, workspace: Workspace) -> str:
 def thumbnail(path: Path, side: int = THUMB) -> str:
     """A small picture of it as a data URL; "" where it cannot be read."""
     try:
-        image = open_image(path, near=side)
+        with opened_picture(path, name=path.name, near=side) as image:
+            image.thumbnail((side, side))
+            return as_url(image)
     except ImgclsError:
         return ""
-    image.thumbnail((side, side))
-    return as_url(image)
 
 
 def as_url(image: Image.Image) -> str:

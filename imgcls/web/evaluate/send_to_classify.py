@@ -15,9 +15,9 @@ from PIL import ImageOps
 from imgcls.checkpoints.format import read_meta
 from imgcls.errors import InputError
 from imgcls.files import storage_error
-from imgcls.imaging.image_io import open_image
 from imgcls.web.evaluate.results import Evaluations, as_url
 from imgcls.web.shared.uploads import stored
+from imgcls.web.shared.work_gate import opened_picture
 
 if TYPE_CHECKING:
     from imgcls.inference.evaluation import Evaluation
@@ -38,14 +38,15 @@ def hand_over(kept: Evaluations, made: Evaluation, place: int, limits: Limits) -
     try:
         if made.paths is not None:
             path = Path(made.paths[int(made.indices[place])])
-            image = open_image(path, near=VISITORS if limits.public else 1)  # says what is wrong with it
-            if not limits.public:
-                return {"photo": save_file_to_cache(path, str(folder))}
-            image.thumbnail((VISITORS, VISITORS))
-            return {"photo": save_pil_to_cache(image, str(folder), name="photo", format="jpeg")}
-        image = kept.original(made, place)
-        if read_meta(Path(made.checkpoint)).preprocess.resize_mode == "digit":
-            return {"drawing": as_url(ImageOps.invert(image.convert("L")))}
-        return {"photo": save_pil_to_cache(image, str(folder), name=f"{made.part}-{place}", format="png")}
+            near = VISITORS if limits.public else 1
+            with opened_picture(path, name=path.name, near=near) as image:  # says what is wrong with it
+                if not limits.public:
+                    return {"photo": save_file_to_cache(path, str(folder))}
+                image.thumbnail((VISITORS, VISITORS))
+                return {"photo": save_pil_to_cache(image, str(folder), name="photo", format="jpeg")}
+        with kept.original(made, place) as image:
+            if read_meta(Path(made.checkpoint)).preprocess.resize_mode == "digit":
+                return {"drawing": as_url(ImageOps.invert(image.convert("L")))}
+            return {"photo": save_pil_to_cache(image, str(folder), name=f"{made.part}-{place}", format="png")}
     except OSError as error:
         raise storage_error(folder, error) from None

@@ -195,12 +195,14 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list
         edits.undo(made.dataset, str(asked["change"]), workspace)
         return {}
 
-    functions = (
-        evaluate_look, evaluate_report, evaluate_stop, evaluate_images, evaluate_image, evaluate_hand_over,
-        evaluate_move, evaluate_delete,
-        evaluate_undo,
-    )  # fmt: skip
-    return [answering(function, words) for function in functions]
+    return [
+        answering(evaluate_look, words, "picture"),
+        answering(evaluate_report, words, "document"),
+        answering(evaluate_images, words, "picture"),
+        answering(evaluate_image, words, "network"),
+        answering(evaluate_hand_over, words, "picture"),
+        *(answering(f, words, "state") for f in (evaluate_stop, evaluate_move, evaluate_delete, evaluate_undo)),
+    ]
 
 
 def _index(value: Any, classes: tuple[str, ...]) -> int | None:

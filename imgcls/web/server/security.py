@@ -19,7 +19,6 @@ from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse, Response
@@ -28,6 +27,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from imgcls.web.i18n.translator import LANGUAGES
 from imgcls.web.server.hosting import Hosting
+from imgcls.web.shared.work_gate import work
 
 # Everything from here, nothing from elsewhere; Gradio's page needs inline scripts and styles, and compiles templates.
 POLICY = (
@@ -107,7 +107,7 @@ class SecurityMiddleware:
             return
         refused = self.refused(scope)
         length = int(Headers(scope=scope)["content-length"]) if refused is None and is_upload(scope) else 0
-        if length and self.coming + length + await run_in_threadpool(self.stored) > self.all_uploads:
+        if length and self.coming + length + await work("state", ("stored", id(self)), self.stored) > self.all_uploads:
             refused = PlainTextResponse("The lab has no room for another upload: try again in an hour.", 413)
         if refused is not None:
             await refused(scope, receive, send)

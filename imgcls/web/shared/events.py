@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import inspect
 import json
 from collections.abc import Callable
 from functools import wraps
@@ -27,16 +28,25 @@ def guard(words: Translator, *, toast: bool = True) -> Callable[[Callable[..., A
     """
 
     def guarded(action: Callable[..., Any]) -> Callable[..., Any]:
+        def told(error: ImgclsError) -> gr.Error:
+            said = words.message(error.message)
+            return gr.Error(html.escape(said) if toast else said, duration=15, print_exception=False)
+
         @wraps(action)
         def safely(*given: Any) -> Any:
             try:
                 return action(*given)
             except ImgclsError as error:
-                told = words.message(error.message)
-                told = html.escape(told) if toast else told
-                raise gr.Error(told, duration=15, print_exception=False) from None
+                raise told(error) from None
 
-        return safely
+        @wraps(action)
+        async def safely_later(*given: Any) -> Any:
+            try:
+                return await action(*given)
+            except ImgclsError as error:
+                raise told(error) from None
+
+        return safely_later if inspect.iscoroutinefunction(action) else safely
 
     return guarded
 

@@ -64,7 +64,7 @@ def server_functions(context: PageContext) -> list[Answering]:
             downloads.stop(name, workspace)
         return {}
 
-    return [answering(function, words) for function in (fetch_look, fetch_stop)]
+    return [answering(function, words, "state") for function in (fetch_look, fetch_stop)]
 
 
 def _command(name: str) -> str:

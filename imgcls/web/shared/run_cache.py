@@ -26,6 +26,7 @@ from imgcls.runs.reader import EventLogReader, RunView
 from imgcls.runs.store import Run, find_run, list_runs
 from imgcls.web.i18n.labels import PARTS
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.work_gate import work_here
 from imgcls.workspace import Workspace
 
 SHIPPED = {
@@ -82,7 +83,7 @@ class RunCache:
             reader.looked = 0.0
         self._runs.forget()
 
-    def once(self, data_set: str, what: tuple, make: Callable[[], T]) -> T:
+    def once(self, data_set: str, what: tuple, make: Callable[[], T], user: str = "") -> T:
         """What `make` makes of a data set: its report, a sample. Made anew when photos have come or gone, and once for
         all who ask at the same time; where the one who makes it goes away, the next of them makes it.
 
@@ -98,7 +99,7 @@ class RunCache:
                     self._made.popitem(last=False)
         if mine:
             try:
-                made.set_result(make())
+                made.set_result(work_here("dataset", None, make, user))
             except BaseException as error:
                 with self._lock:
                     if self._made.get(key) == (stamp, made):
@@ -109,7 +110,7 @@ class RunCache:
         except Interrupted:
             if mine:
                 raise
-            return self.once(data_set, what, make)
+            return self.once(data_set, what, make, user)
 
     def runs(self) -> list[Run]:
         """The newest; those of an initialisation lab are shown there and nowhere else."""
@@ -209,6 +210,15 @@ def _touched(workspace: Workspace, name: str) -> float:
         return max(p.stat().st_mtime for p in (root, *root.glob("*/"), *root.glob("*/*/")))
     except (OSError, ValueError):
         return 0.0
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    """Changes with a file's content: (when it was written, its size)."""
+    try:
+        there = path.stat()
+    except OSError:
+        return 0, 0
+    return there.st_mtime_ns, there.st_size
 
 
 def key(info: CheckpointInfo) -> str:

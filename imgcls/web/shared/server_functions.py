@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,12 @@ import gradio as gr
 
 from imgcls.errors import ImgclsError
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.work_gate import Kind, address_of, work
 
-Function = Callable[[dict[str, Any]], dict[str, Any]]
-Answering = Callable[..., dict[str, Any]]
+MALFORMED = (ImgclsError, LookupError, TypeError, ValueError, ArithmeticError)
+Answer = dict[str, Any]
+Function = Callable[[dict[str, Any]], Answer]
+Answering = Callable[..., Any]  # an Answer, or the promise of one
 
 
 class AskingHTML(gr.HTML):
@@ -53,21 +56,43 @@ class AskingHTML(gr.HTML):
         return value if isinstance(value, str) else ""
 
 
-def answering(function: Function, words: Translator) -> Answering:
+def answering(
+    function: Function | Callable[[dict[str, Any]], Awaitable[Answer]], words: Translator, kind: Kind | None = None
+) -> Answering:
     """What comes from the browser is not trusted: whatever is no object of the right shape gets a sentence too.
 
-    The function also learns the `visitor`, the address that asks, and the `request` itself.
+    The function also learns the `visitor`, the address that asks, and the `request` itself. kind: the pool that it
+    works in, where it works for longer than a look at a few small files.
     """
 
-    def answered(asked: Any, request: gr.Request | None = None) -> dict[str, Any]:
-        visitor = getattr(getattr(request, "client", None), "host", "")
-        try:
-            return function({**(asked if isinstance(asked, dict) else {}), "visitor": visitor, "request": request})
-        except ImgclsError as error:
+    def sentence(error: Exception) -> Answer:
+        if isinstance(error, ImgclsError):
             return {"error": words.message(error.message)}
-        except (LookupError, TypeError, ValueError, ArithmeticError):
-            logging.getLogger(__name__).exception("%s", function.__name__)
-            return {"error": words("That did not work: choose again.")}
+        logging.getLogger(__name__).warning("%s was asked for what is not there: %r", function.__name__, error)
+        return {"error": words("That did not work: choose again.")}
 
-    answered.__name__ = function.__name__
-    return answered
+    def given(asked: Any, request: gr.Request | None) -> dict[str, Any]:
+        return {
+            **(asked if isinstance(asked, dict) else {}),
+            "visitor": address_of(request),
+            "request": request,
+        }
+
+    def answered(asked: Any, request: gr.Request | None = None) -> Answer:
+        try:
+            return function(given(asked, request))  # pyright: ignore[reportReturnType]
+        except MALFORMED as error:
+            return sentence(error)
+
+    async def worked(asked: Any, request: gr.Request | None = None) -> Answer:
+        wanted = given(asked, request)
+        try:
+            if kind is None:
+                return await function(wanted)  # pyright: ignore[reportGeneralTypeIssues]
+            return await work(kind, None, lambda: function(wanted), wanted["visitor"])  # pyright: ignore[reportReturnType]
+        except MALFORMED as error:
+            return sentence(error)
+
+    chosen = worked if kind is not None or inspect.iscoroutinefunction(function) else answered
+    chosen.__name__ = function.__name__
+    return chosen

@@ -17,6 +17,9 @@ from gradio_client.utils import is_http_url_like
 
 from imgcls.errors import InputError
 from imgcls.web.i18n.translator import Translator
+from imgcls.workspace import Workspace
+
+MADE = ".downloads"  # a folder of the workspace
 
 
 def only_uploads(page: gr.Blocks, words: Translator) -> gr.Blocks:
@@ -34,6 +37,13 @@ def uploaded(path: object) -> Path:
     if not found.startswith(folder + os.sep) or not os.path.isfile(found):
         raise InputError("The file is not there any more: uploads are kept for an hour. Choose it again.")
     return Path(found)
+
+
+def made_folder(workspace: Workspace) -> Path:
+    """Where files lie that are made for a download; they go as uploads do."""
+    folder = workspace.root / MADE
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def stored() -> int:

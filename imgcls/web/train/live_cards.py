@@ -18,7 +18,6 @@ from functools import cache
 from urllib.parse import quote, urlencode
 
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,15 +25,19 @@ from imgcls.errors import RunError
 from imgcls.runs.init_lab import find_lab
 from imgcls.runs.reader import RunView
 from imgcls.runs.state import LIVE
+from imgcls.settings import choices
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.init_lab import lab_card
 from imgcls.web.shared.run_cache import RunCache
+from imgcls.web.shared.work_gate import address_of, work
 from imgcls.web.train import run_card
 
 AGAIN = 0.8  # seconds in which the last drawing is good enough
 KEPT = 200  # drawings: of each run, in each language, with what is laid over it
 OVER = 5  # runs laid over another one's curves
+MORE = 50  # names in a question that are looked at
 LEVEL = 5  # of gzip
+EXPECTED = frozenset(choices("init") or ())
 Key = tuple[str, str, str, tuple[str, ...]]
 
 
@@ -60,33 +63,42 @@ class Looks:
 
     def draw(self, key: Key) -> Drawing | None:
         """None where there is no such run or comparison (any more)."""
+        if drawn := self.fresh(key):
+            return drawn
         kind, name, language, more = key
+        made = DRAW[kind](self.watch, name, _words(language), more)
+        if made is None:
+            return None
+        tag = hashlib.sha256(repr(made).encode()).hexdigest()[:16]
+        packed = gzip.compress(json.dumps(made | {"tag": tag}).encode(), LEVEL)
+        drawn = Drawing(tag, packed, time.monotonic() + AGAIN)
         with self._lock:
-            if drawn := self.fresh(key):
-                return drawn
-            made = DRAW[kind](self.watch, name, _words(language), more)
-            if made is None:
-                return None
-            tag = hashlib.sha256(repr(made).encode()).hexdigest()[:16]
-            packed = gzip.compress(json.dumps(made | {"tag": tag}).encode(), LEVEL)
-            drawn = self._drawn[key] = Drawing(tag, packed, time.monotonic() + AGAIN)
+            self._drawn[key] = drawn
             self._drawn.move_to_end(key)
             while len(self._drawn) > KEPT:
                 self._drawn.popitem(last=False)
         return drawn
 
+    def asked_for(self, kind: str, name: str, language: str, more: Sequence[str]) -> Key:
+        """Of `more` only what makes a difference: otherwise any word would be another drawing, and push one out."""
+        known = EXPECTED if kind == "lab" else {run.name for run in self.watch.runs()} if more else ()
+        chosen = [one for one in dict.fromkeys(more) if one in known and one != name]
+        return kind, name, language, tuple(chosen[: 1 if kind == "lab" else OVER])
+
 
 def add_routes(app: FastAPI, watch: RunCache) -> None:
-    looks = Looks(watch)
+    looks, root = Looks(watch), str(watch.workspace.root)
 
     async def look(request: Request) -> Response:
         said = request.query_params
         language = said.get("language", "en")
-        more = tuple(text[:100] for text in said.getlist("more")[:OVER])
-        key = (request.path_params["kind"], request.path_params["name"][:100], language, more)
-        if key[0] not in DRAW or language not in LANGUAGES:
+        kind, name = request.path_params["kind"], request.path_params["name"][:100]
+        if kind not in DRAW or language not in LANGUAGES:
             return Response(status_code=404)
-        drawn = looks.fresh(key) or await run_in_threadpool(looks.draw, key)
+        key = looks.asked_for(kind, name, language, said.getlist("more")[:MORE])
+        drawn = looks.fresh(key)
+        if drawn is None:
+            drawn = await work("picture", ("look", root, key), lambda: looks.draw(key), address_of(request))
         if drawn is None or drawn.tag == said.get("known"):
             return Response(status_code=204, headers=HEADERS)
         if "gzip" not in request.headers.get("accept-encoding", ""):

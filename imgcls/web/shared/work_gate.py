@@ -1,0 +1,362 @@
+"""One gate for expensive work: whatever decodes a picture, runs a network or writes a document for the page.
+
+    await work("document", ("report", name), lambda: report(...), user=address)
+
+Each kind has a pool of a few threads, so that no kind of work starves another. Whoever asks for what is being made
+waits for it instead of making it again; what is named by its content is kept. Addresses take turns, none may fill the
+line, and nobody waits for ever. The pixels of opened pictures are booked in bytes for as long as they are held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as Late
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from imgcls.checkpoints.format import read_meta
+from imgcls.errors import InputError
+from imgcls.imaging.image_io import MAX_DECODED, open_image, size_of
+from imgcls.processes import available_cores
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from imgcls.inference.predictor import Predictor
+
+Kind = Literal["state", "picture", "network", "document", "download", "dataset"]
+T = TypeVar("T")
+
+CACHE_BYTES = 64_000_000  # of finished work that is named by its content
+PICTURE_BYTES = 800_000_000  # that all opened pictures may hold together; the next one waits
+PIXEL_BYTES = 8  # of a pixel while it is decoded and converted: RGBA beside what the file holds
+IDLE_SECONDS = 30.0  # after which a thread without work ends
+SKETCH_PIXELS = 1024 * 1024  # of a drawing or a camera's frame: the page sends a tenth of it
+
+
+@dataclass(frozen=True)
+class Pool:
+    """`share`: jobs of one address that may wait; `patience`: seconds that anybody waits for an answer."""
+
+    threads: int
+    share: int = 64
+    all: int = 512
+    patience: float = 30.0
+
+
+POOLS: Mapping[Kind, Pool] = {
+    "state": Pool(8),  # the workspace's small files, under its lock: milliseconds
+    "picture": Pool(max(2, min(4, available_cores()))),  # thumbnails, a LeNet's answers, cards of runs: milliseconds
+    "network": Pool(2),  # a forward pass of any other network, loading it included
+    "document": Pool(1, patience=120.0),  # pages to take home, reports: seconds
+    "download": Pool(2, patience=120.0),  # files made for a download
+    "dataset": Pool(2, patience=86_400.0),  # a data set looked through or sampled: up to hours
+}
+
+
+class Busy(InputError):
+    """The line is full, or waiting took too long."""
+
+    def __init__(self) -> None:
+        super().__init__("Many people are asking just now: try again in a moment.")
+
+
+class Memory:
+    """Bytes that are booked while they are held. One that is larger than all there is goes alone."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.used, self.peak = most, 0, 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def booked(self, needed: int) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self.used or self.used + needed <= self.most)
+            self.used += needed
+            self.peak = max(self.peak, self.used)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self.used -= needed
+                self._changed.notify_all()
+
+
+@dataclass(eq=False)
+class _Job(Generic[T]):
+    kind: Kind
+    key: Hashable
+    make: Callable[[], T]
+    user: str
+    keep: bool
+    answer: Future = field(default_factory=Future)
+    waiting: int = 1  # callers
+    started: bool = False
+
+
+class _Line:
+    """Jobs of a kind that wait: a queue for each address, which take turns."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.users: OrderedDict[str, deque[_Job]] = OrderedDict()
+        self.threads = self.idle = self.length = 0
+
+    def add(self, job: _Job) -> None:
+        own = self.users.get(job.user, ())
+        if len(own) >= self.pool.share or self.length >= self.pool.all:
+            raise Busy
+        self.users.setdefault(job.user, deque()).append(job)
+        self.length += 1
+
+    def next(self) -> _Job | None:
+        if not self.users:
+            return None
+        user, jobs = self.users.popitem(last=False)
+        job = jobs.popleft()
+        if jobs:
+            self.users[user] = jobs  # at the end: the others come first
+        self.length -= 1
+        job.started = True
+        return job
+
+    def remove(self, job: _Job) -> None:
+        jobs = self.users[job.user]
+        jobs.remove(job)
+        if not jobs:
+            del self.users[job.user]
+        self.length -= 1
+
+
+class WorkGate:
+    def __init__(self, pools: Mapping[Kind, Pool] = POOLS, cache_bytes: int = CACHE_BYTES) -> None:
+        self.cache_bytes = cache_bytes
+        self.made: dict[Kind, int] = dict.fromkeys(pools, 0)  # jobs that were begun
+        self._changed = threading.Condition()
+        self._lines = {kind: _Line(pool) for kind, pool in pools.items()}
+        self._flights: dict[tuple[Kind, Hashable], _Job] = {}
+        self._cached: OrderedDict[tuple[Kind, Hashable], bytes | str] = OrderedDict()
+        self._here = threading.local()
+
+    async def work(self, kind: Kind, key: Hashable, make: Callable[[], T], user: str = "", *, keep: bool = False) -> T:
+        """What `make` answers, made in a thread of that kind's pool.
+
+        key: names the work; who asks for the same meanwhile waits for the same answer. None: the work is nobody
+        else's. user: the address that asks. keep: the key names the content for good, and the answer (bytes or str)
+        may be kept. Raises Busy, and what `make` raises.
+        """
+        if self.inside:
+            return self.work_here(kind, key, make, user, keep=keep)
+        job, _ = self._join(kind, key, make, user, keep)
+        try:
+            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(job.answer)), self._patience(kind))
+        except (asyncio.TimeoutError, TimeoutError):
+            if job.answer.done():  # at the last moment, or `make` itself raised it
+                return job.answer.result()
+            raise Busy from None
+        finally:
+            self._leave(job)
+
+    def work_here(self, kind: Kind, key: Hashable, make: Callable[[], T], user: str = "", *, keep: bool = False) -> T:
+        """The same for who asks from a thread, which waits meanwhile. Inside another piece of work it is done at once,
+        in the same thread, unless somebody else is at it."""
+        job, own = self._join(kind, key, make, user, keep, at_once=self.inside)
+        if own and self.inside:
+            self._do(job)
+        try:
+            return job.answer.result(self._patience(kind))
+        except Late:
+            if job.answer.done():
+                return job.answer.result()
+            raise Busy from None
+        finally:
+            self._leave(job)
+
+    @property
+    def inside(self) -> bool:
+        """Whether this thread is doing a piece of work."""
+        return getattr(self._here, "working", False)
+
+    def waiting(self, kind: Kind) -> int:
+        with self._changed:
+            return self._lines[kind].length
+
+    def _patience(self, kind: Kind) -> float:
+        return self._lines[kind].pool.patience
+
+    def _join(
+        self, kind: Kind, key: Hashable, make: Callable[[], T], user: str, keep: bool, *, at_once: bool = False
+    ) -> tuple[_Job[T], bool]:
+        """(the job, whether the caller began it). at_once: the caller does it itself."""
+        named, line = (kind, key), self._lines[kind]
+        with self._changed:
+            if keep and named in self._cached:
+                self._cached.move_to_end(named)
+                known: _Job = _Job(kind, None, make, user, keep)
+                known.answer.set_result(self._cached[named])
+                return known, False
+            job = self._flights.get(named) if key is not None else None
+            if job is not None:
+                job.waiting += 1
+                if at_once and not job.started:  # it would wait for the very thread that asks
+                    line.remove(job)
+                    job.started = True
+                    return job, True
+                return job, False
+            job = _Job(kind, key, make, user, keep)
+            if at_once:
+                job.started = True
+            else:
+                line.add(job)
+                self._staff(kind, line)
+            if key is not None:
+                self._flights[named] = job
+            return job, True
+
+    def _staff(self, kind: Kind, line: _Line) -> None:
+        if line.idle >= line.length or line.threads >= line.pool.threads:
+            self._changed.notify_all()
+            return
+        line.threads += 1
+        threading.Thread(target=self._serve, args=[line], name=f"work-{kind}", daemon=True).start()
+
+    def _serve(self, line: _Line) -> None:
+        """A thread of the pool: one job after the other, until there has been none for a while."""
+        while True:
+            with self._changed:
+                until = time.monotonic() + IDLE_SECONDS
+                line.idle += 1
+                while (job := line.next()) is None:
+                    left = until - time.monotonic()
+                    if left <= 0:
+                        line.idle -= 1
+                        line.threads -= 1
+                        return
+                    self._changed.wait(left)
+                line.idle -= 1
+            self._do(job)
+            del job  # its answer may be large
+
+    def _do(self, job: _Job) -> None:
+        before, self._here.working = self.inside, True
+        with self._changed:
+            self.made[job.kind] += 1
+        answer, error = None, None
+        try:
+            answer = job.make()
+        except BaseException as wrong:
+            error = wrong
+        finally:
+            self._here.working = before
+        with self._changed:
+            if job.key is not None:
+                self._flights.pop((job.kind, job.key), None)
+            if error is None and job.keep and isinstance(answer, (bytes, str)):
+                self._keep((job.kind, job.key), answer)
+        if error is not None:
+            job.answer.set_exception(error)
+        else:
+            job.answer.set_result(answer)
+
+    def _keep(self, named: tuple[Kind, Hashable], answer: bytes | str) -> None:
+        if len(answer) > self.cache_bytes // 4:
+            return
+        self._cached[named] = answer
+        while sum(map(len, self._cached.values())) > self.cache_bytes:
+            self._cached.popitem(last=False)
+
+    def _leave(self, job: _Job) -> None:
+        """Nobody makes what nobody waits for any more."""
+        with self._changed:
+            job.waiting -= 1
+            if job.waiting <= 0 and not job.started and not job.answer.done():
+                self._lines[job.kind].remove(job)
+                if job.key is not None:
+                    self._flights.pop((job.kind, job.key), None)
+                job.answer.cancel()
+
+
+GATE = WorkGate()
+PICTURES = Memory(PICTURE_BYTES)
+work, work_here = GATE.work, GATE.work_here
+
+
+@contextmanager
+def opened_picture(
+    source: str | Path | bytes,
+    *,
+    name: str,
+    keep_alpha: bool = False,
+    near: int | None = None,
+    most: int | None = None,
+) -> Iterator[Image.Image]:
+    """`open_image` with its pixels booked while the block lasts. most: pixels, asked of the header before anything is
+    decoded. Raises InputError."""
+    try:
+        size = size_of(BytesIO(source) if isinstance(source, bytes) else source)
+    except InputError:  # `open_image` says why, and calls it by its name
+        size = None
+    if most is not None and size is not None and size[0] * size[1] > most:
+        raise InputError("{file} has more than {most} million pixels: make it smaller.", file=name, most=most // 10**6)
+    with PICTURES.booked(_decoded_bytes(source, size, near)):
+        yield open_image(source, keep_alpha=keep_alpha, near=near, name=name)
+
+
+def _decoded_bytes(source: str | Path | bytes, size: tuple[int, int] | None, near: int | None) -> int:
+    """A JPEG is decoded at 1/2, 1/4 or 1/8 where that is enough."""
+    if size is None:
+        return MAX_DECODED
+    smaller = 1
+    if near and _is_jpeg(source):
+        smaller = next((n for n in (8, 4, 2) if min(size) // n >= near), 1)
+    return size[0] * size[1] * PIXEL_BYTES // smaller**2
+
+
+def _is_jpeg(source: str | Path | bytes) -> bool:
+    if isinstance(source, bytes):
+        return source.startswith(b"\xff\xd8")
+    try:
+        with open(source, "rb") as file:
+            return file.read(2) == b"\xff\xd8"
+    except OSError:
+        return False
+
+
+def network(path: Path) -> Predictor:
+    """A checkpoint's network, loaded once for all who ask. Raises CheckpointError."""
+    from imgcls.inference.predictor import Predictor
+
+    return Predictor.cached(path)
+
+
+def network_of_epoch(path: Path, epoch: int) -> Predictor:
+    """The checkpoint's network as it was after an epoch that is kept beside it; not calibrated: temperature and
+    familiarity belong to the last weights. Raises CheckpointError."""
+    from imgcls.checkpoints.epochs import read_epoch
+    from imgcls.checkpoints.format import load_checkpoint
+    from imgcls.inference.predictor import Predictor
+
+    model, meta = load_checkpoint(path)
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    state = read_epoch(path.parent, epoch, shapes)
+    model.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in state.items()})
+    return Predictor(model, meta.model_copy(update={"epoch": epoch}))
+
+
+def network_kind(path: Path) -> Kind:
+    """The pool that its answers come from: a LeNet's, a millisecond each, wait for no other network's. Raises
+    CheckpointError."""
+    return "picture" if read_meta(path).model == "lenet" else "network"
+
+
+def address_of(request: Any) -> str:
+    """Whose share it is: the address that sent a request, Starlette's or Gradio's."""
+    return getattr(getattr(request, "client", None), "host", None) or ""
