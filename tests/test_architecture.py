@@ -198,7 +198,7 @@ def test_the_first_page_needs_no_torch(workspace):
 GATE = "imgcls.web.shared.work_gate"
 # What opens a picture, loads a network or runs something in a thread: in web/ the gate alone does that.
 GATED = {
-    "open_image", "Image.open", "Predictor.cached", "Predictor.load", "load_checkpoint", "read_epoch",
+    "open_image", "opened_image", "Image.open", "Predictor.cached", "Predictor.load", "load_checkpoint", "read_epoch",
     "run_in_threadpool", "iterate_in_threadpool", "to_thread", "run_in_executor", "ThreadPoolExecutor",
     "ProcessPoolExecutor", "CapacityLimiter", "Thread",
 }  # fmt: skip

@@ -10,7 +10,7 @@ from PIL import Image
 
 from imgcls.errors import InputError
 from imgcls.web.shared import work_gate
-from imgcls.web.shared.work_gate import Busy, Memory, Pool, WorkGate, opened_picture
+from imgcls.web.shared.work_gate import Busy, Pool, WorkGate, opened_picture
 
 SOON = 60
 
@@ -231,25 +231,9 @@ def png(side):
     return file.getvalue()
 
 
-def test_pixels_are_booked_while_a_picture_is_held(monkeypatch):
-    most = 3 * 500 * 500 * work_gate.PIXEL_BYTES
-    memory = Memory(most)
-    monkeypatch.setattr(work_gate, "PICTURES", memory)
-    content, together = png(500), threading.Barrier(3)
-
-    def look(_):
-        with opened_picture(content, name="x") as image:
-            together.wait(SOON)  # three are held at once: no more, and no fewer
-            return image.size
-
-    with ThreadPoolExecutor(12) as pool:
-        assert list(pool.map(look, range(12))) == [(500, 500)] * 12
-    assert memory.peak == most and memory.used == 0
-
-
 def test_a_picture_with_too_many_pixels_is_refused_by_its_header(monkeypatch):
     decoded = []
-    monkeypatch.setattr(work_gate, "open_image", lambda *given, **said: decoded.append(1))
+    monkeypatch.setattr(work_gate, "opened_image", lambda *given, **said: decoded.append(1))
     with pytest.raises(InputError), opened_picture(png(8800), name="The drawing", most=work_gate.SKETCH_PIXELS):
         pass
-    assert not decoded and work_gate.PICTURES.used == 0
+    assert not decoded

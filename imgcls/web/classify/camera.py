@@ -27,7 +27,7 @@ def frame_of(payload: Any) -> Image.Image:
         with contextlib.suppress(binascii.Error, InputError):
             content = base64.b64decode(payload[len(PREFIX) :], validate=True)
             with opened_picture(content, name="The picture", most=SKETCH_PIXELS) as image:
-                return image
+                return image.copy()  # small
     raise InputError("The camera's picture cannot be read: stop the camera and start it again.")
 
 

@@ -36,7 +36,7 @@ def drawing_of(payload: Any) -> Image.Image | None:
         with contextlib.suppress(binascii.Error, InputError):
             content = base64.b64decode(payload[len(PREFIX) :], validate=True)
             with opened_picture(content, name="The drawing", most=SKETCH_PIXELS) as image:
-                return image
+                return image.copy()  # small
     raise InputError("The drawing cannot be read: clear the pad and draw again.")
 
 

@@ -4,7 +4,7 @@
 
 Each kind has a pool of a few threads, so that no kind of work starves another. Whoever asks for what is being made
 waits for it instead of making it again; what is named by its content is kept. Addresses take turns, none may fill the
-line, and nobody waits for ever. The pixels of opened pictures are booked in bytes for as long as they are held.
+line, and nobody waits for ever.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from imgcls.checkpoints.format import read_meta
 from imgcls.errors import InputError
-from imgcls.imaging.image_io import MAX_DECODED, open_image, size_of
+from imgcls.imaging.image_io import opened_image, size_of
 from imgcls.processes import available_cores
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ Kind = Literal["state", "picture", "network", "document", "download", "dataset"]
 T = TypeVar("T")
 
 CACHE_BYTES = 64_000_000  # of finished work that is named by its content
-PICTURE_BYTES = 800_000_000  # that all opened pictures may hold together; the next one waits
-PIXEL_BYTES = 8  # of a pixel while it is decoded and converted: RGBA beside what the file holds
 IDLE_SECONDS = 30.0  # after which a thread without work ends
 SKETCH_PIXELS = 1024 * 1024  # of a drawing or a camera's frame: the page sends a tenth of it
 
@@ -67,27 +65,6 @@ class Busy(InputError):
 
     def __init__(self) -> None:
         super().__init__("Many people are asking just now: try again in a moment.")
-
-
-class Memory:
-    """Bytes that are booked while they are held. One that is larger than all there is goes alone."""
-
-    def __init__(self, most: int) -> None:
-        self.most, self.used, self.peak = most, 0, 0
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def booked(self, needed: int) -> Iterator[None]:
-        with self._changed:
-            self._changed.wait_for(lambda: not self.used or self.used + needed <= self.most)
-            self.used += needed
-            self.peak = max(self.peak, self.used)
-        try:
-            yield
-        finally:
-            with self._changed:
-                self.used -= needed
-                self._changed.notify_all()
 
 
 @dataclass(eq=False)
@@ -285,7 +262,6 @@ class WorkGate:
 
 
 GATE = WorkGate()
-PICTURES = Memory(PICTURE_BYTES)
 work, work_here = GATE.work, GATE.work_here
 
 
@@ -298,36 +274,18 @@ def opened_picture(
     near: int | None = None,
     most: int | None = None,
 ) -> Iterator[Image.Image]:
-    """`open_image` with its pixels booked while the block lasts. most: pixels, asked of the header before anything is
-    decoded. Raises InputError."""
-    try:
-        size = size_of(BytesIO(source) if isinstance(source, bytes) else source)
-    except InputError:  # `open_image` says why, and calls it by its name
-        size = None
-    if most is not None and size is not None and size[0] * size[1] > most:
-        raise InputError("{file} has more than {most} million pixels: make it smaller.", file=name, most=most // 10**6)
-    with PICTURES.booked(_decoded_bytes(source, size, near)):
-        yield open_image(source, keep_alpha=keep_alpha, near=near, name=name)
+    """A picture with its memory booked while the block lasts (`opened_image`), for work that has passed the gate.
 
-
-def _decoded_bytes(source: str | Path | bytes, size: tuple[int, int] | None, near: int | None) -> int:
-    """A JPEG is decoded at 1/2, 1/4 or 1/8 where that is enough."""
-    if size is None:
-        return MAX_DECODED
-    smaller = 1
-    if near and _is_jpeg(source):
-        smaller = next((n for n in (8, 4, 2) if min(size) // n >= near), 1)
-    return size[0] * size[1] * PIXEL_BYTES // smaller**2
-
-
-def _is_jpeg(source: str | Path | bytes) -> bool:
-    if isinstance(source, bytes):
-        return source.startswith(b"\xff\xd8")
-    try:
-        with open(source, "rb") as file:
-            return file.read(2) == b"\xff\xd8"
-    except OSError:
-        return False
+    most: pixels, asked of the header before anything is decoded. Raises InputError.
+    """
+    if most is not None:
+        width, height = size_of(BytesIO(source) if isinstance(source, bytes) else source)
+        if width * height > most:
+            raise InputError(
+                "{file} has more than {most} million pixels: make it smaller.", file=name, most=most // 10**6
+            )
+    with opened_image(source, keep_alpha=keep_alpha, near=near, name=name) as image:
+        yield image
 
 
 def network(path: Path) -> Predictor:
