@@ -9,6 +9,7 @@ from drawings import LABELS, UJI, drawn, under
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
+from scipy.ndimage import binary_fill_holes
 
 from imgcls.cli.main import main
 from imgcls.imaging.ink import NoInk, find_ink
@@ -71,6 +72,20 @@ def test_a_dot_and_a_scribble_are_not_sure(reader):
     made = read(reader, [dot, scribble])
     assert [r.doubt for r in made] == ["dot", "scribble"] and not any(r.sure for r in made)
     assert made[0].label in "0123456789"  # the answer stays
+
+
+@pytest.mark.parametrize("width", [14, 20, 26])
+@pytest.mark.parametrize("size", [0.2, 0.28, 0.4, 0.6])
+def test_a_small_0_in_a_broad_pen_is_no_dot(size, width):
+    """Whatever still has a hole that can be seen is a digit."""
+    zeros = [drawing for drawing, label in zip(UJI, LABELS, strict=True) if label == "0"]
+    place = tuple(280 * v for v in (0.3, 0.3, 0.3 + size, 0.3 + size))
+    for drawing in zeros:
+        image = render(drawing["strokes"], side=280, width=width, place=place)
+        ink = np.asarray(image) > 128
+        hole = np.count_nonzero(binary_fill_holes(ink) & ~ink)
+        if hole > 0.01 * np.count_nonzero(ink.any(0)) * np.count_nonzero(ink.any(1)):
+            assert kind(image.point(lambda v: 255 - v)) == "digit"
 
 
 @pytest.mark.parametrize("size", [90, 140, 200])

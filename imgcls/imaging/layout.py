@@ -1,5 +1,5 @@
 """How ink lies on the paper, before any network is asked: a dot, a scribble over everything or a block of thick lines,
-one digit or several.
+one digit or several. A small 0 in a broad pen fills its box as a dot does, but has a hole.
 
 Several digits stand beside each other, about equally high, with clear paper between them; a 5 whose bar is apart or a 4
 in two strokes is one. Knows numpy only. The page has the same in web/classify/js/layout.js.
@@ -16,6 +16,8 @@ from imgcls.imaging.ink import coarsened, pieces
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the ink
 DOT = 0.7, 1.4  # a disc fills 0.785 of its box; longer over shorter side
+HOLE = 0.005  # of the box: paper with ink all around it
+HOLES = 2  # of an 8; lines that fill an area leave more
 TOUCH = 0.25  # of the paper's longer side: what is solid and larger was filled in, not touched once
 SCRIBBLE = 0.42, 0.8  # ink's share of the paper, and its box's share of either side
 SPECK = 0.04  # of the largest piece
@@ -52,13 +54,21 @@ def layout_of(ink: np.ndarray) -> Layout:
     full = np.count_nonzero(inked) / (height * width)
     if full >= DOT[0] and max(width, height) <= DOT[1] * min(width, height):
         touched = max(width, height) <= TOUCH * max(ink.shape)
-        return Layout("dot" if touched else "scribble", (whole,))
+        if not _ring(inked, HOLE * height * width):
+            return Layout("dot" if touched else "scribble", (whole,))
     if solid.mean() >= SCRIBBLE[0] and min(width / ink.shape[1], height / ink.shape[0]) >= SCRIBBLE[1]:
         return Layout("scribble", (whole,))
     groups = _groups(boxes)
     if 2 <= len(groups) <= MOST and _in_a_row(groups):
         return Layout("several", tuple(groups))
     return Layout("digit", (whole,))
+
+
+def _ring(inked: np.ndarray, least: float) -> bool:
+    """Whether ink, bool (H, W), goes around one hole or two of together at least so many pixels, as in 0, 6, 8, 9."""
+    labels, count = pieces(np.pad(~inked, 1, constant_values=True))
+    enclosed = np.count_nonzero(labels) - np.count_nonzero(labels == labels[0, 0])
+    return 1 <= count - 1 <= HOLES and enclosed >= least
 
 
 def _groups(boxes: list[Box]) -> list[Box]:
