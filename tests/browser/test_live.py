@@ -216,11 +216,29 @@ def test_a_dot_is_not_sure(page, server):
     opened(page, server)
     box = page.locator("#pad canvas").bounding_box()
     page.mouse.click(box["x"] + 100, box["y"] + 100)
-    expect(page.locator(".answer-note")).to_contain_text("this is a dot")
-    expect(page.locator(".answer.unsure")).to_be_visible()
+    expect(page.locator(".answer-note")).to_contain_text("This is a dot")
+    expect(page.locator(".answer-doubt")).to_have_text("Not sure")
     block = [{"width": 20, "points": [[60, y], [180, y + 8]]} for y in range(60, 180, 20)]
     page.evaluate("drawing => document.querySelector('#pad .pad').put(drawing)", block)
-    expect(page.locator(".answer-note")).to_contain_text("too much ink")
+    expect(page.locator(".answer-note")).to_contain_text("Too much ink")
+
+
+def test_not_sure_is_the_headline_and_nothing_moves(page, server):
+    """The same place for bars and panels, whether the answer counts or not; the nearest class is an aside."""
+    opened(page, server)
+    at = {}
+    for name, strokes in (
+        ("3", [[[90, 80], [130, 55], [175, 80], [135, 130], [180, 180], [135, 225], [90, 200]]]),
+        ("A", [[[80, 220], [140, 50], [200, 220]], [[102, 165], [178, 165]]]),
+    ):
+        drawing = [{"width": 20, "points": points} for points in strokes]
+        page.evaluate("drawing => document.querySelector('#pad .pad').put(drawing)", drawing)
+        expect(page.locator(".answer-doubt")).to_be_visible(visible=name == "A")
+        at[name] = [page.locator(part).bounding_box()["y"] for part in ("ol.bars", ".panel-buttons")]
+    assert at["3"] == at["A"]
+    sizes = "part => parseFloat(getComputedStyle(document.querySelector(part)).fontSize)"
+    assert page.evaluate(sizes, ".answer-doubt") > 1.5 * page.evaluate(sizes, ".answer-label")
+    expect(page.locator(".answer-note")).to_contain_text("none fits")
 
 
 def test_somebody_else_s_digit_is_tried_before_one_has_drawn(page, server):
@@ -230,5 +248,6 @@ def test_somebody_else_s_digit_is_tried_before_one_has_drawn(page, server):
     for digit in "0123456789":
         page.get_by_role("button", name=re.compile(f": {digit}$")).click()
         expect(page.get_by_test_id("answer")).to_have_text(digit)
-        assert page.locator(".answer-note:visible").all_inner_texts() == []
+        assert page.locator(".answer-note").all_inner_texts() == [""]
+        assert not page.locator(".answer.unsure").count()
         page.locator(".pad-clear").click()

@@ -80,9 +80,8 @@ def _answer(
         return answer_view.problem(words.message(error.message), words)
     classes = predictor.meta.names(words.language)
     order = classes if len(classes) <= ORDERED else None
-    return answer_view.answer(
-        reading, words, keep_order=order, knows=answer_view.knowledge(_name(chosen), classes, words)
-    )
+    known = "" if answer_view.are_digits(classes) else answer_view.knowledge(_name(chosen), classes, words)
+    return answer_view.answer(reading, words, keep_order=order, knows=known)
 
 
 def no_writing(words: Translator, chosen: str, classes: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from imgcls.web.shared.render import render
 SHOWN = 10  # bars
 BESIDE = 3  # of each of several answers
 NAMED = 12  # classes; of more than these the first few
+CLOSE = 0.25  # probability of the second class from which on it is named beside the first
 
 
 def answer(
@@ -39,7 +40,8 @@ def answer(
         words,
         label=reading.label,
         confidence=percent(reading.confidence),
-        note=doubt(reading, words),
+        unsure=not reading.sure,
+        note=remark(reading, words),
         knows=knows,
         rows=[(name, share, percent(share), best) for name, share, best in rows],
         pictures=[data_url(part.model_input) for part in reading.parts],
@@ -71,17 +73,29 @@ def compared(reading: Reading, title: str, facts: str, words: Translator) -> Mar
 
 
 def doubt(reading: Reading, words: Translator) -> str:
-    """Why an answer does not count; '' where it does."""
-    if reading.doubt is None:
-        return ""
-    text = SENTENCES["not_sure" if reading.doubt == "unfamiliar" else f"doubt_{reading.doubt}"]
-    nearest = next((part.nearest for part in reading.parts if not part.sure), None)
-    return words(text, nearest=nearest or reading.label)
+    """Why an answer does not count, for a line of its own; '' where it does."""
+    return words("Not sure: {reason}", reason=remark(reading, words)) if reading.doubt else ""
+
+
+def remark(reading: Reading, words: Translator) -> str:
+    """One sentence below the answer: why it does not count, or which class is nearly as likely; '' otherwise."""
+    if reading.doubt is not None:
+        share = percent(reading.confidence)
+        return words(SENTENCES[f"doubt_{reading.doubt}"], share=share, label=reading.label)
+    close = reading.top[1:2] if len(reading.parts) == 1 else ()
+    if close and close[0][1] >= CLOSE:
+        return words(SENTENCES["close"], first=reading.label, second=close[0][0])
+    return ""
+
+
+def are_digits(classes: Sequence[str]) -> bool:
+    """Whether the bars say by themselves what the network knows."""
+    return "".join(classes) == "0123456789"
 
 
 def knowledge(checkpoint: str, classes: Sequence[str], words: Translator) -> str:
     """What a network can answer at all: it has to choose one of these whatever it is shown."""
-    if "".join(classes) == "0123456789":
+    if are_digits(classes):
         text, named = SENTENCES["knows_digits"], ""
     else:
         text, comma = SENTENCES["knows_some" if len(classes) > NAMED else "knows"], SENTENCES["listed"]

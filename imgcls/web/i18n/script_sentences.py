@@ -37,9 +37,14 @@ SENTENCES = {
     "nothing": N_("Draw something"),
     "nothing_more": N_("The answer appears here while you draw."),
     "examples": N_("Or try one that somebody else wrote"),
-    "not_sure": N_("Not sure: this does not look like anything I was trained on. Nearest: {nearest}."),
-    "doubt_dot": N_("Not sure: this is a dot. Draw a whole digit."),
-    "doubt_scribble": N_("Not sure: too much ink for a digit. Clear the paper and draw one with single lines."),
+    "unsure": N_("Not sure"),
+    "nearest": N_("nearest:"),
+    "doubt_unfamiliar": N_(
+        "{label} gets {share} among the answers it knows, but none fits: this looks like nothing it was trained on."
+    ),
+    "doubt_dot": N_("This is a dot: draw a whole digit."),
+    "doubt_scribble": N_("Too much ink for a digit: clear the paper and draw one with single lines."),
+    "close": N_("A close call: {first} or {second}."),
     "no_network": N_("The network could not be fetched: is the lab still open? The next stroke tries again."),
     "inside": N_("Look inside"),
     "inside_nothing": N_("Draw something to see what each layer makes of it."),

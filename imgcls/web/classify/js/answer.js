@@ -1,6 +1,7 @@
 // The answer: the likeliest class, a bar for each, and the picture that the network really saw. The same marks as
 // answer_view.py makes, but kept and changed in place: while one draws only widths and numbers move.
 const NAMED = 12;   // classes; of more than these the first few
+const CLOSE = 0.25;   // probability of the second class from which on it is named beside the first
 export const ORDERED = 10;   // up to so many classes the bars stay in their own order
 
 export function say(sentence, values) {
@@ -36,9 +37,12 @@ export function paint(canvas, side, colour) {
   target.putImageData(image, 0, 0);
 }
 
+// Whether the bars say by themselves what the network knows.
+const digits = classes => classes.join('') === '0123456789';
+
 // What the network can answer at all: it has to choose one of these whatever it is shown.
 export function knows(checkpoint, classes, words) {
-  if (classes.join('') === '0123456789') return say(words.knows_digits, { checkpoint });
+  if (digits(classes)) return say(words.knows_digits, { checkpoint });
   const named = classes.slice(0, NAMED).join(words.listed), count = classes.length.toLocaleString();
   return say(classes.length > NAMED ? words.knows_some : words.knows, { checkpoint, count, classes: named });
 }
@@ -51,7 +55,8 @@ export class Answer {
     this.side = preprocess.size;
     this.label = make('div', { class: 'answer-label', 'data-testid': 'answer' });
     this.sure = make('div', { class: 'answer-sure' });
-    this.note = make('p', { class: 'answer-note', hidden: true });
+    this.doubt = make('div', { class: 'answer-doubt', hidden: true }, words.unsure);
+    this.note = make('p', { class: 'answer-note' });
     this.bars = Array.from({ length: Math.max(8, Math.min(classes.length, ORDERED)) }, () => {
       const name = make('span', { class: 'bar-name' }), fill = make('i'), share = make('span', { class: 'bar-share' });
       return { row: make('li', {}, name, make('span', { class: 'bar-track' }, fill), share), name, fill, share };
@@ -59,23 +64,25 @@ export class Answer {
     this.pictures = make('div', { class: 'pictures' });
     const more = say(words.sees_more, { width: this.side, height: this.side });
     this.answer = make('div', { class: 'answer' },
-      make('div', { class: 'answer-head' }, this.label, this.sure), this.note,
+      make('div', { class: 'answer-top' },
+        make('div', { class: 'answer-words' },
+          make('div', { class: 'answer-head' }, this.doubt, this.label, this.sure), this.note),
+        make('figure', { class: 'seen' }, this.pictures, make('figcaption', {}, make('strong', {}, words.sees), more))),
       make('ol', { class: 'bars' }, ...this.bars.map(bar => bar.row)),
-      make('p', { class: 'answer-knows' }, knows(name, classes, words)),
-      make('figure', { class: 'seen' }, this.pictures,
-        make('figcaption', {}, make('strong', {}, words.sees), more)));
+      ...(digits(classes) ? [] : [make('p', { class: 'answer-knows' }, knows(name, classes, words))]));
   }
 
-  // parts: the reading of each digit; a single one has a bar a class, several have a bar each. note: '' where it is sure.
-  show({ parts, note = '' }) {
+  // parts: the reading of each digit; a single one has a bar a class, several have a bar each. doubt: as Reader.read has it.
+  show({ parts, doubt = null }) {
     const bests = parts.map(({ probabilities }) => probabilities.indexOf(Math.max(...probabilities)));
     const shares = parts.map(({ probabilities }, i) => probabilities[bests[i]]);
     write(this.label, bests.map(best => this.classes[best]).join(''));
     this.label.classList.toggle('long', this.label.textContent.length > 3);
-    write(this.sure, say(this.words.sure, { share: percent(Math.min(...shares)) }));
-    write(this.note, note);
-    this.note.hidden = !note;
-    this.answer.classList.toggle('unsure', Boolean(note));
+    const share = percent(Math.min(...shares));
+    write(this.sure, doubt ? this.words.nearest : say(this.words.sure, { share }));
+    write(this.note, this.remark(doubt, parts, share));
+    this.doubt.hidden = !doubt;
+    this.answer.classList.toggle('unsure', Boolean(doubt));
     this.answer.classList.toggle('several', parts.length > 1);
     if (parts.length > 1) this.fill(bests.map((best, i) => [this.classes[best], shares[i], true]));
     else this.fill(this.ranked(parts[0].probabilities, bests[0]));
@@ -87,9 +94,19 @@ export class Answer {
     if (this.answer.parentNode !== this.element) this.element.replaceChildren(this.answer);
   }
 
+  // Why the answer does not count, or which class is nearly as likely.
+  remark(doubt, parts, share) {
+    if (doubt) return say(this.words[`doubt_${doubt}`], { share, label: this.label.textContent });
+    const [first, second] = this.order(parts[0].probabilities);
+    if (parts.length > 1 || !(parts[0].probabilities[second] >= CLOSE)) return '';
+    return say(this.words.close, { first: this.classes[first], second: this.classes[second] });
+  }
+
+  // The classes by their probability, likeliest first.
+  order(probabilities) { return Array.from(probabilities.keys()).sort((a, b) => probabilities[b] - probabilities[a]); }
+
   ranked(probabilities, best) {
-    const order = probabilities.map((_, i) => i);
-    if (this.classes.length > ORDERED) order.sort((a, b) => probabilities[b] - probabilities[a]);
+    const order = this.classes.length > ORDERED ? this.order(probabilities) : Array.from(probabilities.keys());
     return order.slice(0, ORDERED).map(c => [this.classes[c], probabilities[c], c === best]);
   }
 

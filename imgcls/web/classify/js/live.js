@@ -1,5 +1,5 @@
 // The drawing is read in the page: strokes -> 28x28 -> LeNet -> answer, within the frame of each pen move.
-import { Answer, nothing, say } from './answer.js';
+import { Answer, nothing } from './answer.js';
 import { examples } from './examples.js';
 import { cut, inkOf } from './digits.js';
 import { Epochs } from './epochs.js';
@@ -100,7 +100,7 @@ export class Live {
   show() {
     const reading = this.reader.read(this.pad.grey());
     this.pad.mark(reading?.boxes ?? []);
-    if (reading) this.answer.show({ ...reading, note: this.doubt(reading) });
+    if (reading) this.answer.show(reading);
     else this.element.replaceChildren(this.nothing());
     this.tell(reading);
   }
@@ -108,11 +108,6 @@ export class Live {
   nothing() {
     const { words, pad, reader } = this;
     return nothing(words.nothing, words.nothing_more, ...examples(pad, reader.meta.classes, words.examples));
-  }
-
-  doubt({ doubt, nearest }) {
-    if (doubt !== 'unfamiliar') return doubt ? this.words[`doubt_${doubt}`] : '';
-    return say(this.words.not_sure, { nearest: this.reader.meta.classes[nearest] });
   }
 
   tell(reading) { this.listeners.forEach(listener => listener(reading, this.reader)); }
