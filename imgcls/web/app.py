@@ -131,6 +131,7 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
         "footer_links": [],
         "max_file_size": f"{made.limits.upload_mb}mb",
         "theme": style.theme(),
+        "head": style.head(),
     }
     for language in LANGUAGES:
         words = Translator(language)

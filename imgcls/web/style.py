@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
 import gradio as gr
+from markupsafe import Markup
+
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.render import render
 
 SANS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "PingFang SC", "Noto Sans CJK SC", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Consolas", "Noto Sans Mono CJK SC", "monospace"]
@@ -42,3 +49,10 @@ def theme() -> gr.themes.Base:
         input_background_fill_dark="#0f131d",
         input_border_width="1px",
     )
+
+
+@cache
+def head() -> str:
+    """What stands in the head of every page: the rules that Gradio must not write anew."""
+    rules = (Path(__file__).parent / "whole_page.css").read_text("utf-8")
+    return str(render("page_style", Translator("en"), css=Markup(rules)))

@@ -95,6 +95,38 @@ def test_a_cell_an_image_and_a_report(page, server, lab, tmp_path):
     expect(page.get_by_test_id("evaluation")).to_be_visible(timeout=LONG)
 
 
+def test_of_two_quick_clicks_the_later_opens_its_image(page, server, lab):
+    """The answer to the first click comes after that to the second."""
+    page.goto(f"{server.url}/en/?tab=evaluate&evaluated=first/best")
+    images = page.locator("ul.found > li > button")
+    images.nth(1).wait_for(timeout=LONG)
+    held = []
+    ours = re.compile("component_server")
+
+    def hold(route):
+        if "evaluate_image" in route.request.post_data and "evaluate_images" not in route.request.post_data:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(ours, hold)
+    for place in (0, 1):
+        images.nth(place).click()
+        while len(held) <= place:  # asked
+            page.wait_for_timeout(20)
+    second = held[1].fetch()
+    held[1].fulfill(response=second)
+    expect(page.locator("li.open")).to_have_count(1, timeout=LONG)
+    with page.expect_response(lambda answer: "component_server" in answer.url):
+        held[0].continue_()
+    page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+    expect(page.locator("li.open")).to_have_count(1)
+    assert (
+        page.evaluate("[...document.querySelectorAll('ul.found > li')].indexOf(document.querySelector('li.open'))") == 2
+    )
+    page.unroute(ours)
+
+
 def test_what_an_audit_found_is_mended(page, server, lab):
     page.goto(f"{server.url}/en/?tab=data")
     page.locator("#data-set input").fill("flowers", timeout=LONG)

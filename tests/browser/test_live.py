@@ -251,3 +251,52 @@ def test_somebody_else_s_digit_is_tried_before_one_has_drawn(page, server):
         assert page.locator(".answer-note").all_inner_texts() == [""]
         assert not page.locator(".answer.unsure").count()
         page.locator(".pad-clear").click()
+
+
+@pytest.fixture
+def lossy(browser):
+    """A page whose requests may fail, which the console then says."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+def test_a_retry_does_not_bring_back_the_network_that_was_left(lossy, server):
+    page = lossy
+    asked, weights = [], re.compile(r"/weights/\w+$")
+    page.on("request", lambda request: asked.append(request.url) if weights.search(request.url) else None)
+    page.clock.install()
+    page.route(weights, lambda route: route.abort())
+    page.goto(f"{server.url}/en/")
+    expect(page.locator("#live [role=alert]")).to_contain_text("The network could not be fetched", timeout=SOON)
+    page.unroute(weights)
+    gone = asked[0]
+    box = page.locator("#pad canvas").bounding_box()
+    page.mouse.click(box["x"] + 100, box["y"] + 100)  # it will be tried again in a moment
+    page.locator("#checkpoint input").click()
+    page.get_by_role("option", name=re.compile("^lenet-mnist")).click()
+    expect(page.locator(".answer-knows")).to_contain_text("lenet-mnist", timeout=SOON)
+    page.clock.fast_forward(5000)
+    page.mouse.click(box["x"] + 200, box["y"] + 200)
+    expect(page.locator(".answer-knows")).to_contain_text("lenet-mnist")
+    assert asked.count(gone) == 1 and len(asked) == 2, asked
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "away"])
+def test_a_network_that_comes_damaged_is_a_sentence(lossy, server, damage):
+    page = lossy
+    content = {"cut": page_bytes(SHIPPED)[:1000], "empty": b""}
+
+    def answer(route):
+        route.abort() if damage == "away" else route.fulfill(body=content[damage])
+
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.route(re.compile(r"/weights/\w+$"), answer)
+    page.goto(f"{server.url}/en/")
+    expect(page.locator("#live [role=alert]")).to_contain_text("The network could not be fetched", timeout=SOON)
+    page.unroute(re.compile(r"/weights/\w+$"))
+    box = page.locator("#pad canvas").bounding_box()
+    page.mouse.click(box["x"] + 100, box["y"] + 100)  # the next stroke tries again
+    expect(page.locator(".answer-note")).to_contain_text("this is a dot", timeout=SOON)
+    assert not wrong

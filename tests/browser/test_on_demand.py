@@ -1,5 +1,6 @@
 """What Classify opens on demand and asks the server for: other checkpoints, many pictures."""
 
+import base64
 import csv
 import io
 import re
@@ -68,6 +69,29 @@ def test_many_pictures_become_a_table_and_a_file(page, server, tmp_path):
     assert len(said) == 31 and said["'=broken.png"]["error"]
     assert sum(said[f"{i:02d}.png"]["answer"] == str(int(labels[i])) for i in range(30)) >= 29
     assert set(table[0]) == {"file", "answer", "confidence", "sure", "familiarity", "error"}
+
+
+def test_a_dropped_file_that_cannot_be_read_is_a_row_of_its_own(page, server, tmp_path):
+    """Among those dropped on the page; the others are read all the same."""
+    Image.new("L", (40, 40), 255).save(tmp_path / "paper.png")
+    page.goto(f"{server.url}/en/")
+    page.wait_for_selector("#pad canvas", timeout=SOON)
+    page.locator("[data-panel=many]").click()
+    page.locator(".many-drop").evaluate(
+        """(drop, content) => {
+          const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0)), file = new File([bytes], 'paper.png');
+          const entry = (name, tell) => ({ webkitGetAsEntry: () => ({ name, isFile: true, file: tell }) });
+          const items = [entry('locked.png', (found, wrong) => wrong(new DOMException('', 'NotReadableError'))),
+            entry('paper.png', found => found(file))];
+          const event = new Event('drop', { cancelable: true });
+          drop.dispatchEvent(Object.assign(event, { dataTransfer: { items } }));
+        }""",
+        base64.b64encode((tmp_path / "paper.png").read_bytes()).decode(),
+    )
+    rows = page.locator(".many tbody tr")
+    expect(rows).to_have_count(2, timeout=SOON)
+    expect(rows.filter(has_text="locked.png")).to_contain_text("cannot be read")
+    expect(page.locator(".many-said")).to_contain_text("2 pictures read")
 
 
 def test_many_can_be_stopped(page, server, tmp_path):

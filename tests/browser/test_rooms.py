@@ -186,3 +186,56 @@ def test_a_data_set_that_is_not_here_is_fetched_from_the_page(page, server):
         sent.set()
         expect(view).to_contain_text("下载不完整或有改动", timeout=SOON)
         mirror.shutdown()
+
+
+def test_photos_go_to_the_class_they_were_dropped_on(page, server, tmp_path):
+    opened(page, server, "Data")
+    page.get_by_role("tab", name="Make your own").click()
+    own = flowers(tmp_path / "own", each=5, classes=("rose",))
+    for name in ("cat", "dog"):
+        page.locator(".collect-name input").fill(name)
+        page.get_by_role("button", name="Add class").click()
+        expect(page.locator(".collect-class.chosen strong")).to_have_text(name, timeout=SOON)
+    cards = {name: page.locator(".collect-class", has=page.locator("strong", has_text=name)) for name in ("cat", "dog")}
+    held, holding = [], True
+
+    def hold(route):
+        held.append(route) if holding and "collect_photo" in route.request.post_data else route.continue_()
+
+    page.route(re.compile("component_server"), hold)
+    cards["cat"].click()
+    files, drop = sorted((own / "rose").glob("*.jpg")), page.locator(".collect-drop input")
+    drop.set_input_files(files[:3])
+    drop.set_input_files(files[3:])  # while the first of those is on its way
+    while not held:
+        page.wait_for_timeout(20)
+    cards["dog"].click()
+    holding = False
+    for route in held:
+        route.continue_()
+    expect(cards["cat"].locator("img")).to_have_count(5, timeout=SOON)
+    expect(cards["dog"].locator("img")).to_have_count(0)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.locator(".collect-clear").click()
+    expect(page.locator(".collect-class")).to_have_count(0, timeout=SOON)
+
+
+def test_a_camera_that_is_unplugged_says_so(page, server):
+    page.add_init_script("""const open = MediaDevices.prototype.getUserMedia;
+      MediaDevices.prototype.getUserMedia = async function(...what) {
+        return window.opened = await open.apply(this, what); };""")
+    unplug = "() => { const [track] = opened.getVideoTracks(); track.stop(); track.dispatchEvent(new Event('ended')); }"
+    opened(page, server, "Data")
+    page.get_by_role("tab", name="Make your own").click()
+    page.locator(".collect-on").click()
+    page.wait_for_function("document.querySelector('.collect video').videoWidth > 0")
+    page.evaluate(unplug)
+    expect(page.locator(".collect-said")).to_contain_text("The camera is gone", timeout=SOON)
+    expect(page.locator(".collect-on")).to_have_text("Camera on")
+    page.get_by_role("tab", name="Classify", exact=True).click()
+    page.get_by_role("tab", name="Photo", exact=True).click()
+    page.get_by_role("button", name="Live camera").click()
+    page.wait_for_function("document.querySelector('.camera video').videoWidth > 0")
+    page.evaluate(unplug)
+    expect(page.locator(".camera-said")).to_contain_text("The camera is gone", timeout=SOON)
+    expect(page.get_by_role("button", name="Live camera")).to_be_visible()

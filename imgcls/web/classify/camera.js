@@ -17,7 +17,7 @@ function frame(side) {
 function look() {
   clearTimeout(timer);
   if (!stream) return;
-  if (!root.checkVisibility()) { off(); return; }              // another tab of the lab
+  if (!root.getClientRects().length) { off(); return; }        // another tab of the lab
   if (document.hidden || !video.videoWidth) { timer = setTimeout(look, 500); return; }
   props.value = frame(SIDE).toDataURL('image/jpeg', .85);
   asked = performance.now();
@@ -36,6 +36,14 @@ function off() {
   show();
 }
 
+// Unplugged, or taken by the system: its last picture would be asked about for ever.
+function gone() {
+  if (!stream) return;
+  off();
+  note.textContent = said.camera_gone;
+  trigger('ended');
+}
+
 function show() {
   root.classList.toggle('on', !!stream);
   video.hidden = hold.hidden = !stream;
@@ -48,6 +56,7 @@ on.addEventListener('click', async () => {
   on.disabled = true;
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, facingMode: 'environment' }, audio: false });
+    stream.getVideoTracks()[0].onended = gone;
     video.srcObject = stream;
     await video.play();
     show(); trigger('began'); look();
@@ -59,7 +68,7 @@ on.addEventListener('click', async () => {
 hold.addEventListener('click', () => frame(Infinity).toBlob(blob => {
   const input = document.querySelector('#photo input[type=file]');
   off();
-  if (!input || !blob) return;
+  if (!input || !blob) { note.textContent = said.no_picture; trigger('ended'); return; }
   const files = new DataTransfer();
   files.items.add(new File([blob], 'camera.jpg', { type: 'image/jpeg' }));
   input.files = files.files;

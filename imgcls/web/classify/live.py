@@ -15,8 +15,10 @@ from imgcls.web.i18n.script_sentences import ON_DEMAND, SENTENCES, in_language
 from imgcls.web.i18n.translator import Translator
 
 TEMPLATE = (Path(__file__).parent / "live.html").read_text("utf-8")
+# After an update of the lab a page that was open asks for a script that is no longer there.
 LOAD = """import(new URL('../scripts/{name}.js', document.baseURI))
-  .then(page => page.start({{ element, props, watch }}));"""
+  .then(page => page.start({{ element, props, watch }}))
+  .catch(() => {{ element.textContent = props.words.no_script; element.setAttribute('role', 'alert'); }});"""
 
 
 class LiveAnswer(gr.HTML):

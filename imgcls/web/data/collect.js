@@ -117,9 +117,7 @@ function send(c, image, thumb, held = {}) {   // one after another: the order ta
   return waiting;
 }
 
-async function addFiles(given) {
-  const c = chosen;
-  if (!c) return;
+async function addFiles(given, c) {
   for (const file of given) {
     try {
       const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' });
@@ -141,18 +139,25 @@ function cameraOff() {
 on.onclick = async () => {
   if (stream) { cameraOff(); return; }
   if (!navigator.mediaDevices) { tell(said.no_webcam, true); return; }
+  on.disabled = true;   // two clicks would open two, of which one is never closed
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, facingMode: 'environment' }, audio: false });
+    stream.getVideoTracks()[0].onended = () => { if (stream) { stopBurst(); cameraOff(); tell(said.camera_gone, true); } };
     video.srcObject = stream; await video.play();
     video.hidden = false; find('.collect-off').hidden = true; on.textContent = said.camera_off; tell(''); show();
   } catch (e) { tell(said.no_camera, true); }
+  finally { on.disabled = false; }
 };
 const stopBurst = () => { clearInterval(burst); burst = null; };
 take.onpointerdown = event => { if (take.disabled || event.button) return; const held = {}; shoot(held); stopBurst(); burst = setInterval(() => shoot(held), BURST); };
 ['pointerup', 'pointerleave', 'pointercancel'].forEach(name => take.addEventListener(name, stopBurst));
 take.onkeydown = event => { if ((event.key === 'Enter' || event.key === ' ') && !event.repeat) { event.preventDefault(); shoot({}); } };
 let adding = Promise.resolve();
-function add(given) { adding = adding.then(() => addFiles(given)); }
+// To the class that is chosen now: another may be by the time those before them have been sent.
+function add(given) {
+  const c = chosen;
+  if (c) adding = adding.then(() => addFiles(given, c));
+}
 files.onchange = () => { add([...files.files]); files.value = ''; };
 ['dragenter', 'dragover'].forEach(name => drop.addEventListener(name, event => { event.preventDefault(); drop.classList.add('over'); }));
 ['dragleave', 'drop'].forEach(name => drop.addEventListener(name, event => { event.preventDefault(); drop.classList.remove('over'); }));

@@ -64,6 +64,7 @@ def _said(words: Translator) -> dict[str, str]:
         "no_camera": words("The camera could not be opened: allow it in the browser, or drop photos instead."),
         "not_readable": words("{file} cannot be read by this browser: save it as JPEG or PNG."),
         "no_answer": words("The lab does not answer: is the network there? Try again."),
+        "camera_gone": words("The camera is gone: plug it in again, or choose another, and start it once more."),
         "no_webcam": words(
             "The camera works at http://127.0.0.1 and over https only: from another computer's plain "
             "http address, the browser keeps it closed. Upload a photo instead."

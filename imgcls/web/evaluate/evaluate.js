@@ -1,7 +1,7 @@
 // Evaluate: asks how far the evaluation is, shows it, and opens its images. What is evaluated stands in the value.
 const AGAIN = 700;   // ms between two looks at an evaluation that goes on
 const said = { ...props }, view = element.querySelector('.evaluate-view');
-let asked = null, timer = null, which = 0, classes = [], turn = 0, opened = null;
+let asked = null, timer = null, which = 0, classes = [], turn = 0, opened = null, opening = 0;   // opening: which image was asked for last
 
 function make(tag, set = {}, ...inside) {
   const node = Object.assign(document.createElement(tag), set);
@@ -138,11 +138,12 @@ async function images(start = 0) {
   more.dataset.next = answer.next;
 }
 
-function close() { opened?.remove(); opened = null; }
+function close() { opening += 1; opened?.remove(); opened = null; }
 
 // One image, in the list beneath its thumbnail.
 async function open(one, item) {
-  const answer = await ask('evaluate_image', { place: one.place });
+  const mine = ++opening, answer = await ask('evaluate_image', { place: one.place });
+  if (mine !== opening || !item.isConnected) return;
   if (answer.error) { tell(answer.error, true); return; }
   close();
   opened = make('li', { className: 'open' });

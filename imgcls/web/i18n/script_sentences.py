@@ -25,6 +25,8 @@ CAMERA = {
     "stop": N_("Stop the camera"),
     "hold": N_("Hold this picture"),
     "no_camera": N_("The camera does not open: allow it in the browser, or close what else uses it."),
+    "camera_gone": N_("The camera is gone: plug it in again, or choose another, and start it once more."),
+    "no_picture": N_("The camera gave no picture: start it once more."),
 }
 SENTENCES = {
     "sees": N_("What the network saw"),
@@ -45,6 +47,7 @@ SENTENCES = {
     "doubt_dot": N_("This is a dot: draw a whole digit."),
     "doubt_scribble": N_("Too much ink for a digit: clear the paper and draw one with single lines."),
     "close": N_("A close call: {first} or {second}."),
+    "no_script": N_("A part of this page could not be loaded: is the lab still open? Reload the page."),
     "no_network": N_("The network could not be fetched: is the lab still open? The next stroke tries again."),
     "inside": N_("Look inside"),
     "inside_nothing": N_("Draw something to see what each layer makes of it."),
@@ -145,6 +148,7 @@ ON_DEMAND = {
     "many_confidence": N_("Confidence"),
     "many_sure": N_("Sure"),
     "empty_file": N_("{file} is empty (0 bytes): save or copy it again."),
+    "unreadable_file": N_("{file} cannot be read: it may have been moved, deleted or locked."),
     "no_upload": N_(
         "The files could not be uploaded: they may be too large, or the lab is away. Try again with fewer."
     ),

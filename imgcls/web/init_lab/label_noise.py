@@ -8,6 +8,7 @@ import gradio as gr
 
 from imgcls.recipes import with_recipe
 from imgcls.settings import TrainSettings
+from imgcls.web.classroom.view import NAMED
 from imgcls.web.data.audit import AuditView, request
 from imgcls.web.shared import settings_form
 from imgcls.web.shared.context import PageContext
@@ -58,6 +59,7 @@ def build(context: PageContext, training: train_tab.Room) -> None:
         guarded(begin),
         list(fields.values()),
         [training.run, rooms],
+        js=NAMED if people.shared else None,
         api_visibility="private",
         show_progress="hidden",
     )

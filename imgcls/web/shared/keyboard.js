@@ -11,7 +11,7 @@
     if (!event.isTrusted || !(event.target instanceof Element)) return;
     const tab = event.target.closest('[role=tab]'), list = tab?.closest('[role=tablist]');
     if (!list || !['ArrowLeft', 'ArrowRight', 'Home', 'End'].includes(event.key)) return;
-    const all = [...list.querySelectorAll('[role=tab]:not([disabled])')].filter(one => one.checkVisibility()), at = all.indexOf(tab);
+    const all = [...list.querySelectorAll('[role=tab]:not([disabled])')].filter(one => one.getClientRects().length), at = all.indexOf(tab);
     const next = { ArrowLeft: (at + all.length - 1) % all.length, ArrowRight: (at + 1) % all.length, Home: 0, End: all.length - 1 }[event.key];
     event.preventDefault();
     all[next].click();

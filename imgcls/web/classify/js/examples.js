@@ -21,7 +21,7 @@ const strokes = digit => DIGITS[digit].split(';').map(stroke => stroke.split(','
 
 // A heading and a button for each digit that the network knows, which puts it on the pad.
 export function examples(pad, classes, label) {
-  const side = pad.querySelector('canvas').width;
+  const { side } = pad;
   const buttons = DIGITS.map((_, digit) => String(digit)).filter(digit => classes.includes(digit)).map(digit => {
     const button = make('button', { type: 'button', 'aria-label': `${label}: ${digit}` });
     const lines = strokes(digit).map(stroke => `<polyline points="${stroke.join(' ')}"/>`).join('');

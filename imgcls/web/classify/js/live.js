@@ -62,7 +62,7 @@ export class Reader {
 // each reading (null where nothing is drawn).
 export class Live {
   constructor(element, pad, words) {
-    Object.assign(this, { element, pad, words, reader: null, answer: null, listeners: new Set(), asked: 0 });
+    Object.assign(this, { element, pad, words, reader: null, answer: null, listeners: new Set(), asked: 0, again: null });
   }
 
   use(reader, url) {
@@ -79,22 +79,23 @@ export class Live {
   // The checkpoint behind `url`; a false one stops the reading.
   async load(url) {
     const asked = ++this.asked;
+    clearTimeout(this.again);   // another network than the one that could not be had
     this.reader = null;
     this.element.replaceChildren();
     this.pad.read = url ? () => {} : null;
     if (!url) { this.tell(null); return; }
-    let content;
+    let reader;
     try {
       const answer = await fetch(url);
       if (!answer.ok) throw new Error(answer.status);
-      content = await answer.arrayBuffer();
+      reader = new Reader(await answer.arrayBuffer());
     } catch (error) {
       if (asked !== this.asked) return;
       this.element.replaceChildren(nothing(this.words.no_network));
-      this.pad.read = () => { this.pad.read = () => {}; setTimeout(() => this.load(url), AGAIN); };
+      this.pad.read = () => { this.pad.read = () => {}; this.again = setTimeout(() => this.load(url), AGAIN); };
       return;
     }
-    if (asked === this.asked) this.use(new Reader(content), url);
+    if (asked === this.asked) this.use(reader, url);
   }
 
   show() {

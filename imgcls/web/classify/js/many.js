@@ -13,30 +13,32 @@ const COLUMNS = {             // how rows are compared; the first way is the one
   sure: (a, b) => doubt(b) - doubt(a) || (a.confidence ?? -1) - (b.confidence ?? -1),
 };
 
-// Every file below what was dropped, with its path.
+// Every file below what was dropped, with its path; and the paths of those that cannot be read.
 async function filesIn(items) {
-  const made = [];
+  const files = [], unreadable = [];
   const walk = async (entry, path) => {
     if (LITTER.test(entry.name)) return;
-    if (entry.isFile) {
-      made.push([await new Promise((found, wrong) => entry.file(found, wrong)), path + entry.name]);
-      return;
-    }
-    const reader = entry.createReader();
-    for (;;) {   // a hundred at a time, says the standard
-      const some = await new Promise((found, wrong) => reader.readEntries(found, wrong));
-      if (!some.length) return;
-      for (const inner of some) await walk(inner, `${path}${entry.name}/`);
-    }
+    try {
+      if (entry.isFile) {
+        files.push([await new Promise((found, wrong) => entry.file(found, wrong)), path + entry.name]);
+        return;
+      }
+      const reader = entry.createReader();
+      for (;;) {   // a hundred at a time, says the standard
+        const some = await new Promise((found, wrong) => reader.readEntries(found, wrong));
+        if (!some.length) return;
+        for (const inner of some) await walk(inner, `${path}${entry.name}/`);
+      }
+    } catch (error) { unreadable.push(path + entry.name); }   // gone meanwhile, or not ours to read
   };
   for (const entry of [...items].map(item => item.webkitGetAsEntry?.()).filter(Boolean)) await walk(entry, '');
-  return made;
+  return { files, unreadable };
 }
 
-const inline = file => new Promise((found, wrong) => {
+// A file as a data URL; null where it cannot be read.
+const inline = file => new Promise(found => {
   const reader = new FileReader();
-  reader.onload = () => found(reader.result);
-  reader.onerror = wrong;
+  reader.onloadend = () => found(reader.result);
   reader.readAsDataURL(file);
 });
 
@@ -60,7 +62,7 @@ export class Many {
     ['dragover', 'dragleave', 'drop'].forEach(name => this.drop.addEventListener(name, event => {
       event.preventDefault();
       this.drop.classList.toggle('over', name === 'dragover');
-      if (name === 'drop') filesIn(event.dataTransfer.items).then(files => this.take(files));
+      if (name === 'drop') filesIn(event.dataTransfer.items).then(({ files, unreadable }) => this.take(files, unreadable));
     }));
     this.fill = make('i', {});
     this.bar = make('div', { class: 'progress', role: 'progressbar', 'aria-valuemin': 0, hidden: true }, this.fill);
@@ -86,11 +88,13 @@ export class Many {
     this.draw();
   }
 
-  // files: [[File, its path], ...]
-  async take(files) {
+  unread(name) { return { name, error: say(this.words.unreadable_file, { file: name }) }; }
+
+  // files: [[File, its path], ...]; unreadable: more paths
+  async take(files, unreadable = []) {
     const run = ++this.run, mine = () => run === this.run, { checkpoint } = this.desk.subject, began = performance.now();
     files = files.filter(([, name]) => !LITTER.test(name.split('/').pop()));
-    if (!files.length) return;
+    if (!files.length && !unreadable.length) return;
     this.rows.forEach(row => row.url && URL.revokeObjectURL(row.url));
     Object.assign(this, { rows: [], shown: SHOWN, total: files.length, doing: checkpoint });
     this.table.replaceChildren();
@@ -100,6 +104,7 @@ export class Many {
     const about = await this.desk.ask('many_begin', { checkpoint });
     if (!mine()) return;
     if (about.error) { this.done(about.error); return; }
+    if (unreadable.length) this.add(unreadable.map(name => this.unread(name)));
     const zips = files.filter(([, name]) => /\.zip$/i.test(name)), plain = files.filter(([, name]) => !/\.zip$/i.test(name));
     this.total = Math.min(plain.length, about.most);
     let left = plain.length - this.total;
@@ -152,12 +157,14 @@ export class Many {
 
   async upload(some, checkpoint) {
     // An empty file is not taken by the upload; it is a row all the same.
-    const empty = some.filter(([file]) => !file.size), full = some.filter(([file]) => file.size);
-    const broken = empty.map(([, name]) => ({ name, error: say(this.words.empty_file, { file: name }) }));
+    const broken = some.filter(([file]) => !file.size).map(([, name]) => ({ name, error: say(this.words.empty_file, { file: name }) }));
+    const small = await Promise.all(some.filter(([file]) => file.size && file.size <= SMALL).map(async ([file, name]) => [file, name, await inline(file)]));
+    broken.push(...small.filter(([, , content]) => !content).map(([, name]) => this.unread(name)));
+    const full = [...small.filter(([, , content]) => content), ...some.filter(([file]) => file.size > SMALL)];
     if (!full.length) return { rows: broken };
     const large = full.filter(([file]) => file.size > SMALL).map(([file]) => file), paths = large.length ? await this.send(large) : [];
     if (paths?.length !== large.length) return { error: this.words.no_upload };
-    const sent = await Promise.all(full.map(async ([file, name]) => [file.size > SMALL ? paths[large.indexOf(file)] : await inline(file), name]));
+    const sent = full.map(([file, name, content]) => [content ?? paths[large.indexOf(file)], name]);
     const answer = await this.desk.ask('many_read', { checkpoint, files: sent });
     answer.rows?.forEach((row, i) => { if (!row.error) row.file = full[i][0]; });
     return answer.error ? answer : { rows: [...answer.rows, ...broken] };
