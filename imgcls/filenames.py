@@ -96,6 +96,11 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
+def is_option_name(name: str) -> bool:
+    """Whether a row may be called so: what a flag takes and a list with commas or '+' can hold."""
+    return re.fullmatch(r"[A-Za-z0-9][\w.-]{0,59}", name) is not None
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant by `name`; None where none is near."""
     found = difflib.get_close_matches(name[:MAX_CHARACTERS], list(known), n=1, cutoff=0.6)

@@ -1,9 +1,9 @@
 """Sensible settings for each network on each kind of data, and how images are brought to the network.
 
 A recipe fills whatever was not said; everything in it can be overridden. The kinds of data are those of
-`data/registry.py`: "digits" (MNIST, pen digits), "garments" (Fashion-MNIST), "tiny" (CIFAR-10: 32-pixel colour) and
-"photos" (a folder). Reads no data; of files only that of the chosen weights, which may say what size of images it
-learnt from.
+`data/registry.py`: "digits" (MNIST, pen digits), "characters" (KMNIST, letters), "garments" (Fashion-MNIST), "tiny"
+(CIFAR-10, SVHN: 32-pixel colour) and "photos" (a folder). Reads no data; of files only that of the chosen weights,
+which may say what size of images it learnt from.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from imgcls.augmentations import NONE
 from imgcls.data.registry import DATASETS, KINDS, kind_of
 from imgcls.imaging.preprocess import HALF, Preprocess
 from imgcls.models.registry import model_spec
 from imgcls.models.weight_header import size_of_weights
+from imgcls.optimizers import OPTIMIZERS
 from imgcls.presets import with_preset
 from imgcls.settings import TrainSettings
 
@@ -82,12 +84,8 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "augment": "resized-crop",
     },
 }
-# Where another optimizer than the recipe's is chosen, the recipe's learning rate means nothing.
-USUAL: dict[str, dict[str, Any]] = {
-    "sgd": {"lr": 0.02, "weight_decay": 5e-4},
-    "adam": {"lr": 1e-3, "weight_decay": 0.0},
-    "adamw": {"lr": 1e-3, "weight_decay": 0.01},
-}
+# Instead of a recipe's, where a mirrored image is no longer one of its class; a digit cut in half is none, either.
+UNMIRRORED = {"flip": "none", "crop-flip": "shift", "resized-crop": "shift"}
 TRANSFER: dict[str, dict[str, Any]] = {
     "scratch": {},
     "head": {**ADAMW, "weights": "imagenet", "epochs": 10, "lr": 3e-3},
@@ -114,15 +112,19 @@ def recipe(
     """
     kind, spec = kind_of(dataset), model_spec(model)
     family = model.split("-")[0] if model.startswith(("lenet", "alexnet")) else "resnet18"
-    values = dict(RECIPES[family, kind])
+    values = dict(RECIPES[family, "garments" if kind == "characters" else kind])  # both grey, of 28 pixels
     if kind == "photos":
         values |= {"val_split": 0.2, "image_size": PHOTO_SIZES.get(model, spec.default_size)}
     values["image_size"] = spec.fitting_size(values["image_size"])
     values |= TRANSFER.get(transfer, {})
     values.setdefault("epochs", TrainSettings.model_fields["epochs"].default)
     values = with_preset(values, preset, model=model, kind=kind, transfer=transfer)
+    if dataset in DATASETS and not DATASETS[dataset].mirrors:
+        values["augment"] = UNMIRRORED.get(values.get("augment", NONE), values.get("augment", NONE))
     if optimizer and optimizer != values.get("optimizer", TrainSettings.model_fields["optimizer"].default):
-        values |= {"optimizer": optimizer, **USUAL.get(optimizer, {})}
+        values |= {"optimizer": optimizer}
+        if usual := OPTIMIZERS.get(optimizer):  # the recipe's learning rate means nothing to another optimizer
+            values |= {"lr": usual.lr, "weight_decay": usual.weight_decay}
     return values
 
 

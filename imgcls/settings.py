@@ -15,11 +15,12 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from imgcls import augmentations
 from imgcls.errors import SettingsError
 from imgcls.filenames import validate
 from imgcls.messages import N_, Message, Setting
+from imgcls.optimizers import OPTIMIZERS
 
-Optimizer = Literal["sgd", "adam", "adamw"]
 Schedule = Literal["constant", "step", "cosine", "one-cycle"]
 Init = Literal[
     "default",
@@ -31,11 +32,12 @@ Init = Literal[
     "too-small",
     "too-large",
 ]
-Augment = Literal["none", "pen", "flip", "crop-flip", "resized-crop", "photo"]
 Preset = Literal["sprint", "standard", "thorough"]
 Transfer = Literal["scratch", "head", "finetune"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+ROWS = {"optimizer": lambda: OPTIMIZERS, "augment": augmentations.names}  # settings whose values are rows
 
 # A folder name on every system: no separators, no leading dot or dash, not a Windows device.
 NAME = re.compile(r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)(?:\.|$))\w[\w.-]{0,79}(?<!\.)")
@@ -73,10 +75,15 @@ class TrainSettings(BaseModel):
 
     epochs: int = setting("training", default=5, ge=1, le=1000, help=N_("passes over the training images"))
     batch_size: int = setting("training", default=128, ge=1, le=8192, help=N_("images a step"))
-    optimizer: Optimizer = setting("training", default="sgd", help=N_("what turns gradients into steps"))
+    optimizer: str = setting("training", default="sgd", help=N_("what turns gradients into steps"))
     lr: float = setting("training", default=0.1, gt=0, le=100, help=N_("learning rate, the peak of its schedule"))
     schedule: Schedule = setting("training", default="one-cycle", help=N_("how the learning rate changes"))
-    augment: Augment = setting("training", default="none", help=N_("random changes of each training image"))
+    augment: str = setting(
+        "training",
+        default="none",
+        max_length=200,
+        help=N_("random changes of each training image; several with commas between"),
+    )
     init: Init = setting("model", default="kaiming-uniform", help=N_("how weights are drawn at the start"))
 
     momentum: float = setting("optimizer", default=0.9, ge=0, lt=1, help=N_("SGD's momentum"))
@@ -190,6 +197,20 @@ class TrainSettings(BaseModel):
             raise ValueError(Message("must name a data set") if named else Message("must be a file name"))
         return value.strip()
 
+    @field_validator("optimizer")
+    @classmethod
+    def _optimizer(cls, value: str) -> str:
+        if value not in OPTIMIZERS:
+            raise ValueError(Message("must be {limits}", limits=limits("optimizer")))
+        return value
+
+    @field_validator("augment")
+    @classmethod
+    def _augment(cls, value: str) -> str:
+        if wrong := augmentations.fault(value):
+            raise ValueError(wrong)
+        return augmentations.in_order(value)
+
     @field_validator("val_split")
     @classmethod
     def _split(cls, value: float) -> float:
@@ -250,7 +271,9 @@ class TrainSettings(BaseModel):
 
 
 def choices(field: str) -> tuple[str, ...] | None:
-    """The values a field can have, or None when it is free."""
+    """The values a field can have, or None when it is free; of `augment` those that can be combined."""
+    if field in ROWS:
+        return tuple(ROWS[field]())
     annotation = TrainSettings.model_fields[field].annotation
     return get_args(annotation) if get_origin(annotation) is Literal else None
 
@@ -267,6 +290,8 @@ def command_line(settings: dict[str, object]) -> str:
 
 def limits(field: str) -> Message:
     """The range of a field in words: "a whole number from 1 to 1000"."""
+    if field == "augment":
+        return augmentations.limits()
     info = TrainSettings.model_fields[field]
     named = choices(field)
     if named:

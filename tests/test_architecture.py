@@ -22,6 +22,7 @@ ORDER = (
     ("data",),
     ("models", "presets"),
     ("settings", "imaging"),
+    ("optimizers", "augmentations"),
     ("files", "filenames"),
     ("processes",),
     ("workspace", "plugins"),

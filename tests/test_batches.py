@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from imgcls.data.augmentation import AUGMENTATIONS
+from imgcls.augmentations import COMBINATIONS, names
 from imgcls.data.loader import Batches, evaluation_batches, images_at_once
 from imgcls.data.splitting import Split
 from imgcls.imaging.preprocess import Preprocess
@@ -49,7 +49,7 @@ def test_imagenet_normalisation_is_torchvisions():
     assert torch.equal(form.picture(form.to_input(made.images)), made.images)
 
 
-@pytest.mark.parametrize("augment", sorted(AUGMENTATIONS))
+@pytest.mark.parametrize("augment", [*names(), *COMBINATIONS])
 def test_every_image_comes_once_an_epoch_in_an_order_of_its_own(augment):
     form = DIGIT if augment == "pen" else COLOUR
     made = batches(split(form=form), form, augment=augment)
@@ -65,7 +65,7 @@ def test_every_image_comes_once_an_epoch_in_an_order_of_its_own(augment):
     assert orders[0] != orders[1]
 
 
-@pytest.mark.parametrize("augment", sorted(AUGMENTATIONS))
+@pytest.mark.parametrize("augment", [*names(), *COMBINATIONS])
 @pytest.mark.parametrize("first", [1, 3, 6])
 def test_an_epoch_taken_up_in_the_middle_is_the_same(augment, first):
     form = DIGIT if augment == "pen" else COLOUR

@@ -1,12 +1,16 @@
 """A data set is one row: read, trained on, evaluated, listed and fetched by what the row says, and by nothing else."""
 
+import gzip
 import hashlib
 import io
 import json
+import struct
 import tarfile
 import zipfile
+import zlib
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from test_fetches import mirror
@@ -14,6 +18,7 @@ from test_fetches import mirror
 from imgcls.cli.main import main
 from imgcls.data import download, registry
 from imgcls.data.catalog import own_folders
+from imgcls.data.readers import read_mat
 from imgcls.data.registry import DATASETS, DatasetSpec, Download, absent, dataset_spec, kind_of, register
 from imgcls.data.report import report, there
 from imgcls.errors import DatasetError
@@ -153,6 +158,131 @@ def test_the_second_address_is_asked_where_the_first_gives_nothing(rows, workspa
         )
         download.fetch("two", workspace)
     assert absent("two", workspace) is None
+
+
+def idx(array):
+    """As torchvision's files of the MNIST family are written."""
+    header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
+    return gzip.compress(header + array.tobytes())
+
+
+def mat(compressed, **arrays):
+    """A MAT-file of level 5 as MATLAB writes it: {name: uint8 array}, each compressed or not."""
+
+    def element(kind, content):
+        return struct.pack("<II", kind, len(content)) + content + bytes(-len(content) % 8)
+
+    made = b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<H", 0x0100) + b"IM"
+    for name, array in arrays.items():
+        parts = [
+            element(6, struct.pack("<II", 9, 0)),
+            element(5, np.array(array.shape, "<i4").tobytes()),
+            struct.pack("<HH", 1, len(name)) + name.encode().ljust(4, b"\0"),  # a small element
+            element(2, array.tobytes(order="F")),
+        ]
+        whole = element(14, b"".join(parts))
+        packed = zlib.compress(whole)
+        made += struct.pack("<II", 15, len(packed)) + packed if compressed else whole
+    return made
+
+
+def small_files(spec, generator):
+    """({name of a download: content in its real format}, what the reader has to make of them)."""
+    side, classes = spec.storage_side, len(spec.classes)
+    expected = {}
+    for split, count in spec.counts.items():
+        shape = (count, side, side) if spec.kind != "tiny" else (count, 3, side, side)
+        images = generator.integers(0, 256, shape, dtype=np.uint8)
+        expected[split] = images, generator.permutation(np.arange(count) % classes).astype(np.uint8)
+    if spec.name == "svhn":
+        return {
+            f"{split}_32x32.mat": mat(
+                split == "train",
+                X=images.transpose(2, 3, 1, 0),
+                y=np.where(labels == 0, 10, labels)[:, None].astype("u1"),
+            )
+            for split, (images, labels) in expected.items()
+        }, expected
+    first = {"emnist-letters": 1}.get(spec.name, 0)
+    names = {"train": "train", "test": "test" if first else "t10k"}
+    start = "gzip/emnist-letters-" if first else ""
+    files = {}
+    for split, (images, labels) in expected.items():
+        files[f"{start}{names[split]}-images-idx3-ubyte.gz"] = idx(
+            np.ascontiguousarray(images.transpose(0, 2, 1)) if first else images
+        )
+        files[f"{start}{names[split]}-labels-idx1-ubyte.gz"] = idx(labels + np.uint8(first))
+    if first:
+        files = {"gzip.zip": packed("zip", {**files, "gzip/emnist-byclass-mapping.txt": b"x"})}
+    return files, expected
+
+
+@pytest.mark.parametrize("name", ["kmnist", "emnist-letters", "svhn", "fashion-mnist"])
+def test_a_set_is_fetched_read_and_learnt_from(rows, workspace, monkeypatch, capsys, name):
+    """Small files in the real formats behind a local address, under their row but for counts and digests."""
+    spec = replace(rows[name], counts={"train": 130, "test": 52})
+    files, expected = small_files(spec, np.random.default_rng(0))
+    downloads = tuple(replace(one, md5=hashlib.md5(files[one.name]).hexdigest()) for one in spec.downloads)
+    rows[name] = replace(spec, downloads=downloads)
+    with mirror(files) as url:
+        monkeypatch.setenv("IMGCLS_DATA_MIRROR", url)
+        assert main(["fetch", name]) == 0
+    for split, (images, labels) in download.load_arrays(name, workspace).items():
+        assert torch.equal(images, torch.from_numpy(expected[split][0]).view(images.shape))
+        assert torch.equal(labels, torch.from_numpy(expected[split][1]).long())
+    said = ["--dataset", name, "--val-split", "26", "--epochs", "1", "--device", "cpu", "--threads", "1", "--name", "r"]
+    assert main(["train", *said]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "--checkpoint", "r", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["images"] == 52
+
+
+@pytest.mark.parametrize("name", ["kmnist", "emnist-letters", "svhn", "fashion-mnist", "cifar10"])
+def test_addresses_and_digests_are_torchvisions(name):
+    from torchvision import datasets
+
+    spec = dataset_spec(name)
+    known = {
+        "kmnist": dict(datasets.KMNIST.resources),
+        "fashion-mnist": dict(datasets.FashionMNIST.resources),
+        "emnist-letters": {datasets.EMNIST.url.rsplit("/", 1)[-1]: datasets.EMNIST.md5},
+        "svhn": {file: md5 for split, (_, file, md5) in datasets.SVHN.split_list.items() if split != "extra"},
+        "cifar10": {"cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530"},  # torchvision has the pickles
+    }[name]
+    assert {one.name: one.md5 for one in spec.downloads} == known
+    addresses = {
+        "kmnist": datasets.KMNIST.mirrors[0],
+        "fashion-mnist": datasets.FashionMNIST.mirrors[0],
+        "emnist-letters": datasets.EMNIST.url.rsplit("/", 1)[0] + "/",
+        "svhn": datasets.SVHN.split_list["train"][0].rsplit("/", 1)[0] + "/",
+        "cifar10": datasets.CIFAR10.url.rsplit("/", 1)[0] + "/",
+    }
+    assert spec.urls == (addresses[name],)
+
+
+@pytest.mark.parametrize("cut", [0, 100, 130, 200, 1000, -40])
+def test_a_broken_mat_file_is_a_sentence(workspace, cut):
+    images = np.random.default_rng(0).integers(0, 256, (32, 32, 3, 4), dtype=np.uint8)
+    whole = mat(False, X=images, y=np.ones((4, 1), np.uint8))
+    path = workspace.root / "x.mat"
+    path.write_bytes(whole)
+    assert np.array_equal(read_mat(path)["X"], images)
+    path.write_bytes(whole[:cut])
+    with pytest.raises(DatasetError, match="x.mat is cut off"):
+        read_mat(path)
+    path.write_bytes(whole[:128] + bytes(whole[129:])[::-1])
+    with pytest.raises(DatasetError, match="x.mat is cut off"):
+        read_mat(path)
+
+
+@pytest.mark.parametrize("model", ["lenet", "resnet18", "mobilenet_v3_small"])
+@pytest.mark.parametrize("preset", ["sprint", "standard", "thorough"])
+def test_letters_and_numbers_are_not_mirrored_and_no_ink_is_looked_for(model, preset):
+    for name, spec in DATASETS.items():
+        settings = with_recipe({"dataset": name, "model": model, "preset": preset})
+        if not spec.mirrors:
+            assert not {"flip", "crop-flip", "resized-crop", "photo"} & {settings.augment}, name
+        assert (preprocess_for(settings).resize_mode == "digit") == (spec.kind == "digits")
 
 
 def test_every_row_is_whole(workspace):

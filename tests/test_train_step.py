@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from imgcls.optimizers import OPTIMIZERS
 from imgcls.recipes import with_recipe
 from imgcls.training.device import DeviceContext
 from imgcls.training.optim import make_optimizer, set_lr
@@ -61,7 +62,7 @@ def learner(device, optimizer):
     return model, made
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("optimizer", list(OPTIMIZERS))
 @pytest.mark.parametrize("device", DEVICES)
 def test_many_steps_are_what_a_plain_loop_does(device, optimizer):
     """Batches of two sizes, a learning rate that changes, dropout and BatchNorm."""

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from imgcls.checkpoints.format import read_meta
 from imgcls.errors import DatasetError, ImgclsError, RunError
+from imgcls.optimizers import OPTIMIZERS
 from imgcls.recipes import with_recipe
 from imgcls.training import events
 from imgcls.training.trainer import train
@@ -122,7 +123,7 @@ def test_a_set_that_is_not_there_names_those_that_are(workspace):
 
 
 @pytest.mark.parametrize("schedule", ["constant", "step", "cosine", "one-cycle"])
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", list(OPTIMIZERS))
 def test_every_optimizer_and_schedule(workspace, optimizer, schedule):
     made = run(
         small(train_images=64, val_split=32, epochs=3, optimizer=optimizer, schedule=schedule, step_epochs=1,

@@ -237,8 +237,8 @@ def _adopt(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preprocess",
         metavar="KIND,...",
-        help="how images reach it: digits, garments, tiny or photos, and e.g. size=160,mean=0.5/0.5/0.5 (default: the "
-        "recipe's for this network)",
+        help="how images reach it: digits, characters, garments, tiny or photos, and e.g. "
+        "size=160,mean=0.5/0.5/0.5 (default: the recipe's for this network)",
     )
 
 

@@ -1,29 +1,46 @@
 """Random changes of a whole batch at once, each image its own; on the device that holds the batch.
 
-A table of names -> functions (images, aspects, generator, preprocess) -> float images in [0, 255] of the network's
-size, not yet normalised. Photos that are cropped at random are stored squeezed into a square with their true
-width/height (`aspects`) beside them: any crop of the original is then a box in the square, and crop, flip, rotation
-and enlarging are one affine grid for the batch. Knows nothing of files or labels.
+`compose` makes one function of the rows that a setting names (augmentations.py): (images, aspects, generator,
+preprocess) -> float images in [0, 255] of the network's size, not yet normalised. Photos that are cropped at random are
+stored squeezed into a square with their true width/height (`aspects`) beside them: any crop of the original is then a
+box in the square, and crop, flip, rotation and enlarging are one affine grid for the batch. Knows nothing of files or
+labels.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from imgcls.augmentations import STAGES, specs
 from imgcls.imaging.preprocess import Preprocess
 
 Augmentation = Callable[[Tensor, "Tensor | None", Generator, Preprocess], Tensor]
 
-# These choose crops of the original photo: its stored form is the squeezed square, not the evaluation crop.
-WHOLE_PHOTO = ("resized-crop", "photo")
+
+@lru_cache(maxsize=64)
+def compose(text: str) -> Augmentation:
+    """What "crop-flip,erase" does to a batch; the same function for the same text. Raises SettingsError."""
+    stages = {stage: [spec.apply for spec in specs(text) if spec.stage == stage] for stage in STAGES}
+
+    def apply(images: Tensor, aspects: Tensor | None, generator: Generator, preprocess: Preprocess) -> Tensor:
+        for change in stages["stored"]:
+            images = change(images, aspects, generator, preprocess)
+        for change in stages["resize"] or [_resize]:
+            images = change(images, aspects, generator, preprocess)
+        for change in stages["input"]:
+            images = change(images, aspects, generator, preprocess)
+        return images
+
+    return apply
 
 
-def none(images: Tensor, aspects: Tensor | None, generator: Generator, preprocess: Preprocess) -> Tensor:
+def _resize(images: Tensor, aspects: Tensor | None, generator: Generator, preprocess: Preprocess) -> Tensor:
     return preprocess.resize(images.float())
 
 
@@ -31,27 +48,36 @@ def pen(images: Tensor, aspects: Tensor | None, generator: Generator, preprocess
     """Bent, slanted, thicker or thinner, as another hand and pen would have drawn it (augment_pen.py)."""
     from imgcls.data.pen_augmentation import pen as bend
 
-    return preprocess.resize(bend(images.float() / 255, generator=generator) * 255)
+    return bend(images.float() / 255, generator=generator) * 255
 
 
 def flip(images: Tensor, aspects: Tensor | None, generator: Generator, preprocess: Preprocess) -> Tensor:
     """Mirrored left to right, every second one."""
     swap = _uniform(len(images), 0, 1, generator, images.device) < 0.5
-    mirrored = torch.where(swap.view(-1, 1, 1, 1), images.flip(-1), images)
-    return preprocess.resize(mirrored.float())
+    return torch.where(swap.view(-1, 1, 1, 1), images.flip(-1), images)
+
+
+def shift(images: Tensor, aspects: Tensor | None, generator: Generator, preprocess: Preprocess) -> Tensor:
+    """Moved by up to an eighth of the side over a mirrored border: whole pixels, so one gather."""
+    n, _, height, width = images.shape
+    rows = _shifted(n, height, generator, images.device)
+    return _gathered(images, rows, _shifted(n, width, generator, images.device))
 
 
 def crop_flip(images: Tensor, aspects: Tensor | None, generator: Generator, preprocess: Preprocess) -> Tensor:
-    """Shifted by up to an eighth of the side over a mirrored border, and flipped: whole pixels, so one gather."""
+    """Moved as by `shift`, and mirrored, every second one."""
+    n, _, height, width = images.shape
+    flipped = _uniform(n, 0, 1, generator, images.device) < 0.5
+    rows = _shifted(n, height, generator, images.device)
+    columns = _shifted(n, width, generator, images.device)
+    return _gathered(images, rows, torch.where(flipped[:, None], width - 1 - columns, columns))
+
+
+def _gathered(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """(N, H) and (N, W) positions to read from."""
     n, channels, height, width = images.shape
-    device = images.device
-    flipped = _uniform(n, 0, 1, generator, device) < 0.5
-    rows = _shifted(n, height, generator, device)
-    columns = _shifted(n, width, generator, device)
-    columns = torch.where(flipped[:, None], width - 1 - columns, columns)
     indices = (rows[:, :, None] * width + columns[:, None, :]).view(n, 1, -1).expand(-1, channels, -1)
-    moved = images.reshape(n, channels, -1).gather(2, indices).view(n, channels, height, width)
-    return preprocess.resize(moved.float())
+    return images.reshape(n, channels, -1).gather(2, indices).view(n, channels, height, width)
 
 
 def _shifted(n: int, side: int, generator: Generator, device: torch.device) -> Tensor:
@@ -138,11 +164,35 @@ def _uniform(n: int, low: float, high: float, generator: Generator, device: torc
     return torch.rand(n, generator=generator, device=device).mul_(high - low).add_(low)
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {
-    "none": none,
-    "pen": pen,
-    "flip": flip,
-    "crop-flip": crop_flip,
-    "resized-crop": resized_crop,
-    "photo": photo,
-}
+def trivial(images: Tensor, aspects: Tensor | None, generator: Generator, preprocess: Preprocess) -> Tensor:
+    from imgcls.data.trivial_augment import trivial_augment
+
+    return trivial_augment(images, generator=generator)
+
+
+ERASED = 0.5  # share of the images
+ERASED_AREA, ERASED_RATIO = (0.02, 0.33), (0.3, 3.3)  # of the image; height over width
+TRIES = 10
+
+
+def erase(images: Tensor, aspects: Tensor | None, generator: Generator, preprocess: Preprocess) -> Tensor:
+    """A box of every second image is made the colour that the network sees as 0: torchvision's RandomErasing, which has
+    one box a batch, with a box an image.
+
+    Source: Zhong et al. 2017, Random Erasing Data Augmentation; the numbers are torchvision's.
+    """
+    (n, _, height, width), device = images.shape, images.device
+    area = _uniform(n * TRIES, *ERASED_AREA, generator, device).view(n, TRIES) * (height * width)
+    ratio = _uniform(n * TRIES, *(math.log(bound) for bound in ERASED_RATIO), generator, device).view(n, TRIES).exp()
+    high, wide = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
+    fits = (high < height) & (wide < width)
+    first = fits.int().argmax(dim=1, keepdim=True)
+    high, wide = high.gather(1, first), wide.gather(1, first)
+    top = (_uniform(n, 0, 1, generator, device)[:, None] * (height - high + 1)).floor()
+    left = (_uniform(n, 0, 1, generator, device)[:, None] * (width - wide + 1)).floor()
+    chosen = (_uniform(n, 0, 1, generator, device) < ERASED) & fits.any(dim=1)
+    rows, columns = torch.arange(height, device=device), torch.arange(width, device=device)
+    in_rows = (rows >= top) & (rows < top + high) & chosen[:, None]
+    in_columns = (columns >= left) & (columns < left + wide)
+    box = (in_rows[:, :, None] & in_columns[:, None, :])[:, None]
+    return torch.where(box, torch.tensor(preprocess.mean, device=device).view(-1, 1, 1) * 255, images)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 
+from imgcls.augmentations import crops_photos
 from imgcls.data import corrections
-from imgcls.data.augmentation import WHOLE_PHOTO
 from imgcls.data.content_digests import content_digests
 from imgcls.data.folder_problems import left_out_notes, listed
 from imgcls.data.folder_split import divide_photos
@@ -121,7 +121,7 @@ def _photos(
     splits, notes = {}, [*_flips(len(files.flipped)), *files.found.notes]
     broken: list[LeftOut] = []
     for part, pairs in files.parts.items():
-        whole_photo = part == "train" and settings.augment in WHOLE_PHOTO
+        whole_photo = part == "train" and crops_photos(settings.augment)
         splits[part] = decode(files.folder, pairs, preprocess, broken, progress, whole_photo=whole_photo)
         if len(splits[part]) < (2 if part == "train" else 1):
             raise DatasetError(
@@ -222,7 +222,7 @@ def _corrected(made: DataSet, settings: TrainSettings, workspace: Workspace) -> 
         images, labels = torch.stack([image for image, _ in read]), torch.tensor([label for _, label in read])
         added = Split(images, labels)
     else:
-        added = decode(found.folder, pairs, form, [], None, whole_photo=settings.augment in WHOLE_PHOTO)
+        added = decode(found.folder, pairs, form, [], None, whole_photo=crops_photos(settings.augment))
     often = min(MOST_OFTEN, max(1, round(SHARE * len(made.train) / max(1, len(added)))))
     train = join([made.train, added.take(torch.arange(len(added)).repeat(often))])
     digest = blake2b(digest_size=4)

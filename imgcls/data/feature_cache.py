@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from imgcls.data.augmentation import AUGMENTATIONS
+from imgcls.augmentations import NONE
+from imgcls.data.augmentation import compose
 from imgcls.data.loader import Batches, _mix, evaluation_batches, images_at_once
 from imgcls.data.splitting import Split
 from imgcls.errors import DatasetError
@@ -43,7 +44,7 @@ class FeatureBatches:
         self.views, self.file = views, file
         self.labels = batches.split.labels.to(batches.device, copy=True)
         self.features = torch.empty(0)
-        self._has_plain = views > 1 or batches.augment is AUGMENTATIONS["none"]
+        self._has_plain = views > 1 or batches.augment is compose(NONE)
 
     @property
     def plain(self) -> Tensor | None:

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from imgcls.data.augmentation import AUGMENTATIONS
+from imgcls.augmentations import NONE
+from imgcls.data.augmentation import compose
 from imgcls.data.splitting import Split
 from imgcls.imaging.preprocess import Preprocess
 
@@ -51,7 +52,7 @@ class Batches:
         world: int = 1,
     ) -> None:
         self.split, self.preprocess, self.device = split, preprocess, device
-        self.augment = AUGMENTATIONS[augment]
+        self.augment = compose(augment)
         self.batch_size, self.seed, self.rank, self.world = min(batch_size, len(split)), seed, rank, world
         # A last batch of one image has no variance to normalise by (BatchNorm fails on it): it is left out.
         full, rest = divmod(len(split), self.batch_size)
@@ -83,7 +84,7 @@ class Batches:
             order = order.to(self.split.tensor.device)
         starts = range(first - first % self.chunk, self.steps, self.chunk)
         # What is not changed at random can be shared out before it is gathered.
-        shared = self.world > 1 and self.augment is AUGMENTATIONS["none"] and not self.split.streams
+        shared = self.world > 1 and self.augment is compose(NONE) and not self.split.streams
         wanted = [order[step * self.batch_size : (step + self.chunk) * self.batch_size] for step in starts]
         if shared:
             shares = [[one[self.rank :: self.world] for one in some.split(self.batch_size)] for some in wanted]
@@ -101,7 +102,7 @@ class Batches:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Each list of indices as the network gets its images, changed at random by the seed of the same rank, or not
         at all where `plain`."""
-        augment = AUGMENTATIONS["none"] if plain else self.augment
+        augment = compose(NONE) if plain else self.augment
         for seed, (images, aspects, labels) in zip(seeds, self.split.read(wanted), strict=True):
             images, labels = images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
             aspects = None if aspects is None else aspects.to(self.device)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from imgcls.data.augmentation import WHOLE_PHOTO
+from imgcls.augmentations import crops_photos
 from imgcls.data.catalog import folder_of
 from imgcls.data.datasets import load_dataset
 from imgcls.data.image_folders import scan
@@ -87,7 +87,7 @@ def _photos(
     """Some photos of the folder, in the form that training keeps them in; broken ones are passed over."""
     found = scan(folder_of(settings.dataset, workspace))
     files = found.splits["train"]
-    whole = settings.augment in WHOLE_PHOTO
+    whole = crops_photos(settings.augment)
     form = StorageFormat.of(preprocess, whole_photo=whole)
     images, aspects, labels = [], [], []
     for place in _some(len(files), count * 2, seed).tolist():

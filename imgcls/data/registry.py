@@ -6,7 +6,6 @@ look and reach a network; a folder of photos is of the kind "photos" and needs n
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from imgcls.errors import DatasetError
+from imgcls.filenames import is_option_name
 from imgcls.imaging.preprocess import ResizeMode
 from imgcls.messages import N_, Message
 from imgcls.workspace import Workspace
@@ -39,6 +39,8 @@ class ImageKind:
 # Photos are stored at the network's own size and reach it as its row says.
 KINDS: dict[str, ImageKind] = {
     "digits": ImageKind(channels=1, side=28, resize_mode="digit"),
+    # Letters and kana: no digit's ink is looked for in them, and no mirrored one is another of its kind.
+    "characters": ImageKind(channels=1, side=28, resize_mode="garment"),
     "garments": ImageKind(channels=1, side=28, resize_mode="garment"),
     "tiny": ImageKind(channels=3, side=32, resize_mode="square"),
 }
@@ -294,9 +296,73 @@ DATASETS: dict[str, DatasetSpec] = {
             read=_reader("readers", "read_cifar10", files=CIFAR_FILES),
             other_folders=("cifar-10-batches-py",),
         ),
+        DatasetSpec(
+            name="kmnist",
+            title="KMNIST",
+            kind="characters",
+            classes=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+            counts=MNIST_COUNTS,
+            folder=("KMNIST", "raw"),
+            urls=("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+            downloads=_idx_files(
+                "train",
+                "t10k",
+                (
+                    "bdb82020997e1d708af4cf47b453dcf7",
+                    "e144d726b3acfaa3e44228e80efcd344",
+                    "5c965bf0a639b31b8f53240b1b52f4d7",
+                    "7320c461ea6c1c855c0b718fb2a4b134",
+                ),
+            ),
+            read=_reader("readers", "read_idx_set", train="train", test="t10k"),
+            mirrors=False,
+        ),
+        DatasetSpec(
+            name="emnist-letters",
+            title=N_("EMNIST letters"),
+            kind="characters",
+            classes=tuple("abcdefghijklmnopqrstuvwxyz"),  # capital and small ones are one class
+            counts={"train": 124_800, "test": 20_800},
+            folder=("EMNIST", "raw"),
+            urls=("https://biometrics.nist.gov/cs_links/EMNIST/",),
+            downloads=(
+                Download(
+                    "gzip.zip",
+                    "58c8d27c78d21e728a6bc7b3cc06412e",
+                    tuple(
+                        f"gzip/emnist-letters-{split}-{kind}-ubyte.gz"
+                        for split in ("train", "test")
+                        for kind in ("images-idx3", "labels-idx1")
+                    ),
+                ),
+            ),
+            read=_reader(
+                "readers",
+                "read_idx_set",
+                train="emnist-letters-train",
+                test="emnist-letters-test",
+                first_label=1,
+                transposed=True,
+            ),
+            mirrors=False,
+        ),
+        DatasetSpec(
+            name="svhn",
+            title="SVHN",
+            kind="tiny",
+            classes=DIGITS,
+            counts={"train": 73_257, "test": 26_032},
+            folder=("SVHN",),
+            urls=("http://ufldl.stanford.edu/housenumbers/",),
+            downloads=(
+                Download("train_32x32.mat", "e26dedcc434d2e4c54c9b2d4a06d8373"),
+                Download("test_32x32.mat", "eb5a983be6a315427106f1b164d9cef3"),
+            ),
+            read=_reader("readers", "read_svhn"),
+            mirrors=False,
+        ),
     )
 }  # fmt: skip
-NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,79}")
 
 
 REGISTERED: list[str] = []  # names of the rows that were added from outside
@@ -315,7 +381,7 @@ def register(spec: DatasetSpec) -> DatasetSpec:
 
 
 def _first_fault(spec: DatasetSpec) -> Message | None:
-    if not NAME.fullmatch(spec.name):
+    if not is_option_name(spec.name):
         return Message("its name must be letters, digits, '.', '_' or '-'.")
     if spec.name in DATASETS and spec.name not in REGISTERED:
         return Message("there is one of that name already.")

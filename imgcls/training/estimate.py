@@ -16,7 +16,7 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from imgcls.data.augmentation import WHOLE_PHOTO
+from imgcls.augmentations import crops_photos
 from imgcls.data.catalog import count_images
 from imgcls.data.feature_cache import BATCH
 from imgcls.data.loader import Batches, images_at_once
@@ -27,6 +27,7 @@ from imgcls.imaging.preprocess import Preprocess
 from imgcls.models import build, transfer
 from imgcls.models.forward import in_parts
 from imgcls.models.pretrained import check_weights
+from imgcls.optimizers import OPTIMIZERS
 from imgcls.processes import available_cores
 from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
@@ -39,7 +40,6 @@ from imgcls.workspace import Workspace
 CLASSES = 10  # of a network that is only timed
 FORWARD = 1 / 3  # what evaluating an image costs of what learning from it costs
 MEMORY_SHARE = 0.5  # of the memory that is free, which a timed batch may need
-MOMENTA = {"sgd": 1, "adam": 2, "adamw": 2}  # tensors of a parameter's size that the optimizer keeps
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _batches(
     settings: TrainSettings, form: Preprocess, count: int, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Random pictures in the form in which the data set keeps its own, changed as the run would change them."""
-    whole = settings.augment in WHOLE_PHOTO
+    whole = crops_photos(settings.augment)
     side = StorageFormat.of(form, whole_photo=whole and kind_of(settings.dataset) == "photos").side
     images = torch.randint(0, 256, (count, form.channels, side, side), dtype=torch.uint8)
     split = Split(images, torch.zeros(count, dtype=torch.int64), torch.full((count,), 1.5) if whole else None)
@@ -211,4 +211,6 @@ def _memory(outline: Outline, settings: TrainSettings, batch: int) -> int:
     if settings.transfer == "head":  # one layer's output at a time, the largest being a part of all
         together = images_at_once(BATCH, form.size, choose_device(settings).device)
         return 4 * (outline.parameters + images + outline.handed_on * min(batch, together) // 4)
-    return 4 * (outline.parameters * (2 + MOMENTA[settings.optimizer]) + images + 2 * outline.handed_on * batch)
+    return 4 * (
+        outline.parameters * (2 + OPTIMIZERS[settings.optimizer].state_copies) + images + 2 * outline.handed_on * batch
+    )

@@ -7,11 +7,11 @@ from functools import lru_cache
 import torch
 
 from imgcls.models import build
+from imgcls.optimizers import OPTIMIZERS
 from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 
 CLASSES = 1000  # as many as ImageNet has: the head's share is then not too small
-STATES = {"sgd": 1, "adam": 2, "adamw": 2}  # copies of the parameters that an optimizer keeps
 
 
 def training_bytes(settings: TrainSettings) -> int:
@@ -20,7 +20,7 @@ def training_bytes(settings: TrainSettings) -> int:
     parameters, activations = _network_bytes(settings.model, preprocess.channels, preprocess.size)
     if settings.transfer == "head":  # only the head has gradients, and nothing before it is kept
         return 2 * parameters
-    return parameters * (3 + STATES[settings.optimizer]) + activations * settings.batch_size
+    return parameters * (3 + OPTIMIZERS[settings.optimizer].state_copies) + activations * settings.batch_size
 
 
 @lru_cache(maxsize=256)

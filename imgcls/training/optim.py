@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from typing import Any
 
 import torch
 
+from imgcls.optimizers import OPTIMIZERS, Hyperparameters
 from imgcls.settings import TrainSettings
 
 
 def make_optimizer(groups: list[dict[str, Any]], settings: TrainSettings) -> torch.optim.Optimizer:
-    """`groups`: parameter groups, each with its own peak "lr". Fused: one call a step instead of one a tensor."""
-    common = {"lr": settings.lr, "weight_decay": settings.weight_decay, "fused": True}
-    if settings.optimizer == "sgd":
-        made = torch.optim.SGD(groups, momentum=settings.momentum, nesterov=settings.nesterov, **common)
-    else:
-        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
-        made = kind(groups, **common)
+    """`groups`: parameter groups, each with its own peak "lr"."""
+    names = (field.name for field in fields(Hyperparameters))
+    wanted = Hyperparameters(**{name: getattr(settings, name) for name in names})
+    made = OPTIMIZERS[settings.optimizer].build(groups, wanted)
     device = groups[0]["params"][0].device
     for group in made.param_groups:
         group["peak"] = group["lr"]

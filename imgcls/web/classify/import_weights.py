@@ -23,6 +23,7 @@ from imgcls.workspace import WEIGHTS
 
 KINDS = {
     "digits": N_("Digits, as MNIST"),
+    "characters": N_("Letters and characters, as KMNIST"),
     "garments": N_("Garments, as Fashion-MNIST"),
     "tiny": N_("Small colour images, as CIFAR-10"),
     "photos": N_("Photos"),

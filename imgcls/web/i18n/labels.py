@@ -59,8 +59,8 @@ GROUPS: dict[str, str] = {
     "hardware": N_("Hardware"),
 }
 
-# Networks and built-in data sets are called as their rows say. A value without an entry is shown as it is; a name that
-# is the same in every language stands without N_.
+# Networks, data sets, optimizers and augmentations are called as their rows say. A value without an entry is shown as
+# it is; a name that is the same in every language stands without N_.
 VALUES: dict[str, str] = {
     "sprint": N_("Sprint"),
     "standard": N_("Standard"),
@@ -77,18 +77,10 @@ VALUES: dict[str, str] = {
     "too-small": N_("Too small, N(0,\u00a01e\u20114)"),
     "too-large": N_("Too large, N(0,\u00a01)"),
     "none": N_("None"),
-    "pen": N_("Pen: bend, slant, thicken"),
-    "flip": N_("Mirror"),
-    "crop-flip": N_("Shift and mirror"),
-    "resized-crop": N_("Random crop and mirror"),
-    "photo": N_("Photo: crop, turn, light"),
     "constant": N_("Constant"),
     "step": N_("Step"),
     "cosine": N_("Cosine"),
     "one-cycle": N_("One cycle"),
-    "sgd": "SGD",
-    "adam": "Adam",
-    "adamw": "AdamW",
     "auto": N_("Automatic"),
     "cpu": "CPU",
     "cuda": "CUDA",

@@ -9,9 +9,11 @@ import gettext
 from pathlib import Path
 from typing import Any
 
+from imgcls import augmentations
 from imgcls.data.registry import DATASETS
 from imgcls.messages import Language, Message, plural
 from imgcls.models.registry import REGISTRY
+from imgcls.optimizers import OPTIMIZERS
 from imgcls.settings import TrainSettings
 from imgcls.web.i18n.labels import LABELS, PARTS, VALUES
 
@@ -54,6 +56,10 @@ class Translator(Language):
             return REGISTRY[value].title
         if value in DATASETS:
             return self(DATASETS[value].title)
+        if value in OPTIMIZERS:
+            return self(OPTIMIZERS[value].title)
+        if value != augmentations.NONE and augmentations.fault(value) is None:
+            return " + ".join(self(spec.title) for spec in augmentations.specs(value))
         return self(VALUES[value]) if value in VALUES else value
 
     def duration(self, seconds: float) -> str:

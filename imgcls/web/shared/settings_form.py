@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 
+from imgcls.augmentations import COMBINATIONS
 from imgcls.data.catalog import own_folders
 from imgcls.data.registry import DATASETS, absent, is_builtin
 from imgcls.errors import SettingsError
@@ -191,6 +192,9 @@ def _field(
         return gr.Radio([(words.value(value), value) for value in named], **shown)
     if name == "model":
         return NetworkButtons(buttons(words), **shown)
+    if name == "augment":  # others can be combined and typed
+        offered = [(words.value(value), value) for value in (*named, *COMBINATIONS)]
+        return Choice(offered, allow_custom_value=True, **shown)
     if named:
         return gr.Dropdown([(words.value(value), value) for value in named], **shown)
     if info.annotation is bool:

@@ -1,0 +1,152 @@
+"""Random changes of training images: one row each, and how several are combined: "crop-flip,erase".
+
+Importing this imports no torch. To add one, add a row to AUGMENTATIONS, or call `register` from your own code. Rows are
+applied stage by stage: to images as they are stored, then one that brings them to the network's size (or a plain
+resize), then to the network's input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
+
+from imgcls.errors import SettingsError
+from imgcls.filenames import is_option_name
+from imgcls.messages import N_, Message, Setting
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from imgcls.imaging.preprocess import Preprocess
+
+Stage = Literal["stored", "resize", "input"]
+STAGES: tuple[Stage, ...] = ("stored", "resize", "input")
+NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentationSpec:
+    """apply: (images, aspects, generator, preprocess) -> images, a whole batch at once, each image changed on its own
+    and by `generator` alone.
+
+    stage: "stored": uint8 or float images in [0, 255] -> the same size; "resize": those -> float images of the
+        network's size; "input": these -> these.
+    whole_photo: whether it chooses crops of the original photo, which is then stored as a squeezed square with its true
+        width/height in `aspects`.
+    """
+
+    name: str
+    title: str
+    stage: Stage
+    apply: Callable[[Tensor, Tensor | None, Generator, Preprocess], Tensor]
+    whole_photo: bool = False
+
+
+def _lazy(
+    function: str, images: Tensor, aspects: Tensor | None, generator: Generator, preprocess: Preprocess
+) -> Tensor:
+    return getattr(import_module("imgcls.data.augmentation"), function)(images, aspects, generator, preprocess)
+
+
+AUGMENTATIONS: dict[str, AugmentationSpec] = {
+    spec.name: spec
+    for spec in (
+        AugmentationSpec(
+            name="pen", title=N_("Pen: bend, slant, thicken"), stage="stored", apply=partial(_lazy, "pen")
+        ),
+        AugmentationSpec(name="flip", title=N_("Mirror"), stage="stored", apply=partial(_lazy, "flip")),
+        AugmentationSpec(name="shift", title=N_("Shift"), stage="stored", apply=partial(_lazy, "shift")),
+        AugmentationSpec(
+            name="crop-flip", title=N_("Shift and mirror"), stage="stored", apply=partial(_lazy, "crop_flip")
+        ),
+        AugmentationSpec(
+            name="resized-crop",
+            title=N_("Random crop and mirror"),
+            stage="resize",
+            apply=partial(_lazy, "resized_crop"),
+            whole_photo=True,
+        ),
+        AugmentationSpec(
+            name="photo",
+            title=N_("Photo: crop, turn, light"),
+            stage="resize",
+            apply=partial(_lazy, "photo"),
+            whole_photo=True,
+        ),
+        AugmentationSpec(
+            name="trivial",
+            title=N_("TrivialAugment: one of 14 changes"),
+            stage="input",
+            apply=partial(_lazy, "trivial"),
+        ),
+        AugmentationSpec(name="erase", title=N_("Random erasing"), stage="input", apply=partial(_lazy, "erase")),
+    )
+}
+# What the page offers beside each one alone; any other combination can be typed.
+COMBINATIONS = ("crop-flip,erase", "crop-flip,trivial", "resized-crop,erase", "resized-crop,trivial")
+
+
+def register(spec: AugmentationSpec) -> AugmentationSpec:
+    """Add a row, for this process. Raises SettingsError where its name cannot be used or is taken."""
+    if not is_option_name(spec.name) or spec.name in (NONE, *AUGMENTATIONS):
+        raise SettingsError(
+            "The name {name} cannot be used: it is taken, or holds more than letters, digits, '.', '_' and '-'.",
+            name=spec.name[:60],
+        )
+    AUGMENTATIONS[spec.name] = spec
+    return spec
+
+
+def names() -> tuple[str, ...]:
+    return (NONE, *AUGMENTATIONS)
+
+
+def parts(text: str) -> tuple[str, ...]:
+    """ "crop-flip,erase" -> its rows' names; () where nothing is changed."""
+    return () if text == NONE else tuple(part.strip() for part in text.split(","))
+
+
+def specs(text: str) -> tuple[AugmentationSpec, ...]:
+    """The rows of a combination. Raises SettingsError."""
+    wrong = fault(text)
+    if wrong:
+        raise SettingsError(
+            "{setting} is {value}, but {limit}.",
+            setting=Setting("augment"),
+            value=text[:60],
+            limit=wrong,
+            field="augment",
+        )
+    return tuple(AUGMENTATIONS[name] for name in parts(text))
+
+
+def fault(text: str) -> Message | None:
+    """What is wrong with a combination, as the rest of a sentence that names the setting."""
+    wanted = parts(text)
+    if any(name not in AUGMENTATIONS for name in wanted) or len(set(wanted)) != len(wanted):
+        return Message("must be {limits}", limits=limits())
+    stages = [AUGMENTATIONS[name].stage for name in wanted]
+    if stages.count("resize") > 1:
+        several = [name for name in wanted if AUGMENTATIONS[name].stage == "resize"]
+        return Message(
+            "must have one of {names} at most, because each cuts the image out anew", names=", ".join(several)
+        )
+    return None
+
+
+def in_order(text: str) -> str:
+    """The same combination in the order in which its rows are applied."""
+    wanted = sorted(parts(text), key=lambda name: STAGES.index(AUGMENTATIONS[name].stage))
+    return ",".join(wanted) or NONE
+
+
+def limits() -> Message:
+    return Message("one of {names}, or several with commas between", names=", ".join(names()))
+
+
+def crops_photos(text: str) -> bool:
+    """Whether it chooses crops of the original photo (see AugmentationSpec.whole_photo)."""
+    return any(spec.whole_photo for spec in specs(text))
