@@ -3,9 +3,9 @@
 import re
 
 NAMES = """
-    Adam AdamW SGD ReLU LeNet AlexNet ResNet18 MNIST KMNIST EMNIST SVHN TrivialAugment Fashion-MNIST CIFAR-10 pen-digits ImageNet imagenet Kaiming Xavier
+    Adam AdamW SGD ReLU LeNet AlexNet ResNet18 MNIST Fashion-MNIST CIFAR-10 pen-digits ImageNet imagenet Kaiming Xavier
     PyTorch torch torch.compile torchvision CUDA GPU CPU Apple mps HEIC JPEG PNG WebP zip http https imgcls one-cycle
-    Nesterov epochs NaN GB GiB MB train val test safetensors weight checkpoints cats true false auto fp16 fp32 bf16
+    Nesterov epochs NaN GB GiB MB train val test safetensors weight checkpoints cats KMNIST EMNIST SVHN TrivialAugment true false auto fp16 fp32 bf16
     resnet18 alexnet EfficientNet-Lite0 cpu cuda ONNX data/ log.txt Delete a,b,c DATASET best McNemar LayerCAM
     PIL numpy uint8
 """.split()
