@@ -5,9 +5,9 @@ import re
 NAMES = """
     Adam AdamW SGD ReLU LeNet AlexNet ResNet18 MNIST Fashion-MNIST CIFAR-10 pen-digits ImageNet imagenet Kaiming Xavier
     PyTorch torch torch.compile torchvision CUDA GPU CPU Apple mps HEIC JPEG PNG WebP zip http https imgcls one-cycle
-    Nesterov epochs NaN GB GiB MB train val test safetensors weight checkpoints cats KMNIST EMNIST SVHN TrivialAugment true false auto fp16 fp32 bf16
+    Nesterov epochs NaN GB GiB MB train val test safetensors weight checkpoints cats true false auto fp16 fp32 bf16
     resnet18 alexnet EfficientNet-Lite0 cpu cuda ONNX data/ log.txt Delete a,b,c DATASET best McNemar LayerCAM
-    PIL numpy uint8
+    PIL numpy uint8 KMNIST EMNIST SVHN TrivialAugment
 """.split()
 NAMES += [f"python -m imgcls {command}" for command in ("runs", "fetch", "fetch cifar10")]
 NAMES += ["torch.save(model.state_dict(), ...)"]
