@@ -270,6 +270,12 @@ class TrainSettings(BaseModel):
         return f"{self.model}-{data}-{(when or datetime.now()):%Y%m%d-%H%M%S}"
 
 
+def settings_group(field: str) -> str:
+    """The group of the form and of --help that it stands in."""
+    extra = TrainSettings.model_fields[field].json_schema_extra
+    return str(extra["group"]) if isinstance(extra, dict) else "other"
+
+
 def choices(field: str) -> tuple[str, ...] | None:
     """The values a field can have, or None when it is free; of `augment` those that can be combined."""
     if field in ROWS:

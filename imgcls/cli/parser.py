@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from imgcls import __version__
 from imgcls.filenames import nearest
 from imgcls.models.registry import NAMES
-from imgcls.settings import TrainSettings, choices, limits
+from imgcls.settings import TrainSettings, choices, limits, settings_group
 from imgcls.workspace import Workspace
 
 SPLITS = ("test", "val", "train", "all")  # of a data set
@@ -278,8 +278,7 @@ def add_settings(parser: argparse.ArgumentParser, *, without: Sequence[str] = ()
     for name, info in TrainSettings.model_fields.items():
         if name in without:
             continue
-        extra = info.json_schema_extra
-        group = str(extra.get("group", "other")) if isinstance(extra, dict) else "other"
+        group = settings_group(name)
         if group not in groups:
             groups[group] = parser.add_argument_group(group)
         default = "" if info.default in ("", None) else f"; default {info.default}"

@@ -183,7 +183,8 @@ def erase(images: Tensor, aspects: Tensor | None, generator: Generator, preproce
     """
     (n, _, height, width), device = images.shape, images.device
     area = _uniform(n * TRIES, *ERASED_AREA, generator, device).view(n, TRIES) * (height * width)
-    ratio = _uniform(n * TRIES, *(math.log(bound) for bound in ERASED_RATIO), generator, device).view(n, TRIES).exp()
+    low, high = math.log(ERASED_RATIO[0]), math.log(ERASED_RATIO[1])
+    ratio = _uniform(n * TRIES, low, high, generator, device).view(n, TRIES).exp()
     high, wide = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
     fits = (high < height) & (wide < width)
     first = fits.int().argmax(dim=1, keepdim=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from imgcls.data.report import there
 from imgcls.errors import InputError, RunError, SettingsError
@@ -156,7 +157,7 @@ def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:
     return api
 
 
-def _endpoint(function: Callable[..., Any], inputs: list[gr.components.Component]) -> None:
+def _endpoint(function: Callable[..., Any], inputs: list[Component]) -> None:
     """A button does what the endpoint does, for whoever loads the lab as a part of an application of their own."""
     answer = gr.JSON(label=f"/{function.__name__}")
     button = gr.Button(function.__name__)

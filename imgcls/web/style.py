@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import gradio as gr
+from gradio.themes import Base
+from gradio.themes.utils import colors, sizes
 from markupsafe import Markup
 
 from imgcls.web.i18n.translator import Translator
@@ -15,12 +16,12 @@ SANS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "PingFang SC"
 MONO = ["ui-monospace", "SFMono-Regular", "Consolas", "Noto Sans Mono CJK SC", "monospace"]
 
 
-def theme() -> gr.themes.Base:
-    made = gr.themes.Base(
-        primary_hue=gr.themes.colors.indigo,
-        neutral_hue=gr.themes.colors.slate,
-        radius_size=gr.themes.sizes.radius_md,
-        text_size=gr.themes.sizes.text_md,
+def theme() -> Base:
+    made = Base(
+        primary_hue=colors.indigo,
+        neutral_hue=colors.slate,
+        radius_size=sizes.radius_md,
+        text_size=sizes.text_md,
         font=SANS,
         font_mono=MONO,
     )

@@ -51,7 +51,7 @@ def _route(watch: RunCache, answer: Callable[[Translator, Any], str], of: str) -
                 return Response(status_code=413)
         try:
             asked = json.loads(body)
-            asked[of], asked["checkpoint"]
+            asked = {name: asked[name] for name in (of, "checkpoint")}
         except (ValueError, LookupError, TypeError, RecursionError):
             return Response(status_code=422)
         words = _words(request.path_params["language"])

@@ -46,7 +46,9 @@ def server_functions(words: Translator, cache: RunCache) -> list[Answering]:
         from imgcls.inference.explain import layer_cam
 
         opened = _open(asked, cache)
-        said = {} if asked.get("untrained") else _answer(opened, words) | {"alike": _alike(opened, cache)}
+        said: dict[str, Any] = {}
+        if not asked.get("untrained"):
+            said = _answer(opened, words) | {"alike": _alike(opened, cache)}
         target = int(asked["target"] if asked.get("target") is not None else said["likely"][0][0])
         if not 0 <= target < len(opened.predictor.meta.classes):
             raise InputError("There is no such class.")
@@ -143,7 +145,7 @@ def _sent(name: str, maps: Tensor) -> dict[str, Any]:
         maps = F.adaptive_avg_pool2d(maps, FINEST)
         maps = maps / maps.max().clamp(min=1e-12)
     values = maps.mul(255).round().clamp(0, 255).byte().contiguous().numpy()
-    return {"name": name, "whole": whole, "side": maps.shape[-1], "maps": base64.b64encode(values).decode()}
+    return {"name": name, "whole": whole, "side": maps.shape[-1], "maps": base64.b64encode(values.tobytes()).decode()}
 
 
 def _image(picture: Tensor) -> Any:

@@ -169,8 +169,8 @@ def build(context: PageContext) -> Room:
         usual = BEGIN[here] if here and BEGIN.get(here) in known else None
         wanted = address.chosen(request.query_params, "checkpoint", known) or usual
         # Known here and now: a tab that a link opens has no event everywhere, and where it has one it changes nothing.
-        tab = (gr.Tabs(selected=here), here) if here else (gr.skip(), gr.skip())
-        return gr.update(choices=options, **({"value": wanted} if wanted else {})), *tab
+        update = gr.update(choices=options) | ({"value": wanted} if wanted else {})
+        return (update, gr.Tabs(selected=here), here) if here else (update, gr.skip(), gr.skip())
 
     def refreshed(now: str) -> Any:
         options, first = choices(words, watch)

@@ -80,7 +80,7 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
                 )
             audits.start(wanted, workspace)
         seen = audits.look(wanted, workspace)
-        if seen.state == "failed":
+        if seen.state == "failed" and seen.message:
             return {"error": words.message(seen.message)}
         if seen.state == "running":
             html = audit_card.waiting(wanted.dataset, seen.done, seen.total, words, may_stop=not limits.public)

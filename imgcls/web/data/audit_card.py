@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from imgcls.audit.findings import Audit, Suspect
+from imgcls.audit.findings import Audit, Kind, Suspect
 from imgcls.messages import N_
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.render import render
 
-KINDS = {
+KINDS: dict[Kind, str] = {
     "label": N_("Labels that may be wrong"),
     "duplicate": N_("The same picture twice"),
     "outlier": N_("Like no other picture"),

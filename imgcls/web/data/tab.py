@@ -165,7 +165,7 @@ def build(context: PageContext, tab: gr.Tab, training: train_tab.Room) -> None:
         return [there, there, gr.update(visible=name in own_folders(workspace) and not limits.public)]
 
     def listed(now: str | None = None) -> Any:
-        return gr.update(choices=settings_form.dataset_choices(words, workspace), **({"value": now} if now else {}))
+        return gr.update(choices=settings_form.dataset_choices(words, workspace)) | ({"value": now} if now else {})
 
     tabs = address.follow("part", parts)
 

@@ -9,7 +9,7 @@ import base64
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ class Evaluations:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._lock = threading.Lock()
-        self._made: OrderedDict[Hashable, Any] = OrderedDict()
+        self._made: OrderedDict[tuple, Any] = OrderedDict()
 
     def get(self, asked: Asked) -> Evaluation:
         """Raises DatasetError where it has to be made (again)."""

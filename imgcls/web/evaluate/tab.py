@@ -83,7 +83,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
         if before is not None and not shown and chosen == before:
             left = begin_with
         return [
-            gr.update(choices=now, **({"value": left} if left != chosen else {})),
+            gr.update(choices=now) | ({"value": left} if left != chosen else {}),
             gr.update(choices=[(own, ""), *settings_form.dataset_choices(words, workspace)]),
             gr.skip() if before is None else begin_with,
         ]
@@ -99,7 +99,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
         of = address.chosen(said, "of", PARTS)
         return [
             gr.update(choices=now, value=wanted or begin_with),
-            gr.update(choices=sets, **({"value": on} if on else {})),
+            gr.update(choices=sets) | ({"value": on} if on else {}),
             of or gr.skip(),
             # Not skipped: Gradio would take the sentences from the component that is left alone.
             request(wanted, on or "", of or "") if wanted else "",

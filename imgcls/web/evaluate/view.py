@@ -90,15 +90,15 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list
             if (begin == "again" and seen.state in ("stopped", "failed")) or (begin and seen.state == "none"):
                 jobs.start(one, workspace)
                 seen = jobs.Progress("running")
-            if seen.state == "failed":
+            if seen.state == "failed" and seen.message:
                 return {"error": words.message(seen.message)}
             if seen.state in ("stopped", "none"):
                 return {"state": seen.state}
             if seen.state == "running":
                 name = one.checkpoint.parent.name
                 return {"state": "running", "html": evaluation_card.waiting(name, seen.done, seen.total, words)}
-        made = [kept.fresh(one) for one in wanted]
-        if None in made:  # a file that cannot be read: it is made anew
+        made = [found for one in wanted if (found := kept.fresh(one)) is not None]
+        if len(made) < len(wanted):  # a file that cannot be read: it is made anew
             return {"state": "stopped"}
         compared = []
         if len(made) > 1:

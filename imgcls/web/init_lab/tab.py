@@ -16,6 +16,7 @@ from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.events import QUIET, TOLD, confirm, guard
+from imgcls.web.shared.networks import buttons
 from imgcls.web.shared.render import render
 from imgcls.web.train import live_cards, plan_card
 from imgcls.web.train.live_card import WatchedCard
@@ -130,7 +131,7 @@ def build(context: PageContext) -> None:
         given = address.settings(said, prefix="lab-")
         for name, known in (
             ("dataset", settings_form.dataset_choices(words, workspace)),
-            ("model", fields["model"].choices),
+            ("model", buttons(words)),
         ):
             if given.get(name) not in [value for _, value in known]:
                 given.pop(name, None)

@@ -109,7 +109,7 @@ class LanguageMiddleware:
                 return
             said = body.replace(b"<head>", script(language), 1)
             headers = [(name, value) for name, value in start.get("headers", ()) if name.lower() != b"content-length"]
-            await send(start | {"headers": [*headers, (b"content-length", str(len(said)).encode())]})
+            await send({**start, "headers": [*headers, (b"content-length", str(len(said)).encode())]})
             await send({"type": "http.response.body", "body": said})
 
         await self.app(scope, receive, held)

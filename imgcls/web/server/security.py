@@ -16,6 +16,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -63,7 +64,8 @@ class ForwardedMiddleware:
 
     def __init__(self, app: ASGIApp, trusted: Sequence[str]) -> None:
         self.app = app
-        self.behind_proxy = ProxyHeadersMiddleware(app, trusted_hosts=list(trusted))
+        proxied: Any = ProxyHeadersMiddleware  # uvicorn's types of the protocol are not Starlette's
+        self.behind_proxy: ASGIApp = proxied(app, trusted_hosts=list(trusted))
         self.any = "*" in trusted
         self.networks = [ipaddress.ip_network(name, strict=False) for name in trusted if name != "*"]
 
@@ -73,12 +75,12 @@ class ForwardedMiddleware:
             return
         if not self.trusts(scope.get("client")):
             kept = [(name, value) for name, value in scope["headers"] if not FORWARDED.fullmatch(name)]
-            await self.app(scope | {"headers": kept}, receive, send)
+            await self.app({**scope, "headers": kept}, receive, send)
             return
         host = Headers(scope=scope).get("x-forwarded-host", "").partition(",")[0].strip()
         if host:
             headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
-            scope = scope | {"headers": [(b"host", host.encode("latin-1")), *headers]}
+            scope = {**scope, "headers": [(b"host", host.encode("latin-1")), *headers]}
         await self.behind_proxy(scope, receive, send)
 
     def trusts(self, client: tuple[str, int] | None) -> bool:

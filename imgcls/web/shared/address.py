@@ -8,16 +8,25 @@ out: a link that is old still opens.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlencode
 
 from imgcls.errors import SettingsError
 from imgcls.settings import TrainSettings
 
 if TYPE_CHECKING:
-    from gradio import Tabs
-    from gradio.components import Component
+    from gradio import Tab, Tabs
+
+
+class Changing(Protocol):
+    """A component that says when its value changes."""
+
+    value: Any
+
+    @property
+    def change(self) -> Callable[..., Any]: ...
+
 
 READY = "() => window.imgclsAddress?.ready()"  # what the address says is there: from now on it follows the page
 
@@ -28,7 +37,7 @@ def puts(name: str, *, usual: Any = "") -> str:
     return f"value => {{ window.imgclsAddress?.put({json.dumps(name)}, {shown}); }}"
 
 
-def follow_fields(prefix: str, fields: Mapping[str, Component]) -> None:
+def follow_fields(prefix: str, fields: Mapping[str, Changing]) -> None:
     """A few settings of another room than Train: each stands in the address where it is not what the page begins
     with."""
     for name, field in fields.items():
@@ -38,10 +47,11 @@ def follow_fields(prefix: str, fields: Mapping[str, Component]) -> None:
 def follow(name: str, tabs: Tabs) -> list[str]:
     """The address says under `name` which of `tabs` is open, and the back button returns to the one before. Their
     ids."""
-    for tab in tabs.children:
+    known = cast("list[Tab]", tabs.children)
+    for tab in known:
         opens = f"() => {{ window.imgclsAddress?.open({json.dumps(name)}, {json.dumps(tab.id)}); }}"
         tab.select(None, None, None, js=opens, api_visibility="private")
-    return [tab.id for tab in tabs.children]
+    return [str(tab.id) for tab in known]
 
 
 def chosen(given: Mapping[str, str], name: str, known: Collection[str]) -> str | None:

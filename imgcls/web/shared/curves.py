@@ -159,7 +159,7 @@ def _numbers(scale: _Scale) -> list[tuple[float, str]]:
     """(x on the screen, the number there) along the bottom; the end always has one."""
     room = (WIDTH - LEFT - RIGHT) / (DIGIT * (len(f"{scale.x_end:g}") + 1.5))
     step = max(1, math.ceil(_step(max(scale.x_end, 1) / room)))
-    whole = [x for x in range(0, math.floor(scale.x_end) + 1, step)]
+    whole: list[float] = [x for x in range(0, math.floor(scale.x_end) + 1, step)]
     if whole[-1] != scale.x_end:
         if len(whole) > 1 and scale.x_end - whole[-1] < step / 2:
             whole.pop()

@@ -17,7 +17,7 @@ from imgcls.data.catalog import own_folders
 from imgcls.data.registry import DATASETS, absent, is_builtin
 from imgcls.errors import SettingsError
 from imgcls.recipes import for_weights, recipe, usual_transfer
-from imgcls.settings import TrainSettings, choices
+from imgcls.settings import TrainSettings, choices, settings_group
 from imgcls.web.i18n.labels import GROUPS
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.choice import Choice
@@ -48,12 +48,15 @@ OPEN = ("epochs", "lr", "batch_size", "optimizer", "augment", "init")
 FIELDS = TrainSettings.model_fields
 
 
+Field = gr.Dropdown | gr.Radio | gr.Checkbox | gr.Number | gr.Textbox
+
+
 @dataclass
 class Form:
     """`fields`: {setting: its component}. `networks`: the table of more of them. `find` lists the folded settings,
     which lie in `groups`, a tab a group."""
 
-    fields: dict[str, gr.components.Component]
+    fields: dict[str, Field]
     networks: MoreNetworks
     find: gr.Dropdown
     groups: gr.Tabs
@@ -61,7 +64,7 @@ class Form:
 
 def build(words: Translator, workspace: Workspace, limits: Limits) -> Form:
     """The form at the place where it is called."""
-    made: dict[str, gr.components.Component] = {}
+    made: dict[str, Field] = {}
     for name in FIRST:
         made[name] = _field(name, words, workspace, limits)
     with gr.Accordion(words("More networks"), open=False, elem_classes="more-networks"):
@@ -73,9 +76,9 @@ def build(words: Translator, workspace: Workspace, limits: Limits) -> Form:
         for name in OPEN:
             made[name] = _field(name, words, workspace, limits)
     groups: dict[str, list[str]] = {}
-    for name, info in FIELDS.items():
+    for name in FIELDS:
         if name not in made and not (limits.public and name in ("device", "threads", "compile")):
-            groups.setdefault(info.json_schema_extra["group"], []).append(name)
+            groups.setdefault(settings_group(name), []).append(name)
     with gr.Accordion(words("More settings"), open=False, elem_classes="more"):
         folded = [(words.setting(name), name) for names in groups.values() for name in names]
         find = gr.Dropdown(sorted(folded), value=None, label=words("Find a setting"), elem_id="find-setting")
@@ -89,7 +92,7 @@ def build(words: Translator, workspace: Workspace, limits: Limits) -> Form:
 
 def group_of(name: str) -> str:
     """The tab of `Form.groups` that a folded setting lies in."""
-    return FIELDS[name].json_schema_extra["group"]
+    return settings_group(name)
 
 
 def marks(names: Sequence[str], wrong: str, before: str, sentence: str, words: Translator) -> list[Any]:
@@ -112,7 +115,7 @@ def some(
     *,
     prefix: str,
     values: Mapping[str, Any] | None = None,
-) -> dict[str, gr.components.Component]:
+) -> dict[str, Field]:
     """A few of the fields, for another room: {setting: its component}."""
     return {name: _field(name, words, workspace, limits, prefix=prefix, values=values or {}) for name in names}
 
@@ -168,7 +171,7 @@ def _field(
     limits: Limits,
     prefix: str = "field",
     values: Mapping[str, Any] | None = None,
-) -> gr.components.Component:
+) -> Field:
     info = FIELDS[name]
     start = defaults({"model": "lenet", "dataset": "mnist", "transfer": "scratch"}) | dict(values or {})
     shown: dict[str, Any] = {
@@ -187,16 +190,16 @@ def _field(
         seen = prefix != "field" or start["transfer"] != "scratch"
         return Choice(weights_choices(workspace), allow_custom_value=True, visible=seen, **shown)
     if name == "transfer" and prefix == "field":
-        return gr.Radio([(words.value(value), value) for value in named], **shown)
+        return gr.Radio([(words.value(value), value) for value in named or ()], **shown)
     if name == "preset":
-        return gr.Radio([(words.value(value), value) for value in named], **shown)
+        return gr.Radio([(words.value(value), value) for value in named or ()], **shown)
     if name == "model":
         return NetworkButtons(buttons(words), **shown)
     if name == "augment":  # others can be combined and typed
-        offered = [(words.value(value), value) for value in (*named, *COMBINATIONS)]
+        offered = [(words.value(value), value) for value in (*(named or ()), *COMBINATIONS)]
         return Choice(offered, allow_custom_value=True, **shown)
     if named:
-        return gr.Dropdown([(words.value(value), value) for value in named], **shown)
+        return gr.Dropdown([(words.value(value), value) for value in named or ()], **shown)
     if info.annotation is bool:
         return gr.Checkbox(**shown)
     if info.annotation in (int, float):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
@@ -56,7 +57,7 @@ def stored() -> int:
     return total
 
 
-def _fetch_nothing(block: gr.blocks.Block, words: Translator) -> None:
+def _fetch_nothing(block: Any, words: Translator) -> None:
     move = block.async_move_resource_to_block_cache
 
     async def moved(file: str | Path | None) -> str | None:

@@ -173,7 +173,8 @@ class WorkGate:
         self, kind: Kind, key: Hashable, make: Callable[[], T], user: str, keep: bool, *, at_once: bool = False
     ) -> tuple[_Job[T], bool]:
         """(the job, whether the caller began it). at_once: the caller does it itself."""
-        named, line = (kind, key), self._lines[kind]
+        named: tuple[Kind, Hashable] = (kind, key)
+        line = self._lines[kind]
         with self._changed:
             if keep and named in self._cached:
                 self._cached.move_to_end(named)

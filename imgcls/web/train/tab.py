@@ -32,12 +32,12 @@ TO_THE_RUN = "() => { if (innerWidth < 700) document.querySelector('#card')?.scr
 class Room:
     """What other rooms need: the form, `fill`, which puts what suits the chosen data into it, and the run shown."""
 
-    fields: dict[str, gr.components.Component]
+    fields: dict[str, settings_form.Field]
     fill: Callable[..., list[Any]]
     run: Choice
 
     @property
-    def values(self) -> list[gr.components.Component]:
+    def values(self) -> list[settings_form.Field]:
         return list(self.fields.values())
 
 
