@@ -6,11 +6,13 @@ import shutil
 import pytest
 from lenets import lenet
 from photos import flowers
+from safetensors.torch import save
 
 from imgcls.cli.main import main
 from imgcls.cli.parser import make_parser
+from imgcls.models.lenet import LeNet
 from imgcls.recipes import with_recipe
-from imgcls.runs import background_jobs, init_lab
+from imgcls.runs import background_jobs, init_lab, page_runs
 from imgcls.runs.lifecycle import create_run
 
 SMALL = {"dataset": "flowers", "model": "lenet", "epochs": 1, "threads": 1, "device": "cpu"}
@@ -44,7 +46,15 @@ def a_download(workspace):
     return a_job("work-fetch", name="mnist")(workspace)
 
 
-JOBS = [a_run, a_lab, an_evaluation, a_job("work-audit", dataset="flowers"), a_download]
+def a_browsers_network(workspace):
+    """What *Keep in the lab* leaves to be measured."""
+    page_runs.keep(
+        save(LeNet().state_dict()), page_runs.PageRun("mnist", "lenet", 300, {}), tuple("0123456789"), workspace
+    )
+    return a_job("work-calibrate")(workspace)
+
+
+JOBS = [a_browsers_network, a_run, a_lab, an_evaluation, a_job("work-audit", dataset="flowers"), a_download]
 GONE = [
     a_run,
     a_lab,

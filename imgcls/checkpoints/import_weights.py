@@ -118,7 +118,7 @@ def adopt(
     if any(len(label) > LONGEST for label in names):
         raise SettingsError("A class name has at most {most} characters: choose shorter ones.", most=LONGEST)
     form = proposed(found, kind=kind, changes=changes)
-    folder = _folder(name or file.stem, workspace, exact=bool(name))
+    folder = free_folder(name or file.stem, workspace, exact=bool(name))
     model = skeleton(found.model, channels=found.channels, classes=found.classes, image_size=form.size)
     whole = _whole(model.state_dict(), state, file)
     labels = {}
@@ -172,7 +172,7 @@ def _whole(own: dict[str, Tensor], state: dict[str, Tensor], file: Path) -> dict
     return whole
 
 
-def _folder(name: str, workspace: Workspace, *, exact: bool) -> Path:
+def free_folder(name: str, workspace: Workspace, *, exact: bool) -> Path:
     """A new run's folder in checkpoints/; another name is found where the file's own is taken."""
     if not exact:
         name = "".join(c if c.isalnum() or c in "._-" else "-" for c in name).strip("._-")[:70] or "adopted"

@@ -377,6 +377,8 @@ COMMANDS = (
     Command("serve", "open the lab in the browser", _serve, ("serve", "serve --host 0.0.0.0 --port 7860")),
     Command("work", "", _work, hidden=True),
     Command("standby", "", lambda parser: None, hidden=True),
-    *(Command(name, "", _folder, hidden=True) for name in ("work-evaluate", "work-audit", "work-fetch")),
+    *(
+        Command(f"work-{what}", "", _folder, hidden=True) for what in ("evaluate", "audit", "fetch", "calibrate")
+    ),
     Command("work-lab", "", lambda parser: parser.add_argument("lab") and None, hidden=True),
 )  # fmt: skip

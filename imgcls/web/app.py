@@ -37,6 +37,7 @@ from imgcls.web import api, downloads, page, static, style
 from imgcls.web.classify import live_routes
 from imgcls.web.classify.browser_weights import PageWeights
 from imgcls.web.classroom import join_link, routes
+from imgcls.web.engine import routes as engine_routes
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.server import security
 from imgcls.web.server.hosting import Hosting, hosting
@@ -45,7 +46,7 @@ from imgcls.web.shared.identity import People
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.uploads import only_uploads, stored
 from imgcls.web.shared.work_gate import Busy, address_of, work
-from imgcls.web.train import live_cards
+from imgcls.web.train import live_cards, page_training
 from imgcls.workspace import Workspace
 
 HERE = Path(__file__).parent
@@ -123,6 +124,7 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     routes.add_routes(app, watch, people, made)
     live_routes.add_routes(app, watch)
     static.serve(app, weights)
+    engine_routes.add_routes(app, watch, weights, made.limits)
     downloads.add_routes(app, watch)
     mounted: dict[str, Any] = {
         "ssr_mode": False,
@@ -137,7 +139,11 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
         words = Translator(language)
         built = _calm(only_uploads(page.build(words, watch, weights, made.limits, people), words))
         app = gr.mount_gradio_app(
-            app, built, path=f"/{language}", css_paths=[HERE / "style.css", HERE / "rooms.css"], **mounted
+            app,
+            built,
+            path=f"/{language}",
+            css_paths=[HERE / "style.css", HERE / "rooms.css", page_training.STYLE],
+            **mounted,
         )
     # Last, for it takes whatever is left.
     app = gr.mount_gradio_app(

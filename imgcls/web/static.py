@@ -20,8 +20,7 @@ def serve(app: FastAPI, weights: PageWeights) -> None:
 
     @app.get("/scripts/{name}.js")
     async def script(name: str) -> Response:
-        text = bundle.compact(bundle.bundle()) if name == bundle.digest() else None
-        return _kept_for_ever(text, "text/javascript")
+        return _kept_for_ever(bundle.named(name), "text/javascript")
 
     @app.get("/weights/{name}")
     async def network(name: str, request: Request) -> Response:

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 WEB = Path(__file__).parent.parent
+ENTRIES = ("classify", "page_training", "worker")  # what the lab's page loads
 FOLDERS = tuple(WEB / folder / "js" for folder in ("classify", "engine", "train"))
 IMPORT = re.compile(r"^import (\{[^}]*\}) from '\.\.?/(?:[\w./]+/)?(\w+)\.js';$", re.MULTILINE)
 AGAIN = re.compile(r"^export (\{[^}]*\}) from '\.\.?/(?:[\w./]+/)?(\w+)\.js';$", re.MULTILINE)
@@ -22,6 +23,18 @@ EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+))",
 @cache
 def bundle(entry: str = "classify") -> str:
     """The file `entry` and everything it imports; a module with the exports of `entry`."""
+    text, names = _bundled(entry)
+    return f"{text}\nexport const {{ {names} }} = {entry}Js;\n"
+
+
+@cache
+def worker() -> str:
+    """The script of a worker that trains (engine/js/worker.js)."""
+    return f"{_bundled('worker')[0]}\nworkerJs.serve(self);\n"
+
+
+def _bundled(entry: str) -> tuple[str, str]:
+    """The text of all files, and the names that `entry` exports."""
     parts: dict[str, str] = {}
     exports: dict[str, str] = {}
 
@@ -36,7 +49,7 @@ def bundle(entry: str = "classify") -> str:
         parts[name] = f"const {name}Js = (() => {{\n{body}\nreturn {{ {exports[name]} }};\n}})();\n"
 
     add(entry)
-    return "\n".join(parts.values()) + f"\nexport const {{ {exports[entry]} }} = {entry}Js;\n"
+    return "\n".join(parts.values()), exports[entry]
 
 
 def _path(name: str) -> Path:
@@ -46,7 +59,14 @@ def _path(name: str) -> Path:
 @cache
 def digest(entry: str = "classify") -> str:
     """Names this very text, so that a browser may keep it for ever."""
-    return hashlib.sha256(bundle(entry).encode()).hexdigest()[:16]
+    text = worker() if entry == "worker" else bundle(entry)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def named(name: str) -> str | None:
+    """The text that has this name; None where no script of this version has."""
+    entry = next((entry for entry in ENTRIES if digest(entry) == name), None)
+    return None if entry is None else compact(worker() if entry == "worker" else bundle(entry))
 
 
 @cache

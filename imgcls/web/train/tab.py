@@ -23,6 +23,7 @@ from imgcls.web.shared.events import QUIET, TOLD, confirm, guard
 from imgcls.web.shared.fetch_dataset import FetchView
 from imgcls.web.train import form_events, live_cards, plan_card, run_card
 from imgcls.web.train.live_card import WatchedCard, WatchedLog
+from imgcls.web.train.page_training import PageTraining
 
 # On a phone the run lies below the form.
 TO_THE_RUN = "() => { if (innerWidth < 700) document.querySelector('#card')?.scrollIntoView({ behavior: 'smooth' }); }"
@@ -45,6 +46,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> Room:
     words, watch, limits, people = context.words, context.watch, context.limits, context.people
     page, changes, rooms = context.page, context.changes, context.rooms
     workspace = watch.workspace
+    PageTraining(context, elem_id="page-training")
     with gr.Row(elem_classes="room train"):
         with gr.Column(scale=5, min_width=320, elem_classes="card settings"):
             made = settings_form.build(words, workspace, limits)

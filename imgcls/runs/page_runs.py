@@ -1,0 +1,171 @@
+"""What a browser has trained, kept as a checkpoint like any other: checked on arrival, measured and calibrated later.
+
+A page sends weights and settings; classes and preprocessing are the lab's own. One process in the background measures
+and calibrates all that wait for it, one after another: a class that presses *Keep* at once costs one process.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imgcls.checkpoints.format import Meta, load_checkpoint, read_extra, read_meta, save_checkpoint, versions
+from imgcls.errors import CheckpointError, ImgclsError
+from imgcls.files import storage_error
+from imgcls.models.registry import REGISTRY
+from imgcls.recipes import preprocess_for, with_recipe
+from imgcls.runs import background_jobs
+from imgcls.runs.evaluations import settings_of
+from imgcls.settings import TrainSettings
+from imgcls.workspace import Workspace
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from imgcls.data.datasets import DataSet
+
+BYTES = 4_000_000  # of a file that a page sends: LeNet with 1,000 classes has 1.2 MB
+LARGEST_WEIGHT = 1e4
+SETTINGS = (
+    "epochs batch_size optimizer lr schedule augment init momentum nesterov weight_decay label_smoothing warmup_epochs "
+    "step_epochs step_factor seed"
+).split()
+BROWSER = "browser"  # a checkpoint's `data` says so, until it is measured and calibrated
+
+
+@dataclass(frozen=True)
+class PageRun:
+    """`model`: "lenet" or "lenet-16-32"; `images`: how many it learnt from, 0: all; `given`: settings."""
+
+    dataset: str
+    model: str
+    images: int
+    given: Mapping[str, Any]
+    name: str = ""
+
+    def settings(self) -> TrainSettings:
+        """Raises SettingsError."""
+        given = {name: self.given[name] for name in SETTINGS if name in self.given}
+        said = {"dataset": self.dataset, "model": self.model, "transfer": "scratch", "train_images": self.images}
+        return with_recipe(said | given)
+
+
+def keep(content: bytes, run: PageRun, classes: tuple[str, ...], workspace: Workspace) -> Path:
+    """The new checkpoint, not yet calibrated. Raises ImgclsError with nothing written."""
+    from imgcls.checkpoints.import_weights import free_folder
+
+    settings = run.settings()
+    form = preprocess_for(settings)
+    state = _checked(content, settings.model, form.channels, len(classes), form.size)
+    folder = free_folder(run.name or f"{settings.model}-browser", workspace, exact=bool(run.name))
+    meta = Meta(
+        model=settings.model,
+        classes=classes,
+        preprocess=form,
+        run=folder.name,
+        epoch=settings.epochs,
+        settings=settings.model_dump(),
+        data={"trained_in": BROWSER},
+        versions=versions(),
+    )
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise storage_error(folder, error) from None
+    try:
+        save_checkpoint(folder / "best.safetensors", state, meta)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder / "best.safetensors"
+
+
+def _checked(content: bytes, model: str, channels: int, classes: int, size: int) -> dict[str, Tensor]:
+    """The tensors, each of the network's own name and shape, its numbers finite and of a sensible size."""
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    from imgcls.models.meta_model import skeleton
+
+    if not model.startswith("lenet") or model not in REGISTRY:
+        raise CheckpointError("A page trains LeNet, not {model}.", model=model[:60])
+    if len(content) > BYTES:
+        raise CheckpointError("That is no network of a page: it is larger than {most:,} bytes.", most=BYTES)
+    try:
+        found = load(content)
+    except (SafetensorError, ValueError, KeyError, TypeError, json.JSONDecodeError):
+        raise CheckpointError("What the page sent is no file of weights: train again, then keep it.") from None
+    own = skeleton(model, channels=channels, classes=classes, image_size=size).state_dict()
+    for name in sorted(own.keys() | found.keys()):
+        there, here = found.get(name), own.get(name)
+        if there is None or here is None or there.shape != here.shape or there.dtype != torch.float32:
+            raise CheckpointError("What the page sent does not fit {model} at '{name}'.", model=model, name=name[:60])
+        if not bool((there.abs() <= LARGEST_WEIGHT).all()):  # false for what is no number
+            raise CheckpointError("The training diverged: such weights cannot be kept. Choose a smaller learning rate.")
+    return found
+
+
+def calibrate_later(workspace: Workspace) -> None:
+    """Have all that wait for it measured and calibrated, by one process. Raises ImgclsError."""
+    folder = background_jobs.jobs_folder("page-runs", workspace) / "all"
+    background_jobs.start(folder, {}, "work-calibrate", workspace)
+
+
+def waiting(workspace: Workspace) -> list[Path]:
+    """Checkpoints from a browser that nobody has measured yet, the oldest first."""
+    found = []
+    for path in workspace.checkpoints.glob("*/best.safetensors"):
+        try:
+            meta = read_meta(path)
+        except ImgclsError:
+            continue
+        if meta.data.get("trained_in") == BROWSER and not meta.data.get("measured"):
+            found.append((meta.created, path))
+    return [path for _, path in sorted(found)]
+
+
+def work(folder: Path, workspace: Workspace) -> int:
+    """In its own process: measure and calibrate until nothing waits. The exit code."""
+
+    def make(_: dict[str, Any], progress: Callable[[int, int], None]) -> None:
+        done = 0
+        while paths := waiting(workspace):
+            progress(done, done + len(paths))
+            measure(paths[0], workspace)
+            done += 1
+
+    return background_jobs.work(folder, make)
+
+
+def measure(path: Path, workspace: Workspace) -> None:
+    """Its accuracy on the images held out, and its calibration; where the data are gone it stays as it was sent."""
+    from imgcls.data.datasets import load_dataset
+    from imgcls.inference.metrics import evaluate
+    from imgcls.training.calibrate import calibrate
+
+    model, meta = load_checkpoint(path)
+    metrics, extra = dict(meta.metrics), read_extra(path)
+    try:
+        data = load_dataset(settings_of(path), workspace, meta.preprocess)
+        if data.classes == meta.classes:
+            found = evaluate(model, _batches(data))
+            metrics = {"val_accuracy": found.accuracy, "val_loss": found.loss}
+            extra = calibrate(model, data)
+    except ImgclsError:
+        pass
+    measured = meta.model_copy(update={"metrics": metrics, "data": {**meta.data, "measured": True}})
+    save_checkpoint(path, model.state_dict(), measured, extra)
+
+
+def _batches(data: DataSet) -> Iterator[tuple[Tensor, Tensor]]:
+    import torch
+
+    from imgcls.data.loader import evaluation_batches
+    from imgcls.inference.metrics import BATCH
+
+    return evaluation_batches(data.val, data.preprocess, batch_size=BATCH, device=torch.device("cpu"))

@@ -1,0 +1,138 @@
+"""What a page that trains asks for: the engine, its worker, its images; and a place for what it has learnt."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Hashable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from imgcls.errors import ImgclsError, SettingsError
+from imgcls.runs import page_runs
+from imgcls.web.classify.browser_weights import PageWeights
+from imgcls.web.engine.dataset_file import MODEL, USUAL_IMAGES, DatasetFiles
+from imgcls.web.i18n.translator import LANGUAGES, Translator
+from imgcls.web.shared.limits import Limits
+from imgcls.web.shared.run_cache import RunCache, key
+from imgcls.web.shared.work_gate import Kind, address_of, work
+
+HERE = Path(__file__).parent
+BUILDS = ("simd", "relaxed")
+SIZES = (5_000, USUAL_IMAGES, 0)  # images to learn from; 0: all
+HEADER_BYTES = 20_000  # of what a page says about its weights
+Answer = dict[str, Any] | list[dict[str, Any]]
+
+
+@cache
+def engine_names() -> dict[str, str]:
+    """{build: its file's name on the page}, which changes with its content."""
+    return {build: f"{build}-{hashlib.sha256(_engine(build)).hexdigest()[:16]}.wasm" for build in BUILDS}
+
+
+@cache
+def _engine(build: str) -> bytes:
+    return (HERE / f"lenet-{build}.wasm").read_bytes()
+
+
+def add_routes(app: FastAPI, watch: RunCache, weights: PageWeights, limits: Limits) -> None:
+    files, root = DatasetFiles(watch.workspace), str(watch.workspace.root)
+
+    @app.get("/engine/{name}")
+    async def engine(name: str) -> Response:
+        build = next((build for build, known in engine_names().items() if known == name), None)
+        return _for_ever(_engine(build) if build else None, "application/wasm")
+
+    @app.get("/training-data")
+    async def training_data(
+        request: Request, dataset: str = "mnist", images: int = USUAL_IMAGES, language: str = "en"
+    ) -> JSONResponse:
+        """Where the file lies: its name changes with its content, so that a browser may keep it."""
+
+        def made() -> Answer:
+            limits.check_name(dataset)
+            if images not in SIZES:
+                raise SettingsError("Choose how many images to learn from.", field="train_images")
+            return {"url": f"training-data/{files.file(dataset, images).name}"}
+
+        return await answer("document", ("training-data", root, dataset, images), made, request, language)
+
+    @app.get("/training-data/{name}")
+    async def training_file(name: str) -> Response:
+        return _for_ever(files.content(name), "application/octet-stream")
+
+    @app.get("/page-checkpoints")
+    async def checkpoints(request: Request, dataset: str = "mnist", language: str = "en") -> JSONResponse:
+        """LeNets of the lab that know the same classes: a page may learn on from them."""
+
+        def made() -> Answer:
+            limits.check_name(dataset)
+            classes = files.classes(dataset, USUAL_IMAGES)
+            same = [info for info in watch.checkpoints() if info.classes == classes and info.model == MODEL]
+            return [
+                {"title": key(info), "url": f"../weights/{name}", "widths": [6, 16]}
+                for info in same
+                if (name := weights.name(key(info)))
+            ]
+
+        return await answer("document", None, made, request, language)
+
+    @app.post("/page-runs")
+    async def kept(request: Request, language: str = "en") -> JSONResponse:
+        """The length of a JSON description (4 bytes, little endian), the description, a safetensors file."""
+        content = await request.body()
+        return await answer("document", None, lambda: keep(content), request, language)
+
+    def keep(content: bytes) -> Answer:
+        from imgcls.checkpoints.import_weights import check_room  # torch, which the page does not wait for
+
+        length = int.from_bytes(content[:4], "little")
+        try:
+            said = json.loads(content[4 : 4 + length] if length <= HEADER_BYTES else b"")
+            run = page_runs.PageRun(
+                dataset=str(said["dataset"]),
+                model=str(said["model"]),
+                images=int(said["images"]),
+                given=dict(said["settings"]),
+                name=str(said.get("name", "")).strip()[:80],
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise SettingsError("What the page sent cannot be read: reload it, then keep the network again.") from None
+        limits.check_name(run.dataset)
+        limits.check(run.settings())
+        check_room(watch.workspace, limits.adopted if limits.public else None)
+        classes = tuple(files.classes(run.dataset, run.images))
+        path = page_runs.keep(content[4 + length :], run, classes, watch.workspace)
+        watch.forget(path.parent.name)
+        with contextlib.suppress(ImgclsError):  # the lab is busy: the next one to be kept has it measured, too
+            page_runs.calibrate_later(watch.workspace)
+        return {"name": path.parent.name, "checkpoint": f"{path.parent.name}/best"}
+
+
+async def answer(
+    kind: Kind, named: Hashable, make: Callable[[], Answer], request: Request, language: str
+) -> JSONResponse:
+    """What `make` says, through the gate; or `error`, one sentence in the page's language."""
+    words = _words(language if language in LANGUAGES else "en")
+    headers = {"Cache-Control": "no-store"}
+    try:
+        return JSONResponse(await work(kind, named, make, address_of(request)), headers=headers)
+    except ImgclsError as error:
+        return JSONResponse({"error": words.message(error.message)}, 403, headers=headers)
+
+
+@cache
+def _words(language: str) -> Translator:
+    return Translator(language)
+
+
+def _for_ever(content: bytes | None, kind: str) -> Response:
+    if content is None:
+        return PlainTextResponse("There is no such file (any more).", 404)
+    headers = {"Cache-Control": "private, max-age=31536000, immutable", "Content-Encoding": "identity"}
+    return Response(content, media_type=kind, headers=headers)

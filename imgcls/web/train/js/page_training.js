@@ -1,0 +1,330 @@
+// Training in the page: one network, its curve and one large Start; below, a pad whose answer follows while it learns.
+import { make, nothing, say } from '../../classify/js/answer.js';
+import { Inside } from '../../classify/js/inside.js';
+import { LeNet } from '../../classify/js/lenet.js';
+import { Live, Reader } from '../../classify/js/live.js';
+import { Panels } from '../../classify/js/panels.js';
+import { readTensors } from '../../classify/js/tensors.js';
+import { Why } from '../../classify/js/why.js';
+import { Curve } from './curve.js';
+import { NetworkView } from './network_view.js';
+import { PageRun } from './page_run.js';
+import { RunFields } from './run_fields.js';
+import { described, writeTensors } from './run_file.js';
+
+const KEY = 'imgcls';          // of a checkpoint's metadata
+const KEPT_AS = 'this-page';   // the run of this browser
+
+const percentage = share => `${(share * 100).toFixed(1)}%`;
+
+export class PageTraining {
+  // `options`: { words, choices, datasets: [[name, label]], sizes: [[images, label]], defaults: { dataset: settings },
+  // language, pad: { words, template, script }, source, lab: { keep(body) -> {name}, checkpoints(dataset) } or null }.
+  constructor(element, options) {
+    Object.assign(this, { element, ...options, phase: 'empty', looked: null, start: null, meta: null });
+    this.run = new PageRun(options.source, KEPT_AS, (what, said) => this.hear(what, said));
+    this.fields = new RunFields(this.words, options.choices, values => this.changed(values));
+    this.build();
+    this.choose();
+    this.paint();
+  }
+
+  build() {
+    const { words } = this, button = (name, act, more = {}) => make('button', { type: 'button', onclick: () => act(), ...more }, words[name] ?? '');
+    this.dataset = this.select('here-dataset', words.set_dataset, this.datasets, () => this.choose());
+    this.size = this.select('here-size', words.set_images, this.sizes, () => this.choose());
+    this.begin = button('start', () => this.press(), { class: 'here-start', 'data-testid': 'train-start' });
+    this.oneStep = button('one_step', () => this.go('step'), { 'data-testid': 'train-step' });
+    this.oneEpoch = button('one_epoch', () => this.go('epoch'), { 'data-testid': 'train-epoch' });
+    this.fresh = button('new_run', () => this.clear(), { 'data-testid': 'train-new' });
+    this.accuracy = make('output', { 'data-testid': 'train-accuracy' });
+    this.rate = make('output', { 'data-testid': 'train-rate' });
+    this.epochSaid = make('output', { 'data-testid': 'train-place' });
+    this.seconds = make('output', { 'data-testid': 'train-seconds' });
+    this.said = make('p', { class: 'here-said', role: 'status' });
+    this.curve = new Curve(words);
+    this.network = new NetworkView(words);
+    this.slider = make('input', { type: 'range', min: 0, step: 1, id: 'here-back', oninput: () => this.look() });
+    this.sliderSaid = make('output');
+    this.back = make('div', { class: 'here-back' }, make('label', { for: 'here-back' }, words.go_back), this.slider, this.sliderSaid);
+    const figure = (label, output) => make('div', {}, make('dt', {}, label), make('dd', {}, output));
+    this.element.replaceChildren(
+      make('div', { class: 'here' },
+        make('section', { class: 'card here-settings', 'aria-label': words.settings },
+          this.dataset.parentNode, this.size.parentNode, this.fields.element, ...this.startFrom()),
+        make('section', { class: 'card here-run', 'aria-label': words.run },
+          make('div', { class: 'here-top' }, this.begin, make('dl', { class: 'here-figures' },
+            figure(words.accuracy, this.accuracy), figure(words.epoch_now, this.epochSaid), figure(words.rate, this.rate), figure(words.seconds, this.seconds))),
+          make('div', { class: 'here-steps' }, this.oneStep, this.oneEpoch, this.fresh), this.said,
+          make('figure', { class: 'here-chart' }, make('figcaption', {},
+            make('span', { class: 'learnt' }, words.curve_learnt), make('span', { class: 'held' }, words.curve_held)), this.curve.element),
+          this.back, this.network.element, this.results()),
+        this.drawing()));
+  }
+
+  select(id, label, options, act) {
+    const made = make('select', { id, onchange: act }, ...options.map(([value, text]) => make('option', { value }, text)));
+    make('div', { class: 'here-field' }, make('label', { for: id }, label), made);
+    return made;
+  }
+
+  // A network of the lab to go on from; asked for when the fold is opened.
+  startFrom() {
+    if (!this.lab) return [];
+    this.from = make('select', { id: 'here-from' }, make('option', { value: '' }, this.words.from_nothing));
+    this.from.addEventListener('focus', () => this.listCheckpoints(), { once: true });
+    return [make('div', { class: 'here-field' }, make('label', { for: 'here-from' }, this.words.start_from), this.from)];
+  }
+
+  async listCheckpoints() {
+    const found = await this.lab.checkpoints(this.dataset.value).catch(() => []);
+    this.from.append(...found.map(({ title, url, widths }) => make('option', { value: url, 'data-widths': widths.join() }, title)));
+  }
+
+  results() {
+    const { words } = this;
+    this.download = make('button', { type: 'button', onclick: () => this.save(), 'data-testid': 'train-download' }, words.download);
+    this.name = make('input', { type: 'text', maxlength: 60, id: 'here-name', placeholder: words.name_hint, 'aria-label': words.name });
+    this.keepIt = make('button', { type: 'button', onclick: () => this.keep(), 'data-testid': 'train-keep' }, words.keep);
+    this.kept = make('p', { class: 'here-kept', role: 'status', 'data-testid': 'train-kept' });
+    this.ends = make('div', { class: 'here-ends' }, ...(this.lab ? [this.name, this.keepIt] : []), this.download, this.kept);
+    return this.ends;
+  }
+
+  drawing() {
+    const host = make('div', { class: 'pad-here' });
+    host.innerHTML = this.pad.template.replace(/\$\{(\w+)\}/g, (_, name) => this.pad.words[name].replace(/[&<>"]/g, c => `&#${c.charCodeAt(0)};`));
+    this.pad.script(host, () => {}, { in_page: true });
+    const answer = make('div', { class: 'live-answer' }), below = make('div', { class: 'panels', hidden: true });
+    answer.append(nothing(this.words.draw_first, this.words.nothing_more));
+    this.live = new Live(answer, host.querySelector('.pad'), this.words);
+    this.panels = new Panels(below, this.live, [new Inside(this.words), new Why(this.words)]);
+    this.draw = make('section', { class: 'card here-draw', 'aria-label': this.words.draw_title },
+      make('h3', {}, this.words.draw_title), make('p', {}, this.words.draw_more), make('div', { class: 'here-pad' }, host, answer), below);
+    return this.draw;
+  }
+
+  // ---- what a person does
+  choose() {
+    const images = Number(this.size.value), settings = this.defaults[this.dataset.value] ?? {};
+    this.fields.values = { ...settings, epochs: settings.epochs_for?.[images] ?? settings.epochs };
+  }
+
+  changed(values) {
+    if (this.phase !== 'empty') this.run.change(values);
+    if (this.phase === 'done' && values.epochs > this.run.now.epoch) { this.phase = 'paused'; this.paint(); }
+  }
+
+  async press() {
+    if (this.phase === 'playing') { this.run.run('pause'); return; }
+    if (this.phase === 'done' || this.phase === 'failed') this.phase = 'empty';
+    await this.go('play');
+  }
+
+  // Whatever there is not yet is made first: the images, the network.
+  async go(mode) {
+    if (this.phase === 'loading' || this.phase === 'playing') return;
+    try {
+      if (this.phase === 'empty' || this.phase === 'done') await this.open();
+      this.looked = null;
+      this.phase = 'playing';
+      this.paint();
+      this.run.run(mode);
+    } catch (error) {
+      this.fail(error.message);
+    }
+  }
+
+  async open(state = null) {
+    this.phase = 'loading';
+    this.tell(this.words.fetching);
+    this.paint();
+    const images = Number(this.size.value), chosen = this.from?.selectedOptions[0];
+    this.run.wanted = { dataset: this.dataset.value, images };
+    const header = await this.run.load(this.dataset.value, images);
+    const settings = { ...this.defaults[this.dataset.value], ...this.fields.values }, start = chosen?.value ? await this.weightsOf(chosen) : null;
+    if (start) settings.widths = chosen.dataset.widths.split(',').map(Number);
+    this.meta = { ...header.meta, name: this.words.this_network, sure: 0.5, epochs_kept: false };
+    this.draw.hidden = header.meta.preprocess.fit !== 'digit';
+    this.tell('');
+    await this.run.open(settings, { state, start });
+  }
+
+  async weightsOf(option) {
+    const { tensors } = readTensors(await (await fetch(option.value)).arrayBuffer());
+    const names = ['conv1', 'conv2', 'fc1', 'fc2', 'fc3'].flatMap(layer => [`${layer}.weight`, `${layer}.bias`]);
+    return Float32Array.from(names.flatMap(name => [...tensors[name].data]));
+  }
+
+  // The run of before the page was left.
+  async restore() {
+    const kept = await this.run.kept();
+    if (!kept?.state || this.phase !== 'empty') return;
+    try {
+      this.dataset.value = kept.loaded.dataset;
+      this.size.value = String(kept.loaded.images);
+      this.fields.values = kept.state.settings;
+      await this.open(kept.state);
+      this.phase = this.run.now.done ? 'done' : 'paused';
+      this.tell(this.words.restored);
+    } catch (error) {
+      this.phase = 'empty';
+      this.tell('');
+    }
+    this.paint();
+  }
+
+  clear() {
+    this.run.run('pause');
+    this.run.forget();
+    Object.assign(this, { phase: 'empty', looked: null });
+    this.run.now = null;
+    this.tell('');
+    this.paint();
+  }
+
+  async look() {
+    const { epochs } = this.run.now, number = epochs[Number(this.slider.value)];
+    this.looked = number ?? null;
+    if (this.looked === null) this.show(this.run.tensors, this.run.layers);
+    else {
+      const tensors = await this.run.epoch(number);
+      if (this.looked === number) this.show(tensors, null);
+    }
+    this.paint();
+  }
+
+  // ---- what the run says
+  hear(what, said) {
+    if (what === 'failed') { this.fail(said); return; }
+    if (what === 'kept') { if (!said) this.tell(this.words.not_kept); return; }
+    if (!this.meta) return;
+    if (said.mode === 'pause' && this.phase === 'playing') this.phase = said.done ? 'done' : 'paused';
+    if (said.diverged) { this.phase = 'failed'; this.tell(say(this.words.diverged, { lr: said.settings.lr })); }
+    if (this.looked === null) this.show(this.run.tensors, this.run.layers);
+    this.paint();
+  }
+
+  show(tensors, layers) {
+    this.network.show(tensors, layers);
+    if (this.draw.hidden) return;
+    const reader = Object.assign(Object.create(Reader.prototype), { tensors, meta: this.meta, net: new LeNet(tensors, this.meta), uncalibrated: true });
+    if (this.live.reader?.meta === this.meta) this.live.replace(reader);
+    else this.live.use(reader, null);
+  }
+
+  fail(reason) {
+    this.phase = 'failed';
+    this.tell(say(this.words.failed, { reason }));
+    this.paint();
+  }
+
+  tell(text) { if (this.said.textContent !== text) this.said.textContent = text; }
+
+  paint() {
+    const { words, phase } = this, now = this.run.now, playing = phase === 'playing';
+    const label = { empty: 'start', loading: 'wait', playing: 'pause', paused: 'go_on', done: 'again', failed: 'again' }[phase];
+    this.begin.textContent = words[label];
+    this.begin.classList.toggle('playing', playing);
+    this.element.dataset.phase = phase;
+    for (const button of [this.oneStep, this.oneEpoch]) button.disabled = playing || phase === 'loading' || phase === 'done';
+    this.fresh.hidden = !now;
+    const there = Boolean(now);
+    this.fields.lock(there && phase !== 'done' && phase !== 'failed');
+    for (const select of [this.dataset, this.size, this.from]) if (select) select.disabled = there && phase !== 'done' && phase !== 'failed';
+    this.back.hidden = !(now?.epochs.length > 1);
+    this.ends.hidden = !(now?.step > 0) || phase === 'failed';
+    this.network.element.hidden = !there;
+    const last = now?.curve.at(-1), held = now?.held_out.at(-1);
+    this.accuracy.textContent = held ? percentage(held.accuracy) : last ? percentage(last.accuracy) : '–';
+    this.rate.textContent = last ? Math.round(last.speed).toLocaleString() : '–';
+    this.epochSaid.textContent = now ? `${now.place.toFixed(now.at ? 1 : 0)} / ${now.settings.epochs}` : '–';
+    this.seconds.textContent = now ? say(words.seconds_value, { seconds: now.seconds.toFixed(1) }) : '–';
+    this.curve.show(now ?? { curve: [], held_out: [], marks: [], settings: { epochs: this.fields.values.epochs } }, this.looked, mark => this.sentence(mark));
+    if (!now) return;
+    this.slider.max = now.epochs.length;
+    if (this.looked === null) this.slider.value = now.epochs.length;
+    this.sliderSaid.textContent = this.looked === null ? words.now : this.looked ? say(words.epoch, { epoch: this.looked }) : words.epoch_0;
+    this.slider.setAttribute('aria-valuetext', this.sliderSaid.textContent);
+  }
+
+  sentence({ name, value }) { return `${this.words[`set_${name}`]} ${value}`; }
+
+  // ---- what stays
+  async keep() {
+    const { settings, widths } = this.described(), said = { dataset: this.run.wanted.dataset, images: this.run.wanted.images, settings, name: this.name.value };
+    this.keepIt.disabled = true;
+    try {
+      const { name } = await this.lab.keep(described({ ...said, model: modelOf(widths) }, writeTensors(this.run.tensors)));
+      this.kept.textContent = say(this.words.kept_as, { name });
+    } catch (error) {
+      this.kept.textContent = error.message;
+    }
+    this.keepIt.disabled = false;
+  }
+
+  described() {
+    const { widths, activation, pool, epochs_for, ...settings } = this.run.now.settings;
+    return { settings, widths };
+  }
+
+  // A file that the terminal opens: `python -m imgcls predict --checkpoint FILE`.
+  save() {
+    const { settings, widths } = this.described(), { now, header } = this.run, held = now.held_out.at(-1), model = modelOf(widths);
+    const meta = { ...header.meta, model, epoch: now.epoch, step: now.step, run: this.name?.value || model, created: Date.now() / 1000,
+      settings: { ...header.meta.settings, ...settings, model }, metrics: held ? { val_accuracy: held.accuracy, val_loss: held.loss } : {} };
+    const file = new Blob([writeTensors(this.run.tensors, { [KEY]: JSON.stringify(meta) })], { type: 'application/octet-stream' });
+    const link = make('a', { href: URL.createObjectURL(file), download: `${meta.run}.safetensors` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+}
+
+const modelOf = widths => (widths[0] === 16 ? 'lenet-16-32' : 'lenet');
+
+// Here, or where the lab runs: what was chosen last, or what the lab proposes.
+function choosePlace(host, { words, elsewhere, browser_first }) {
+  const KEPT = 'imgcls-train-place', kept = localStorage.getItem(KEPT);
+  const buttons = [['browser', words.in_browser], ['server', elsewhere]].map(([place, label]) => (
+    make('button', { type: 'button', 'data-testid': `train-${place}`, onclick: () => { localStorage.setItem(KEPT, place); choose(place); } }, label)));
+  const choose = place => {
+    document.body.classList.toggle('train-in-browser', place === 'browser');
+    buttons.forEach((button, i) => button.setAttribute('aria-pressed', String((i === 0) === (place === 'browser'))));
+  };
+  host.setAttribute('aria-label', words.place);
+  host.replaceChildren(...buttons);
+  choose(kept ?? (browser_first ? 'browser' : 'server'));
+}
+
+// In the lab: everything comes from the server, what is learnt stays here until it is kept.
+export function start({ element, props, pad }) {
+  const host = element.querySelector('.browser-training'), at = path => new URL(`../${path}`, document.baseURI);
+  const fetched = async (path, options) => {
+    const answer = await fetch(at(path), options).catch(() => { throw new Error(props.words.no_lab); });
+    const said = answer.headers.get('Content-Type')?.includes('json') ? await answer.json() : null;
+    if (!answer.ok || said?.error) throw new Error(said?.error ?? props.words.no_lab);
+    return said ?? answer.arrayBuffer();
+  };
+  const language = `language=${props.language}`;
+  const source = {
+    worker: async () => new Worker(at(`scripts/${props.worker}.js`)),
+    engine: build => fetched(`engine/${props.engines[build]}`),
+    data: async (dataset, images) => {
+      const { url } = await fetched(`training-data?dataset=${encodeURIComponent(dataset)}&images=${images}&${language}`);
+      return fetched(url);
+    },
+  };
+  const lab = {
+    keep: body => fetched(`page-runs?${language}`, { method: 'POST', body }),
+    checkpoints: dataset => fetched(`page-checkpoints?dataset=${encodeURIComponent(dataset)}&${language}`),
+  };
+  choosePlace(element.querySelector('.train-place'), props);
+  if (!PageRun.works()) { host.replaceChildren(make('p', { class: 'card' }, props.words.no_engine)); return; }
+  const made = new PageTraining(host, { ...props, source, lab, pad: { words: props.pad_words, template: props.pad_template, script: pad } });
+  const seen = new IntersectionObserver(entries => {
+    if (!entries.some(entry => entry.isIntersecting)) return;
+    seen.disconnect();
+    made.restore();
+  });
+  seen.observe(host);
+}

@@ -1,0 +1,118 @@
+"""The network learns in the page: start, pause, change, go on, refresh, keep; the terminal reads what was learnt."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from axe import serious
+from playwright.sync_api import expect
+
+PROJECT_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LONG = 120_000  # ms: the images are made and sent, and eight epochs learnt beside other tests
+PHASE = ".browser-training[data-phase={}]"
+
+
+def opened(page, server, language="en"):
+    page.goto(f"{server.url}/{language}/?tab=train")
+    page.get_by_test_id("train-browser").click(timeout=LONG)
+    expect(page.get_by_test_id("train-start")).to_be_visible(timeout=LONG)
+
+
+def phase(page, name):
+    page.locator(PHASE.format(name)).wait_for(timeout=LONG)
+
+
+def accuracy(page):
+    return float(page.get_by_test_id("train-accuracy").inner_text().rstrip("%"))
+
+
+def slide(page, label, value):
+    page.get_by_label(label, exact=False).and_(page.locator("input[type=range]")).fill(str(value))
+
+
+def draw(page):
+    from conftest import THREE
+
+    page.locator(".pad-here canvas").scroll_into_view_if_needed()
+    box = page.locator(".pad-here canvas").bounding_box()
+    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in THREE]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for x, y in points[1:]:
+        page.mouse.move(x, y, steps=4)
+    page.mouse.up()
+
+
+def test_a_network_learns_is_changed_survives_a_refresh_and_is_kept(page, server, tmp_path):
+    opened(page, server)
+    page.locator("#here-size").select_option("5000")
+    page.get_by_test_id("train-step").click()
+    phase(page, "paused")
+    page.get_by_test_id("train-epoch").click()
+    expect(page.get_by_test_id("train-place")).to_have_text("1 / 8", timeout=LONG)
+    phase(page, "paused")
+    slide(page, "Learning rate", -1.3)  # 0.05
+    expect(page.locator(".here-curve text.mark")).to_have_text("Learning rate 0.05")
+    page.reload()
+    phase(page, "paused")
+    expect(page.get_by_test_id("train-place")).to_have_text("1 / 8")
+    expect(page.locator(".here-curve text.mark")).to_have_text("Learning rate 0.05")
+    page.get_by_test_id("train-start").click()
+    draw(page)
+    phase(page, "done")
+    assert accuracy(page) >= 97
+    expect(page.locator(".here-draw").get_by_test_id("answer")).to_have_text("3")
+    assert int(re.sub(r"\D", "", page.get_by_test_id("train-rate").inner_text())) > 100
+    page.locator("#here-back").fill("0")  # before the first step
+    expect(page.locator(".here-back output")).to_have_text("before the first step")
+    page.locator("#here-back").press("End")
+    page.locator("#here-name").fill("from-a-page")
+    page.get_by_test_id("train-keep").click()
+    expect(page.get_by_test_id("train-kept")).to_contain_text("from-a-page", timeout=LONG)
+    with page.expect_download() as got:
+        page.get_by_test_id("train-download").click()
+    file = tmp_path / "mine.safetensors"
+    got.value.save_as(file)
+    drawing = tmp_path / "three.png"
+    page.locator(".pad-here canvas").screenshot(path=drawing)
+    for checkpoint in ("from-a-page", str(file)):
+        command = [sys.executable, "-m", "imgcls", "predict", "--json", "--checkpoint", checkpoint, str(drawing)]
+        said = subprocess.run(command, cwd=PROJECT_ROOT, env=server.environment, capture_output=True, text=True)
+        assert said.returncode == 0, said.stderr
+        assert json.loads(said.stdout)["label"] == "3"
+
+
+def test_two_pages_learn_side_by_side_and_the_page_stays_usable(browser, page, server):
+    other = browser.new_page()
+    for one in (page, other):
+        opened(one, server)
+        one.locator("#here-size").select_option("5000")
+        one.locator("#here-epochs").fill("2")
+        one.get_by_test_id("train-start").click()
+    for one in (page, other):
+        phase(one, "done")
+        assert accuracy(one) > 85
+    other.close()
+
+
+@pytest.mark.parametrize(("language", "scheme", "width"), [("en", "light", 1280), ("zh", "dark", 390)])
+def test_everybody_can_use_it(browser, server, language, scheme, width):
+    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{server.url}/{language}/?tab=train&__theme={scheme}")
+    page.get_by_test_id("train-browser").click(timeout=LONG)
+    page.locator("#here-size").select_option("5000")
+    page.get_by_test_id("train-epoch").click()
+    phase(page, "paused")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_test_id("train-start").focus()
+    page.keyboard.press("Enter")
+    phase(page, "playing")
+    page.keyboard.press("Enter")
+    phase(page, "paused")
+    context.close()
