@@ -76,7 +76,13 @@ class TrainSettings(BaseModel):
     epochs: int = setting("training", default=5, ge=1, le=1000, help=N_("passes over the training images"))
     batch_size: int = setting("training", default=128, ge=1, le=8192, help=N_("images a step"))
     optimizer: str = setting("training", default="sgd", help=N_("what turns gradients into steps"))
-    lr: float = setting("training", default=0.1, gt=0, le=100, help=N_("learning rate, the peak of its schedule"))
+    lr: float = setting(
+        "training",
+        default=0.1,
+        gt=0,
+        le=100,
+        help=N_("learning rate: how big each step is (the largest, with one-cycle)"),
+    )
     schedule: Schedule = setting("training", default="one-cycle", help=N_("how the learning rate changes"))
     augment: str = setting(
         "training",

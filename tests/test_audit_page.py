@@ -54,6 +54,16 @@ def test_a_list_is_gone_through(lab):
     assert ask["undo"]({**ASKED, **change}) == {} and (root / wrong[0]).exists()
     assert ask["list"]({**ASKED, "kind": "label"})["total"] == labels["total"]
 
+    # A photo may be of a third class: every one of them is offered, and nothing else is taken.
+    assert "<option>tulip</option>" in labels["html"]
+    tulips = len(list((root / "tulip").iterdir()))
+    change = ask["move"]({**ASKED, "kind": "label", "path": wrong[0], "label": "tulip"})
+    assert len(list((root / "tulip").iterdir())) == tulips + 1 and not (root / wrong[0]).exists()
+    ask["undo"]({**ASKED, **change})
+    for label in ("../x", "/etc", "no class", "x" * 1_000_000, "a\0"):
+        assert "error" in ask["move"]({**ASKED, "kind": "label", "path": wrong[0], "label": label})
+    assert (root / wrong[0]).exists()
+
     kept = ask["right"]({**ASKED, "kind": "label", "path": wrong[1]})
     assert ask["list"]({**ASKED, "kind": "label"})["total"] == labels["total"] - 1
     ask["undo"]({**ASKED, **kept})

@@ -48,7 +48,7 @@ def test_a_kept_evaluation_is_there_at_once(lab):
     answer = asking(lab)["look"](ASKED)
     assert answer["state"] == "finished" and answer["classes"] == ("daisy", "rose")
     assert "<table" in answer["html"] and "20 images" in answer["html"]
-    assert "95 %" in answer["html"] and "混淆" in asking(lab, language="zh")["look"](ASKED)["html"]
+    assert "95%" in answer["html"] and "混淆" in asking(lab, language="zh")["look"](ASKED)["html"]
 
 
 def test_the_images_of_a_cell(lab):

@@ -85,7 +85,7 @@ def show(measured: ClassificationReport, *, title: str) -> None:
     low, high = measured.interval
     print(
         f"{title}: {measured.images:,} images, accuracy {measured.accuracy:.2%} "
-        f"(95 %: {low:.2%} to {high:.2%}), loss {measured.loss:.4f}"
+        f"(95%: {low:.2%} to {high:.2%}), loss {measured.loss:.4f}"
     )
     for k, share in measured.top_k.items():
         print(f"among the {k} likeliest: {share:.2%}")

@@ -106,7 +106,7 @@ def _texts(meta: Meta, words: Translator, language: str) -> dict[str, dict[str, 
             "title": f"{meta.run or 'LeNet'} · imgcls",
             "what": words("A network that runs in this page: draw, and see what it makes of it"),
             "network": " · ".join(network),
-            "about": words("Made with imgcls. This file is all there is: nothing is asked of any other computer."),
+            "about": words("Made with imgcls. Everything is in this file; it works offline."),
         },
     }
 

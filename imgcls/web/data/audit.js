@@ -58,7 +58,10 @@ async function list(start) {
   const items = [...page.children];
   items.forEach((item, i) => {
     const [path, suggested] = answer.paths[i];
-    item.querySelectorAll('[data-do]').forEach(button => { button.onclick = () => mend(item, button, { kind, path, suggested }); });
+    item.querySelectorAll('button[data-do]').forEach(button => { button.onclick = () => mend(item, button, { kind, path, suggested }); });
+    item.querySelectorAll('select[data-do]').forEach(list => {
+      list.onchange = async () => { if (list.value) await mend(item, list, { kind, path, suggested, label: list.value }); list.value = ''; };
+    });
   });
   if (start) slot.append(...items); else slot.replaceChildren(...items);
   view.querySelector('.none').hidden = answer.total > 0;
@@ -69,16 +72,16 @@ async function list(start) {
 // Done at once, and can be taken back; the item after it has the focus, so that the keyboard goes through the list.
 async function mend(item, button, which) {
   const what = button.dataset.do;
-  item.querySelectorAll('button').forEach(other => { other.disabled = true; });
+  item.querySelectorAll('[data-do]').forEach(other => { other.disabled = true; });
   const answer = await ask(`audit_${what}`, which);
-  item.querySelectorAll('button').forEach(other => { other.disabled = false; });
+  item.querySelectorAll('[data-do]').forEach(other => { other.disabled = false; });
   if (answer.error) { tell(answer.error, true); return; }
   item.hidden = true;
   count(-1);
   let next = item.nextElementSibling;
   while (next?.hidden) next = next.nextElementSibling;
   next?.querySelector(`[data-do=${what}]`)?.focus({ preventScroll: true });
-  tell({ move: said.moved.replace('{label}', () => button.dataset.label), delete: said.deleted, right: said.right }[what], false, async () => {
+  tell({ move: said.moved.replace('{label}', () => which.label ?? button.dataset.label), delete: said.deleted, right: said.right }[what], false, async () => {
     const undone = await ask('audit_undo', answer);
     if (undone.error) { tell(undone.error, true); return; }
     item.hidden = false;

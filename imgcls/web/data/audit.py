@@ -60,7 +60,7 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
         dataset, flip = str(asked["dataset"]), float(asked.get("flip") or 0)
         limits.check_name(dataset)
         if not 0 <= flip <= MOST_FLIPPED:
-            raise DatasetError("From 0 to 90 % of the labels can be flipped.")
+            raise DatasetError("From 0 to 90% of the labels can be flipped.")
         return Asked(dataset, round(flip, 2), train_images=max(0, int(asked.get("train_images") or 0)))
 
     def own(wanted: Asked) -> bool:
@@ -107,7 +107,8 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
     def audit_list(asked: dict[str, Any]) -> dict[str, Any]:
         """Suspects of a kind, PAGE at once, without those before `start_at`."""
         wanted, start = asked_for(asked), max(int(asked.get("start_at") or 0), 0)
-        named = found(wanted).of(asked["kind"])
+        made = found(wanted)
+        named = made.of(asked["kind"])
         called = str if is_builtin(wanted.dataset) else short
         shown = [
             audit_card.Shown(
@@ -121,7 +122,7 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
             for i, one in enumerate(named[start : start + PAGE])
         ]
         paths = [[_as_text(one.suspect.path), _as_text(one.suspect.suggested)] for one in shown]
-        html = audit_card.items(shown, words, own=own(wanted))
+        html = audit_card.items(shown, made.classes, words, own=own(wanted))
         return {"html": html, "paths": paths, "total": len(named), "next": start + len(shown)}
 
     def named(asked: dict[str, Any]) -> tuple[str, Suspect]:
@@ -137,8 +138,10 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
         raise DatasetError("This image has been mended already, or is not there any more.")
 
     def audit_move(asked: dict[str, Any]) -> dict[str, Any]:
+        """label: another class than the suggested one."""
         dataset, one = named(asked)
-        return {"change": edits.move_to_class(dataset, one.path, one.suggested, workspace).id}
+        label = str(asked.get("label") or one.suggested)
+        return {"change": edits.move_to_class(dataset, one.path, label, workspace).id}
 
     def audit_delete(asked: dict[str, Any]) -> dict[str, Any]:
         dataset, one = named(asked)

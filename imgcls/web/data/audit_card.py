@@ -18,7 +18,7 @@ from imgcls.web.shared.render import render
 KINDS: dict[Kind, str] = {
     "label": N_("Labels that may be wrong"),
     "duplicate": N_("The same picture twice"),
-    "outlier": N_("Like no other picture"),
+    "outlier": N_("Odd one out"),
 }
 
 
@@ -50,8 +50,12 @@ def card(made: Audit, words: Translator, *, kind: str, own: bool, may_start: boo
     )
 
 
-def items(shown: Sequence[Shown], words: Translator, *, own: bool) -> Markup:
-    return render("audit_items", words, shown=shown, own=own)
+def items(shown: Sequence[Shown], classes: Sequence[str], words: Translator, *, own: bool) -> Markup:
+    """classes: of the data set; a wrong label may belong to any of them."""
+    others = {
+        one.place: [name for name in classes if name not in (one.suspect.label, one.suspect.suggested)] for one in shown
+    }
+    return render("audit_items", words, shown=shown, others=others, own=own)
 
 
 def waiting(name: str, done: int, total: int, words: Translator, *, may_stop: bool) -> Markup:

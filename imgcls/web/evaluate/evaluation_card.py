@@ -131,14 +131,14 @@ def comparison(c: Comparison, words: Translator) -> str:
     low, high = c.interval
     if c.better is None:
         return words(
-            "{second} against {first}: {difference:+.2%} (95 %: {low:+.2%} to {high:+.2%}). {images:,} images cannot "
+            "{second} against {first}: {difference:+.2%} (95%: {low:+.2%} to {high:+.2%}). {images:,} images cannot "
             "tell which is better (McNemar p {p}).",
             second=c.second, first=c.first, difference=c.difference, low=low, high=high, images=c.images, p=_p(c.p),
         )  # fmt: skip
     sign = 1 if c.better == c.second else -1
     low, high = sorted((sign * low, sign * high))
     return words(
-        "{better} is better than {other}: by {difference:.2%} (95 %: {low:.2%} to {high:.2%}) on {images:,} images "
+        "{better} is better than {other}: by {difference:.2%} (95%: {low:.2%} to {high:.2%}) on {images:,} images "
         "(McNemar p {p}).",
         better=c.better, other=c.first if sign == 1 else c.second, difference=sign * c.difference, low=low, high=high,
         images=c.images, p=_p(c.p),
@@ -184,7 +184,7 @@ def _line(made: Evaluation, words: Translator) -> str:
     report = made.report()
     low, high = report.interval
     return words(
-        "{accuracy} (95 %: {low:.2%} to {high:.2%}) · loss {loss:.4f} · calibration error {ece:.3f}",
+        "{accuracy} (95%: {low:.2%} to {high:.2%}) · loss {loss:.4f} · calibration error {ece:.3f}",
         accuracy=accuracy.share(report.accuracy, report.images), low=low, high=high, loss=report.loss, ece=report.ece,
     )  # fmt: skip
 
@@ -192,7 +192,7 @@ def _line(made: Evaluation, words: Translator) -> str:
 def _tiles(report: ClassificationReport, words: Translator) -> list[tuple[str, str, str]]:
     low, high = report.interval
     sure = report.not_sure
-    interval = words("95 %: {low:.2%} to {high:.2%}", low=low, high=high)
+    interval = words("95%: {low:.2%} to {high:.2%}", low=low, high=high)
     counted = accuracy.counted(report.accuracy, report.images, words)
     tiles = [
         (words("Accuracy"), accuracy.share(report.accuracy, report.images), f"{interval} · {counted}"),

@@ -47,7 +47,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
                 )
                 part = gr.Dropdown(
                     [
-                        (words("test, or what there is"), ""),
+                        (words("test set, if there is one"), ""),
                         *((words(NAMES[name]), name) for name in ("test", "val", "train")),
                         (words("all images"), "all"),
                     ],

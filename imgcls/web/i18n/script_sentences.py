@@ -68,10 +68,10 @@ SENTENCES = {
     "why_about": N_("Which class"),
     "why_text": N_("What {name} hangs on"),
     "why_wait": N_("Asking the network again and again …"),
-    "where": N_("Where it lies"),
+    "where": N_("On the map"),
     "where_more": N_(
-        "Validation images, placed by what the last layer is given: alike lies near, each class in its "
-        "colour. The black dot is your drawing."
+        "Validation images, placed by what the last layer is given: similar images lie close together, each class "
+        "in its colour. The black dot is your drawing."
     ),
     "epochs": N_("Epoch by epoch"),
     "epochs_more": N_("What the network made of this drawing before the first step and after each epoch."),
@@ -90,7 +90,7 @@ SENTENCES = {
     "layer_fc3": N_("Output"),
     "maps": N_("{count} × {side} × {side}"),
     "units": N_("{count} units"),
-    "dead": N_("{count} of {all} dead"),
+    "dead": N_("{count} of {all} silent for every picture"),
     "map_of": N_("{layer}, map {map}"),
     "pixel_of": N_("{layer}, map {map}, row {row}, column {column}:"),
     "unit_of": N_("{layer}, {unit}:"),
@@ -101,7 +101,7 @@ SENTENCES = {
     "rest": N_("the other {count}"),
     "kernel": N_("Its kernel, a square for each map before it: blue adds, orange takes away"),
     "exciting": N_("Images of its data set that excite it most"),
-    "never": N_("Dead: 0 on every image that was tried"),
+    "never": N_("Silent: 0 on every image that was tried"),
 }
 
 # Of what is asked of the server, which a handed-out page cannot.
@@ -120,9 +120,8 @@ ON_DEMAND = {
     "stage_map": N_("{stage}, map {map}"),
     "stage_map_more": N_("Where this map answers: orange where it answers most."),
     "stages_why_more": N_(
-        "Orange: what speaks for the class (LayerCAM), each place by its value at this stage times how much the class "
-        "would gain by it. Where the untrained network shows the same, the map tells of the picture's edges, not of "
-        "what was learnt."
+        "Orange: what counts for this class at this stage (LayerCAM). If the untrained network lights up the same, it "
+        "is only edges."
     ),
     "stage_which": N_("At which stage"),
     "other_class": N_("Another class"),

@@ -30,8 +30,8 @@ def build(context: PageContext, training: train_tab.Room) -> None:
     with gr.Column(elem_classes="room"), gr.Column(elem_classes="card"):
         more = words(
             "Some labels are wrong on purpose. The network ends up knowing them by heart: training accuracy goes on "
-            "rising while validation accuracy turns and falls. Where it turns, stopping would have been best. And the "
-            "wrong ones can be found again: by what a network says that did not learn from them."
+            "rising while validation accuracy turns and falls. Where it turns, stopping would have been best. Networks "
+            "that never saw a label can point out which labels look wrong."
         )
         gr.HTML(render("title", words, title=words("Wrong labels"), more=more), elem_classes="part-title")
         with gr.Row(elem_classes="fields"):

@@ -29,8 +29,8 @@ def doubt(value: float, images: int, words: Translator) -> str | None:
         return None
     low, high = wilson_interval(round(value * images), images)
     return words.plural(
-        "Measured on {count} image only: with others it could as well be {low:.0%} or {high:.0%}.",
-        "Measured on {count} images only: with others it could as well be {low:.0%} or {high:.0%}.",
+        "Measured on {count} image only: on other images it could just as well be {low:.0%} or {high:.0%}.",
+        "Measured on {count} images only: on other images it could just as well be {low:.0%} or {high:.0%}.",
         count=images,
         low=low,
         high=high,
