@@ -18,6 +18,7 @@ from benchmarks import plain
 from benchmarks.rows import Row
 from imgcls.data.catalog import folder_of
 from imgcls.models import transfer
+from imgcls.models.threads import candidates
 from imgcls.processes import available_cores
 from imgcls.recipes import with_recipe
 from imgcls.settings import TrainSettings
@@ -25,7 +26,6 @@ from imgcls.training import events
 from imgcls.training.device import choose_device
 from imgcls.training.learner import make_learner
 from imgcls.training.loading import load_run_data
-from imgcls.training.threads import candidates
 from imgcls.training.trainer import train
 from imgcls.workspace import Workspace
 

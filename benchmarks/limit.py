@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 import torch
 
+from imgcls.models.threads import candidates
 from imgcls.processes import available_cores
 from imgcls.settings import TrainSettings
 from imgcls.training.device import choose_device
 from imgcls.training.learner import Learner, make_learner
 from imgcls.training.loading import load_run_data
-from imgcls.training.threads import candidates
 from imgcls.workspace import Workspace
 
 

@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from imgcls.settings import TrainSettings
     from imgcls.training import events
 
+import os
+
+# How often a waiting thread of torch's looks for work before it sleeps; GNU OpenMP reads this once, when torch is
+# imported. Its own 300,000 times hold a core that a neighbour needs: LeNet's steps with two threads beside two busy
+# processes, images/s: 190 to 2,500 with them, 4,000 to 5,600 with 3,000; alone the same (benchmarks/busy_threads.py).
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+
 __version__ = "0.1.0"
 
 __all__ = [

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 CLOCK_STEP = 2.0  # seconds by which a process's start may seem to move when the system's clock is set
 
 
+CGROUP = Path("/sys/fs/cgroup")
+
+
 def available_cores() -> int:
-    """Cores this process may run on."""
+    """Cores this process may run on; in a container that may use two of sixteen, two."""
     try:
-        return max(1, len(os.sched_getaffinity(0)))
+        cores = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
-        return os.cpu_count() or 1
+        cores = os.cpu_count() or 1
+    return max(1, min(cores, _quota() or cores))
+
+
+@cache
+def _quota() -> int | None:
+    """The cores' worth of time that the container has, rounded up; None where it has all of it."""
+    try:
+        if (CGROUP / "cpu.max").exists():
+            time, period = (CGROUP / "cpu.max").read_text().split()
+        else:  # the first version of cgroups
+            time, period = ((CGROUP / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return None if time == "max" or int(time) <= 0 else math.ceil(int(time) / int(period))
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from imgcls.data import decode_cache
 from imgcls.errors import RunError
 from imgcls.recipes import with_recipe
 from imgcls.training import events
-from imgcls.training import threads as threads_of_a_run
 from imgcls.training.trainer import train
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -29,9 +28,7 @@ RUNS = {
 
 
 @pytest.fixture
-def lab(workspace, monkeypatch):
-    # On a busy machine such a run may take long enough to find cores that were not free at first.
-    monkeypatch.setattr(threads_of_a_run, "LOOK_FOR_MORE", 1e9)
+def lab(workspace):
     flowers(workspace.data / "flowers", each=10)
     workspace.weight.mkdir()
     return workspace

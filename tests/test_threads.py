@@ -1,18 +1,27 @@
-"""Threads are measured before the first step; a lasting collapse of the speed asks for fewer, cores that are free again
-for more. The clock is simulated."""
+"""Threads are measured once, before the first step or before much goes forward. The clock is simulated."""
 
+import os
+import subprocess
+import sys
 from functools import partial
 
 import pytest
 import torch
 import torchvision
+from photos import flowers
 
+from imgcls import processes
+from imgcls.audit.audit import audit
+from imgcls.cli.main import main
+from imgcls.imaging.preprocess import Preprocess
+from imgcls.models import threads
+from imgcls.models.threads import candidates, fastest_threads, measure
 from imgcls.recipes import with_recipe
-from imgcls.training import events, threads, trainer
+from imgcls.training import events, trainer
 from imgcls.training.device import choose_device
 from imgcls.training.learner import make_learner
 from imgcls.training.loading import load_run_data
-from imgcls.training.threads import LASTING, LOOK_FOR_MORE, CollapseWatch, ThreadChoice, candidates, measure
+from imgcls.training.threads import choose_threads
 from imgcls.training.train_state import TrainState
 
 
@@ -68,145 +77,151 @@ def test_a_neighbour_that_is_busy_for_a_moment_decides_nothing():
     assert max(rates, key=rates.get) == 2
 
 
-def watched(seconds, *, rate=100.0, step=0.1, images=1):
-    """Steps of `images` that take `step` seconds each, for so long: how often the watch called it a collapse."""
-    now = 0.0
-    watch = CollapseWatch(rate, clock=lambda: now)
-    called = []
-    while now < seconds:
-        now += step
-        if watch.step(images):
-            called.append(now)
-    return called
-
-
-def test_a_busy_machine_alone_is_no_collapse():
-    assert watched(600, images=3) == []  # 30 images/s of 100
-
-
-def test_a_lasting_collapse_is_called_and_ever_more_seldom():
-    called = watched(100, images=1)  # 10 images/s of 100
-    assert LASTING <= called[0] < LASTING + 3
-    assert 2 * LASTING <= called[1] - called[0] < 2 * LASTING + 4
-
-
-def test_a_short_collapse_is_not():
-    now = 0.0
-    watch = CollapseWatch(100.0, clock=lambda: now)
-    for second in range(600):
-        for _ in range(10):
-            now += 0.1
-            assert not watch.step(1 if second % 10 < 7 else 10)
-
-
-def test_steps_of_many_seconds_can_collapse_too():
-    assert watched(200, step=12.0, images=1)
-
-
-def test_what_passes_between_epochs_does_not_count():
-    now = 0.0
-    watch = CollapseWatch(100.0, clock=lambda: now)
-    for _ in range(200):
-        now += 60  # validation, saving
-        watch.pause()
-        for _ in range(12):
-            now += 0.1
-            assert not watch.step(10)
-
-
 @pytest.fixture
-def choice(workspace, monkeypatch):
-    """(a run's choice of threads on a machine that tests make quick or slow, its state, that machine's rates)."""
-    settings = with_recipe({"train_images": 64, "val_split": 16, "batch_size": 16, "device": "cpu"})
-    learner = make_learner(settings, load_run_data(settings, workspace), workspace, choose_device(settings))
-    state, rates = TrainState(), {}
+def two_cores(monkeypatch):
+    """Torch's threads are afterwards what they were."""
     before = torch.get_num_threads()
-    state.threads, state.step = 2, 500
     monkeypatch.setattr("imgcls.training.threads.available_cores", lambda: 2)
-    made = ThreadChoice(
-        learner, state, measure=lambda _, counts: {n: rates[n] for n in counts}, clock=lambda: rates.get("now", 0.0)
-    )
-    yield made, state, rates
+    monkeypatch.setattr("imgcls.models.threads.available_cores", lambda: 2)
+    yield
     torch.set_num_threads(before)
 
 
-def test_a_collapse_that_fewer_threads_cure_lowers_them_and_marks_the_run(choice):
-    chooser, state, rates = choice
-    list(chooser.choose())
-    rates |= {1: 90.0, 2: 3.0}
-    (event,) = chooser.again()
-    assert event.threads == state.threads == torch.get_num_threads() == 1
-    assert event.exact_until == state.exact_until == 500
+@pytest.fixture
+def learner(workspace, two_cores):
+    settings = with_recipe({"train_images": 64, "val_split": 16, "batch_size": 16, "device": "cpu"})
+    return make_learner(settings, load_run_data(settings, workspace), workspace, choose_device(settings))
 
 
-def test_a_slowness_that_fewer_threads_do_not_cure_changes_nothing(choice):
-    chooser, state, rates = choice
-    list(chooser.choose())
-    rates |= {1: 90.0, 2: 100.0}  # the disk is slow, or the computer slept
-    assert list(chooser.again()) == [] and state.threads == torch.get_num_threads() == 2
-    assert state.exact_until is None
+def chosen(learner, state, rates):
+    """The event of a run's choice on a machine of those rates; measuring is a KeyError where there are none."""
+    (event,) = choose_threads(learner, state, measure=lambda _, counts: {n: rates[n] for n in counts})
+    assert event.threads == state.threads == torch.get_num_threads()
+    return event
 
 
-def test_cores_that_were_taken_at_first_are_used_once_they_are_free(choice):
-    chooser, state, rates = choice
-    state.threads, state.step = 0, 0
-    rates |= {1: 90.0, 2: 30.0}
-    list(chooser.choose())
-    assert state.threads == 1 and not chooser.due(16)
-    rates["now"] = 2 * LOOK_FOR_MORE
-    assert chooser.due(16) and list(chooser.again()) == []  # the neighbour is still there
-    assert not chooser.due(16) and state.threads == torch.get_num_threads() == 1 and state.exact_until is None
-    rates |= {2: 160.0, "now": 10 * LOOK_FOR_MORE}
-    state.step = 700
-    assert chooser.due(16)
-    (event,) = chooser.again()
-    assert event.threads == state.threads == torch.get_num_threads() == 2
-    assert event.exact_until == state.exact_until == 700
-    rates["now"] = 1e6
-    assert not chooser.due(16)  # all cores are in use
+@pytest.mark.parametrize("rates", [{1: 90.0, 2: 30.0}, {1: 90.0, 2: 160.0}])
+def test_a_run_takes_what_is_fastest_when_it_begins(learner, rates):
+    event = chosen(learner, TrainState(), rates)
+    assert event.threads == max(rates, key=rates.get) and event.exact_until is None
+    assert event.rates == {"1": 90.0 * 16, "2": rates[2] * 16}
 
 
-def test_threads_that_the_settings_fix_stay(choice):
-    chooser, state, rates = choice
-    chooser._learner.settings = chooser._learner.settings.model_copy(update={"threads": 1})
-    state.threads, state.step = 0, 0
-    list(chooser.choose())
-    rates["now"] = 1e6
-    assert state.threads == 1 and not chooser.due(16)
+def test_threads_that_the_settings_fix_stay(learner):
+    learner.settings = learner.settings.model_copy(update={"threads": 1})
+    assert chosen(learner, TrainState(), {}).threads == 1
 
 
-def test_a_resumed_run_takes_the_threads_it_began_with(choice):
-    chooser, state, rates = choice
-    (event,) = chooser.choose()  # measuring would be a KeyError
-    assert event.threads == torch.get_num_threads() == 2 and event.rates == {} and event.exact_until is None
+def test_a_resumed_run_takes_the_threads_it_began_with(learner):
+    event = chosen(learner, TrainState(threads=2, step=500), {})
+    assert (event.threads, event.rates, event.exact_until) == (2, {}, None)
+
+
+def test_a_run_that_is_resumed_with_other_threads_says_so(learner):
+    learner.settings = learner.settings.model_copy(update={"threads": 1})
+    assert chosen(learner, TrainState(threads=2, step=500), {}).exact_until == 500
 
 
 @pytest.mark.parametrize("transfer", ["scratch", "head"])
-def test_a_run_says_where_it_took_cores_that_came_free_and_a_resumed_one_still_does(workspace, monkeypatch, transfer):
+def test_threads_are_measured_once_a_run(workspace, monkeypatch, two_cores, transfer):
     said = {"model": "resnet18", "image_size": 32, "epochs": 2, "batch_size": 8, "device": "cpu", "transfer": transfer}
     if transfer == "head":
         workspace.weight.mkdir()
         torch.save(torchvision.models.resnet18(num_classes=10).state_dict(), workspace.weight / "own.pth")
         said["weights"] = "own.pth"
     settings = with_recipe({"dataset": "mnist", "train_images": 64, "val_split": 16, **said})
-    machine = iter([{1: 90.0, 2: 30.0}, {1: 90.0, 2: 160.0}])  # a busy neighbour, then none
-    monkeypatch.setattr(threads, "LOOK_FOR_MORE", 0.0)
-    monkeypatch.setattr(threads, "available_cores", lambda: 2)
-    monkeypatch.setattr(trainer, "ThreadChoice", partial(ThreadChoice, measure=lambda _, counts: next(machine)))
-    before = torch.get_num_threads()
+    machine = iter([{1: 90.0, 2: 30.0}])
+    monkeypatch.setattr(trainer, "choose_threads", partial(choose_threads, measure=lambda _, counts: next(machine)))
     stop = []
+    made = []
+    for event in trainer.train(settings, workspace=workspace, run="r", should_stop=lambda: bool(stop)):
+        made.append(event)
+        if isinstance(event, events.EpochEnded):
+            stop.append(True)
+    made += trainer.train(settings, workspace=workspace, run="r", resume=True)
+    assert [e.threads for e in made if isinstance(e, events.ThreadsChosen)] == [1, 1]
+    assert all(e.exact_until is None for e in made if isinstance(e, events.ThreadsChosen))
+
+
+@pytest.mark.parametrize(
+    ("rates", "seconds", "threads_inside"),
+    [
+        ({1: 3.0, 2: 7.0}, 0.3, 2),  # a quiet machine
+        ({1: 3.0, 2: 0.1}, 0.3, 1),  # a busy one
+        ({1: 3.0, 2: 7.0}, 0.001, 1),  # soon done: not worth the trials
+    ],
+)
+def test_going_forward_takes_what_is_fastest_and_leaves_what_was(
+    two_cores, monkeypatch, rates, seconds, threads_inside
+):
+    monkeypatch.setattr(threads, "measure", lambda step, counts: {n: rates[n] for n in counts})
+    torch.set_num_threads(2)
+    machine = Machine({0: seconds})
+    with fastest_threads(machine.step, 100, clock=machine.clock):
+        assert torch.get_num_threads() == threads_inside
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("best", [1, 2])
+@pytest.mark.parametrize("what", ["predict", "evaluate", "audit"])
+def test_whatever_goes_forward_asks_how_many_threads(workspace, monkeypatch, two_cores, what, best):
+    root = flowers(workspace.data / "flowers", each=12)
+    if what != "audit":
+        said = {"dataset": "flowers", "model": "lenet", "epochs": 1, "batch_size": 8, "device": "cpu", "threads": 1}
+        list(trainer.train(with_recipe(said), workspace=workspace, run="r"))
+    monkeypatch.setattr(threads, "measure", lambda step, counts: {n: 9.0 if n == best else 3.0 for n in counts})
+    monkeypatch.setattr(threads, "SOON", 0.0)
+    torch.set_num_threads(2)
+    used = []
+
+    def look(*_):
+        used.append(torch.get_num_threads())
+
+    if what == "audit":
+        network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 64 * 64, 8))
+        network.register_forward_hook(look)
+        half = (0.5,) * 3
+        form = Preprocess(channels=3, resize_mode="crop", storage_size=64, size=64, mean=half, std=half)
+        monkeypatch.setattr("imgcls.audit.features.pretrained", lambda *_: (network, form))
+        audit("flowers", workspace)
+    else:
+        asked = ["--checkpoint", "r", *([str(root)] if what == "predict" else [])]
+        with torch.nn.modules.module.register_module_forward_hook(look):
+            assert main([what, *asked]) == 0
+    assert used[-1] == best and torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "PASSIVE"}, "None")],
+)
+def test_threads_that_wait_sleep_soon(said, expected):
+    """Read by OpenMP when torch is imported, so it is set before; what a person says stays."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")} | said
+    code = "import imgcls, os; print(os.environ.get('GOMP_SPINCOUNT'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.strip() == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"cpu.max": "200000 100000"}, 2),
+        ({"cpu.max": "150000 100000"}, 2),
+        ({"cpu.max": "max 100000"}, 16),
+        ({"cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "100000"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 16),
+        ({}, 16),
+    ],
+)
+def test_a_container_has_the_cores_it_was_given(tmp_path, monkeypatch, files, cores):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    monkeypatch.setattr(processes, "CGROUP", tmp_path)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(16)))
+    processes._quota.cache_clear()
     try:
-        made = []
-        for event in trainer.train(settings, workspace=workspace, run="r", should_stop=lambda: bool(stop)):
-            made.append(event)
-            if isinstance(event, events.EpochEnded):
-                stop.append(True)
-        first, second = (event for event in made if isinstance(event, events.ThreadsChosen))
-        assert (first.threads, first.exact_until) == (1, None)
-        assert (second.threads, second.exact_until) == (2, 1 if transfer == "scratch" else 0)
-        assert isinstance(made[-1], events.Stopped)
-        again = list(trainer.train(settings, workspace=workspace, run="r", resume=True))
-        (chosen,) = (event for event in again if isinstance(event, events.ThreadsChosen))
-        assert (chosen.threads, chosen.exact_until) == (2, second.exact_until)
+        assert processes.available_cores() == cores
     finally:
-        torch.set_num_threads(before)
+        processes._quota.cache_clear()

@@ -23,9 +23,11 @@ from imgcls.imaging.preprocess import Preprocess
 from imgcls.models import transfer
 from imgcls.models.forward import in_parts
 from imgcls.models.pretrained import load_pretrained, resolve_weights
+from imgcls.models.threads import fastest_threads
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.workspace import Workspace
 
+TIMED = 4  # photos that go forward to see how many threads are fastest
 COMPONENTS = 64  # of a digit's 784 pixels, for telling which lie close
 Progress = Callable[[int, int], None]
 
@@ -85,10 +87,15 @@ def photo_images(
         raise DatasetError("{name} has too few images to compare them.", name=dataset)
     kept = [files[i] for i in good.tolist()]
     features, hashes = [], []
-    with torch.inference_mode():
+
+    def forward(places: Tensor) -> Tensor:
+        return in_parts(backbone, preprocess.to_input(made.images[places])).float()
+
+    some = good[:TIMED]
+    with torch.inference_mode(), fastest_threads(lambda: forward(some), len(good) / len(some)):
         for places in good.split(BATCH):
             images = made.images[places]
-            features.append(in_parts(backbone, preprocess.to_input(images)).float())
+            features.append(forward(places))
             hashes.append(perceptual_hash(images))
             if progress:
                 progress(sum(map(len, features)), len(kept))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from imgcls.inference.calibration import Calibration
 
+TIMED = 4  # images that go forward to see how many threads are fastest
 SURE = 0.5  # familiarity from which an answer counts
 KEPT = 8  # loaded networks; a ResNet18 takes 45 MB
 KEPT_BYTES = 1_000_000_000  # of their weights together; an AlexNet takes 233 MB
@@ -124,6 +126,23 @@ class Predictor:
         return self.predict_stored(
             torch.stack([self.meta.preprocess.to_stored(i) for i in images]), top=top, language=language
         )
+
+    def threads(self, images: int) -> AbstractContextManager[None]:
+        """Inside, torch has the number of threads that answers for `images` images soonest, here and now."""
+        import torch
+
+        from imgcls.models.threads import fastest_threads
+
+        form, device = self.meta.preprocess, next(self.model.parameters()).device
+        if device.type != "cpu":
+            return nullcontext()
+        inputs = torch.zeros(TIMED, form.channels, form.size, form.size)
+
+        def forward() -> None:
+            with torch.inference_mode():
+                self.run(inputs)
+
+        return fastest_threads(forward, images / TIMED)
 
     def predict_stored(self, stored: Tensor, *, top: int | None = None, language: str = "en") -> list[Prediction]:
         """The same for images already brought to the stored form: uint8 (N, C, stored, stored)."""

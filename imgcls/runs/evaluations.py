@@ -57,7 +57,9 @@ def evaluate_checkpoint(
     began = time.perf_counter()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     predictor.model.to(device)
-    outputs, indices = run_evaluation(predictor, _batches(split, meta, device, BATCH), split.labels, progress=progress)
+    with predictor.threads(len(split)):
+        batches = _batches(split, meta, device, BATCH)
+        outputs, indices = run_evaluation(predictor, batches, split.labels, progress=progress)
     made = Evaluation(
         checkpoint=str(path),
         model=meta.model,

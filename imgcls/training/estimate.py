@@ -27,13 +27,14 @@ from imgcls.imaging.preprocess import Preprocess
 from imgcls.models import build, transfer
 from imgcls.models.forward import in_parts
 from imgcls.models.pretrained import check_weights
+from imgcls.models.threads import candidates, measure
 from imgcls.optimizers import OPTIMIZERS
 from imgcls.processes import available_cores
 from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.training.device import choose_device
 from imgcls.training.optim import make_optimizer
-from imgcls.training.threads import candidates, measure, timed_images
+from imgcls.training.threads import timed_images
 from imgcls.training.train_step import TrainStep
 from imgcls.workspace import Workspace
 

@@ -13,8 +13,8 @@ class TrainState:
 
     seconds: trained so far; best: (validation accuracy, -validation loss) of the best epoch; epoch_sums: (loss,
     correct, images) of the epoch so far; epoch_seconds: trained in this epoch so far; threads: 0 before they are
-    chosen; rate: images/s measured with them; exact_until: the step up to which the same settings give the same bits,
-    None for the whole run; device, manifest (its digest), fingerprint, images: what the run was started on.
+    chosen; exact_until: the step up to which the same settings give the same bits, None for the whole run; device,
+    manifest (its digest), fingerprint, images: what the run was started on.
     """
 
     step: int = 0
@@ -25,7 +25,6 @@ class TrainState:
     epoch_sums: tuple[float, float, float] = (0.0, 0.0, 0.0)
     epoch_seconds: float = 0.0
     threads: int = 0
-    rate: float = 0.0
     exact_until: int | None = None
     device: str = ""
     fingerprint: str = ""

@@ -25,7 +25,7 @@ from imgcls.training.loading import load_with_progress
 from imgcls.training.meters import Stopwatch
 from imgcls.training.optim import lr_factor, set_lr
 from imgcls.training.resume_state import load_resume_state
-from imgcls.training.threads import ThreadChoice
+from imgcls.training.threads import choose_threads
 from imgcls.training.train_state import TrainState
 from imgcls.workspace import Workspace
 
@@ -82,7 +82,6 @@ class _Trainer:
         if resume:
             self._take_up(folder / "resume.safetensors")
         self.manager = CheckpointManager(folder, self.learner, run, self.state)
-        self.threads = ThreadChoice(self.learner, self.state)
         self.clock, self.pace = Stopwatch(self.state.seconds), Stopwatch()
         self.ending: str | None = None
         self.broken: set[str] = set()  # photos that were said to be
@@ -134,7 +133,7 @@ class _Trainer:
         lost = list(self._write_manifest())
         yield milestones.started(self.learner, self.run, self.state, self.total)
         yield from lost
-        yield from self.threads.choose()
+        yield from choose_threads(self.learner, self.state)
         if self.settings.transfer == "head":
             yield from self._cache_features()
         if self.state.step == 0:
@@ -174,9 +173,6 @@ class _Trainer:
             if save and not over:
                 yield from self.manager.resume()
                 self._pause()
-            if self.threads.due(len(labels)):
-                yield from self.threads.again()
-                self._pause()
 
     def _step(self, inputs: Tensor, labels: Tensor) -> None:
         learner, step = self.learner, self.state.step
@@ -205,7 +201,6 @@ class _Trainer:
     def _pause(self) -> None:
         """What just passed was no step: it does not count as slowness."""
         self.pace.skip()
-        self.threads.pause()
 
     def _progress(self) -> Event:
         """The figures since the last one, added to the epoch's. DivergedError when the loss is no longer a number."""
@@ -253,14 +248,10 @@ class _Trainer:
         yield from self.manager.epoch_end(epoch + 1, metrics, over=over)
 
     def _cache_features(self) -> Iterator[Event]:
-        watch, told, before = Stopwatch(), False, 0
+        watch, told = Stopwatch(), False
         for done, total in self.learner.cache_features(file=self.manager.features):
             if self._due()[0]:
                 break
-            if self.threads.due(done - before):
-                yield from self.threads.again()
-                self.threads.pause()
-            before = done
             if not told or watch.since_lap > self._interval():
                 told = True
                 watch.lap()
@@ -268,7 +259,6 @@ class _Trainer:
                     "features of the frozen layers: {done:,} of {images:,} images", done=done, images=total
                 )
                 yield events.note_of_work("caching_features", message, done, total, watch.seconds)
-        self.threads.enough()
         if self.ending == "time_limit" and self.state.best is None:
             raise RunError(
                 "The time was over before the first step: raise {time_limit} ({minutes:g} minutes), or choose fewer "

@@ -57,7 +57,8 @@ def classify(predictor: Predictor, paths: list[Path], *, top: int) -> Iterator[t
                 prepared[i] = prepare(form, image)
         except InputError as error:
             wrong[i] = str(error)
-    answers = dict(zip(prepared, read_prepared(predictor, list(prepared.values()), top=top), strict=True))
+    with predictor.threads(len(prepared)):
+        answers = dict(zip(prepared, read_prepared(predictor, list(prepared.values()), top=top), strict=True))
     for i, path in enumerate(paths):
         yield path, answers[i] if i in answers else wrong[i]
 
