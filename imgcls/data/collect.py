@@ -22,7 +22,7 @@ from PIL import Image
 
 from imgcls.data.catalog import new_folder
 from imgcls.data.draft_room import VISITOR, CollectLimits, check_room, clear_forgotten, hashed
-from imgcls.data.folder_parts import PARTS
+from imgcls.data.folder_parts import split_name
 from imgcls.data.image_folders import scan
 from imgcls.errors import DatasetError
 from imgcls.filenames import checked
@@ -70,7 +70,7 @@ class Draft:
 
     def add_class(self, name: str) -> None:
         name = checked(name.strip())
-        if name.lower() in PARTS:
+        if (split := split_name(name)) and not split.before:
             raise DatasetError("A class cannot be called {name}: that name means a part of a data set.", name=name)
         known = self.classes()
         if name.casefold() in (other.casefold() for other in known):

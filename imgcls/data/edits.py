@@ -98,6 +98,10 @@ def move_to_class(dataset: str, path: str, label: str, workspace: Workspace) -> 
     """The image becomes one of class `label`, in the same part. Raises DatasetError, and has then changed nothing."""
     with _set(dataset, workspace) as (folder, record):
         classes = _listed(folder, path)
+        if not scan(folder).sorted:
+            raise DatasetError(
+                "The labels of {name} do not come from its folders: change them where they stand.", name=dataset
+            )
         if label not in classes:
             raise DatasetError("There is no class {name}: add it first.", name=shown(label))
         # root/<part>/<class>/...: the class's folder is the sibling of the image's own.

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from imgcls.data.folder_problems import Scan, listed
@@ -10,45 +13,70 @@ from imgcls.errors import DatasetError
 from imgcls.imaging.image_files import find_images, is_image_name, is_litter, natural_key
 from imgcls.messages import Message
 
-MAX_WRAPPERS = 3  # folders inside folders that are seen through
-PARTS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
+MAX_WRAPPERS = 6  # folders inside folders that are seen through
+WORDS = {
+    "train": ("train", "training", "trn", "训练", "訓練"),
+    "val": ("val", "valid", "validation", "dev", "eval", "验证", "驗證"),
+    "test": ("test", "testing", "holdout", "测试", "測試"),
 }
+THINGS = (
+    "set|sets|data|dataset|images|image|imgs|img|photos|pictures|samples|split|folder"
+    "|集|数据|数据集|样本|图片|图像|照片"
+)
+SPLIT_NAME = re.compile(
+    "|".join(f"(?P<{split}>{'|'.join(words)})" for split, words in WORDS.items()).join(("(?:", ")"))
+    + f"(?: ?(?:{THINGS}))*(?P<number> ?[0-9]{{1,4}})?"
+)
+PLAIN = frozenset(("train", "training", "val", "valid", "validation", "test", "testing"))  # which need no explaining
 
 
-def see_through(root: Path) -> Path:
-    """Down through folders that hold one folder and nothing else, as long as that holds folders itself."""
+@dataclass(frozen=True)
+class SplitName:
+    """What a folder's name says: `split`; `before`: what stands before it ("seg" in seg_train); numbered: "test1"."""
+
+    split: str
+    before: str = ""
+    numbered: bool = False
+
+
+def split_name(folder: str) -> SplitName | None:
+    """None where the name is no split's. Letter case, "_" and "-" do not matter."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", folder)
+    words = re.sub(r"[\W_]+", " ", words).strip().casefold().replace("hold out", "holdout")
+    starts = [0, *(found.end() for found in re.finditer(" ", words))]
+    for start in starts:
+        if found := SPLIT_NAME.fullmatch(words, start):
+            split = next(name for name in WORDS if found[name])
+            return SplitName(split, words[:start].strip(), bool(found["number"]))
+    return None
+
+
+def see_through(root: Path, *, in_split: bool = False) -> Path:
+    """Down through folders that hold one folder and nothing else, as long as that holds folders itself.
+
+    in_split: `root` is a split already; one of its name in it only wraps it.
+    """
     for _ in range(MAX_WRAPPERS):
         inside = folders_in(root)
-        if len(inside) != 1 or images_in(root) or inside[0].name.lower() in PARTS or not folders_in(inside[0]):
+        if len(inside) != 1 or images_in(root) or (_is_plain(inside[0]) and not in_split) or not folders_in(inside[0]):
             break
         root = inside[0]
     return root
 
 
 def find_parts(root: Path, found: Scan) -> dict[str, Path] | None:
-    """Part -> its folder where `root` is divided into train, val and test; None where it holds classes."""
+    """Split -> its folder where `root` is divided into train, val and test; None where it holds classes.
+
+    Their images lie in class folders, or have their labels in their names or in a table.
+    """
     inside = folders_in(root)
-    named = [folder for folder in inside if folder.name.lower() in PARTS]
-    nested = [folder for folder in named if any(_has_image(c) for c in folders_in(folder))]
+    named = _splits_among(inside)
     if not named:
         return None
     everything = len(named) == len(inside)
-    if not nested:
-        if everything and any(images_in(folder) for folder in named):
-            raise DatasetError(
-                "In {name} the images lie directly in {folders}: make a folder for each class inside, e.g. "
-                "{first}/cats.",
-                name=found.name,
-                folders=listed([f.name for f in named]),
-                first=named[0].name,
-            )
+    nested = [folder for folder in named if any(_has_image(c) for c in folders_in(folder))]
+    flat = any(split == "train" and images_in(folder) for folder, split in named.items())
+    if not nested and not (everything and flat):
         for folder in named:
             found.note(
                 "class-named-like-part",
@@ -61,8 +89,7 @@ def find_parts(root: Path, found: Scan) -> dict[str, Path] | None:
             )
         return None
     parts: dict[str, Path] = {}
-    for folder in named:
-        part = PARTS[folder.name.lower()]
+    for folder, part in named.items():
         if part in parts:
             raise DatasetError(
                 "{name} has two folders for {part}, {folder} and {other}: join them into one.",
@@ -80,10 +107,6 @@ def find_parts(root: Path, found: Scan) -> dict[str, Path] | None:
             name=found.name,
             folders=listed([f.name for f in named]),
         )
-    if parts["train"] not in nested:
-        raise DatasetError(
-            "{name}/{folder} has no class folders with images: add them.", name=found.name, folder=parts["train"].name
-        )
     for folder in inside:
         if folder not in named:
             found.note(
@@ -95,6 +118,26 @@ def find_parts(root: Path, found: Scan) -> dict[str, Path] | None:
                 ),
             )
     return parts
+
+
+def _splits_among(inside: Sequence[Path]) -> dict[Path, str]:
+    """Folder -> split. With something before the word, or a number behind it, only beside a train folder of the kind:
+    seg_train and seg_test, train and test1, and not a class called "crash test"."""
+    names = {folder: name for folder in inside if (name := split_name(folder.name))}
+    kinds: dict[str, set[str]] = {}
+    for name in names.values():
+        kinds.setdefault(name.before, set()).add(name.split)
+    made = {}
+    for folder, name in names.items():
+        beside = kinds[name.before]
+        if (not name.before and not name.numbered) or ("train" in beside and len(beside) > 1):
+            made[folder] = name.split
+    return made
+
+
+def _is_plain(folder: Path) -> bool:
+    name = split_name(folder.name)
+    return name is not None and not name.before and not name.numbered
 
 
 def folders_in(root: Path) -> list[Path]:

@@ -35,6 +35,10 @@ class Scan:
     def note(self, code: str, message: Message) -> None:
         self.problems.append(Problem(code, message))
 
+    def forget(self, *codes: str) -> None:
+        """What turned out to be no problem."""
+        self.problems = [problem for problem in self.problems if problem.code not in codes]
+
 
 def left_out_notes(broken: Sequence[Message]) -> list[Message]:
     """What to say of photos that cannot be read: the first of them by name, the rest by their number."""

@@ -1,22 +1,26 @@
 """A folder of photos -> its classes, its parts and what is odd about it, by names alone: no image is opened.
 
-Understands `root/<class>/*` and `root/{train,val,test}/<class>/*`, either of them inside one more folder (what a zip
-of a folder unpacks to). Knows nothing of pixels, tensors or settings.
+Understands `root/<class>/*`, `root/<split>/<class>/*` and `root/<class>/<split>/*` under the names that others give
+splits (folder_parts.py), and images whose labels stand in their names or in a table (file_labels.py); any of them
+inside more folders (what a zip of a folder unpacks to). What was understood is noted where it is not plain, and what is
+doubtful is refused. Knows nothing of pixels, tensors or settings.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgcls.data.folder_parts import find_parts, folders_in, images_in, see_through
+from imgcls.data.file_labels import FileLabels, is_generic, name_labels, table_labels, tables_in
+from imgcls.data.folder_parts import PLAIN, find_parts, folders_in, images_in, see_through, split_name
 from imgcls.data.folder_problems import Problem, Scan, listed
 from imgcls.errors import DatasetError
-from imgcls.imaging.image_files import find_images, is_image_name, is_litter
-from imgcls.messages import Message, plural, readable
+from imgcls.imaging.image_files import find_images, is_image_name, is_litter, natural_key
+from imgcls.messages import Message, Setting, plural, readable
 
 MAX_FILES = 1_000_000
 MAX_CLASSES = 1_000
@@ -25,7 +29,8 @@ MIN_CLASSES = 2
 
 @dataclass(frozen=True)
 class PhotoFolder:
-    """`root`: where the classes or parts lie, wrappers seen through; `splits`: part -> [(path, class index)].
+    """`root`: where the classes or parts lie, wrappers seen through; `splits`: part -> [(path, class index)]; `sorted`:
+    an image's class is the folder that it lies in, so that moving it changes its class.
 
     `splits` always has "train"; "val" and "test" only where the folder brings them.
     """
@@ -35,10 +40,20 @@ class PhotoFolder:
     classes: tuple[str, ...]
     splits: dict[str, list[tuple[Path, int]]]
     problems: tuple[Problem, ...] = ()
+    sorted: bool = True
 
     @property
     def notes(self) -> tuple[Message, ...]:
         return tuple(problem.message for problem in self.problems)
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """A folder's images: class names and [(path, class index)]; `how`: a note, where no folders are the classes."""
+
+    names: tuple[str, ...]
+    files: list[tuple[Path, int]]
+    how: Message | None = None
 
 
 def scan(root: Path, *, name: str | None = None) -> PhotoFolder:
@@ -53,66 +68,213 @@ def scan(root: Path, *, name: str | None = None) -> PhotoFolder:
     found = Scan(name)
     inner = see_through(root)
     parts = find_parts(inner, found)
+    tables = tables_in(root)
     if parts is None:
-        classes, photos = _classes(inner, name, found)
-        splits = {"train": photos}
+        whole = _labelled(inner, name, tables, found)
+        if len(whole.names) < MIN_CLASSES:
+            _too_few(whole.names, inner, found)
+        classes, splits, by_folder = _by_class_first(whole, inner, found)
+        by_folder = by_folder and whole.how is None
     else:
-        classes, splits = _split(parts, found)
-    if len(classes) < MIN_CLASSES:
-        _too_few(classes, inner, found)
+        classes, splits, by_folder = _split(parts, tables, found)
+        if len(classes) < MIN_CLASSES:
+            _too_few(classes, inner, found)
     _other_files(inner, found)
-    return PhotoFolder(name, inner, classes, splits, tuple(found.problems))
+    return PhotoFolder(name, inner, classes, splits, tuple(found.problems), by_folder)
 
 
-def _split(parts: dict[str, Path], found: Scan) -> tuple[tuple[str, ...], dict[str, list[tuple[Path, int]]]]:
-    classes, train = _classes(parts["train"], f"{found.name}/{parts['train'].name}", found)
-    splits = {"train": train}
-    place = {name: i for i, name in enumerate(classes)}
+def _split(
+    parts: dict[str, Path], tables: list[Path], found: Scan
+) -> tuple[tuple[str, ...], dict[str, list[tuple[Path, int]]], bool]:
+    train = _labelled(see_through(parts["train"], in_split=True), f"{found.name}/{parts['train'].name}", tables, found)
+    if not train.names:
+        _no_classes_in_train(parts, found)
+    classes, splits, by_folder = train.names, {"train": train.files}, train.how is None
+    place = {name.casefold(): i for i, name in enumerate(classes)}
     for part in ("val", "test"):
         if part not in parts:
             continue
-        names, photos = _classes(parts[part], f"{found.name}/{parts[part].name}", found)
-        if not any(name in place for name in names):
+        folder = parts[part]
+        made = _labelled(see_through(folder, in_split=True), f"{found.name}/{folder.name}", tables, found)
+        if not any(name.casefold() in place for name in made.names):
             found.note(
                 "part-without-classes",
                 Message(
                     "{name}/{folder} is left out: it has none of the classes that train has.",
                     name=found.name,
-                    folder=parts[part].name,
+                    folder=folder.name,
                 ),
             )
             continue
-        unknown = [name for name in names if name not in place]
+        unknown = [name for name in made.names if name.casefold() not in place]
         if unknown:
             raise DatasetError(
                 "{name}/{folder} has the class {unknown}, which train has not: rename it, or add it to train.",
                 name=found.name,
-                folder=parts[part].name,
+                folder=folder.name,
                 unknown=unknown[0],
             )
-        splits[part] = [(path, place[names[i]]) for path, i in photos]
-        missing = [name for name in classes if name not in names]
+        splits[part] = [(path, place[made.names[i].casefold()]) for path, i in made.files]
+        by_folder = by_folder and made.how is None
+        there = {name.casefold() for name in made.names}
+        missing = [name for name in classes if name.casefold() not in there]
         if missing:
             found.note(
                 "class-missing-in-part",
                 Message(
                     "{name}/{folder} has no images of {classes}.",
                     name=found.name,
-                    folder=parts[part].name,
+                    folder=folder.name,
                     classes=listed(missing),
                 ),
             )
-    return classes, splits
+    for part, files in splits.items():
+        if parts[part].name.casefold() not in PLAIN:
+            found.note("split", _understood(part, parts[part].name, classes, files))
+    return classes, splits, by_folder
+
+
+def _understood(part: str, folder: str, classes: tuple[str, ...], files: list[tuple[Path, int]]) -> Message:
+    return Message(
+        "{folder} is used as {part}: {classes} classes, {count:,} images.",
+        folder=folder,
+        part=Setting("part", part),
+        classes=len({i for _, i in files}) if part != "train" else len(classes),
+        count=len(files),
+    )
+
+
+def _no_classes_in_train(parts: dict[str, Path], found: Scan) -> None:
+    if all(images_in(folder) and not folders_in(folder) for folder in parts.values()):
+        raise DatasetError(
+            "In {name} the images lie directly in {folders}: make a folder for each class inside, e.g. {first}/cats.",
+            name=found.name,
+            folders=listed(sorted(f.name for f in parts.values())),
+            first=parts["train"].name,
+        )
+    raise DatasetError(
+        "{name}/{folder} has no class folders with images: add them.", name=found.name, folder=parts["train"].name
+    )
+
+
+def _labelled(root: Path, shown: str, tables: list[Path], found: Scan) -> _Labelled:
+    """The images of one folder with their labels: from class folders, a table beside them, or their names."""
+    names, files = _classes(root, shown, found)
+    if len(names) >= MIN_CLASSES:
+        given = table_labels([path for path, _ in files], tables) if tables else None
+        if given is None or _agree(given, files):
+            _check_versions(root, shown)
+            return _Labelled(names, files)
+    else:
+        images = list(find_images(root))
+        given = table_labels(images, tables)
+        if given is None and all(is_generic(name) or split_name(name) for name in names):
+            given = name_labels(images)
+        if given is None:
+            return _Labelled(names, files)
+    found.forget("loose-images", "empty-class")
+    how = _how(given, shown)
+    found.note("labels", how)
+    if given.unnamed:
+        found.note(
+            "unlabelled",
+            plural(
+                "{name} has {count} image without a label: left out.",
+                "{name} has {count} images without a label: left out.",
+                count=given.unnamed,
+                name=shown,
+            ),
+        )
+    return _Labelled(given.names, given.files, how)
+
+
+def _agree(table: FileLabels, files: list[tuple[Path, int]]) -> bool:
+    """Whether the table says of the images in each folder the same, and of two folders not: they are the classes."""
+    folder_of = dict(files)
+    pairs = {(folder_of[path], label) for path, label in table.files}
+    return len(pairs) == len({folder for folder, _ in pairs}) == len({label for _, label in pairs})
+
+
+def _how(labels: FileLabels, shown: str) -> Message:
+    known = {"name": shown, "classes": len(labels.names), "count": len(labels.files), "listed": listed(labels.names)}
+    if labels.table is None:
+        return Message(
+            "{name}: the labels are what the file names begin with: {classes} classes ({listed}), {count:,} images.",
+            **known,
+        )
+    return Message(
+        "{name}: the labels stand in {table}: {classes} classes ({listed}), {count:,} images.",
+        table=labels.table.name,
+        **known,
+    )
+
+
+def _by_class_first(
+    whole: _Labelled, root: Path, found: Scan
+) -> tuple[tuple[str, ...], dict[str, list[tuple[Path, int]]], bool]:
+    """`cats/train/1.jpg`: each class with its own splits."""
+    inside = [] if whole.how else [names for names in map(_subfolders, folders_in(root)) if names]
+    shared = set.intersection(*map(set, inside)) if len(inside) > 1 else set()
+    if not _are_splits(shared):
+        return whole.names, {"train": whole.files}, True
+    known = {name: split.split for name in shared if (split := split_name(name))}
+    return whole.names, _splits_within(whole.files, root, known, found), False
+
+
+def _are_splits(names: set[str]) -> bool:
+    """Whether they are names of splits, train among them."""
+    splits = [split_name(name) for name in names]
+    return all(s and not s.before for s in splits) and any(s and s.split == "train" for s in splits)
+
+
+def _check_versions(root: Path, shown: str) -> None:
+    """Folders that share their sub-folders' names are versions of one data set, or splits under names unknown here:
+    DatasetError, they must not be learnt as classes."""
+    inside = {folder: names for folder in folders_in(root) if len(names := _subfolders(folder)) > 1}
+    for one, other in itertools.combinations(inside, 2):
+        shared = set(inside[one]) & set(inside[other])
+        if len(shared) < 2 or 2 * len(shared) < max(len(inside[one]), len(inside[other])) or _are_splits(shared):
+            continue
+        alike = [folder for folder in inside if shared & set(inside[folder])]
+        raise DatasetError(
+            "In {name} the folders {folders} hold the same folders ({shared}): they look like versions or parts of "
+            "one data set, not like classes. Use one of them as the data set, e.g. {name}/{first}, or, where they are "
+            "classes, put their images directly into them.",
+            name=shown,
+            folders=listed([folder.name for folder in alike]),
+            shared=listed(sorted((inside[one][name] for name in shared), key=natural_key)),
+            first=one.name,
+        )
+
+
+def _subfolders(folder: Path) -> dict[str, str]:
+    """Folders with images in `folder`: name, folded -> name."""
+    return {f.name.casefold(): f.name for f in folders_in(folder) if next(find_images(f), None) is not None}
+
+
+def _splits_within(
+    files: list[tuple[Path, int]], root: Path, known: dict[str, str], found: Scan
+) -> dict[str, list[tuple[Path, int]]]:
+    made: dict[str, list[tuple[Path, int]]] = {"train": []}
+    for path, label in files:
+        parts = path.relative_to(root).parts
+        split = known.get(parts[1].casefold(), "train") if len(parts) > 2 else "train"
+        made.setdefault(split, []).append((path, label))
+    for name, split in sorted(known.items()):
+        classes = tuple(str(i) for i in {label for _, label in made[split]})
+        found.note("split", _understood(split, name, classes, made[split]))
+    return {split: made[split] for split in ("train", "val", "test") if split in made}
 
 
 def _classes(root: Path, shown: str, found: Scan) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
     """Class names and [(path, class index)] of the folders in `root`; a folder without images is no class."""
     names: list[str] = []
+    taken: set[str] = set()
     photos: list[tuple[Path, int]] = []
     empty: list[str] = []
     for folder in folders_in(root):
         name = class_name(folder.name)
-        if name in names:
+        if name.casefold() in taken:  # Cat and cat are one folder on Windows and macOS
             raise DatasetError("{place} has two folders called {name}: join them into one.", place=shown, name=name)
         inside = list(find_images(folder))
         found.files += len(inside)
@@ -123,6 +285,7 @@ def _classes(root: Path, shown: str, found: Scan) -> tuple[tuple[str, ...], list
             continue
         photos.extend((path, len(names)) for path in inside)
         names.append(name)
+        taken.add(name.casefold())
     if len(names) > MAX_CLASSES:
         raise DatasetError(
             "{name} has {count} classes and at most {most:,} are allowed: use fewer.",

@@ -1,0 +1,239 @@
+"""Labels of images that lie in no class folder: in a table beside them, or at the beginning of their names.
+
+A table is CSV, TSV or lines of text. Which column names the files and which the label is found by what stands in them;
+columns of zeros and ones are one label a row. Opens no image.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgcls.imaging.image_files import is_litter, natural_key
+
+SUFFIXES = (".csv", ".tsv", ".txt")
+MAX_BYTES = 64_000_000  # of a table
+MAX_TABLES = 20
+DEPTH = 3  # folders below the data set in which tables are looked for
+NAMED_FILES = 0.9  # of a table's rows: so many must name an image
+LABELLED_NAMES = 0.95  # of the images without a table: so many must begin with a label
+CLASS_LISTS = ("classes.txt", "_classes.txt", "class_names.txt", "labels.txt")
+# Headers of a label's column, the likeliest first.
+LABELS = (
+    "label", "labels", "class", "class_name", "classname", "category", "target", "species", "breed", "diagnosis", "dx",
+    "class_id", "label_id", "type", "y", "标签", "类别", "类",
+)  # fmt: skip
+# What cameras, phones and programs call files, which is no label.
+GENERIC = frozenset(
+    "img image images photo photos picture pictures pic pics dsc dscn dscf dcim pxl frame screenshot file scan sample "
+    "test train val whatsapp_image download unnamed untitled data dataset".split()
+) | {"图片", "图像", "照片", "样本"}
+NUMBERED = re.compile(r"(.*?)[\s._!-]*[(\[]?\d+[)\]]?")
+BOXES = re.compile(r"\d+(?:,\d+){3},(\d+)")
+
+
+@dataclass(frozen=True)
+class FileLabels:
+    """names: classes in natural order; files: [(path, class index)]; unnamed: images without a label; table: where the
+    labels stand, None where in the names."""
+
+    names: tuple[str, ...]
+    files: list[tuple[Path, int]]
+    unnamed: int
+    table: Path | None = None
+
+
+def tables_in(root: Path) -> list[Path]:
+    """Files that may hold labels, near the top."""
+    found: list[Path] = []
+    for folder, folders, names in os.walk(root):
+        depth = len(Path(folder).relative_to(root).parts)
+        folders[:] = sorted(f for f in folders if not is_litter(f)) if depth < DEPTH else []
+        for name in sorted(names):
+            path = Path(folder, name)
+            if name.lower().endswith(SUFFIXES) and not name.startswith(".") and _size(path) <= MAX_BYTES:
+                found.append(path)
+    return found[:MAX_TABLES]
+
+
+def is_generic(name: str) -> bool:
+    """Whether it is what programs call files and folders of images, and no label."""
+    return re.sub(r"[\s-]+", "_", name.casefold()) in GENERIC
+
+
+def table_labels(images: Sequence[Path], tables: Sequence[Path]) -> FileLabels | None:
+    known = _known(images)
+    best: tuple[Path, dict[Path, str]] | None = None
+    for table in tables:
+        named = _labelled(table, known)
+        if named and (best is None or len(named) > len(best[1])):
+            best = table, named
+    if best is None:
+        return None
+    table, named = best
+    names = tuple(sorted(set(named.values()), key=natural_key))
+    place = {name: i for i, name in enumerate(names)}
+    files = [(path, place[named[path]]) for path in images if path in named]
+    return FileLabels(names, files, len(images) - len(files), table)
+
+
+def name_labels(images: Sequence[Path]) -> FileLabels | None:
+    """`cat.0.jpg`, `cat_1.jpg`, `cat (2).jpg`: what stands before the number."""
+    labels: dict[Path, str] = {}
+    for path in images:
+        found = NUMBERED.fullmatch(path.stem)
+        if found and any(letter.isalpha() for letter in found[1]):
+            labels[path] = found[1].strip(" ._!-")
+    counts = Counter(labels.values())
+    if (
+        len(labels) < LABELLED_NAMES * len(images)
+        or len(counts) < 2
+        or any(map(is_generic, counts))
+        or min(counts.values()) < 2
+    ):
+        return None
+    names = tuple(sorted(counts, key=natural_key))
+    place = {name: i for i, name in enumerate(names)}
+    files = [(path, place[labels[path]]) for path in images if path in labels]
+    return FileLabels(names, files, len(images) - len(files))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return MAX_BYTES + 1
+
+
+def _known(images: Sequence[Path]) -> dict[str, Path]:
+    """Every way in which a table may call an image -> the image; what two could be called stands for none."""
+    found: dict[str, Path | None] = {}
+    top = len(Path(os.path.commonpath([path.parent for path in images])).parts) if images else 0
+    for path in images:
+        parts = path.parts[max(0, top - 1) :]
+        ways = {path.stem, *("/".join(parts[i:]) for i in range(len(parts)))}
+        for way in {way.casefold() for way in ways}:
+            found[way] = None if way in found and found[way] != path else path
+    return {way: path for way, path in found.items() if path is not None}
+
+
+def _labelled(table: Path, known: Mapping[str, Path]) -> dict[Path, str] | None:
+    """Image -> label; None where this is no table of labels. An image with two different labels has none."""
+    rows = _rows(table)
+    if len(rows) < 2:
+        return None
+    width = max(map(len, rows))
+    named = [sum(_image(row, column, known) is not None for row in rows) for column in range(width)]
+    column = max(range(width), key=named.__getitem__)
+    header = rows[0] if _image(rows[0], column, known) is None else None
+    body = rows[1:] if header else rows
+    if not body or named[column] < NAMED_FILES * len(body):
+        return None
+    listed = _class_list(table)
+    labels = _one_hot(header, body, column) or _column(header, body, column)
+    if labels is None:
+        return None
+    found: dict[Path, str | None] = {}
+    for row, label in zip(body, labels, strict=True):
+        path = _image(row, column, known)
+        if path is None or not label:
+            continue
+        if label.isdecimal() and int(label) < len(listed):
+            label = listed[int(label)]
+        found[path] = None if path in found and found[path] != label else label
+    made = {path: label for path, label in found.items() if label is not None}
+    return made if len(set(made.values())) > 1 else None
+
+
+def _image(row: Sequence[str], column: int, known: Mapping[str, Path]) -> Path | None:
+    if column >= len(row):
+        return None
+    way = row[column].strip().replace("\\", "/").removeprefix("./").casefold()
+    parts = way.split("/")
+    return next((known[tail] for i in range(len(parts)) if (tail := "/".join(parts[i:])) in known), None)
+
+
+def _one_hot(header: Sequence[str] | None, body: Sequence[Sequence[str]], files: int) -> list[str] | None:
+    """Columns of zeros and ones: the one that is one; nothing for a row that has several, or none."""
+    if header is None:
+        return None
+    digits = {"0", "1", "0.0", "1.0"}
+    columns = [i for i in range(len(header)) if i != files and all(len(r) > i and r[i] in digits for r in body)]
+    if len(columns) < 2:
+        return None
+    ones = [[i for i in columns if row[i].startswith("1")] for row in body]
+    if sum(len(found) == 1 for found in ones) < NAMED_FILES * len(body):
+        return None
+    return [header[found[0]] if len(found) == 1 else "" for found in ones]
+
+
+def _column(header: Sequence[str] | None, body: Sequence[Sequence[str]], files: int) -> list[str] | None:
+    """The label's column: by its header, or the only one beside the files' that has as few values as labels have."""
+    width = max(map(len, body))
+    columns = [i for i in range(width) if i != files]
+    called = {name.casefold().replace(" ", "_"): i for i, name in enumerate(header or ()) if i in columns}
+    chosen = [called[name] for name in LABELS if name in called] or (columns if len(columns) == 1 else [])
+    if not chosen and not header and columns:
+        chosen = columns[:1]  # "file label x y x y": what follows the file
+    for column in chosen:
+        values = [row[column] if column < len(row) else "" for row in body]
+        if 2 <= len(set(filter(None, values))) <= max(2, len(values) // 2):
+            return values
+    return None
+
+
+def _rows(table: Path) -> list[list[str]]:
+    text = _text(table)
+    if table.suffix.lower() == ".txt" and "\t" not in text and not _is_list(text, ","):
+        return [_words(line) for line in text.splitlines() if line.strip()]
+    first = text.split("\n", 1)[0]
+    separator = max("\t;,", key=first.count)
+    try:
+        rows = csv.reader(text.splitlines(), delimiter=separator, skipinitialspace=True)
+        return [[cell.strip() for cell in row] for row in rows if any(map(str.strip, row))]
+    except csv.Error:
+        return []
+
+
+def _is_list(text: str, separator: str) -> bool:
+    """Whether every line has as many separators as the first, and some."""
+    counts = {line.count(separator) for line in text.splitlines()[:100] if line.strip()}
+    return len(counts) == 1 and counts != {0}
+
+
+def _words(line: str) -> list[str]:
+    """ "a b.jpg 3" -> the file and its label; boxes ("x,y,x,y,label") count by their label, where it is one."""
+    file, *rest = line.split()
+    boxes = [BOXES.fullmatch(word) for word in rest]
+    if rest and all(boxes):
+        labels = {found[1] for found in boxes if found}
+        return [file, labels.pop() if len(labels) == 1 else ""]
+    return line.strip().rsplit(None, 1) if rest else [file]
+
+
+def _class_list(table: Path) -> list[str]:
+    """Names of numbered classes, one a line, beside the table or one folder above."""
+    for folder in (table.parent, table.parent.parent):
+        for name in CLASS_LISTS:
+            path = folder / name
+            if path != table and path.is_file() and _size(path) <= MAX_BYTES:
+                return [line.strip() for line in _text(path).splitlines() if line.strip()]
+    return []
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return ""
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return content.decode("latin-1")

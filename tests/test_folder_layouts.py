@@ -1,0 +1,281 @@
+"""Folders as others lay them out: what they are taken for, that it is said, and what is refused as doubtful."""
+
+import re
+
+import pytest
+from test_folders import codes, made
+
+from imgcls.cli.main import main
+from imgcls.data.edits import move_to_class
+from imgcls.data.folder_parts import split_name
+from imgcls.data.image_folders import scan
+from imgcls.errors import DatasetError
+
+
+@pytest.fixture
+def pets(tmp_path):
+    return tmp_path / "data" / "pets"
+
+
+def classes_in(*folders, each=2):
+    return [f"{folder}/{kind}/{i}.jpg" for folder in folders for kind in ("cat", "dog") for i in range(each)]
+
+
+def counts(found):
+    return {split: len(files) for split, files in found.splits.items()}
+
+
+def said(found):
+    return " ".join(map(str, found.notes))
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "test"),
+    [
+        ("training_set", None, "test_set"),
+        ("training_set", "val_set", "test_set"),
+        ("TrainingSet", "ValidationSet", "TestSet"),
+        ("train_images", "valid-images", "Test images"),
+        ("seg_train", None, "seg_test"),
+        ("seg_train/seg_train", None, "seg_test/seg_test"),
+        ("asl_alphabet_train/asl_alphabet_train", None, "asl_alphabet_test/asl_alphabet_test"),
+        ("train/train", "dev", "test/test"),
+        ("train", "eval", "holdout"),
+        ("train2017", "val2017", "test2017"),
+        ("训练集", "验证集", "测试集"),
+        ("训练", "验证", "测试"),
+        ("训练数据", "验证数据", "测试数据"),
+        ("a/b/c/d/train", "a/b/c/d/dev", "a/b/c/d/test"),
+    ],
+)
+def test_splits_under_the_names_that_others_give_them(pets, train, val, test):
+    found = scan(made(pets, *classes_in(*filter(None, (train, val, test)))))
+    assert found.classes == ("cat", "dog")
+    assert counts(found) == {"train": 4} | ({"val": 4} if val else {}) | {"test": 4}
+    for folder in filter(None, (train, val, test)):
+        outer = folder.split("/")[-1] if folder.startswith("a/") else folder.split("/")[0]
+        if outer not in ("train", "test"):
+            assert f"{outer} is used as" in said(found)
+
+
+def test_what_was_understood_is_said(pets):
+    found = scan(made(pets, *classes_in("training_set", "test_set"), "classes.txt"))
+    assert "training_set is used as train: 2 classes, 4 images." in said(found)
+    assert "test_set is used as test: 2 classes, 4 images." in said(found)
+
+
+@pytest.mark.parametrize("beside", ["seg_pred/seg_pred/1.jpg", "test1/1.jpg", "single_prediction/cat_or_dog_1.jpg"])
+def test_images_to_be_guessed_are_left_out(pets, beside):
+    found = scan(made(pets, *classes_in("seg_train" if "seg" in beside else "train"), beside,
+                      *classes_in("seg_test" if "seg" in beside else "val")))  # fmt: skip
+    assert found.classes == ("cat", "dog") and "left out" in said(found)
+    assert sum(counts(found).values()) == 8
+
+
+@pytest.mark.parametrize("name", ["crash test", "test tube", "training plane", "my train", "contest", "eval kit"])
+def test_a_class_may_hold_the_word(pets, name):
+    assert split_name("contest") is None and split_name("test tube") is None
+    found = scan(made(pets, f"{name}/1.jpg", "car/1.jpg"))
+    assert set(found.classes) == {name, "car"}
+
+
+@pytest.mark.parametrize("name", ["train", "Test_Set", "验证集", "dev"])
+def test_no_class_is_collected_under_a_split_s_name(name):
+    assert split_name(name)
+
+
+def test_classes_that_hold_their_own_splits(pets):
+    names = [f"{kind}/{split}/{i}.jpg" for kind in ("cat", "dog") for split in ("Train", "test") for i in range(3)]
+    found = scan(made(pets, *names))
+    assert found.classes == ("cat", "dog") and counts(found) == {"train": 6, "test": 6}
+    assert "Train" in said(found) or "train" in said(found)
+
+
+def test_versions_beside_others_or_in_a_split_are_noticed_too(pets):
+    made(pets / "a", *classes_in("v1", "v2"), "docs/figures/1.jpg", "docs/plots/1.jpg", "extra/1.jpg")
+    made(pets / "b", *classes_in("train/color", "train/grey", "test/color", "test/grey"))
+    for root in (pets / "a", pets / "b"):
+        with pytest.raises(DatasetError, match="hold the same folders"):
+            scan(root)
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("color", "grayscale", "segmented"),
+        ("v1", "v2"),
+        ("fold1", "fold2", "fold3"),
+        ("lernen", "pruefen"),
+        ("wrap/part_a", "wrap/part_b"),
+    ],
+)
+def test_versions_of_one_data_set_are_not_learnt_as_classes(pets, folders):
+    with pytest.raises(DatasetError, match="hold the same folders") as error:
+        scan(made(pets, *classes_in(*folders)))
+    assert all(folder.split("/")[-1] in str(error.value) for folder in folders)
+    assert scan(pets / folders[0]).classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"{kind}/images/{i}.jpg" for kind in ("n01", "n02") for i in range(3)],  # Tiny-ImageNet
+        ["cat/indoor/1.jpg", "cat/2.jpg", "dog/outdoor/1.jpg", "dog/2.jpg"],
+        ["cat/a/1.jpg", "cat/b/1.jpg", "dog/1.jpg", "horse/1.jpg"],
+    ],
+)
+def test_sub_folders_of_real_classes_are_no_versions(pets, names):
+    assert len(scan(made(pets, *names)).classes) >= 2
+
+
+@pytest.mark.parametrize(
+    ("names", "classes"),
+    [
+        ([f"{kind}.{i}.jpg" for kind in ("cat", "dog") for i in range(3)], ("cat", "dog")),
+        ([f"train/{kind}.{i}.jpg" for kind in ("cat", "dog") for i in range(3)], ("cat", "dog")),
+        ([f"train/train/{kind}_{i}.jpg" for kind in ("cat", "dog") for i in range(3)], ("cat", "dog")),
+        ([f"{kind} ({i}).jpg" for kind in ("苹果", "梨") for i in range(3)], ("梨", "苹果")),
+        ([f"{kind}-!-{i}.jpg" for kind in ("Class 1", "Class 2") for i in range(3)], ("Class 1", "Class 2")),
+        ([f"images/{kind}_{i}.jpg" for kind in ("Maine_Coon", "pug") for i in range(3)], ("Maine_Coon", "pug")),
+    ],
+)
+def test_labels_that_names_begin_with(pets, names, classes):
+    found = scan(made(pets, *names))
+    assert found.classes == classes and counts(found) == {"train": 6}
+    assert "file names begin with" in said(found) and not found.sorted
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"{i}.jpg" for i in range(6)],
+        [f"IMG_{i}.jpg" for i in range(3)] + [f"DSC{i}.jpg" for i in range(3)],
+        ["holiday.jpg", "beach.jpg", "sun set.jpg"],
+        [f"cat_{i}.jpg" for i in range(6)],
+        [f"cats/{kind}_{i}.jpg" for kind in ("tom", "felix") for i in range(3)],
+        [f"cat_{i}.jpg" for i in range(3)] + [f"random {name}.jpg" for name in "abc"],
+        [f"{age}_0_{i}.jpg" for age in (20, 30) for i in range(3)],
+    ],
+)
+def test_names_that_are_no_labels_are_not_guessed(pets, names):
+    with pytest.raises(DatasetError, match="no class folders|has 1 class"):
+        scan(made(pets, *names))
+
+
+TABLES = {
+    "file, label": ("labels.csv", "filename,label\n{0}.jpg,cat\n{1}.jpg,dog\n{2}.jpg,cat\n{3}.jpg,dog\n"),
+    "id, breed": ("train.csv", "id,breed\n{0},cat\n{1},dog\n{2},cat\n{3},dog\n"),
+    "several columns": ("meta.csv", "lesion,image_id,dx,age\nA,{0},cat,1\nB,{1},dog,2\nC,{2},cat,3\nD,{3},dog,4\n"),
+    "one-hot": ("_classes.csv", "filename, cat, dog\n{0}.jpg, 1, 0\n{1}.jpg, 0, 1\n{2}.jpg, 1, 0\n{3}.jpg, 0, 1\n"),
+    "tabs": ("labels.tsv", "image\tclass\n{0}.jpg\tcat\n{1}.jpg\tdog\n{2}.jpg\tcat\n{3}.jpg\tdog\n"),
+    "semicolons": ("labels.csv", "image;class\n{0}.jpg;cat\n{1}.jpg;dog\n{2}.jpg;cat\n{3}.jpg;dog\n"),
+    "no header": ("labels.csv", "{0}.jpg,cat\n{1}.jpg,dog\n{2}.jpg,cat\n{3}.jpg,dog\n"),
+    "lines of text": ("train.txt", "images/{0}.jpg cat\nimages/{1}.jpg dog\nimages/{2}.jpg cat\nimages/{3}.jpg dog\n"),
+    "a path of another machine": (
+        "labels.csv", "path,label\nD:\\x\\images\\{0}.jpg,cat\nD:\\x\\images\\{1}.jpg,dog\nD:\\x\\images\\{2}.jpg,cat\n"
+        "D:\\x\\images\\{3}.jpg,dog\n"
+    ),
+    "Chinese headers": ("标签.csv", "文件名,类别\n{0}.jpg,cat\n{1}.jpg,dog\n{2}.jpg,cat\n{3}.jpg,dog\n"),
+}  # fmt: skip
+IDS = ("ISIC_0024306", "b2", "c33", "d9")
+
+
+@pytest.mark.parametrize("where", ["", "images", "train/images"])
+@pytest.mark.parametrize("kind", TABLES)
+def test_labels_in_a_table(pets, kind, where):
+    name, text = TABLES[kind]
+    made(pets, *(f"{where}/{i}.jpg".lstrip("/") for i in IDS), f"{where}/e5.jpg".lstrip("/"))
+    (pets / name).write_text(text.format(*IDS), encoding="utf-8")
+    found = scan(pets)
+    assert found.classes == ("cat", "dog") and counts(found) == {"train": 4}
+    assert {path.stem: found.classes[label] for path, label in found.splits["train"]} == dict(
+        zip(IDS, ("cat", "dog", "cat", "dog"), strict=True)
+    )
+    assert f"the labels stand in {name}" in said(found) and "1 image without a label" in said(found)
+
+
+def test_numbers_are_named_by_the_list_of_classes(pets):
+    made(pets, *(f"train/{i}.jpg" for i in "abcd"), *(f"val/{i}.jpg" for i in "ef"))
+    (pets / "classes.txt").write_text("cat\ndog\n")
+    (pets / "train.txt").write_text("a.jpg 0\nb.jpg 1\nc.jpg 0\nd.jpg 1\n")
+    (pets / "val.txt").write_text("e.jpg 1\nf.jpg 0\n")
+    found = scan(pets)
+    assert found.classes == ("cat", "dog") and counts(found) == {"train": 4, "val": 2}
+
+
+def test_boxes_of_one_class_are_a_label(pets):
+    made(pets, *(f"train/{i}.jpg" for i in "abcd"))
+    (pets / "train" / "_classes.txt").write_text("cat\ndog\n")
+    (pets / "train" / "_annotations.txt").write_text(
+        "a.jpg 1,1,9,9,0\nb.jpg 1,1,9,9,1 2,2,5,5,1\nc.jpg 1,1,9,9,0\nd.jpg 1,1,9,9,1 2,2,5,5,0\n"
+    )
+    found = scan(pets)
+    assert found.classes == ("cat", "dog") and counts(found) == {"train": 3}
+
+
+def test_a_table_that_says_otherwise_than_the_folders_is_right(pets):
+    """HAM10000: two folders that only hold parts, and a table."""
+    made(pets, "part_1/a.jpg", "part_1/b.jpg", "part_2/c.jpg", "part_2/d.jpg")
+    (pets / "metadata.csv").write_text("image_id,dx\na,nv\nb,mel\nc,nv\nd,mel\n")
+    assert scan(pets).classes == ("mel", "nv")
+    (pets / "metadata.csv").write_text("image_id,dx\na,one\nb,one\nc,two\nd,two\n")
+    found = scan(pets)
+    assert found.classes == ("part_1", "part_2") and found.sorted
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a,b\n1,2\n", "id,x,y\na,1.5,2.5\nb,1.7,2.7\nc,1,2\n", "filename\na.jpg\nb.jpg\n", "\0\0\0", '"a,b\n'],
+)
+def test_other_tables_are_no_labels(pets, text):
+    made(pets, *(f"{i}.jpg" for i in "abc"))
+    (pets / "data.csv").write_text(text)
+    with pytest.raises(DatasetError, match="no class folders"):
+        scan(pets)
+
+
+def test_letter_case_alone_tells_no_classes_apart(pets):
+    with pytest.raises(DatasetError, match="two folders called"):
+        scan(made(pets, "Cat/1.jpg", "cat/1.jpg", "dog/1.jpg"))
+
+
+def test_letter_case_does_not_part_a_class_from_its_own_in_another_split(pets):
+    found = scan(made(pets, "train/Cat/1.jpg", "train/Dog/1.jpg", "val/cat/1.jpg", "val/DOG/1.jpg"))
+    assert found.classes == ("Cat", "Dog") and [label for _, label in found.splits["val"]] == [0, 1]
+
+
+def test_what_is_understood_stands_in_the_report_and_before_training(workspace, capsys):
+    from photos import flowers
+
+    from imgcls.recipes import with_recipe
+    from imgcls.training import events
+    from imgcls.training.trainer import train
+
+    flowers(workspace.data / "plants" / "training_set", each=6)
+    flowers(workspace.data / "plants" / "test_set", each=2)
+    assert main(["datasets", "plants"]) == 0
+    assert "- training_set is used as train: 3 classes, 18 images." in capsys.readouterr().out
+    asked = {"dataset": "plants", "model": "lenet", "epochs": 1, "batch_size": 8, "device": "cpu"}
+    (started,) = (e for e in train(with_recipe(asked), workspace=workspace, run="r") if isinstance(e, events.Started))
+    assert any("test_set is used as" in str(note) for note in started.notes)
+
+
+def test_an_image_is_not_moved_where_no_folder_is_its_class(workspace):
+    root = made(workspace.data / "pets", *(f"{kind}.{i}.jpg" for kind in ("cat", "dog") for i in range(3)))
+    with pytest.raises(DatasetError, match="do not come from its folders"):
+        move_to_class("pets", "cat.0.jpg", "dog", workspace)
+    assert (root / "cat.0.jpg").exists()
+
+
+def test_a_file_beside_the_classes_is_reported(workspace, capsys):
+    from photos import flowers
+
+    flowers(workspace.data / "plants", each=2)
+    (workspace.data / "plants" / "README.txt").write_text("about")
+    assert main(["datasets", "plants"]) == 0
+    assert re.search("1 file of another kind", capsys.readouterr().out)
+
+
+def test_problems_are_named_once(pets):
+    found = scan(made(pets, *classes_in("training_set", "test_set")))
+    assert codes(found) == ["split", "split"]
