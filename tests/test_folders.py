@@ -102,7 +102,6 @@ def test_no_folder(pets):
         (["bird/"], "empty-class", "no images of bird"),
         (["train/1.jpg"], "class-named-like-part", "class called train"),
         (["cat/notes.txt", "labels.csv"], "other-files", "2 files"),
-        (["cat/1.HEIC"], "heic-photos", "save them as JPEG"),
     ],
 )
 def test_what_is_odd_is_noted(pets, names, code, said):

@@ -17,7 +17,7 @@ from PIL import Image
 
 from imgcls.errors import InputError
 from imgcls.imaging.image_files import find_images, natural_key
-from imgcls.imaging.image_io import MAX_PIXELS, _Room, open_image
+from imgcls.imaging.image_io import MAX_PIXELS, _Room, notes_of, open_image
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -263,3 +263,110 @@ def test_an_image_that_would_take_too_much_memory_is_refused_before_decoding(mod
     width = int((most * 1_000_000) ** 0.5) + 2
     with pytest.raises(InputError, match=f"wide.png has more than {most} million pixels"):
         open_image(encoded(Image.new(mode, (width, width)), compress_level=1), name="wide.png")
+
+
+def noisy(width: int = 320, height: int = 240) -> Image.Image:
+    """No row is of one grey, so that what is missing can be told."""
+    small = np.random.default_rng(4).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
+    return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}], ids=str)
+@pytest.mark.parametrize("lacking", [1, 2, 7, 400])
+@pytest.mark.parametrize("near", [None, 64])
+def test_a_jpeg_that_lacks_its_end_is_read_with_a_note(options, lacking, near):
+    """As every viewer shows it."""
+    whole = encoded(noisy(), "JPEG", quality=90, **options)
+    read = open_image(whole[:-lacking], near=near, name="cut.jpg")
+    assert [str(note) for note in notes_of(read)] == [
+        "cut.jpg lacks its end: what is there is used. Save or copy it again."
+    ]
+    there = open_image(whole, near=near)
+    assert notes_of(there) == () and read.size == there.size
+    half = (0, 0, read.width, read.height // 2)
+    apart = np.abs(np.asarray(read.crop(half), int) - np.asarray(there.crop(half), int))
+    assert apart.mean() < 3
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.45])
+def test_a_jpeg_of_which_less_than_half_is_there_is_refused(share):
+    whole = encoded(noisy(), "JPEG", quality=90)
+    with pytest.raises(InputError, match="cut.jpg is cut off or damaged"):
+        open_image(whole[: int(share * len(whole))], name="cut.jpg")
+
+
+def test_other_files_that_lack_their_end_are_refused():
+    for kind in ("PNG", "GIF", "WEBP"):
+        whole = encoded(noisy(), kind)
+        with pytest.raises(InputError, match="cut off or damaged|not an image"):
+            open_image(whole[: len(whole) // 2])
+
+
+@pytest.mark.parametrize("blank", [1, 2, 5])
+def test_a_blank_first_frame_is_passed_over(blank):
+    frames = [Image.new("P", (16, 16), 7 + i) for i in range(blank)] + [halves("P", 3, 9).resize((16, 16))]
+    palette = [value for i in range(256) for value in (i * 20 % 256, i * 7 % 256, i * 3 % 256)]
+    for frame in frames:
+        frame.putpalette(palette)
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], optimize=False, disposal=2)
+    assert len(open_image(data).getcolors()) > 1
+
+
+def test_an_animation_that_is_blank_throughout_stays_so():
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    read = open_image(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    assert np.allclose(read.getpixel((4, 4)), (255, 0, 0), atol=4)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize(("most", "levels"), [(4095, 256), (2000, 125), (40_000, 157)])
+def test_twelve_bits_in_sixteen_are_made_brighter_and_it_is_said(kind, most, levels):
+    values = np.linspace(0, most, 64 * 64).astype(np.uint16).reshape(64, 64)
+    read = open_image(encoded(Image.fromarray(values), kind), name="x-ray")
+    found = len(np.unique(np.asarray(read)))
+    assert abs(found - levels) <= 1
+    said = [str(note) for note in notes_of(read)]
+    assert said == ([f"x-ray has no value above {most:,} of 65,535: it is made brighter."] if most < 5000 else [])
+
+
+@pytest.mark.parametrize("suffix", ["heic", "HEIF", "avif"])
+def test_a_phone_s_photos_are_read(tmp_path, suffix):
+    import pillow_heif
+
+    path = tmp_path / f"photo.{suffix}"
+    if suffix == "avif":
+        halves("RGB", "red", "blue").resize((64, 32)).save(path)
+    else:
+        pillow_heif.from_pillow(halves("RGB", "red", "blue").resize((64, 32))).save(path, quality=95, format="HEIF")
+    read = open_image(path)
+    assert read.mode == "RGB" and read.size == (64, 32)
+    assert np.allclose(read.getpixel((8, 16)), (255, 0, 0), atol=40)
+    assert [found.name for found in find_images(tmp_path)] == [path.name]
+
+
+def test_a_heic_photo_without_its_reader_says_what_to_do(monkeypatch, tmp_path):
+    import pillow_heif
+
+    path = tmp_path / "photo.heic"
+    pillow_heif.from_pillow(Image.new("RGB", (64, 32), "red")).save(path, format="HEIF")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+    with pytest.raises(InputError, match="photo.heic is a HEIC photo that cannot be read here: save it as JPEG"):
+        open_image(path)
+
+
+def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open" / "1.jpg").touch()
+    (tmp_path / "shut").mkdir()
+    before = os.scandir
+
+    def scandir(path):
+        if os.fspath(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied")
+        return before(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    closed = []
+    assert [path.name for path in find_images(tmp_path, closed=closed)] == ["1.jpg"]
+    assert closed == [tmp_path / "shut"]

@@ -21,7 +21,7 @@ import numpy as np
 from imgcls.data.photos import StorageFormat
 from imgcls.messages import Message
 
-VERSION = 1
+VERSION = 2
 DIGEST = 16
 BESIDE = 4 + DIGEST + 1  # bytes a photo besides its pixels
 TAIL = struct.Struct("<8sqqqq")  # magic, N, bytes an image, bytes of the errors' JSON, version

@@ -276,7 +276,10 @@ def _classes(root: Path, shown: str, found: Scan) -> tuple[tuple[str, ...], list
         name = class_name(folder.name)
         if name.casefold() in taken:  # Cat and cat are one folder on Windows and macOS
             raise DatasetError("{place} has two folders called {name}: join them into one.", place=shown, name=name)
-        inside = list(find_images(folder))
+        closed: list[Path] = []
+        inside = list(find_images(folder, closed=closed))
+        for one in closed:
+            found.note("closed-folder", _closed(one.relative_to(root).as_posix(), shown))
         found.files += len(inside)
         if found.files > MAX_FILES:
             raise DatasetError("{name} has more than {most:,} images: use fewer.", name=found.name, most=MAX_FILES)
@@ -312,6 +315,10 @@ def _classes(root: Path, shown: str, found: Scan) -> tuple[tuple[str, ...], list
     return tuple(names), photos
 
 
+def _closed(folder: str, shown: str) -> Message:
+    return Message("{name}/{folder} may not be read and is left out: check who may.", name=shown, folder=folder)
+
+
 def class_name(folder: str) -> str:
     """What the class in a folder of that name is called: macOS archives spell é as e plus an accent, and a name from a
     system with other letters may be no text here."""
@@ -341,17 +348,11 @@ def _too_few(classes: tuple[str, ...], root: Path, found: Scan) -> None:
 
 
 def _other_files(root: Path, found: Scan) -> None:
-    """Says which files are there that no one will read, HEIC photos above all."""
+    """Says which files are there that no one will read."""
     kinds: Counter[str] = Counter()
     for _, folders, files in os.walk(root):
         folders[:] = [f for f in folders if not is_litter(f)]
         kinds.update(os.path.splitext(f)[1].lower() for f in files if not is_image_name(f) and not is_litter(f))
-    for kind in (".heic", ".heif"):
-        if kinds.pop(kind, 0):
-            found.note(
-                "heic-photos",
-                Message("{name} has HEIC photos, which cannot be read here: save them as JPEG.", name=found.name),
-            )
     if kinds:
         count = sum(kinds.values())
         found.note(

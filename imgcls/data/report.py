@@ -15,12 +15,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from imgcls.data.folder_problems import Problem
+from imgcls.data.folder_problems import NAMED, Problem
 from imgcls.data.grouping import duplicates
 from imgcls.data.image_folders import PhotoFolder, scan
 from imgcls.data.registry import DATASETS, absent, classes_of, is_builtin, parts_of
 from imgcls.errors import InputError
-from imgcls.imaging.image_io import opened_image, size_of
+from imgcls.imaging.image_io import notes_of, opened_image, size_of
 from imgcls.messages import Message, plural
 from imgcls.processes import available_cores
 from imgcls.workspace import Workspace
@@ -81,13 +81,14 @@ def report(name: str, workspace: Workspace, *, progress: Progress | None = None)
 class _Looked:
     size: tuple[int, int] | None
     error: Message | None = None
+    notes: tuple[Message, ...] = ()
 
 
 def _look(path: Path) -> _Looked:
     try:
-        with opened_image(path, near=NEAR):
-            pass
-        return _Looked(size_of(path))
+        with opened_image(path, near=NEAR) as image:
+            notes = notes_of(image)
+        return _Looked(size_of(path), notes=notes)
     except (InputError, OSError) as error:
         return _Looked(None, error.message if isinstance(error, InputError) else Message(str(error)))
 
@@ -106,7 +107,8 @@ def _of_photos(name: str, found: PhotoFolder, files: list[tuple[str, Path, int]]
         sound.append(file)
     same = duplicates([path for _, path, _ in sound]).values()
     groups = sorted([(shown(path), part, label) for part, path, label in map(sound.__getitem__, g)] for g in same)
-    problems = [*found.problems, *_findings(found, counts, groups, len(broken))]
+    noted = [note for one in looked for note in one.notes]
+    problems = [*found.problems, *_findings(found, counts, groups, len(broken)), *_noted(noted)]
     return Report(
         name=name,
         classes=found.classes,
@@ -116,6 +118,20 @@ def _of_photos(name: str, found: PhotoFolder, files: list[tuple[str, Path, int]]
         doubles=tuple(tuple(path for path, _, _ in group) for group in groups[:LISTED]),
         problems=tuple(problems),
     )
+
+
+def _alike(group: list[tuple[str, str, int]], column: int) -> bool:
+    """Whether the files of a group have one part (column 1), one label (column 2)."""
+    return len({file[column] for file in group}) == 1
+
+
+def _noted(notes: list[Message]) -> list[Problem]:
+    """Images that were read all the same: the first few by name."""
+    made = [Problem("odd-image", note) for note in notes[:NAMED]]
+    if rest := len(notes) - NAMED:
+        more = plural("{count} more image is like that.", "{count} more images are like that.", count=rest)
+        made += [Problem("odd-image", more)] if rest > 0 else []
+    return made
 
 
 def _findings(
@@ -134,7 +150,7 @@ def _findings(
                 ),
             )
         )
-    mixed = [group for group in groups if len({label for _, _, label in group}) > 1]
+    mixed = [group for group in groups if not _alike(group, 2)]
     if mixed:
         made.append(
             Problem(
@@ -147,7 +163,7 @@ def _findings(
                 ),
             )
         )
-    leaked = [group for group in groups if len({part for _, part, _ in group}) > 1]
+    leaked = [group for group in groups if not _alike(group, 1)]
     if leaked:
         made.append(
             Problem(
@@ -162,7 +178,7 @@ def _findings(
                 ),
             )
         )
-    plain = len(groups) - len([g for g in groups if g in mixed or g in leaked])
+    plain = sum(_alike(group, 1) and _alike(group, 2) for group in groups)
     if plain:
         made.append(
             Problem(

@@ -75,6 +75,7 @@ def wanted_entries(
     entries = archive.infolist()
     wanted: list[tuple[zipfile.ZipInfo, PurePosixPath]] = []
     taken: set[str] = set()
+    spelt: dict[str, str] = {}
     for info, name in zip(entries, _names(entries), strict=True):
         place = _place(name, called)
         if info.is_dir() or name.endswith(("/", "\\")) or place is None:
@@ -93,6 +94,7 @@ def wanted_entries(
                 entry=shown(name),
                 most=limits.single / 1e6,
             )
+        place = _one_spelling(place, spelt)
         number, free = 2, place
         while free.as_posix().casefold() in taken:
             number, free = number + 1, place.with_name(numbered(place.name, number))
@@ -110,6 +112,15 @@ def wanted_entries(
             "{file} holds no images: zip a folder that has a folder of images for each class.", file=called
         )
     return wanted
+
+
+def _one_spelling(place: PurePosixPath, spelt: dict[str, str]) -> PurePosixPath:
+    """Folders Cat and cat are one, as they are on Windows and macOS: spelt as the first of them."""
+    folders: list[str] = []
+    for part in place.parts[:-1]:
+        way = "/".join((*folders, part)).casefold()
+        folders.append(spelt.setdefault(way, part))
+    return PurePosixPath(*folders, place.name)
 
 
 def _check_size(infos: list[zipfile.ZipInfo], called: str, limits: ZipLimits) -> None:

@@ -10,15 +10,18 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from imgcls.errors import InputError
 from imgcls.imaging.ink import NoInk
-from imgcls.imaging.pixel_modes import SIDEWAYS, has_transparency, to_rgb
+from imgcls.imaging.pixel_modes import SIDEWAYS, dark_range, has_transparency, strips, to_rgb
+from imgcls.messages import Message
 
 MAX_PIXELS = 89_000_000  # just under where Pillow itself warns of a bomb
 MAX_SIDE_PIXELS = 65_535  # the longest JPEG; resizing keeps some bytes for every pixel of a side
@@ -28,12 +31,13 @@ RGB_BYTES = 4  # of a pixel in memory, RGB and RGBA alike
 MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # of a pixel; other modes take 4
 # What decoding itself takes, bytes a pixel, the decoded image included: measured at 50 million pixels as the growth of
 # the process (WebP 15.8, AVIF 10.1 at 8 bits without transparency, JPEG 2000 18.9). Others take the image alone.
-DECODER_BYTES = {"WEBP": 16, "AVIF": 16, "JPEG2000": 20, "TIFF": 8}
+DECODER_BYTES = {"WEBP": 16, "AVIF": 16, "HEIF": 16, "JPEG2000": 20, "TIFF": 8}
 PROGRESSIVE_BYTES = 2  # a pixel and channel: a progressive JPEG's coefficients are all in memory, at full size
 MAX_FILE_BYTES = 100_000_000
 
 # Named one by one: Pillow would also hand PostScript to Ghostscript, and open formats that no camera writes.
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000", "PPM")
+FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "HEIF", "JPEG2000", "PPM")
+NOTES = "imgcls-notes"  # in an image's info
 ORIENTATION = 0x0112
 # Source: EXIF 2.3, table 4, Orientation.
 TURNS = {
@@ -45,7 +49,11 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
+READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
+MISSING_GREY = 127, 129  # what libjpeg fills in where a file ends too soon
+MOST_MISSING = 0.5  # of the rows: a JPEG that lacks more is refused
+BLANK_FRAMES = 20  # of an animation that are passed over
+END_OF_JPEG = b"\xff\xd9"
 
 
 def open_image(
@@ -92,18 +100,26 @@ def opened_image(
             image.close()  # the name that the block gave it outlives the block
 
 
+def notes_of(image: Image.Image) -> tuple[Message, ...]:
+    """What a person should know of an image that was read all the same."""
+    return image.info.get(NOTES, ())
+
+
 def _decoded(
     source: str | Path | bytes | BinaryIO, keep_alpha: bool, near: int | None, called: str, booked: ExitStack
 ) -> Image.Image:
     try:
-        with _opened(source, called) as file, Image.open(file, formats=_formats()) as image:
-            _check_pixels(image.size, called)
-            size = image.size
-            if near:
-                image.draft(None, (near, near))  # only JPEG can; a quarter of the time for a phone's photo
-            booked.enter_context(_room.taken(_check_bytes(image, size, keep_alpha, called)))
-            image.load()
-            return to_rgb(image, keep_alpha, _turn(image))
+        with _opened(source, called) as file:
+            formats = _formats(file)
+            with Image.open(file, formats=formats) as image:
+                made = _as_rgb(image, keep_alpha, near, called, booked)
+            if made is None:  # a JPEG that ends too soon
+                with Image.open(BytesIO(_bytes_of(file) + END_OF_JPEG), formats=formats) as image:
+                    made = _as_rgb(image, keep_alpha, near, called, booked)
+                if made is None:
+                    raise _damaged(called)
+                _check_missing(made, called)
+            return made
     except InputError:
         raise
     except UnidentifiedImageError:
@@ -114,14 +130,88 @@ def _decoded(
         raise _out_of_memory(called) from None
     # Decoders of damaged files raise whatever they stumble on: OSError, SyntaxError, ValueError, struct.error, ...
     except Exception:
-        raise InputError("{file} is cut off or damaged: save or copy it again.", file=called) from None
+        raise _damaged(called) from None
+
+
+def _as_rgb(
+    image: Image.Image, keep_alpha: bool, near: int | None, called: str, booked: ExitStack
+) -> Image.Image | None:
+    """None where it is a JPEG that ends too soon."""
+    _check_pixels(image.size, called)
+    size = image.size
+    if near:
+        image.draft(None, (near, near))  # only JPEG can; a quarter of the time for a phone's photo
+    booked.enter_context(_room.taken(_check_bytes(image, size, keep_alpha, called)))
+    try:
+        image.load()
+    except OSError:
+        booked.close()
+        if image.format in ("JPEG", "MPO"):
+            return None
+        raise
+    _pass_over_blank(image)
+    notes = []
+    if dark := dark_range(image):
+        notes.append(
+            Message("{file} has no value above {most:,} of 65,535: it is made brighter.", file=called, most=dark)
+        )
+    made = to_rgb(image, keep_alpha, _turn(image))
+    made.info[NOTES] = tuple(notes)
+    return made
+
+
+def _pass_over_blank(image: Image.Image) -> None:
+    """To the first frame of an animation that shows something, where there is one."""
+    if not getattr(image, "is_animated", False):
+        return
+    for frame in range(1, BLANK_FRAMES):
+        if not _is_blank(image):
+            return
+        try:
+            image.seek(frame)
+            image.load()
+        except EOFError:
+            break
+    if _is_blank(image):
+        image.seek(0)
+        image.load()
+
+
+def _is_blank(image: Image.Image) -> bool:
+    colours = image.getcolors(1)
+    return colours is not None
+
+
+def _check_missing(image: Image.Image, called: str) -> None:
+    """Notes that a JPEG lacks its end; InputError where less than half of it is there."""
+    low, high = MISSING_GREY
+    missing = 0
+    for strip, _ in reversed(list(strips(image))):
+        rows = np.asarray(strip)
+        there = np.flatnonzero(((rows < low) | (rows > high)).any(axis=(1, 2)))
+        missing += len(rows) - (there[-1] + 1 if len(there) else 0)
+        if len(there):
+            break
+    if missing > MOST_MISSING * image.height:
+        raise _damaged(called)
+    note = Message("{file} lacks its end: what is there is used. Save or copy it again.", file=called)
+    image.info[NOTES] = (*notes_of(image), note)
+
+
+def _bytes_of(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _damaged(called: str) -> InputError:
+    return InputError("{file} is cut off or damaged: save or copy it again.", file=called)
 
 
 def size_of(source: str | Path | BinaryIO) -> tuple[int, int]:
     """(width, height) of the upright image, from its header alone. Raises InputError."""
     called = _name(source)
     try:
-        with _opened(source, called) as file, Image.open(file, formats=_formats()) as image:
+        with _opened(source, called) as file, Image.open(file, formats=_formats(file)) as image:
             width, height = image.size
             turn = _turn(image)
     except InputError:
@@ -131,9 +221,15 @@ def size_of(source: str | Path | BinaryIO) -> tuple[int, int]:
     return (height, width) if turn in SIDEWAYS else (width, height)
 
 
-def _formats() -> list[str]:
-    """Those of FORMATS that this Pillow was built with."""
+def _formats(file: BinaryIO) -> list[str]:
+    """Those of FORMATS that can be read here. HEIC's reader is loaded when the first such file comes."""
     Image.init()
+    start = file.read(12)
+    file.seek(0)
+    if start[4:8] == b"ftyp" and start[8:11] != b"avi":
+        with suppress(ImportError):
+            pillow_heif = import_module("pillow_heif")
+            pillow_heif.register_heif_opener()
     return [f for f in FORMATS if f in Image.OPEN]
 
 
@@ -209,7 +305,8 @@ def _check_bytes(image: Image.Image, full: tuple[int, int], keep_alpha: bool, ca
     transparency beside what it is over white. `full`: the size before a JPEG is decoded smaller. InputError where that
     is too much."""
     pixels, kind = image.size[0] * image.size[1], image.format or ""
-    stored = MODE_BYTES.get(image.mode, 4)
+    # What follows a GIF's first frame is RGB.
+    stored = 4 if getattr(image, "is_animated", False) else MODE_BYTES.get(image.mode, 4)
     decoding = max(DECODER_BYTES.get(kind, 0), stored) * pixels
     if "progressive" in image.info:
         decoding += PROGRESSIVE_BYTES * len(image.getbands()) * full[0] * full[1]
@@ -247,7 +344,9 @@ def _too_many_pixels(called: str, most: int) -> InputError:
 
 def _unreadable(called: str) -> InputError:
     if called.lower().endswith((".heic", ".heif")):
-        return InputError("{file} is a HEIC photo, which cannot be read here: save it as JPEG.", file=called)
+        return InputError(
+            "{file} is a HEIC photo that cannot be read here: save it as JPEG, or install pillow-heif.", file=called
+        )
     return InputError("{file} is not an image that can be read: use {kinds}.", file=called, kinds=READABLE)
 
 

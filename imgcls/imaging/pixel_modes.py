@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 STRIP_PIXELS = 1 << 20  # turned to RGB at a time: whole, 16-bit grey would take 32 bytes a pixel, transparency 16
+TWELVE_BITS = 4095
 SIDEWAYS = (
     Image.Transpose.ROTATE_90,
     Image.Transpose.ROTATE_270,
@@ -67,15 +68,33 @@ def strips(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
         yield image.crop((0, top, width, min(height, top + rows))), top
 
 
-def _grey_range(image: Image.Image) -> tuple[float, float]:
-    """What becomes black and what white in 16-bit, 32-bit and float grey, where Pillow would clip."""
+def dark_range(image: Image.Image) -> int | None:
+    """The largest value of a 16-bit image whose values take 12 bits at most, as X-rays and microscopes make them: white
+    is then 4,095. None for every other image."""
+    if not _is_16_bits(image):
+        return None
+    high = int(_extremes(image)[1])
+    return high if high <= TWELVE_BITS else None
+
+
+def _is_16_bits(image: Image.Image) -> bool:
+    # Older Pillow opens 16-bit PNG as 32-bit.
+    return "16" in image.mode or (image.mode == "I" and image.format == "PNG")
+
+
+def _extremes(image: Image.Image) -> tuple[float, float]:
     found = []
     for strip, _ in strips(image):
         values = np.nan_to_num(np.asarray(strip).astype(np.float64))
         found += [float(values.min()), float(values.max())]
-    low, high = min(found), max(found)
-    if "16" in image.mode or image.format == "PNG":  # older Pillow opens 16-bit PNG as 32-bit
-        low, high = 0.0, 65535.0
+    return min(found), max(found)
+
+
+def _grey_range(image: Image.Image) -> tuple[float, float]:
+    """What becomes black and what white in 16-bit, 32-bit and float grey, where Pillow would clip."""
+    low, high = _extremes(image)
+    if _is_16_bits(image):
+        low, high = 0.0, float(TWELVE_BITS if high <= TWELVE_BITS else 65535)
     elif image.mode == "F" and low >= 0 and high <= 1:
         low, high = 0.0, 1.0
     elif low >= 0 and high <= 255:

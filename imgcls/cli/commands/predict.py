@@ -12,7 +12,7 @@ from imgcls.checkpoints.store import checkpoint_path
 from imgcls.cli.main import to_json
 from imgcls.errors import InputError
 from imgcls.imaging.image_files import find_images
-from imgcls.imaging.image_io import opened_image
+from imgcls.imaging.image_io import notes_of, opened_image
 from imgcls.inference.classify import Prepared, Reading, prepare, read_prepared
 from imgcls.inference.predictor import Predictor
 from imgcls.workspace import Workspace
@@ -28,26 +28,44 @@ WHY_NOT = {
 def run(arguments: argparse.Namespace) -> int:
     predictor = Predictor.load(checkpoint_path(arguments.checkpoint, Workspace.from_environment()))
     failed = False
-    paths = files(arguments.images)
+    closed: list[Path] = []
+    paths = files(arguments.images, closed)
     while chunk := list(islice(paths, BATCH)):
-        for path, answer in classify(predictor, chunk, top=arguments.top):
+        notes: dict[Path, list[str]] = {}
+        for path, answer in classify(predictor, chunk, top=arguments.top, notes=notes):
             failed |= isinstance(answer, str)
-            print(as_json(path, answer) if arguments.json else as_text(path, answer), flush=True)
-    return 1 if failed else 0
+            tell(path, answer, notes.get(path, []), in_json=arguments.json)
+    for folder in closed:
+        tell(folder, f"The folder {folder} may not be read: check who may.", [], in_json=arguments.json)
+    return 1 if failed or closed else 0
 
 
-def files(named: list[str]) -> Iterator[Path]:
-    """Every file that was named, and every image under every folder that was named."""
+def tell(path: Path, answer: Reading | str, notes: list[str], *, in_json: bool) -> None:
+    """One line of output; what is wrong, and what should be known, goes to where errors go."""
+    if in_json:
+        print(as_json(path, answer, notes), flush=True)
+        return
+    for note in notes:
+        print(f"imgcls: {note}", file=sys.stderr)
+    print(as_text(path, answer), flush=True)
+
+
+def files(named: list[str], closed: list[Path]) -> Iterator[Path]:
+    """Every file that was named, and every image under every folder that was named; `closed` receives the folders that
+    may not be read."""
     for name in named:
         path = Path(name)
         if path.is_dir():
-            yield from find_images(path)
+            yield from find_images(path, closed=closed)
         else:
             yield path
 
 
-def classify(predictor: Predictor, paths: list[Path], *, top: int) -> Iterator[tuple[Path, Reading | str]]:
-    """Each path with what it was read as, or with the sentence that says why it was not; in order."""
+def classify(
+    predictor: Predictor, paths: list[Path], *, top: int, notes: dict[Path, list[str]]
+) -> Iterator[tuple[Path, Reading | str]]:
+    """Each path with what it was read as, or with the sentence that says why it was not; in order. `notes` receives
+    what should be known of one that was read all the same."""
     prepared: dict[int, Prepared] = {}
     wrong: dict[int, str] = {}
     form = predictor.meta.preprocess
@@ -55,6 +73,7 @@ def classify(predictor: Predictor, paths: list[Path], *, top: int) -> Iterator[t
         try:
             with opened_image(path, keep_alpha=True, near=form.decode_side) as image:
                 prepared[i] = prepare(form, image)
+                notes[path] = [str(note) for note in notes_of(image)]
         except InputError as error:
             wrong[i] = str(error)
     with predictor.threads(len(prepared)):
@@ -63,7 +82,7 @@ def classify(predictor: Predictor, paths: list[Path], *, top: int) -> Iterator[t
         yield path, answers[i] if i in answers else wrong[i]
 
 
-def as_json(path: Path, answer: Reading | str) -> str:
+def as_json(path: Path, answer: Reading | str, notes: list[str]) -> str:
     if isinstance(answer, str):
         return to_json({"path": str(path), "error": answer})
     said = {
@@ -74,7 +93,7 @@ def as_json(path: Path, answer: Reading | str) -> str:
         "sure": answer.sure,
         "familiarity": None if answer.familiarity is None else round(answer.familiarity, 4),
     }
-    return to_json(said)
+    return to_json(said | ({"notes": notes} if notes else {}))
 
 
 def as_text(path: Path, answer: Reading | str) -> str:
