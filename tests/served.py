@@ -8,6 +8,7 @@ import time
 import uvicorn
 
 from imgcls.web.app import create_app
+from imgcls.web.server.connections import Connections, configured
 from imgcls.web.server.hosting import hosting
 
 
@@ -17,7 +18,7 @@ def served(workspace, env=None):
     app = create_app(hosting(env=env or {}), workspace)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", proxy_headers=False))
+    server = uvicorn.Server(configured(app, Connections()))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not server.started:

@@ -1,6 +1,7 @@
 """Look for mistakes, as the page asks for it: begun, seen, mended, taken back; kept until it is made anew."""
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from asking import by_name
@@ -154,3 +155,18 @@ def test_flipped_on_purpose_it_says_how_many_were_found_and_mends_nothing(lab):
     ask, asked = asking(lab), {**ASKED, "flip": 0.2}
     assert "flipped on purpose" in ask["look"](asked)["html"]
     assert "data-do" not in ask["list"]({**asked, "kind": "label"})["html"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "host", "may"), [(ALONE, False, True), (SHARED, False, False), (SHARED, True, True)]
+)
+def test_who_may_begin_and_stop(lab, monkeypatch, limits, host, may):
+    """In a shared lab whoever looks after it."""
+    done = []
+    monkeypatch.setattr(audits, "stop", lambda *_: done.append("stop"))
+    monkeypatch.setattr(audits, "start", lambda *_: done.append("start"))
+    people = SimpleNamespace(visitor=lambda request: SimpleNamespace(host=host))
+    ask = by_name(server_functions(Translator("en"), lab, limits, people), "audit_")
+    for name, more in (("stop", {}), ("look", {"start": True})):
+        assert ("error" in ask[name]({**ASKED, **more})) is not may
+    assert len(done) == (2 if may else 0)

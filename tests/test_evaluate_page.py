@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -175,3 +176,15 @@ def test_why_it_failed_is_said(lab):
     seen = jobs.look(one, lab)
     assert seen.state == "failed" and "flowers" in str(seen.message)
     json.dumps(seen.message.as_dict())
+
+
+@pytest.mark.parametrize(
+    ("limits", "host", "may"), [(ALONE, False, True), (SHARED, False, False), (SHARED, True, True)]
+)
+def test_who_may_stop_an_evaluation(lab, monkeypatch, limits, host, may):
+    """In a shared lab it may be somebody else's: its host may."""
+    stopped = []
+    monkeypatch.setattr(jobs, "stop", lambda one, _: stopped.append(one.dataset))
+    people = SimpleNamespace(visitor=lambda request: SimpleNamespace(host=host))
+    ask = by_name(server_functions(Translator("en"), RunCache(lab), limits, people), "evaluate_")
+    assert ("error" in ask["stop"](ASKED)) is not may and bool(stopped) is may

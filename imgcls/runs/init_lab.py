@@ -20,6 +20,7 @@ from imgcls.errors import ImgclsError, RunError, SettingsError
 from imgcls.files import remove_leftovers, write_bytes
 from imgcls.messages import Message, Setting
 from imgcls.processes import ProcessId
+from imgcls.runs import queue
 from imgcls.runs.launcher import admitted, start_claimed
 from imgcls.runs.lifecycle import check_run, claimed, create_run
 from imgcls.runs.state import Owner, RunState, locked, write_state
@@ -97,6 +98,7 @@ def start_lab(
     *,
     at_once: int | None = None,
     wait: bool = False,
+    each: int = queue.EACH,
     owner: Owner | None = None,
     expected: float | None = None,
 ) -> Lab:
@@ -104,7 +106,7 @@ def start_lab(
     left behind."""
     inits = _checked(settings, inits, workspace)
     with locked(workspace):
-        state = admitted(RunState(owner=owner, expected=expected), workspace, at_once, wait)
+        state = admitted(RunState(owner=owner, expected=expected), workspace, at_once, wait, each)
         lab = _claim(settings, inits, workspace, state)
         start_claimed(lab, state, "work-lab", lab.name)
     return lab

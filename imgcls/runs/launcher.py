@@ -37,17 +37,18 @@ def start_run(
     *,
     at_once: int | None = None,
     wait: bool = False,
+    each: int = queue.EACH,
     owner: Owner | None = None,
     expected: float | None = None,
 ) -> Run:
-    """Create a run and start its process; where `at_once` go on already it waits in the queue, if it may `wait`.
-    `expected`: seconds that it will take, for those who wait behind it.
+    """Create a run and start its process; where `at_once` go on already it waits in the queue, if it may `wait`,
+    `each` of one person or address at the most. `expected`: seconds that it will take, for those who wait behind it.
 
     Raises ImgclsError with nothing left behind.
     """
     check_run(settings, workspace)
     with locked(workspace):
-        state = admitted(RunState(owner=owner, expected=expected), workspace, at_once, wait)
+        state = admitted(RunState(owner=owner, expected=expected), workspace, at_once, wait, each)
         run = claim_run(settings, workspace, state)
         start_claimed(run, state, "work", run.name)
     return run
@@ -59,6 +60,7 @@ def resume_run(
     settings: TrainSettings | None = None,
     at_once: int | None = None,
     wait: bool = False,
+    each: int = queue.EACH,
     owner: Owner | None = None,
 ) -> Run:
     """Start a stopped or interrupted run again from where it last saved, from now on with `settings` where they are
@@ -66,7 +68,7 @@ def resume_run(
     with locked(run.workspace):
         before = check_resumable(run)
         state = before.to("starting", resume=True, part_of="", message=None, owner=before.owner or owner)
-        state = admitted(state, run.workspace, at_once, wait)
+        state = admitted(state, run.workspace, at_once, wait, each)
         take_up(run, state, settings=settings)
         if state.state == "starting":
             try:
@@ -124,7 +126,7 @@ def keep_queue_moving(workspace: Workspace, at_once: int) -> None:
     threading.Thread(target=move, daemon=True).start()
 
 
-def admitted(state: RunState, workspace: Workspace, at_once: int | None, wait: bool) -> RunState:
+def admitted(state: RunState, workspace: Workspace, at_once: int | None, wait: bool, each: int) -> RunState:
     """Under the workspace's lock: the state a new or resumed job begins with, starting or queued. Raises RunError."""
     me = ProcessId.current()
     if at_once is None:
@@ -136,7 +138,7 @@ def admitted(state: RunState, workspace: Workspace, at_once: int | None, wait: b
         return state.to("starting", process=me)
     if not wait:
         raise RunError("There are {count} runs going on already: wait until one ends, or stop it.", count=at_once)
-    queue.check_room(workspace, state.owner)
+    queue.check_room(workspace, state.owner, each)
     last = waiting[-1][1].place if waiting else 0.0
     return state.to("queued", process=None, place=last + 1, at_once=at_once)
 

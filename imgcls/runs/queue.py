@@ -17,7 +17,7 @@ from imgcls.runs.store import Job, Run, states
 from imgcls.workspace import Workspace
 
 CLOSED = ".queue-closed"  # a file in train_logs/
-EACH = 3  # runs of one person that may wait at a time
+EACH = 3  # runs of one person, or of one address, that may wait at a time: a nickname costs nothing
 ALL = 60  # that may wait at all
 
 
@@ -85,17 +85,29 @@ def check_open(workspace: Workspace) -> None:
         raise RunError("The queue is closed for now: ask whoever looks after the lab.")
 
 
-def check_room(workspace: Workspace, owner: Owner | None) -> None:
+def check_room(workspace: Workspace, owner: Owner | None, each: int = EACH) -> None:
     """Whether one more may wait, one of `owner`'s at that. Raises RunError."""
     queued = waiting(workspace)
     if len(queued) >= ALL:
         raise RunError("{count} runs are waiting already: wait until some have had their turn.", count=len(queued))
-    own = [name for name, state in queued if owner and state.owner and state.owner.id == owner.id]
-    if len(own) >= EACH:
+    if owner is None:
+        return
+    own = [name for name, state in queued if state.owner and state.owner.id == owner.id]
+    if len(own) >= each:
         raise RunError(
             "{count} runs of yours are waiting already: withdraw one, or wait until one has had its turn.",
             count=len(own),
         )
+    near = from_address(workspace, owner.address)
+    if len(near) >= each:
+        raise RunError(
+            "{count} runs from your address are waiting already: wait until one has had its turn.", count=len(near)
+        )
+
+
+def from_address(workspace: Workspace, address: str) -> list[str]:
+    """Those that wait and were started from there, the next one first."""
+    return [name for name, state in waiting(workspace) if address and state.owner and state.owner.address == address]
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,12 @@ PATIENCE = 60.0  # seconds to wait for the lock, which is held for some millisec
 
 @dataclass(frozen=True)
 class Owner:
-    """Who started a run: `id` is opaque and known to that person's browser alone, `nickname` is shown."""
+    """Who started a run: `id` is opaque and known to that person's browser alone, `nickname` is shown. `address`: a
+    digest of where it was started from, the same for all nicknames of one computer."""
 
     id: str
     nickname: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True)

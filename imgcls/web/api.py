@@ -90,7 +90,7 @@ def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:
         """
         return [{"name": name, "here": here} for name, here in there(workspace)]
 
-    def train(settings: dict[str, Any], nickname: str = "") -> dict[str, str]:
+    def train(request: gr.Request, settings: dict[str, Any], nickname: str = "") -> dict[str, str]:
         """Start a training run; it goes on by itself. Where the lab is shared it may have to wait in the queue.
 
         Parameters:
@@ -103,8 +103,8 @@ def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:
             raise SettingsError("Settings must be an object, such as {example}.", example=str(EXAMPLE))
         if not people.shared:
             return {"run": limits.start(with_recipe(settings), workspace).name}
-        owner = people.named(nickname or "a program")
-        return {"run": limits.start(with_recipe(settings), workspace, owner=owner).name, "key": people.signed(owner)}
+        owner = people.at(request, people.named(nickname or "a program"))
+        return {"run": limits.start(with_recipe(settings), workspace, owner=owner).name, "key": people.key(owner)}
 
     def runs() -> list[dict[str, Any]]:
         """What has been trained, newest first.
@@ -137,7 +137,7 @@ def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:
             as /run, without figures
         """
         asked = _found(name)
-        runs_queue.stop(asked, people.owner(key or ""), host=not people.shared)
+        runs_queue.stop(asked, people.owner_of_key(key or ""), host=not people.shared)
         watch.forget(asked.name)
         view = watch.view(asked.name)
         return _said(view) if view else {}

@@ -7,10 +7,13 @@ in server/security.py, what a tab does in its own folder.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import sys
 import threading
 import webbrowser
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-import imgcls.web.server.gradio_internals  # noqa: F401  before the imports below define components
+from imgcls.web.server.gradio_internals import Sessions, app_options  # before the imports below define components
 
 # isort: split
 import gradio as gr
@@ -38,16 +41,17 @@ from imgcls.web.classify import live_routes
 from imgcls.web.classify.browser_weights import PageWeights
 from imgcls.web.classroom import join_link, routes
 from imgcls.web.engine import routes as engine_routes
-from imgcls.web.i18n.translator import LANGUAGES, Translator
+from imgcls.web.i18n.translator import LANGUAGES, Translator, hide_folders
 from imgcls.web.server import security
+from imgcls.web.server.connections import Connections, configured, raise_descriptor_limit
 from imgcls.web.server.hosting import Hosting, hosting
 from imgcls.web.server.language import LanguageMiddleware, wanted
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.run_cache import RunCache
-from imgcls.web.shared.uploads import only_uploads, stored
+from imgcls.web.shared.uploads import keep_sweeping, only_uploads, prepare_uploads, stored
 from imgcls.web.shared.work_gate import Busy, address_of, work
 from imgcls.web.train import live_cards, page_training
-from imgcls.workspace import Workspace
+from imgcls.workspace import PROJECT, Workspace
 
 HERE = Path(__file__).parent
 QUEUE_LOOKS = 0.02  # seconds between two looks of Gradio's at a queue of events that is empty
@@ -58,14 +62,8 @@ def serve(*, host: str | None = None, port: int | None = None, show: bool | None
     made = hosting(host, port)
     workspace = Workspace.from_environment()
     app = create_app(made, workspace)
-    config = uvicorn.Config(
-        app,
-        host=made.host,
-        port=made.port,
-        log_level="warning",
-        proxy_headers=False,  # security.py's business: uvicorn would believe any program on this computer
-        timeout_graceful_shutdown=2,
-    )
+    held = Connections(most=raise_descriptor_limit(), proxies=made.trusted_proxies)
+    config = configured(app, held, host=made.host, port=made.port)
     try:
         socket = config.bind_socket()
     except SystemExit:
@@ -91,8 +89,49 @@ def serve(*, host: str | None = None, port: int | None = None, show: bool | None
 
 def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     """The whole lab as an ASGI application."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    uploads = prepare_uploads(workspace)
+    if made.limits.public:
+        hide_folders(workspace.root, PROJECT, uploads, Path.home())
+    sessions = Sessions()
 
+    @contextlib.asynccontextmanager
+    async def tidied(_: FastAPI) -> AsyncIterator[None]:
+        """While the lab is open: answers that nobody reads are forgotten, and uploads go when their time is up."""
+        tasks = [asyncio.create_task(sessions.keep_forgetting()), asyncio.create_task(keep_sweeping(workspace))]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=tidied)
+    watch = RunCache(workspace)
+    weights = PageWeights(watch)
+    people = People(workspace, shared=made.limits.public, host_password=made.host_password, framed=made.framed)
+    _add_own_routes(app, watch)
+    live_cards.add_routes(app, watch)
+    routes.add_routes(app, watch, people, made)
+    live_routes.add_routes(app, watch)
+    static.serve(app, weights)
+    engine_routes.add_routes(app, watch, weights, made.limits)
+    downloads.add_routes(app, watch)
+    for language in LANGUAGES:
+        words = Translator(language)
+        built = _calm(only_uploads(page.build(words, watch, weights, made.limits, people), words))
+        sessions.add(f"/{language}", built)
+        css = [HERE / "style.css", HERE / "rooms.css", page_training.STYLE]
+        app = gr.mount_gradio_app(app, built, path=f"/{language}", css_paths=css, **_mounting(made))
+    # Last, for it takes whatever is left.
+    programs = _calm(only_uploads(api.build(watch, made.limits, people), Translator("en")))
+    sessions.add("", programs)
+    app = gr.mount_gradio_app(app, programs, path="/", **_mounting(made))
+    app.add_middleware(LanguageMiddleware)
+    app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=5)
+    security.guard(app, made, stored, sessions)
+    return app
+
+
+def _add_own_routes(app: FastAPI, watch: RunCache) -> None:
     @app.api_route("/", methods=["GET", "HEAD"])
     async def by_language(request: Request) -> RedirectResponse:
         chosen = wanted(request.headers.get("accept-language", ""))
@@ -111,22 +150,15 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     async def icon() -> FileResponse:
         return FileResponse(HERE / "favicon.png")
 
-    watch = RunCache(workspace)
-
     @app.get("/changes")
     async def changes(request: Request) -> PlainTextResponse:
-        version = await work("state", ("changes", str(workspace.root)), watch.version, address_of(request))
+        key = ("changes", str(watch.workspace.root))
+        version = await work("state", key, watch.version, address_of(request))
         return PlainTextResponse(version, headers={"Cache-Control": "no-store"})
 
-    weights = PageWeights(watch)
-    people = People(workspace, shared=made.limits.public, host_password=made.host_password, framed=made.framed)
-    live_cards.add_routes(app, watch)
-    routes.add_routes(app, watch, people, made)
-    live_routes.add_routes(app, watch)
-    static.serve(app, weights)
-    engine_routes.add_routes(app, watch, weights, made.limits)
-    downloads.add_routes(app, watch)
-    mounted: dict[str, Any] = {
+
+def _mounting(made: Hosting) -> dict[str, Any]:
+    return {
         "ssr_mode": False,
         "show_error": False,
         "run_history": False,
@@ -134,25 +166,8 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
         "max_file_size": f"{made.limits.upload_mb}mb",
         "theme": style.theme(),
         "head": style.head(),
+        "app_kwargs": app_options(),
     }
-    for language in LANGUAGES:
-        words = Translator(language)
-        built = _calm(only_uploads(page.build(words, watch, weights, made.limits, people), words))
-        app = gr.mount_gradio_app(
-            app,
-            built,
-            path=f"/{language}",
-            css_paths=[HERE / "style.css", HERE / "rooms.css", page_training.STYLE],
-            **mounted,
-        )
-    # Last, for it takes whatever is left.
-    app = gr.mount_gradio_app(
-        app, _calm(only_uploads(api.build(watch, made.limits, people), Translator("en"))), path="/", **mounted
-    )
-    app.add_middleware(LanguageMiddleware)
-    app.add_middleware(GZipMiddleware, minimum_size=2000)  # the page has 190 KB, 30 on the wire
-    security.guard(app, made, stored)
-    return app
 
 
 def _calm(page: gr.Blocks) -> gr.Blocks:

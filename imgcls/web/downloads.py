@@ -21,6 +21,7 @@ from imgcls.files import replacing
 from imgcls.runs.evaluations import evaluation_key, find_evaluation
 from imgcls.runs.reader import RunView
 from imgcls.web.evaluate.report import report
+from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.run_cache import RunCache, stamp_of
 from imgcls.web.shared.uploads import made_folder
 from imgcls.web.shared.work_gate import address_of, work, work_here
@@ -69,7 +70,7 @@ def add_routes(app: FastAPI, runs: RunCache) -> None:
         try:
             html = await work("document", ("report", root, name), lambda: _report(view, workspace), address_of(request))
         except ImgclsError as error:
-            return PlainTextResponse(str(error.message), 404)
+            return PlainTextResponse(Translator("en").message(error.message), 404)
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(view.run.name)}.html"}
         return Response(html, media_type="text/html; charset=utf-8", headers=headers)
 

@@ -27,6 +27,7 @@ from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.train import tab as train_tab
 
 SHARED = Path(__file__).parent / "shared"
+WAITING = 200  # events that wait in all, before one is told that the lab is busy
 SCRIPTS = ("address.js", "charts.js", "keyboard.js")  # of the whole page
 
 
@@ -65,4 +66,5 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
             return gr.Tabs(selected=wanted) if wanted else gr.skip()
 
         page.load(opened, None, rooms, **QUIET).then(None, None, None, js=address.READY, api_visibility="private")
+    page.queue(max_size=WAITING)
     return page

@@ -12,6 +12,7 @@ from imgcls.errors import CheckpointError
 from imgcls.web.classify import bundle
 from imgcls.web.classify.browser_weights import PageWeights
 from imgcls.web.classify.handout import handout_with
+from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.work_gate import address_of, work
 
 
@@ -48,7 +49,7 @@ def serve(app: FastAPI, weights: PageWeights) -> None:
         try:
             content = await work("document", made, lambda: handout_with(path, units), address_of(request), keep=True)
         except CheckpointError as error:
-            return PlainTextResponse(str(error), 404)
+            return PlainTextResponse(Translator("en").message(error.message), 404)
         title = quote(f"{path.parent.name}.html")
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{title}"}
         return Response(content, media_type="text/html; charset=utf-8", headers=headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,16 +28,18 @@ class Row:
     state: str
     when: str
     button: str
+    near: int = 0  # so many wait from the same address
 
 
 def card(
     turns: Sequence[Turn], words: Translator, visitor: Visitor, *, closed: bool, host_password: bool = False
 ) -> Markup:
     """`host_password`: whether one can be given here."""
+    addresses = Counter(t.state.owner.address for t in turns if t.place and t.state.owner and t.state.owner.address)
     return render(
         "queue_card",
         words,
-        rows=[_row(turn, words, visitor) for turn in turns[:LISTED]],
+        rows=[_row(turn, words, visitor, addresses) for turn in turns[:LISTED]],
         more=len(turns) - LISTED,
         closed=closed,
         host=visitor.host,
@@ -45,7 +48,7 @@ def card(
     )
 
 
-def _row(turn: Turn, words: Translator, visitor: Visitor) -> Row:
+def _row(turn: Turn, words: Translator, visitor: Visitor, addresses: Counter[str]) -> Row:
     state, owner = turn.state.now, turn.state.owner
     own = bool(owner and visitor.owner and owner.id == visitor.owner.id)
     time = words.duration(turn.seconds) if turn.seconds is not None else ""
@@ -63,4 +66,5 @@ def _row(turn: Turn, words: Translator, visitor: Visitor) -> Row:
         state=words(STATES[state]),
         when=when,
         button=button if visitor.may_stop(turn.state) else "",
+        near=addresses[owner.address] if turn.place and owner and visitor.host else 0,
     )

@@ -77,9 +77,9 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
             if not people.has_host:
                 raise RunError("This lab has no host: IMGCLS_HOST_PASSWORD sets a password for one.")
             client = request.client.host if request.client else ""
-            if wrong.wait(client):
-                raise RunError("Too many wrong passwords: wait a little, then try again.")
             if not people.is_password(asked.get("password")):
+                if wrong.wait(client):
+                    raise RunError("Too many wrong passwords: wait a little, then try again.")
                 wrong.count(client)
                 raise RunError("That is not the host's password: try again.")
             after.append(lambda answer: people.remember_host(answer, request))
@@ -97,7 +97,8 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
 
     @app.post("/class/do")
     async def do(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
-        """`what`: stop (or withdraw) `run`, one's own; the host's: up, down, remove, close, reopen."""
+        """`what`: stop (or withdraw) `run`, one's own; the host's: up, down, remove,
+        remove-address, close, reopen."""
 
         def made(words: Translator) -> Asked:
             visitor, what = people.visitor(request), str(asked.get("what"))
@@ -143,11 +144,18 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
         else:
             delete_lab(find_lab(found.name, workspace))
 
+    def remove_address(name: Any, _: Visitor) -> None:
+        """Everything that waits and was started from where this run was: a nickname costs nothing."""
+        state = job(name).written()
+        for other in queue.from_address(workspace, state.owner.address if state and state.owner else ""):
+            job(other).stop()
+
     DOES: dict[str, Callable[[Any, Visitor], None]] = {
         "stop": stop,
         "up": lambda name, _: move(name, ONE_UP),
         "down": lambda name, _: move(name, ONE_DOWN),
         "remove": remove,
+        "remove-address": remove_address,
         "close": lambda *_: queue.close(workspace),
         "reopen": lambda *_: queue.reopen(workspace),
     }

@@ -20,6 +20,7 @@ from imgcls.runs.audits import Asked
 from imgcls.web.data import audit_card
 from imgcls.web.data.audit_images import Pictures, short
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.identity import People
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
 from imgcls.workspace import Workspace
@@ -29,8 +30,10 @@ MOST_FLIPPED = 0.9
 
 
 class AuditView(AskingHTML):
-    def __init__(self, words: Translator, workspace: Workspace, limits: Limits, **options: Any) -> None:
-        functions = server_functions(words, workspace, limits)
+    def __init__(
+        self, words: Translator, workspace: Workspace, limits: Limits, people: People | None = None, **options: Any
+    ) -> None:
+        functions = server_functions(words, workspace, limits, people)
         super().__init__("audit", _said(words), functions, longest=5000, **options)
 
 
@@ -52,9 +55,15 @@ def _said(words: Translator) -> dict[str, str]:
     }
 
 
-def server_functions(words: Translator, workspace: Workspace, limits: Limits) -> list[Answering]:
+def server_functions(
+    words: Translator, workspace: Workspace, limits: Limits, people: People | None = None
+) -> list[Answering]:
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
     pictures = Pictures(workspace)
+
+    def looks_after(asked: dict[str, Any]) -> bool:
+        """Whether whoever asks looks after the lab: on one's own computer everybody does."""
+        return not limits.public or (people is not None and people.visitor(asked["request"]).host)
 
     def asked_for(asked: dict[str, Any]) -> Asked:
         dataset, flip = str(asked["dataset"]), float(asked.get("flip") or 0)
@@ -71,7 +80,7 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
         """Where it stands. `start`: begin a new one; in a shared lab whoever looks after it does that."""
         wanted = asked_for(asked)
         if asked.get("start"):
-            if limits.public:
+            if not looks_after(asked):
                 more = f" --flip-labels {wanted.flip:g}" if wanted.flip else ""
                 more += f" --train-images {wanted.train_images}" if wanted.train_images else ""
                 raise RunError(
@@ -83,18 +92,18 @@ def server_functions(words: Translator, workspace: Workspace, limits: Limits) ->
         if seen.state == "failed" and seen.message:
             return {"error": words.message(seen.message)}
         if seen.state == "running":
-            html = audit_card.waiting(wanted.dataset, seen.done, seen.total, words, may_stop=not limits.public)
+            html = audit_card.waiting(wanted.dataset, seen.done, seen.total, words, may_stop=looks_after(asked))
             return {"state": "running", "html": html}
         made = audits.find_audit(wanted, workspace) if seen.state == "finished" else None
         if made is None:
             return {"state": "none" if seen.state == "finished" else seen.state}
         kind = next((kind for kind in audit_card.KINDS if made.of(kind)), "label")
-        html = audit_card.card(made, words, kind=kind, own=own(wanted), may_start=not limits.public)
+        html = audit_card.card(made, words, kind=kind, own=own(wanted), may_start=looks_after(asked))
         return {"state": "finished", "html": html, "kind": kind}
 
     def audit_stop(asked: dict[str, Any]) -> dict[str, Any]:
-        if limits.public:
-            raise RunError("In a shared lab it may be somebody else's too: it ends by itself.")
+        if not looks_after(asked):
+            raise RunError("In a shared lab it may be somebody else's too: it ends by itself, or its host stops it.")
         audits.stop(asked_for(asked), workspace)
         return {}
 

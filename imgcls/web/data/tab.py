@@ -77,7 +77,7 @@ def build(context: PageContext, tab: gr.Tab, training: train_tab.Room) -> None:
                     again = gr.Button(words("Show others"), elem_id="draw-others", elem_classes="quiet", min_width=140)
                 grid = gr.HTML("", elem_id="samples", min_height=300)
         with look_tab:
-            mistakes = AuditView(words, workspace, limits, elem_id="audit")
+            mistakes = AuditView(words, workspace, limits, context.people, elem_id="audit")
         more = words("Name a class, then take photos with the camera or drop some in; a refresh loses nothing.")
         if limits.public:
             more += " " + words("This lab is shared: everybody who opens it can see a saved data set.")

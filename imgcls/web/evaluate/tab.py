@@ -57,7 +57,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
                     min_width=140,
                 )
                 run = gr.Button(words("Evaluate"), variant="primary", elem_id="evaluate-run", min_width=140)
-        view = EvaluateView(words, watch, limits, elem_id="evaluation")
+        view = EvaluateView(words, watch, limits, context.people, elem_id="evaluation")
     begun = gr.State()  # what the page chose by itself; None until its address has been read
 
     def begin(chosen: list[str], name: str, wanted: str) -> str:

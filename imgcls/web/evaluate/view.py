@@ -20,6 +20,7 @@ from imgcls.web.evaluate.report import report
 from imgcls.web.evaluate.results import PAGE, Evaluations, Wanted, training_image
 from imgcls.web.evaluate.send_to_classify import hand_over
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.identity import People
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
@@ -29,8 +30,10 @@ PARTS = ("", "test", "val", "train", "all")
 
 
 class EvaluateView(AskingHTML):
-    def __init__(self, words: Translator, cache: RunCache, limits: Limits, **options: Any) -> None:
-        functions = server_functions(words, cache, limits)
+    def __init__(
+        self, words: Translator, cache: RunCache, limits: Limits, people: People | None = None, **options: Any
+    ) -> None:
+        functions = server_functions(words, cache, limits, people)
         super().__init__("evaluate", _said(words), functions, longest=5000, **options)
 
 
@@ -51,9 +54,15 @@ def _said(words: Translator) -> dict[str, str]:
     }
 
 
-def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list[Answering]:
+def server_functions(
+    words: Translator, cache: RunCache, limits: Limits, people: People | None = None
+) -> list[Answering]:
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
     workspace, kept = cache.workspace, Evaluations(cache.workspace)
+
+    def looks_after(asked: dict[str, Any]) -> bool:
+        """Whether whoever asks looks after the lab: on one's own computer everybody does."""
+        return not limits.public or (people is not None and people.visitor(asked["request"]).host)
 
     def asked_for(asked: dict[str, Any]) -> list[jobs.Asked]:
         chosen, dataset, part = asked["checkpoints"], str(asked.get("dataset") or ""), str(asked.get("part") or "")
@@ -116,8 +125,10 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list
         return {"name": f"{wanted[0].checkpoint.parent.name}.html", "html": html}
 
     def evaluate_stop(asked: dict[str, Any]) -> dict[str, Any]:
-        if limits.public:
-            raise RunError("In a shared lab an evaluation may be somebody else's too: it ends by itself.")
+        if not looks_after(asked):
+            raise RunError(
+                "In a shared lab an evaluation may be somebody else's too: it ends by itself, or its host stops it."
+            )
         for one in asked_for(asked):
             jobs.stop(one, workspace)
         return {}

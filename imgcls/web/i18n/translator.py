@@ -6,6 +6,7 @@ Sentences stand in the source, in English, where they are said; `imgcls/locale` 
 from __future__ import annotations
 
 import gettext
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,26 @@ from imgcls.models.registry import REGISTRY
 from imgcls.optimizers import OPTIMIZERS
 from imgcls.settings import TrainSettings
 from imgcls.web.i18n.labels import LABELS, PARTS, VALUES
+from imgcls.web.server.short_log import note
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 LOCALE = Path(__file__).resolve().parents[2] / "locale"
 DOMAIN = "imgcls"
+
+
+_hidden: list[str] = []
+
+
+def hide_folders(*folders: Path) -> None:
+    """From now on no sentence names these: whoever asks from another computer has no use for where they lie."""
+    _hidden.extend(str(folder) for folder in folders if len(folder.parts) > 1 and str(folder) not in _hidden)
+    _hidden.sort(key=len, reverse=True)
+
+
+def _without_folders(said: str) -> str:
+    for folder in _hidden:
+        said = said.replace(folder + os.sep, "").replace(folder, Path(folder).name)
+    return said
 
 
 class Translator(Language):
@@ -38,7 +55,12 @@ class Translator(Language):
         return plural(one, many, count=count, **values).said(self)
 
     def message(self, message: Message) -> str:
-        return message.said(self)
+        """What a visitor is told: without the folders that are this server's business (`hide_folders`)."""
+        said = message.said(self)
+        told = _without_folders(said)
+        if told != said:
+            note(str(message))
+        return told
 
     def setting(self, name: str, value: str | None = None) -> str:
         """The label of a setting in the form, or of one of its values; a part of a data set."""

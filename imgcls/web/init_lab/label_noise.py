@@ -39,7 +39,7 @@ def build(context: PageContext, training: train_tab.Room) -> None:
         with gr.Row(elem_classes="actions"):
             start = gr.Button(words("Train on them"), variant="primary", elem_id="wrong-start")
             find = gr.Button(words("Find them again"), elem_id="wrong-find", elem_classes="quiet")
-        found = AuditView(words, workspace, limits, elem_id="flipped-audit")
+        found = AuditView(words, workspace, limits, people, elem_id="flipped-audit")
 
     def begin(request: gr.Request, *given: Any) -> list[Any]:
         """A run like any other, watched in its own room."""

@@ -3,6 +3,7 @@
 Environment: IMGCLS_HOST and IMGCLS_PORT (where to listen), IMGCLS_ALLOWED_HOSTS (names the page answers to, separated
 by commas; a foreign one means that the lab is shared), IMGCLS_PASSWORD (asked for before anything else),
 IMGCLS_HOST_PASSWORD (makes its giver the lab's host), IMGCLS_RUNS_AT_ONCE (where the lab is shared further ones wait),
+IMGCLS_WAITING_EACH (so many runs of one person, or of one address, may wait),
 IMGCLS_FETCH (yes: whoever visits a shared lab may have built-in data sets fetched),
 IMGCLS_TRUSTED_PROXY (addresses or networks of proxies whose X-Forwarded-* headers count), SPACE_ID (set by a Hugging
 Face Space).
@@ -70,10 +71,13 @@ def _limits(limits: Limits, env: Mapping[str, str]) -> Limits:
     text = env.get("IMGCLS_RUNS_AT_ONCE") or str(limits.runs_at_once)
     if not text.isdigit() or not 1 <= int(text) <= 64:
         raise SettingsError("IMGCLS_RUNS_AT_ONCE is {text}, but must be a whole number from 1 to 64.", text=text)
+    each = env.get("IMGCLS_WAITING_EACH") or str(limits.waiting_each)
+    if not each.isdigit() or not 1 <= int(each) <= 60:
+        raise SettingsError("IMGCLS_WAITING_EACH is {text}, but must be a whole number from 1 to 60.", text=each)
     fetch = env.get("IMGCLS_FETCH") or ("yes" if limits.fetch else "no")
     if fetch not in ("yes", "no"):
         raise SettingsError("IMGCLS_FETCH is {text}, but must be yes or no.", text=fetch)
-    return replace(limits, runs_at_once=int(text), fetch=fetch == "yes")
+    return replace(limits, runs_at_once=int(text), waiting_each=int(each), fetch=fetch == "yes")
 
 
 def is_loopback(host: str) -> bool:

@@ -6,16 +6,24 @@ Gradio picks its own words ("Drop image here") by `navigator.language` before an
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import json
+from collections import OrderedDict
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from starlette.responses import RedirectResponse
+from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imgcls.messages import N_
 from imgcls.web.i18n.translator import LANGUAGES, Translator
+from imgcls.web.shared.work_gate import work
 
+PAGES = 16  # kept: a language at an address, 0.5 MB each
+LEVEL = 9  # of gzip, once
 CODES = {"en": "en", "zh": "zh-CN"}
 # What Gradio's components say in English whatever the language is.
 GRADIO = (
@@ -78,11 +86,23 @@ def wanted(accepted: str) -> str:
     return next((name for share, _, name in sorted(asked) if name in LANGUAGES and share < 0), "en")
 
 
+@dataclass(frozen=True)
+class Page:
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+    packed: bytes
+
+
 class LanguageMiddleware:
-    """Puts the language into the pages `/en/` and `/zh/`; everything else passes."""
+    """Puts the language into the pages `/en/` and `/zh/`; everything else passes.
+
+    A page is the same for all who open it at the same address: it is made, and packed, once for each.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._making = asyncio.Lock()
+        self._pages: OrderedDict[tuple[str, ...], Page] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         language = scope["path"].strip("/") if scope["type"] == "http" and scope["method"] == "GET" else ""
@@ -93,6 +113,26 @@ class LanguageMiddleware:
             query = scope["query_string"].decode("latin-1")
             await RedirectResponse(f"{language}/" + (f"?{query}" if query else ""))(scope, receive, send)
             return
+        headers = Headers(scope=scope)
+        key = language, scope["scheme"], headers.get("host", ""), scope.get("root_path", "")
+        async with self._making:
+            page = self._pages.get(key) or await self._made(language, scope, receive)
+            if isinstance(page, Response):  # not made: what the application says instead
+                await page(scope, receive, send)
+                return
+            self._pages[key] = page
+            self._pages.move_to_end(key)
+            while len(self._pages) > PAGES:
+                self._pages.popitem(last=False)
+        packed = "gzip" in headers.get("accept-encoding", "")
+        encoding = [(b"content-encoding", b"gzip")] if packed else []
+        answer = Response(page.packed if packed else page.body)
+        length = (b"content-length", str(len(answer.body)).encode())
+        answer.raw_headers = [*page.headers, (b"vary", b"Accept-Encoding"), *encoding, length]
+        await answer(scope, receive, send)
+
+    async def _made(self, language: str, scope: Scope, receive: Receive) -> Page | Response:
+        """The application's page, as it is without a query: what a query says is read by the page itself."""
         start: Message = {}
         body = b""
 
@@ -100,16 +140,16 @@ class LanguageMiddleware:
             nonlocal start, body
             if message["type"] == "http.response.start":
                 start = message
-                return
-            if message["type"] != "http.response.body":
-                await send(message)
-                return
-            body += message.get("body", b"")
-            if message.get("more_body"):
-                return
-            said = body.replace(b"<head>", script(language), 1)
-            headers = [(name, value) for name, value in start.get("headers", ()) if name.lower() != b"content-length"]
-            await send({**start, "headers": [*headers, (b"content-length", str(len(said)).encode())]})
-            await send({"type": "http.response.body", "body": said})
+            elif message["type"] == "http.response.body":
+                body += message.get("body", b"")
 
-        await self.app(scope, receive, held)
+        plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        await self.app({**scope, "query_string": b"", "headers": plain}, receive, held)
+        headers = tuple((name, value) for name, value in start.get("headers", ()) if name.lower() != b"content-length")
+        if start.get("status") != 200:
+            answer = Response(body, start.get("status", 404))
+            answer.raw_headers = [*headers, (b"content-length", str(len(body)).encode())]
+            return answer
+        said = body.replace(b"<head>", script(language), 1)
+        packed = await work("picture", None, lambda: gzip.compress(said, LEVEL))
+        return Page(headers, said, packed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import ipaddress
@@ -16,8 +17,8 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Protocol
+from urllib.parse import parse_qs, urlsplit
 
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
@@ -28,17 +29,34 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from imgcls.web.i18n.translator import LANGUAGES
 from imgcls.web.server.hosting import Hosting
-from imgcls.web.shared.work_gate import work
+from imgcls.web.server.traffic import Kind, Refused, Traffic
+from imgcls.web.shared.work_gate import Busy, work
 
 # Everything from here, nothing from elsewhere; Gradio's page needs inline scripts and styles, and compiles templates.
 POLICY = (
     "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; object-src 'none'; base-uri 'self'; "
-    "frame-ancestors 'self' https://huggingface.co https://*.hf.space"
+    "form-action 'self'; frame-ancestors 'self'"
 )
+FRAMING = " https://huggingface.co https://*.hf.space"  # where a Space's page stands
 READING = ("GET", "HEAD", "OPTIONS")
-LARGEST_BODY = 8_000_000  # bytes
-UPLOAD = re.compile(rf"(/({'|'.join(LANGUAGES)}))?/gradio_api/upload/?")
+MB = 1_000_000
+PAGE = rf"(?P<page>(/({'|'.join(LANGUAGES)}))?)"
+UPLOAD = re.compile(rf"{PAGE}/gradio_api/upload/?")
+QUESTION = re.compile(
+    rf"{PAGE}/(gradio_api/component_server|page-runs)/?"
+)  # pictures to be read; weights that a page made
+EVENT = re.compile(rf"{PAGE}/gradio_api/(queue/join|call/.+|run/.+|api/.+)")
+DIRECT = re.compile(rf"{PAGE}/gradio_api/(run|api)/.+")
+STREAM = re.compile(rf"{PAGE}/gradio_api/(queue/data|call/(v2/)?[^/]+/(?P<event>[^/]+))/?")
+LARGEST_BODY, LARGEST_QUESTION = 2 * MB, 8 * MB  # bytes
 ELSEWHERE = re.compile(r".*/gradio_api/(file[=/]\s*https?:|proxy=).*", re.I | re.S)  # Gradio would fetch it
+# What the page and Gradio's clients ask of Gradio; the rest writes files, prints, reloads or edits the application.
+USED = re.compile(
+    rf"{PAGE}/gradio_api/(upload|upload_progress|queue/(join|data|status)|run/.+|api/.+|call/.+|component_server|"
+    r"file[=/].*|heartbeat/.+|cancel|reset|info|openapi\.json|app_id|startup-events|theme\.css)/?",
+    re.S,
+)
+UNUSED = re.compile(rf"{PAGE}/(login|logout|monitoring|monitoring/.*|svelte/.*|.*/?gradio_api(/.*)?)", re.S)
 ENVELOPE = 100_000  # bytes of an upload that are not the file's
 TRIES = 10  # wrong passwords an address may send at once
 EACH = 2.0  # seconds until it may send one more
@@ -46,17 +64,58 @@ ADDRESSES = 10_000  # remembered
 FORWARDED = re.compile(rb"x-forwarded-.*|forwarded|x-real-ip|x-gradio-server")
 
 
-def guard(app: FastAPI, hosting: Hosting, stored: Callable[[], int] = lambda: 0) -> None:
+# What Gradio's clients understand, of a session that is not there (any more).
+GONE = 'data: {"msg":"unexpected_error","message":"404: ","session_not_found":true,"success":false}\n\n'
+
+
+class Sessions(Protocol):
+    """Who of Gradio's sessions is there, and who reads."""
+
+    def there(self, page: str, session: str, event: str) -> bool: ...
+    def reading(self, page: str, session: str, event: str) -> contextlib.AbstractContextManager[None]: ...
+
+
+def guard(
+    app: FastAPI, hosting: Hosting, stored: Callable[[], int] = lambda: 0, sessions: Sessions | None = None
+) -> None:
     """Put the doors before the application, the outermost last. `stored`: bytes of uploads that are kept already."""
     app.add_middleware(
         SecurityMiddleware,
         password=hosting.password,
-        largest_upload=hosting.limits.upload_mb * 1_000_000 + ENVELOPE,
-        all_uploads=hosting.limits.all_uploads_mb * 1_000_000,
+        traffic=Traffic(all_uploads=hosting.limits.all_uploads_mb * MB),
+        largest_upload=hosting.limits.upload_mb * MB + ENVELOPE,
         stored=stored,
+        sessions=sessions,
     )
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosting.allowed_hosts), www_redirect=False)
     app.add_middleware(ForwardedMiddleware, trusted=hosting.trusted_proxies)
+    app.add_middleware(PolicyMiddleware, framed=hosting.framed)
+
+
+class PolicyMiddleware:
+    """Every answer carries the policy, refusals too. Nothing here speaks WebSocket, and none comes in."""
+
+    def __init__(self, app: ASGIApp, framed: bool) -> None:
+        self.app, self.policy = app, POLICY + (FRAMING if framed else "")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def answered(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                out = MutableHeaders(scope=message)
+                out.setdefault("Content-Security-Policy", self.policy)
+                out.setdefault("X-Content-Type-Options", "nosniff")
+                out.setdefault("Referrer-Policy", "same-origin")
+            await send(message)
+
+        await self.app(scope, receive, answered)
 
 
 class ForwardedMiddleware:
@@ -66,14 +125,15 @@ class ForwardedMiddleware:
         self.app = app
         proxied: Any = ProxyHeadersMiddleware  # uvicorn's types of the protocol are not Starlette's
         self.behind_proxy: ASGIApp = proxied(app, trusted_hosts=list(trusted))
-        self.any = "*" in trusted
-        self.networks = [ipaddress.ip_network(name, strict=False) for name in trusted if name != "*"]
+        self.trusted = trusted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        if not self.trusts(scope.get("client")):
+        if client := scope.get("client"):  # to a lab on "::" IPv4 comes as IPv6
+            scope = {**scope, "client": (str(_unmapped(client[0]) or client[0]), client[1])}
+        if not trusts(self.trusted, scope.get("client")):
             kept = [(name, value) for name, value in scope["headers"] if not FORWARDED.fullmatch(name)]
             await self.app({**scope, "headers": kept}, receive, send)
             return
@@ -83,23 +143,27 @@ class ForwardedMiddleware:
             scope = {**scope, "headers": [(b"host", host.encode("latin-1")), *headers]}
         await self.behind_proxy(scope, receive, send)
 
-    def trusts(self, client: tuple[str, int] | None) -> bool:
-        if self.any or not self.networks:
-            return self.any
-        try:
-            address = ipaddress.ip_address(client[0] if client else "")
-        except ValueError:
-            return False
-        return any(address in network for network in self.networks)
+
+def trusts(trusted: Sequence[str], client: tuple[str, int] | None) -> bool:
+    """Whether `client` is one of the proxies that are `trusted`."""
+    if "*" in trusted:
+        return True
+    address = _unmapped(client[0]) if client else None
+    return address is not None and any(address in ipaddress.ip_network(name, strict=False) for name in trusted)
 
 
 class SecurityMiddleware:
     def __init__(
-        self, app: ASGIApp, password: str | None, largest_upload: int, all_uploads: int, stored: Callable[[], int]
+        self,
+        app: ASGIApp,
+        password: str | None,
+        traffic: Traffic,
+        largest_upload: int,
+        stored: Callable[[], int],
+        sessions: Sessions | None,
     ) -> None:
-        self.app, self.stored = app, stored
-        self.largest_upload, self.all_uploads = largest_upload, all_uploads
-        self.coming = 0  # bytes of the uploads that are on their way
+        self.app, self.stored, self.sessions, self.traffic = app, stored, sessions, traffic
+        self.largest_upload = largest_upload
         self.password = _digest(password) if password else None
         self.wrong = WrongPasswords()
 
@@ -108,47 +172,82 @@ class SecurityMiddleware:
             await self.app(scope, receive, send)
             return
         refused = self.refused(scope)
-        length = int(Headers(scope=scope)["content-length"]) if refused is None and is_upload(scope) else 0
-        if length and self.coming + length + await work("state", ("stored", id(self)), self.stored) > self.all_uploads:
-            refused = PlainTextResponse("The lab has no room for another upload: try again in an hour.", 413)
         if refused is not None:
             await refused(scope, receive, send)
             return
+        stream = STREAM.fullmatch(scope["path"]) if scope["method"] == "GET" and self.sessions else None
+        if stream is None or self.sessions is None:
+            await self.passed(scope, receive, send)
+            return
+        page, event = stream["page"], stream["event"] or ""
+        session = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0]
+        if not self.sessions.there(page, session, event):
+            await Response(GONE, 404, media_type="text/event-stream")(scope, receive, send)
+            return
+        with self.sessions.reading(page, session, event):
+            await self.passed(scope, receive, send)
+
+    async def passed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """On to the application, within the limits of what may come and how slowly."""
+        client = network_of(_client(scope))
+        kind: Kind = "upload" if is_upload(scope) else "event" if EVENT.fullmatch(scope["path"]) else "other"
+        length = int(Headers(scope=scope).get("content-length") or 0) if scope["method"] not in READING else 0
+        started, refused, come = False, None, None
 
         async def answered(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                out = MutableHeaders(scope=message)
-                out.setdefault("Content-Security-Policy", POLICY)
-                out.setdefault("X-Content-Type-Options", "nosniff")
-                out.setdefault("Referrer-Policy", "same-origin")
-            await send(message)
+            nonlocal started
+            if come is not None and come.refused is not None and not started:
+                return  # what the application makes of a request that was broken off
+            started = started or message["type"] == "http.response.start"
+            # Gradio's answers to data that an event does not take, and to one that finds the queue full.
+            if message.get("status") == 500 and DIRECT.fullmatch(scope["path"]):
+                message = {**message, "status": 422}
+            if message.get("status") == 503 and EVENT.fullmatch(scope["path"]):
+                message = {**message, "status": 429}
+            await self.traffic.sent(send, message)
 
-        self.coming += length
         try:
-            await self.app(scope, receive, answered)
-        finally:
-            self.coming -= length
+            stored = await work("state", ("stored", id(self)), self.stored) if kind == "upload" else 0
+            with self.traffic.coming(kind, client, length, stored) as come:
+                await self.app(scope, come.watched(receive) if length else receive, answered)
+                refused = come.refused
+        except Refused as error:
+            refused = error
+        except Busy as error:
+            refused = Refused(str(error), 429)
+        if refused is not None and not started:
+            closing = {"Connection": "close"} if refused.status == 408 else None  # otherwise the rest is thrown away
+            await PlainTextResponse(str(refused), refused.status, closing)(scope, receive, send)
 
     def refused(self, scope: Scope) -> Response | None:
         """The answer to a request that comes no further."""
-        headers, method = Headers(scope=scope), scope["method"]
+        headers, method, path = Headers(scope=scope), scope["method"], scope["path"]
         if foreign(method, headers):
             return PlainTextResponse("Only the lab's own page may do this.", 403)
-        if ELSEWHERE.fullmatch(scope["path"]):
+        if ELSEWHERE.fullmatch(path):
             return PlainTextResponse("The lab fetches nothing from other machines.", 403)
-        most = self.largest_upload if is_upload(scope) else LARGEST_BODY
-        if method not in READING and not small(headers, most):
+        if not small(headers, self.most(scope)) and method not in READING:
             return PlainTextResponse("That is more than the lab's own page would send.", 413)
-        if self.password is None:
-            return None
-        client = scope["client"][0] if scope.get("client") else ""
-        seconds = self.wrong.wait(client)
-        if seconds:
-            after = {"Retry-After": str(math.ceil(seconds))}
-            return PlainTextResponse("Too many wrong passwords: wait a little, then try again.", 429, after)
-        if knows(headers.get("authorization", ""), self.password):
+        if self.password is not None and (refused := self.without_password(_client(scope), headers)):
+            return refused
+        if UNUSED.fullmatch(path) and not USED.fullmatch(path):
+            return PlainTextResponse("The lab has no such page.", 404)
+        return None
+
+    def most(self, scope: Scope) -> int:
+        """Bytes that a request may bring."""
+        if is_upload(scope):
+            return self.largest_upload
+        return LARGEST_QUESTION if QUESTION.fullmatch(scope["path"]) else LARGEST_BODY
+
+    def without_password(self, client: str, headers: Headers) -> Response | None:
+        """The right one opens, whoever else has guessed at that address; who guesses waits."""
+        if self.password is None or knows(headers.get("authorization", ""), self.password):
             return None
         if "authorization" in headers:
+            if seconds := self.wrong.wait(client):
+                after = {"Retry-After": str(math.ceil(seconds))}
+                return PlainTextResponse("Too many wrong passwords: wait a little, then try again.", 429, after)
             self.wrong.count(client)
         asked = {"WWW-Authenticate": 'Basic realm="imgcls", charset="UTF-8"'}
         return PlainTextResponse("This lab asks for a password (any user name).", 401, asked)
@@ -162,23 +261,34 @@ class WrongPasswords:
         self._paid: OrderedDict[str, float] = OrderedDict()  # when all of an address's tries are made good
 
     def wait(self, client: str) -> float:
-        return max(0.0, self._paid.get(_network(client), 0.0) - self.clock() - (TRIES - 1) * EACH)
+        return max(0.0, self._paid.get(network_of(client), 0.0) - self.clock() - (TRIES - 1) * EACH)
 
     def count(self, client: str) -> None:
-        name = _network(client)
+        name = network_of(client)
         self._paid[name] = max(self.clock(), self._paid.get(name, 0.0)) + EACH
         self._paid.move_to_end(name)
         while len(self._paid) > ADDRESSES:
             self._paid.popitem(last=False)
 
 
-def _network(client: str) -> str:
-    """One visitor of IPv6 has 2^64 addresses."""
+def network_of(client: str) -> str:
+    """Whom an address counts for: one visitor of IPv6 has 2^64 of them, and one of IPv4 may come as IPv6."""
+    address = _unmapped(client)
+    if address is None or address.version == 4:
+        return str(address or client)
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
+def _unmapped(client: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(client)
     except ValueError:
-        return client
-    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else client
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _client(scope: Scope) -> str:
+    return scope["client"][0] if scope.get("client") else ""
 
 
 def foreign(method: str, headers: Headers) -> bool:

@@ -8,29 +8,39 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import secrets
 import threading
+import time
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.responses import Response
 
+from imgcls.data.draft_room import hashed
 from imgcls.errors import ImgclsError, RunError
-from imgcls.files import replacing, storage_error
+from imgcls.files import replacing, storage_error, write_bytes
 from imgcls.runs import queue
 from imgcls.runs.state import Owner, RunState, locked
+from imgcls.runs.store import states
+from imgcls.web.server.security import network_of
+from imgcls.web.shared.work_gate import address_of
 from imgcls.workspace import Workspace
 
 SECRET = ".secret"  # a file in train_logs/, for the server's eyes only
 BYTES = 32
-WHO, HOST = "who", "host"
-SECONDS = {WHO: 365 * 24 * 3600, HOST: 8 * 3600}  # a school year, a school day
+WHO, HOST, KEY = "who", "host", "key"
+SECONDS = {WHO: 365 * 24 * 3600, HOST: 8 * 3600, KEY: 365 * 24 * 3600}  # a school year, a school day
 NICKNAME = 24  # characters
 LONGEST = 2000  # characters of a cookie that are looked at
+REMEMBERED = 1000  # nicknames of who has come
+LEFT = ".left-hosts"  # a file in train_logs/
+BLANK = "\u115f\u1160\u3164\uffa0\u2800"  # letters and symbols of Unicode that show nothing
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,8 @@ class People:
         self._password = hashlib.sha256((host_password or "").encode("utf-8", "surrogatepass")).digest()
         self._lock = threading.Lock()
         self._secret = b""
+        self._left = LeftHosts(workspace)
+        self._nicknames: OrderedDict[str, str] = OrderedDict()  # of those who have come to this server, by id
 
     def visitor(self, request: Any) -> Visitor:
         """Who sent a request, Starlette's or Gradio's."""
@@ -76,7 +88,11 @@ class People:
         owner = self.visitor(request).owner
         if self.shared and owner is None:
             raise RunError("Say who you are first: your browser has to keep a cookie of this lab.")
-        return owner
+        return self.at(request, owner) if owner else None
+
+    def at(self, request: Any, owner: Owner) -> Owner:
+        """`owner`, with the address that a request comes from."""
+        return replace(owner, address=hashed(network_of(address_of(request))))
 
     def named(self, nickname: Any, known: Owner | None = None) -> Owner:
         """Somebody of that nickname: a new one, or the one that is `known` already. Raises RunError."""
@@ -85,9 +101,25 @@ class People:
             said = " ".join(unicodedata.normalize("NFC", said).split())
         if len(said) > NICKNAME:
             raise RunError("A nickname has at most {most} characters: choose a shorter one.", most=NICKNAME)
-        if not said or any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") for c in said):
+        if not can_be_read(said):
             raise RunError("Type a nickname: letters, digits, whatever can be read.")
-        return Owner(known.id if known else secrets.token_urlsafe(16), said)
+        owner = Owner(known.id if known else secrets.token_urlsafe(16), said)
+        owner = Owner(owner.id, self._told_apart(owner))
+        with self._lock:
+            self._nicknames[owner.id] = owner.nickname
+            while len(self._nicknames) > REMEMBERED:
+                self._nicknames.popitem(last=False)
+        return owner
+
+    def _told_apart(self, owner: Owner) -> str:
+        """ "Ann 2" where another Ann is here, or has a run."""
+        with self._lock:
+            others = {name.casefold() for one, name in self._nicknames.items() if one != owner.id}
+        runs = states(self.workspace).values()
+        others |= {s.owner.nickname.casefold() for s in runs if s.owner and s.owner.id != owner.id}
+        tries = (f"{owner.nickname[: NICKNAME - 4]} {number}" for number in range(2, 1000))
+        names = (name for name in (owner.nickname, *tries) if name.casefold() not in others)
+        return next(names, owner.nickname)
 
     def is_password(self, given: Any) -> bool:
         """Takes as long for a near miss as for any other."""
@@ -96,27 +128,44 @@ class People:
         return hmac.compare_digest(digest, self._password) and self.has_host
 
     def signed(self, owner: Owner) -> str:
-        """What proves later that it is the same person."""
+        """What proves later that it is the same person: for that person's cookie alone."""
         return self._signer(WHO).dumps([owner.id, owner.nickname])
 
-    def owner(self, signed: str) -> Owner | None:
+    def key(self, owner: Owner) -> str:
+        """What proves it to a program: no cookie, so that whoever reads it in a log cannot open the page with it."""
+        return self._signer(KEY).dumps([owner.id, owner.nickname])
+
+    def owner(self, signed: str, what: str = WHO) -> Owner | None:
         """Whom `signed` was made for; None where it was not made here."""
-        match self._loaded(WHO, signed):
+        match self._loaded(what, signed):
             case [str(name), str(nickname)]:
                 return Owner(name, nickname)
         return None
+
+    def owner_of_key(self, key: str) -> Owner | None:
+        return self.owner(key, KEY)
 
     def remember(self, answer: Response, request: Any, owner: Owner) -> None:
         self._set(answer, request, WHO, self.signed(owner))
 
     def remember_host(self, answer: Response, request: Any) -> None:
-        self._set(answer, request, HOST, self._signer(HOST).dumps("host"))
+        self._set(answer, request, HOST, self._signer(HOST).dumps(["host", secrets.token_urlsafe(8)]))
 
     def forget_host(self, answer: Response, request: Any) -> None:
+        """Copies of the cookie are worth nothing from now on. Raises StorageError."""
+        cookies = getattr(getattr(request, "request", None) or request, "cookies", None) or {}
+        match self._loaded(HOST, self._cookie(cookies, HOST)):
+            case ["host", str(one)]:
+                self._left.add(one)
         self._set(answer, request, HOST, "", seconds=0)
 
     def _is_host(self, signed: str) -> bool:
-        return self.has_host and self._loaded(HOST, signed) == "host"
+        if not self.has_host:
+            return False
+        match self._loaded(HOST, signed):
+            case ["host", str(one)]:
+                return one not in self._left
+        return False
 
     def _loaded(self, what: str, signed: str) -> Any:
         if not 0 < len(signed) <= LONGEST:
@@ -158,6 +207,43 @@ class People:
             if not self._secret:
                 self._secret = _secret(self.workspace)
             return self._secret
+
+
+class LeftHosts:
+    """Hosts' cookies that have been given up, by their ids, for as long as they would have been good: two servers on
+    one workspace know the same ones."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._path = workspace.train_logs / LEFT
+        self._read: tuple[int, dict[str, float]] = (0, {})
+
+    def add(self, one: str) -> None:
+        """Raises StorageError."""
+        with locked(self._workspace):
+            still = {name: until for name, until in self._known().items() if until > time.time()}
+            write_bytes(self._path, json.dumps(still | {one: time.time() + SECONDS[HOST]}).encode())
+
+    def __contains__(self, one: str) -> bool:
+        return one in self._known()
+
+    def _known(self) -> dict[str, float]:
+        try:
+            written = self._path.stat().st_mtime_ns
+            if self._read[0] != written:
+                said = json.loads(self._path.read_text("utf-8"))
+                self._read = written, {str(name): float(until) for name, until in said.items()}
+        except (OSError, ValueError, AttributeError, TypeError):
+            return {}
+        return self._read[1]
+
+
+def can_be_read(nickname: str) -> bool:
+    """Whether there is something to see in it, and nothing that is there without being seen."""
+    unseen = ("Cc", "Cf", "Cs", "Co", "Cn")
+    if any(unicodedata.category(c) in unseen for c in nickname):
+        return False
+    return any(unicodedata.category(c)[0] in "LNPS" and c not in BLANK for c in nickname)
 
 
 def _secret(workspace: Workspace) -> bytes:

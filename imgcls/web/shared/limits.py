@@ -14,6 +14,7 @@ from imgcls.messages import Setting
 from imgcls.recipes import preprocess_for
 from imgcls.runs.init_lab import Lab, start_lab
 from imgcls.runs.launcher import resume_run, start_run
+from imgcls.runs.queue import EACH
 from imgcls.runs.store import Run
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
@@ -31,6 +32,7 @@ class Limits:
     augment_views: int = 64
     memory_gb: float = 0  # of one run's network and batch; 0: no limit
     runs_at_once: int = 4
+    waiting_each: int = EACH  # runs of one person, or of one address, in the queue
     upload_mb: int = 4000
     all_uploads_mb: int = 20_000  # of all visitors, while they are kept: an hour
     data_sets: int = 1000
@@ -95,19 +97,23 @@ class Limits:
         minutes = min(settings.time_limit or self.minutes, self.minutes)
         return settings.model_copy(update={"time_limit": minutes})
 
+    @property
+    def _queue(self) -> dict[str, Any]:
+        return {"at_once": self.runs_at_once, "wait": self.public, "each": self.waiting_each}
+
     def start(self, settings: TrainSettings, workspace: Workspace, **who: Any) -> Run:
         """Start a run as far as it is allowed; in a shared lab it may have to wait. `who`: as `start_run` takes it."""
-        return start_run(self.check(settings), workspace, at_once=self.runs_at_once, wait=self.public, **who)
+        return start_run(self.check(settings), workspace, **self._queue, **who)
 
     def resume(self, run: Run, **who: Any) -> Run:
-        return resume_run(run, settings=self.check(run.settings()), at_once=self.runs_at_once, wait=self.public, **who)
+        return resume_run(run, settings=self.check(run.settings()), **self._queue, **who)
 
     def start_lab(self, settings: TrainSettings, inits: Sequence[str], workspace: Workspace, **who: Any) -> Lab:
         """The time limit of one run is shared by the runs of a lab."""
         settings = self.check(settings)
         if self.public:
             settings = settings.model_copy(update={"time_limit": settings.time_limit / max(1, len(inits))})
-        return start_lab(settings, inits, workspace, at_once=self.runs_at_once, wait=self.public, **who)
+        return start_lab(settings, inits, workspace, **self._queue, **who)
 
 
 ALONE = Limits()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import gradio as gr
 
 from imgcls.errors import ImgclsError
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.server.short_log import note
 from imgcls.web.shared.work_gate import Kind, address_of, work
 
 MALFORMED = (ImgclsError, LookupError, TypeError, ValueError, ArithmeticError)
@@ -68,7 +68,7 @@ def answering(
     def sentence(error: Exception) -> Answer:
         if isinstance(error, ImgclsError):
             return {"error": words.message(error.message)}
-        logging.getLogger(__name__).warning("%s was asked for what is not there: %r", function.__name__, error)
+        note(f"{function.__name__} was asked for what is not there: {error!r}")
         return {"error": words("That did not work: choose again.")}
 
     def given(asked: Any, request: gr.Request | None) -> dict[str, Any]:

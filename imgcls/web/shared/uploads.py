@@ -7,8 +7,10 @@ mounted ones, and addresses never; without what is done here anybody could read 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,57 @@ from gradio.utils import get_upload_folder
 from gradio_client.utils import is_http_url_like
 
 from imgcls.errors import InputError
+from imgcls.files import storage_error
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.work_gate import Busy, work
 from imgcls.workspace import Workspace
 
-MADE = ".downloads"  # a folder of the workspace
+UPLOADS, MADE = ".uploads", ".downloads"  # folders of the workspace
+FOLDER = "GRADIO_TEMP_DIR"  # where Gradio reads the folder of uploads
+KEPT_SECONDS, SWEEP_SECONDS = 3000.0, 300.0  # together less than the hour that the page promises at most
+
+_ours: str | None = None  # what this process has written into the environment
+
+
+def prepare_uploads(workspace: Workspace) -> Path:
+    """The folder of uploads, the workspace's own unless GRADIO_TEMP_DIR names another; for this user's eyes only.
+    Before any page is built. Raises StorageError."""
+    global _ours
+    if os.environ.get(FOLDER) in (None, "", _ours):
+        _ours = os.environ[FOLDER] = str(workspace.root / UPLOADS)
+    folder = Path(os.environ[FOLDER])
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder == workspace.root / UPLOADS:
+            folder.chmod(0o700)
+    except OSError as error:
+        raise storage_error(folder, error) from None
+    return folder
+
+
+def sweep(workspace: Workspace, *, now: float | None = None) -> None:
+    """Removes what was uploaded, or made for a download, long enough ago, whichever server did it: one that was killed
+    remembers nothing."""
+    before = (time.time() if now is None else now) - KEPT_SECONDS
+    for root in (Path(get_upload_folder()), workspace.root / MADE):
+        for folder, folders, names in os.walk(root, topdown=False):
+            for name in names:
+                path = os.path.join(folder, name)
+                with contextlib.suppress(OSError):  # gone meanwhile
+                    there = os.lstat(path)
+                    # A copy has its original's time of writing, and its own of change.
+                    if max(there.st_mtime, there.st_ctime) < before:
+                        os.unlink(path)
+            for name in folders:
+                with contextlib.suppress(OSError):  # something is in it
+                    os.rmdir(os.path.join(folder, name))
+
+
+async def keep_sweeping(workspace: Workspace) -> None:
+    while True:
+        with contextlib.suppress(Busy):
+            await work("state", ("sweep", str(workspace.root)), lambda: sweep(workspace))
+        await asyncio.sleep(SWEEP_SECONDS)
 
 
 def only_uploads(page: gr.Blocks, words: Translator) -> gr.Blocks:
@@ -62,7 +111,8 @@ def _fetch_nothing(block: Any, words: Translator) -> None:
 
     async def moved(file: str | Path | None) -> str | None:
         if file is not None and is_http_url_like(str(file)):
-            raise gr.Error(words("Upload the file itself: nothing is fetched from other machines."))
+            told = words("Upload the file itself: nothing is fetched from other machines.")
+            raise gr.Error(told, print_exception=False)
         return await move(file)
 
     block.async_move_resource_to_block_cache = moved

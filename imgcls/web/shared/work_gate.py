@@ -10,26 +10,27 @@ line, and nobody waits for ever.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
+from PIL import Image
+
 from imgcls.checkpoints.format import read_meta
 from imgcls.errors import InputError
-from imgcls.imaging.image_io import opened_image, size_of
+from imgcls.imaging.image_io import opened_image
 from imgcls.processes import available_cores
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from imgcls.inference.predictor import Predictor
 
 Kind = Literal["state", "picture", "network", "document", "download", "dataset"]
@@ -37,6 +38,8 @@ T = TypeVar("T")
 
 CACHE_BYTES = 64_000_000  # of finished work that is named by its content
 IDLE_SECONDS = 30.0  # after which a thread without work ends
+LARGE_PIXELS = 4_000_000
+SKETCHES = ("PNG", "JPEG")  # what the page sends of a drawing, of a camera's frame
 SKETCH_PIXELS = 1024 * 1024  # of a drawing or a camera's frame: the page sends a tenth of it
 
 
@@ -279,14 +282,31 @@ def opened_picture(
 
     most: pixels, asked of the header before anything is decoded. Raises InputError.
     """
-    if most is not None:
-        width, height = size_of(BytesIO(source) if isinstance(source, bytes) else source)
-        if width * height > most:
-            raise InputError(
-                "{file} has more than {most} million pixels: make it smaller.", file=name, most=most // 10**6
-            )
-    with opened_image(source, keep_alpha=keep_alpha, near=near, name=name) as image:
-        yield image
+    if most is not None and _pixels(source, name) > most:
+        raise InputError("{file} has more than {most} million pixels: make it smaller.", file=name, most=most // 10**6)
+    large = False
+    try:
+        with opened_image(source, keep_alpha=keep_alpha, near=near, name=name) as image:
+            large = image.width * image.height > LARGE_PIXELS
+            yield image
+    finally:
+        if large:
+            _give_back()
+
+
+def _give_back() -> None:
+    """Freed memory goes back to the system: glibc would keep what a large picture took, in an arena for each thread."""
+    with suppress(OSError, AttributeError):  # another system, another library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def _pixels(source: str | Path | bytes, name: str) -> int:
+    """By the header alone: asking a PNG for its orientation would decode it."""
+    try:
+        with Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=SKETCHES) as image:
+            return image.width * image.height
+    except Exception as error:  # decoders of damaged files raise whatever they stumble on
+        raise InputError("{file} is cut off or damaged: save or copy it again.", file=name) from error
 
 
 def network(path: Path) -> Predictor:
