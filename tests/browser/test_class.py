@@ -34,6 +34,7 @@ def people(browser, lab):
 
     def come(language="en", query=START):
         context = browser.new_context(viewport={"width": 1280, "height": 900})
+        context.add_init_script("localStorage.setItem('imgcls-train-place', 'server')")
         contexts.append(context)
         page = context.new_page()
         page.goto(f"{lab.url}/{language}/{query}")
@@ -144,3 +145,16 @@ def test_whoever_does_not_say_a_name_starts_nothing(people, lab):
     page.locator("dialog[open] [value=cancel]").click(timeout=SOON)
     page.wait_for_timeout(1000)
     assert states(lab) == before
+
+
+def test_a_visitor_trains_in_the_browser_unless_the_server_is_chosen(browser, lab):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(f"{lab.url}/en/?tab=train")
+    expect(page.get_by_test_id("train-start")).to_be_visible(timeout=SOON)
+    expect(page.locator("#start")).to_be_hidden()
+    page.get_by_test_id("train-server").click()
+    expect(page.locator("#start")).to_be_visible()
+    page.reload()
+    expect(page.locator("#start")).to_be_visible(timeout=SOON)
+    context.close()

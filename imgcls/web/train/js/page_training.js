@@ -320,11 +320,12 @@ export function start({ element, props, pad }) {
   };
   choosePlace(element.querySelector('.train-place'), props);
   if (!PageRun.works()) { host.replaceChildren(make('p', { class: 'card' }, props.words.no_engine)); return; }
-  const made = new PageTraining(host, { ...props, source, lab, pad: { words: props.pad_words, template: props.pad_template, script: pad } });
+  // Built when it is first looked at: whoever trains elsewhere has no second form.
   const seen = new IntersectionObserver(entries => {
     if (!entries.some(entry => entry.isIntersecting)) return;
     seen.disconnect();
-    made.restore();
+    const drawing = { words: props.pad_words, template: props.pad_template, script: pad };
+    new PageTraining(host, { ...props, source, lab, pad: drawing }).restore();
   });
   seen.observe(host);
 }
