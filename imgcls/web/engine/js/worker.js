@@ -76,6 +76,7 @@ export function serve(scope) {
     change({ values }) {
       session.change(values);
       report();
+      if (mode === 'pause') keep();
     },
     epoch({ number }) { scope.postMessage({ said: 'epoch', number, weights: session.snapshot(number) }); },
     keep,

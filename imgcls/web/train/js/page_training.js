@@ -107,7 +107,8 @@ export class PageTraining {
   // ---- what a person does
   choose() {
     const images = Number(this.size.value), settings = this.defaults[this.dataset.value] ?? {};
-    this.fields.values = { ...settings, epochs: settings.epochs_for?.[images] ?? settings.epochs };
+    const epochs = settings.epochs_for?.[images] ?? settings.epochs, batch_size = settings.batch_for?.[images] ?? settings.batch_size;
+    this.fields.values = { ...settings, epochs, batch_size };
   }
 
   changed(values) {
@@ -264,7 +265,7 @@ export class PageTraining {
   }
 
   described() {
-    const { widths, activation, pool, epochs_for, ...settings } = this.run.now.settings;
+    const { widths, activation, pool, epochs_for, batch_for, ...settings } = this.run.now.settings;
     return { settings, widths };
   }
 
