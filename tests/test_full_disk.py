@@ -71,3 +71,15 @@ def test_what_is_on_no_disk_at_the_end_is_not_called_saved(workspace, stopped):
     load_checkpoint(folder / "best.safetensors")
     again = train(with_recipe(SMALL), workspace=workspace, run="r", resume=True)
     assert isinstance(list(again)[-1], events.Finished)
+
+
+def test_a_calibration_that_cannot_be_saved_is_told(workspace):
+    said = []
+    with contextlib.ExitStack() as disk:
+        for event in train(with_recipe(SMALL), workspace=workspace, run="r"):
+            said.append(event)
+            if isinstance(event, events.Saved) and event.kind == "last" and event.epoch == SMALL["epochs"]:
+                disk.enter_context(full())
+    (note,) = (e for e in said if isinstance(e, events.Note) and e.code == "calibration_lost")
+    assert "imgcls calibrate --checkpoint r" in str(note.message) and isinstance(said[-1], events.Finished)
+    load_checkpoint(workspace.checkpoints / "r" / "best.safetensors")

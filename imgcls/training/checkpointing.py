@@ -106,14 +106,26 @@ class CheckpointManager:
         if self._paused:
             raise self._paused
 
-    def finish(self, best: dict[str, Tensor], meta: Meta, metrics: Metrics, extra: dict[str, Tensor]) -> None:
+    def finish(
+        self, best: dict[str, Tensor], meta: Meta, metrics: Metrics, extra: dict[str, Tensor]
+    ) -> Iterator[events.Event]:
         """The best weights once more, with the test figures and the calibration; nothing that only going on needs
         stays."""
         if not self.writes:
             return
         if extra or metrics != meta.metrics:
-            with contextlib.suppress(StorageError):  # the weights are there; their test figures are in the log
+            try:
                 save_checkpoint(self.path("best"), best, meta.model_copy(update={"metrics": metrics}), extra)
+            except StorageError as error:  # the weights are there; their test figures are in the log
+                yield events.Note(
+                    code="calibration_lost",
+                    message=Message(
+                        "the best weights are saved, but without their calibration: {reason} Their answers are never "
+                        '"not sure" until python -m imgcls calibrate --checkpoint {run} has made it.',
+                        reason=error.message,
+                        run=self.run,
+                    ),
+                )
         self.path("resume").unlink(missing_ok=True)
 
     def remove_features(self) -> None:

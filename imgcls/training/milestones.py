@@ -112,7 +112,7 @@ def finished(
         metrics |= {"test_accuracy": accuracy, "test_loss": loss}
     kept = learner.kept_features()
     extra = calibrate(best, learner.data, device=learner.context.device, features=kept) if manager.writes else {}
-    manager.finish(best.state_dict(), meta, metrics, extra)
+    yield from manager.finish(best.state_dict(), meta, metrics, extra)
     yield events.Finished(
         reason=reason,
         epochs=math.ceil(state.step / steps),
