@@ -86,6 +86,9 @@ def main() -> None:
         path.with_suffix(".mo").write_bytes(as_mo(catalog))
         missing = len(untranslated(catalog))
         print(f"{path.relative_to(PROJECT)}: {len(catalog)} sentences, {missing} without a translation")
+    import reference  # the other pages that are made from sentences in the source
+
+    reference.main()
 
 
 if __name__ == "__main__":

@@ -116,12 +116,12 @@ def test_a_run_is_started_watched_and_stopped(client, lab):
     assert name in [run["name"] for run in client.predict(api_name="/runs")]
 
 
-def test_the_readmes_lines_do_what_they_say(lab, digit, monkeypatch):
+def test_the_documented_lines_do_what_they_say(lab, digit, monkeypatch):
     url, workspace = lab
     monkeypatch.chdir(digit[0].parent)
     code, chinese = (
-        re.search(r"```python\n(.*?)```", (PROJECT / readme).read_text("utf-8"), re.S).group(1)
-        for readme in ("README.md", "README.zh-CN.md")
+        next(code for code in re.findall(r"```python\n(.*?)```", page, re.S) if "gradio_client" in code)
+        for page in ((PROJECT / "docs" / f"terminal{end}.md").read_text("utf-8") for end in ("", ".zh-CN"))
     )
     assert code == chinese and len([line for line in code.splitlines() if line]) == 5
     printed = io.StringIO()

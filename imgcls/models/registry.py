@@ -32,8 +32,8 @@ class ModelSpec:
     """All that the lab has to know of a network.
 
     build: (channels, classes, image_size) -> the module, on the CPU and not pre-trained.
-    parameters, accuracy: with the classes of its ImageNet weights; top-1 in percent, None where there are none. 0
-        parameters: not counted.
+    parameters, accuracy: with the classes of its ImageNet weights; top-1 in percent, None where there are none.
+        A registered network's parameters are counted where they are 0.
     native: side of the images it was made for; smallest: side below which it cannot learn; multiple: what a side has
         to be a multiple of.
     resize_mode, interpolation, crop, mean, std: how a photo reaches it (see Preprocess).
