@@ -1,1 +1,1 @@
-"""What backs every speed that the README claims. `python -m benchmarks` prints the table."""
+"""What backs every speed that the documentation claims. `python -m benchmarks` prints the table."""

@@ -190,7 +190,7 @@ NOTEBOOKS = {
         folders = (Workspace.from_environment().weight, Path(torch.hub.get_dir()) / "checkpoints")
         found = [path for folder in folders for path in folder.glob("resnet18*")]
         model = "resnet18" if found else "efficientnet-lite0"
-        small = dict(model=model, image_size=64, train_images=400, val_split=100, epochs=2, progress=False)
+        small = dict(model=model, image_size=64, train_images=250, val_split=80, epochs=2, progress=False)
         model
         """,
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgcls.models.registry import REGISTRY, ModelSpec
@@ -31,6 +32,11 @@ def datasets() -> list[DatasetInfo]:
     return [DatasetInfo(name, is_here) for name, is_here in there(Workspace.from_environment())]
 
 
+def dataset_name(dataset: str | os.PathLike[str]) -> str:
+    """As the settings have it: a Path is a path even where it has one part only, which as text would be a name."""
+    return dataset if isinstance(dataset, str) else str(Path(dataset).expanduser().resolve())
+
+
 def models() -> list[ModelSpec]:
     """Every network: the lab's own, registered ones, and torchvision's classification networks."""
     load_plugins()
@@ -52,5 +58,5 @@ def audit(
     from imgcls.runs.audits import Asked, make_audit
 
     load_plugins()
-    asked = Asked(os.fspath(dataset), train_images=train_images)
+    asked = Asked(dataset_name(dataset), train_images=train_images)
     return make_audit(asked, Workspace.from_environment(), progress=progress)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from imgcls.checkpoints.store import checkpoint_path
+from imgcls.library.catalog import dataset_name
 from imgcls.library.html import html
 from imgcls.library.training import Run
 from imgcls.plugins import load_plugins
@@ -118,7 +119,7 @@ def evaluate(
     workspace = Workspace.from_environment()
     told = _told if progress else lambda done, total: None
     path = _path(checkpoint, workspace)
-    return Evaluation(evaluate_checkpoint(path, workspace, dataset=os.fspath(dataset), part=split, progress=told))
+    return Evaluation(evaluate_checkpoint(path, workspace, dataset=dataset_name(dataset), part=split, progress=told))
 
 
 def compare(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from imgcls import errors
 from imgcls.errors import ImgclsError, RunError
+from imgcls.library.catalog import dataset_name
 from imgcls.library.html import Chart, Line, html
 from imgcls.library.progress import Display
 from imgcls.plugins import load_plugins
@@ -159,7 +160,9 @@ def train(
     if processes()[1] > 1:
         raise RunError("Several processes train together from the terminal only: see `imgcls train --help`.")
     workspace = Workspace.from_environment()
-    chosen = with_recipe({"dataset": os.fspath(dataset), **{name: _plain(value) for name, value in settings.items()}})
+    chosen = with_recipe(
+        {"dataset": dataset_name(dataset), **{name: _plain(value) for name, value in settings.items()}}
+    )
     lifecycle.check_run(chosen, workspace)
     make = partial(lifecycle.create_run, chosen, workspace)
     return _begin(make, stream=stream, progress=progress, resume=False)
