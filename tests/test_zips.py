@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgcls.data.archives import unpack
+from imgcls.data.archives import ZippedImages, unpack
 from imgcls.data.image_folders import scan
 from imgcls.data.zip_entries import ZipLimits
 from imgcls.errors import DatasetError
@@ -247,3 +247,24 @@ def test_a_zip_of_countless_entries_is_refused_before_it_is_listed(tmp_path, len
     tracemalloc.stop()
     assert "entries and at most 100 are allowed" in said
     assert peak < 1_000_000  # 5,000 ZipInfo objects are 3 MB
+
+
+def test_labels_in_a_table_come_along(tmp_path):
+    archive = tmp_path / "pets.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        for name, colour in zip("abcd", ("red", "blue", "green", "white"), strict=True):
+            made.writestr(f"pets/images/{name}.png", picture(colour))
+        made.writestr("pets/labels.csv", "file,label\na.png,cat\nb.png,dog\nc.png,cat\nd.png,dog\n")
+        made.writestr("pets/notes.doc", "no label")
+    skipped = []
+    folder = unpack(archive, "pets", Workspace(tmp_path), skipped=skipped)
+    assert scan(folder).classes == ("cat", "dog") and skipped == ["pets/notes.doc"]
+    with ZippedImages(archive) as found:
+        assert len(found.names) == 4
+
+
+def test_a_zip_of_a_table_alone_holds_no_images(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as made:
+        made.writestr("labels.csv", "a,b\n")
+    with pytest.raises(DatasetError, match="holds no images"):
+        unpack(tmp_path / "a.zip", "pets", Workspace(tmp_path))

@@ -47,7 +47,7 @@ def unpack(
     try:
         with PackedFile(zip_path, called, limits) as file, zipfile.ZipFile(file) as archive:
             file.listed = True
-            wanted = wanted_entries(archive, called, limits, skipped)
+            wanted = wanted_entries(archive, called, limits, skipped, tables=True)
             _check_disk(into.parent, sum(info.file_size for info, _ in wanted), called)
             temporary.mkdir()
             for done, (info, place) in enumerate(wanted, 1):

@@ -13,11 +13,13 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from imgcls.data.file_labels import MAX_BYTES as MAX_TABLE_BYTES
 from imgcls.errors import DatasetError
 from imgcls.filenames import numbered, sanitize, shown
 from imgcls.imaging.image_files import is_image_name, is_litter
 
 MAX_DEPTH = 12
+TABLES = (".csv", ".tsv", "classes.txt", "labels.txt", "annotations.txt", "train.txt", "val.txt", "test.txt")
 SPARED_BYTES = 50_000_000  # below this no ratio is a bomb: drawings saved as BMP shrink a thousandfold
 UTF8_FLAG, ENCRYPTED_FLAG = 0x800, 0x1
 HEADER = struct.Struct("<4s24xHHH12x")  # of an entry in the zip's directory: magic, bytes of name, of extra, of comment
@@ -69,9 +71,10 @@ def _too_many(called: str, count: int, limits: ZipLimits) -> DatasetError:
 
 
 def wanted_entries(
-    archive: zipfile.ZipFile, called: str, limits: ZipLimits, skipped: list[str]
+    archive: zipfile.ZipFile, called: str, limits: ZipLimits, skipped: list[str], *, tables: bool = False
 ) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
-    """The entries to unpack and where to; refuses the zip for what no honest one holds."""
+    """The entries to unpack and where to; refuses the zip for what no honest one holds. tables: with the files that may
+    hold the images' labels."""
     entries = archive.infolist()
     wanted: list[tuple[zipfile.ZipInfo, PurePosixPath]] = []
     taken: set[str] = set()
@@ -80,7 +83,8 @@ def wanted_entries(
         place = _place(name, called)
         if info.is_dir() or name.endswith(("/", "\\")) or place is None:
             continue
-        if not is_image_name(place.name) or stat.S_ISLNK(info.external_attr >> 16):
+        table = tables and place.name.lower().endswith(TABLES) and info.file_size <= MAX_TABLE_BYTES
+        if not (table or is_image_name(place.name)) or stat.S_ISLNK(info.external_attr >> 16):
             skipped.append(name)
             continue
         if info.flag_bits & ENCRYPTED_FLAG:
@@ -101,7 +105,7 @@ def wanted_entries(
         taken.add(free.as_posix().casefold())
         wanted.append((info, free))
     _check_size([info for info, _ in wanted], called, limits)
-    if not wanted:
+    if not any(is_image_name(place.name) for _, place in wanted):
         if any(name.lower().endswith(".zip") for name in skipped):
             raise DatasetError(
                 "{file} holds no images, only zips, which are not opened: zip a folder that has a folder of images for "
