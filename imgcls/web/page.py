@@ -28,7 +28,7 @@ from imgcls.web.train import tab as train_tab
 
 SHARED = Path(__file__).parent / "shared"
 WAITING = 200  # events that wait in all, before one is told that the lab is busy
-SCRIPTS = ("address.js", "charts.js", "keyboard.js")  # of the whole page
+SCRIPTS = ("choices.js", "address.js", "charts.js", "keyboard.js")  # of the whole page
 
 
 def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limits, people: People) -> gr.Blocks:

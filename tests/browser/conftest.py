@@ -41,6 +41,8 @@ def free_port():
 
 
 class Server:
+    program = "app.py"
+
     def __init__(self, root):
         self.root, self.process, self.stopped = root, None, 0
         self.port, self.mirror = free_port(), free_port()
@@ -54,7 +56,7 @@ class Server:
     def start(self):
         log = open(self.root / "server.txt", "ab")
         self.process = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=PROJECT, env=self.environment, stdout=log, stderr=subprocess.STDOUT
+            [sys.executable, self.program], cwd=PROJECT, env=self.environment, stdout=log, stderr=subprocess.STDOUT
         )
         for _ in range(900):
             try:

@@ -2,6 +2,7 @@
 const AGAIN = 700;   // ms between two looks at an audit that goes on
 const said = { ...props }, view = element.querySelector('.audit-view');
 let asked = null, timer = null, kind = 'label', turn = 0, about = '', shown = '';
+let mended = 0;   // how often something was begun or done to an image: a list from before is asked for anew
 
 function make(tag, set = {}, ...inside) {
   const node = Object.assign(document.createElement(tag), set);
@@ -17,8 +18,9 @@ async function ask(name, more = {}) {
 
 async function look(start) {
   clearTimeout(timer);
-  const mine = ++turn, answer = await ask('audit_look', { start });
+  const mine = ++turn, state = mended, answer = await ask('audit_look', { start });
   if (mine !== turn || !element.isConnected) return;
+  if (state !== mended) { look(false); return; }
   const told = answer.error || (answer.state === 'stopped' && said.stopped);
   view.hidden = !told && answer.state === 'none' || !asked.begin && answer.state === 'stopped';
   const before = shown;
@@ -49,8 +51,9 @@ function choose(button) {
 }
 
 async function list(start) {
-  const mine = ++turn, answer = await ask('audit_list', { kind, start_at: start });
+  const mine = ++turn, state = mended, answer = await ask('audit_list', { kind, start_at: start });
   if (mine !== turn || !element.isConnected) return;
+  if (state !== mended) { list(0); return; }
   if (answer.error) { tell(answer.error, true); return; }
   const slot = view.querySelector('[data-slot=suspects]'), more = view.querySelector('.more');
   const page = make('ul', {});
@@ -73,19 +76,23 @@ async function list(start) {
 async function mend(item, button, which) {
   const what = button.dataset.do;
   item.querySelectorAll('[data-do]').forEach(other => { other.disabled = true; });
+  mended += 1;
   const answer = await ask(`audit_${what}`, which);
+  mended += 1;
   item.querySelectorAll('[data-do]').forEach(other => { other.disabled = false; });
+  if (!item.isConnected) look(false);   // the list was drawn anew meanwhile
   if (answer.error) { tell(answer.error, true); return; }
   item.hidden = true;
-  count(-1);
+  if (item.isConnected) count(-1);
   let next = item.nextElementSibling;
   while (next?.hidden) next = next.nextElementSibling;
   next?.querySelector(`[data-do=${what}]`)?.focus({ preventScroll: true });
   tell({ move: said.moved.replace('{label}', () => which.label ?? button.dataset.label), delete: said.deleted, right: said.right }[what], false, async () => {
+    mended += 1;
     const undone = await ask('audit_undo', answer);
+    mended += 1;
     if (undone.error) { tell(undone.error, true); return; }
-    item.hidden = false;
-    count(+1);
+    if (item.isConnected) { item.hidden = false; count(+1); } else look(false);
     tell(said.undone);
   });
 }

@@ -62,6 +62,7 @@ def build(context: PageContext, tab: gr.Tab, training: train_tab.Room) -> None:
                         [(words.value(v), v) for v in NAMES],
                         value="lenet",
                         label=words.setting("model"),
+                        elem_id="data-model",
                         min_width=140,
                     )
                     augment = gr.Dropdown(
@@ -227,8 +228,12 @@ def build(context: PageContext, tab: gr.Tab, training: train_tab.Room) -> None:
     again.click(lambda n: n + 1, turn, turn, **QUIET).then(
         samples, [chosen, model, augment, turn], grid, api_visibility="private", show_progress="minimal"
     )
-    use.click(lambda n: (n, gr.Tabs(selected="train")), chosen, [training.fields["dataset"], rooms], **QUIET).then(
-        training.fill, training.values, training.values, **QUIET
+    form = training.form
+    use.click(
+        lambda name, *given: [gr.Tabs(selected="train"), *form.train_on(name, *given)],
+        [chosen, *form.values],
+        [rooms, form.state, *form.values],
+        **QUIET,
     )
     gone = delete.click(
         guarded(remove), chosen, chosen, js=confirm(words("Delete this data set and its photos?")), **TOLD
@@ -238,6 +243,6 @@ def build(context: PageContext, tab: gr.Tab, training: train_tab.Room) -> None:
     made = collect.change(lambda n: (listed(n), gr.Tabs(selected="look")), collect, [chosen, parts], **QUIET)
     done = upload.click(unzip, [file, name], [unpacked, chosen, file, name, parts], api_visibility="private")
     for event in (made, done):
-        event.then(lambda: listed(), None, training.fields["dataset"], **QUIET)
+        event.then(lambda: listed(), None, form.form.fields["dataset"], **QUIET)
     page.load(from_address, None, [chosen, parts], **QUIET)
     chosen.change(None, chosen, None, js=address.puts("set", usual="mnist"), api_visibility="private")

@@ -10,9 +10,9 @@ from imgcls.recipes import with_recipe
 from imgcls.settings import TrainSettings
 from imgcls.web.classroom.view import NAMED
 from imgcls.web.data.audit import AuditView, request
-from imgcls.web.shared import settings_form
+from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import QUIET, TOLD, guard
+from imgcls.web.shared.events import LOCAL, QUIET, TOLD, guard
 from imgcls.web.shared.render import render
 from imgcls.web.train import plan_card
 from imgcls.web.train import tab as train_tab
@@ -55,7 +55,7 @@ def build(context: PageContext, training: train_tab.Room) -> None:
         settings = TrainSettings.checked(said)
         return request(settings.dataset, flip=settings.flip_labels, train_images=settings.train_images, begin=True)
 
-    start.click(
+    begun = start.click(
         guarded(begin),
         list(fields.values()),
         [training.run, rooms],
@@ -63,6 +63,7 @@ def build(context: PageContext, training: train_tab.Room) -> None:
         api_visibility="private",
         show_progress="hidden",
     )
+    begun.success(None, training.run, None, js=address.puts("run"), **LOCAL)
     find.click(guarded(again), [fields[name] for name in FOUND_BY], found, **TOLD)
     there = [page.load, context.changes.change]
     gr.on(

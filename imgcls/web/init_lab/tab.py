@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
@@ -15,7 +16,7 @@ from imgcls.web.init_lab import lab_card
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import QUIET, TOLD, confirm, guard
+from imgcls.web.shared.events import LOCAL, QUIET, TOLD, confirm, guard, updates
 from imgcls.web.shared.networks import buttons
 from imgcls.web.shared.render import render
 from imgcls.web.train import live_cards, plan_card
@@ -79,9 +80,8 @@ def build(context: PageContext) -> None:
 
     def listed(name: str | None) -> Any:
         known = [lab.name for lab in init_lab.list_labs(workspace)]
-        return gr.update(
-            choices=known, value=name if name in known else (known[0] if known else None), visible=bool(known)
-        )
+        other = {} if name in known else {"value": known[0] if known else None}
+        return gr.update(choices=known, visible=bool(known), **other)
 
     def begin(request: gr.Request, picked: list[str], *given: Any) -> str:
         said = {name: value for name, value in zip(names, given, strict=True) if value is not None}
@@ -103,12 +103,11 @@ def build(context: PageContext) -> None:
     def fill(dataset: str, model: str) -> Any:
         return settings_form.defaults({"dataset": dataset, "model": model, "transfer": "scratch"})["lr"]
 
-    inits.change(
-        lambda picked: gr.update(choices=[(words.value(n), n) for n in choices("init") or () if n in picked]),
-        inits,
-        expected,
-        **QUIET,
-    )
+    # The page's own: the guess that is clicked next is never answered for. One whose initialisation goes, goes with it.
+    every = json.dumps([(words.value(name), name) for name in choices("init") or ()])
+    among = f"(picked, guess) => {{ const left = {every}.filter(([, name]) => picked.includes(name)); return "
+    among += updates(choices="left", value="picked.includes(guess) ? guess : null") + "; }"
+    inits.change(None, [inits, expected], expected, js=among, **LOCAL)
     named = NAMED if people.shared else None
     begun = start.click(
         guarded(begin), [inits, *values], chosen, js=named, api_visibility="private", show_progress="hidden"
@@ -138,12 +137,18 @@ def build(context: PageContext) -> None:
         if given:
             given = {"lr": fill(given.get("dataset", "mnist"), given.get("model", "lenet")), **given}
         guess = address.chosen(said, "lab-expected", picked or TO_BEGIN_WITH) or gr.skip()
-        return [listed(said.get("lab")), picked or gr.skip(), guess, *(given.get(name, gr.skip()) for name in names)]
+        return [
+            {"value": said.get("lab"), **listed(said.get("lab"))},
+            picked or gr.skip(),
+            guess,
+            *(given.get(name, gr.skip()) for name in names),
+        ]
 
     brought = page.load(from_address, None, [chosen, inits, expected, *values], **QUIET)
     brought.then(show, [chosen, expected], seen, **QUIET)
     address.follow_fields("lab-", {"inits": inits, "expected": expected, **fields})
-    chosen.change(None, chosen, None, js=address.puts("lab"), api_visibility="private")
+    for event in (chosen.input, begun.success, gone.success):  # not the one that a plain visit shows
+        event(None, chosen, None, js=address.puts("lab"), **LOCAL)
     gr.on(
         [fields["dataset"].input, fields["model"].input],
         fill,

@@ -14,8 +14,16 @@ import gradio as gr
 from imgcls.errors import ImgclsError
 from imgcls.web.i18n.translator import Translator
 
-# For what a person did not ask for, or expects at once: no queue, no spinner, no entry in the API.
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+# For what a person did not ask for, or expects at once: no queue, no spinner, no entry in the API. What has changed
+# while an answer was on its way is asked about once more: by default Gradio would leave the last change unanswered.
+QUIET: dict[str, Any] = {
+    "queue": False,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+    "trigger_mode": "always_last",
+}
+# What the page knows itself is asked of nobody: JavaScript alone.
+LOCAL: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "multiple"}
 
 # For what a person asks for and may be refused: an answer that comes through the queue carries its sentence.
 TOLD: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -54,3 +62,8 @@ def guard(words: Translator, *, toast: bool = True) -> Callable[[Callable[..., A
 def confirm(question: str) -> str:
     """JavaScript for a button's `js`: go on with the first input, or not at all."""
     return f"name => {{ if (!confirm({json.dumps(question)})) throw new Error('kept'); return name; }}"
+
+
+def updates(**values: str) -> str:
+    """JavaScript of an update of a component: {property: JavaScript of its value}."""
+    return "({ __type__: 'update', " + ", ".join(f"{name}: {value}" for name, value in values.items()) + " })"

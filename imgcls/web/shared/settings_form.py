@@ -27,6 +27,7 @@ from imgcls.workspace import Workspace, weight_files
 
 FIRST = ("preset", "dataset", "model")
 CHOOSE = ("preset", "dataset", "model", "transfer")  # what the recipe depends on
+RECIPE_FIELDS = (*CHOOSE, "weights")  # what answers for other fields follow from
 KEPT = (*CHOOSE, "name", "seed", "device", "threads", "time_limit")  # what a recipe does not touch
 # What decides which layers learn and how long it takes.
 DECIDE = (

@@ -1,10 +1,15 @@
-"""The Train form while it is filled in: fields that follow each other and the recipe, what would learn and how long it
-would take, what is wrong, and the command that says the same.
+"""The Train form while it is filled in: fields that follow the recipe, what would learn and how long it would take,
+what is wrong, and the command that says the same.
+
+Whatever changes, the form asks once and gets one answer: the values that the recipe has for a newly chosen data set,
+network, preset or transfer, the sentence at a field that is wrong, the command. What a person changes meanwhile stays
+(shared/choices.js) and is asked about next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import gradio as gr
@@ -15,153 +20,183 @@ from imgcls.recipes import usual_network, usual_transfer
 from imgcls.settings import TrainSettings, command_line
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import QUIET
+from imgcls.web.shared.events import LOCAL, QUIET, updates
 from imgcls.web.shared.fetch_dataset import FetchView
 from imgcls.web.shared.networks import buttons
 from imgcls.web.train import plan_card
+from imgcls.web.train.form_state import ANSWERED, CHANGED, FormState, form_state
 from imgcls.web.train.preset_choices import preset_choices
 
 PENDING = 4.0  # seconds between two looks at an estimate that is being measured
 FOCUS = "name => setTimeout(() => document.querySelector(`#field-${CSS.escape(name)} input`)?.focus(), 200)"
 
 
-def attach(
-    context: PageContext,
-    tab: gr.Tab,
-    made: settings_form.Form,
-    missing: FetchView,
-    *,
-    plan: gr.HTML,
-    command: gr.HTML,
-    wrong: gr.State,
-) -> Callable[..., list[Any]]:
-    """Returns what puts into the form what suits the chosen data. wrong: the setting that has a sentence under it."""
-    words, watch, limits = context.words, context.watch, context.limits
-    page, changes, workspace = context.page, context.changes, watch.workspace
-    fields = made.fields
-    names, values = list(fields), list(fields.values())
+class FormEvents:
+    """wrong: the setting that has a sentence under it."""
 
-    def there() -> list[Any]:
+    def __init__(
+        self,
+        context: PageContext,
+        form: settings_form.Form,
+        missing: FetchView,
+        *,
+        plan: gr.HTML,
+        command: gr.HTML,
+        wrong: gr.State,
+    ) -> None:
+        self.context, self.words, self.form, self.missing = context, context.words, form, missing
+        self.workspace = context.watch.workspace
+        self.plan, self.command, self.wrong = plan, command, wrong
+        self.state = FormState(elem_id="form-state")
+        self.names, self.values = list(form.fields), list(form.fields.values())
+
+    def wire(self, tab: gr.Tab) -> None:
+        page, changes, fields = self.context.page, self.context.changes, self.form.fields
+        lists = [fields["dataset"], fields["weights"]]
+        gr.on([changes.change, self.missing.submit], self.lists, None, lists, **QUIET)
+        page.load(self.opened, None, [self.state, *self.values], **QUIET)
+        gr.on([field.change for field in self.values], None, None, None, js=CHANGED, **LOCAL)
+        gr.on([page.load, self.missing.submit], None, None, None, js=CHANGED, **LOCAL)
+        answer = self.state.submit(
+            self.answered,
+            [self.state, self.wrong, *self.values],
+            [self.state, self.command, self.wrong, *self.values],
+            **QUIET,
+        )
+        answer.then(None, self.command, None, js=address.puts_settings(self.names), **LOCAL)
+        for end in (answer.then, answer.failure):
+            end(None, None, None, js=ANSWERED, **LOCAL)
+        self.wire_estimates(tab, answer)
+        self.wire_local()
+
+    def wire_estimates(self, tab: gr.Tab, answer: Any) -> None:
+        """What is shown beside the form: the plan, and what to expect of each preset."""
+        page, changes, fields = self.context.page, self.context.changes, self.form.fields
+        timing, measuring = gr.Timer(PENDING, active=False), gr.Timer(PENDING, active=False)
+        planned = [self.plan, fields["transfer"], timing]
+        for event in (timing.tick, answer.then):
+            event(self.planned, self.values, planned, **QUIET)
+        gr.on([page.load, changes.change], self.presets_known, self.values, fields["preset"], **QUIET)
+        deciding = [fields[name].change for name in ("dataset", "model", "transfer", "weights")]
+        gr.on(
+            [tab.select, measuring.tick, *deciding],
+            self.presets_asked,
+            self.values,
+            [fields["preset"], measuring],
+            **QUIET,
+        )
+
+    def wire_local(self) -> None:
+        fields, networks, find = self.form.fields, self.form.networks, self.form.find
+        fields["dataset"].change(None, fields["dataset"], self.missing, js="name => name", **LOCAL)
+        networks.submit(None, networks, fields["model"], js="name => name", **LOCAL)
+        groups = json.dumps({name: settings_form.group_of(name) for _, name in find.choices})
+        opens = f"name => name ? {updates(selected=f'({groups})[name]')} : []"
+        find.input(None, find, self.form.groups, js=opens, **LOCAL)
+        find.input(None, find, None, js=FOCUS, **LOCAL)
+
+    def lists(self) -> list[Any]:
         """What has come into data/ and weight/ since the page was built."""
         return [
-            gr.update(choices=settings_form.dataset_choices(words, workspace)),
-            gr.update(choices=settings_form.weights_choices(workspace)),
+            gr.update(choices=settings_form.dataset_choices(self.words, self.workspace)),
+            gr.update(choices=settings_form.weights_choices(self.workspace)),
         ]
 
-    gr.on([page.load, changes.change, missing.submit], there, None, [fields["dataset"], fields["weights"]], **QUIET)
-    fields["dataset"].change(lambda name: name, fields["dataset"], missing, **QUIET)
-
-    def from_address(request: gr.Request) -> list[Any]:
-        """The settings that a link carries, over the recipe for its network, data and transfer."""
+    def opened(self, request: gr.Request) -> list[Any]:
+        """The settings that a link carries, over the recipe for its network, data and transfer, and what there is."""
         said = address.settings(request.query_params)
-        if not said:
-            return [gr.skip()] * len(names)
-        dataset = said.get("dataset", "mnist")
-        said.setdefault("model", usual_network(dataset))
-        said.setdefault("transfer", usual_transfer(said["model"], dataset))
-        usual = settings_form.defaults({"dataset": dataset, **said})
-        return [said.get(name, usual[name]) for name in names]
+        values: dict[str, Any] = {}
+        if said:
+            dataset = said.get("dataset", "mnist")
+            said.setdefault("model", usual_network(dataset))
+            said.setdefault("transfer", usual_transfer(said["model"], dataset))
+            values = settings_form.defaults({"dataset": dataset, **said}) | said
+        made = {name: {"value": values[name]} for name in self.names if name in values}
+        for name, listed in zip(("dataset", "weights"), self.lists(), strict=True):
+            made[name] = {"choices": listed["choices"], **made.get(name, {})}
+        if values:
+            made["model"]["choices"] = buttons(self.words, values["model"])
+            made["weights"]["visible"] = values["transfer"] != "scratch"
+        state = form_state(values) if values else gr.skip()
+        return [state, *(gr.update(**made[name]) if name in made else gr.skip() for name in self.names)]
 
-    page.load(from_address, None, values, **QUIET)
-
-    def fill(*given: Any) -> list[Any]:
+    def by_recipe(self, said: Mapping[str, Any]) -> dict[str, Any]:
         """The recipe for the chosen network, data and transfer; name, hardware and seed stay."""
-        said = dict(zip(names, given, strict=True))
         usual = settings_form.defaults(said)
         if said["transfer"] == "scratch":
             usual["weights"] = ""
         elif said["weights"]:
             usual["weights"] = said["weights"]
-        return [gr.skip() if name in settings_form.KEPT else usual[name] for name in names]
+        return {name: value for name, value in usual.items() if name not in settings_form.KEPT}
 
-    def sized(*given: Any) -> Any:
-        """The size of image that the chosen weights learnt from."""
-        return settings_form.defaults(dict(zip(names, given, strict=True)))["image_size"]
+    def for_dataset(self, said: Mapping[str, Any], chosen: Collection[str] = ()) -> dict[str, Any]:
+        """As `by_recipe`, with the network and what of it learns that the data call for, unless they are `chosen`."""
+        model, dataset = said["model"], said["dataset"]
+        if "model" not in chosen and (kind_of(dataset) == "photos" or model == usual_network("photos")):
+            model = usual_network(dataset)
+        transfer = said["transfer"] if "transfer" in chosen else usual_transfer(model, dataset)
+        fitting = {"model": model, "transfer": transfer}
+        weights = said["weights"] if "weights" in chosen else ""
+        return self.by_recipe({**said, **fitting, "weights": weights}) | fitting
 
-    def fill_for(*given: Any) -> list[Any]:
-        """As `fill`, with the network and what of it learns that the data call for."""
-        said = dict(zip(names, given, strict=True))
-        if kind_of(said["dataset"]) == "photos" or said["model"] == usual_network("photos"):
-            said["model"] = usual_network(said["dataset"])
-        said |= {"transfer": usual_transfer(said["model"], said["dataset"]), "weights": ""}
-        usual = settings_form.defaults(said) | {name: said[name] for name in ("model", "transfer")}
-        return [gr.skip() if name in set(settings_form.KEPT) - {"model", "transfer"} else usual[name] for name in names]
+    def follow(self, before: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+        """What other fields become, now that the form says this and the last answer was about `before`."""
+        changed = {name for name in settings_form.RECIPE_FIELDS if before and before.get(name) != said[name]}
+        if "dataset" in changed:
+            return self.for_dataset(said, changed)
+        if changed & set(settings_form.CHOOSE):
+            return self.by_recipe(said)
+        if changed:
+            return {"image_size": settings_form.defaults(said)["image_size"]}
+        return {}
 
-    def followed(before: str, *given: Any) -> list[Any]:
-        """The command that says the same, which field is wrong, and the sentence at it."""
-        said = dict(zip(names, given, strict=True))
-        at, told = "", ""
+    def answered(self, before: dict[str, Any], wrong: str, *given: Any) -> list[Any]:
+        """What the recipe was asked about, the command, which field is wrong, and every field that is to change."""
+        given_values = dict(zip(self.names, given, strict=True))
+        said = {**given_values, **self.follow(before, given_values)}
+        said = {name: said[name] for name in self.names}
+        at, sentence = "", ""
         try:
             TrainSettings.checked(said)
         except SettingsError as error:
-            at, told = error.field or "", words.message(error.message)
+            at, sentence = error.field or "", self.words.message(error.message)
+        marks = settings_form.marks(self.names, at, wrong, sentence, self.words)
+        made = {name: dict(mark) for name, mark in zip(self.names, marks, strict=True)}
+        for name in self.names:
+            if said[name] != given_values[name]:
+                made[name]["value"] = said[name]
+        if before.get("model") != said["model"]:  # one from the table has a button, too
+            made["model"]["choices"] = buttons(self.words, said["model"])
+        if before.get("transfer") != said["transfer"]:
+            made["weights"]["visible"] = said["transfer"] != "scratch"
         differing = settings_form.differing(said)
-        shown = plan_card.terminal(command_line(differing), address.query(differing), words)
-        return [shown, at, *settings_form.marks(names, at, before, told, words)]
+        shown = plan_card.terminal(command_line(differing), address.query(differing), self.words)
+        return [form_state(said), shown, at, *made.values()]
 
-    def planned(*given: Any) -> tuple[str, Any, gr.Timer]:
+    def filled(self, said: Mapping[str, Any]) -> list[Any]:
+        """All values at once, for other rooms: the form's state and each field's value."""
+        return [form_state(said), *(said[name] for name in self.names)]
+
+    def train_on(self, dataset: str, *given: Any) -> list[Any]:
+        """The form for another data set: `filled`."""
+        said = {**dict(zip(self.names, given, strict=True)), "dataset": dataset}
+        return self.filled({**said, **self.for_dataset(said)})
+
+    def planned(self, *given: Any) -> tuple[str, Any, gr.Timer]:
         """Which layers would learn, how many parameters, and about how long, as HTML, and for photos the same of each
         mode of transfer; the time may come later."""
-        said = dict(zip(names, given, strict=True))
-        modes, waiting = plan_card.modes(said, workspace, limits, words)
-        card, pending = plan_card.card(said, workspace, limits, words)
+        said = dict(zip(self.names, given, strict=True))
+        modes, waiting = plan_card.modes(said, self.workspace, self.context.limits, self.words)
+        card, pending = plan_card.card(said, self.workspace, self.context.limits, self.words)
         return card, gr.update(choices=modes), gr.Timer(active=pending or waiting)
 
-    def presets_known(*given: Any) -> Any:
+    def presets_known(self, *given: Any) -> Any:
         """What to expect of each preset, as far as it is known."""
-        made, _ = preset_choices(dict(zip(names, given, strict=True)), watch, words, ask=False)
-        return gr.update(choices=made)
+        said = dict(zip(self.names, given, strict=True))
+        return gr.update(choices=preset_choices(said, self.context.watch, self.words, ask=False)[0])
 
-    def presets_asked(*given: Any) -> list[Any]:
+    def presets_asked(self, *given: Any) -> list[Any]:
         """The same, and what is not known is measured: somebody looks at the form."""
-        made, pending = preset_choices(dict(zip(names, given, strict=True)), watch, words, ask=True)
+        said = dict(zip(self.names, given, strict=True))
+        made, pending = preset_choices(said, self.context.watch, self.words, ask=True)
         return [gr.update(choices=made), gr.Timer(active=pending)]
-
-    timing = gr.Timer(PENDING, active=False)
-    shapes = [fields[n].change for n in settings_form.DECIDE if n in fields]
-    gr.on(
-        [page.load, timing.tick, missing.submit, *shapes],
-        planned,
-        values,
-        [plan, fields["transfer"], timing],
-        trigger_mode="always_last",
-        **QUIET,
-    )
-    preset = fields["preset"]
-    measuring = gr.Timer(PENDING, active=False)
-    deciding = [fields[n].change for n in ("dataset", "model", "transfer", "weights")]
-    gr.on([page.load, changes.change], presets_known, values, preset, trigger_mode="always_last", **QUIET)
-    gr.on(
-        [tab.select, measuring.tick, *deciding],
-        presets_asked,
-        values,
-        [preset, measuring],
-        trigger_mode="always_last",
-        **QUIET,
-    )
-    gr.on([fields[n].input for n in ("preset", "model", "transfer")], fill, values, values, **QUIET)
-    made.networks.submit(lambda name: name, made.networks, fields["model"], **QUIET).then(fill, values, values, **QUIET)
-    # The one that was chosen from the table, or by a link, has a button too.
-    fields["model"].change(
-        lambda name: gr.update(choices=buttons(words, name)), fields["model"], fields["model"], **QUIET
-    )
-    fields["dataset"].input(fill_for, values, values, **QUIET)
-    fields["weights"].input(sized, values, fields["image_size"], **QUIET)
-    fields["transfer"].change(
-        lambda mode: gr.update(visible=mode != "scratch"), fields["transfer"], fields["weights"], **QUIET
-    )
-    made.find.input(
-        lambda name: gr.Tabs(selected=settings_form.group_of(name)) if name else gr.skip(),
-        made.find,
-        made.groups,
-        **QUIET,
-    ).then(None, made.find, None, js=FOCUS, api_visibility="private")
-    gr.on(
-        [page.load, *(f.change for f in values)],
-        followed,
-        [wrong, *values],
-        [command, wrong, *values],
-        trigger_mode="always_last",
-        **QUIET,
-    ).then(None, command, None, js=address.puts_settings(names), api_visibility="private")
-    return fill_for

@@ -3,7 +3,7 @@ refreshing it or restarting the server loses nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,10 @@ from imgcls.web.classroom.view import NAMED, REFRESH, QueueSlot
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import QUIET, TOLD, confirm, guard
+from imgcls.web.shared.events import LOCAL, QUIET, TOLD, confirm, guard
 from imgcls.web.shared.fetch_dataset import FetchView
-from imgcls.web.train import form_events, live_cards, plan_card, run_card
+from imgcls.web.train import live_cards, plan_card, run_card
+from imgcls.web.train.form_events import FormEvents
 from imgcls.web.train.live_card import WatchedCard, WatchedLog
 from imgcls.web.train.page_training import PageTraining
 
@@ -31,15 +32,10 @@ TO_THE_RUN = "() => { if (innerWidth < 700) document.querySelector('#card')?.scr
 
 @dataclass
 class Room:
-    """What other rooms need: the form, `fill`, which puts what suits the chosen data into it, and the run shown."""
+    """What other rooms need: the form and the run shown."""
 
-    fields: dict[str, settings_form.Field]
-    fill: Callable[..., list[Any]]
+    form: FormEvents
     run: Choice
-
-    @property
-    def values(self) -> list[settings_form.Field]:
-        return list(self.fields.values())
 
 
 def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> Room:
@@ -56,6 +52,8 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> Room:
                 plan = gr.HTML("", elem_id="plan")
                 start = gr.Button(words("Start training"), variant="primary", elem_id="start")
             command = gr.HTML(plan_card.terminal("", "", words), elem_id="command", js_on_load=plan_card.COPY)
+            wrong = gr.State("")  # the setting that has a sentence under it
+            form = FormEvents(context, made, missing, plan=plan, command=command, wrong=wrong)
         with gr.Column(scale=7, min_width=320, elem_classes="card watching"):
             if people.shared:
                 QueueSlot()
@@ -78,7 +76,6 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> Room:
                     rename = gr.Button(words("Rename"), elem_id="rename", elem_classes="quiet", min_width=100, scale=0)
                 reuse = gr.Button(words("Use these settings again"), elem_id="reuse", elem_classes="quiet")
     names, values = list(fields), list(fields.values())
-    wrong = gr.State("")  # the setting that has a sentence under it
     seen = [shown, log, log_box, more, told, stop, go_on, try_it, delete, naming]
 
     def show(request: gr.Request, name: str | None, others: Sequence[str] | None = ()) -> list[Any]:
@@ -111,10 +108,12 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> Room:
     def listed(name: str | None) -> Any:
         options = [(run_card.title(view, words), view.run.name) for r in watch.runs() if (view := watch.view(r.name))]
         known = {value for _, value in options}
-        return gr.update(choices=options, value=name if name in known else watch.foremost(), visible=bool(options))
+        other = {} if name in known else {"value": watch.foremost()}
+        return gr.update(choices=options, visible=bool(options), **other)
 
     def at_first(request: gr.Request) -> Any:
-        return listed(request.query_params.get("run"))
+        name = request.query_params.get("run")
+        return {"value": name, **listed(name)}
 
     def others_of(name: str | None) -> Any:
         """The runs that have curves, but for the chosen one."""
@@ -184,8 +183,10 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> Room:
     chosen.change(show, [chosen, over], seen, **QUIET)
     over.input(show, [chosen, over], seen, **QUIET)
     chosen.change(others_of, chosen, over, **QUIET)
-    chosen.change(None, chosen, None, js=address.puts("run"), api_visibility="private")
-    shown.submit(show, [chosen, over], seen, **QUIET)
+    # What a person has chosen, begun or renamed; not the run that a plain visit shows.
+    for event in (chosen.input, started.success, called.success, gone.success):
+        event(None, chosen, None, js=address.puts("run"), **LOCAL)
+    shown.submit(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
     changes.change(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
     page.load(at_first, None, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
 
@@ -201,9 +202,8 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> Room:
     def use_again(name: str) -> list[Any]:
         """The run's settings into the form; its name stays its own."""
         settings = find_run(name, workspace).settings()
-        return ["" if field == "name" else getattr(settings, field) for field in names]
+        return form.filled({**settings.model_dump(), "name": ""})
 
-    reuse.click(guarded(use_again), chosen, values, **TOLD)
-
-    fill_for = form_events.attach(context, tab, made, missing, plan=plan, command=command, wrong=wrong)
-    return Room(fields, fill_for, chosen)
+    reuse.click(guarded(use_again), chosen, [form.state, *values], **TOLD)
+    form.wire(tab)
+    return Room(form, chosen)

@@ -1,0 +1,115 @@
+// What a person did last stands. Each thing that a person changes is counted; a question to the server is asked at a
+// count, and when its answer comes, a field that was changed since keeps its value: only the answer's other news
+// (choices, a sentence, whether it is shown) is taken. Holds for every event of every tab, for it stands where answers
+// come in. And the answer to something that nobody asked for never takes the place of a later one. What it leans on of Gradio's is asserted in server/gradio_internals.py.
+(() => {
+  if (window.imgclsChoices) return;
+  const FIELDS = ['checkbox', 'checkboxgroup', 'dropdown', 'number', 'radio', 'tabs', 'textbox'];
+  const changed = new Map();   // component -> the count at which a person changed it last
+  const questions = new Map(); // event of the queue -> what was asked
+  const joining = new Set();   // questions on their way to the queue
+  const written = new Map();   // component -> the question whose answer it shows
+  let count = 0, turn = 0, pages = null;
+
+  function known() {
+    if (pages) return pages;
+    const { components, dependencies } = window.gradio_config, kinds = new Map(components.map(one => [one.id, one.type]));
+    const fields = new Map(components.filter(one => FIELDS.includes(one.type) && one.props.elem_id).map(one => [one.props.elem_id, one.id]));
+    return pages = { kinds, fields, outputs: new Map(dependencies.map(one => [one.id, one.outputs])) };
+  }
+
+  // The field that an element belongs to.
+  function fieldOf(target) {
+    const { fields } = known();
+    for (let node = target; node; node = node.parentElement) if (fields.has(node.id)) return fields.get(node.id);
+    return null;
+  }
+  function changes(event) {
+    if (!event.isTrusted || !(event.target instanceof Element)) return;
+    const field = fieldOf(event.target);
+    if (field !== null) changed.set(field, ++count);
+  }
+  document.addEventListener('input', changes, true);
+  // Lists and tabs have no input of their own; Enter takes what the arrow keys reached.
+  const PRESSED = '[role=option], [role=tab], .token-remove, .remove-all';
+  for (const name of ['mousedown', 'click']) {
+    document.addEventListener(name, event => { if (event.target instanceof Element && event.target.closest(PRESSED)) changes(event); }, true);
+  }
+  document.addEventListener('keydown', event => {
+    if (event.key === 'Enter' && event.target instanceof Element && event.target.matches('input[role=combobox], input[role=listbox]')) changes(event);
+  }, true);
+
+  // quiet: not what a person waits for, which goes through the queue
+  const question = (body, quiet) => ({ at: count, turn: ++turn, quiet, outputs: known().outputs.get(JSON.parse(body).fn_index) ?? [] });
+  const isLate = (field, asked) => (changed.get(field) ?? 0) > asked.at;
+  const isPast = (field, asked) => asked.quiet && (written.get(field) ?? 0) > asked.turn;
+  const isNews = value => value?.__type__ === 'update';
+
+  // `data` without the values of fields that were changed after it was asked for.
+  function current(data, asked) {
+    const { kinds } = known(), all = asked.outputs;
+    const fields = data.length === all.length ? all : all.filter(one => kinds.get(one) !== 'state');
+    return data.map((value, i) => {
+      if (isPast(fields[i], asked)) return { __type__: 'update' };
+      if (!isNews(value) || 'value' in value) written.set(fields[i], asked.quiet ? asked.turn : ++turn);
+      if (!isLate(fields[i], asked)) return value;
+      if (!isNews(value)) return { __type__: 'update' };
+      const { value: _, selected: __, ...news } = value;
+      return news;
+    });
+  }
+
+  async function answered(answer, asked) {
+    if (!answer.ok) return answer;
+    const said = await answer.json();
+    if (Array.isArray(said.data)) said.data = current(said.data, asked);
+    return new Response(JSON.stringify(said), { status: answer.status, headers: { 'Content-Type': 'application/json' } });
+  }
+
+  async function joined(answer, asked) {
+    const { event_id: id } = await answer.clone().json().catch(() => ({}));
+    if (id) questions.set(id, asked);
+    return answer;
+  }
+
+  // The stream in which the queue answers, a line an event.
+  async function line(text) {
+    if (!text.startsWith('data:') || !text.includes('"process_completed"')) return text;
+    await Promise.all(joining);
+    const said = JSON.parse(text.slice(5)), asked = questions.get(said.event_id);
+    questions.delete(said.event_id);
+    if (!asked || !Array.isArray(said.output?.data)) return text;
+    said.output.data = current(said.output.data, asked);
+    return `data: ${JSON.stringify(said)}`;
+  }
+  function lines(answer) {
+    let rest = '';
+    const cut = new TransformStream({
+      async transform(text, out) {
+        const all = (rest + text).split('\n');
+        rest = all.pop();
+        for (const one of all) out.enqueue(`${await line(one)}\n`);
+      },
+      async flush(out) { if (rest) out.enqueue(await line(rest)); },
+    });
+    const body = answer.body.pipeThrough(new TextDecoderStream()).pipeThrough(cut).pipeThrough(new TextEncoderStream());
+    return new Response(body, { status: answer.status, headers: answer.headers });
+  }
+
+  const get = window.fetch;
+  window.fetch = async function(input, init) {
+    const path = new URL(input instanceof Request ? input.url : input, document.baseURI).pathname;
+    const asks = typeof init?.body === 'string' && path.match(/\/gradio_api\/(run|queue\/join)\b/);
+    if (asks) {
+      const asked = question(init.body, asks[1] === 'run'), sent = get(input, init);
+      if (asks[1] === 'run') return answered(await sent, asked);
+      const waits = sent.then(answer => joined(answer, asked)), done = waits.then(() => {}, () => {});
+      joining.add(done);
+      done.then(() => joining.delete(done));
+      return waits;
+    }
+    const answer = await get(input, init);
+    return path.endsWith('/gradio_api/queue/data') && answer.ok && answer.body ? lines(answer) : answer;
+  };
+  window.imgclsChoices = { get count() { return count; } };
+})();
