@@ -20,11 +20,11 @@ def opened(page, server, language="en"):
     page.wait_for_selector("#pad canvas", timeout=SOON)
 
 
-def unfold(page, name):
-    """Gradio writes a folded field's first value into it once more when it is mounted, a frame or some later: what is
-    typed in between is gone."""
+def unfold(page, name, field):
+    """`field`: one that lies in it; what is just being built takes nothing yet."""
     page.get_by_role("button", name=name).click()
-    page.wait_for_timeout(1000)
+    expect(page.locator(field)).to_be_visible(timeout=SOON)
+    page.wait_for_function("!document.querySelector('[inert]')")
 
 
 def test_a_drawn_3_is_read_and_shown_as_the_network_saw_it(page, server, draw_three):
@@ -120,7 +120,7 @@ def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     opened(page, server)
     page.get_by_role("tab", name="Train").click()
     page.locator("#field-epochs input").fill("60")
-    unfold(page, "More settings")
+    unfold(page, "More settings", "#field-name")
     page.locator("#field-name input, #field-name textarea").first.fill("from-the-page")
     expect(page.locator("#command")).to_contain_text("--epochs 60", timeout=SOON)
     expect(page.locator("#command")).to_contain_text("--name from-the-page", timeout=SOON)
@@ -149,7 +149,7 @@ def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     page.locator("#stop").click()
     expect(page.locator("section.run[data-state=stopped]")).to_be_visible(timeout=LONG)
 
-    unfold(page, "Settings and downloads")
+    unfold(page, "Settings and downloads", "#new-name")
     for name, told in (("../elsewhere", "begins with a letter"), ("renamed", "")):
         page.locator("#new-name input, #new-name textarea").fill(name, timeout=SOON)
         page.locator("#rename").click()

@@ -28,7 +28,9 @@ async function look(start) {
   if (view.hidden) return;
   if (answer.state === 'finished' && shown === before) { list(0); return; }   // what is there stays until the list has come
   if (told) { view.replaceChildren(make('p', { className: 'said', textContent: told, role: 'status' })); view.firstChild.classList.toggle('bad', !!answer.error); return; }
+  const line = view.querySelector('.audit .said:not([hidden])');   // what was done last can be taken back
   view.innerHTML = answer.html;   // made by the lab's own templates, escaped there
+  if (line) view.querySelector('.said')?.replaceWith(line);
   if (answer.state === 'running') {
     const stop = view.querySelector('.stop');
     if (stop) stop.onclick = async () => { await ask('audit_stop'); asked.begin = true; look(false); };

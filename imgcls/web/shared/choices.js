@@ -111,5 +111,22 @@
     const answer = await get(input, init);
     return path.endsWith('/gradio_api/queue/data') && answer.ok && answer.body ? lines(answer) : answer;
   };
+
+  // A field that is just being built takes no letters and clicks: Gradio writes its first value into it once more, in
+  // the frame after.
+  const FRAMES = 3;
+  function settle(block, frames) {
+    block.inert = frames > 0;
+    if (frames > 0) requestAnimationFrame(() => settle(block, frames - 1));
+  }
+  new MutationObserver(records => {
+    for (const { addedNodes } of records) {
+      for (const node of addedNodes) {
+        if (!(node instanceof Element) || !window.gradio_config) continue;
+        const { fields, kinds } = known(), isField = one => fields.has(one.id) && kinds.get(fields.get(one.id)) !== 'tabs';
+        for (const block of [node, ...node.querySelectorAll('.block[id]')]) if (isField(block)) settle(block, FRAMES);
+      }
+    }
+  }).observe(document.documentElement, { childList: true, subtree: true });
   window.imgclsChoices = { get count() { return count; } };
 })();
