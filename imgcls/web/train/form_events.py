@@ -90,7 +90,7 @@ class FormEvents:
         fields, networks, find = self.form.fields, self.form.networks, self.form.find
         fields["dataset"].change(None, fields["dataset"], self.missing, js="name => name", **LOCAL)
         networks.submit(None, networks, fields["model"], js="name => name", **LOCAL)
-        groups = json.dumps({name: settings_form.group_of(name) for _, name in find.choices})
+        groups = json.dumps({name: settings_form.group_of(name) for name in self.names})
         opens = f"name => name ? {updates(selected=f'({groups})[name]')} : []"
         find.input(None, find, self.form.groups, js=opens, **LOCAL)
         find.input(None, find, None, js=FOCUS, **LOCAL)
