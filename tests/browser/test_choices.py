@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from imgcls.settings import TrainSettings, command_line
 from imgcls.web.shared import settings_form
 
-LONG = 120_000  # ms
+LONG = 60_000  # ms
 DELAYS = (0, 0.3, 3)  # seconds
 PRESETS = {"sprint": "Sprint", "standard": "Standard", "thorough": "Thorough"}
 NETWORKS = {"lenet": "LeNet", "resnet18": "ResNet18"}
