@@ -106,7 +106,9 @@ def build(context: PageContext) -> None:
     # The page's own: the guess that is clicked next is never answered for. One whose initialisation goes, goes with it.
     every = json.dumps([(words.value(name), name) for name in choices("init") or ()])
     among = f"(picked, guess) => {{ const left = {every}.filter(([, name]) => picked.includes(name)); return "
-    among += updates(choices="left", value="picked.includes(guess) ? guess : null") + "; }"
+    among += (
+        f"guess && !picked.includes(guess) ? {updates(choices='left', value='null')} : {updates(choices='left')}; }}"
+    )
     inits.change(None, [inits, expected], expected, js=among, **LOCAL)
     named = NAMED if people.shared else None
     begun = start.click(

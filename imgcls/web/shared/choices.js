@@ -113,12 +113,23 @@
   };
 
   // A field that is just being built takes no letters and clicks: Gradio writes its first value into it once more, in
-  // the frame after.
-  const FRAMES = 3;
+  // the frame after. What a script or a reader has put into it all the same is put into it again.
+  const FRAMES = 3, typed = new Map();
   function settle(block, frames) {
     block.inert = frames > 0;
-    if (frames > 0) requestAnimationFrame(() => settle(block, frames - 1));
+    if (frames > 0) { requestAnimationFrame(() => settle(block, frames - 1)); return; }
+    for (const [input, value] of typed) {
+      if (!block.contains(input)) continue;
+      typed.delete(input);
+      if (input.value === value) continue;
+      input.value = value;
+      input.dispatchEvent(new Event('input', { bubbles: true }));
+    }
   }
+  document.addEventListener('input', event => {
+    const input = event.target;
+    if (input instanceof Element && input.matches('input, textarea') && input.closest('[inert]')) typed.set(input, input.value);
+  }, true);
   new MutationObserver(records => {
     for (const { addedNodes } of records) {
       for (const node of addedNodes) {
