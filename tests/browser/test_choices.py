@@ -231,7 +231,6 @@ def test_the_set_that_is_trained_on_comes_with_its_network_at_once(pupil, lab, d
     lab.late.write_text(str(delay))
     pupil.locator("#train-on-it").click()
     expect(pupil.locator("#field-dataset input")).to_have_value("garden", timeout=LONG)
-    rest(pupil)
     command = pupil.locator("#command code")
     expect(command).to_contain_text("--dataset garden", timeout=LONG)
     assert pupil.locator("#field-model input:checked").input_value() == "efficientnet-lite0"
