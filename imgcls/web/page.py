@@ -19,7 +19,7 @@ from imgcls.web.init_lab import tab as init_lab_tab
 from imgcls.web.shared import address
 from imgcls.web.shared.changes import Changes
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import QUIET
+from imgcls.web.shared.events import QUIET, remember_values
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.render import render
@@ -65,6 +65,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
             wanted = address.chosen(request.query_params, "tab", known)
             return gr.Tabs(selected=wanted) if wanted else gr.skip()
 
+        remember_values(page)
         page.load(opened, None, rooms, **QUIET).then(None, None, None, js=address.READY, api_visibility="private")
     page.queue(max_size=WAITING)
     return page

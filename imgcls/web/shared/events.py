@@ -67,3 +67,13 @@ def confirm(question: str) -> str:
 def updates(**values: str) -> str:
     """JavaScript of an update of a component: {property: JavaScript of its value}."""
     return "({ __type__: 'update', " + ", ".join(f"{name}: {value}" for name, value in values.items()) + " })"
+
+
+def remember_values(page: gr.Blocks) -> None:
+    """Gradio writes a field's value into it once more when all of its tab has come, which takes as long as the network
+    does, and knows only what an event has given it: so each change is given to it."""
+    for block in list(page.blocks.values()):
+        if isinstance(block, gr.Dropdown) and block.multiselect:
+            continue
+        if isinstance(block, gr.Dropdown | gr.Radio | gr.Checkbox | gr.Number | gr.Textbox):
+            block.change(None, block, block, js="value => value", **LOCAL)
