@@ -156,3 +156,13 @@ def test_a_server_sweeps_when_it_starts(tmp_path, monkeypatch):
     left.write_bytes(b"x")
     with served(workspace):
         until(lambda: not left.exists())
+
+
+@pytest.mark.parametrize("page", ["/en", ""])
+def test_what_is_no_request_is_refused_in_a_few_words(lab, page):
+    """Whatever it is, and however long: none of it comes back."""
+    for path in ("queue/join", "component_server", "run/predict", "call/train", "cancel", "upload"):
+        for content in (b"", b"[]", b"5", b'{"a": NaN}', b"[" * 5000, b"x" * 900_000, b"\xff\xfe"):
+            headers = {"Content-Type": "application/json"}
+            answer = lab.post(f"{page}/gradio_api/{path}", content=content, headers=headers)
+            assert 400 <= answer.status_code < 500 and len(answer.content) < 300, (path, content[:20])

@@ -17,6 +17,7 @@ import gradio.component_meta as component_meta
 import gradio.queueing
 import gradio.routes
 import gradio.utils
+from fastapi.exceptions import RequestValidationError
 from gradio.route_utils import FnIndexInferError
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -151,8 +152,8 @@ async def malformed(request: Request, error: Exception) -> PlainTextResponse:
 
 
 def app_options() -> dict[str, Any]:
-    """For `gr.mount_gradio_app(app_kwargs=...)`."""
-    return {"exception_handlers": {kind: malformed for kind in MALFORMED}}
+    """For `gr.mount_gradio_app(app_kwargs=...)`. FastAPI's own answer to what is no request repeats all of it."""
+    return {"exception_handlers": {kind: malformed for kind in (*MALFORMED, RequestValidationError)}}
 
 
 for module in (gradio.routes, gradio.queueing, gradio.utils):
