@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import venv
@@ -20,7 +21,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 VENV = HERE / ".venv"
-UNFINISHED = HERE / ".venv.tmp"
+WHOLE = VENV / "whole"  # where the environment was made: its scripts name that folder, and work nowhere else
 NO_VENV = "Python has no venv here: on Debian and Ubuntu, `sudo apt install python3-venv`, then start again."
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
@@ -30,6 +31,7 @@ def main(arguments: list[str]) -> int:
         print(f"imgcls needs Python 3.10 or newer; this is {sys.version.split()[0]}.", file=sys.stderr)
         return 2
     testing = arguments[:1] == ["test"]
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         install("requirements-dev.txt" if testing else "requirements.txt")
     except subprocess.CalledProcessError:
@@ -37,7 +39,7 @@ def main(arguments: list[str]) -> int:
         return 1
     except OSError as error:
         print(
-            f"{HERE} could not be written ({error.strerror or error}): free some space, or say who may.",
+            f"{HERE} cannot be written ({error.strerror or error}): free some space, or check that you may write.",
             file=sys.stderr,
         )
         return 1
@@ -49,24 +51,45 @@ def main(arguments: list[str]) -> int:
         command = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", *arguments[1:]]
     else:
         command = [PYTHON, "-m", "imgcls", *(arguments or ["serve"])]
-    try:
-        return subprocess.run([str(part) for part in command], cwd=HERE).returncode
-    except KeyboardInterrupt:
-        return 130
+    return run([str(part) for part in command])
+
+
+def _interrupt(*_: object) -> None:
+    """Ends pip as well, as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def run(command: list[str]) -> int:
+    """The command in place of this process: whatever ends this one, Ctrl-C or a signal, reaches it, and nothing stays.
+
+    Windows cannot replace a process. There both stand in one console, whose Ctrl-C reaches both; this one waits until
+    the other has ended.
+    """
+    os.chdir(HERE)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name != "nt":
+        os.execv(command[0], command)
+    with subprocess.Popen(command) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:  # the command decides when it ends
+                continue
 
 
 def install(requirements: str) -> None:
     """Make the environment and install `requirements`, unless the very same were installed before.
 
-    However an earlier try was interrupted, this one begins where it can: the environment has its name only once it is
-    whole, and a package that was not written to its end counts as none.
+    However an earlier try was interrupted, this one begins where it can: an environment without its mark is made anew,
+    and a package that was not written to its end counts as none.
     """
     texts = b"".join(path.read_bytes() for path in sorted(HERE.glob("requirements*.txt")))
     wanted = f"{sys.version_info[:2]} {hashlib.sha256(texts).hexdigest()}"
     mark = VENV / f"installed-{requirements}"
-    if PYTHON.exists() and mark.exists() and mark.read_text() == wanted:
+    if is_whole() and mark.exists() and mark.read_text() == wanted:
         return
-    if not has_pip():
+    if not (is_whole() and has_pip()):
         make_environment()
     remove_halves()
     print(f"Installing {requirements} (the first time this takes some minutes and several GB) ...", flush=True)
@@ -77,10 +100,15 @@ def install(requirements: str) -> None:
         (VENV / "installed-requirements.txt").write_text(wanted)
 
 
+def is_whole() -> bool:
+    """Whether an environment was made here, to its end. In a folder that has moved its scripts would start nothing."""
+    return PYTHON.exists() and WHOLE.exists() and WHOLE.read_text("utf-8") == str(VENV)
+
+
 def has_pip() -> bool:
     """Whether there is an environment that can install: a Debian without python3-venv leaves one that cannot."""
     asked = [str(PYTHON), "-m", "pip", "--version"]
-    return PYTHON.exists() and subprocess.run(asked, capture_output=True).returncode == 0
+    return subprocess.run(asked, capture_output=True).returncode == 0
 
 
 def make_environment() -> None:
@@ -88,14 +116,13 @@ def make_environment() -> None:
     if importlib.util.find_spec("ensurepip") is None:
         raise SystemExit(NO_VENV)
     print(f"Making an environment in {VENV} ...", flush=True)
-    shutil.rmtree(UNFINISHED, ignore_errors=True)
-    try:
-        venv.create(UNFINISHED, with_pip=True)
-    except subprocess.CalledProcessError:
-        shutil.rmtree(UNFINISHED, ignore_errors=True)
-        raise SystemExit(NO_VENV) from None
     shutil.rmtree(VENV, ignore_errors=True)
-    UNFINISHED.rename(VENV)
+    try:
+        venv.create(VENV, with_pip=True)
+    except subprocess.CalledProcessError:
+        shutil.rmtree(VENV, ignore_errors=True)
+        raise SystemExit(NO_VENV) from None
+    WHOLE.write_text(str(VENV), "utf-8")
 
 
 def remove_halves() -> None:

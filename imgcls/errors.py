@@ -70,5 +70,9 @@ class StorageError(ImgclsError):
     """A file that cannot be written."""
 
 
+class ServeError(ImgclsError):
+    """An address that cannot be served at."""
+
+
 class InstallError(ImgclsError):
     """Libraries that do not belong together, or are missing."""

@@ -24,7 +24,7 @@ from imgcls.web.i18n.translator import DOMAIN, LANGUAGES, LOCALE  # noqa: E402
 METHODS = [("**.py", "python"), ("web/**.j2", "jinja2")]
 ERRORS = (
     "ImgclsError", "SettingsError", "DatasetError", "WeightsError", "CheckpointError", "RunError", "DivergedError",
-    "InputError", "DeviceError", "StorageError", "InstallError",
+    "InputError", "DeviceError", "StorageError", "ServeError", "InstallError",
 )  # fmt: skip
 SAY = {name: None for name in ("_", "N_", "words", "Message", "error", *ERRORS)} | {"plural": (1, 2)}
 

@@ -2,26 +2,47 @@
 
 import base64
 import hashlib
+import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import psutil
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
+posix = pytest.mark.skipif(os.name == "nt", reason="scripts and signals of POSIX")
+LAB = """
+import os, signal, sys, tiny
+
+if sys.argv[1] == "wait":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("closed"))
+    print("open", os.getpid(), flush=True)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        sys.exit("closed")
+print("asked", *sys.argv[1:], tiny.HERE)
+"""
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """start.py beside a package `imgcls` that says what it was asked, and requires one module from a file."""
+    """start.py beside a package `imgcls` that says what it was asked, and requires one module from a file. An earlier
+    start was killed while it made the environment."""
     folder = tmp_path_factory.mktemp("lab")
     shutil.copy(PROJECT / "start.py", folder)
     (folder / "imgcls").mkdir()
-    (folder / "imgcls" / "__main__.py").write_text("import sys, tiny; print('asked', *sys.argv[1:], tiny.HERE)")
+    (folder / "imgcls" / "__main__.py").write_text(LAB)
     (folder / "requirements.txt").write_text(str(wheel(folder)))
-    (folder / ".venv.tmp" / "bin").mkdir(parents=True)  # a first start that was killed
+    half = folder / ".venv" / "bin"
+    half.mkdir(parents=True)
+    (half / "python").symlink_to(sys.executable)
+    (folder / ".venv" / "kept").touch()
     return folder
 
 
@@ -56,7 +77,7 @@ def packages(lab):
 def test_every_interrupted_set_up_is_mended(lab):
     said = start(lab, "runs", "--json")
     assert said.returncode == 0 and said.stdout.endswith("asked runs --json True\n"), said.stderr
-    assert "Making an environment" in said.stdout and not (lab / ".venv.tmp").exists()
+    assert "Making an environment" in said.stdout and not (lab / ".venv" / "kept").exists()
 
     said = start(lab)
     assert said.stdout == "asked serve True\n"  # nothing is installed twice
@@ -79,13 +100,68 @@ def test_every_interrupted_set_up_is_mended(lab):
     assert said.returncode == 0 and "Making an environment" in said.stdout and "asked serve True" in said.stdout
 
 
+@posix
+def test_the_environment_is_one_that_a_person_can_use(lab):
+    """README sends people to the programs in it: they start, and `activate` makes them the ones that are found."""
+    start(lab, "runs")
+    pip = subprocess.run([lab / ".venv" / "bin" / "pip", "--version"], capture_output=True, text=True)
+    assert pip.returncode == 0 and str(lab / ".venv") in pip.stdout
+    asked = ". .venv/bin/activate && python -c 'import sys, tiny; print(sys.prefix)' && command -v pip"
+    said = subprocess.run(["sh", "-c", asked], cwd=lab, capture_output=True, text=True)
+    assert said.stdout.split() == [str(lab / ".venv"), str(lab / ".venv" / "bin" / "pip")], said.stderr
+
+
+@posix
+def test_in_a_folder_that_was_moved_the_environment_is_made_anew(lab, tmp_path):
+    start(lab, "runs")
+    moved = shutil.copytree(lab, tmp_path / "moved", symlinks=True)
+    said = start(moved, "runs")
+    assert said.returncode == 0 and "Making an environment" in said.stdout and "asked runs True" in said.stdout
+    pip = subprocess.run([moved / ".venv" / "bin" / "pip", "--version"], capture_output=True, text=True)
+    assert str(moved / ".venv") in pip.stdout
+
+
+@posix
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_whatever_ends_start_py_ends_the_lab(lab, ending):
+    start(lab, "runs")
+    process = subprocess.Popen(
+        [sys.executable, "start.py", "wait"], cwd=lab, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    word, pid = process.stdout.readline().split()
+    assert word == "open"
+    process.send_signal(ending)
+    _, errors = process.communicate(timeout=60)
+    assert not psutil.pid_exists(int(pid))
+    assert ending == signal.SIGKILL or errors == "closed\n"
+
+
+@posix
+def test_whatever_ends_start_py_ends_an_installation(lab):
+    """pip waits for a file that never comes; start.py is ended meanwhile."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        requirements = (lab / "requirements.txt").read_text()
+        (lab / "requirements.txt").write_text(f"http://127.0.0.1:{silent.getsockname()[1]}/a-1.0-py3-none-any.whl")
+        process = subprocess.Popen([sys.executable, "start.py"], cwd=lab, stderr=subprocess.PIPE, text=True)
+        with silent.accept()[0]:  # pip asks
+            pips = psutil.Process(process.pid).children(recursive=True)
+            assert pips
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=60)
+    assert "the next start goes on" in errors
+    _, alive = psutil.wait_procs(pips, 10)
+    assert not [pip for pip in alive if pip.status() != psutil.STATUS_ZOMBIE]  # this machine's init may be late
+    (lab / "requirements.txt").write_text(requirements)
+    assert "asked runs True" in start(lab, "runs").stdout
+
+
 def test_without_venv_it_says_what_to_install_and_the_next_start_works_on(tmp_path):
     shutil.copy(PROJECT / "start.py", tmp_path)
     (tmp_path / "requirements.txt").write_text("")
     code = "import sys; sys.modules['ensurepip'] = None; import start; sys.exit(start.main(['runs']))"
     said = start(tmp_path, code=code)
     assert said.returncode == 1 and "apt install python3-venv" in said.stderr and "Traceback" not in said.stderr
-    assert not (tmp_path / ".venv").exists() and not (tmp_path / ".venv.tmp").exists()
+    assert not (tmp_path / ".venv").exists()
 
 
 def test_an_installation_that_fails_is_a_sentence(lab):

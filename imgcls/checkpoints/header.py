@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from imgcls.errors import CheckpointError
 from imgcls.models.weight_header import LARGEST_HEADER
@@ -37,15 +37,7 @@ def read_header(path: Path) -> Header:
         metadata = header.pop("__metadata__", None) or {}
         if not all(isinstance(value, str) for value in metadata.values()):
             raise ValueError
-        shapes, at = {}, 0
-        for name, tensor in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
-            start, stop = tensor["data_offsets"]
-            shape = tuple(tensor["shape"])
-            if start != at or not all(type(side) is int and 0 <= side <= there for side in shape):
-                raise ValueError
-            if stop - start != math.prod(shape) * BYTES[tensor["dtype"]]:
-                raise ValueError
-            shapes[name], at = shape, stop
+        shapes, at = _shapes(header, there)
     except FileNotFoundError:
         raise CheckpointError("There is no checkpoint {path}.", path=path) from None
     except OSError as error:
@@ -57,3 +49,18 @@ def read_header(path: Path) -> Header:
             "{path} is cut off ({size} of {end} bytes): copy it again.", path=path, size=there, end=8 + length + at
         )
     return Header(shapes, metadata)
+
+
+def _shapes(tensors: dict[str, Any], size: int) -> tuple[dict[str, tuple[int, ...]], int]:
+    """(the shape of every tensor, where the last one ends) of a file of `size` bytes. Raises ValueError, or what a
+    value of another type raises, where they do not lie one after the other."""
+    shapes, at = {}, 0
+    for name, tensor in sorted(tensors.items(), key=lambda item: item[1]["data_offsets"]):
+        start, stop = tensor["data_offsets"]
+        shape = tuple(tensor["shape"])
+        if start != at or not all(type(side) is int and 0 <= side <= size for side in shape):
+            raise ValueError
+        if stop - start != math.prod(shape) * BYTES[tensor["dtype"]]:
+            raise ValueError
+        shapes[name], at = shape, stop
+    return shapes, at

@@ -170,21 +170,25 @@ class EventLogReader:
             started = None
         elif isinstance(event, events.ThreadsChosen):
             made["threads"] = event
-        elif isinstance(event, events.Progress):
-            self._progress.append(event)
-        elif isinstance(event, events.EpochEnded):
-            self._epochs.append(event)
         elif isinstance(event, events.ENDINGS):
             made["ending"] = event
         if isinstance(started, events.Started):
             made["trained"] = self._earlier + max(0.0, event.time - started.time)
         if isinstance(event, events.Finished | events.Stopped):
             made["trained"] = event.seconds
-        if not isinstance(event, events.Progress):
-            if _goes_on_from(self._log[-1] if self._log else None, event):
-                self._log.pop()  # one line that follows the work
-            self._log.append(event)
+        self._keep(event)
         return made
+
+    def _keep(self, event: events.Event) -> None:
+        """In the lists that it belongs to."""
+        if isinstance(event, events.Progress):
+            self._progress.append(event)
+            return
+        if isinstance(event, events.EpochEnded):
+            self._epochs.append(event)
+        if _goes_on_from(self._log[-1] if self._log else None, event):
+            self._log.pop()  # one line that follows the work
+        self._log.append(event)
 
     def _state(self) -> str:
         view = self.view

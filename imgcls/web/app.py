@@ -46,6 +46,7 @@ from imgcls.web.server import security
 from imgcls.web.server.connections import Connections, configured, raise_descriptor_limit
 from imgcls.web.server.hosting import Hosting, hosting
 from imgcls.web.server.language import LanguageMiddleware, wanted
+from imgcls.web.server.port import MARK, listen, url_of
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.uploads import keep_sweeping, only_uploads, prepare_uploads, stored
@@ -61,17 +62,13 @@ def serve(*, host: str | None = None, port: int | None = None, show: bool | None
     """Serve until interrupted; the exit code. `show`: open a browser (by default when a person is at the terminal)."""
     made = hosting(host, port)
     workspace = Workspace.from_environment()
+    listening = listen(made.host, made.port)
     app = create_app(made, workspace)
     held = Connections(most=raise_descriptor_limit(), proxies=made.trusted_proxies)
     config = configured(app, held, host=made.host, port=made.port)
-    try:
-        socket = config.bind_socket()
-    except SystemExit:
-        print(f"imgcls: {made.host}:{made.port} cannot be had: choose another --port.", file=sys.stderr)
-        return 2
-    url = f"http://{'127.0.0.1' if made.host in ('0.0.0.0', '::') else made.host}:{socket.getsockname()[1]}"
+    url = url_of(made.host, listening.getsockname()[1])
     print(f"The lab is open at {url}  (Ctrl-C closes it; runs go on)", flush=True)
-    join = join_link.address(made, port=socket.getsockname()[1])
+    join = join_link.address(made, port=listening.getsockname()[1])
     if join:
         print(f"Others type {join}", flush=True)
         if sys.stdout.isatty():
@@ -83,7 +80,7 @@ def serve(*, host: str | None = None, port: int | None = None, show: bool | None
     remove_workspace_leftovers(workspace)
     keep_queue_moving(workspace, made.limits.runs_at_once)
     threading.Thread(target=_warm, args=[workspace], daemon=True).start()
-    uvicorn.Server(config).run(sockets=[socket])
+    uvicorn.Server(config).run(sockets=[listening])
     return 0
 
 
@@ -148,7 +145,7 @@ def _add_own_routes(app: FastAPI, watch: RunCache) -> None:
 
     @app.get("/favicon.ico")
     async def icon() -> FileResponse:
-        return FileResponse(HERE / "favicon.png")
+        return FileResponse(HERE / "favicon.png", headers=dict([MARK]))
 
     @app.get("/changes")
     async def changes(request: Request) -> PlainTextResponse:
