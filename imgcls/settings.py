@@ -32,6 +32,8 @@ Init = Literal[
     "too-small",
     "too-large",
 ]
+Activation = Literal["relu", "tanh", "sigmoid"]
+Pool = Literal["max", "avg"]
 Preset = Literal["sprint", "standard", "thorough"]
 Transfer = Literal["scratch", "head", "finetune"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -90,6 +92,10 @@ class TrainSettings(BaseModel):
         max_length=200,
         help=N_("random changes of each training image; several with commas between"),
     )
+    activation: Activation = setting(
+        "model", default="relu", help=N_("LeNet's activation: ReLU, or tanh or sigmoid as it was built at first")
+    )
+    pool: Pool = setting("model", default="max", help=N_("LeNet's pooling: the largest value or the average"))
     init: Init = setting("model", default="kaiming-uniform", help=N_("how weights are drawn at the start"))
 
     momentum: float = setting("optimizer", default=0.9, ge=0, lt=1, help=N_("SGD's momentum"))

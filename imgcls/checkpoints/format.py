@@ -28,12 +28,17 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+PLAIN, WITH_OPTIONS = 1, 2  # formats: of a network as it has always been, and of one with options
+NEWEST = WITH_OPTIONS
+
 Name = Annotated[str, Field(max_length=300)]
 
 
 class Meta(BaseModel):
     """What a checkpoint says of itself. Settings stay a plain mapping, so that older and newer files load.
 
+    options: of the network, where they are not as usual (models/registry.py); an earlier version, which would build
+    another network, refuses such a file by its `format`.
     labels: the class names in other languages, e.g. {"zh": ("丁鲷", ...)}, in the order of `classes`.
     manifest: digest of the list of images that it was trained with (data/manifest.py), which lies beside the run's log;
     fingerprint: of their division, as earlier versions knew it.
@@ -42,8 +47,9 @@ class Meta(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    format: int = 1
+    format: int = PLAIN
     model: Annotated[str, Field(max_length=100)]
+    options: dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=40)]] = {}
     classes: tuple[Name, ...] = Field(min_length=1, max_length=100_000)
     labels: dict[str, tuple[Name, ...]] = {}
     preprocess: Preprocess
@@ -59,6 +65,14 @@ class Meta(BaseModel):
     manifest: Annotated[str, Field(max_length=100)] = ""
     versions: dict[str, str] = {}
     created: float = Field(default_factory=time.time)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _format_of_options(cls, values: Any) -> Any:
+        """Whoever writes options writes the format that an earlier version refuses."""
+        if isinstance(values, dict) and values.get("options"):
+            return {"format": WITH_OPTIONS, **values}
+        return values
 
     @model_validator(mode="after")
     def _a_label_a_class(self) -> Meta:
@@ -119,7 +133,7 @@ def _meta(path: Path, metadata: Mapping[str, str]) -> Meta:
         raise CheckpointError(
             "{path} has a description this lab cannot read (at '{where}').", path=path, where=where[:100]
         ) from None
-    if meta.format > Meta.model_fields["format"].default:
+    if meta.format > NEWEST:
         raise CheckpointError("{path} was made by a newer version of this lab: update this one.", path=path)
     return meta
 
@@ -147,15 +161,18 @@ def load_checkpoint(path: Path | str) -> tuple[nn.Module, Meta]:
 def _skeleton(path: Path, meta: Meta, header: Header) -> nn.Module:
     """The network that `meta` describes, without memory. CheckpointError where the header's shapes are not its."""
     from imgcls.models.meta_model import misfit, skeleton
-    from imgcls.models.registry import REGISTRY
+    from imgcls.models.registry import REGISTRY, knows_options
 
-    if meta.model not in REGISTRY:
+    if meta.model not in REGISTRY or not knows_options(meta.model, meta.options):
         raise CheckpointError(
-            "{path} holds a '{model}', a network that this version does not know.", path=path, model=meta.model[:60]
+            "{path} holds a '{model}', a network that this version does not know.",
+            path=path,
+            model=" ".join([meta.model[:60], *(f"{k}={v}" for k, v in meta.options.items())])[:120],
         )
     form = meta.preprocess
     try:
-        model = skeleton(meta.model, channels=form.channels, classes=len(meta.classes), image_size=form.size)
+        shape = {"channels": form.channels, "classes": len(meta.classes), "image_size": form.size}
+        model = skeleton(meta.model, **shape, options=meta.options)
     except (RuntimeError, ValueError, AssertionError, ArithmeticError):  # images of a size that it cannot be built for
         wrong = ("image_size", str(form.size), "")
     else:

@@ -7,6 +7,7 @@ generator, so `torch.manual_seed` makes them repeatable. Knows no particular net
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from torch import nn
 
@@ -32,13 +33,13 @@ def default(module: nn.Module) -> None:
         module.reset_parameters()
 
 
-def kaiming_normal(module: nn.Module) -> None:
+def kaiming_normal(module: nn.Module, activation: str = "relu") -> None:
     """Convolutions N(0, 2/fan_out), linear layers N(0, 0.01²), biases 0: the course's AlexNet.
 
     Source: He et al. 2015, section 2.2, backward case; Krizhevsky et al. 2012, section 5 (N(0, 0.01²)).
     """
     if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity=activation)
     elif isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, 0, 0.01)
     else:
@@ -62,6 +63,12 @@ INITS: dict[str, Init] = {
 }
 
 
-def apply_init(module: nn.Module, name: str) -> nn.Module:
-    """Draw every convolution and linear layer of `module` anew; returns it."""
-    return module.apply(INITS[name])
+def apply_init(module: nn.Module, name: str, *, activation: str = "relu") -> nn.Module:
+    """Draw every convolution and linear layer of `module` anew; returns it. `activation`: the network's, "relu", "tanh"
+    or "sigmoid"; Kaiming's two keep the size of a signal that goes through that one (torch's gains)."""
+    init = INITS[name]
+    if activation != "relu" and name == "kaiming-uniform":
+        init = _weights(lambda w: nn.init.kaiming_uniform_(w, nonlinearity=activation))
+    elif activation != "relu" and name == "kaiming-normal":
+        init = partial(kaiming_normal, activation=activation)
+    return module.apply(init)

@@ -5,6 +5,7 @@ What a file declares can so be compared with what the network would be before an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -24,10 +25,12 @@ class _ShapesOnly(TorchFunctionMode):
         return function(*args, **kwargs)
 
 
-def skeleton(name: str, *, channels: int, classes: int, image_size: int) -> nn.Module:
+def skeleton(
+    name: str, *, channels: int, classes: int, image_size: int, options: Mapping[str, str] | None = None
+) -> nn.Module:
     """The network with weights that have a shape and no values: `load_state_dict(..., assign=True)` gives it some."""
     with _ShapesOnly():
-        return build(name, channels=channels, classes=classes, image_size=image_size)
+        return build(name, channels=channels, classes=classes, image_size=image_size, options=options)
 
 
 def misfit(model: nn.Module, shapes: dict[str, tuple[int, ...]]) -> tuple[str, str, str] | None:

@@ -6,6 +6,7 @@ drop the head's tensors before loading. Knows nothing of data or training.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -70,20 +71,36 @@ def local_weights(spec: ModelSpec, folder: Path) -> Path | None:
 
 
 def load_pretrained(
-    name: str, path: Path, *, channels: int, classes: int, image_size: int, init: str = "default"
+    name: str,
+    path: Path,
+    *,
+    channels: int,
+    classes: int,
+    image_size: int,
+    init: str = "default",
+    options: Mapping[str, str] | None = None,
 ) -> nn.Module:
     """The network with the file's backbone and a new head for `classes`, the head drawn by `init`."""
-    return load_then_replace_head(name, path, channels=channels, classes=classes, image_size=image_size, init=init)
+    shape = {"channels": channels, "classes": classes, "image_size": image_size}
+    return load_then_replace_head(name, path, **shape, init=init, options=options)
 
 
 def load_then_replace_head(
-    name: str, path: Path, *, channels: int = 3, classes: int, image_size: int = 224, init: str = "default"
+    name: str,
+    path: Path,
+    *,
+    channels: int = 3,
+    classes: int,
+    image_size: int = 224,
+    init: str = "default",
+    options: Mapping[str, str] | None = None,
 ) -> nn.Module:
     """The course's first way: a network with the file's own head, load everything, then a new head."""
     state = read_state(path)
     head = head_name(skeleton(name, channels=channels, classes=1, image_size=image_size)) + ".weight"
     _need(head in state and state[head].ndim > 1, name, path, Message("it has no tensor '{key}'", key=head))
-    model = build(name, channels=channels, classes=state[head].shape[0], image_size=image_size)
+    own = state[head].shape[0]
+    model = build(name, channels=channels, classes=own, image_size=image_size, options=options)
     load_state(model, state, path, name)
     return _new_head(model, classes, init)
 

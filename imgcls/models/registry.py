@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -19,6 +19,7 @@ from imgcls.errors import SettingsError
 from imgcls.imaging.preprocess import CROP, HALF, IMAGENET_MEAN, IMAGENET_STD, Interpolation, ResizeMode, Upscale
 from imgcls.messages import Message, Setting
 from imgcls.models.torchvision_table import TABLE, Row
+from imgcls.settings import TrainSettings, choices
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,7 +32,9 @@ SMALL_PIXELS = 112
 class ModelSpec:
     """All that the lab has to know of a network.
 
-    build: (channels, classes, image_size) -> the module, on the CPU and not pre-trained.
+    build: (channels, classes, image_size) -> the module, on the CPU and not pre-trained; with the settings that
+        `options` names, by their names.
+    options: settings that this network alone understands; see OPTIONS.
     parameters, accuracy: with the classes of its ImageNet weights; top-1 in percent, None where there are none.
         A registered network's parameters are counted where they are 0.
     native: side of the images it was made for; smallest: side below which it cannot learn; multiple: what a side has
@@ -50,7 +53,7 @@ class ModelSpec:
 
     name: str
     title: str
-    build: Callable[[int, int, int], nn.Module]
+    build: Callable[..., nn.Module]
     native: int
     parameters: int = 0
     accuracy: float | None = None
@@ -71,6 +74,7 @@ class ModelSpec:
     stages: tuple[tuple[str, ...], ...] = ()
     explain: str = ""
     features: bool = True
+    options: tuple[str, ...] = ()
 
     @property
     def default_size(self) -> int:
@@ -83,8 +87,10 @@ class ModelSpec:
         size = max(wanted, self.smallest)
         return size + -size % self.multiple
 
-    def check(self, size: int, *, transfer: str = "scratch") -> None:
-        """SettingsError where it cannot do what is asked: images of `size` pixels, learning its head alone."""
+    def check(self, size: int, *, transfer: str = "scratch", options: Mapping[str, str] | None = None) -> None:
+        """SettingsError where it cannot do what is asked: images of `size` pixels, learning its head alone, `options`
+        (see `network_options`) that are not its own."""
+        self.check_options(options or {})
         if transfer == "head" and not self.features:
             raise SettingsError(
                 "{model} cannot learn its last layer alone: choose {finetune}, or another network.",
@@ -111,17 +117,29 @@ class ModelSpec:
                 field="image_size",
             )
 
+    def check_options(self, options: Mapping[str, str]) -> None:
+        for name, value in options.items():
+            if name not in self.options:
+                raise SettingsError(
+                    "{setting} '{value}' is for LeNet: {model} has its own and cannot change it.",
+                    setting=Setting(name),
+                    value=Setting(name, value),
+                    model=self.title,
+                    field=name,
+                )
 
-def _lenet(channels: int, classes: int, image_size: int) -> nn.Module:
-    return import_module("imgcls.models.lenet").LeNet(channels, classes, image_size=image_size)
+
+def _lenet(channels: int, classes: int, image_size: int, **options: str) -> nn.Module:
+    return import_module("imgcls.models.lenet").LeNet(channels, classes, image_size=image_size, **options)
 
 
 def _alexnet(channels: int, classes: int, image_size: int) -> nn.Module:
     return import_module("imgcls.models.alexnet").AlexNet(channels, classes)
 
 
-def _lenet_wide(channels: int, classes: int, image_size: int) -> nn.Module:
-    return import_module("imgcls.models.lenet").LeNet(channels, classes, image_size=image_size, widths=(16, 32))
+def _lenet_wide(channels: int, classes: int, image_size: int, **options: str) -> nn.Module:
+    network = import_module("imgcls.models.lenet").LeNet
+    return network(channels, classes, image_size=image_size, widths=(16, 32), **options)
 
 
 def _alexnet_half(channels: int, classes: int, image_size: int) -> nn.Module:
@@ -154,6 +172,7 @@ MODELS = (
         first_convolution="conv1",
         stages=(("fc3",), ("fc1", "fc2"), ("conv1", "conv2")),
         explain="conv2",
+        options=("activation", "pool"),
     ),
     ModelSpec(
         name="alexnet",
@@ -314,11 +333,36 @@ def model_spec(name: str) -> ModelSpec:
     )
 
 
-def build(name: str, *, channels: int, classes: int, image_size: int, init: str = "default") -> nn.Module:
-    """A new network on the CPU. `init` is a name in init.INITS; random numbers come from torch's global generator."""
-    spec = model_spec(name)
-    model = spec.build(channels, classes, image_size)
+# Settings that change a network itself, with the usual values; a row's `options` names those that it understands.
+OPTIONS = {name: TrainSettings.model_fields[name].default for name in ("activation", "pool")}
+
+
+def network_options(settings: TrainSettings) -> dict[str, str]:
+    """Those of OPTIONS that are not as usual; what a checkpoint carries to be built again."""
+    return {name: value for name, usual in OPTIONS.items() if (value := getattr(settings, name)) != usual}
+
+
+def knows_options(name: str, options: Mapping[str, str]) -> bool:
+    """Whether a network can be built so, whoever wrote the options down."""
+    return all(key in REGISTRY[name].options and value in (choices(key) or ()) for key, value in options.items())
+
+
+def build(
+    name: str,
+    *,
+    channels: int,
+    classes: int,
+    image_size: int,
+    init: str = "default",
+    options: Mapping[str, str] | None = None,
+) -> nn.Module:
+    """A new network on the CPU. `init` is a name in init.INITS; random numbers come from torch's global generator.
+    `options`: see `network_options`. SettingsError where the network has no such option."""
+    spec, options = model_spec(name), options or {}
+    spec.check_options(options)
+    model = spec.build(channels, classes, image_size, **options)
     object.__setattr__(model, "spec", spec)  # no tensor and no module: nothing for torch to register
     if init != "default":
-        import_module("imgcls.models.init").apply_init(model, init)
+        activation = options.get("activation", OPTIONS["activation"])
+        import_module("imgcls.models.init").apply_init(model, init, activation=activation)
     return model

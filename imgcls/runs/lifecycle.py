@@ -13,7 +13,7 @@ from pathlib import Path
 from imgcls.errors import DatasetError, RunError
 from imgcls.files import storage_error, write_bytes
 from imgcls.messages import Message
-from imgcls.models.registry import model_spec
+from imgcls.models.registry import model_spec, network_options
 from imgcls.processes import ProcessId
 from imgcls.recipes import preprocess_for
 from imgcls.runs.state import RunState, locked, write_state
@@ -31,7 +31,8 @@ def check_run(settings: TrainSettings, workspace: Workspace) -> None:
     from imgcls.training.device import check_device
     from imgcls.training.learner import check_batch_size
 
-    model_spec(settings.model).check(preprocess_for(settings).size, transfer=settings.transfer)
+    size, options = preprocess_for(settings).size, network_options(settings)
+    model_spec(settings.model).check(size, transfer=settings.transfer, options=options)
     check_dataset(settings, workspace)
     check_device(settings)
     check_batch_size(settings)

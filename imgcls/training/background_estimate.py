@@ -147,7 +147,7 @@ class BackgroundEstimates:
 
 def _key(settings: TrainSettings) -> Key:
     """Everything that decides how long a step takes."""
-    names = ("model", "batch_size", "optimizer", "precision", "device", "threads", "augment")
+    names = ("model", "batch_size", "optimizer", "precision", "device", "threads", "augment", "activation", "pool")
     # From scratch and fine-tuned, every layer learns: one timing stands for both.
     return (preprocess_for(settings), settings.transfer == "head", *(getattr(settings, name) for name in names))
 

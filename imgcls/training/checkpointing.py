@@ -19,6 +19,7 @@ from imgcls.checkpoints.epochs import keep_epoch, small_enough
 from imgcls.checkpoints.format import Meta, save_checkpoint, versions
 from imgcls.errors import StorageError
 from imgcls.messages import Message
+from imgcls.models.registry import network_options
 from imgcls.training import events
 from imgcls.training.learner import Learner
 from imgcls.training.resume_state import gather_random_states, save_resume_state
@@ -168,6 +169,7 @@ class CheckpointManager:
         data, settings = self.learner.data, self.learner.settings
         return Meta(
             model=settings.model,
+            options=network_options(settings),
             classes=data.classes,
             preprocess=data.preprocess,
             run=self.run,

@@ -27,6 +27,7 @@ from imgcls.imaging.preprocess import Preprocess
 from imgcls.models import build, transfer
 from imgcls.models.forward import in_parts
 from imgcls.models.pretrained import check_weights
+from imgcls.models.registry import network_options
 from imgcls.models.threads import candidates, measure
 from imgcls.optimizers import OPTIMIZERS
 from imgcls.processes import available_cores
@@ -128,7 +129,8 @@ def _timed(settings: TrainSettings) -> Timing | None:
     outline = _outline(settings.model, settings.transfer, form.channels, CLASSES, form.size)
     if _memory(outline, settings, count) > psutil.virtual_memory().available * MEMORY_SHARE:
         return None
-    model = build(settings.model, channels=form.channels, classes=CLASSES, image_size=form.size)
+    shape = {"channels": form.channels, "classes": CLASSES, "image_size": form.size}
+    model = build(settings.model, **shape, init="default", options=network_options(settings))
     transfer.prepare(model, settings.transfer)
     context.place(model, settings.model, form.size)
     batches = _batches(settings, form, count, context.device)

@@ -70,8 +70,11 @@ def layer_statistics(settings: TrainSettings, workspace: Workspace, *, steps: in
         if not _step(learner, layers, updates):
             break
     last = list(seen)[-1]
+    silent = learner.settings.activation != "relu"  # then no unit can be dead
     return [
-        LayerStatistics(name, **({**found, "dead": None} if name == last else found), updates=tuple(updates[name]))
+        LayerStatistics(
+            name, **(found | {"dead": None} if name == last or silent else found), updates=tuple(updates[name])
+        )
         for name, found in seen.items()
     ]
 

@@ -27,6 +27,7 @@ from imgcls.messages import Setting
 from imgcls.models import build, transfer
 from imgcls.models.forward import in_parts
 from imgcls.models.pretrained import load_pretrained, resolve_weights
+from imgcls.models.registry import network_options
 from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.training.device import DeviceContext
@@ -157,7 +158,13 @@ def check_batch_size(settings: TrainSettings) -> None:
         return
     form = preprocess_for(settings)
     with torch.device("meta"):  # shapes without memory
-        model = build(settings.model, channels=form.channels, classes=2, image_size=form.size)
+        model = build(
+            settings.model,
+            channels=form.channels,
+            classes=2,
+            image_size=form.size,
+            options=network_options(settings),
+        )
         image = torch.empty(1, form.channels, form.size, form.size)
         try:
             model.train()(image)
@@ -176,7 +183,8 @@ def start_from(settings: TrainSettings, classes: tuple[str, ...], form: Preproce
     run, _, kind = settings.start_from.partition("/")
     path = find_checkpoint(f"{run}/{kind or 'best'}", workspace).path
     model, meta = load_checkpoint(path)
-    if (meta.model, meta.classes, meta.preprocess) != (settings.model, classes, form):
+    own = (settings.model, network_options(settings), classes, form)
+    if (meta.model, meta.options, meta.classes, meta.preprocess) != own:
         raise CheckpointError(
             "{run} cannot learn on from {checkpoint}: network, classes and image size must be the same.",
             run=settings.name or settings.dataset,
@@ -193,15 +201,16 @@ def make_learner(
     torch.manual_seed(settings.seed)
     form = data.preprocess
     shape = {"channels": form.channels, "classes": len(data.classes), "image_size": form.size}
+    options = network_options(settings)
     if resume:
-        model = build(settings.model, **shape, init="default")
+        model = build(settings.model, **shape, init="default", options=options)
     elif settings.start_from:
         model = start_from(settings, data.classes, form, workspace)
     elif settings.transfer == "scratch":
-        model = build(settings.model, **shape, init=settings.init)
+        model = build(settings.model, **shape, init=settings.init, options=options)
     else:
         path = resolve_weights(settings.weights, model=settings.model, folder=workspace.weight)
-        model = load_pretrained(settings.model, path, **shape, init=settings.init)
+        model = load_pretrained(settings.model, path, **shape, init=settings.init, options=options)
     transfer.prepare(model, settings.transfer)
     if settings.sync_batchnorm and context.world > 1:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)

@@ -37,8 +37,8 @@ TRAIL = 400 + 120 + FEATURES  # that go into all linear layers
 
 
 def for_page(meta: Meta) -> bool:
-    """Whether the page has this network's forward pass."""
-    return meta.model == "lenet"
+    """Whether the page has this network's forward pass: a LeNet with ReLU and max pooling."""
+    return meta.model == "lenet" and not meta.options
 
 
 def page_bytes(path: Path, *, half: bool = False) -> bytes:

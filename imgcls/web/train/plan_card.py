@@ -14,7 +14,7 @@ from markupsafe import Markup
 from imgcls.data.registry import kind_of, to_fetch
 from imgcls.errors import ImgclsError
 from imgcls.messages import N_
-from imgcls.models.registry import model_spec
+from imgcls.models.registry import model_spec, network_options
 from imgcls.recipes import for_weights, preprocess_for, recipe
 from imgcls.settings import TrainSettings, choices
 from imgcls.web.i18n.translator import Translator
@@ -62,7 +62,9 @@ def card(
             return "", False  # shared/fetch_dataset.py says so
         if limits.public:
             limits.check_settings(settings)
-        model_spec(settings.model).check(preprocess_for(settings).size, transfer=settings.transfer)
+        model_spec(settings.model).check(
+            preprocess_for(settings).size, transfer=settings.transfer, options=network_options(settings)
+        )
         made = _estimates(workspace)(settings)
     except ImgclsError as error:
         return render("plan_card", words, problem=words.message(error.message)), False
