@@ -9,6 +9,7 @@ which may say what size of images it learnt from.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from imgcls.augmentations import NONE
@@ -84,6 +85,41 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "augment": "resized-crop",
     },
 }
+
+
+@dataclass(frozen=True)
+class Family:
+    """Networks that are trained alike. names: what theirs begin with; like: whose RECIPES they begin from; scratch,
+    finetune: what differs from those, and from TRANSFER."""
+
+    names: tuple[str, ...]
+    like: str
+    scratch: Mapping[str, Any] = field(default_factory=dict)
+    finetune: Mapping[str, Any] = field(default_factory=dict)
+
+
+# Rates are for AdamW at batches of 32 to 64; where the source has one for a batch of 1,024, the square root of the
+# ratio of the sizes brings it here. Residual networks with BatchNorm take ten times a transformer's rate.
+TRANSFORMER = {"lr": 2e-4, "weight_decay": 0.05, "schedule": "cosine", "warmup_epochs": 0.5, "label_smoothing": 0.1}
+RESNETS = Family((), "resnet18")
+FAMILIES = (
+    Family(("lenet",), "lenet"),
+    Family(("alexnet",), "alexnet"),
+    # No BatchNorm: a tenth of the residual networks' rate. Source: torchvision, references/classification, "AlexNet and
+    # VGG", which also draws VGG as AlexNet is drawn here (He's normal, fan_out; linear layers N(0, 0.01)).
+    Family(("vgg", "squeezenet"), "alexnet", {"lr": 2e-4, "init": "kaiming-normal"}),
+    # Layers between two ReLUs are narrow, and depthwise ones have 9 weights: little decay. Sources: torchvision,
+    # references/classification (MobileNetV2 4e-5, V3 1e-5, EfficientNet 2e-5 for SGD and RMSprop); Tan & Le 2019.
+    Family(("mobilenet", "mnasnet", "shufflenet", "efficientnet_b"), "resnet18", {"weight_decay": 1e-3}),
+    Family(("efficientnet_v2",), "resnet18", {"weight_decay": 1e-3, "label_smoothing": 0.1}),
+    # Sources: torchvision, references/classification (AdamW, 1e-3 at 1,024 images, decay 0.05, cosine, warm-up, label
+    # smoothing 0.1); Liu et al. 2022, tables 5 and 6: fine-tuned at 5e-5 with next to no decay.
+    Family(("convnext",), "resnet18", TRANSFORMER, {"lr": 5e-4, "weight_decay": 1e-4, "label_smoothing": 0.1}),
+    # Sources: Liu et al. 2021, appendix A2: fine-tuned at 1e-5 to 5e-5; torchvision as above.
+    Family(("swin", "maxvit"), "resnet18", TRANSFORMER, {"lr": 5e-4, "weight_decay": 1e-4, "label_smoothing": 0.1}),
+    # Sources: Touvron et al. 2021, table 9 (5e-4 at 512 images, decay 0.05); torchvision (decay 0.3, warm-up).
+    Family(("vit",), "resnet18", {**TRANSFORMER, "lr": 1e-4}, {"lr": 3e-4, "weight_decay": 1e-4}),
+)
 # Instead of a recipe's, where a mirrored image is no longer one of its class; a digit cut in half is none, either.
 UNMIRRORED = {"flip": "none", "crop-flip": "shift", "resized-crop": "shift"}
 TRANSFER: dict[str, dict[str, Any]] = {
@@ -91,6 +127,10 @@ TRANSFER: dict[str, dict[str, Any]] = {
     "head": {**ADAMW, "weights": "imagenet", "epochs": 10, "lr": 3e-3},
     "finetune": {**ADAMW, "weights": "imagenet", "epochs": 5, "lr": 1e-3, "warmup_epochs": 0.5, "schedule": "cosine"},
 }
+
+
+def family_of(model: str) -> Family:
+    return next((family for family in FAMILIES if model.startswith(family.names)), RESNETS)
 
 
 def usual_network(dataset: str) -> str:
@@ -111,12 +151,14 @@ def recipe(
     Raises SettingsError where there is no such network.
     """
     kind, spec = kind_of(dataset), model_spec(model)
-    family = model.split("-")[0] if model.startswith(("lenet", "alexnet")) else "resnet18"
-    values = dict(RECIPES[family, "garments" if kind == "characters" else kind])  # both grey, of 28 pixels
+    family = family_of(model)
+    values = dict(RECIPES[family.like, "garments" if kind == "characters" else kind])  # both grey, of 28 pixels
+    values |= family.scratch if transfer == "scratch" else {}
     if kind == "photos":
         values |= {"val_split": 0.2, "image_size": PHOTO_SIZES.get(model, spec.default_size)}
     values["image_size"] = spec.fitting_size(values["image_size"])
     values |= TRANSFER.get(transfer, {})
+    values |= family.finetune if transfer == "finetune" else {}
     values.setdefault("epochs", TrainSettings.model_fields["epochs"].default)
     values = with_preset(values, preset, model=model, kind=kind, transfer=transfer)
     if dataset in DATASETS and not DATASETS[dataset].mirrors:

@@ -3,9 +3,11 @@
 import pytest
 
 from imgcls.errors import SettingsError
+from imgcls.models.torchvision_table import TABLE
 from imgcls.recipes import needed, recipe, with_recipe
 from imgcls.runs import state
 from imgcls.runs.lifecycle import create_run
+from imgcls.settings import TrainSettings
 from imgcls.training import events
 from imgcls.training.loggers.event_log import EventLog
 from imgcls.web.i18n.translator import Translator
@@ -93,3 +95,35 @@ def test_a_run_of_the_preset_says_what_to_expect(workspace):
     assert labels["sprint"] == "Sprint · 98.3% · 0:04" and "98.3%" not in labels["standard"]
     assert "98.3%" not in said({**chosen, "dataset": "pen-digits"})["sprint"]
     assert said({**chosen, "model": "no-network"})["sprint"] == "Sprint"
+
+
+FAMILY = {  # of torchvision's table: which networks are trained alike
+    "vgg": "vgg squeezenet", "mobile": "mobilenet mnasnet shufflenet efficientnet", "convnext": "convnext",
+    "swin": "swin maxvit", "vit": "vit", "resnet": "resnet resnext wide densenet googlenet inception regnet",
+}  # fmt: skip
+
+
+def test_torchvisions_families_have_recipes_of_their_own_kind():
+    """Every network of the table is one of a family; transformers and nets without BatchNorm take a lower rate."""
+    rates = {}
+    for family, starts in FAMILY.items():
+        names = [row.name for row in TABLE if row.name.startswith(tuple(starts.split()))]
+        assert names, family
+        rates[family] = {recipe(name, "flowers")["lr"] for name in names}
+        assert len(rates[family]) == 1, family
+        for name in names:
+            for transfer in ("scratch", "head", "finetune"):
+                for preset in ("sprint", "standard", "thorough"):
+                    for dataset in ("mnist", "cifar10", "kmnist", "flowers"):
+                        TrainSettings.checked(recipe(name, dataset, transfer, preset=preset) | {"transfer": transfer})
+            assert recipe(name, "flowers", "head") == recipe("resnet18", "flowers", "head") | {
+                "image_size": recipe(name, "flowers", "head")["image_size"],
+                "init": recipe(name, "flowers", "head")["init"],
+            }
+    known = {row.name for row in TABLE if any(row.name.startswith(tuple(s.split())) for s in FAMILY.values())}
+    assert known == {row.name for row in TABLE}
+    slow = rates["vit"] | rates["vgg"] | rates["swin"] | rates["convnext"]
+    assert max(slow) < min(rates["resnet"] | rates["mobile"])
+    assert recipe("convnext_tiny", "flowers")["weight_decay"] == 0.05
+    assert recipe("convnext_tiny", "flowers", "finetune")["lr"] * 0.1 == pytest.approx(5e-5)  # of its backbone
+    assert recipe("resnet50", "flowers") == recipe("resnet18", "flowers")
