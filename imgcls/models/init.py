@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Literal, cast
 
 from torch import nn
 
 Init = Callable[[nn.Module], None]
+Activation = Literal["relu", "tanh", "sigmoid"]
 LAYERS = (nn.Conv2d, nn.Linear)
 
 
@@ -33,7 +35,7 @@ def default(module: nn.Module) -> None:
         module.reset_parameters()
 
 
-def kaiming_normal(module: nn.Module, activation: str = "relu") -> None:
+def kaiming_normal(module: nn.Module, activation: Activation = "relu") -> None:
     """Convolutions N(0, 2/fan_out), linear layers N(0, 0.01²), biases 0: the course's AlexNet.
 
     Source: He et al. 2015, section 2.2, backward case; Krizhevsky et al. 2012, section 5 (N(0, 0.01²)).
@@ -66,9 +68,9 @@ INITS: dict[str, Init] = {
 def apply_init(module: nn.Module, name: str, *, activation: str = "relu") -> nn.Module:
     """Draw every convolution and linear layer of `module` anew; returns it. `activation`: the network's, "relu", "tanh"
     or "sigmoid"; Kaiming's two keep the size of a signal that goes through that one (torch's gains)."""
-    init = INITS[name]
+    init, after = INITS[name], cast(Activation, activation)
     if activation != "relu" and name == "kaiming-uniform":
-        init = _weights(lambda w: nn.init.kaiming_uniform_(w, nonlinearity=activation))
+        init = _weights(lambda w: nn.init.kaiming_uniform_(w, nonlinearity=after))
     elif activation != "relu" and name == "kaiming-normal":
-        init = partial(kaiming_normal, activation=activation)
+        init = partial(kaiming_normal, activation=after)
     return module.apply(init)

@@ -187,10 +187,10 @@ def _outline(model: str, mode: str, channels: int, classes: int, size: int) -> O
     image = torch.zeros(1, channels, size, size)
     try:
         with torch.device("meta"):  # shapes without memory
-            made, image = build(model, **shape, init="default"), image.to("meta")
+            made, image = build(model, **shape, init="default", options=None), image.to("meta")
     except (RuntimeError, NotImplementedError):  # a network that reads its own numbers while it is built
         with torch.random.fork_rng(devices=[]):
-            made = build(model, **shape, init="default")
+            made = build(model, **shape, init="default", options=None)
     transfer.prepare(made, mode)
     handed_on = 0
 

@@ -73,7 +73,7 @@ def layer_statistics(settings: TrainSettings, workspace: Workspace, *, steps: in
     silent = learner.settings.activation != "relu"  # then no unit can be dead
     return [
         LayerStatistics(
-            name, **(found | {"dead": None} if name == last or silent else found), updates=tuple(updates[name])
+            name, **({**found, "dead": None} if name == last or silent else found), updates=tuple(updates[name])
         )
         for name, found in seen.items()
     ]
