@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from imgcls.data.registry import kind_of
 from imgcls.messages import N_
 from imgcls.recipes import with_recipe
 from imgcls.settings import choices
@@ -26,6 +27,7 @@ STYLE = Path(__file__).parent / "page_training.css"
 LOAD = """import(new URL('../scripts/{name}.js', document.baseURI)).then(page => page.start({{ element, props,
   pad: (element, trigger, props) => {{ {pad} }} }}));"""
 AUGMENTS = ("none", "pen", "flip", "crop-flip")
+OPTIMIZERS = ("sgd", "adam", "adamw")  # that the engine has
 SCHEDULES = ("one-cycle", "cosine", "constant")
 SHOWN = ("lr", "momentum", "batch_size", "epochs", "optimizer", "schedule", "augment", "init", "weight_decay", "seed")
 # Epochs for a first look: 98 % of MNIST in seconds.
@@ -104,7 +106,7 @@ def form_choices(words: Translator) -> dict[str, list[tuple[str, str]]]:
     networks = [("lenet", "LeNet 6/16"), ("lenet-16-32", "LeNet 16/32")]
     return {
         "network": networks,
-        "optimizer": labelled("optimizer", choices("optimizer") or ()),
+        "optimizer": labelled("optimizer", OPTIMIZERS),
         "schedule": labelled("schedule", SCHEDULES),
         "augment": labelled("augment", AUGMENTS),
         "init": labelled("init", choices("init") or ()),
@@ -118,7 +120,7 @@ def default_settings(dataset: str) -> dict[str, Any]:
     values = {name: getattr(said, name) for name in names}
     if values["augment"] not in AUGMENTS:
         values["augment"] = "none"
-    digits = dataset in ("mnist", "pen-digits", "mnist+pen-digits")
+    digits = kind_of(dataset) == "digits"
     epochs = {str(images): count for images, count in (EPOCHS if digits else LATER).items()}
     batches = {str(images): size for images, size in SMALLER_BATCH.items()} if digits else {}
     return values | {"widths": [6, 16], "epochs_for": epochs, "batch_for": batches}
