@@ -81,5 +81,5 @@ def test_a_calibration_that_cannot_be_saved_is_told(workspace):
             if isinstance(event, events.Saved) and event.kind == "last" and event.epoch == SMALL["epochs"]:
                 disk.enter_context(full())
     (note,) = (e for e in said if isinstance(e, events.Note) and e.code == "calibration_lost")
-    assert "imgcls calibrate --checkpoint r" in str(note.message) and isinstance(said[-1], events.Finished)
+    assert "imgcls calibrate r`" in str(note.message) and isinstance(said[-1], events.Finished)
     load_checkpoint(workspace.checkpoints / "r" / "best.safetensors")

@@ -3,6 +3,7 @@
 import io
 import stat
 import struct
+import tarfile
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -268,3 +269,35 @@ def test_a_zip_of_a_table_alone_holds_no_images(tmp_path):
         made.writestr("labels.csv", "a,b\n")
     with pytest.raises(DatasetError, match="holds no images"):
         unpack(tmp_path / "a.zip", "pets", Workspace(tmp_path))
+
+
+@pytest.mark.parametrize(("suffix", "mode"), [(".tar", "w"), (".tar.gz", "w:gz"), (".tgz", "w:gz")])
+def test_tars_are_unpacked_as_zips_are(tmp_path, suffix, mode):
+    archive = tmp_path / f"pets{suffix}"
+
+    def add(made, name, content=b"", kind=tarfile.REGTYPE, link=""):
+        info = tarfile.TarInfo(name)
+        info.size, info.type, info.linkname = len(content), kind, link
+        made.addfile(info, io.BytesIO(content))
+
+    with tarfile.open(archive, mode) as made:
+        add(made, "pets", kind=tarfile.DIRTYPE)
+        for kind, colour in (("猫", "red"), ("狗", "blue")):
+            add(made, f"pets/{kind}/1.png", picture(colour))
+        add(made, "pets/猫/link.png", kind=tarfile.SYMTYPE, link="/etc/passwd")
+        add(made, "pets/notes.doc", b"x")
+    skipped = []
+    folder = unpack(archive, "pets", Workspace(tmp_path), skipped=skipped)
+    assert scan(folder).classes == ("狗", "猫") and sorted(skipped) == ["pets/notes.doc", "pets/猫/link.png"]
+    with tarfile.open(tmp_path / "bad.tar", "w") as made:
+        add(made, "../out/1.png", picture("red"))
+    with pytest.raises(DatasetError, match="would leave its folder"):
+        unpack(tmp_path / "bad.tar", "bad", Workspace(tmp_path))
+    for limits in (ZipLimits(files=2), ZipLimits(total=20)):
+        with pytest.raises(DatasetError, match="are allowed: split it"):
+            unpack(archive, "large", Workspace(tmp_path), limits=limits)
+    cut = tmp_path / f"cut{suffix}"
+    cut.write_bytes(archive.read_bytes()[: archive.stat().st_size // 3])
+    with pytest.raises(DatasetError):
+        unpack(cut, "cut", Workspace(tmp_path))
+    assert not (tmp_path / "data" / "cut").exists() and not (tmp_path / "data" / "bad").exists()

@@ -1,4 +1,4 @@
-"""A zip of photos -> a folder under data/: whole or not at all, and nothing outside that folder.
+"""A zip or a tar of photos -> a folder under data/: whole or not at all, and nothing outside that folder.
 
 Which entries are taken is zip_entries' to say. Whether the folder can be trained on is asked of image_folders before it
 appears.
@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import os
 import shutil
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import ExitStack
+from gzip import BadGzipFile
 from lzma import LZMAError
 from pathlib import Path
 
 from imgcls.data.catalog import new_folder
 from imgcls.data.image_folders import scan
-from imgcls.data.zip_entries import PackedFile, ZipLimits, wanted_entries
+from imgcls.data.tar_entries import TarArchive
+from imgcls.data.zip_entries import Archive, PackedFile, ZipLimits, wanted_entries
 from imgcls.errors import DatasetError
 from imgcls.files import temporary_name
 from imgcls.workspace import Workspace
 
+TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 BLOCK = 1 << 20
 FREE_KEPT = 2**30  # of the disk
 
@@ -34,7 +39,7 @@ def unpack(
     skipped: list[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Makes the new data set `name` of the images in a zip, and returns its folder.
+    """Makes the new data set `name` of the images in a zip or tar, and returns its folder.
 
     skipped: a list that receives the names of entries that were left out. progress: called with (images done, in all).
     Raises DatasetError with one sentence where the zip cannot be used or the name is taken; nothing is left then.
@@ -45,8 +50,8 @@ def unpack(
     into.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_name(into)
     try:
-        with PackedFile(zip_path, called, limits) as file, zipfile.ZipFile(file) as archive:
-            file.listed = True
+        with ExitStack() as opened:
+            archive = _opened(Path(zip_path), called, limits, opened)
             wanted = wanted_entries(archive, called, limits, skipped, tables=True)
             _check_disk(into.parent, sum(info.file_size for info, _ in wanted), called)
             temporary.mkdir()
@@ -56,7 +61,7 @@ def unpack(
                     progress(done, len(wanted))
         scan(temporary, name=f"{into.parent.name}/{into.name}")
         os.rename(temporary, into)
-    except (zipfile.BadZipFile, zlib.error, LZMAError, EOFError):
+    except (zipfile.BadZipFile, tarfile.TarError, BadGzipFile, zlib.error, LZMAError, EOFError):
         raise DatasetError("{file} is not a whole zip file: make or copy it again.", file=called) from None
     except NotImplementedError:
         raise DatasetError(
@@ -69,6 +74,16 @@ def unpack(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return into
+
+
+def _opened(path: Path, called: str, limits: ZipLimits, opened: ExitStack) -> Archive:
+    """A zip, or a tar by its ending."""
+    if path.name.lower().endswith(TARS):
+        return opened.enter_context(TarArchive(path, called, limits))
+    file = opened.enter_context(PackedFile(path, called, limits))
+    archive = opened.enter_context(zipfile.ZipFile(file))
+    file.listed = True
+    return archive
 
 
 class ZippedImages:
@@ -124,7 +139,7 @@ def _check_disk(folder: Path, needed: int, called: str) -> None:
         )
 
 
-def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: Path, called: str, limits: ZipLimits) -> None:
+def _extract(archive: Archive, info: zipfile.ZipInfo, place: Path, called: str, limits: ZipLimits) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     written = 0
     with archive.open(info) as packed, place.open("xb") as file:

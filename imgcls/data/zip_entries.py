@@ -12,6 +12,7 @@ import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO, Protocol
 
 from imgcls.data.file_labels import MAX_BYTES as MAX_TABLE_BYTES
 from imgcls.errors import DatasetError
@@ -48,7 +49,7 @@ class PackedFile(io.BufferedReader):
         if self.listed:
             return super().read(size)
         if size is not None and size > self.limits.files * EACH + BESIDE:
-            raise _too_many(self.called, size // EACH, self.limits)
+            raise too_many(self.called, size // EACH, self.limits)
         data = super().read(size)
         count, at = 0, 0
         while at + HEADER.size <= len(data):
@@ -57,11 +58,11 @@ class PackedFile(io.BufferedReader):
                 break
             count, at = count + 1, at + HEADER.size + sum(lengths)
         if count > self.limits.files:
-            raise _too_many(self.called, count, self.limits)
+            raise too_many(self.called, count, self.limits)
         return data
 
 
-def _too_many(called: str, count: int, limits: ZipLimits) -> DatasetError:
+def too_many(called: str, count: int, limits: ZipLimits) -> DatasetError:
     return DatasetError(
         "{file} has {count:,} entries and at most {most:,} are allowed: split it.",
         file=called,
@@ -70,8 +71,16 @@ def _too_many(called: str, count: int, limits: ZipLimits) -> DatasetError:
     )
 
 
+class Archive(Protocol):
+    """What a zip and a tar have in common here."""
+
+    def infolist(self) -> list[zipfile.ZipInfo]: ...
+
+    def open(self, info: zipfile.ZipInfo, /) -> IO[bytes]: ...
+
+
 def wanted_entries(
-    archive: zipfile.ZipFile, called: str, limits: ZipLimits, skipped: list[str], *, tables: bool = False
+    archive: Archive, called: str, limits: ZipLimits, skipped: list[str], *, tables: bool = False
 ) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
     """The entries to unpack and where to; refuses the zip for what no honest one holds. tables: with the files that may
     hold the images' labels."""

@@ -345,7 +345,7 @@ def _too_many_pixels(called: str, most: int) -> InputError:
 def _unreadable(called: str) -> InputError:
     if called.lower().endswith((".heic", ".heif")):
         return InputError(
-            "{file} is a HEIC photo that cannot be read here: save it as JPEG, or install pillow-heif.", file=called
+            "{file} is a HEIC photo that cannot be read here: save it as JPEG, or install `pillow-heif`.", file=called
         )
     return InputError("{file} is not an image that can be read: use {kinds}.", file=called, kinds=READABLE)
 

@@ -122,7 +122,7 @@ class CheckpointManager:
                     code="calibration_lost",
                     message=Message(
                         "the best weights are saved, but without their calibration: {reason} Their answers are never "
-                        '"not sure" until python -m imgcls calibrate --checkpoint {run} has made it.',
+                        '"not sure" until `python -m imgcls calibrate {run}` has made it.',
                         reason=error.message,
                         run=self.run,
                     ),

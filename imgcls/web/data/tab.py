@@ -92,7 +92,7 @@ def build(context: PageContext, tab: gr.Tab, training: train_tab.Room) -> None:
                 with gr.Row():
                     file = gr.File(
                         label=words("Zip file"),
-                        file_types=[".zip"],
+                        file_types=[".zip", ".tar", ".gz", ".tgz"],
                         show_label=False,
                         elem_id="zip",
                         height=120,
@@ -195,7 +195,7 @@ def build(context: PageContext, tab: gr.Tab, training: train_tab.Room) -> None:
         """(the set's name, how many files were left out). Raises DatasetError."""
         if not path:
             raise DatasetError("Choose a zip file first.")
-        into = wanted.strip() or sanitize(Path(path).stem)
+        into = wanted.strip() or sanitize(Path(path).stem.removesuffix(".tar"))
         room_for_one_more(workspace, limits)
         skipped: list[str] = []
         unpack(path, into, workspace, limits=limits.zip, skipped=skipped)
