@@ -31,6 +31,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse
+from starlette.routing import Mount
 
 from imgcls.errors import ImgclsError
 from imgcls.models.torchvision_check import torchvision
@@ -47,6 +48,7 @@ from imgcls.web.server.connections import Connections, configured, raise_descrip
 from imgcls.web.server.hosting import Hosting, hosting
 from imgcls.web.server.language import LanguageMiddleware, wanted
 from imgcls.web.server.port import MARK, listen, url_of
+from imgcls.web.server.refusals import check_refusals
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.uploads import keep_sweeping, only_uploads, prepare_uploads, stored
@@ -64,6 +66,7 @@ def serve(*, host: str | None = None, port: int | None = None, show: bool | None
     workspace = Workspace.from_environment()
     listening = listen(made.host, made.port)
     app = create_app(made, workspace)
+    check_refusals(next(route.app for route in app.routes if isinstance(route, Mount) and route.path == "/en"))
     held = Connections(most=raise_descriptor_limit(), proxies=made.trusted_proxies)
     config = configured(app, held, host=made.host, port=made.port)
     url = url_of(made.host, listening.getsockname()[1])

@@ -1,0 +1,62 @@
+"""Before the lab is served: its page is asked as a visitor might ask who should be refused.
+
+That only uploads are read rests on what Gradio does not promise (shared/uploads.py). If another version renamed it,
+nothing would fail and anybody could read any file of the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import os
+from pathlib import Path
+
+import gradio
+import httpx
+from gradio.utils import get_upload_folder
+from starlette.types import ASGIApp
+
+from imgcls.errors import InstallError
+
+PICTURE = Path(__file__).parents[1] / "favicon.png"  # one that Gradio could read, and nobody has uploaded
+
+
+def check_refusals(page: ASGIApp) -> None:
+    """`page`: a mounted one. An event that is given a file that nobody has uploaded, or an address, is refused, and
+    nothing of it lies among the uploads. Raises InstallError."""
+    before = _uploads()
+    with contextlib.redirect_stderr(io.StringIO()):  # Gradio tells of every refusal
+        accepted = asyncio.run(_accepted(page))
+    if accepted or _uploads() != before:
+        raise InstallError(
+            "Gradio {version} gives visitors files that nobody has uploaded, and the one this lab was tested with does "
+            "not: run `{command}`.",
+            version=gradio.__version__,
+            command="pip install -r requirements.txt",
+        )
+
+
+async def _accepted(page: ASGIApp) -> list[str]:
+    transport = httpx.ASGITransport(page, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        config = (await client.get("/config")).json()
+        types = {component["id"]: component["type"] for component in config["components"]}
+        event = next(
+            event
+            for event in config["dependencies"]
+            if event["backend_fn"] and not event["queue"] and "image" in [types[one] for one in event["inputs"]]
+        )
+        accepted = []
+        for path in (str(PICTURE), "http://127.0.0.1:9/picture.png"):
+            file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+            data = [file if types[one] == "image" else None for one in event["inputs"]]
+            body = {"fn_index": event["id"], "data": data, "session_hash": "probe"}
+            answer = await client.post("/gradio_api/run/predict", json=body)
+            if answer.status_code < 400:
+                accepted.append(path)
+        return accepted
+
+
+def _uploads() -> set[str]:
+    return {os.path.join(folder, name) for folder, _, names in os.walk(get_upload_folder()) for name in names}
