@@ -181,6 +181,16 @@ def test_what_is_like_nothing_else_is_told(own, workspace):
     assert found[0].path == "rose/sky.png" and len(found) <= 6
 
 
+def test_a_class_that_no_head_has_learnt_is_not_judged():
+    """Of a class with one image, or with one burst, the fold that holds it out leaves none to learn from."""
+    torch.manual_seed(0)
+    features = torch.cat([torch.randn(40, 2) + 6, torch.randn(40, 2) - 6, torch.tensor([[6.0, -6.0]])])
+    labels = torch.tensor([0] * 40 + [1] * 40 + [2])
+    assert label_errors(out_of_sample(features, labels, 3).numpy(), labels.numpy()) == []
+    burst = [*range(40), *[40] * 40, 80]
+    assert label_errors(out_of_sample(features, labels, 3, groups=burst).numpy(), labels.numpy()) == []
+
+
 def test_probabilities_are_out_of_sample():
     """A head that had seen a copy would know its label: copies are in one fold."""
     generator = torch.Generator().manual_seed(0)

@@ -1,5 +1,6 @@
 """Which photo is in which part: a share of each class, copies and bursts on one side, and the same again next time."""
 
+import json
 import os
 import shutil
 
@@ -8,13 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from photos import flowers, photo
 
+from imgcls.cli.main import main
 from imgcls.data.evaluation_sets import load_for_evaluation
 from imgcls.data.folder_split import divide_photos
 from imgcls.data.grouping import one_side
+from imgcls.data.image_folders import scan
 from imgcls.data.splitting import some_of_each, stratify
 from imgcls.errors import DatasetError
 from imgcls.recipes import preprocess_for, with_recipe
+from imgcls.runs.lifecycle import create_run
+from imgcls.runs.reader import view
+from imgcls.runs.store import find_run
+from imgcls.runs.summary import summary
+from imgcls.training.estimate import estimate
 from imgcls.training.loading import load_run_data
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.limits import ALONE
+from imgcls.web.train import plan_card, run_card
 
 
 @pytest.fixture
@@ -184,3 +195,88 @@ def test_many_broken_photos_are_counted_and_ten_are_named(own, workspace):
         (own / "rose" / f"broken{i}.jpg").write_bytes(b"no image" + bytes([i]))
     notes = list(map(str, load_run_data(said(), workspace).notes))
     assert len(notes) == 11 and notes[-1] == "20 more photos cannot be read and are left out."
+
+
+def bursts(root, counts):
+    """A class a name: so many photos, each list entry a burst as the Collect tab numbers them."""
+    for seed, (name, sizes) in enumerate(counts.items()):
+        (root / name).mkdir(parents=True)
+        number = 0
+        for size in sizes:
+            first = number + 1
+            for i in range(size):
+                number += 1
+                end = "" if i == 0 else f"-b{first:04}"
+                photo("rose", 1000 * seed + number).save(root / name / f"{number:04}{end}.jpg")
+    return root
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_class_of_one_burst_is_cut_in_time(workspace, seed):
+    root = bursts(workspace.data / "bursts", {"a": [15, 15], "b": [30], "c": [30]})
+    files = divide_photos(said(dataset="bursts", seed=seed), workspace)
+    val = names(files, "val")
+    for name in "bc":
+        order = sorted(path.name for path in (root / name).iterdir())
+        assert {path for path in val if path.startswith(name)} == {f"{name}/{last}" for last in order[-6:]}
+    assert {"b", "c"} <= {path[0] for path in val} and not val & names(files, "train")
+    (note,) = files.notes
+    assert str(note).startswith("All photos of each of b, c are one burst")
+
+
+def test_copies_are_not_parted_where_a_burst_is_cut(workspace):
+    root = bursts(workspace.data / "bursts", {"a": [1] * 30, "b": [30]})
+    shutil.copy(root / "b" / "0030-b0001.jpg", root / "b" / "0002-b0001.jpg")  # the last and an early one are the same
+    shutil.copy(root / "b" / "0029-b0001.jpg", root / "a" / "0031.jpg")  # stands in another class, too
+    files = divide_photos(said(dataset="bursts"), workspace)
+    held = {path for path in names(files, "val") if path.startswith("b/")}
+    assert {"b/0030-b0001.jpg", "b/0002-b0001.jpg"} <= held and "b/0029-b0001.jpg" not in held and len(held) <= 6
+
+
+def test_a_class_without_a_validation_image_is_told(workspace, capsys):
+    """All of its photos are one photo, or stand in another class as well."""
+    root = bursts(workspace.data / "some", {"a": [1] * 20, "b": [1], "c": [1] * 6})
+    for i in range(8):
+        shutil.copy(root / "b" / "0001.jpg", root / "b" / f"copy{i}.jpg")
+    for path in (root / "c").iterdir():
+        shutil.copy(path, root / "a" / f"c{path.name}")
+    sentence = "There is no validation image of b, c: the accuracy says nothing of these classes."
+    chosen = said(dataset="some", epochs=1, threads=1)
+    data = load_run_data(chosen, workspace)
+    assert data.manifest.lacking == {"val": ("b", "c")} and sentence in map(str, data.notes)
+    # Before the run, where its form is filled in and in the terminal; then on its card, beside its accuracy, in JSON.
+    assert sentence in map(str, estimate(chosen, workspace, timed=False).notes)
+    html, _ = plan_card.card(chosen.model_dump(), workspace, ALONE, Translator("en"))
+    assert sentence in html
+    assert (
+        main(["train", "--dataset", "some", "--model", "lenet", "--epochs", "1", "--threads", "1", "--name", "r"]) == 0
+    )
+    told = capsys.readouterr()
+    log = (told.err + told.out).splitlines()
+    noted = [i for i, line in enumerate(log) if sentence in line]
+    first = next(i for i, line in enumerate(log) if "epoch 1 done" in line)
+    last = next(i for i, line in enumerate(log) if "best epoch" in line)
+    assert len(noted) == 2 and noted[0] < first and noted[1] == last + 1
+    seen = view(find_run("r", workspace))
+    assert sentence in run_card.card(seen, Translator("en"))
+    assert "b, c" in run_card.card(seen, Translator("zh"))
+    assert summary(seen)["classes_without_validation"] == ["b", "c"]
+    assert main(["evaluate", "--checkpoint", "r", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["classes_without_images"] == ["b", "c"]
+
+
+def test_fewer_training_images_than_classes_are_refused_before_the_run(own, workspace):
+    with pytest.raises(DatasetError, match="train_images is 2, but flowers has 3 classes: choose at least 3"):
+        create_run(said(train_images=2), workspace)
+    assert not list(workspace.train_logs.glob("*"))
+
+
+def test_a_link_back_into_the_data_set_is_left_out_and_told(own, workspace):
+    (own / "rose" / "loop").symlink_to(own)
+    (own / "rose" / "beside").symlink_to(own / "daisy")
+    elsewhere = flowers(workspace.root / "elsewhere", each=2)
+    (own / "tulip" / "more").symlink_to(elsewhere / "tulip")
+    found = scan(own)
+    counts = [sum(label == i for _, label in found.splits["train"]) for i in range(3)]
+    assert counts == [12, 12, 14]
+    assert any("leads back into the data set (rose/beside)" in str(note) for note in found.notes)

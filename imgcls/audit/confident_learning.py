@@ -27,7 +27,8 @@ def out_of_sample(
     """float (N, classes): each image's probabilities by a linear head that learnt from the other folds.
 
     features: float (N, F); labels: int64 (N,). groups: copies and bursts, which a head must not have learnt from
-    either. Nothing is random but the seeded folds.
+    either. An image whose class no other fold has cannot be judged: its row is NaN. Nothing is random but the seeded
+    folds.
     """
     whitened = _whitened(features)
     fold = _folds(labels, groups, folds)
@@ -37,6 +38,8 @@ def out_of_sample(
         if held.any() and not held.all():
             weight, bias = _head(whitened[~held], labels[~held], classes)
             made[held] = torch.softmax(whitened[held] @ weight + bias, dim=1)
+            learnt = torch.bincount(labels[~held], minlength=classes) > 0
+            made[held & ~learnt[labels]] = torch.nan
     return made
 
 
@@ -44,8 +47,14 @@ def label_errors(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[in
     """[(image, the class it probably is of, score)], worst first; score from 0 to 1, above 1/2 where that class is the
     surer one.
 
-    probabilities: float (N, classes), out of sample; labels: int (N,).
+    probabilities: float (N, classes), out of sample, NaN of images that cannot be judged; labels: int (N,).
     """
+    judged = np.flatnonzero(~np.isnan(probabilities).any(axis=1))
+    found = _label_errors(probabilities[judged], labels[judged])
+    return [(int(judged[i]), other, score) for i, other, score in found]
+
+
+def _label_errors(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int, float]]:
     count, classes = probabilities.shape
     own = probabilities[np.arange(count), labels]
     others = probabilities.copy()

@@ -24,6 +24,15 @@ def check_dataset(settings: TrainSettings, workspace: Workspace) -> None:
         return
     root = folder_of(settings.dataset, workspace)
     photos = scan(root)
+    if 0 < settings.train_images < len(photos.classes):
+        raise DatasetError(
+            "{train_images} is {count}, but {name} has {classes} classes: choose at least {classes}, so that each has "
+            "an image to learn from.",
+            train_images=Setting("train_images"),
+            count=settings.train_images,
+            name=settings.dataset,
+            classes=len(photos.classes),
+        )
     if "val" not in photos.splits:
         held_out(len(photos.splits["train"]), settings, settings.dataset)
 

@@ -14,16 +14,17 @@ from hashlib import blake2b
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from imgcls.augmentations import crops_photos
 from imgcls.data import corrections
 from imgcls.data.content_digests import content_digests
 from imgcls.data.folder_problems import left_out_notes, listed
-from imgcls.data.folder_split import divide_photos
-from imgcls.data.known_places import divide_places, place_names
-from imgcls.data.manifest import LeftOut, Manifest, ManifestSplit
+from imgcls.data.folder_split import PhotoFiles, divide_photos
+from imgcls.data.known_places import divide_after, divide_places, place_names, places_of
+from imgcls.data.manifest import LeftOut, Lineage, Manifest, ManifestSplit, lacking_notes
 from imgcls.data.photos import StorageFormat, StreamingPhotos
-from imgcls.data.registry import classes_of, is_builtin, parts_of
+from imgcls.data.registry import DatasetSpec, classes_of, is_builtin, parts_of
 from imgcls.data.splitting import Split, flip_labels, join, some_of_each
 from imgcls.errors import DatasetError
 from imgcls.imaging.image_io import open_image
@@ -33,6 +34,7 @@ from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
 Progress = Callable[[int, int], None]  # (images ready, in all)
+Files = Callable[[DatasetSpec, Workspace, Progress | None], dict[str, Split]]
 SHARE, MOST_OFTEN = 0.05, 200  # of the training images that are corrections; times that one is learnt an epoch
 CORRECTED = "+"  # in a fingerprint: what follows is of the pictures that were kept
 
@@ -59,22 +61,63 @@ class DataSet:
 
 
 def load_dataset(
-    settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, *, progress: Progress | None = None
+    settings: TrainSettings,
+    workspace: Workspace,
+    preprocess: Preprocess,
+    *,
+    progress: Progress | None = None,
+    lineage: Lineage | None = None,
+    manifest: Manifest | None = None,
 ) -> DataSet:
-    """Everything a run needs of its data, in the form that `preprocess` says. Raises DatasetError."""
+    """Everything a run needs of its data, in the form that `preprocess` says. lineage: what the network has seen that
+    the run starts from; manifest: of a run, whose images are wanted again in the same splits. Raises DatasetError."""
     from imgcls.data.download import forget_what_was_read
 
     if is_builtin(settings.dataset):
-        made = _limited(builtin_set(settings, workspace, preprocess, progress), settings)
+        made = _as_learnt(
+            builtin_set(settings, workspace, preprocess, progress, lineage=lineage, manifest=manifest), settings
+        )
         forget_what_was_read()
-        flips = {"share": settings.flip_labels, "seed": settings.seed}
-        labels, changed = flip_labels(made.train.labels, len(made.classes), **flips)
-        made = replace(made, train=replace(made.train, labels=labels), notes=_flips(len(changed)))
-        if len(changed):
-            made = _with_train(made, _listed(made.manifest.splits["train"].paths, made.train))
-        return _corrected(replace(made, fingerprint=_fingerprint(made)), settings, workspace)
-    forget_what_was_read()
-    return _corrected(_photos(settings, workspace, preprocess, progress), settings, workspace)
+        made = _corrected(replace(made, fingerprint=_fingerprint(made)), settings, workspace)
+    else:
+        forget_what_was_read()
+        files = divide_photos(settings, workspace, lineage=lineage, manifest=manifest)
+        made = _corrected(_photos(files, settings, preprocess, progress), settings, workspace)
+    earlier = frozenset[str]()
+    if manifest is not None:
+        earlier = manifest.earlier
+    elif lineage:
+        earlier = lineage.learnt - made.manifest.trained
+    found = replace(made.manifest, earlier=earlier)
+    notes = (*((lineage.note,) if lineage is not None and lineage.note else ()), *lacking_notes(found.lacking))
+    return replace(made, manifest=found, notes=(*notes, *made.notes))
+
+
+def list_images(settings: TrainSettings, workspace: Workspace, preprocess: Preprocess) -> tuple[str, Manifest]:
+    """(fingerprint, manifest) of what a run with these settings would learn from now, corrections left aside; no photo
+    is decoded, no drawing rendered. Raises DatasetError."""
+    if is_builtin(settings.dataset):
+        made = _as_learnt(builtin_set(settings, workspace, preprocess, None, files=_labels_of), settings)
+        return _fingerprint(made), made.manifest
+    files = divide_photos(settings, workspace)
+    start = os.path.join(files.folder, "")
+    splits = {
+        part: ManifestSplit(
+            tuple(str(path).removeprefix(start).replace(os.sep, "/") for path, _ in pairs),
+            tuple(label for _, label in pairs),
+            files.folder,
+        )
+        for part, pairs in files.parts.items()
+    }
+    return files.fingerprint, Manifest(settings.dataset, files.classes, splits)
+
+
+def _as_learnt(made: DataSet, settings: TrainSettings) -> DataSet:
+    """A built-in set with as many training images as are wanted, and with the labels that are made wrong on purpose."""
+    made = _limited(made, settings)
+    labels, changed = flip_labels(made.train.labels, len(made.classes), share=settings.flip_labels, seed=settings.seed)
+    made = replace(made, train=replace(made.train, labels=labels), notes=_flips(len(changed)))
+    return _with_train(made, _listed(made.manifest.splits["train"].paths, made.train)) if len(changed) else made
 
 
 def _fingerprint(made: DataSet) -> str:
@@ -86,39 +129,101 @@ def _fingerprint(made: DataSet) -> str:
 
 
 def builtin_set(
-    settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, progress: Progress | None
+    settings: TrainSettings,
+    workspace: Workspace,
+    preprocess: Preprocess,
+    progress: Progress | None,
+    *,
+    files: Files | None = None,
+    lineage: Lineage | None = None,
+    manifest: Manifest | None = None,
 ) -> DataSet:
+    """files: what reads a built-in set's own files, by default its images with their labels; lineage, manifest: as in
+    `load_dataset`."""
+    read = files or _files_of
+
+    def divide(spec: DatasetSpec, images: int) -> tuple[Tensor, Tensor]:
+        if manifest is not None:
+            train, val = (places_of(spec, manifest.splits[part].paths, images) for part in ("train", "val"))
+            return train, val
+        return divide_after(spec, images, settings, lineage) if lineage else divide_places(spec, images, settings)
+
+    splits: dict[str, Split] = {}
+    listed_images: dict[str, ManifestSplit] = {}
+    for part, found in _divided(settings.dataset, lambda spec: read(spec, workspace, progress), divide).items():
+        splits[part] = join([split for split, _ in found])
+        listed_images[part] = _listed([path for _, paths in found for path in paths], splits[part])
+    classes = classes_of(settings.dataset)
+    return DataSet(
+        settings.dataset,
+        classes,
+        splits["train"],
+        splits["val"],
+        splits.get("test"),
+        preprocess,
+        manifest=Manifest(settings.dataset, classes, listed_images),
+    )
+
+
+def _divided(
+    dataset: str,
+    read: Callable[[DatasetSpec], dict[str, Split]],
+    divide: Callable[[DatasetSpec, int], tuple[Tensor, Tensor]],
+) -> dict[str, list[tuple[Split, tuple[str, ...]]]]:
+    """ "train", "val" and perhaps "test": the images of each built-in set in it, and what they are called."""
+    made: dict[str, list[tuple[Split, tuple[str, ...]]]] = {"train": [], "val": []}
+    for spec in parts_of(dataset):
+        files = read(spec)
+        whole = files["train"]
+        for part, places in zip(("train", "val"), divide(spec, len(whole)), strict=True):
+            made[part].append((whole.take(places), place_names(spec, "train", places, len(whole))))
+        if "test" in files and "test" not in made:
+            count = len(files["test"])
+            made["test"] = [(files["test"], place_names(spec, "test", torch.arange(count), count))]
+    return made
+
+
+def built_in_images(
+    dataset: str, workspace: Workspace, file: str, progress: Progress | None = None
+) -> tuple[Split | None, tuple[str, ...]]:
+    """Everything in the "train" or the "test" files of a built-in set, in their order, and what each image is called;
+    None where there is no such file."""
+    found, paths = [], []
+    for spec in parts_of(dataset):
+        if file not in spec.counts or (file == "test" and found):
+            continue
+        split = _files_of(spec, workspace, progress)[file]
+        found.append(split)
+        paths += place_names(spec, file, torch.arange(len(split)), len(split))
+    return (join(found) if found else None), tuple(paths)
+
+
+def _files_of(spec: DatasetSpec, workspace: Workspace, progress: Progress | None) -> dict[str, Split]:
     from imgcls.data.download import load_arrays
 
-    splits: dict[str, list[Split]] = {"train": [], "val": []}
-    called: dict[str, list[str]] = {"train": [], "val": []}
-    for spec in parts_of(settings.dataset):
+    return {part: Split(*arrays) for part, arrays in load_arrays(spec.name, workspace, progress=progress).items()}
+
+
+def _labels_of(spec: DatasetSpec, workspace: Workspace, progress: Progress | None) -> dict[str, Split]:
+    """Labels alone, with numbers for images: rendering all drawings of a set takes a minute."""
+    from imgcls.data.download import load_arrays
+
+    if drawn := spec.renderings:
+        spec.require(workspace)
+        labels = drawn.read_labels(spec.in_workspace(workspace) / spec.required[0])
+        found = {"train": torch.tensor(labels, dtype=torch.int64).repeat(drawn.each)}
+    else:
         arrays = load_arrays(spec.name, workspace, progress=progress)
-        whole = Split(*arrays["train"])
-        if "test" in arrays and "test" not in splits:
-            splits["test"] = [Split(*arrays["test"])]
-            called["test"] = [*place_names(spec, "test", torch.arange(len(splits["test"][0])), 0)]
-        for part, places in zip(("train", "val"), divide_places(spec, len(whole), settings), strict=True):
-            splits[part].append(whole.take(places))
-            called[part] += place_names(spec, "train", places, len(whole))
-    joined = {part: join(found) for part, found in splits.items()}
-    classes = classes_of(settings.dataset)
-    listed_images = {part: _listed(called[part], split) for part, split in joined.items()}
-    manifest = Manifest(settings.dataset, classes, listed_images)
-    return DataSet(
-        settings.dataset, classes, joined["train"], joined["val"], joined.get("test"), preprocess, manifest=manifest
-    )
+        found = {part: part_labels for part, (_, part_labels) in arrays.items()}
+    return {part: Split(torch.arange(len(one)), one) for part, one in found.items()}
 
 
 def _listed(paths: Sequence[str], split: Split, folder: Path | None = None) -> ManifestSplit:
     return ManifestSplit(tuple(paths), tuple(split.labels.tolist()), folder)
 
 
-def _photos(
-    settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, progress: Progress | None
-) -> DataSet:
-    files = divide_photos(settings, workspace)
-    splits, notes = {}, [*_flips(len(files.flipped)), *files.found.notes]
+def _photos(files: PhotoFiles, settings: TrainSettings, preprocess: Preprocess, progress: Progress | None) -> DataSet:
+    splits, notes = {}, [*_flips(len(files.flipped)), *files.found.notes, *files.notes]
     broken: list[LeftOut] = []
     for part, pairs in files.parts.items():
         whole_photo = part == "train" and crops_photos(settings.augment)
@@ -154,7 +259,7 @@ def _photos(
             settings.dataset,
             files.classes,
             {part: _listed(_below(files.folder, split), split, files.folder) for part, split in splits.items()},
-            tuple(broken),
+            (*files.left_out, *broken),
         ),
     )
 

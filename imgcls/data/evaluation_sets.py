@@ -1,24 +1,94 @@
-"""The images that a trained network is measured on: a part of its own data set, or another set with the same classes.
+"""The images that a trained network is measured on: a part of its own data set, or another set with classes it knows.
 
-Its own set is divided as for training. Nothing but the part that is asked for is decoded.
+Its own set is divided as its run's manifest says; without one, as its settings say. Nothing but the part that is asked
+for is decoded.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
 
 from imgcls.data.catalog import folder_of
-from imgcls.data.datasets import CORRECTED, Progress, builtin_set, decode
+from imgcls.data.content_digests import content_digests
+from imgcls.data.datasets import CORRECTED, Progress, built_in_images, builtin_set, decode
 from imgcls.data.folder_problems import listed
-from imgcls.data.folder_split import divide_photos
-from imgcls.data.image_folders import scan
-from imgcls.data.registry import classes_of, has_test, is_builtin, parts_of
+from imgcls.data.folder_split import divide_photos, photos_of
+from imgcls.data.image_folders import PhotoFolder, scan
+from imgcls.data.manifest import LeftOut, Manifest
+from imgcls.data.registry import classes_of, has_test, is_builtin
 from imgcls.data.splitting import Split, join
 from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import Preprocess
-from imgcls.messages import Setting
+from imgcls.messages import Message, Setting
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """What is known of the data that a network was trained on. manifest: its run's, None where that is not known;
+    fingerprint: of the division, which tells a run of an earlier version whether its data have changed."""
+
+    settings: TrainSettings
+    manifest: Manifest | None = None
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """`part`: of the data set, or "all"; `ids`: what tells each image of `split` from every other (data/manifest.py);
+    `left_out`: images of the part that cannot be measured; `divided_anew`: photos have come, gone or moved since the
+    network was trained, and which of them it has learnt from is not known."""
+
+    split: Split
+    part: str
+    ids: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    divided_anew: bool = False
+
+
+def evaluation_set(
+    dataset: str,
+    workspace: Workspace,
+    *,
+    trained: TrainedOn,
+    preprocess: Preprocess,
+    classes: Sequence[str],
+    part: str = "",
+    progress: Progress | None = None,
+) -> EvaluationSet:
+    """The images of `dataset`, in the form that `preprocess` wants.
+
+    Of the network's own data set the test part is taken, or the validation part where there is none; of a built-in set
+    the test part; of any other all images ("all"). part: "train", "val", "test" or "all" to ask for that one. Raises
+    DatasetError where there is no such part, or where the set has classes that the network does not know.
+    """
+    if is_builtin(dataset):
+        own = is_own(dataset, trained.settings, workspace)
+        part = part or ("test" if has_test(dataset) else "val" if own else "all")
+        made = _built_in(dataset, workspace, trained, preprocess, classes, part, progress)
+    else:
+        made = _photos(dataset, workspace, trained, preprocess, classes, part, progress)
+    if not len(made.split):
+        raise DatasetError(
+            "{name} has no readable image to use for {part}: look at its report.",
+            name=dataset,
+            part=Setting("part", made.part),
+        )
+    wanted_shape = (preprocess.channels, preprocess.storage_size, preprocess.storage_size)
+    if tuple(made.split.images.shape[1:]) != wanted_shape:
+        raise DatasetError(
+            "{name} has images of {shape}, but the checkpoint wants {wanted}: choose a data set of the same kind.",
+            name=dataset,
+            shape=tuple(made.split.images.shape[1:]),
+            wanted=wanted_shape,
+        )
+    return made
 
 
 def load_for_evaluation(
@@ -31,30 +101,98 @@ def load_for_evaluation(
     part: str = "",
     progress: Progress | None = None,
 ) -> tuple[Split, str]:
-    """(images in the form that `preprocess` wants, which part of `dataset` they are).
+    """(images, which part of `dataset` they are), for whoever wants nothing but images to try a network on."""
+    known = TrainedOn(trained)
+    made = evaluation_set(
+        dataset, workspace, trained=known, preprocess=preprocess, classes=classes, part=part, progress=progress
+    )
+    return made.split, made.part
 
-    trained: what the checkpoint was trained with. Of its own data set the test part is taken, or the validation part
-    where there is none; of a built-in set the test part; of any other all images ("all"). part: "train", "val", "test"
-    or "all" to ask for that one. Nothing else is decoded. Raises DatasetError where there is no such part, or where the
-    set's classes are not the ones that the network knows.
-    """
-    settings = trained.model_copy(update={"dataset": dataset})
+
+def is_own(dataset: str, trained: TrainSettings, workspace: Workspace) -> bool:
+    """Whether a network has been trained on this data set, or on a part of it."""
     if is_builtin(dataset):
-        own = bool(set(dataset.split("+")) & set(trained.dataset.split("+")))
-        part = part or ("test" if has_test(dataset) else "val" if own else "all")
-        known, splits = _builtin_splits(settings, workspace, preprocess, part, progress)
-    else:
-        folder = folder_of(dataset, workspace)
-        own = not is_builtin(trained.dataset) and _same_folder(dataset, trained.dataset, workspace)
-        if own:  # divided as for training, with the labels that the photos have
-            files = divide_photos(settings.model_copy(update={"flip_labels": 0.0}), workspace)
-            known, parts = files.classes, files.parts
-        else:  # a fresh folder is not divided, however few photos it has
-            found = scan(folder)
-            known, parts = found.classes, found.splits
-        part = part or (("test" if "test" in parts else "val") if own else "all")
-        wanted = [pair for pairs in parts.values() for pair in pairs] if part == "all" else parts.get(part, [])
-        splits = [decode(folder, wanted, preprocess, [], progress)] if known == tuple(classes) and wanted else []
+        return bool(set(dataset.split("+")) & set(trained.dataset.split("+")))
+    return not is_builtin(trained.dataset) and _same_folder(dataset, trained.dataset, workspace)
+
+
+def _photos(
+    dataset: str,
+    workspace: Workspace,
+    trained: TrainedOn,
+    preprocess: Preprocess,
+    classes: Sequence[str],
+    part: str,
+    progress: Progress | None,
+) -> EvaluationSet:
+    folder, own = folder_of(dataset, workspace), is_own(dataset, trained.settings, workspace)
+    found, manifest = scan(folder, least=1), trained.manifest if own else None
+    _known_to_the_network(dataset, found, classes)
+    parts, anew = dict(found.splits), False
+    if manifest is not None:
+        parts = photos_of(manifest, found, folder)
+    elif own:  # divided as for training, with the labels that the photos have
+        settings = trained.settings.model_copy(update={"dataset": dataset, "flip_labels": 0.0})
+        parts = divide_photos(settings, workspace).parts
+        anew = "val" not in found.splits and _divided_anew(trained, workspace)
+    part = part or (("test" if "test" in parts else "val") if own else "all")
+    whole = [pair for pairs in found.splits.values() for pair in pairs]
+    pairs = whole if part == "all" else parts.get(part, [])
+    place = {name: classes.index(name) for name in found.classes}
+    pairs = [(path, place[found.classes[label]]) for path, label in pairs]
+    left_out: list[LeftOut] = []
+    split = decode(folder, pairs, preprocess, left_out, progress)
+    ids = content_digests([Path(path) for path in split.paths or ()], folder)
+    if manifest is not None and part in manifest.splits and part not in found.splits:
+        left_out += _lost(manifest, part, {*content_digests([path for path, _ in whole], folder)})
+    return EvaluationSet(split, part, ids, tuple(left_out), anew and part == "val")
+
+
+def _known_to_the_network(dataset: str, found: PhotoFolder, classes: Sequence[str]) -> None:
+    """A folder with some of the network's classes is measured on those; raises DatasetError where it has others."""
+    if not set(found.classes) <= set(classes):
+        raise DatasetError(
+            "{name} has the classes {classes}, but the checkpoint knows {known}: choose a data set with "
+            "the same classes.",
+            name=dataset,
+            classes=listed(found.classes),
+            known=listed(classes),
+        )
+
+
+def _lost(manifest: Manifest, part: str, there: set[str]) -> list[LeftOut]:
+    """Images of a run's split that are no longer in its folder, as they were."""
+    split = manifest.splits[part]
+    return [
+        LeftOut(path, Message("{path} is gone, or holds another picture now.", path=path))
+        for path, one in zip(split.paths, split.ids, strict=True)
+        if one not in there
+    ]
+
+
+def _divided_anew(trained: TrainedOn, workspace: Workspace) -> bool:
+    """Whether photos have come, gone or moved since a network was trained on them, so that the validation part held out
+    of them may now hold some that it has learnt from."""
+    if not trained.fingerprint:
+        return False
+    files = divide_photos(trained.settings, workspace)
+    # What was kept of other pictures is no part of the folder; an earlier version wrote it behind without a mark.
+    known = trained.fingerprint.split(CORRECTED)[0]
+    known = known[: len(files.fingerprint)] if trained.settings.corrections else known
+    return files.fingerprint != known
+
+
+def _built_in(
+    dataset: str,
+    workspace: Workspace,
+    trained: TrainedOn,
+    preprocess: Preprocess,
+    classes: Sequence[str],
+    part: str,
+    progress: Progress | None,
+) -> EvaluationSet:
+    """What is not asked for is not made."""
+    known, manifest = classes_of(dataset), trained.manifest
     if known != tuple(classes):
         raise DatasetError(
             "{name} has the classes {classes}, but the checkpoint knows {known}: choose a data set with "
@@ -63,50 +201,21 @@ def load_for_evaluation(
             classes=listed(known),
             known=listed(classes),
         )
-    if not any(map(len, splits)):
-        raise DatasetError(
-            "{name} has no readable image to use for {part}: look at its report.",
-            name=dataset,
-            part=Setting("part", part),
-        )
-    split = join(splits)
-    wanted_shape = (preprocess.channels, preprocess.storage_size, preprocess.storage_size)
-    if tuple(split.images.shape[1:]) != wanted_shape:
-        raise DatasetError(
-            "{name} has images of {shape}, but the checkpoint wants {wanted}: choose a data set of the same kind.",
-            name=dataset,
-            shape=tuple(split.images.shape[1:]),
-            wanted=wanted_shape,
-        )
-    return split, part
-
-
-def divided_anew(dataset: str, workspace: Workspace, *, trained: TrainSettings, fingerprint: str) -> bool:
-    """Whether photos have come, gone or moved since a network was trained on them, so that the validation part held out
-    of them may now hold some that it has learnt from. fingerprint: of the data that it was trained with."""
-    if not fingerprint or is_builtin(dataset) or is_builtin(trained.dataset):
-        return False
-    if not _same_folder(dataset, trained.dataset, workspace):
-        return False
-    files = divide_photos(trained, workspace)
-    # What was kept of other pictures is no part of the folder; an earlier version wrote it behind without a mark.
-    known = fingerprint.split(CORRECTED)[0]
-    known = known[: len(files.fingerprint)] if trained.corrections else known
-    return "val" not in files.found.splits and files.fingerprint != known
-
-
-def _builtin_splits(
-    settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, part: str, progress: Progress | None
-) -> tuple[tuple[str, ...], list[Split]]:
-    """(classes, the splits that `part` or "all" means); what is not asked for is not made."""
-    from imgcls.data.download import load_arrays
-
+    empty = EvaluationSet(Split(torch.empty(0), torch.empty(0, dtype=torch.int64)), part, ())
     if part == "test":
-        first = next((spec.name for spec in parts_of(settings.dataset) if has_test(spec.name)), None)
-        return classes_of(settings.dataset), [Split(*load_arrays(first, workspace)["test"])] if first else []
+        split, ids = built_in_images(dataset, workspace, "test", progress)
+        return EvaluationSet(split, part, ids) if split is not None else empty
+    if manifest is not None and part in ("train", "val") and is_own(dataset, trained.settings, workspace):
+        split, ids = built_in_images(dataset, workspace, "train", progress)
+        wanted = manifest.trained if part == "train" else manifest.validated
+        places = [i for i, one in enumerate(ids) if one in wanted]
+        assert split is not None
+        return EvaluationSet(split.take(torch.tensor(places)), part, tuple(ids[i] for i in places)) if places else empty
+    settings = trained.settings.model_copy(update={"dataset": dataset})
     made = builtin_set(settings, workspace, preprocess, progress)
-    wanted = ("train", "val", "test") if part == "all" else (part,)
-    return made.classes, [split for name in wanted if (split := getattr(made, name)) is not None]
+    names = [name for name in (("train", "val", "test") if part == "all" else (part,)) if name in made.sizes]
+    split = join([getattr(made, name) for name in names])
+    return EvaluationSet(split, part, tuple(one for name in names for one in made.manifest.splits[name].ids))
 
 
 def _same_folder(one: str, other: str, workspace: Workspace) -> bool:

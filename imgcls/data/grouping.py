@@ -22,8 +22,9 @@ COLLECTED = re.compile(r"(\d{4,})(?:-b(\d{4,}))?")
 SECOND = re.compile(r"(?<!\d)(\d{8}_\d{6})")
 
 
-def one_side(paths: Sequence[Path]) -> list[int]:
-    """For each photo the place of the first one that it must not be parted from; its own where there is none.
+def one_side(paths: Sequence[Path], *, bursts: bool = True) -> list[int]:
+    """For each photo the place of the first one that it must not be parted from; its own where there is none. bursts:
+    False for copies alone.
 
     Reads the ends of files that have the same size, and whole files only where the ends agree too.
     """
@@ -41,7 +42,8 @@ def one_side(paths: Sequence[Path]) -> list[int]:
                 low, high = sorted((root(group[0]), root(other)))
                 first[high] = low
 
-    join(_by(range(len(paths)), lambda i: _burst(paths[i])))
+    if bursts:
+        join(_by(range(len(paths)), lambda i: burst(paths[i])))
     join(duplicates(paths))
     return [root(i) for i in range(len(paths))]
 
@@ -66,7 +68,8 @@ def _by(places: Sequence[int], key) -> dict[Hashable, list[int]]:
     return {known: group for known, group in found.items() if len(group) > 1}
 
 
-def _burst(path: Path) -> Hashable | None:
+def burst(path: Path) -> Hashable | None:
+    """What tells the burst that a photo was taken in; None where its name does not."""
     if match := COLLECTED.fullmatch(path.stem):
         return path.parent, int(match[2] or match[1])
     if match := SECOND.search(path.stem):

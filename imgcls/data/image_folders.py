@@ -12,6 +12,7 @@ import itertools
 import os
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,11 +57,12 @@ class _Labelled:
     how: Message | None = None
 
 
-def scan(root: Path, *, name: str | None = None) -> PhotoFolder:
+def scan(root: Path, *, name: str | None = None, least: int = MIN_CLASSES) -> PhotoFolder:
     """The photos under `root`. Raises DatasetError where there is nothing that can be trained on.
 
     Classes are sorted naturally ("2" before "10"); a class holds every image below its folder, as torchvision's
     ImageFolder has it. A path in `splits` starts with `root` as it was given. name: what to call it in sentences.
+    least: classes that it must have; one is enough to measure a network on.
     """
     name = name or f"{root.parent.name}/{root.name}".lstrip("/")
     if not root.is_dir():
@@ -71,16 +73,27 @@ def scan(root: Path, *, name: str | None = None) -> PhotoFolder:
     tables = tables_in(root)
     if parts is None:
         whole = _labelled(inner, name, tables, found)
-        if len(whole.names) < MIN_CLASSES:
+        if len(whole.names) < least:
             _too_few(whole.names, inner, found)
         classes, splits, by_folder = _by_class_first(whole, inner, found)
         by_folder = by_folder and whole.how is None
     else:
         classes, splits, by_folder = _split(parts, tables, found)
-        if len(classes) < MIN_CLASSES:
+        if len(classes) < least:
             _too_few(classes, inner, found)
     _other_files(inner, found)
     return PhotoFolder(name, inner, classes, splits, tuple(found.problems), by_folder)
+
+
+def folder_state(root: Path) -> Iterator[tuple[str, int, int]]:
+    """Name below `root`, size and time (nanoseconds) of every image there, behind links too; nothing is read."""
+    start = os.path.join(root, "")
+    for path in find_images(root):
+        try:
+            stat = os.stat(path)
+        except OSError:
+            continue
+        yield str(path).removeprefix(start), stat.st_size, stat.st_mtime_ns
 
 
 def _split(
@@ -272,12 +285,13 @@ def _classes(root: Path, shown: str, found: Scan) -> tuple[tuple[str, ...], list
     taken: set[str] = set()
     photos: list[tuple[Path, int]] = []
     empty: list[str] = []
+    elsewhere: list[Path] = []
     for folder in folders_in(root):
         name = class_name(folder.name)
         if name.casefold() in taken:  # Cat and cat are one folder on Windows and macOS
             raise DatasetError("{place} has two folders called {name}: join them into one.", place=shown, name=name)
         closed: list[Path] = []
-        inside = list(find_images(folder, closed=closed))
+        inside = list(find_images(folder, closed=closed, leave_out=elsewhere))
         for one in closed:
             found.note("closed-folder", _closed(one.relative_to(root).as_posix(), shown))
         found.files += len(inside)
@@ -295,6 +309,15 @@ def _classes(root: Path, shown: str, found: Scan) -> tuple[tuple[str, ...], list
             name=found.name,
             count=len(names),
             most=MAX_CLASSES,
+        )
+    if elsewhere:
+        found.note(
+            "links-back",
+            Message(
+                "{name} has a link that leads back into the data set ({example}): left out.",
+                name=shown,
+                example=os.path.relpath(elsewhere[0], root).replace(os.sep, "/"),
+            ),
         )
     if empty and names:
         found.note(

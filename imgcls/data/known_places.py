@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from imgcls.data.catalog import held_out
+from imgcls.data.manifest import Lineage
 from imgcls.data.registry import DatasetSpec
+from imgcls.errors import DatasetError
 from imgcls.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -28,6 +31,41 @@ def divide_places(spec: DatasetSpec, images: int, settings: TrainSettings) -> tu
     size = held_out(images, settings, spec.name)
     order = torch.randperm(images, generator=torch.Generator().manual_seed(settings.seed))
     return order[size:], order[:size]
+
+
+def divide_after(spec: DatasetSpec, images: int, settings: TrainSettings, lineage: Lineage) -> tuple[Tensor, Tensor]:
+    """As `divide_places`, for a run that starts from another network: what that has learnt validates nothing, and what
+    it was validated on is not learnt from. Raises DatasetError where nothing is left to validate on."""
+    train, val = divide_places(spec, images, settings)
+    order = torch.cat([val, train])
+    ids = place_names(spec, "train", order, images)
+    learnt = torch.tensor([one in lineage.learnt for one in ids])
+    validated = torch.tensor([one in lineage.validated for one in ids])
+    chosen = torch.cat([order[validated], order[~validated & ~learnt]])[: len(val)]
+    if not len(chosen):
+        raise nothing_to_validate_on(settings.dataset, lineage)
+    kept = torch.isin(order, chosen)
+    return order[~kept & ~validated], chosen
+
+
+def nothing_to_validate_on(dataset: str, lineage: Lineage) -> DatasetError:
+    return DatasetError(
+        "{name} has no image to validate on: {ancestor}, which this run starts from, has learnt from all of them. Add "
+        "new ones, or give it a val folder.",
+        name=dataset,
+        ancestor=lineage.name,
+    )
+
+
+def places_of(spec: DatasetSpec, paths: Sequence[str], images: int) -> Tensor:
+    """The places among a built-in set's training images of those of `paths` that are its own; see `place_names`."""
+    start = f"{spec.name}/train/"
+    numbers = [path.removeprefix(start) for path in paths if path.startswith(start)]
+    if not spec.renderings:
+        return torch.tensor([int(number) for number in numbers], dtype=torch.int64)
+    drawings = images // spec.renderings.each
+    pairs = (number.split(".") for number in numbers)
+    return torch.tensor([int(drawing) + (int(which) - 1) * drawings for drawing, which in pairs], dtype=torch.int64)
 
 
 def place_names(spec: DatasetSpec, file: str, places: Tensor, images: int) -> tuple[str, ...]:

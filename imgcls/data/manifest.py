@@ -15,7 +15,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from imgcls.data.content_digests import content_digests
+from imgcls.data.folder_problems import listed
 from imgcls.files import write_bytes
 from imgcls.messages import Message, joined, plural
 from imgcls.workspace import Workspace
@@ -175,9 +176,14 @@ class Manifest:
         return made.hexdigest()
 
     @cached_property
+    def trained(self) -> frozenset[str]:
+        """Ids of the images of the training split."""
+        return frozenset(self.splits["train"].ids)
+
+    @cached_property
     def learnt(self) -> frozenset[str]:
         """Ids of all images that the run's network has learnt from, by itself or before."""
-        return self.earlier.union(self.splits["train"].ids)
+        return self.earlier | self.trained
 
     @cached_property
     def validated(self) -> frozenset[str]:
@@ -261,6 +267,39 @@ class Manifest:
             return made if made.digest == header["digest"] and {"train", "val"} <= set(made.splits) else None
         except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError):
             return None
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What the networks have seen that a run starts from: ids of the images they learnt from, and of those they were
+    validated on, by the name of the last one. note: what a person should know where that is not known."""
+
+    name: str
+    learnt: frozenset[str] = frozenset()
+    validated: frozenset[str] = frozenset()
+    note: Message | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.learnt)
+
+    @classmethod
+    def of(cls, name: str, manifest: Manifest) -> Lineage:
+        return cls(name, manifest.learnt, manifest.validated - manifest.learnt)
+
+
+def lacking_notes(lacking: Mapping[str, Sequence[str]]) -> tuple[Message, ...]:
+    """That the validation accuracy says nothing of some classes; lacking: as `Manifest.lacking`."""
+    classes = lacking.get("val", ())
+    if not classes:
+        return ()
+    return (
+        plural(
+            "There is no validation image of {classes}: the accuracy says nothing of this class.",
+            "There is no validation image of {classes}: the accuracy says nothing of these classes.",
+            count=len(classes),
+            classes=listed(classes),
+        ),
+    )
 
 
 def digest_in(path: Path) -> str:

@@ -6,7 +6,7 @@ Knows nothing of batches' order or of augmentation.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,6 +18,7 @@ from imgcls.errors import DatasetError
 from imgcls.messages import Setting
 from imgcls.processes import available_cores
 
+BURST_SHARE = 0.2  # of a class that is one burst: its last photos are for validation
 MAX_WORKERS = 8  # processes that decode photos: beyond that the disk is what is waited for
 
 
@@ -115,12 +116,22 @@ class Split:
         raise DatasetError("None of the {count:,} photos can be read: look at their report.", count=len(self))
 
 
-def stratify(labels: Sequence[int], groups: Sequence[int], size: int, seed: int, name: str) -> list[int]:
+def stratify(
+    labels: Sequence[int],
+    groups: Sequence[int],
+    size: int,
+    seed: int,
+    name: str,
+    *,
+    copies: Callable[[], Sequence[int]] | None = None,
+) -> list[int]:
     """Places of `size` photos for validation: from each class its share, no group parted, never all of a class.
 
     groups: for each photo the group that must stay on one side (grouping.one_side). Where groups are larger than what
-    is due, somewhat fewer are held out. A group of several classes stays in training. Raises DatasetError where some
-    class would be left without a training image.
+    is due, somewhat fewer are held out. A group of several classes stays in training. Of a class that would have
+    nothing held out, since its photos are one burst, the last fifth is: better measured on photos that look alike than
+    not at all. copies: for each photo the group of its copies alone, which are never parted; without it no burst is
+    cut. Raises DatasetError where some class would be left without a training image.
     """
     quotas = _quotas(Counter(labels), size, seed, name)
     members: dict[int, list[int]] = {}
@@ -140,6 +151,8 @@ def stratify(labels: Sequence[int], groups: Sequence[int], size: int, seed: int,
                 taken += group
         if quota and not taken and len(apart) > 1:  # every group is larger than the share: the smallest, then
             taken = min(apart, key=len)
+        if quota and not taken and copies is not None:
+            taken = _last_fifth(label, labels, copies())
         held += taken
     if not held:
         raise DatasetError(
@@ -148,6 +161,24 @@ def stratify(labels: Sequence[int], groups: Sequence[int], size: int, seed: int,
             name=name,
         )
     return sorted(held)
+
+
+def _last_fifth(label: int, labels: Sequence[int], copies: Sequence[int]) -> list[int]:
+    """Places of a class's last photos, which were taken last; [] where all of them are copies of one, or also stand in
+    another class."""
+    members: dict[int, list[int]] = {}
+    for i, group in enumerate(copies):
+        members.setdefault(group, []).append(i)
+    own = [group for group in members.values() if all(labels[i] == label for i in group)]
+    count = sum(labels[i] == label for i in range(len(labels)))
+    most, taken = max(1, round(BURST_SHARE * count)), []
+    for group in sorted(own, key=max, reverse=True):
+        if len(taken) + len(group) > most:
+            break
+        taken += group
+    if not taken and own:  # the last photo has many copies
+        taken = min(own, key=len)
+    return taken if len(taken) < count else []
 
 
 def some_of_each(labels: Sequence[int], count: int, seed: int) -> list[int]:

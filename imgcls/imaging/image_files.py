@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 IMAGE_SUFFIXES = frozenset(
@@ -14,12 +15,16 @@ IMAGE_SUFFIXES = frozenset(
 LITTER = frozenset(("__macosx", "@eadir", "$recycle.bin", "system volume information", "thumbs.db", "desktop.ini"))
 
 
-def find_images(path: str | Path, *, closed: list[Path] | None = None) -> Iterator[Path]:
+def find_images(
+    path: str | Path, *, closed: list[Path] | None = None, leave_out: list[Path] | None = None
+) -> Iterator[Path]:
     """Every image file under `path`, folder by folder in natural order; links are followed, loops are not.
 
-    closed: receives the folders that may not be read.
+    closed: receives the folders that may not be read. leave_out: with it, no link is followed that leads to a folder
+    beside `path` or above it; it receives those links.
     """
-    return (Path(found) for found in _walk(os.fspath(path), set(), [] if closed is None else closed))
+    walk = _Walk(set(), [] if closed is None else closed, leave_out, os.path.realpath(os.path.dirname(os.fspath(path))))
+    return (Path(found) for found in _walk(os.fspath(path), walk))
 
 
 def is_litter(name: str) -> bool:
@@ -37,20 +42,43 @@ def natural_key(name: str) -> tuple:
     return tuple(int(p) if i % 2 else p for i, p in enumerate(parts)), name
 
 
-def _walk(folder: str, seen: set[str], closed: list[Path]) -> Iterator[str]:
+@dataclass
+class _Walk:
+    """What a walk through folders knows: real paths it has seen, and where it notes what it leaves out. `around`: the
+    real folder that the walk began in."""
+
+    seen: set[str]
+    closed: list[Path]
+    leave_out: list[Path] | None
+    around: str
+
+
+def _walk(folder: str, walk: _Walk) -> Iterator[str]:
     real = os.path.realpath(folder)
-    if real in seen:
+    if real in walk.seen:
         return
-    seen.add(real)
+    if walk.leave_out is not None and walk.seen and os.path.islink(folder) and _is_around(real, walk.around):
+        walk.leave_out.append(Path(folder))
+        return
+    walk.seen.add(real)
     try:
         with os.scandir(folder) as found:
             entries = sorted((e for e in found if not is_litter(e.name)), key=lambda e: natural_key(e.name))
     except OSError:
-        closed.append(Path(folder))
+        walk.closed.append(Path(folder))
         return
     for entry in entries:
         if is_image_name(entry.name) and entry.is_file():
             yield entry.path
     for entry in entries:
         if entry.is_dir():
-            yield from _walk(entry.path, seen, closed)
+            yield from _walk(entry.path, walk)
+
+
+def _is_around(folder: str, root: str) -> bool:
+    """Whether `folder` lies in `root`, or `root` in it."""
+    return os.path.commonpath((folder, root)) in (folder, root) if _one_drive(folder, root) else False
+
+
+def _one_drive(one: str, other: str) -> bool:
+    return os.path.splitdrive(one)[0] == os.path.splitdrive(other)[0]

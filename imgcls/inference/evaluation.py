@@ -23,7 +23,7 @@ from imgcls.checkpoints.format import read_meta, write_tensors
 from imgcls.errors import CheckpointError
 from imgcls.inference.metrics import ClassificationReport, Outputs, classification_report
 from imgcls.inference.predictor import SURE, Predictor
-from imgcls.messages import N_
+from imgcls.messages import N_, Message
 
 KEPT_CLASSES = 10  # likeliest ones of each image: what is shown, and enough for top-5
 KEPT_FILES = 20  # evaluations a checkpoint; the oldest goes
@@ -31,16 +31,18 @@ DIVIDED_ANEW = N_(
     "The photos have changed since this network was trained: it may have learnt from some of those it is measured on "
     "here."
 )
-VERSION = 1
+VERSION = 2
+LISTED = 20  # images that were left out which JSON names; all are counted
 KEY = "imgcls-evaluation"
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`indices`: int64 (N,), which images of the part; `paths`: where they came from, one an image of the part, for
-    folders of images; `divided_anew`: the photos have changed since the checkpoint was trained, which may have learnt
-    from some of these."""
+    """`indices`: int64 (N,), which images of the part; `ids`: what tells each image of the part from every other;
+    `left_out`: images of the part that could not be measured, and why; `paths`: where they came from, one an image of
+    the part, for folders of images; `divided_anew`: the photos have changed since the checkpoint was trained, which may
+    have learnt from some of these."""
 
     checkpoint: str
     model: str
@@ -50,6 +52,8 @@ class Evaluation:
     calibrated: bool
     outputs: Outputs
     indices: Tensor
+    ids: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, Message], ...] = ()
     paths: tuple[str, ...] | None = None
     seconds: float = 0.0
     divided_anew: bool = False
@@ -60,9 +64,15 @@ class Evaluation:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the figures and what they are of."""
+        report = self.report()
+        left_out = {
+            "left_out": len(self.left_out),
+            "left_out_images": [{"path": path, "reason": str(why)} for path, why in self.left_out[:LISTED]],
+            "classes_without_images": [row.name for row in report.classes if not row.images],
+        }
         where = {"checkpoint": self.checkpoint, "dataset": self.dataset, "part": self.part}
         known = {"calibrated": self.calibrated, "divided_anew": self.divided_anew, "seconds": round(self.seconds, 3)}
-        return {**where, **known, **self.report().as_dict()}
+        return {**where, **known, **left_out, **report.as_dict()}
 
 
 @torch.inference_mode()
@@ -137,7 +147,7 @@ def save_evaluation(folder: Path, key: str, made: Evaluation) -> None:
         "checkpoint": made.checkpoint, "model": made.model, "dataset": made.dataset, "part": made.part,
         "classes": made.classes, "calibrated": made.calibrated, "seconds": made.seconds, "created": made.created,
         "divided_anew": made.divided_anew,
-        "paths": made.paths,
+        "paths": made.paths, "ids": made.ids, "left_out": [(path, why.as_dict()) for path, why in made.left_out],
     }  # fmt: skip
     text = json.dumps(said).encode()
     tensors["json"] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
@@ -169,7 +179,8 @@ def load_evaluation(folder: Path, key: str) -> Evaluation | None:
             familiarity=tensors["familiarity"],
             sure=tensors["sure"].bool(),
         )
-        said["classes"] = tuple(said["classes"])
+        said["classes"], said["ids"] = tuple(said["classes"]), tuple(said["ids"])
+        said["left_out"] = tuple((path, Message.from_dict(why)) for path, why in said["left_out"])
         return Evaluation(
             **said, outputs=outputs, indices=tensors["indices"].long(), paths=None if paths is None else tuple(paths)
         )

@@ -6,7 +6,7 @@ Knows neither checkpoints' files nor how the network was trained.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -59,11 +59,23 @@ class Outputs:
 
 @dataclass(frozen=True)
 class ClassFigures:
+    """None where there are no images of the class: nothing is known of it."""
+
     name: str
     images: int
-    precision: float
-    recall: float
-    f1: float
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+@dataclass(frozen=True)
+class MacroMeans:
+    """Means over the `classes` that there are images of, each counting the same; None where there is none."""
+
+    classes: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
 
 
 @dataclass(frozen=True)
@@ -101,6 +113,7 @@ class ClassificationReport:
     reliability: tuple[ReliabilityBin, ...]
     not_sure: SureFigures
     classes: tuple[ClassFigures, ...]
+    macro: MacroMeans
     confusion: tuple[tuple[int, ...], ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -127,10 +140,12 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], *, auto
 
 
 def classification_report(outputs: Outputs, classes: tuple[str, ...]) -> ClassificationReport:
-    """Everything above. Precision, recall and F1 are 0 where a class was never predicted or never there."""
+    """Everything above. Precision and F1 are 0 of a class that was there and never predicted; a class of which there
+    are no images has neither them nor a recall, and no part in the macro means."""
     count, images, right = len(classes), len(outputs.labels), int(outputs.right.sum())
     confusion = torch.bincount(outputs.labels * count + outputs.classes[:, 0], minlength=count**2).view(count, count)
     ece, bins = calibration_error(outputs.confidence, outputs.right)
+    figures = _class_figures(confusion, classes)
     return ClassificationReport(
         images=images,
         accuracy=right / max(images, 1),
@@ -144,7 +159,8 @@ def classification_report(outputs: Outputs, classes: tuple[str, ...]) -> Classif
         ece=ece,
         reliability=bins,
         not_sure=_sure_figures(outputs),
-        classes=_class_figures(confusion, classes),
+        classes=figures,
+        macro=_macro_means(figures),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
     )
 
@@ -175,9 +191,25 @@ def _sure_figures(outputs: Outputs) -> SureFigures:
 def _class_figures(confusion: Tensor, classes: tuple[str, ...]) -> tuple[ClassFigures, ...]:
     right = confusion.diagonal().double()
     there, said = confusion.sum(1).double(), confusion.sum(0).double()
-    recall = torch.where(there > 0, right / there.clamp(min=1), 0.0)
+    recall = right / there.clamp(min=1)
     precision = torch.where(said > 0, right / said.clamp(min=1), 0.0)
     both = precision + recall
     f1 = torch.where(both > 0, 2 * precision * recall / both.clamp(min=1e-12), 0.0)
     rows = zip(classes, there.tolist(), precision.tolist(), recall.tolist(), f1.tolist(), strict=True)
-    return tuple(ClassFigures(name, int(n), p, r, f) for name, n, p, r, f in rows)
+    return tuple(
+        ClassFigures(name, int(n), p, r, f) if n else ClassFigures(name, 0, None, None, None)
+        for name, n, p, r, f in rows
+    )
+
+
+def _macro_means(rows: Sequence[ClassFigures]) -> MacroMeans:
+    def mean(values: list[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return sum(known) / len(known) if known else None
+
+    return MacroMeans(
+        classes=sum(row.images > 0 for row in rows),
+        precision=mean([row.precision for row in rows]),
+        recall=mean([row.recall for row in rows]),
+        f1=mean([row.f1 for row in rows]),
+    )

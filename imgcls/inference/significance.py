@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 Z = 1.959963984540054  # the normal's 97.5 % point: intervals of 95 %
 EXACT_UP_TO = 1000  # images on which two networks differ; beyond it the normal is the binomial
@@ -87,28 +88,34 @@ class Comparison:
         return f"{self.better} is better: {self.second} against {self.first}: {figures}, {self.images:,} images."
 
 
+Pair = tuple[str, str, Sequence[bool], Sequence[bool]]  # two names, and which of the same images each got right
+
+
 def compare(right: dict[str, Sequence[bool]]) -> list[Comparison]:
     """Every pair of `right`: name -> which of the same images it got right."""
-    names = list(right)
-    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    return compare_pairs([(a, b, right[a], right[b]) for a, b in combinations(right, 2)])
+
+
+def compare_pairs(pairs: Sequence[Pair]) -> list[Comparison]:
+    """Each pair on images of its own."""
     counts = [
         (
-            sum(x and not y for x, y in zip(right[a], right[b], strict=True)),
-            sum(y and not x for x, y in zip(right[a], right[b], strict=True)),
+            sum(x and not y for x, y in zip(first, second, strict=True)),
+            sum(y and not x for x, y in zip(first, second, strict=True)),
         )
-        for a, b in pairs
+        for _, _, first, second in pairs
     ]
     adjusted = holm([mcnemar(*count) for count in counts])
     return [
         Comparison(
             first=a,
             second=b,
-            images=len(right[a]),
+            images=len(rights),
             only_first=first,
             only_second=second,
-            difference=(second - first) / max(len(right[a]), 1),
-            interval=paired_interval(first, second, len(right[a])),
+            difference=(second - first) / max(len(rights), 1),
+            interval=paired_interval(first, second, len(rights)),
             p=p,
         )
-        for (a, b), (first, second), p in zip(pairs, counts, adjusted, strict=True)
+        for (a, b, rights, _), (first, second), p in zip(pairs, counts, adjusted, strict=True)
     ]

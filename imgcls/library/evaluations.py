@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from imgcls.checkpoints.store import checkpoint_path
+from imgcls.errors import DatasetError
 from imgcls.library.catalog import dataset_name
 from imgcls.library.html import html
 from imgcls.library.training import Run
@@ -96,7 +97,8 @@ class Evaluation:
         large = len(self.classes) > LARGEST_MATRIX
         rows = [] if large else [_shares(true, row) for true, row in enumerate(self.confusion)]
         matrix = list(zip(self.classes, rows, strict=False))
-        worst = sorted(self.report.classes, key=lambda row: row.f1)[:WORST_CLASSES]
+        there = [row for row in self.report.classes if row.f1 is not None]
+        worst = sorted(there, key=lambda row: row.f1 or 0.0)[:WORST_CLASSES]
         return html("evaluation", evaluation=self, matrix=matrix, worst=worst)
 
 
@@ -125,23 +127,24 @@ def evaluate(
 def compare(
     first: Checkpoint, second: Checkpoint, *, dataset: str | os.PathLike[str] = "", split: str = ""
 ) -> Comparison:
-    """Measure two checkpoints on the same images, and say whether one is really better (McNemar's test).
+    """Say whether one of two checkpoints is really better (McNemar's test), by the images that both are measured on and
+    neither has learnt from.
 
     `print` of the result is a sentence. Arguments as for `evaluate`; the data set is the first one's by default. Raises
-    DatasetError where the two cannot be measured on the same images.
+    DatasetError where there are no such images.
     """
-    from imgcls.inference.significance import compare as compare_outputs
-    from imgcls.runs.evaluations import comparable
+    from imgcls.runs.evaluations import compare_evaluations
 
     one = evaluate(first, dataset=dataset, split=split)
     other = evaluate(second, dataset=dataset or one.dataset, split=split)
-    comparable([one.outputs, other.outputs])
     paths = [Path(one.checkpoint), Path(other.checkpoint)]
     names = [path.parent.name for path in paths]
     if names[0] == names[1]:
         names = [str(path) for path in paths]
-    right = [made.outputs.outputs.right.tolist() for made in (one, other)]
-    return compare_outputs(dict(zip(names, right, strict=True)))[0]
+    compared = compare_evaluations({names[0]: one.outputs, names[1]: other.outputs}, Workspace.from_environment())
+    if compared.refusals:
+        raise DatasetError(compared.refusals[0].reason)
+    return compared.comparisons[0]
 
 
 def _path(checkpoint: Checkpoint, workspace: Workspace) -> Path:

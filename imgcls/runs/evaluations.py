@@ -6,20 +6,25 @@ files, so that neither is read again; where one of them changed, the evaluation 
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgcls.checkpoints.format import Meta, read_meta
 from imgcls.checkpoints.store import is_shipped
-from imgcls.errors import CheckpointError, DatasetError
+from imgcls.data.manifest import LeftOut, digest_in, manifest_file
+from imgcls.errors import CheckpointError
+from imgcls.inference.significance import Comparison, compare_pairs
+from imgcls.messages import Message
 from imgcls.settings import TrainSettings
+from imgcls.training import provenance
 from imgcls.workspace import Workspace
 
 if TYPE_CHECKING:
+    from imgcls.data.evaluation_sets import EvaluationSet
     from imgcls.data.splitting import Split
     from imgcls.inference.evaluation import Evaluation
 
@@ -43,7 +48,6 @@ def evaluate_checkpoint(
         return kept
     import torch
 
-    from imgcls.data.evaluation_sets import divided_anew, load_for_evaluation
     from imgcls.inference.evaluation import Evaluation, run_evaluation, save_evaluation
     from imgcls.inference.metrics import BATCH
     from imgcls.inference.predictor import Predictor
@@ -51,31 +55,54 @@ def evaluate_checkpoint(
     trained, meta = settings_of(path), read_meta(path)
     dataset = dataset or trained.dataset
     predictor = Predictor.load(path)
-    split, part_name = load_for_evaluation(
-        dataset, workspace, trained=trained, preprocess=meta.preprocess, classes=meta.classes, part=part
-    )
+    images = images_for(path, workspace, dataset=dataset, part=part)
+    split = images.split
     began = time.perf_counter()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     predictor.model.to(device)
     with predictor.threads(len(split)):
         batches = _batches(split, meta, device, BATCH)
         outputs, indices = run_evaluation(predictor, batches, split.labels, progress=progress)
+    left_out = [*images.left_out, *_unread(split, indices.tolist())]
     made = Evaluation(
         checkpoint=str(path),
         model=meta.model,
         dataset=dataset,
-        part=part_name,
+        part=images.part,
         classes=meta.classes,
         calibrated=predictor.calibration is not None,
         outputs=outputs,
         indices=indices,
+        ids=images.ids,
+        left_out=tuple((one.path, one.reason) for one in left_out),
         paths=split.paths,
         seconds=time.perf_counter() - began,
-        divided_anew=part_name == "val"
-        and divided_anew(dataset, workspace, trained=trained, fingerprint=meta.fingerprint),
+        divided_anew=images.divided_anew,
     )
     save_evaluation(kept_in(path, workspace), _key(path, trained, dataset, part, workspace), made)
     return made
+
+
+def images_for(path: Path, workspace: Workspace, *, dataset: str, part: str = "") -> EvaluationSet:
+    """What the checkpoint is measured on. Raises DatasetError."""
+    from imgcls.data.evaluation_sets import TrainedOn, evaluation_set
+
+    meta = read_meta(path)
+    trained = TrainedOn(settings_of(path), provenance.manifest_of(path, workspace), meta.fingerprint)
+    return evaluation_set(
+        dataset, workspace, trained=trained, preprocess=meta.preprocess, classes=meta.classes, part=part
+    )
+
+
+def _unread(split: Split, measured: list[int]) -> list[LeftOut]:
+    """Photos that were to be read while measuring and could not be."""
+    from imgcls.data.photos import StreamingPhotos
+
+    if not isinstance(split.images, StreamingPhotos) or len(measured) == len(split):
+        return []
+    missing = sorted(set(range(len(split))) - set(measured))
+    unread = Message("it could not be read")
+    return [LeftOut(split.images.paths[i], split.images.why_broken(i) or unread) for i in missing]
 
 
 def find_evaluation(path: Path, workspace: Workspace, *, dataset: str = "", part: str = "") -> Evaluation | None:
@@ -109,18 +136,66 @@ def same_classes(paths: list[Path]) -> None:
             )
 
 
-def comparable(made: list[Evaluation]) -> None:
-    """Raises DatasetError where evaluations are not of the same images."""
-    first = made[0]
-    for other in made[1:]:
-        same = (other.dataset, other.part, other.classes) == (first.dataset, first.part, first.classes)
-        if not same or not other.indices.equal(first.indices) or not other.outputs.labels.equal(first.outputs.labels):
-            raise DatasetError(
-                "{first} and {second} cannot be compared: they were not evaluated on the same images; choose one data "
-                "set for both, and its test part.",
-                first=Path(first.checkpoint).parent.name,
-                second=Path(other.checkpoint).parent.name,
+@dataclass(frozen=True)
+class Compared:
+    """Each pair of evaluations that can be compared, and a sentence for each that cannot."""
+
+    comparisons: tuple[Comparison, ...]
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    first: str
+    second: str
+    reason: Message
+
+
+def compare_evaluations(made: Mapping[str, Evaluation], workspace: Workspace) -> Compared:
+    """Every pair of `made` (name -> evaluation) on the images that both were measured on and neither has learnt."""
+    measured = {name: _measured(one, workspace) for name, one in made.items()}
+    pairs, refusals = [], []
+    for a, b in combinations(made, 2):
+        first, second = measured[a], measured[b]
+        shared = [key for key in first or () if second is not None and key in second]
+        reason = None
+        if made[a].classes != made[b].classes:
+            reason = Message("{first} and {second} know different classes.", first=a, second=b)
+        elif first is None or second is None:
+            reason = Message(
+                "{first} and {second} cannot be compared: which images {unknown} has learnt from is not known any "
+                "more. Evaluate both on images that are new to both (`evaluate --dataset FRESH`).",
+                first=a,
+                second=b,
+                unknown=a if first is None else b,
             )
+        elif not shared:
+            reason = Message(
+                "{first} and {second} cannot be compared: there is no image that both were measured on and neither has "
+                "learnt from. Evaluate both on images that are new to both (`evaluate --dataset FRESH`).",
+                first=a,
+                second=b,
+            )
+        if reason is not None or first is None or second is None:
+            refusals.append(Refusal(a, b, reason or Message("")))
+        else:
+            pairs.append((a, b, [first[key] for key in shared], [second[key] for key in shared]))
+    return Compared(tuple(compare_pairs(pairs)), tuple(refusals))
+
+
+def _measured(made: Evaluation, workspace: Workspace) -> dict[tuple[str, int], bool] | None:
+    """(image, its label) -> whether it was recognised, of the images that the network has not learnt from; None where
+    it is not known which those are."""
+    from imgcls.data.evaluation_sets import is_own
+
+    path = Path(made.checkpoint)
+    manifest = provenance.manifest_of(path, workspace)
+    learnt = manifest.learnt if manifest else frozenset[str]()
+    # Nothing is trained on a test part, nor on a set that is another one than the network's own.
+    if manifest is None and made.part != "test" and is_own(made.dataset, settings_of(path), workspace):
+        return None
+    rows = zip(made.indices.tolist(), made.outputs.labels.tolist(), made.outputs.right.tolist(), strict=True)
+    return {(made.ids[i], label): right for i, label, right in rows if made.ids[i] not in learnt}
 
 
 def kept_in(path: Path, workspace: Workspace) -> Path:
@@ -132,12 +207,7 @@ def kept_in(path: Path, workspace: Workspace) -> Path:
 
 def settings_of(path: Path) -> TrainSettings:
     """The settings that the checkpoint was made with, for the same split of the same seed."""
-    meta = read_meta(path)
-    known = {k: v for k, v in meta.settings.items() if k in TrainSettings.model_fields}
-    try:
-        return TrainSettings(**known)
-    except ValueError:
-        raise CheckpointError("The checkpoint's settings cannot be read by this version of the lab.") from None
+    return provenance.settings_of(read_meta(path))
 
 
 def _batches(split: Split, meta: Meta, device: Any, size: int) -> Iterator[tuple[Any, Any]]:
@@ -153,23 +223,17 @@ def _batches(split: Split, meta: Meta, device: Any, size: int) -> Iterator[tuple
 def _key(path: Path, trained: TrainSettings, dataset: str, part: str, workspace: Workspace) -> str:
     from imgcls.inference.evaluation import key_of
 
-    return key_of(path, [trained.dataset, dataset, part, *_files(dataset, workspace)])
+    listed = digest_in(manifest_file(path.parent.name, workspace))
+    return key_of(path, [trained.dataset, dataset, part, listed, *_files(dataset, workspace)])
 
 
 def _files(dataset: str, workspace: Workspace) -> Iterator[tuple[str, int | str, int]]:
-    """Name, size and time of every file of the data set; nothing is read."""
+    """What changes with the images of a data set; nothing is read."""
     from imgcls.data.catalog import folder_of
+    from imgcls.data.image_folders import folder_state
     from imgcls.data.registry import is_builtin, parts_of
 
     if is_builtin(dataset):  # the others never change
         yield from ((spec.name, spec.version, 0) for spec in parts_of(dataset) if spec.version)
         return
-    root = os.fspath(folder_of(dataset, workspace))
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            try:
-                stat = os.stat(os.path.join(folder, name))
-            except OSError:
-                continue
-            yield os.path.relpath(os.path.join(folder, name), root), stat.st_size, stat.st_mtime_ns
+    yield from folder_state(folder_of(dataset, workspace))

@@ -30,6 +30,7 @@ def check_run(settings: TrainSettings, workspace: Workspace) -> None:
     from imgcls.models.pretrained import check_weights
     from imgcls.training.device import check_device
     from imgcls.training.learner import check_batch_size
+    from imgcls.training.provenance import lineage_of
 
     size, options = preprocess_for(settings).size, network_options(settings)
     model_spec(settings.model).check(size, transfer=settings.transfer, options=options)
@@ -39,6 +40,7 @@ def check_run(settings: TrainSettings, workspace: Workspace) -> None:
     if settings.start_from:
         run, _, kind = settings.start_from.partition("/")
         find_checkpoint(f"{run}/{kind or 'best'}", workspace)
+        lineage_of(settings, workspace)
     if settings.corrections and settings.corrections not in own_folders(workspace):
         raise DatasetError(
             "There is no set of corrections {name} in {folder}.", name=settings.corrections, folder=workspace.data

@@ -25,6 +25,7 @@ def summary(seen: RunView) -> dict[str, Any]:
         "best_epoch": best.epoch if best else None,
         "val_accuracy": best.val_accuracy if best else None,
         "val_loss": best.val_loss if best else None,
+        "classes_without_validation": list(seen.started.lacking.get("val", ())) if seen.started else [],
         "test_accuracy": ending.test_accuracy if isinstance(ending, events.Finished) else None,
         "message": None if seen.failure is None else str(seen.failure),
         "checkpoint": str(seen.run.best) if seen.run.best.is_file() else None,

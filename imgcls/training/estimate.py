@@ -17,13 +17,18 @@ import torch
 from torch import Tensor, nn
 
 from imgcls.augmentations import crops_photos
-from imgcls.data.catalog import count_images
+from imgcls.data.catalog import count_images, folder_of
 from imgcls.data.feature_cache import BATCH
+from imgcls.data.folder_split import divide_photos
+from imgcls.data.image_folders import folder_state
 from imgcls.data.loader import Batches, images_at_once
+from imgcls.data.manifest import lacking_notes
 from imgcls.data.photos import StorageFormat
-from imgcls.data.registry import kind_of
+from imgcls.data.registry import is_builtin, kind_of
 from imgcls.data.splitting import Split
+from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import Preprocess
+from imgcls.messages import Message
 from imgcls.models import build, transfer
 from imgcls.models.forward import in_parts
 from imgcls.models.pretrained import check_weights
@@ -41,6 +46,7 @@ from imgcls.workspace import Workspace
 
 CLASSES = 10  # of a network that is only timed
 FORWARD = 1 / 3  # what evaluating an image costs of what learning from it costs
+MOST_DIVIDED = 20_000  # photos of a folder that is divided to see what is held out: half a second, once
 MEMORY_SHARE = 0.5  # of the memory that is free, which a timed batch may need
 
 
@@ -65,7 +71,8 @@ class Timing:
 @dataclass(frozen=True)
 class Estimate:
     """layers: those that learn; images: of the training part; memory: bytes of weights, momenta and activations;
-    seconds: of the whole run, None when not timed; pending: it is being timed, ask again."""
+    seconds: of the whole run, None when not timed; pending: it is being timed, ask again; notes: what a person should
+    know of the division into training and validation."""
 
     mode: str
     layers: tuple[str, ...]
@@ -75,6 +82,7 @@ class Estimate:
     memory: int
     seconds: float | None = None
     pending: bool = False
+    notes: tuple[Message, ...] = ()
 
 
 def estimate(settings: TrainSettings, workspace: Workspace, *, timed: bool = True) -> Estimate:
@@ -97,7 +105,29 @@ def with_seconds(settings: TrainSettings, workspace: Workspace, timing: Timing |
         images=images,
         memory=_memory(outline, settings, settings.batch_size),
         seconds=None if timing is None else _seconds(settings, timing, images, val),
+        notes=_division_notes(settings, workspace, images + val),
     )
+
+
+def _division_notes(settings: TrainSettings, workspace: Workspace, images: int) -> tuple[Message, ...]:
+    """Classes that would have no validation image, bursts that would be cut. Of a large folder the run tells."""
+    if is_builtin(settings.dataset) or images > MOST_DIVIDED or settings.start_from:
+        return ()
+    try:
+        state = tuple(folder_state(folder_of(settings.dataset, workspace)))
+        return _divided(settings.dataset, settings.val_split, settings.seed, workspace, state)
+    except DatasetError:  # it is told where the run is checked
+        return ()
+
+
+@lru_cache(maxsize=64)
+def _divided(
+    dataset: str, val_split: float, seed: int, workspace: Workspace, state: tuple[tuple[str, int, int], ...]
+) -> tuple[Message, ...]:
+    files = divide_photos(TrainSettings(dataset=dataset, val_split=val_split, seed=seed), workspace)
+    there = {label for _, label in files.parts["val"]}
+    lacking = [name for label, name in enumerate(files.classes) if label not in there]
+    return (*lacking_notes({"val": lacking}), *files.notes)
 
 
 def time_step(settings: TrainSettings) -> Timing | None:

@@ -37,6 +37,7 @@ class Started(Event):
     steps_per_epoch: int
     first_step: int = 0  # > 0 when the run goes on from an earlier stop
     notes: tuple[Message, ...] = ()  # e.g. broken images that were left out
+    lacking: dict[str, tuple[str, ...]] = field(default_factory=dict)  # classes that a split has no image of
     model: Any = field(default=None, metadata=MEMORY, repr=False)
     sample: Any = field(default=None, metadata=MEMORY, repr=False)  # uint8 (N, C, H, W): as the network gets them
     example: Any = field(default=None, metadata=MEMORY, repr=False)  # float (1, C, H, W) for the graph
@@ -139,6 +140,7 @@ class Finished(Event):
     test_loss: float | None
     seconds: float
     checkpoint: str
+    lacking: tuple[str, ...] = ()  # classes without a validation image: the accuracy says nothing of them
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from imgcls.data.datasets import DataSet, load_dataset
+from imgcls.data.manifest import Lineage, Manifest
 from imgcls.data.progress import Progress, with_progress
 from imgcls.messages import Message
 from imgcls.models.pretrained import resolve_weights
@@ -14,6 +15,7 @@ from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.training import events
 from imgcls.training.meters import Stopwatch
+from imgcls.training.provenance import lineage_of
 from imgcls.workspace import Workspace
 
 T = TypeVar("T")
@@ -21,29 +23,52 @@ MB = 1_000_000
 FIRST, SELDOM = 0.5, 2.0  # seconds between two words on a download
 
 
-def load_run_data(settings: TrainSettings, workspace: Workspace, *, progress: Progress | None = None) -> DataSet:
-    """A run's data, brought to its network as the recipe says. Raises DatasetError."""
-    return load_dataset(settings, workspace, preprocess_for(settings), progress=progress)
+def load_run_data(
+    settings: TrainSettings,
+    workspace: Workspace,
+    *,
+    progress: Progress | None = None,
+    lineage: Lineage | None = None,
+    manifest: Manifest | None = None,
+) -> DataSet:
+    """A run's data, brought to its network as the recipe says; lineage, manifest: as in `load_dataset`. Raises
+    DatasetError."""
+    form = preprocess_for(settings)
+    return load_dataset(settings, workspace, form, progress=progress, lineage=lineage, manifest=manifest)
 
 
 def load_with_progress(
-    settings: TrainSettings, workspace: Workspace, should_stop: Callable[[], bool], *, resume: bool = False
+    settings: TrainSettings,
+    workspace: Workspace,
+    should_stop: Callable[[], bool],
+    *,
+    resume: bool = False,
+    began: Manifest | None = None,
 ) -> Generator[events.Note, None, DataSet | None]:
-    """Notes on the way, then a run's data as the generator's return value; None when somebody asked to stop.
+    """Notes on the way, then a run's data as the generator's return value; None when somebody asked to stop. began: the
+    images that a run began with which goes on, where it wrote them down.
 
-    Raises DatasetError, and WeightsError where pre-trained weights are not to be had.
+    Raises DatasetError, WeightsError where pre-trained weights are not to be had, and CheckpointError where the network
+    that the run starts from is not, or may not be started from.
     """
     # A checkpoint brings its own, and so does the state of a run that goes on.
     wanted = settings.transfer != "scratch" and not settings.start_from and not resume
     if wanted and not (yield from _fetch_weights(settings, workspace, should_stop)):
         return None
+    # What such a run starts from has a say in which images validate it; going on, it may be gone by now.
+    again = began if began is not None and (settings.start_from or began.earlier) else None
+
+    def load(progress: Progress) -> DataSet:
+        lineage = None if resume else lineage_of(settings, workspace)
+        return load_run_data(settings, workspace, progress=progress, lineage=lineage, manifest=again)
+
     return (
         yield from _told(
             "reading",
             lambda done, total: Message(
                 "making the images ready, this once: {done:,} of {images:,}", done=done, images=total
             ),
-            lambda progress: load_run_data(settings, workspace, progress=progress),
+            load,
             should_stop,
         )
     )

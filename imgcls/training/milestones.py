@@ -43,6 +43,7 @@ def started(learner: Learner, run: str, state: TrainState, total_steps: int) -> 
         steps_per_epoch=learner.batches.steps,
         first_step=state.step,
         notes=data.notes,
+        lacking=data.manifest.lacking,
         model=learner.model,
         sample=learner.batches.sample() if context.rank == 0 and isinstance(learner.batches, Batches) else None,
         example=example[0],
@@ -123,6 +124,7 @@ def finished(
         test_loss=metrics.get("test_loss"),
         seconds=clock.seconds,
         checkpoint=str(path),
+        lacking=learner.data.manifest.lacking.get("val", ()),
     )
 
 

@@ -45,7 +45,8 @@ def train(
     `should_stop` is asked after every step. `resume` takes up a stopped run. Raises ImgclsError before the first event
     where data, weights or device are not to be had, and DivergedError when the loss is no longer a number.
     """
-    data = yield from load_with_progress(settings, workspace, should_stop, resume=resume)
+    began = Manifest.read(manifest_file(run, workspace)) if resume else None
+    data = yield from load_with_progress(settings, workspace, should_stop, resume=resume, began=began)
     if data is None:
         yield events.Stopped(step=0, epoch=0.0, seconds=0.0, checkpoint=None)
         return

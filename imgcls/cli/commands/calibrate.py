@@ -15,6 +15,7 @@ from imgcls.workspace import PROJECT, Workspace
 def run(arguments: argparse.Namespace) -> int:
     from imgcls.training.calibrate import calibrate
     from imgcls.training.loading import load_run_data
+    from imgcls.training.provenance import manifest_of
 
     workspace = Workspace.from_environment()
     path = checkpoint_path(arguments.checkpoint, workspace)
@@ -22,7 +23,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise CheckpointError("{path} ships with the lab and stays as it is: copy it first.", path=path)
     model, meta = load_checkpoint(path)
     settings = settings_of(path)
-    data = load_run_data(settings, workspace)
+    manifest = manifest_of(path, workspace)
+    if manifest is None and meta.fingerprint:
+        raise CheckpointError(
+            "Which images {path} has learnt from is not known any more, so that none is left to calibrate it on: train "
+            "it anew.",
+            path=path,
+        )
+    data = load_run_data(settings, workspace, manifest=manifest)
     if data.classes != meta.classes:
         raise CheckpointError(
             "{path} knows other classes than {name} has now: it can only be calibrated on the data it was trained on.",

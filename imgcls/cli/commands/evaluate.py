@@ -10,13 +10,15 @@ from typing import Any
 
 from imgcls.checkpoints.store import checkpoint_path
 from imgcls.cli.main import to_json
+from imgcls.data.folder_problems import listed
 from imgcls.errors import SettingsError
 from imgcls.inference.evaluation import DIVIDED_ANEW, Evaluation
 from imgcls.inference.metrics import ClassificationReport
-from imgcls.inference.significance import Comparison, compare
-from imgcls.runs.evaluations import comparable, evaluate_checkpoint, settings_of
+from imgcls.messages import plural
+from imgcls.runs.evaluations import Compared, compare_evaluations, evaluate_checkpoint, settings_of
 from imgcls.workspace import Workspace
 
+NAMED = 10  # images that were left out; the rest are counted
 WIDEST_MATRIX = 30  # classes; a wider one fits no terminal
 
 
@@ -31,34 +33,57 @@ def run(arguments: argparse.Namespace) -> int:
         told = Progress(path)
         made.append(evaluate_checkpoint(path, workspace, dataset=dataset, part=arguments.part or "", progress=told))
         told.end()
-    compared = between(made) if len(made) > 1 else []
+    compared = between(made, workspace)
     if arguments.json:
-        said: dict[str, Any] = made[0].as_dict()
-        if compared:
-            said = {
-                "dataset": made[0].dataset,
-                "part": made[0].part,
-                "images": said["images"],
-                "checkpoints": [m.as_dict() for m in made],
-                "comparisons": [{**asdict(c), "better": c.better} for c in compared],
-            }
-        print(to_json(said))
+        print(to_json(made[0].as_dict() if len(made) == 1 else as_dict(made, compared)))
         return 0
     for one in made:
         show(one.report(), title=f"{one.checkpoint} on {one.dataset} ({one.part})")
+        show_left_out(one)
         if one.divided_anew:
             print(f"\n{DIVIDED_ANEW}")
-    for one in compared:
-        print(one)
+    for pair in compared.comparisons:
+        print(pair)
+    for refusal in compared.refusals:
+        print(refusal.reason)
     return 0
 
 
-def between(made: list[Evaluation]) -> list[Comparison]:
-    """Every pair on the same images. Raises DatasetError where they were not the same."""
-    comparable(made)
+def as_dict(made: list[Evaluation], compared: Compared) -> dict[str, Any]:
+    """Several checkpoints, for JSON. `images`, `dataset` and `part`: of the first one; each comparison has its own."""
+    return {
+        "dataset": made[0].dataset,
+        "part": made[0].part,
+        "images": len(made[0].indices),
+        "checkpoints": [one.as_dict() for one in made],
+        "comparisons": [{**asdict(c), "better": c.better} for c in compared.comparisons],
+        "not_compared": [
+            {"first": one.first, "second": one.second, "reason": str(one.reason)} for one in compared.refusals
+        ],
+    }
+
+
+def between(made: list[Evaluation], workspace: Workspace) -> Compared:
+    """Every pair, each on the images that both were measured on and neither has learnt."""
     short = [Path(m.checkpoint).parent.name for m in made]
     names = short if len(set(short)) == len(short) else [m.checkpoint for m in made]
-    return compare({name: m.outputs.right.tolist() for name, m in zip(names, made, strict=True)})
+    return compare_evaluations(dict(zip(names, made, strict=True)), workspace)
+
+
+def show_left_out(made: Evaluation) -> None:
+    """How many images are missing from the figures above, and why the first of them are."""
+    if not made.left_out:
+        return
+    count = len(made.left_out)
+    print(f"\n{plural('{count} image was left out:', '{count} images were left out:', count=count)}")
+    for _, why in made.left_out[:NAMED]:
+        print(f"  {why}")
+    if count > NAMED:
+        print(f"  {plural('and {count} more', 'and {count} more', count=count - NAMED)}")
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2%}"
 
 
 class Progress:
@@ -97,9 +122,13 @@ def show(measured: ClassificationReport, *, title: str) -> None:
     for column in ("images", "precision", "recall", "F1"):
         table.add_column(column, justify="right")
     for row in measured.classes:
-        table.add_row(row.name, f"{row.images:,}", f"{row.precision:.2%}", f"{row.recall:.2%}", f"{row.f1:.2%}")
+        table.add_row(row.name, f"{row.images:,}", *map(percent, (row.precision, row.recall, row.f1)))
+    macro = measured.macro
+    table.add_row("mean of classes", "", *map(percent, (macro.precision, macro.recall, macro.f1)))
     console = Console()
     console.print(table, highlight=False)
+    if missing := [row.name for row in measured.classes if not row.images]:
+        print(f"no image of {listed(missing)}: the figures say nothing of {'it' if len(missing) == 1 else 'them'}")
     if len(measured.classes) > WIDEST_MATRIX:
         return
     print("\nconfusion matrix (rows: true class, columns: predicted)")

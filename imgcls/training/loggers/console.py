@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
+from imgcls.data.manifest import lacking_notes
 from imgcls.messages import Message, joined, plural
 from imgcls.training import events
 
@@ -205,7 +206,8 @@ def _finished(event: events.Finished) -> list[Message]:
             best=event.best_epoch,
             accuracy=event.best_val_accuracy,
             test=Message(", test accuracy {accuracy:.2%}", accuracy=event.test_accuracy) if tested else "",
-        )
+        ),
+        *(Message("note: {note}", note=note) for note in lacking_notes({"val": event.lacking})),
     ]
 
 

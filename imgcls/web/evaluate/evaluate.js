@@ -107,7 +107,8 @@ function sorting(table) {
       const up = head.getAttribute('aria-sort') !== 'ascending';
       heads.forEach(other => other.setAttribute('aria-sort', 'none'));
       head.setAttribute('aria-sort', up ? 'ascending' : 'descending');
-      const value = row => (column ? parseFloat(row.cells[column].textContent) : row.cells[0].textContent);
+      const number = text => (Number.isNaN(parseFloat(text)) ? -1 : parseFloat(text));  // a dash lies below 0 %
+      const value = row => (column ? number(row.cells[column].textContent) : row.cells[0].textContent);
       const rows = [...body.rows].sort((a, b) => (column ? value(a) - value(b) : value(a).localeCompare(value(b), undefined, { numeric: true })));
       body.replaceChildren(...(up ? rows : rows.reverse()));
     };

@@ -23,6 +23,7 @@ from imgcls.web.shared.render import render
 if TYPE_CHECKING:
     from imgcls.inference.evaluation import Evaluation
     from imgcls.inference.metrics import ClassificationReport, ReliabilityBin
+    from imgcls.runs.evaluations import Compared
 
 MATRIX = 30  # classes of a matrix; of more, those that are confused most
 PAIRS = 10
@@ -37,7 +38,7 @@ class Cell:
     share: float  # of its row
 
 
-def card(made: Sequence[Evaluation], shown: int, compared: Sequence[Comparison], words: Translator) -> Markup:
+def card(made: Sequence[Evaluation], shown: int, compared: Compared, words: Translator) -> Markup:
     """`shown`: which of them the matrix and the images are of."""
     one, names = made[shown], run_names([Path(m.checkpoint) for m in made])
     return render(
@@ -46,7 +47,8 @@ def card(made: Sequence[Evaluation], shown: int, compared: Sequence[Comparison],
         names=names,
         shown=shown,
         title=names[shown],
-        comparisons=[comparison(c, words) for c in compared],
+        comparisons=comparisons(compared, words),
+        same_images=len({m.ids for m in made}) == 1,
         overview=[(name, _line(m, words)) for name, m in zip(names, made, strict=True)] if len(made) > 1 else [],
         calibrated=one.calibrated,
         **figures(one, words),
@@ -69,7 +71,8 @@ def figures(made: Evaluation, words: Translator) -> dict[str, Any]:
         "columns": classes,
         "hidden": len(made.classes) - len(classes),
         "pairs": pairs(report, made.classes),
-        "rows": report.classes,
+        "rows": [(row.name, row.images, *map(_figure, (row.precision, row.recall, row.f1))) for row in report.classes],
+        "means": [_figure(mean) for mean in (report.macro.precision, report.macro.recall, report.macro.f1)],
     }
 
 
@@ -77,7 +80,26 @@ def _doubts(made: Evaluation, report: ClassificationReport, words: Translator) -
     from imgcls.inference.evaluation import DIVIDED_ANEW  # torch, which the page does not wait for
 
     few = accuracy.doubt(report.accuracy, report.images, words)
-    return [*([few] if few else []), *([words(DIVIDED_ANEW)] if made.divided_anew else [])]
+    missing = [row.name for row in report.classes if not row.images]
+    lacking = accuracy.lacking(missing, words) if missing else None
+    left_out = _left_out(made, words) if made.left_out else None
+    anew = words(DIVIDED_ANEW) if made.divided_anew else None
+    return [doubt for doubt in (few, lacking, left_out, anew) if doubt]
+
+
+def _left_out(made: Evaluation, words: Translator) -> str:
+    """How many images the figures are not of, and why the first of them is not among them."""
+    first = words.message(made.left_out[0][1])
+    return words.plural(
+        "{count} image was left out: {reason}",
+        "{count} images were left out, the first because: {reason}",
+        count=len(made.left_out),
+        reason=first,
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value * 100:.1f}%"
 
 
 def waiting(name: str, done: int, total: int, words: Translator) -> Markup:
@@ -124,6 +146,12 @@ def where(made: Evaluation, words: Translator) -> str:
     part = words("all images") if made.part == "all" else words(PARTS[made.part])
     named = Path(made.dataset).name or made.dataset  # of a folder elsewhere its name is enough
     return f"{words.value(named)} · {part}"
+
+
+def comparisons(compared: Compared, words: Translator) -> list[str]:
+    """A sentence for each pair, also where the two cannot be compared."""
+    refused = [words.message(refusal.reason) for refusal in compared.refusals]
+    return [*(comparison(c, words) for c in compared.comparisons), *refused]
 
 
 def comparison(c: Comparison, words: Translator) -> str:

@@ -17,10 +17,9 @@ from markupsafe import Markup
 from imgcls import __version__
 from imgcls.checkpoints.store import is_shipped
 from imgcls.errors import DatasetError, ImgclsError
-from imgcls.inference.significance import Comparison, compare
 from imgcls.recipes import needed
 from imgcls.runs import reader
-from imgcls.runs.evaluations import comparable, settings_of
+from imgcls.runs.evaluations import Compared, compare_evaluations, settings_of
 from imgcls.runs.reader import RunView
 from imgcls.runs.store import find_run
 from imgcls.settings import TrainSettings, command_line
@@ -70,7 +69,7 @@ def report(paths: Sequence[Path], evaluations: Sequence[Evaluation | None], work
     ]
     kept = Evaluations(workspace)
     mistakes = {one.name: _mistakes(one.evaluation, kept) for one in found if one.evaluation}
-    compared = _compared(found)
+    compared = compare_evaluations({one.name: one.evaluation for one in found if one.evaluation}, workspace)
     bodies = {}
     for language in LANGUAGES:
         words = Translator(language)
@@ -86,7 +85,7 @@ def report(paths: Sequence[Path], evaluations: Sequence[Evaluation | None], work
 
 
 def _body(
-    found: Sequence[Reported], compared: Sequence[Comparison], mistakes: dict[str, list[Mistake]], words: Translator
+    found: Sequence[Reported], compared: Compared, mistakes: dict[str, list[Mistake]], words: Translator
 ) -> Markup:
     differing, same = settings_table([one.settings for one in found], words)
     views = [one.view for one in found if one.view]
@@ -98,7 +97,7 @@ def _body(
         differing=differing,
         same=same,
         charts=run_card.curves(views[0], words, over=views[1:]) if views else [],
-        comparisons=[evaluation_card.comparison(one, words) for one in compared],
+        comparisons=evaluation_card.comparisons(compared, words),
         runs=[
             {
                 "name": one.name,
@@ -145,18 +144,6 @@ def _view(path: Path, workspace: Workspace) -> RunView | None:
         return reader.view(find_run(path.parent.name, workspace))
     except ImgclsError:
         return None
-
-
-def _compared(found: Sequence[Reported]) -> list[Comparison]:
-    """Nothing where they were not evaluated on the same images."""
-    made = {one.name: one.evaluation for one in found if one.evaluation}
-    if len(made) < 2:
-        return []
-    try:
-        comparable(list(made.values()))
-    except DatasetError:
-        return []
-    return compare({name: one.outputs.right.tolist() for name, one in made.items()})
 
 
 def _mistakes(made: Evaluation, kept: Evaluations) -> list[Mistake]:

@@ -23,7 +23,7 @@ from imgcls.data.catalog import own_folders
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.inference.predictor import Prediction
 from imgcls.runs.evaluation_jobs import Asked
-from imgcls.runs.evaluations import find_evaluation, settings_of
+from imgcls.runs.evaluations import find_evaluation, images_for, settings_of
 from imgcls.web.shared.work_gate import network, opened_picture
 from imgcls.workspace import Workspace
 
@@ -156,22 +156,13 @@ class Evaluations:
 
     def _split(self, made: Evaluation) -> Split:
         """The part of a built-in set that was evaluated."""
-        from imgcls.data.evaluation_sets import load_for_evaluation
-
         path = Path(made.checkpoint)
         meta = read_meta(path)
 
         def load() -> Split:
-            return load_for_evaluation(
-                made.dataset,
-                self.workspace,
-                trained=settings_of(path),
-                preprocess=meta.preprocess,
-                classes=meta.classes,
-                part=made.part,
-            )[0]
+            return images_for(path, self.workspace, dataset=made.dataset, part=made.part).split
 
-        return self._kept(("split", made.dataset, made.part, meta.preprocess), load, SETS)
+        return self._kept(("split", made.dataset, made.part, meta.preprocess, meta.manifest), load, SETS)
 
     def _kept(self, key: tuple, make: Callable[[], Any], most: int) -> Any:
         with self._lock:

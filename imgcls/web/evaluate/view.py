@@ -12,9 +12,8 @@ from typing import Any
 
 from imgcls.data import edits
 from imgcls.errors import DatasetError, RunError
-from imgcls.inference.significance import compare
 from imgcls.runs import evaluation_jobs as jobs
-from imgcls.runs.evaluations import comparable, same_classes, settings_of
+from imgcls.runs.evaluations import compare_evaluations, same_classes, settings_of
 from imgcls.web.evaluate import evaluation_card
 from imgcls.web.evaluate.report import report
 from imgcls.web.evaluate.results import PAGE, Evaluations, Wanted, training_image
@@ -109,11 +108,8 @@ def server_functions(
         made = [found for one in wanted if (found := kept.fresh(one)) is not None]
         if len(made) < len(wanted):  # a file that cannot be read: it is made anew
             return {"state": "stopped"}
-        compared = []
-        if len(made) > 1:
-            comparable(made)
-            names = evaluation_card.run_names([Path(m.checkpoint) for m in made])
-            compared = compare({n: m.outputs.right.tolist() for n, m in zip(names, made, strict=True)})
+        names = evaluation_card.run_names([Path(m.checkpoint) for m in made])
+        compared = compare_evaluations(dict(zip(names, made, strict=True)), workspace)
         shown = min(max(int(asked.get("which") or 0), 0), len(made) - 1)
         html = evaluation_card.card(made, shown, compared, words)
         return {"state": "finished", "html": html, "classes": made[shown].classes, "which": shown}

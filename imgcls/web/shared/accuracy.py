@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from imgcls.data.folder_problems import listed
 from imgcls.inference.significance import wilson_interval
 from imgcls.web.i18n.translator import Translator
 
@@ -21,6 +24,16 @@ def counted(value: float, images: int, words: Translator) -> str:
             "{right} of {count} image", "{right} of {count} images", right=round(value * images), count=images
         )
     return words.plural("of {count:,} image", "of {count:,} images", count=images)
+
+
+def lacking(classes: Sequence[str], words: Translator) -> str:
+    """Of classes that there is no image of."""
+    return words.plural(
+        "There is no image of {classes}: the figures say nothing of this class.",
+        "There is no image of {classes}: the figures say nothing of these classes.",
+        count=len(classes),
+        classes=listed(classes),
+    )
 
 
 def doubt(value: float, images: int, words: Translator) -> str | None:

@@ -77,6 +77,7 @@ def card(
         parameters=made.parameters,
         layers=", ".join(made.layers[:LAYERS]) + (" …" if len(made.layers) > LAYERS else ""),
         time=words.duration(made.seconds) if made.seconds is not None else None,
+        notes=[words.message(note) for note in made.notes],
     )
     return shown, made.pending
 

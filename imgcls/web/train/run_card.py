@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from imgcls.data.manifest import lacking_notes
 from imgcls.runs.queue import position, seconds_until
 from imgcls.runs.reader import RunView
 from imgcls.settings import TrainSettings
@@ -36,7 +37,7 @@ def card(view: RunView, words: Translator, *, over: Sequence[RunView] = (), look
         failed=_failed(view, words),
         queued=_queued(view, words),
         tiles=_figures(view, words),
-        doubt=accuracy.doubt(view.best.val_accuracy, _images(view, "val"), words) if view.best else None,
+        doubts=_doubts(view, words),
         charts=curves(view, words, over),
         curves_wait=_curves_wait(view, words),
     )
@@ -98,6 +99,13 @@ def _curves_wait(view: RunView, words: Translator) -> str:
     if view.work is not None and view.work.code == "caching_features":
         return words("The frozen part of the network looks at every image first; then the curves take a moment.")
     return words("The curves begin with the first steps.")
+
+
+def _doubts(view: RunView, words: Translator) -> list[str]:
+    """What a person should know beside the accuracy."""
+    few = accuracy.doubt(view.best.val_accuracy, _images(view, "val"), words) if view.best else None
+    lacking = [words.message(note) for note in lacking_notes(view.started.lacking)] if view.started else []
+    return [*([few] if few else []), *lacking]
 
 
 def _figures(view: RunView, words: Translator) -> list[tuple[str, str, str]]:
