@@ -14,6 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from imgcls.augmentations import crops_photos
@@ -310,6 +311,37 @@ def decode(
     broken.extend(LeftOut(str(path).removeprefix(start).replace(os.sep, "/"), why) for path, why in made.errors)
     split = Split(made.images, labels, made.aspects if whole_photo else None, paths)
     return split if bool(made.ok.all()) else split.take(made.ok.nonzero()[:, 0])
+
+
+def as_answered(data: DataSet, split: Split, *, progress: Progress | None = None) -> Split:
+    """Photos of `data` in the form in which the network is asked about them, the evaluation crop, where they are kept
+    squeezed square for random crops: such a square never comes again. Other images are returned as they are."""
+    from imgcls.data.cache_room import TooLarge
+    from imgcls.data.decode_cache import MAX_BYTES, decoded
+
+    folder = data.manifest.splits["val"].folder if "val" in data.manifest.splits else None
+    streamed = split.images if isinstance(split.images, StreamingPhotos) else None
+    whole_photos = split.aspects is not None or (streamed is not None and streamed.form.whole_photo)
+    if not whole_photos or split.paths is None or folder is None:
+        return split
+    stored = asdict(StorageFormat.of(data.preprocess, whole_photo=False))
+    unique = list(dict.fromkeys(split.paths))  # of corrections each is there many times
+    try:
+        files = [Path(path) for path in unique]
+        made = decoded(files, root=folder, **stored, max_bytes=MAX_BYTES, progress=progress)
+    except TooLarge:
+        return Split(StreamingPhotos(split.paths, **stored), split.labels, None, split.paths)
+    place = {path: i for i, path in enumerate(unique)}
+    places = torch.tensor([place[path] for path in split.paths])
+    images = made.images if len(unique) == len(split) else made.images[places]
+    for i in (~made.ok[places]).nonzero()[:, 0].tolist():  # readable when the run began
+        if streamed is None and isinstance(split.images, Tensor):
+            images[i] = _smaller(split.images[i].cpu(), images.shape[-1])
+    return Split(images, split.labels, None, split.paths)
+
+
+def _smaller(image: Tensor, side: int) -> Tensor:
+    return F.interpolate(image[None].float(), (side, side), mode="bilinear", antialias=True)[0].round().to(torch.uint8)
 
 
 def _corrected(made: DataSet, settings: TrainSettings, workspace: Workspace) -> DataSet:

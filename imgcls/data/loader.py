@@ -50,7 +50,10 @@ class Batches:
         device: torch.device,
         rank: int = 0,
         world: int = 1,
+        answered: Split | None = None,
     ) -> None:
+        """answered: the same images in the form in which the network is asked about them, where that is another."""
+        self.answered = answered or split
         self.split, self.preprocess, self.device = split, preprocess, device
         self.augment = compose(augment)
         self.batch_size, self.seed, self.rank, self.world = min(batch_size, len(split)), seed, rank, world
@@ -100,14 +103,17 @@ class Batches:
     def prepared(
         self, wanted: Sequence[Tensor], seeds: Sequence[int], *, plain: bool = False
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Each list of indices as the network gets its images, changed at random by the seed of the same rank, or not
-        at all where `plain`."""
-        augment = compose(NONE) if plain else self.augment
+        """Each list of indices as the network gets its images, changed at random by the seed of the same rank; where
+        `plain` as it will be asked about them."""
+        if plain:
+            for images, _, labels in self.answered.read(wanted):
+                yield self.preprocess.to_input(images.to(self.device)), labels.to(self.device)
+            return
         for seed, (images, aspects, labels) in zip(seeds, self.split.read(wanted), strict=True):
             images, labels = images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
             aspects = None if aspects is None else aspects.to(self.device)
             generator = torch.Generator(self.device).manual_seed(seed)
-            changed = augment(images, aspects, generator, self.preprocess)
+            changed = self.augment(images, aspects, generator, self.preprocess)
             yield self.preprocess.normalise(changed), labels
 
     def prepare(self, indices: Tensor, seed: int) -> tuple[Tensor, Tensor]:

@@ -52,6 +52,11 @@ class StorageFormat:
         return f"{self.resize_mode}{other}-{self.channels}x{self.side}"
 
     @property
+    def whole_photo(self) -> bool:
+        """Whether photos are kept whole, squeezed square."""
+        return self.resize_mode == "stretch"
+
+    @property
     def bytes_each(self) -> int:
         return self.channels * self.side**2
 

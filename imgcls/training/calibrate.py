@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from imgcls.data.datasets import DataSet
+from imgcls.data.datasets import DataSet, as_answered
 from imgcls.data.loader import evaluation_batches
 from imgcls.data.negatives import load_drawings
 from imgcls.data.pen_augmentation import pen
@@ -56,6 +56,8 @@ def calibrate(
     }
     # On a GPU the whole set may lie there; these few go to where their numbers and the drawings are.
     train, val = (_taken(getattr(data, part), places[part]).to(torch.device("cpu")) for part in ("train", "val"))
+    if features is None:  # those are of the images as they are answered
+        train = as_answered(data, train)
     total, done = len(train) + len(val), 0
     known = features if tap.width == tap.features + tap.classes else None  # other layers' inputs were not kept
 

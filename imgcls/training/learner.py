@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from imgcls.checkpoints.format import load_checkpoint
 from imgcls.checkpoints.store import find_checkpoint
-from imgcls.data.datasets import DataSet
+from imgcls.data.datasets import DataSet, as_answered
 from imgcls.data.feature_cache import FeatureBatches, evaluation_features
 from imgcls.data.loader import Batches, evaluation_batches
 from imgcls.data.splitting import Split
@@ -228,6 +228,7 @@ def make_learner(
         device=context.device,
         rank=context.rank,
         world=context.world,
+        answered=_near(as_answered(data, data.train), context) if settings.transfer == "head" else None,
     )
     module = context.wrap_ddp(model)
     learnt = torch.compile(module, dynamic=False) if settings.compile else module

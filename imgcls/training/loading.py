@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
-from imgcls.data.datasets import DataSet, load_dataset
+from imgcls.data.datasets import DataSet, as_answered, load_dataset
 from imgcls.data.manifest import Lineage, Manifest
 from imgcls.data.progress import Progress, with_progress
 from imgcls.messages import Message
@@ -60,7 +60,10 @@ def load_with_progress(
 
     def load(progress: Progress) -> DataSet:
         lineage = None if resume else lineage_of(settings, workspace)
-        return load_run_data(settings, workspace, progress=progress, lineage=lineage, manifest=again)
+        data = load_run_data(settings, workspace, progress=progress, lineage=lineage, manifest=again)
+        if settings.transfer == "head":  # what it learns is among others the images as it will be asked about them
+            as_answered(data, data.train, progress=progress)
+        return data
 
     return (
         yield from _told(
