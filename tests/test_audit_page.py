@@ -139,6 +139,16 @@ def test_a_set_that_was_made_anew_under_its_name_has_no_list(lab):
     assert "error" in ask["list"]({**ASKED, "kind": "label"})
 
 
+def test_photos_behind_a_link_that_have_changed_leave_no_list(lab):
+    root, elsewhere = lab.data / "flowers", lab.root / "elsewhere"
+    (root / "rose").rename(elsewhere)
+    (root / "rose").symlink_to(elsewhere)
+    audits.make_audit(Asked("flowers"), lab)
+    assert audits.find_audit(Asked("flowers"), lab) is not None
+    next(elsewhere.iterdir()).unlink()
+    assert audits.find_audit(Asked("flowers"), lab) is None
+
+
 def test_its_process_says_why_it_failed(lab):
     from imgcls.runs import background_jobs
 

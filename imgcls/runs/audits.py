@@ -8,18 +8,18 @@ they are made in a process of their own.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from imgcls.audit.findings import Audit, Suspect
 from imgcls.data.catalog import folder_of
 from imgcls.data.edits import TRASH, Record
+from imgcls.data.image_folders import folder_state
 from imgcls.data.registry import is_builtin, parts_of
 from imgcls.files import write_bytes
 from imgcls.runs import background_jobs
@@ -120,15 +120,10 @@ def _files(dataset: str, workspace: Workspace) -> str:
     change it. They are known by size and time, as programs that copy files know them. "" for known sets."""
     if is_builtin(dataset):
         return "".join(spec.version for spec in parts_of(dataset))
-    known = []
-    for folder, folders, names in os.walk(folder_of(dataset, workspace)):
-        folders[:] = [name for name in folders if name == TRASH or not name.startswith(".")]
-        for name in names:
-            if not name.startswith("."):
-                with suppress(OSError):  # it has gone
-                    stat = os.stat(os.path.join(folder, name))
-                    known.append((stat.st_size, stat.st_mtime_ns))
-    return blake2b(repr(sorted(known)).encode(), digest_size=12).hexdigest()
+    folder = folder_of(dataset, workspace)
+    images = chain(folder_state(folder), folder_state(folder / TRASH))
+    known = sorted((size, modified) for _, size, modified in images)
+    return blake2b(repr(known).encode(), digest_size=12).hexdigest()
 
 
 def _open(suspect: Suspect, folder: Path, record: Record) -> bool:
