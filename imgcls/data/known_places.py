@@ -33,6 +33,11 @@ def divide_places(spec: DatasetSpec, images: int, settings: TrainSettings) -> tu
     return order[size:], order[:size]
 
 
+def _called(spec: DatasetSpec) -> str:
+    """The set's name; of one whose images may be others next time, such as a set of one's own, with its version."""
+    return f"{spec.name}@{spec.version}" if spec.version else spec.name
+
+
 def divide_after(spec: DatasetSpec, images: int, settings: TrainSettings, lineage: Lineage) -> tuple[Tensor, Tensor]:
     """As `divide_places`, for a run that starts from another network: what that has learnt validates nothing, and what
     it was validated on is not learnt from. Raises DatasetError where nothing is left to validate on."""
@@ -59,7 +64,7 @@ def nothing_to_validate_on(dataset: str, lineage: Lineage) -> DatasetError:
 
 def places_of(spec: DatasetSpec, paths: Sequence[str], images: int) -> Tensor:
     """The places among a built-in set's training images of those of `paths` that are its own; see `place_names`."""
-    start = f"{spec.name}/train/"
+    start = f"{_called(spec)}/train/"
     numbers = [path.removeprefix(start) for path in paths if path.startswith(start)]
     if not spec.renderings:
         return torch.tensor([int(number) for number in numbers], dtype=torch.int64)
@@ -71,7 +76,7 @@ def places_of(spec: DatasetSpec, paths: Sequence[str], images: int) -> Tensor:
 def place_names(spec: DatasetSpec, file: str, places: Tensor, images: int) -> tuple[str, ...]:
     """What images are called by their places (from 0) in a set's own file: "mnist/train/43054"; "pen-digits/train/12.2"
     is the second picture of pen drawing 12."""
-    start = f"{spec.name}/{file}/"
+    start = f"{_called(spec)}/{file}/"
     if not spec.renderings:
         return tuple(f"{start}{place}" for place in places.tolist())
     drawings = images // spec.renderings.each
@@ -80,7 +85,8 @@ def place_names(spec: DatasetSpec, file: str, places: Tensor, images: int) -> tu
 
 def names_in_files(data: DataSet) -> dict[str, tuple[str, ...]]:
     """{"train", "val", "test": what each image of a built-in set is called}; of a single set without the set's name."""
-    start = "" if "+" in data.name else f"{data.name}/"
+    several = "+" in data.name
     return {
-        part: tuple(path.removeprefix(start) for path in split.paths) for part, split in data.manifest.splits.items()
+        part: split.paths if several else tuple(path.partition("/")[2] for path in split.paths)
+        for part, split in data.manifest.splits.items()
     }
