@@ -151,6 +151,9 @@ class Refusal:
     reason: Message
 
 
+Measured = dict[tuple[str, int], bool]  # (image, its label) -> whether it was recognised
+
+
 def compare_evaluations(made: Mapping[str, Evaluation], workspace: Workspace) -> Compared:
     """Every pair of `made` (name -> evaluation) on the images that both were measured on and neither has learnt."""
     measured = {name: _measured(one, workspace) for name, one in made.items()}
@@ -158,34 +161,35 @@ def compare_evaluations(made: Mapping[str, Evaluation], workspace: Workspace) ->
     for a, b in combinations(made, 2):
         first, second = measured[a], measured[b]
         shared = [key for key in first or () if second is not None and key in second]
-        reason = None
         if made[a].classes != made[b].classes:
             reason = Message("{first} and {second} know different classes.", first=a, second=b)
-        elif first is None or second is None:
-            reason = Message(
-                "{first} and {second} cannot be compared: which images {unknown} has learnt from is not known any "
-                "more. Evaluate both on images that are new to both (`evaluate --dataset FRESH`).",
-                first=a,
-                second=b,
-                unknown=a if first is None else b,
-            )
-        elif not shared:
-            reason = Message(
-                "{first} and {second} cannot be compared: there is no image that both were measured on and neither has "
-                "learnt from. Evaluate both on images that are new to both (`evaluate --dataset FRESH`).",
-                first=a,
-                second=b,
-            )
-        if reason is not None or first is None or second is None:
-            refusals.append(Refusal(a, b, reason or Message("")))
+            refusals.append(Refusal(a, b, reason))
+        elif first is None or second is None or not shared:
+            refusals.append(Refusal(a, b, _why_not(a, b, first, second)))
         else:
             pairs.append((a, b, [first[key] for key in shared], [second[key] for key in shared]))
     return Compared(tuple(compare_pairs(pairs)), tuple(refusals))
 
 
-def _measured(made: Evaluation, workspace: Workspace) -> dict[tuple[str, int], bool] | None:
-    """(image, its label) -> whether it was recognised, of the images that the network has not learnt from; None where
-    it is not known which those are."""
+def _why_not(a: str, b: str, first: Measured | None, second: Measured | None) -> Message:
+    if first is None or second is None:
+        return Message(
+            "{first} and {second} cannot be compared: which images {unknown} has learnt from is not known any "
+            "more. Evaluate both on images that are new to both (`evaluate --dataset FRESH`).",
+            first=a,
+            second=b,
+            unknown=a if first is None else b,
+        )
+    return Message(
+        "{first} and {second} cannot be compared: there is no image that both were measured on and neither has "
+        "learnt from. Evaluate both on images that are new to both (`evaluate --dataset FRESH`).",
+        first=a,
+        second=b,
+    )
+
+
+def _measured(made: Evaluation, workspace: Workspace) -> Measured | None:
+    """Of the images that the network has not learnt from; None where it is not known which those are."""
     from imgcls.data.evaluation_sets import is_own
 
     path = Path(made.checkpoint)

@@ -75,11 +75,13 @@ def show_left_out(made: Evaluation) -> None:
     if not made.left_out:
         return
     count = len(made.left_out)
-    print(f"\n{plural('{count} image was left out:', '{count} images were left out:', count=count)}")
+    print()
+    print(plural("{count} image was left out:", "{count} images were left out:", count=count))
     for _, why in made.left_out[:NAMED]:
         print(f"  {why}")
     if count > NAMED:
-        print(f"  {plural('and {count} more', 'and {count} more', count=count - NAMED)}")
+        rest = plural("and {count} more", "and {count} more", count=count - NAMED)
+        print(f"  {rest}")
 
 
 def percent(value: float | None) -> str:
