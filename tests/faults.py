@@ -31,7 +31,10 @@ class Disk:
         self.count += 1
         if self.count == self.at:
             self.failed = f"{what} {path}"
-            raise OSError(self.number, os.strerror(self.number), os.fspath(path) if path else None)
+            self.fail(what, path)
+
+    def fail(self, what: str, path: Any) -> None:
+        raise OSError(self.number, os.strerror(self.number), os.fspath(path) if path else None)
 
 
 class _File:
