@@ -69,6 +69,9 @@ def test_a_network_learns_is_changed_survives_a_refresh_and_is_kept(page, server
     phase(page, "paused")
     expect(page.get_by_test_id("train-place")).to_have_text("1 / 8", timeout=LONG)
     expect(page.locator(".here-curve text.mark")).to_have_text("Learning rate 0.05", timeout=LONG)
+    page.locator("#here-epochs").fill("16")  # half the rate takes longer
+    page.locator("#here-epochs").press("Tab")
+    expect(page.get_by_test_id("train-place")).to_have_text("1 / 16", timeout=LONG)
     page.get_by_test_id("train-start").click()
     draw(page)
     phase(page, "done")
