@@ -83,6 +83,7 @@ def test_known_sets_are_counted(workspace):
     assert made.images == 70_000 and sum(made.counts["test"]) == 10_000
     assert dict(there(workspace)) == {
         "mnist": True, "pen-digits": True, "mnist+pen-digits": True, "fashion-mnist": False, "cifar10": False,
+        "kmnist": False, "emnist-letters": False, "svhn": False,
     }  # fmt: skip
 
 
