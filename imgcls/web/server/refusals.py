@@ -1,7 +1,8 @@
 """Before the lab is served: its page is asked as a visitor might ask who should be refused.
 
 That only uploads are read rests on what Gradio does not promise (shared/uploads.py). If another version renamed it,
-nothing would fail and anybody could read any file of the server.
+nothing would fail and anybody could read any file of the server. What shared/choices.js reads of the page's
+configuration is looked for, too: without it late answers would take the place of what a person chose.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import gradio
 import httpx
@@ -41,6 +43,7 @@ async def _accepted(page: ASGIApp) -> list[str]:
     transport = httpx.ASGITransport(page, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         config = (await client.get("/config")).json()
+        check_configuration(config)
         types = {component["id"]: component["type"] for component in config["components"]}
         event = next(
             event
@@ -56,6 +59,24 @@ async def _accepted(page: ASGIApp) -> list[str]:
             if answer.status_code < 400:
                 accepted.append(path)
         return accepted
+
+
+def check_configuration(config: Any) -> None:
+    """config: what Gradio tells the browser of a page. Raises InstallError where it has another form."""
+    try:
+        fields = {one["id"]: one["props"]["elem_id"] for one in config["components"] if one["type"] == "dropdown"}
+        whole = any(fields.values()) and all(
+            event["id"] >= 0 and event["outputs"] is not None for event in config["dependencies"]
+        )
+    except (LookupError, TypeError):
+        whole = False
+    if not whole:
+        raise InstallError(
+            "Gradio {version} describes its pages otherwise than the version that this lab was tested with: run "
+            "`{command}`.",
+            version=gradio.__version__,
+            command="pip install -r requirements.txt",
+        )
 
 
 def _uploads() -> set[str]:

@@ -1,7 +1,8 @@
 // What a person did last stands. Each thing that a person changes is counted; a question to the server is asked at a
 // count, and when its answer comes, a field that was changed since keeps its value: only the answer's other news
 // (choices, a sentence, whether it is shown) is taken. Holds for every event of every tab, for it stands where answers
-// come in. And the answer to something that nobody asked for never takes the place of a later one. What it leans on of Gradio's is asserted in server/gradio_internals.py.
+// come in. And the answer to something that nobody asked for never takes the place of a later one. What it reads of
+// Gradio's configuration is checked before the lab is served (server/refusals.py).
 (() => {
   if (window.imgclsChoices) return;
   const FIELDS = ['checkbox', 'checkboxgroup', 'dropdown', 'number', 'radio', 'tabs', 'textbox'];
