@@ -1,6 +1,7 @@
 """Every test gets a workspace of its own; nothing is written into the project."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 # Beside another worker of pytest-xdist two threads would wait for each other at every operator.
 os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a shell; tests send it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("lab", deadline=None)  # how long an example takes is the machine's business
 settings.load_profile("lab")
 

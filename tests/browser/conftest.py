@@ -81,8 +81,9 @@ def server(tmp_path_factory):
     made.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    """Of one file: while Playwright runs, this thread has an event loop, and asyncio.run of another file's test fails."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -110,7 +110,7 @@ def test_two_share_a_lab_and_its_host_looks_after_it(people, lab):
     expect(dialog.locator(".failure")).to_contain_text("not the host's password", timeout=SOON)
     dialog.locator("input").fill("tell nobody")
     dialog.locator("button.primary").click()
-    expect(queue(host)).to_contain_text("You look after this lab", timeout=SOON)
+    expect(queue(host)).to_contain_text("You are signed in as the teacher", timeout=SOON)
     host.locator("[data-head=projector]").click()
     assert queue(host).locator(".queue-who").last.bounding_box()["width"] > 60
     host.locator("[data-head=projector]").click()

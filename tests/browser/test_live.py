@@ -298,5 +298,5 @@ def test_a_network_that_comes_damaged_is_a_sentence(lossy, server, damage):
     page.unroute(re.compile(r"/weights/\w+$"))
     box = page.locator("#pad canvas").bounding_box()
     page.mouse.click(box["x"] + 100, box["y"] + 100)  # the next stroke tries again
-    expect(page.locator(".answer-note")).to_contain_text("this is a dot", timeout=SOON)
+    expect(page.locator(".answer-note")).to_contain_text("This is a dot", timeout=SOON)
     assert not wrong
