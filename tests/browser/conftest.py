@@ -83,7 +83,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    """Of one file: while Playwright runs, this thread has an event loop, and asyncio.run of another file's test fails."""
+    """Of one file: while Playwright runs, this thread has an event loop, and another file's asyncio.run fails."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
