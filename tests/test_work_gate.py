@@ -189,18 +189,22 @@ def test_what_its_key_names_for_good_is_kept_as_far_as_there_is_room():
 
 
 def test_work_inside_work_is_done_by_the_same_thread_and_shared():
-    made, seen = gate(), []
+    made, seen, all_asked = gate(), [], threading.Event()
 
     def inner():
         seen.append(threading.current_thread().name)
         return "units"
 
     def outer():
+        assert all_asked.wait(60)
         seen.append(threading.current_thread().name)
         return made.work_here("document", "units", inner) + " in a page"
 
     async def ask():
-        return await asyncio.gather(*(made.work("document", "page", outer) for _ in range(5)))
+        asked = [asyncio.ensure_future(made.work("document", "page", outer)) for _ in range(5)]
+        await asyncio.sleep(0)  # each of them runs until it waits
+        all_asked.set()
+        return await asyncio.gather(*asked)
 
     assert asyncio.run(ask()) == ["units in a page"] * 5
     assert len(seen) == 2 and seen[0] == seen[1]
