@@ -2,6 +2,7 @@
 
 import io
 import os
+import resource
 import struct
 import subprocess
 import sys
@@ -310,6 +311,25 @@ def test_a_blank_first_frame_is_passed_over(blank):
         frame.putpalette(palette)
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], optimize=False, disposal=2)
     assert len(open_image(data).getcolors()) > 1
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "I;16"])
+def test_the_pages_of_a_tiff_are_no_animation(mode, tmp_path):
+    """The first page is the picture, blank or not; a huge one behind it is never decoded, whatever its mode."""
+    file, first = tmp_path / "pages.tif", Image.new(mode, (4, 4))
+    first.save(file, save_all=True, append_images=[Image.new("1", (6000, 6000))], compression="tiff_deflate")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert open_image(file).size == (4, 4)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert peak - before < 30_000  # KB; the second page alone has 36 million pixels
+
+
+def test_a_broken_frame_ends_the_search_not_the_file():
+    """A blank first frame, and a second one that lacks its end."""
+    file = io.BytesIO()
+    noise = Image.frombytes("L", (64, 64), os.urandom(4096)).convert("P")
+    Image.new("P", (64, 64), 7).save(file, "GIF", save_all=True, append_images=[noise], loop=0)
+    assert open_image(file.getvalue()[:-3000]).size == (64, 64)
 
 
 def test_an_animation_that_is_blank_throughout_stays_so():

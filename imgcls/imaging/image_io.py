@@ -6,6 +6,7 @@ transparent, animated, cut off, enormous, or not a photo at all. Knows neither d
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ TURNS = {
 READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 MISSING_GREY = 127, 129  # what libjpeg fills in where a file ends too soon
 MOST_MISSING = 0.5  # of the rows: a JPEG that lacks more is refused
+ANIMATIONS = ("GIF", "PNG", "WEBP", "AVIF")
 BLANK_FRAMES = 20  # of an animation that are passed over
 END_OF_JPEG = b"\xff\xd9"
 
@@ -66,7 +68,9 @@ def open_image(
     """`source` decoded, upright and as RGB; transparency lies over white, or stays (RGBA) with `keep_alpha`.
 
     near: a shorter side that is enough, in pixels: a larger JPEG is then decoded at 1/2, 1/4 or 1/8, never below it.
-    name: what to call the image in an error; the path by default. An animation gives its first frame.
+    name: what to call the image in an error; the path by default.
+
+    An animation gives its first frame that is not of one colour.
     Raises InputError with one sentence that names the image.
     """
     with ExitStack() as booked:
@@ -161,25 +165,28 @@ def _as_rgb(
 
 
 def _pass_over_blank(image: Image.Image) -> None:
-    """To the first frame of an animation that shows something, where there is one."""
-    if not getattr(image, "is_animated", False):
+    """To the first frame of an animation that shows something, where there is one.
+
+    The pages of a TIFF are pictures of their own, of any size. A frame is as large as what was checked and booked, or
+    it is not decoded; one that cannot be read ends the search, not the file.
+    """
+    if image.format not in ANIMATIONS or not getattr(image, "is_animated", False) or not _is_blank(image):
         return
-    for frame in range(1, BLANK_FRAMES):
-        if not _is_blank(image):
-            return
-        try:
+    size = image.size
+    with contextlib.suppress(EOFError, OSError, ValueError, SyntaxError):
+        for frame in range(1, BLANK_FRAMES):
             image.seek(frame)
+            if image.size != size:
+                break
             image.load()
-        except EOFError:
-            break
-    if _is_blank(image):
-        image.seek(0)
-        image.load()
+            if not _is_blank(image):
+                return
+    image.seek(0)
+    image.load()
 
 
 def _is_blank(image: Image.Image) -> bool:
-    colours = image.getcolors(1)
-    return colours is not None
+    return image.getcolors(1) is not None
 
 
 def _check_missing(image: Image.Image, called: str) -> None:
