@@ -32,14 +32,18 @@ BYTES = 4_000_000  # of a file that a page sends: LeNet with 1,000 classes has 1
 LARGEST_WEIGHT = 1e4
 SETTINGS = (
     "epochs batch_size optimizer lr schedule augment init momentum nesterov weight_decay label_smoothing warmup_epochs "
-    "step_epochs step_factor seed"
+    "step_epochs step_factor"
 ).split()
 BROWSER = "browser"  # a checkpoint's `data` says so, until it is measured and calibrated
 
 
 @dataclass(frozen=True)
 class PageRun:
-    """`model`: "lenet" or "lenet-16-32"; `images`: how many it learnt from, 0: all; `given`: settings."""
+    """`model`: "lenet" or "lenet-16-32"; `images`: how many it learnt from, 0: all; `given`: settings.
+
+    The page's seed draws weights and order. It is not the run's: which images are held out for validation was decided
+    for every page alike, by the recipe's seed (engine/dataset_file.py).
+    """
 
     dataset: str
     model: str
@@ -69,7 +73,7 @@ def keep(content: bytes, run: PageRun, classes: tuple[str, ...], workspace: Work
         run=folder.name,
         epoch=settings.epochs,
         settings=settings.model_dump(),
-        data={"trained_in": BROWSER},
+        data={"trained_in": BROWSER, "page_seed": str(run.given.get("seed", settings.seed))[:20]},
         versions=versions(),
     )
     try:
@@ -133,10 +137,13 @@ def work(folder: Path, workspace: Workspace) -> int:
     """In its own process: measure and calibrate until nothing waits. The exit code."""
 
     def make(_: dict[str, Any], progress: Callable[[int, int], None]) -> None:
-        done = 0
-        while paths := waiting(workspace):
+        done, failed = 0, set()
+        while paths := [path for path in waiting(workspace) if path not in failed]:
             progress(done, done + len(paths))
-            measure(paths[0], workspace)
+            try:
+                measure(paths[0], workspace)
+            except ImgclsError:  # a file that is damaged, or gone meanwhile, keeps nobody waiting
+                failed.add(paths[0])
             done += 1
 
     return background_jobs.work(folder, make)

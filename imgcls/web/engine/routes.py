@@ -104,6 +104,8 @@ def add_routes(app: FastAPI, watch: RunCache, weights: PageWeights, limits: Limi
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise SettingsError("What the page sent cannot be read: reload it, then keep the network again.") from None
         limits.check_name(run.dataset)
+        if run.images not in SIZES:  # a file of any other size would be made for this alone
+            raise SettingsError("A page learns from {sizes} images, 0 for all.", sizes=", ".join(map(str, SIZES)))
         limits.check(run.settings())
         check_room(watch.workspace, limits.adopted if limits.public else None)
         classes = tuple(files.classes(run.dataset, run.images))

@@ -162,7 +162,8 @@ class Evaluations:
         def load() -> Split:
             return images_for(path, self.workspace, dataset=made.dataset, part=made.part).split
 
-        return self._kept(("split", made.dataset, made.part, meta.preprocess, meta.manifest), load, SETS)
+        which = meta.manifest or str(path)  # without a manifest, the checkpoint's own settings say which images
+        return self._kept(("split", made.dataset, made.part, meta.preprocess, which), load, SETS)
 
     def _kept(self, key: tuple, make: Callable[[], Any], most: int) -> Any:
         with self._lock:
