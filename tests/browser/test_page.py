@@ -16,7 +16,7 @@ def answer(page):
 
 
 def opened(page, server, language="en"):
-    page.goto(f"{server.url}/{language}/")
+    page.goto(f"{server.url}/{language}/", timeout=LONG)
     page.wait_for_selector("#pad canvas", timeout=SOON)
 
 
