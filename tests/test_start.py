@@ -21,8 +21,8 @@ import os, signal, sys, tiny
 
 if sys.argv[1] == "wait":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("closed"))
-    print("open", os.getpid(), flush=True)
     try:
+        print("open", os.getpid(), flush=True)  # the signal may come before this line ends
         signal.pause()
     except KeyboardInterrupt:
         sys.exit("closed")
