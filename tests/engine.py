@@ -49,13 +49,14 @@ def _unpacked(value: Any) -> Any:
 
 
 def evaluated(body: str, **values: Any) -> Any:
-    """What `body`, of an async function, returns for `values`; it may import from the folders `ENGINE` and `TRAIN`."""
+    """What `body`, of an async function, returns for `values`; ports and timers that it leaves end with it. It may
+    import from the folders `ENGINE` and `TRAIN`."""
     folders = {"ENGINE": WASM / "js", "TRAIN": WASM.parent / "train" / "js", "WASM": WASM}
     known = {name: path.as_uri() if name != "WASM" else str(path) for name, path in folders.items()}
     script = f"""import fs from 'node:fs';
     const values = JSON.parse(fs.readFileSync(0, 'utf8'));
     const made = await (async ({{ {", ".join([*known, *values])} }}) => {{ {body} }})(values);
-    console.log(JSON.stringify(made ?? null));"""
+    process.stdout.write(JSON.stringify(made ?? null), () => process.exit(0));"""
     command = [node(), "--input-type=module", "--eval", script]
     said = json.dumps(known | {name: _packed(value) for name, value in values.items()})
     done = subprocess.run(command, input=said, capture_output=True, text=True, check=False, timeout=300)

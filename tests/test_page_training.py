@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import shutil
 import struct
 
 import httpx
@@ -11,18 +14,22 @@ import pytest
 import torch
 from drawings import LABELS, drawn
 from engine import evaluated
+from PIL import Image
 from safetensors.torch import load_file, save
 from served import served
 
-from imgcls.checkpoints.format import load_checkpoint, read_extra, read_meta
+from imgcls.checkpoints.format import Meta, load_checkpoint, read_extra, read_meta, save_checkpoint
 from imgcls.cli.main import main
 from imgcls.data.datasets import load_dataset
+from imgcls.data.manifest import Manifest, manifest_file
 from imgcls.inference.predictor import Predictor
 from imgcls.models import build
-from imgcls.recipes import preprocess_for
+from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.runs import background_jobs, page_runs
 from imgcls.settings import TrainSettings, choices
 from imgcls.training.optim import lr_factor
+from imgcls.training.provenance import manifest_of
+from imgcls.training.trainer import train
 from imgcls.web.classify import bundle
 from imgcls.web.engine.dataset_file import make_file, page_settings
 from imgcls.web.engine.routes import engine_names
@@ -126,6 +133,86 @@ def test_it_learns_digits_and_keeps_every_epoch(tmp_path):
     assert said["epochs"] == [0, 1, 2, 3, 4] and said["done"] and said["points"] >= 4
 
 
+# A page's run with a worker of the same code, whose messages travel as between threads; `workers`: all that there were.
+HIRED = """
+  const { serve } = await import(`${ENGINE}/worker.js`), { PageRun } = await import(`${TRAIN}/page_run.js`);
+  const later = act => setTimeout(act, 1), kept = new Map(), told = [], workers = [];
+  const store = {
+    keep: async (key, run) => { kept.set(key, structuredClone(run)); return true; },
+    kept: async key => kept.get(key) ?? null,
+    forget: async key => kept.delete(key),
+  };
+  const hired = () => {
+    const worker = { terminate() { worker.ended = true; } };
+    const answer = data => later(() => worker.onmessage?.({ data }));
+    const scope = { postMessage: data => answer(structuredClone(data)) };
+    worker.postMessage = data => { if (!worker.ended) later(() => scope.onmessage({ data })); };
+    serve(scope);
+    workers.push(worker);
+    return worker;
+  };
+  const bytes = name => Uint8Array.from(fs.readFileSync(name)).buffer;
+  const source = {
+    worker: async () => hired(), engine: async () => bytes(`${WASM}/lenet-simd.wasm`), data: async () => bytes(file),
+  };
+  const run = new PageRun(source, 'this-page', (what, said) => told.push(what === 'failed' ? said : what), store);
+  const until = async act => { for (let i = 0; i < 2000 && !act(); i++) await new Promise(later); return act(); };
+  const wanted = { dataset: 'mnist', images: 5000 };
+  const failure = promise => promise.then(() => null, error => error.message);
+"""
+
+
+def test_a_run_that_was_forgotten_stays_forgotten(digits):
+    """The worker's last words of it come later."""
+    said = evaluated(
+        HIRED
+        + """
+      await run.load(wanted);
+      await run.open({ epochs: 50 });
+      run.run('play');
+      await until(() => told.includes('kept'));
+      run.run('pause');
+      run.forget();
+      const heard = told.length;
+      await new Promise(done => setTimeout(done, 100));
+      const after = [run.now, kept.size, told.length - heard];
+      await run.open({ epochs: 1 });   // another one is heard
+      run.run('epoch');
+      return [...after, await until(() => run.now.done && kept.size === 1)];
+    """,
+        file=str(digits),
+    )
+    assert said == [None, 0, 0, True]
+
+
+@pytest.mark.parametrize("what", ["worker", "engine", "data", "message"])
+def test_what_failed_once_is_tried_anew_by_the_next_start(digits, what):
+    first, again, hired, done = evaluated(
+        HIRED
+        + """
+      const { worker, engine, data } = source;
+      const dead = one => { later(() => one.onerror({ message: 'dead' })); return one; };
+      if (what === 'worker') source.worker = async () => dead(hired());
+      if (what === 'engine') source.engine = async () => new ArrayBuffer(8);
+      if (what === 'data') source.data = async () => { throw new Error('no lab'); };
+      const first = await failure(run.load(wanted).then(() => run.open({ epochs: 1 })).then(() => {
+        if (what !== 'message') return null;
+        const left = failure(run.epoch(0));   // nobody answers it any more
+        workers[0].onerror({ message: 'dead' });
+        return left.then(message => { throw new Error(message); });
+      }));
+      Object.assign(source, { worker, engine, data });
+      const again = await failure(run.load(wanted).then(() => run.open({ epochs: 1 })));
+      run.run('play');
+      return [first, again, workers.length, await until(() => run.now?.done)];
+    """,
+        file=str(digits),
+        what=what,
+    )
+    assert first and again is None and done
+    assert hired == (2 if what in ("worker", "message") else 1)
+
+
 def test_a_run_that_diverges_ends(digits):
     done, diverged, epoch = evaluated(
         OPENED
@@ -222,7 +309,8 @@ def test_a_network_that_is_kept_is_a_checkpoint_like_any_other(lab, workspace, m
 def test_the_background_job_measures_and_calibrates_what_waits(workspace):
     run = page_runs.PageRun("mnist", "lenet", 300, {"epochs": 1})
     classes = tuple("0123456789")
-    paths = [page_runs.keep(save(weights()), run, classes, workspace) for _ in range(2)]
+    seen = make_file("mnist", 300, workspace).manifest
+    paths = [page_runs.keep(save(weights()), run, classes, workspace, seen) for _ in range(2)]
     assert len({path.parent.name for path in paths}) == 2
     damaged = page_runs.keep(save(weights()), run, classes, workspace)
     content = damaged.read_bytes()
@@ -234,6 +322,32 @@ def test_the_background_job_measures_and_calibrates_what_waits(workspace):
         assert 0 < (read_meta(path).metrics["val_accuracy"] or 0) < 0.5
         assert "temperature" in read_extra(path)
         assert Predictor.cached(path).meta.classes == classes
+
+
+def test_one_that_is_kept_while_the_process_ends_is_measured_too(workspace, monkeypatch):
+    """It finds the process alive, and starts none."""
+    run, classes = page_runs.PageRun("mnist", "lenet", 300, {"epochs": 1}), tuple("0123456789")
+    found, launched = page_runs.waiting, []
+    monkeypatch.setattr(page_runs, "measure", lambda path, workspace: path.parent.joinpath("measured").touch())
+    monkeypatch.setattr(background_jobs, "launch", lambda *_, **__: launched.append(1) or os.getpid())
+
+    def kept_late(workspace):
+        there = [path for path in found(workspace) if not path.parent.joinpath("measured").exists()]
+        if not there and not late:
+            late.append(page_runs.keep(save(weights()), run, classes, workspace))
+            page_runs.calibrate_later(workspace)
+        return there
+
+    late: list = []
+    page_runs.keep(save(weights()), run, classes, workspace)
+    page_runs.calibrate_later(workspace)
+    assert launched == [1]
+    monkeypatch.setattr(page_runs, "waiting", kept_late)
+    folder = background_jobs.jobs_folder("page-runs", workspace) / "all"
+    assert page_runs.work(folder, workspace) == 0
+    assert late and late[0].parent.joinpath("measured").exists() and launched == [1]
+    page_runs.calibrate_later(workspace)  # nobody is at it any more
+    assert launched == [1, 1]
 
 
 NAN = torch.full((84,), float("nan"))
@@ -283,3 +397,75 @@ def test_a_page_learns_on_from_the_labs_own_networks(lab):
     found = lab.get("/page-checkpoints", params={"dataset": "mnist"}).json()
     assert {"lenet-digits/best", "lenet-mnist/best"} <= {one["title"] for one in found}
     assert lab.get(found[0]["url"].removeprefix("..")).status_code == 200
+
+
+def test_only_networks_of_the_same_form_are_learnt_on_from(lab, workspace):
+    """SVHN's digits are in colour and have 32 pixels a side."""
+    settings = with_recipe({"dataset": "svhn", "model": "lenet"})
+    state = build("lenet", channels=3, classes=10, image_size=32).state_dict()
+    meta = Meta(model="lenet", classes=tuple("0123456789"), preprocess=preprocess_for(settings), run="street")
+    (workspace.checkpoints / "street").mkdir(parents=True)
+    save_checkpoint(workspace.checkpoints / "street" / "best.safetensors", state, meta)
+    there = {data: lab.get("/page-checkpoints", params={"dataset": data}).json() for data in ("mnist", "svhn")}
+    assert "street/best" not in {one["title"] for one in there["mnist"]}
+    assert [one["title"] for one in there["svhn"]] == ["street/best"]
+    # Of the newest ones, too: the list is asked for whenever it has changed.
+    lab.post("/page-runs", content=body(weights(), name="newest"))
+    assert "newest/best" in {one["title"] for one in lab.get("/page-checkpoints").json()}
+
+
+def test_what_a_page_learns_on_from_stays_known(lab, workspace):
+    """A page that goes on from a network is judged by none of its images; what it keeps says what both saw."""
+    chosen = {"dataset": "mnist", "train_images": 500, "val_split": 400, "epochs": 1, "seed": 7, "augment": "none"}
+    list(train(with_recipe(chosen), workspace=workspace, run="before"))
+    before = Manifest.read(manifest_file("before", workspace))
+    asked = {"dataset": "mnist", "images": 5000}
+    plain, on = (header_of(lab, asked | more)["meta"]["manifest"] for more in ({}, {"start_from": "before/best"}))
+    assert plain != on
+    for name, said in (("a", {"manifest": plain}), ("b", {"manifest": on, "start_from": "before/best"})):
+        assert lab.post("/page-runs", content=body(weights(), name=name, **said)).status_code == 200
+    fresh, later = (manifest_of(workspace.checkpoints / name / "best.safetensors", workspace) for name in "ab")
+    assert len(fresh.trained) == len(later.trained) == 5000 and not fresh.earlier
+    assert before.learnt <= later.learnt and not later.validated & before.learnt
+    assert read_meta(workspace.checkpoints / "b" / "best.safetensors").settings["start_from"] == "before/best"
+    # Whose images are others by now than those that the page had learnt from: nobody knows.
+    lab.post("/page-runs", content=body(weights(), name="c", manifest="0" * 32))
+    assert manifest_of(workspace.checkpoints / "c" / "best.safetensors", workspace) is None
+    page_runs.measure(workspace.checkpoints / "b" / "best.safetensors", workspace)
+    assert read_meta(workspace.checkpoints / "b" / "best.safetensors").metrics["val_accuracy"] is not None
+    page_runs.measure(workspace.checkpoints / "c" / "best.safetensors", workspace)
+    assert "val_accuracy" not in read_meta(workspace.checkpoints / "c" / "best.safetensors").metrics
+    wrong = lab.post("/page-runs", content=body(weights(), start_from="nobody/best"))
+    assert wrong.status_code == 403 and "nobody" in wrong.json()["error"]
+
+
+def header_of(lab, asked):
+    content = gzip.decompress(lab.get("/" + lab.get("/training-data", params=asked).json()["url"]).content)
+    return json.loads(content[4 : 4 + int.from_bytes(content[:4], "little")])
+
+
+def test_a_data_set_that_has_changed_is_sent_anew(lab, workspace):
+    """Photos may lie two levels down: train/rose/1.png."""
+    random = np.random.default_rng(1)
+    own = workspace.data / "own"
+    for part, label, count in (("train", "a", 4), ("train", "b", 4), ("val", "a", 2), ("val", "b", 2)):
+        (own / part / label).mkdir(parents=True)
+        for i in range(count):
+            noise(random).save(own / part / label / f"{i}.png")
+    asked = {"dataset": "own", "images": 0}
+    first = header_of(lab, asked)
+    assert header_of(lab, asked) == first and first["learnt"] == 8
+    noise(random).save(own / "train" / "a" / "new.png")
+    assert header_of(lab, asked)["learnt"] == 9
+    noise(random).save(own / "train" / "a" / "new.png")  # another picture under the same name
+    second = lab.get("/training-data", params=asked).json()["url"]
+    noise(random).save(own / "train" / "a" / "new.png")
+    assert lab.get("/training-data", params=asked).json()["url"] != second
+    for gone in (own / "val", own):
+        shutil.rmtree(gone)
+    answer = lab.get("/training-data", params=asked)
+    assert answer.status_code == 403 and "own" in answer.json()["error"]
+
+
+def noise(random):
+    return Image.fromarray(random.integers(0, 256, (28, 28, 3), dtype=np.uint8))

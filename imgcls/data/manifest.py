@@ -312,7 +312,13 @@ def digest_in(path: Path) -> str:
 
 
 def manifest_file(run: str, workspace: Workspace) -> Path:
-    return workspace.train_logs / run / FILE
+    """In the run's log; what a browser has trained has none, and its manifest lies beside its checkpoint."""
+    beside = page_manifest_file(run, workspace)
+    return beside if beside.is_file() else workspace.train_logs / run / FILE
+
+
+def page_manifest_file(run: str, workspace: Workspace) -> Path:
+    return workspace.checkpoints / run / FILE
 
 
 def _by_path(manifest: Manifest) -> dict[str, tuple[str, str, int]]:

@@ -31,6 +31,7 @@ from imgcls.workspace import Workspace
 
 TELL = 0.2  # seconds between two words of progress
 AT_ONCE = 2
+STARTING = ".starting"  # a lock in the folder of jobs: held while one is begun, and while one ends
 State = Literal["finished", "running", "stopped", "failed", "none"]
 
 
@@ -53,7 +54,7 @@ def start(folder: Path, asked: dict[str, Any], command: str, workspace: Workspac
     """Have `python -m imgcls COMMAND FOLDER` do what is asked, unless somebody is at it. Raises ImgclsError."""
     jobs = folder.parent
     jobs.mkdir(parents=True, exist_ok=True)
-    with FileLock(jobs / ".starting"):
+    with FileLock(jobs / STARTING):
         going = [other for other in jobs.iterdir() if other.is_dir() and _alive(other)]
         if folder in going:
             return
@@ -100,8 +101,27 @@ def stop(folder: Path) -> None:
         (folder / "stop").touch()
 
 
-def work(folder: Path, make: Callable[[dict[str, Any], Callable[[int, int], None]], None]) -> int:
-    """In its own process: `make` what job.json asks, telling how far it is. The exit code."""
+def work(
+    folder: Path,
+    make: Callable[[dict[str, Any], Callable[[int, int], None]], None],
+    *,
+    more: Callable[[], bool] = lambda: False,
+) -> int:
+    """In its own process: `make` what job.json asks, telling how far it is. The exit code. more: whether something was
+    asked since that nobody else will do: `start` found this process, and relies on it."""
+    while True:
+        try:
+            code = _made(folder, make)
+        except BaseException:
+            (folder / "process.json").unlink(missing_ok=True)
+            raise
+        with FileLock(folder.parent / STARTING):
+            if code or (folder / "stop").exists() or not more():
+                (folder / "process.json").unlink(missing_ok=True)
+                return code
+
+
+def _made(folder: Path, make: Callable[[dict[str, Any], Callable[[int, int], None]], None]) -> int:
     told = 0.0
 
     def progress(done: int, total: int) -> None:
@@ -119,8 +139,6 @@ def work(folder: Path, make: Callable[[dict[str, Any], Callable[[int, int], None
     except ImgclsError as error:
         _write(folder, {"failed": error.message.as_dict()})
         return 1
-    finally:
-        (folder / "process.json").unlink(missing_ok=True)
     return 0
 
 

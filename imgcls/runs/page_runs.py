@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgcls.checkpoints.format import Meta, load_checkpoint, read_extra, read_meta, save_checkpoint, versions
+from imgcls.data.manifest import Manifest, page_manifest_file
 from imgcls.errors import CheckpointError, ImgclsError
 from imgcls.files import storage_error
 from imgcls.models.registry import REGISTRY
@@ -39,7 +40,8 @@ BROWSER = "browser"  # a checkpoint's `data` says so, until it is measured and c
 
 @dataclass(frozen=True)
 class PageRun:
-    """`model`: "lenet" or "lenet-16-32"; `images`: how many it learnt from, 0: all; `given`: settings.
+    """`model`: "lenet" or "lenet-16-32"; `images`: how many it learnt from, 0: all; `given`: settings; `start_from`:
+    the checkpoint that the page learnt on from.
 
     The page's seed draws weights and order. It is not the run's: which images are held out for validation was decided
     for every page alike, by the recipe's seed (engine/dataset_file.py).
@@ -50,16 +52,20 @@ class PageRun:
     images: int
     given: Mapping[str, Any]
     name: str = ""
+    start_from: str = ""
 
     def settings(self) -> TrainSettings:
         """Raises SettingsError."""
         given = {name: self.given[name] for name in SETTINGS if name in self.given}
         said = {"dataset": self.dataset, "model": self.model, "transfer": "scratch", "train_images": self.images}
-        return with_recipe(said | given)
+        return with_recipe(said | given | {"start_from": self.start_from})
 
 
-def keep(content: bytes, run: PageRun, classes: tuple[str, ...], workspace: Workspace) -> Path:
-    """The new checkpoint, not yet calibrated. Raises ImgclsError with nothing written."""
+def keep(
+    content: bytes, run: PageRun, classes: tuple[str, ...], workspace: Workspace, manifest: Manifest | None = None
+) -> Path:
+    """The new checkpoint, not yet calibrated. manifest: the images that the page learnt from and held out, None where
+    that is not known. Raises ImgclsError with nothing written."""
     from imgcls.checkpoints.import_weights import free_folder
 
     settings = run.settings()
@@ -73,6 +79,7 @@ def keep(content: bytes, run: PageRun, classes: tuple[str, ...], workspace: Work
         run=folder.name,
         epoch=settings.epochs,
         settings=settings.model_dump(),
+        manifest=manifest.digest if manifest else "",
         data={"trained_in": BROWSER, "page_seed": str(run.given.get("seed", settings.seed))[:20]},
         versions=versions(),
     )
@@ -81,6 +88,8 @@ def keep(content: bytes, run: PageRun, classes: tuple[str, ...], workspace: Work
     except OSError as error:
         raise storage_error(folder, error) from None
     try:
+        if manifest:
+            manifest.write(page_manifest_file(folder.name, workspace))
         save_checkpoint(folder / "best.safetensors", state, meta)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -136,8 +145,10 @@ def waiting(workspace: Workspace) -> list[Path]:
 def work(folder: Path, workspace: Workspace) -> int:
     """In its own process: measure and calibrate until nothing waits. The exit code."""
 
+    failed: set[Path] = set()
+
     def make(_: dict[str, Any], progress: Callable[[int, int], None]) -> None:
-        done, failed = 0, set()
+        done = 0
         while paths := [path for path in waiting(workspace) if path not in failed]:
             progress(done, done + len(paths))
             try:
@@ -146,20 +157,23 @@ def work(folder: Path, workspace: Workspace) -> int:
                 failed.add(paths[0])
             done += 1
 
-    return background_jobs.work(folder, make)
+    return background_jobs.work(folder, make, more=lambda: not failed.issuperset(waiting(workspace)))
 
 
 def measure(path: Path, workspace: Workspace) -> None:
-    """Its accuracy on the images held out, and its calibration; where the data are gone it stays as it was sent."""
+    """Its accuracy on the images held out, and its calibration; where the data are gone, or nobody knows which of them
+    it has learnt from, it stays as it was sent."""
     from imgcls.data.datasets import load_dataset
     from imgcls.inference.metrics import evaluate
     from imgcls.training.calibrate import calibrate
+    from imgcls.training.provenance import manifest_of
 
     model, meta = load_checkpoint(path)
     metrics, extra = dict(meta.metrics), read_extra(path)
     try:
-        data = load_dataset(settings_of(path), workspace, meta.preprocess)
-        if data.classes == meta.classes:
+        seen = manifest_of(path, workspace)
+        data = load_dataset(settings_of(path), workspace, meta.preprocess, manifest=seen)
+        if seen is not None and data.classes == meta.classes:
             found = evaluate(model, _batches(data))
             metrics = {"val_accuracy": found.accuracy, "val_loss": found.loss}
             extra = calibrate(model, data)

@@ -12,15 +12,23 @@ import json
 import struct
 import threading
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgcls.checkpoints.format import Meta, versions
-from imgcls.errors import DatasetError, SettingsError
+from imgcls.checkpoints.store import find_checkpoint
+from imgcls.data.catalog import folder_of
+from imgcls.data.image_folders import folder_state, scan
+from imgcls.data.registry import classes_of, is_builtin
+from imgcls.errors import CheckpointError, DatasetError, SettingsError
 from imgcls.messages import Setting
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
+
+if TYPE_CHECKING:
+    from imgcls.data.manifest import Manifest
 
 MODEL = "lenet"
 USUAL_IMAGES = 20_000  # to learn from, where all of them are not asked for
@@ -32,26 +40,43 @@ KEPT = 4  # files in memory, 4 to 12 MB each
 
 @dataclass(frozen=True)
 class DatasetFile:
-    """`name`: the digest of `content`."""
+    """`name`: the digest of `content`; `manifest`: which images they are, None where nobody knows what the network has
+    seen that is learnt on from."""
 
     name: str
     content: bytes
     classes: tuple[str, ...]
+    manifest: Manifest | None
+    fingerprint: str
 
 
-def page_settings(dataset: str, images: int) -> TrainSettings:
+def page_settings(dataset: str, images: int, start_from: str = "") -> TrainSettings:
     """The recipe of a LeNet on so many of its images (0: all). Raises SettingsError."""
-    return with_recipe({"dataset": dataset, "model": MODEL, "transfer": "scratch", "train_images": images})
+    said = {"dataset": dataset, "model": MODEL, "transfer": "scratch", "train_images": images}
+    return with_recipe(said | {"start_from": start_from})
 
 
-def make_file(dataset: str, images: int, workspace: Workspace, *, held_out: int = HELD_OUT) -> DatasetFile:
-    """Raises ImgclsError where the data set is not here, or does not fit into a page."""
+def page_classes(dataset: str, workspace: Workspace) -> tuple[str, ...]:
+    """No image is read. Raises DatasetError."""
+    if is_builtin(dataset):
+        return classes_of(dataset)
+    return scan(folder_of(dataset, workspace)).classes
+
+
+def make_file(
+    dataset: str, images: int, workspace: Workspace, *, start_from: str = "", held_out: int = HELD_OUT
+) -> DatasetFile:
+    """start_from: a checkpoint that the page learns on from, which has to have seen none of what is held out. Raises
+    ImgclsError where the data set is not here, or does not fit into a page."""
     import torch
 
     from imgcls.data.datasets import load_dataset
+    from imgcls.training.provenance import lineage_of
 
-    settings = page_settings(dataset, images)
-    data = load_dataset(settings, workspace, preprocess_for(settings))
+    settings = page_settings(dataset, images, start_from)
+    lineage = lineage_of(settings, workspace)
+    data = load_dataset(settings, workspace, preprocess_for(settings), lineage=lineage)
+    manifest = data.manifest if lineage is None or lineage.note is None else None
     form = data.preprocess
     if form.storage_size != form.size or form.size not in (28, 32) or data.train.streams:
         raise DatasetError("{dataset} does not fit into a page: train on it on the computer.", dataset=dataset)
@@ -69,7 +94,8 @@ def make_file(dataset: str, images: int, workspace: Workspace, *, held_out: int 
         classes=data.classes,
         preprocess=form,
         settings=settings.model_dump(),
-        fingerprint=data.fingerprint,
+        fingerprint=data.fingerprint if manifest else "",
+        manifest=manifest.digest if manifest else "",
         versions=versions(),
         created=0,
     )
@@ -90,7 +116,8 @@ def make_file(dataset: str, images: int, workspace: Workspace, *, held_out: int 
     labels = [_bytes(split.labels[:count].to(torch.uint8)) for split, count in splits]
     parts = [struct.pack("<I", len(said)), said, *pixels, *labels]
     content = gzip.compress(b"".join(parts), LEVEL, mtime=0)
-    return DatasetFile(hashlib.sha256(content).hexdigest()[:32], content, data.classes)
+    name = hashlib.sha256(content).hexdigest()[:32]
+    return DatasetFile(name, content, data.classes, manifest, meta.fingerprint)
 
 
 def _bytes(values: Any) -> bytes:
@@ -104,34 +131,45 @@ class DatasetFiles:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._lock = threading.Lock()
-        self._made: OrderedDict[tuple[str, int, str], DatasetFile] = OrderedDict()
+        self._made: OrderedDict[Hashable, DatasetFile] = OrderedDict()
 
-    def file(self, dataset: str, images: int) -> DatasetFile:
+    def file(self, dataset: str, images: int, start_from: str = "") -> DatasetFile:
         """Raises ImgclsError."""
         if not 0 <= images <= TrainSettings.model_fields["train_images"].metadata[-1].le:
             raise SettingsError("Choose how many images to learn from.", field="train_images")
         with self._lock:
-            known = (dataset, images, _state(dataset, self.workspace))
+            known = (dataset, images, _state(dataset, self.workspace), _ancestor(start_from, self.workspace))
             if known not in self._made:
-                self._made[known] = make_file(dataset, images, self.workspace)
+                self._made[known] = make_file(dataset, images, self.workspace, start_from=start_from)
                 while len(self._made) > KEPT:
                     self._made.popitem(last=False)
             self._made.move_to_end(known)
             return self._made[known]
-
-    def classes(self, dataset: str, images: int) -> tuple[str, ...]:
-        """Raises ImgclsError."""
-        return self.file(dataset, images).classes
 
     def content(self, name: str) -> bytes | None:
         """None where it was made by an earlier server, or has been given up."""
         return next((made.content for made in list(self._made.values()) if made.name == name), None)
 
 
-def _state(dataset: str, workspace: Workspace) -> str:
-    """Changes when the data set may have: a built-in one never does, a folder's own time of change tells."""
-    times = []
-    for name in dataset.split("+"):
-        folder = workspace.data / name
-        times += [path.stat().st_mtime_ns for path in (folder, *folder.glob("*")) if path.is_dir()]
-    return str(times)
+def _state(dataset: str, workspace: Workspace) -> Hashable:
+    """Changes when the data set may have: a built-in one never does, of a folder every image tells. Raises
+    DatasetError."""
+    if is_builtin(dataset):
+        return None
+    digest = hashlib.sha256()
+    for image in folder_state(folder_of(dataset, workspace)):
+        digest.update(f"{image}\n".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _ancestor(start_from: str, workspace: Workspace) -> Hashable:
+    """The file that is learnt on from, as it is now. Raises CheckpointError."""
+    if not start_from:
+        return None
+    run, _, kind = start_from.partition("/")
+    path = find_checkpoint(f"{run}/{kind or 'best'}", workspace).path
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise CheckpointError("{path} cannot be read ({reason}).", path=path, reason=error.strerror) from None
+    return path, stat.st_mtime_ns, stat.st_size

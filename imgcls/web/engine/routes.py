@@ -13,10 +13,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from imgcls.checkpoints.format import read_meta
 from imgcls.errors import ImgclsError, SettingsError
+from imgcls.recipes import preprocess_for
 from imgcls.runs import page_runs
 from imgcls.web.classify.browser_weights import PageWeights
-from imgcls.web.engine.dataset_file import MODEL, USUAL_IMAGES, DatasetFiles
+from imgcls.web.engine.dataset_file import MODEL, USUAL_IMAGES, DatasetFiles, page_classes, page_settings
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache, key
@@ -50,7 +52,7 @@ def add_routes(app: FastAPI, watch: RunCache, weights: PageWeights, limits: Limi
 
     @app.get("/training-data")
     async def training_data(
-        request: Request, dataset: str = "mnist", images: int = USUAL_IMAGES, language: str = "en"
+        request: Request, dataset: str = "mnist", images: int = USUAL_IMAGES, start_from: str = "", language: str = "en"
     ) -> JSONResponse:
         """Where the file lies: its name changes with its content, so that a browser may keep it."""
 
@@ -58,9 +60,9 @@ def add_routes(app: FastAPI, watch: RunCache, weights: PageWeights, limits: Limi
             limits.check_name(dataset)
             if images not in SIZES:
                 raise SettingsError("Choose how many images to learn from.", field="train_images")
-            return {"url": f"training-data/{files.file(dataset, images).name}"}
+            return {"url": f"training-data/{files.file(dataset, images, start_from).name}"}
 
-        return await answer("document", ("training-data", root, dataset, images), made, request, language)
+        return await answer("document", ("training-data", root, dataset, images, start_from), made, request, language)
 
     @app.get("/training-data/{name}")
     async def training_file(name: str) -> Response:
@@ -68,19 +70,19 @@ def add_routes(app: FastAPI, watch: RunCache, weights: PageWeights, limits: Limi
 
     @app.get("/page-checkpoints")
     async def checkpoints(request: Request, dataset: str = "mnist", language: str = "en") -> JSONResponse:
-        """LeNets of the lab that know the same classes: a page may learn on from them."""
+        """LeNets of the lab that know the same classes by images of the same form: a page may learn on from them."""
 
         def made() -> Answer:
             limits.check_name(dataset)
-            classes = files.classes(dataset, USUAL_IMAGES)
+            classes, form = page_classes(dataset, watch.workspace), preprocess_for(page_settings(dataset, 0))
             same = [info for info in watch.checkpoints() if info.classes == classes and info.model == MODEL]
             return [
                 {"title": key(info), "url": f"../weights/{name}", "widths": [6, 16]}
                 for info in same
-                if (name := weights.name(key(info)))
+                if read_meta(info.path).preprocess == form and (name := weights.name(key(info)))
             ]
 
-        return await answer("document", None, made, request, language)
+        return await answer("state", ("page-checkpoints", root, dataset), made, request, language)
 
     @app.post("/page-runs")
     async def kept(request: Request, language: str = "en") -> JSONResponse:
@@ -99,6 +101,7 @@ def add_routes(app: FastAPI, watch: RunCache, weights: PageWeights, limits: Limi
                 model=str(said["model"]),
                 images=int(said["images"]),
                 given=dict(said["settings"]),
+                start_from=str(said.get("start_from", "")),
                 name=str(said.get("name", "")).strip()[:80],
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -108,8 +111,10 @@ def add_routes(app: FastAPI, watch: RunCache, weights: PageWeights, limits: Limi
             raise SettingsError("A page learns from {sizes} images, 0 for all.", sizes=", ".join(map(str, SIZES)))
         limits.check(run.settings())
         check_room(watch.workspace, limits.adopted if limits.public else None)
-        classes = tuple(files.classes(run.dataset, run.images))
-        path = page_runs.keep(content[4 + length :], run, classes, watch.workspace)
+        file = files.file(run.dataset, run.images, run.start_from)
+        # The data, or the network it started from, may have changed while the page learnt: then nobody knows any more.
+        seen = file.manifest if file.manifest and file.manifest.digest == said.get("manifest") else None
+        path = page_runs.keep(content[4 + length :], run, file.classes, watch.workspace, seen)
         watch.forget(path.parent.name)
         with contextlib.suppress(ImgclsError):  # the lab is busy: the next one to be kept has it measured, too
             page_runs.calibrate_later(watch.workspace)

@@ -1,4 +1,5 @@
-// The worker of a run: steps in slices, and listens between them. Messages are { do, ... }; answers { said, ... }.
+// The worker of a run: steps in slices, and listens between them. Messages are { do, request, ... }; answers
+// { said, ... } repeat the `request` that they answer, and the number of the `run` that they are about.
 import { readDataset } from './dataset.js';
 import { Session } from './session.js';
 
@@ -8,21 +9,21 @@ const LOOK = 450;       // ms between two looks into the layers
 const KEEP = 3000;      // ms between two states to keep
 
 export function serve(scope) {
-  let session = null, dataset = null, mode = 'pause', told = 0, looked = 0, kept = 0, looping = false;
+  let session = null, dataset = null, mode = 'pause', run = 0, told = 0, looked = 0, kept = 0, looping = false;
   const turn = new MessageChannel();   // setTimeout would wait 4 ms each time
   turn.port1.onmessage = () => loop();
 
   const report = (more = {}) => {
     const { epoch, at, step, seconds, place, done, diverged, settings, rate, learnt } = session;
     scope.postMessage({
-      said: 'progress', epoch, at, step, seconds, place, done, diverged, settings, rate, learnt, mode, curve: session.curve,
+      said: 'progress', run, epoch, at, step, seconds, place, done, diverged, settings, rate, learnt, mode, curve: session.curve,
       held_out: session.held_out, marks: session.marks, epochs: session.snapshots.map(([number]) => number),
       weights: session.engine.numbers('weights'), ...more,
     });
     told = performance.now();
   };
   const keep = () => {
-    scope.postMessage({ said: 'state', state: session.state() });
+    scope.postMessage({ said: 'state', run, state: session.state() });
     kept = performance.now();
   };
   const rest = () => {
@@ -56,36 +57,39 @@ export function serve(scope) {
   }
 
   const acts = {
-    async data({ buffer }) {
+    async data({ buffer, request }) {
       dataset = await readDataset(buffer);
       const { images, labels, ...header } = dataset;
-      scope.postMessage({ said: 'data', header });
+      scope.postMessage({ said: 'data', request, header });
     },
-    open({ module, settings, start, state }) {
+    open({ module, settings, start, state, run: number, request }) {
       session = new Session(module, dataset, settings, { start });
       session.engine.watch(true);
       if (state) session.goOn(state);
       mode = 'pause';
-      report();
+      run = number;
+      report({ request });
     },
+    close() { session = null; mode = 'pause'; },
     run({ mode: wanted }) {
+      if (!session) return;
       mode = wanted;
       if (mode === 'pause') rest();
       else again();
     },
     change({ values }) {
+      if (!session) return;
       session.change(values);
       report();
       if (mode === 'pause') keep();
     },
-    epoch({ number }) { scope.postMessage({ said: 'epoch', number, weights: session.snapshot(number) }); },
-    keep,
+    epoch({ number, request }) { scope.postMessage({ said: 'epoch', run, request, weights: session.snapshot(number) }); },
   };
   scope.onmessage = async ({ data }) => {
     try {
       await acts[data.do](data);
     } catch (error) {
-      scope.postMessage({ said: 'failed', reason: String(error?.message ?? error) });
+      scope.postMessage({ said: 'failed', request: data.request, reason: String(error?.message ?? error) });
     }
   };
 }

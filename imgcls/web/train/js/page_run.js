@@ -2,67 +2,91 @@
 import { hasRelaxed, hasSimd, named, shapesOf } from '../../engine/js/engine.js';
 import { forgetRun, keepRun, keptRun } from './run_store.js';
 
+const BROWSER = { keep: keepRun, kept: keptRun, forget: forgetRun };
+
 export class PageRun {
-  // `source`: { worker() -> Worker, engine(build) -> ArrayBuffer, data(dataset, images) -> ArrayBuffer }, each a promise;
-  // `key`: under which the run is kept; `listener(what, said)`: of "progress", "failed", "kept".
-  constructor(source, key, listener) {
-    Object.assign(this, { source, key, listener, header: null, now: null, layers: null, worker: null, asked: new Map() });
+  // `source`: { worker() -> Worker, engine(build) -> ArrayBuffer, data(wanted) -> ArrayBuffer }, each a promise;
+  // `key`: under which the run is kept in `store`; `listener(what, said)`: of "progress", "failed", "kept".
+  constructor(source, key, listener, store = BROWSER) {
+    Object.assign(this, { source, key, listener, store, worker: null, module: null });
+    Object.assign(this, { header: null, loaded: null, wanted: null, now: null, layers: null });
+    this.asked = new Map();   // number of a request -> { resolve, reject }
+    this.requests = 0;
+    this.number = 0;          // of the run: what the worker says of an earlier one is dropped
   }
 
   static works() { return typeof WebAssembly === 'object' && hasSimd() && typeof DecompressionStream === 'function'; }
 
-  // The images are in the worker; `header` says what they are.
-  async load(dataset, images) {
-    if (this.header && this.loaded === `${dataset} ${images}`) return this.header;
+  // The images that `wanted` names are in the worker; the header says what they are.
+  async load(wanted) {
+    const name = JSON.stringify([wanted.dataset, wanted.images, wanted.start_from ?? '']);
+    this.wanted = wanted;
+    if (this.worker && this.loaded === name) return this.header;
+    this.loaded = null;
     this.worker ??= await this.employed();
-    this.module ??= WebAssembly.compile(await this.source.engine(hasRelaxed() ? 'relaxed' : 'simd'));
-    const buffer = await this.source.data(dataset, images);
-    const answer = this.next('data');
-    this.worker.postMessage({ do: 'data', buffer });
-    this.header = (await answer).header;
-    this.loaded = `${dataset} ${images}`;
+    this.module ??= await WebAssembly.compile(await this.source.engine(hasRelaxed() ? 'relaxed' : 'simd'));
+    const buffer = await this.source.data(wanted);
+    this.header = (await this.ask('data', { buffer })).header;
+    this.loaded = name;
     return this.header;
   }
 
   async employed() {
     const worker = await this.source.worker();
-    worker.onmessage = ({ data }) => this.heard(data);
-    worker.onerror = error => this.listener('failed', error.message);
+    worker.onmessage = ({ data }) => { if (worker === this.worker) this.heard(data); };
+    worker.onerror = worker.onmessageerror = error => { if (worker === this.worker) this.lose(error.message); };
     return worker;
+  }
+
+  // The worker is gone: nobody waits for it any more, and the next run has a new one.
+  lose(reason) {
+    const waiting = [...this.asked.values()];
+    this.worker.terminate();
+    Object.assign(this, { worker: null, module: null, loaded: null });
+    this.asked.clear();
+    this.number++;
+    waiting.forEach(({ reject }) => reject(new Error(reason)));
+    if (!waiting.length) this.listener('failed', reason);
   }
 
   // A fresh run, or one that goes on from `state`. `start`: weights to begin with.
   async open(settings, { state = null, start = null } = {}) {
     this.layers = null;
-    const answer = this.next('progress');
-    this.worker.postMessage({ do: 'open', module: await this.module, settings, start, state });
-    await answer;
+    await this.ask('open', { module: this.module, settings, start, state, run: ++this.number });
   }
 
-  run(mode) { this.worker.postMessage({ do: 'run', mode }); }
+  run(mode) { this.worker?.postMessage({ do: 'run', mode }); }
 
-  change(values) { if (this.now) this.worker.postMessage({ do: 'change', values }); }
+  change(values) { if (this.now) this.worker?.postMessage({ do: 'change', values }); }
 
-  async epoch(number) {
-    const answer = this.next('epoch');
-    this.worker.postMessage({ do: 'epoch', number });
-    return this.tensorsOf((await answer).weights);
+  async epoch(number) { return this.tensorsOf((await this.ask('epoch', { number })).weights); }
+
+  ask(what, values) {
+    const request = ++this.requests;
+    return new Promise((resolve, reject) => {
+      if (!this.worker) { reject(new Error('no worker')); return; }
+      this.asked.set(request, { resolve, reject });
+      this.worker.postMessage({ do: what, request, ...values });
+    });
   }
 
-  next(said) {
-    return new Promise(resolve => this.asked.set(said, resolve));
-  }
-
-  heard(data) {
-    this.asked.get(data.said)?.(data);
-    this.asked.delete(data.said);
+  heard({ request, ...data }) {
+    const waiting = this.asked.get(request);
+    this.asked.delete(request);
+    if (data.said === 'failed') {
+      if (waiting) waiting.reject(new Error(data.reason));
+      else this.listener('failed', data.reason);
+      return;
+    }
+    if (data.run !== undefined && data.run !== this.number) return;
     if (data.said === 'progress') {
       this.now = data;
       this.layers = data.layers ?? this.layers;
       this.listener('progress', data);
     } else if (data.said === 'state') {
-      keepRun(this.key, { loaded: this.wanted, state: data.state }).then(kept => this.listener('kept', kept));
-    } else if (data.said === 'failed') this.listener('failed', data.reason);
+      this.store.keep(this.key, { loaded: this.wanted, state: data.state }).then(kept => this.listener('kept', kept));
+    }
+    waiting?.resolve(data);
   }
 
   tensorsOf(weights) {
@@ -72,7 +96,13 @@ export class PageRun {
 
   get tensors() { return this.tensorsOf(this.now.weights); }
 
-  kept() { return keptRun(this.key); }
+  kept() { return this.store.kept(this.key); }
 
-  forget() { return forgetRun(this.key); }
+  // The run ends here and is nowhere any more.
+  forget() {
+    this.number++;
+    this.now = this.layers = null;
+    this.worker?.postMessage({ do: 'close' });
+    return this.store.forget(this.key);
+  }
 }

@@ -68,18 +68,34 @@ export class PageTraining {
     return made;
   }
 
-  // A network of the lab to go on from; asked for when the fold is opened.
+  // A network of the lab to go on from: those that fit the data set, asked for anew when it or the lab has changed.
   startFrom() {
     if (!this.lab) return [];
     this.from = make('select', { id: 'here-from' }, make('option', { value: '' }, this.words.from_nothing));
-    this.from.addEventListener('focus', () => this.listCheckpoints(), { once: true });
+    addEventListener('imgcls:changed', () => { if (this.element.isConnected) this.listCheckpoints(); });
     return [make('div', { class: 'here-field' }, make('label', { for: 'here-from' }, this.words.start_from), this.from)];
   }
 
   async listCheckpoints() {
-    const found = await this.lab.checkpoints(this.dataset.value).catch(() => []);
-    this.from.append(...found.map(({ title, url, widths }) => make('option', { value: url, 'data-widths': widths.join() }, title)));
+    const dataset = this.dataset.value, found = await this.lab.checkpoints(dataset).catch(() => null);
+    if (!found || dataset !== this.dataset.value) return;
+    const chosen = this.startedFrom, gone = chosen && !found.some(({ title }) => title === chosen);
+    if (gone && this.locked) return;   // of the run that goes on
+    this.from.replaceChildren(this.from.options[0], ...found.map(one => this.startOption(one)));
+    this.startedFrom = gone ? '' : chosen;
   }
+
+  startOption({ title, url = '', widths = [] }) { return make('option', { value: title, 'data-url': url, 'data-widths': widths.join() }, title); }
+
+  get startedFrom() { return this.from?.value ?? ''; }
+
+  set startedFrom(title) {
+    if (!this.from) return;
+    if (title && ![...this.from.options].some(({ value }) => value === title)) this.from.append(this.startOption({ title }));
+    this.from.value = title;
+  }
+
+  get locked() { return Boolean(this.run.now) && this.phase !== 'done' && this.phase !== 'failed'; }
 
   results() {
     const { words } = this;
@@ -109,6 +125,11 @@ export class PageTraining {
     const images = Number(this.size.value), settings = this.defaults[this.dataset.value] ?? {};
     const epochs = settings.epochs_for?.[images] ?? settings.epochs, batch_size = settings.batch_for?.[images] ?? settings.batch_size;
     this.fields.values = { ...settings, epochs, batch_size };
+    if (this.lab && this.listedFor !== this.dataset.value) {
+      this.listedFor = this.dataset.value;
+      this.startedFrom = '';
+      this.listCheckpoints();
+    }
   }
 
   changed(values) {
@@ -118,7 +139,6 @@ export class PageTraining {
 
   async press() {
     if (this.phase === 'playing') { this.run.run('pause'); return; }
-    if (this.phase === 'done' || this.phase === 'failed') this.phase = 'empty';
     await this.go('play');
   }
 
@@ -126,7 +146,7 @@ export class PageTraining {
   async go(mode) {
     if (this.phase === 'loading' || this.phase === 'playing') return;
     try {
-      if (this.phase === 'empty' || this.phase === 'done') await this.open();
+      if (['empty', 'done', 'failed'].includes(this.phase)) await this.open();
       this.looked = null;
       this.phase = 'playing';
       this.paint();
@@ -136,23 +156,28 @@ export class PageTraining {
     }
   }
 
-  async open(state = null) {
+  // A new run, or `kept`, the one of before.
+  async open(kept = null) {
     this.phase = 'loading';
     this.tell(this.words.fetching);
     this.paint();
-    const images = Number(this.size.value), chosen = this.from?.selectedOptions[0];
-    this.run.wanted = { dataset: this.dataset.value, images };
-    const header = await this.run.load(this.dataset.value, images);
-    const settings = { ...this.defaults[this.dataset.value], ...this.fields.values }, start = chosen?.value ? await this.weightsOf(chosen) : null;
+    if (this.startedFrom && !kept) await this.listCheckpoints();   // it may be gone, or another by now
+    const chosen = this.startedFrom && !kept ? this.from.selectedOptions[0] : null;
+    const wanted = kept?.loaded ?? { dataset: this.dataset.value, images: Number(this.size.value), start_from: this.startedFrom };
+    const header = await this.run.load(wanted);
+    wanted.manifest ??= header.meta.manifest;
+    const settings = { ...this.defaults[this.dataset.value], ...this.fields.values }, start = chosen ? await this.weightsOf(chosen) : null;
     if (start) settings.widths = chosen.dataset.widths.split(',').map(Number);
     this.meta = { ...header.meta, name: this.words.this_network, sure: 0.5, epochs_kept: false };
     this.draw.hidden = header.meta.preprocess.fit !== 'digit';
     this.tell('');
-    await this.run.open(settings, { state, start });
+    await this.run.open(settings, { state: kept?.state ?? null, start });
   }
 
   async weightsOf(option) {
-    const { tensors } = readTensors(await (await fetch(option.value)).arrayBuffer());
+    const answer = await fetch(option.dataset.url);
+    if (!answer.ok) throw new Error(this.words.no_lab);
+    const { tensors } = readTensors(await answer.arrayBuffer());
     const names = ['conv1', 'conv2', 'fc1', 'fc2', 'fc3'].flatMap(layer => [`${layer}.weight`, `${layer}.bias`]);
     return Float32Array.from(names.flatMap(name => [...tensors[name].data]));
   }
@@ -164,8 +189,10 @@ export class PageTraining {
     try {
       this.dataset.value = kept.loaded.dataset;
       this.size.value = String(kept.loaded.images);
+      this.choose();
+      this.startedFrom = kept.loaded.start_from ?? '';
       this.fields.values = kept.state.settings;
-      await this.open(kept.state);
+      await this.open(kept);
       this.phase = this.run.now.done ? 'done' : 'paused';
       this.tell(this.words.restored);
     } catch (error) {
@@ -176,10 +203,8 @@ export class PageTraining {
   }
 
   clear() {
-    this.run.run('pause');
     this.run.forget();
     Object.assign(this, { phase: 'empty', looked: null });
-    this.run.now = null;
     this.tell('');
     this.paint();
   }
@@ -229,10 +254,10 @@ export class PageTraining {
     this.begin.classList.toggle('playing', playing);
     this.element.dataset.phase = phase;
     for (const button of [this.oneStep, this.oneEpoch]) button.disabled = playing || phase === 'loading' || phase === 'done';
-    this.fresh.hidden = !now;
-    const there = Boolean(now);
-    this.fields.lock(there && phase !== 'done' && phase !== 'failed');
-    for (const select of [this.dataset, this.size, this.from]) if (select) select.disabled = there && phase !== 'done' && phase !== 'failed';
+    this.fresh.hidden = !now || phase === 'loading';
+    const there = Boolean(now), { locked } = this;
+    this.fields.lock(locked);
+    for (const select of [this.dataset, this.size, this.from]) if (select) select.disabled = locked;
     this.back.hidden = !(now?.epochs.length > 1);
     this.ends.hidden = !(now?.step > 0) || phase === 'failed';
     this.network.element.hidden = !there;
@@ -253,11 +278,13 @@ export class PageTraining {
 
   // ---- what stays
   async keep() {
-    const { settings, widths } = this.described(), said = { dataset: this.run.wanted.dataset, images: this.run.wanted.images, settings, name: this.name.value };
+    const { settings, widths } = this.described(), { dataset, images, start_from } = this.run.wanted;
+    const said = { dataset, images, start_from, manifest: this.seen.manifest, settings, name: this.name.value };
     this.keepIt.disabled = true;
     try {
       const { name } = await this.lab.keep(described({ ...said, model: modelOf(widths) }, writeTensors(this.run.tensors)));
       this.kept.textContent = say(this.words.kept_as, { name });
+      this.listCheckpoints();
     } catch (error) {
       this.kept.textContent = error.message;
     }
@@ -269,10 +296,16 @@ export class PageTraining {
     return { settings, widths };
   }
 
+  // Which images it has learnt from, where these are still the ones that the run began with.
+  get seen() {
+    const { manifest, fingerprint } = this.run.header.meta, same = this.run.wanted.manifest === manifest;
+    return same ? { manifest, fingerprint } : { manifest: '', fingerprint: '' };
+  }
+
   // A file that the terminal opens: `python -m imgcls predict --checkpoint FILE`.
   save() {
     const { settings, widths } = this.described(), { now, header } = this.run, held = now.held_out.at(-1), model = modelOf(widths);
-    const meta = { ...header.meta, model, epoch: now.epoch, step: now.step, run: this.name?.value || model, created: Date.now() / 1000,
+    const meta = { ...header.meta, ...this.seen, model, epoch: now.epoch, step: now.step, run: this.name?.value || model, created: Date.now() / 1000,
       settings: { ...header.meta.settings, ...settings, model }, metrics: held ? { val_accuracy: held.accuracy, val_loss: held.loss } : {} };
     const file = new Blob([writeTensors(this.run.tensors, { [KEY]: JSON.stringify(meta) })], { type: 'application/octet-stream' });
     const link = make('a', { href: URL.createObjectURL(file), download: `${meta.run}.safetensors` });
@@ -310,9 +343,13 @@ export function start({ element, props, pad }) {
   const source = {
     worker: async () => new Worker(at(`scripts/${props.worker}.js`)),
     engine: build => fetched(`engine/${props.engines[build]}`),
-    data: async (dataset, images) => {
-      const { url } = await fetched(`training-data?dataset=${encodeURIComponent(dataset)}&images=${images}&${language}`);
-      return fetched(url);
+    // A run that goes on asks for the very file that it began with, which the browser still has.
+    data: async wanted => {
+      const there = wanted.url && await fetched(wanted.url).catch(() => null);
+      if (there) return there;
+      const { dataset, images, start_from = '' } = wanted, asked = new URLSearchParams({ dataset, images, start_from });
+      wanted.url = (await fetched(`training-data?${asked}&${language}`)).url;
+      return fetched(wanted.url);
     },
   };
   const lab = {
