@@ -21,9 +21,12 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 VENV = HERE / ".venv"
+BEFORE = HERE / ".venv-before"  # what stood there, until the environment that takes its place can run the lab
 WHOLE = VENV / "whole"  # where the environment was made: its scripts name that folder, and work nowhere else
+SCRIPTS = ("bin/python", "bin/pip"), ("Scripts/python.exe", "Scripts/pip.exe")
+FITS = "import sys; sys.exit(sys.version_info < (3, 10) or sys.prefix == sys.base_prefix)"
 NO_VENV = "Python has no venv here: on Debian and Ubuntu, `sudo apt install python3-venv`, then start again."
-PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+PYTHON, PIP = (VENV / place for place in SCRIPTS[os.name == "nt"])
 
 
 def main(arguments: list[str]) -> int:
@@ -81,23 +84,28 @@ def run(command: list[str]) -> int:
 def install(requirements: str) -> None:
     """Make the environment and install `requirements`, unless the very same were installed before.
 
-    However an earlier try was interrupted, this one begins where it can: an environment without its mark is made anew,
-    and a package that was not written to its end counts as none.
+    However an earlier try was interrupted, this one begins where it can: an environment without its mark is taken as it
+    is where it can be used and made anew where it cannot, and a package that was not written to its end counts as none.
+    Where nothing comes of it, what stood there before stands there again.
     """
     texts = b"".join(path.read_bytes() for path in sorted(HERE.glob("requirements*.txt")))
     wanted = f"{sys.version_info[:2]} {hashlib.sha256(texts).hexdigest()}"
     mark = VENV / f"installed-{requirements}"
-    if is_whole() and mark.exists() and mark.read_text() == wanted:
-        return
-    if not (is_whole() and has_pip()):
-        make_environment()
-    remove_halves()
-    print(f"Installing {requirements} (the first time this takes some minutes and several GB) ...", flush=True)
-    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "-r", str(HERE / requirements)]
-    subprocess.run(pip, check=True)
-    mark.write_text(wanted)
-    if requirements == "requirements-dev.txt":
-        (VENV / "installed-requirements.txt").write_text(wanted)
+    if not (is_whole() and mark.exists() and mark.read_text() == wanted):
+        try:
+            if not (is_whole() and has_pip()) and not adopt():
+                make_environment()
+            remove_halves()
+            print(f"Installing {requirements} (the first time this takes some minutes and several GB) ...", flush=True)
+            pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "-r", str(HERE / requirements)]
+            subprocess.run(pip, check=True)
+            mark.write_text(wanted)
+        except BaseException:
+            put_back()
+            raise
+        if requirements == "requirements-dev.txt":
+            (VENV / "installed-requirements.txt").write_text(wanted)
+    remove(BEFORE)
 
 
 def is_whole() -> bool:
@@ -107,22 +115,59 @@ def is_whole() -> bool:
 
 def has_pip() -> bool:
     """Whether there is an environment that can install: a Debian without python3-venv leaves one that cannot."""
-    asked = [str(PYTHON), "-m", "pip", "--version"]
-    return subprocess.run(asked, capture_output=True).returncode == 0
+    return subprocess.run([str(PYTHON), "-m", "pip", "--version"], capture_output=True).returncode == 0
+
+
+def adopt() -> bool:
+    """Whether an environment that a person, uv or an earlier version made can be used as it is; it is marked as whole
+    then. One that brings no pip is given Python's own."""
+    try:
+        if subprocess.run([str(PYTHON), "-c", FITS], capture_output=True).returncode != 0:
+            return False
+        if not (has_pip() and PIP.exists()):
+            subprocess.run([str(PYTHON), "-m", "ensurepip", "--default-pip"], capture_output=True)
+        # "pip 24.0 from /home/me/imgcls/.venv/lib/python3.11/site-packages/pip (python 3.11)"; in a folder that was
+        # moved the script starts the pip of another, or none.
+        said = subprocess.run([str(PIP), "--version"], capture_output=True, text=True)
+        found = Path(said.stdout.partition(" from ")[2].rpartition(" (python")[0]).resolve()
+    except OSError:
+        return False
+    if said.returncode != 0 or VENV.resolve() not in found.parents:
+        return False
+    WHOLE.write_text(str(VENV), "utf-8")
+    return True
 
 
 def make_environment() -> None:
-    """A whole one takes the place of whatever is there."""
+    """Whatever is there is kept aside, where `put_back` finds it."""
     if importlib.util.find_spec("ensurepip") is None:
         raise SystemExit(NO_VENV)
     print(f"Making an environment in {VENV} ...", flush=True)
-    shutil.rmtree(VENV, ignore_errors=True)
+    if os.path.lexists(VENV) and not os.path.lexists(BEFORE):
+        VENV.rename(BEFORE)
+    remove(VENV)
     try:
         venv.create(VENV, with_pip=True)
     except subprocess.CalledProcessError:
-        shutil.rmtree(VENV, ignore_errors=True)
+        remove(VENV)
         raise SystemExit(NO_VENV) from None
     WHOLE.write_text(str(VENV), "utf-8")
+
+
+def put_back() -> None:
+    """What stood there before a new environment was begun."""
+    if os.path.lexists(BEFORE):
+        remove(VENV)
+        BEFORE.rename(VENV)
+        print(f"What stood in {VENV} before stands there again.", file=sys.stderr)
+
+
+def remove(path: Path) -> None:
+    """A folder, or the link to one."""
+    if path.is_symlink():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def remove_halves() -> None:

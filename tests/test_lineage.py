@@ -11,9 +11,10 @@ from PIL import Image
 
 from imgcls.checkpoints.exports import export_state_dict
 from imgcls.checkpoints.format import load_checkpoint, read_meta, save_checkpoint
-from imgcls.data.manifest import Manifest, manifest_file
+from imgcls.data.manifest import FROM_ELSEWHERE, Manifest, manifest_file
 from imgcls.errors import CheckpointError, DatasetError
 from imgcls.recipes import with_recipe
+from imgcls.runs.evaluations import compare_evaluations, evaluate_checkpoint
 from imgcls.runs.lifecycle import check_run
 from imgcls.training import events
 from imgcls.training.loading import load_run_data
@@ -140,6 +141,45 @@ def test_an_older_network_is_started_from_as_long_as_its_photos_are_known(own, w
     save_checkpoint(best, model.state_dict(), meta.model_copy(update={"fingerprint": ""}))
     made = run(chosen, workspace, "c")
     assert any("is not known: if they are among these" in str(note) for note in made[0].notes)
+
+
+@pytest.mark.parametrize("ancestor", ["of changed photos", "from elsewhere", "a file of weights"])
+def test_what_nobody_knows_of_an_ancestor_stays_unknown(own, workspace, ancestor):
+    """It is written down, carried on to every run that comes of it, and no figure is compared as if it were known."""
+    flowers(workspace.data / "garden")
+    flowers(workspace.data / "fresh", each=3)
+    net = {"model": "resnet18", "image_size": 32} if ancestor == "a file of weights" else {}
+    run(said("garden", seed=1, **net), workspace, "a")
+    without_manifest(workspace, "a", **({} if ancestor == "of changed photos" else {"fingerprint": ""}))
+    photo("rose", 999).save(workspace.data / "garden" / "rose" / "new.jpg")
+    began = said(seed=2, start_from="a", epochs=2, batch_size=8, **net)
+    if ancestor == "a file of weights":
+        workspace.weight.mkdir()
+        shutil.copy(workspace.checkpoints / "a" / "best.safetensors", workspace.weight / "a.safetensors")
+        began = began.model_copy(update={"start_from": "", "transfer": "finetune", "weights": "a.safetensors"})
+    made = []
+    for event in train(began, workspace=workspace, run="b", should_stop=lambda: len(made) > 2):
+        made.append(event)
+    assert isinstance(made[-1], events.Stopped)
+    assert isinstance(run(began, workspace, "b", resume=True)[-1], events.Finished)
+    made = run(said(seed=3, start_from="b", **net), workspace, "c")
+    assert any("b has learnt from is not known" in str(note) for note in made[0].notes)
+    known = {"garden"} if ancestor == "of changed photos" else {FROM_ELSEWHERE}
+    for name in ("b", "c"):
+        assert written(workspace, name).earlier_unknown == known
+        assert read_meta(workspace.checkpoints / name / "best.safetensors").manifest == written(workspace, name).digest
+    if ancestor == "of changed photos":
+        with pytest.raises(CheckpointError, match="is not known any more"):
+            lineage_of(said("garden", start_from="c", **net), workspace)
+    measured = {
+        dataset: {
+            name: evaluate_checkpoint(workspace.checkpoints / name / "best.safetensors", workspace, dataset=dataset)
+            for name in ("b", "c")
+        }
+        for dataset in ("flowers", "garden", "fresh")
+    }
+    refused = {name: bool(compare_evaluations(made, workspace).refusals) for name, made in measured.items()}
+    assert refused == {"flowers": True, "garden": ancestor == "of changed photos", "fresh": False}
 
 
 @pytest.mark.parametrize("kind", ["checkpoint", "state dict"])

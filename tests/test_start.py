@@ -33,7 +33,7 @@ print("asked", *sys.argv[1:], tiny.HERE)
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """start.py beside a package `imgcls` that says what it was asked, and requires one module from a file. An earlier
-    start was killed while it made the environment."""
+    start was killed while it made the environment, with an earlier one set aside."""
     folder = tmp_path_factory.mktemp("lab")
     shutil.copy(PROJECT / "start.py", folder)
     (folder / "imgcls").mkdir()
@@ -43,6 +43,7 @@ def lab(tmp_path_factory):
     half.mkdir(parents=True)
     (half / "python").symlink_to(sys.executable)
     (folder / ".venv" / "kept").touch()
+    (folder / ".venv-before").mkdir()
     return folder
 
 
@@ -78,6 +79,7 @@ def test_every_interrupted_set_up_is_mended(lab):
     said = start(lab, "runs", "--json")
     assert said.returncode == 0 and said.stdout.endswith("asked runs --json True\n"), said.stderr
     assert "Making an environment" in said.stdout and not (lab / ".venv" / "kept").exists()
+    assert not (lab / ".venv-before").exists()
 
     said = start(lab)
     assert said.stdout == "asked serve True\n"  # nothing is installed twice
@@ -164,7 +166,32 @@ def test_without_venv_it_says_what_to_install_and_the_next_start_works_on(tmp_pa
     assert not (tmp_path / ".venv").exists()
 
 
-def test_an_installation_that_fails_is_a_sentence(lab):
+def unmark(lab):
+    for mark in ("whole", "installed-requirements.txt"):
+        (lab / ".venv" / mark).unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("maker", ["python -m venv", "uv"])
+def test_an_environment_that_somebody_made_is_used_as_it_is(lab, maker):
+    """uv brings no pip."""
+    start(lab, "runs")
+    unmark(lab)
+    (lab / ".venv" / "mine").touch()
+    if maker == "uv":
+        for one in [*packages(lab).glob("pip*"), *(lab / ".venv").glob("[Sb][ci]*/pip*")]:
+            shutil.rmtree(one) if one.is_dir() else one.unlink()
+    said = start(lab, "runs")
+    assert said.stdout.endswith("asked runs True\n") and "Making" not in said.stdout, said.stderr
+    assert (lab / ".venv" / "mine").exists() and start(lab, "runs").stdout == "asked runs True\n"
+
+
+def test_an_installation_that_fails_is_a_sentence_and_leaves_what_was_there(lab):
+    start(lab, "runs")
     (lab / "requirements.txt").write_text("./nowhere.whl")
+    unmark(lab)
+    (lab / ".venv" / "mine").touch()
+    shutil.rmtree(packages(lab) / "pip")  # so that it cannot be used
     said = start(lab)
     assert said.returncode == 1 and "The installation failed" in said.stderr and "Traceback" not in said.stderr
+    assert "Making an environment" in said.stdout and (lab / ".venv" / "mine").exists()
+    assert (packages(lab) / "tiny.py").exists() and not (lab / ".venv-before").exists()

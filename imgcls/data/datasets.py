@@ -84,14 +84,13 @@ def load_dataset(
         forget_what_was_read()
         files = divide_photos(settings, workspace, lineage=lineage, manifest=manifest)
         made = _corrected(_photos(files, settings, preprocess, progress), settings, workspace)
-    earlier = frozenset[str]()
+    found = made.manifest
     if manifest is not None:
-        earlier = manifest.earlier
-    elif lineage:
-        earlier = lineage.learnt - made.manifest.trained
-    found = replace(made.manifest, earlier=earlier)
-    notes = (*((lineage.note,) if lineage is not None and lineage.note else ()), *lacking_notes(found.lacking))
-    return replace(made, manifest=found, notes=(*notes, *made.notes))
+        found = replace(found, earlier=manifest.earlier, earlier_unknown=manifest.earlier_unknown)
+    elif lineage is not None:
+        found = found.after(lineage)
+    before = lineage.notes if lineage is not None else ()
+    return replace(made, manifest=found, notes=(*before, *lacking_notes(found.lacking), *made.notes))
 
 
 def list_images(settings: TrainSettings, workspace: Workspace, preprocess: Preprocess) -> tuple[str, Manifest]:

@@ -111,9 +111,14 @@ def load_for_evaluation(
 
 def is_own(dataset: str, trained: TrainSettings, workspace: Workspace) -> bool:
     """Whether a network has been trained on this data set, or on a part of it."""
-    if is_builtin(dataset):
-        return bool(set(dataset.split("+")) & set(trained.dataset.split("+")))
-    return not is_builtin(trained.dataset) and _same_folder(dataset, trained.dataset, workspace)
+    return same_data(dataset, trained.dataset, workspace)
+
+
+def same_data(one: str, other: str, workspace: Workspace) -> bool:
+    """Whether two names stand for one folder, or share a built-in set."""
+    if is_builtin(one):
+        return bool(set(one.split("+")) & set(other.split("+")))
+    return not is_builtin(other) and _same_folder(one, other, workspace)
 
 
 def _photos(

@@ -8,6 +8,8 @@ divides anew, and nobody guesses from counts.
     {"split": "train", "path": "rose/0012.jpg", "class": 1, "digest": "9f2c..."}      a photo, by its content
     {"split": "val", "path": "mnist/train/43054", "class": 7}    of a built-in set: its place in the file
     {"split": "earlier", "id": "9f2c..."}                learnt by a network that the run started from
+
+Where nobody knows which images such a network has learnt, the first line names their data set: "earlier_unknown".
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -31,7 +33,8 @@ from imgcls.workspace import Workspace
 FILE = "manifest.jsonl.gz"
 FORMAT = 1
 SPLITS = ("train", "val", "test")
-EARLIER = "earlier"
+EARLIER, UNKNOWN = "earlier", "earlier_unknown"
+FROM_ELSEWHERE = ""  # in `earlier_unknown`: the network came without a word of its data
 GZIP_LEVEL = 1  # 70,000 lines in 25 ms; level 9 takes ten times as long for a third less
 
 
@@ -155,13 +158,15 @@ class Changes:
 @dataclass(frozen=True)
 class Manifest:
     """splits: "train", "val" and perhaps "test"; left_out: images that no split has; earlier: ids of images that a
-    network which the run started from has learnt, and the run itself has not."""
+    network which the run started from has learnt, and the run itself has not; earlier_unknown: the data sets of which
+    such a network has learnt nobody knows which images, FROM_ELSEWHERE where not even the set is known."""
 
     dataset: str
     classes: tuple[str, ...]
     splits: Mapping[str, ManifestSplit]
     left_out: tuple[LeftOut, ...] = ()
     earlier: frozenset[str] = frozenset()
+    earlier_unknown: frozenset[str] = frozenset()
 
     @cached_property
     def digest(self) -> str:
@@ -173,6 +178,8 @@ class Manifest:
             made.update(text.encode("utf-8", "surrogatepass"))
         if self.earlier:
             made.update("\n".join(("", EARLIER, *sorted(self.earlier))).encode("utf-8", "surrogatepass"))
+        if self.earlier_unknown:
+            made.update("\n".join(("", UNKNOWN, *sorted(self.earlier_unknown))).encode("utf-8", "surrogatepass"))
         return made.hexdigest()
 
     @cached_property
@@ -200,6 +207,10 @@ class Manifest:
         }
         return {name: titles for name, titles in missing.items() if titles}
 
+    def after(self, lineage: Lineage) -> Manifest:
+        """With what the networks have learnt that the run starts from."""
+        return replace(self, earlier=lineage.learnt - self.trained, earlier_unknown=lineage.unknown)
+
     def changes_to(self, now: Manifest) -> Changes:
         """What a person has to know where `now` has another digest."""
         before, after = _by_path(self), _by_path(now)
@@ -222,6 +233,7 @@ class Manifest:
             "images": {name: len(split) for name, split in self.splits.items()},
             "lacking": self.lacking,
             "left_out": [one.as_dict() for one in self.left_out],
+            UNKNOWN: sorted(self.earlier_unknown),
             "digest": self.digest,
         }
         lines = [json.dumps(header)]
@@ -263,6 +275,7 @@ class Manifest:
                 },
                 tuple(LeftOut(one["path"], Message.from_dict(one["reason"])) for one in header["left_out"]),
                 frozenset(earlier),
+                frozenset(str(name) for name in header.get(UNKNOWN, ())),
             )
             return made if made.digest == header["digest"] and {"train", "val"} <= set(made.splits) else None
         except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError):
@@ -272,19 +285,32 @@ class Manifest:
 @dataclass(frozen=True)
 class Lineage:
     """What the networks have seen that a run starts from: ids of the images they learnt from, and of those they were
-    validated on, by the name of the last one. note: what a person should know where that is not known."""
+    validated on, by the name of the last one. unknown: data sets of which nobody knows what they have learnt."""
 
     name: str
     learnt: frozenset[str] = frozenset()
     validated: frozenset[str] = frozenset()
-    note: Message | None = None
+    unknown: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.learnt)
 
     @classmethod
     def of(cls, name: str, manifest: Manifest) -> Lineage:
-        return cls(name, manifest.learnt, manifest.validated - manifest.learnt)
+        return cls(name, manifest.learnt, manifest.validated - manifest.learnt, manifest.earlier_unknown)
+
+    @property
+    def notes(self) -> tuple[Message, ...]:
+        """What a person should know before trusting a figure of a run that starts from them."""
+        if not self.unknown:
+            return ()
+        return (
+            Message(
+                "Which images {checkpoint} has learnt from is not known: if they are among these, the figures are too "
+                "good.",
+                checkpoint=self.name,
+            ),
+        )
 
 
 def lacking_notes(lacking: Mapping[str, Sequence[str]]) -> tuple[Message, ...]:

@@ -190,14 +190,12 @@ def _why_not(a: str, b: str, first: Measured | None, second: Measured | None) ->
 
 def _measured(made: Evaluation, workspace: Workspace) -> Measured | None:
     """Of the images that the network has not learnt from; None where it is not known which those are."""
-    from imgcls.data.evaluation_sets import is_own
-
     path = Path(made.checkpoint)
+    # Nothing is trained on a test part, nor on a set that is another one than the network's own.
+    if made.part != "test" and provenance.may_have_learnt(made.dataset, path, workspace):
+        return None
     manifest = provenance.manifest_of(path, workspace)
     learnt = manifest.learnt if manifest else frozenset[str]()
-    # Nothing is trained on a test part, nor on a set that is another one than the network's own.
-    if manifest is None and made.part != "test" and is_own(made.dataset, settings_of(path), workspace):
-        return None
     rows = zip(made.indices.tolist(), made.outputs.labels.tolist(), made.outputs.right.tolist(), strict=True)
     return {(made.ids[i], label): right for i, label, right in rows if made.ids[i] not in learnt}
 

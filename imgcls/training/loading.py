@@ -56,7 +56,7 @@ def load_with_progress(
     if wanted and not (yield from _fetch_weights(settings, workspace, should_stop)):
         return None
     # What such a run starts from has a say in which images validate it; going on, it may be gone by now.
-    again = began if began is not None and (settings.start_from or began.earlier) else None
+    again = began if began is not None and (settings.start_from or began.earlier or began.earlier_unknown) else None
 
     def load(progress: Progress) -> DataSet:
         lineage = None if resume else lineage_of(settings, workspace)

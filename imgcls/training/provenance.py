@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgcls.checkpoints.format import Meta, read_meta
 from imgcls.checkpoints.store import find_checkpoint, is_shipped, list_checkpoints
-from imgcls.data.manifest import Lineage, Manifest, manifest_file
+from imgcls.data.manifest import FROM_ELSEWHERE, Lineage, Manifest, manifest_file
 from imgcls.errors import CheckpointError, ImgclsError, WeightsError
-from imgcls.messages import Message
 from imgcls.models.weight_header import EXTRA
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
@@ -54,18 +52,27 @@ def lineage_of(
     else:
         return None
     if manifest is not None:
-        return Lineage.of(name, manifest)
-    if meta.fingerprint and _same_data(settings, settings_of(meta), workspace):
+        lineage = Lineage.of(name, manifest)
+    else:
+        lineage = Lineage(name, unknown=frozenset({settings_of(meta).dataset if meta.fingerprint else FROM_ELSEWHERE}))
+    if any(_same_data(settings.dataset, one, workspace) for one in lineage.unknown):
         raise CheckpointError(
             "Which images {checkpoint} has learnt from is not known any more, so that a run which starts from it could "
             "be validated on them: train {checkpoint} anew first, or learn from new photos in another folder.",
             checkpoint=name,
         )
-    note = Message(
-        "Which images {checkpoint} has learnt from is not known: if they are among these, the figures are too good.",
-        checkpoint=name,
-    )
-    return Lineage(name, note=note)
+    return lineage
+
+
+def may_have_learnt(dataset: str, checkpoint: Path, workspace: Workspace) -> bool:
+    """Whether the checkpoint, or a network that it comes of, has learnt some images of `dataset` and nobody knows
+    which. Raises CheckpointError where it is none."""
+    manifest = manifest_of(checkpoint, workspace)
+    if manifest is not None and not manifest.earlier_unknown:
+        return False
+    earlier = manifest.earlier_unknown if manifest is not None else ()
+    trained = settings_of(read_meta(checkpoint))
+    return any(_same_data(dataset, one, workspace) for one in (trained.dataset, *earlier))
 
 
 def _of_meta(meta: Meta, run: str, workspace: Workspace, after: frozenset[Path] = frozenset()) -> Manifest | None:
@@ -131,10 +138,10 @@ def _same_backbone(weights: Mapping[str, Tensor], checkpoint: Path) -> bool:
         return False
 
 
-def _same_data(one: TrainSettings, other: TrainSettings, workspace: Workspace) -> bool:
-    from imgcls.data.evaluation_sets import is_own
+def _same_data(one: str, other: str, workspace: Workspace) -> bool:
+    from imgcls.data.evaluation_sets import same_data
 
-    return is_own(one.dataset, other, workspace)
+    return other != FROM_ELSEWHERE and same_data(one, other, workspace)
 
 
 @lru_cache(maxsize=KEPT_MANIFESTS)
@@ -155,8 +162,4 @@ def _made_again(meta: Meta, workspace: Workspace, after: frozenset[Path]) -> Man
     if fingerprint != known:
         return None
     lineage = lineage_of(settings, workspace, after=after)
-    if lineage is None:
-        return made
-    if lineage.note is not None:  # nobody knows what its ancestor had seen
-        return None
-    return replace(made, earlier=lineage.learnt - made.trained)
+    return made if lineage is None else made.after(lineage)
