@@ -135,7 +135,7 @@ def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     expect(card).to_be_visible(timeout=SOON)
     expect(page.locator("#card h3")).to_have_text("from-the-page", timeout=SOON)
 
-    page.goto("about:blank")  # a page that is open reloads itself when the server is back, which would end our own loading
+    page.goto("about:blank")  # a page that is open reloads itself when the server is back, and ends our own loading
     server.stop()
     server.start()
     opened(page, server)
