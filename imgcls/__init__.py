@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from imgcls.library.evaluations import Evaluation, compare, evaluate
     from imgcls.library.nets import Net, Prediction, load
     from imgcls.library.registration import register_dataset, register_model
+    from imgcls.library.sweeps import Sweep, sweep
     from imgcls.library.training import Run, runs, train
     from imgcls.models.registry import ModelSpec
     from imgcls.settings import TrainSettings
@@ -51,6 +52,7 @@ __all__ = [
     "Net",
     "Prediction",
     "Run",
+    "Sweep",
     "TrainSettings",
     "audit",
     "compare",
@@ -62,6 +64,7 @@ __all__ = [
     "register_dataset",
     "register_model",
     "runs",
+    "sweep",
     "train",
 ]
 
@@ -77,6 +80,7 @@ _HOME = {
     "Net": "imgcls.library.nets",
     "Prediction": "imgcls.library.nets",
     "Run": "imgcls.library.training",
+    "Sweep": "imgcls.library.sweeps",
     "TrainSettings": "imgcls.settings",
     "audit": "imgcls.library.catalog",
     "compare": "imgcls.library.evaluations",
@@ -88,6 +92,7 @@ _HOME = {
     "register_dataset": "imgcls.library.registration",
     "register_model": "imgcls.library.registration",
     "runs": "imgcls.library.training",
+    "sweep": "imgcls.library.sweeps",
     "train": "imgcls.library.training",
 }
 # Packages of the same name as a public function: the package itself is what is called.

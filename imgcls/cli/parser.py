@@ -249,6 +249,29 @@ def _init_lab(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, without=("init",))
 
 
+def _sweep(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--vary", action="append", metavar="SETTING=A,B,...",
+        help="a setting and its values, once for each that varies; a range LOW..HIGH where combinations are drawn; "
+        "semicolons between values that have commas themselves",
+    )  # fmt: skip
+    parser.add_argument("--seeds", metavar="N,N,...", help="each combination once with each (1,2,3)")
+    parser.add_argument(
+        "--search", metavar="KIND",
+        help="grid: every combination; random: --trials of them; successive-halving: all begin, the better third of "
+        "each round goes on three times as long (grid)",
+    )  # fmt: skip
+    parser.add_argument("--trials", type=_positive, metavar="N", help="how many combinations are drawn (all)")
+    parser.add_argument("--name", metavar="NAME", help="the sweep's name; one that is there goes on, with what is new")
+    parser.add_argument(
+        "--jobs", type=_positive, metavar="N",
+        help="runs side by side (small networks: as many as there are cores, with one thread each; otherwise 1)",
+    )  # fmt: skip
+    parser.add_argument("--resume", metavar="NAME", help="go on with this one; more values, seeds or trials enlarge it")
+    _json(parser, "at the end one JSON object a combination, a line each")
+    add_settings(parser, without=("seed", "name"))
+
+
 def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=("page", "onnx", "state-dict"), help="page: one HTML file, of a LeNet")
     _checkpoint(parser)
@@ -369,6 +392,11 @@ COMMANDS = (
     Command(
         "init-lab", "one network, data and seed with several initialisations, compared", _init_lab,
         ("init-lab --dataset mnist --model lenet --inits kaiming-uniform,all-zeros,too-small",),
+    ),
+    Command(
+        "sweep", "one training with several values of some settings, and several seeds", _sweep,
+        ("sweep --model lenet --vary lr=0.01,0.03,0.1 --vary init=kaiming-uniform,xavier-uniform --seeds 1,2,3",
+         "sweep --vary lr=0.001..0.3 --search random --trials 20 --epochs 2", "sweep --resume my-sweep --seeds 4,5"),
     ),
     Command(
         "export", "a checkpoint as one file to hand out, as ONNX, or as a plain state dict", _export,

@@ -60,6 +60,48 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return made
 
 
+def mean_and_spread(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """The mean, and the sample's standard deviation; None where there are too few values for one."""
+    if not values:
+        return None, None
+    mean = sum(values) / len(values)
+    if len(values) < 2:
+        return mean, None
+    return mean, math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+def student_quantile(degrees: int, level: float = LEVEL) -> float:
+    """t with a two-sided tail of `level`. Source: Abramowitz and Stegun 1964, 26.7.3 and 26.7.4, by bisection."""
+    low, high = 0.0, 1e8
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if 1 - _student_within(middle, degrees) > level else (low, middle)
+    return (low + high) / 2
+
+
+def _student_within(t: float, degrees: int) -> float:
+    """P(|T| < t)."""
+    angle = math.atan(t / math.sqrt(degrees))
+    sine, cosine = math.sin(angle), math.cos(angle)
+    odd = degrees % 2
+    term = cosine if odd else 1.0
+    total = term if degrees > 1 else 0.0
+    for k in range(2 + odd, degrees - 1, 2):
+        term *= cosine**2 * (k - 1) / k
+        total += term
+    return 2 / math.pi * (angle + sine * total) if odd else sine * total
+
+
+def paired_mean_interval(differences: Sequence[float], comparisons: int = 1) -> tuple[float, float] | None:
+    """95 % interval for the mean of paired differences (Student's t); `comparisons`: of how many this one was chosen,
+    each then tested at its share of the level (Bonferroni). None for fewer than two pairs."""
+    mean, spread = mean_and_spread(differences)
+    if mean is None or spread is None:
+        return None
+    half = student_quantile(len(differences) - 1, LEVEL / comparisons) * spread / math.sqrt(len(differences))
+    return mean - half, mean + half
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Two networks on the same images. `difference`: second's accuracy - first's; `p`: adjusted for all pairs asked."""

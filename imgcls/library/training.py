@@ -160,9 +160,7 @@ def train(
     if processes()[1] > 1:
         raise RunError("Several processes train together from the terminal only: see `imgcls train --help`.")
     workspace = Workspace.from_environment()
-    chosen = with_recipe(
-        {"dataset": dataset_name(dataset), **{name: _plain(value) for name, value in settings.items()}}
-    )
+    chosen = with_recipe({"dataset": dataset_name(dataset), **{name: plain(value) for name, value in settings.items()}})
     lifecycle.check_run(chosen, workspace)
     make = partial(lifecycle.create_run, chosen, workspace)
     return _begin(make, stream=stream, progress=progress, resume=False)
@@ -208,7 +206,8 @@ def _error(event: events.Failed) -> ImgclsError:
     return kind(event.message) if isinstance(kind, type) and issubclass(kind, ImgclsError) else RunError(event.message)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """As a setting has it: a run by its name, a path as text."""
     if isinstance(value, Run):
         return value.name
     return os.fspath(value) if isinstance(value, os.PathLike) else value

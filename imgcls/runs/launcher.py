@@ -70,12 +70,7 @@ def resume_run(
         state = before.to("starting", resume=True, part_of="", message=None, owner=before.owner or owner)
         state = admitted(state, run.workspace, at_once, wait, each)
         take_up(run, state, settings=settings)
-        if state.state == "starting":
-            try:
-                _launch(run, state, "work", run.name, "--resume")
-            except ImgclsError:
-                write_state(run.logs, before)
-                raise
+        start_claimed(run, state, "work", run.name, "--resume", before=before)
     return run
 
 
@@ -102,15 +97,18 @@ def start_next(workspace: Workspace, *, at_once: int | None = None) -> list[str]
     return started
 
 
-def start_claimed(job: Job, state: RunState, *command: str) -> None:
+def start_claimed(job: Job, state: RunState, *command: str, before: RunState | None = None) -> None:
     """Under the workspace's lock: the process of a job whose folder was just made, unless it has to wait. Where none
-    can be started the folder goes again."""
+    can be started the folder goes again; one that goes on has its state of `before` again."""
     if state.state == "queued":
         return
     try:
         _launch(job, state, *command)
     except ImgclsError:
-        shutil.rmtree(hide(job.logs), ignore_errors=True)
+        if before is None:
+            shutil.rmtree(hide(job.logs), ignore_errors=True)
+        else:
+            write_state(job.logs, before)
         raise
 
 

@@ -45,7 +45,11 @@ class Owner:
 
 @dataclass(frozen=True)
 class RunState:
-    """`id` tells a run from an earlier one of its name. `part_of`: the lab whose process works on the run."""
+    """`id` tells a run from an earlier one of its name. `part_of`: the lab whose process works on the run.
+
+    Of a sweep's run: `parent`, the sweep; `until`, the epoch after which it rests until others are as far, 0 for none;
+    `kills`, how often its process was ended from outside.
+    """
 
     state: str = "starting"
     id: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -57,6 +61,9 @@ class RunState:
     at_once: int = 0  # so many runs may go on when a queued one starts
     expected: float | None = None  # seconds from its start to its end
     resume: bool = False  # a queued one goes on from its last save
+    parent: str = ""
+    until: int = 0
+    kills: int = 0
     message: Message | None = None  # why a lab failed, or a run that never began; a run's events say it
 
     @property

@@ -171,6 +171,8 @@ def rename_run(run: Run, name: str) -> Run:
             raise RunError("Only a run at rest can be renamed: stop {name} first.", name=run.name)
         if state is not None and state.part_of:
             raise RunError("{name} belongs to a comparison of initialisations: it keeps its name.", name=run.name)
+        if state is not None and state.parent:
+            raise RunError("{name} belongs to the sweep {sweep}: it keeps its name.", name=run.name, sweep=state.parent)
         if not run.logs.is_dir():
             raise RunError("There is no run '{name}'.", name=run.name)
         if taken(name, run.workspace):

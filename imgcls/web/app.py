@@ -37,6 +37,7 @@ from imgcls.errors import ImgclsError
 from imgcls.models.torchvision_check import torchvision
 from imgcls.runs.launcher import keep_queue_moving, keep_worker_warm
 from imgcls.runs.leftovers import remove_workspace_leftovers
+from imgcls.runs.sweep import keep_all_going
 from imgcls.web import api, downloads, page, static, style
 from imgcls.web.classify import live_routes
 from imgcls.web.classify.browser_weights import PageWeights
@@ -82,6 +83,7 @@ def serve(*, host: str | None = None, port: int | None = None, show: bool | None
         threading.Timer(0.5, webbrowser.open, [url]).start()
     remove_workspace_leftovers(workspace)
     keep_queue_moving(workspace, made.limits.runs_at_once)
+    keep_all_going(workspace, made.limits.runs_at_once)
     threading.Thread(target=_warm, args=[workspace], daemon=True).start()
     uvicorn.Server(config).run(sockets=[listening])
     return 0

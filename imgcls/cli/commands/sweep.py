@@ -1,0 +1,135 @@
+"""`sweep`: one training with several values of some settings and several seeds. With --json, one object a combination.
+
+Its runs train in processes of their own; this one waits, tells, and asks them to stop when it is interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from imgcls.cli.main import to_json
+from imgcls.cli.parser import given
+from imgcls.errors import SettingsError
+from imgcls.messages import Setting, Terminal
+from imgcls.runs import search, sweep, sweep_result
+from imgcls.runs.sweep_request import Request, again, plan
+from imgcls.workspace import Workspace
+
+DEFAULT_SEEDS = (1, 2, 3)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    workspace = Workspace.from_environment()
+    asked = _resumed(arguments, workspace) if arguments.resume else _asked(arguments)
+    made = sweep.create(asked, workspace, name=arguments.resume or arguments.name or "")
+    status = _wait(made)
+    found = sweep_result.result(made)
+    if arguments.json:
+        for row in found.rows:
+            print(to_json(row.as_dict()))
+    else:
+        show(found)
+    if status == "stopped":
+        print(f"Saved. To go on: python -m imgcls sweep --resume {made.name}", file=sys.stderr)
+        return 130
+    return 0 if found.best else 1
+
+
+def _asked(arguments: argparse.Namespace) -> Request:
+    return plan(
+        _same_for_all(arguments),
+        _vary(arguments),
+        _seeds(arguments.seeds) or DEFAULT_SEEDS,
+        kind=arguments.search or "grid",
+        trials=arguments.trials or 0,
+        jobs=arguments.jobs or 0,
+    )
+
+
+def _resumed(arguments: argparse.Namespace, workspace: Workspace) -> Request:
+    if arguments.name and arguments.name != arguments.resume:
+        raise SettingsError("A sweep that goes on keeps its name: leave out {setting}.", setting=Setting("name"))
+    before = sweep.find(arguments.resume, workspace).request()
+    return again(
+        before,
+        _same_for_all(arguments),
+        _vary(arguments),
+        _seeds(arguments.seeds),
+        kind=arguments.search,
+        trials=arguments.trials or 0,
+        jobs=arguments.jobs or 0,
+    )
+
+
+def _same_for_all(arguments: argparse.Namespace) -> dict[str, str]:
+    return {name: value for name, value in given(arguments).items() if name != "name"}
+
+
+def _vary(arguments: argparse.Namespace) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for text in arguments.vary or ():
+        name, values = search.parse_factor(text)
+        found.setdefault(name, []).extend(values)
+    return found
+
+
+def _seeds(text: str | None) -> tuple[Any, ...]:
+    return tuple(seed.strip() for seed in (text or "").split(",") if seed.strip())
+
+
+def _wait(made: sweep.Sweep) -> str:
+    """Until everything has ended, in whatever processes. Ctrl-C, SIGTERM and a closed terminal: all save and stop."""
+    done: list[str] = []
+
+    def told(trial: sweep.Trial) -> None:
+        done.append(trial.name)
+        print(sweep_result.line(made, trial, len(done)), file=sys.stderr, flush=True)
+
+    print(f"{made.name}: {len(made.trials())} runs, {made.request().jobs} at a time", file=sys.stderr, flush=True)
+    with _stopping(made):
+        return deque(sweep.follow(made, told), maxlen=1).pop()
+
+
+@contextlib.contextmanager
+def _stopping(made: sweep.Sweep) -> Iterator[None]:
+    def on_signal(number: int, _frame: object) -> None:
+        if not made.request().going and number == signal.SIGINT:
+            raise KeyboardInterrupt  # a second Ctrl-C does not wait
+        print("Its runs save and end ...", file=sys.stderr, flush=True)
+        sweep.stop(made)
+
+    names = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, on_signal) for number in names}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def show(found: sweep_result.Result) -> None:
+    """The table, the best settings, and what matters."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    table = Table(box=None, pad_edge=False)
+    factors = list(found.request.factors)
+    halving = found.request.search == "successive-halving"
+    for title in (*factors, *(["epochs"] if halving else []), "validation accuracy", "n"):
+        table.add_column(title, justify="left" if title in factors else "right", no_wrap=True)
+    for row in found.ranked:
+        cells = [str(row.combination[name]) for name in factors] + ([str(row.epochs)] if halving else [])
+        table.add_row(*cells, row.figure, str(row.n) + (f" ({row.failed} failed)" if row.failed else ""))
+    console.print(table, highlight=False)
+    if found.best:
+        print(f"\nBest: {found.best_command()}")
+    print("Does it matter?")
+    for sentence in found.effects():
+        print(f"  {sentence.said(Terminal())}")
