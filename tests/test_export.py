@@ -16,13 +16,14 @@ from imgcls.models import build
 from imgcls.models.lenet import LeNet
 from imgcls.web.classify import bundle
 from imgcls.web.classify.handout import LARGEST
+from imgcls.web.standalone import page as alone
 from imgcls.workspace import PROJECT
 
 SHIPPED = PROJECT / "checkpoints" / "lenet-digits" / "best.safetensors"
 
 
 def test_the_scripts_are_one_module():
-    for entry in ("live", "handout"):
+    for entry in ("live", "handout", "standalone", "page_training"):
         text = bundle.compact(bundle.bundle(entry))
         assert not re.search(r"^\s*import ", text, re.MULTILINE) and len(re.findall(r"^export ", text, re.M)) == 1
 
@@ -47,6 +48,21 @@ def test_epochs_go_in_as_far_as_they_fit(workspace, tmp_path):
     page = (tmp_path / "x.html").read_text("utf-8")
     assert len(page.encode()) <= LARGEST and 'id="epochs"' in page
     assert "</script>mine" not in page
+
+
+def test_a_page_that_learns_is_one_file_without_an_address_in_it(workspace, tmp_path, capsys):
+    out = tmp_path / "learn.html"
+    assert main(["export", "page", "--train", "--out", str(out)]) == 0
+    page = out.read_text("utf-8")
+    assert len(page.encode()) <= alone.LARGEST and "learns" in capsys.readouterr().out
+    assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?https?:""", page)
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)[1]
+    assert "'wasm-unsafe-eval'" in policy and "'unsafe-eval'" not in policy and "connect-src" not in policy
+    assert "写一个数字" in page and "Images a second" in page and str(PROJECT) not in page
+    assert main(["export", "onnx", "lenet-digits", "--train"]) == 2
+    assert "belongs to a page" in capsys.readouterr().err
+    assert main(["export", "page"]) == 2
+    assert "Name a checkpoint" in capsys.readouterr().err
 
 
 def test_a_space_is_a_folder(workspace, tmp_path):

@@ -97,7 +97,7 @@ def test_ten_lines_add_one(workspace):
 
 
 def test_the_browser_offers_what_its_engine_has_and_no_other_row():
-    from imgcls.web.train.page_training import form_choices
+    from imgcls.web.train.page_options import form_choices
 
     offered = [value for value, _ in form_choices(Translator("en"))["optimizer"]]
     assert offered == ["sgd", "adam", "adamw"]

@@ -155,7 +155,7 @@ HIRED = """
   const source = {
     worker: async () => hired(), engine: async () => bytes(`${WASM}/lenet-simd.wasm`), data: async () => bytes(file),
   };
-  const run = new PageRun(source, 'this-page', (what, said) => told.push(what === 'failed' ? said : what), store);
+  const run = new PageRun(source, 'this-page', store, (what, said) => told.push(what === 'failed' ? said : what));
   const until = async act => { for (let i = 0; i < 2000 && !act(); i++) await new Promise(later); return act(); };
   const wanted = { dataset: 'mnist', images: 5000 };
   const failure = promise => promise.then(() => null, error => error.message);

@@ -183,9 +183,10 @@ def _report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", help="default: the first run's name, here, numbered if it is there")
 
 
-def _checkpoint(parser: argparse.ArgumentParser) -> None:
+def _checkpoint(parser: argparse.ArgumentParser, *, nargs: str | None = None, more: str = "") -> None:
+    said = f"a checkpoint file or a run's name{more}"
     _completed(
-        parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint file or a run's name"),
+        parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs=nargs, help=said),
         _checkpoint_names,
     )
 
@@ -274,8 +275,11 @@ def _sweep(parser: argparse.ArgumentParser) -> None:
 
 def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=("page", "onnx", "state-dict"), help="page: one HTML file, of a LeNet")
-    _checkpoint(parser)
+    _checkpoint(parser, nargs="?", more="; a page with --train needs none")
     parser.add_argument("--out", metavar="FILE", help="default: the run's name, here")
+    parser.add_argument(
+        "--train", action="store_true", help="page: 5,000 images and the engine go with it, so that it learns, too"
+    )
     parser.add_argument(
         "--space", action="store_true", help="page: index.html and README.md in a folder (--out), for a static Space"
     )
@@ -400,7 +404,7 @@ COMMANDS = (
     ),
     Command(
         "export", "a checkpoint as one file to hand out, as ONNX, or as a plain state dict", _export,
-        ("export page lenet-digits --out digits.html", "export onnx my-run"),
+        ("export page lenet-digits --out digits.html", "export page --train --out learn.html", "export onnx my-run"),
     ),
     Command("serve", "open the lab in the browser", _serve, ("serve", "serve --host 0.0.0.0 --port 7860")),
     Command("work", "", _work, hidden=True),

@@ -1,10 +1,13 @@
 """The file that is handed out, opened from the disk: it reads and speaks both languages without a request."""
 
 import pytest
+from axe import serious
 from playwright.sync_api import expect
+from test_browser_training import accuracy, draw, phase
 from test_live import SOON, opened
 
 from imgcls.web.classify.handout import handout
+from imgcls.web.standalone.page import training_page
 from imgcls.workspace import PROJECT, Workspace
 
 
@@ -44,3 +47,35 @@ def test_the_page_hands_it_out(page, server):
         page.locator(".take-home").click()
     assert got.value.suggested_filename == "lenet-digits.html"
     assert "Draw a digit" in open(got.value.path(), encoding="utf-8").read()
+
+
+def test_one_file_learns_without_a_server(browser, tmp_path):
+    """On a phone, in Chinese; the run goes on in English."""
+    file = tmp_path / "learn.html"
+    file.write_text(training_page(PROJECT / "checkpoints" / "lenet-digits" / "best.safetensors", Workspace()), "utf-8")
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, locale="zh-CN", color_scheme="dark", has_touch=True
+    )
+    page = context.new_page()
+    asked, wrong = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.goto(file.as_uri())
+    page.get_by_test_id("train-start").click()
+    phase(page, "playing")
+    page.locator(".languages button").click()
+    phase(page, "done")
+    assert accuracy(page) >= 97 and page.get_by_test_id("train-rate").inner_text() != "–"
+    draw(page)
+    expect(page.get_by_test_id("answer")).to_have_text("3")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert serious(page) == []
+    page.get_by_test_id("room-train").focus()
+    page.keyboard.press("ArrowRight")  # to the network that the file was made of
+    expect(page.locator(".alone-draw").get_by_test_id("answer")).to_have_text("3", timeout=SOON)
+    page.reload()
+    page.get_by_test_id("room-train").click()
+    phase(page, "done")
+    context.close()
+    assert not wrong and all(url.split("#")[0] == file.as_uri() or url.startswith("blob:") for url in asked)

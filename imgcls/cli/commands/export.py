@@ -14,15 +14,36 @@ ENDING = {"page": ".html", "onnx": ".onnx", "state-dict": ".pth"}
 
 def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
+    for flag, given in (("--space", arguments.space), ("--train", arguments.train)):
+        if given and arguments.what != "page":
+            raise SettingsError("{flag} belongs to a page: give `{command}`.", flag=flag, command="export page")
+    if arguments.train:
+        return _training_page(arguments, workspace)
+    if arguments.checkpoint is None:
+        raise SettingsError("Name a checkpoint, e.g. `{command}`.", command=f"export {arguments.what} lenet-digits")
     path = checkpoint_path(arguments.checkpoint, workspace)
-    if arguments.space and arguments.what != "page":
-        raise SettingsError("{flag} belongs to a page: give `{command}`.", flag="--space", command="export page")
     out = _out(arguments, path)
     {"page": _page, "onnx": _onnx, "state-dict": _state_dict}[arguments.what](path, out, workspace)
     if arguments.space:
         from imgcls.files import write_bytes
         from imgcls.web.classify.handout import space_readme
 
+        write_bytes(out.with_name("README.md"), space_readme(path).encode())
+        print(f"{out.parent} can be uploaded as a static Space.")
+    return 0
+
+
+def _training_page(arguments: argparse.Namespace, workspace: Workspace) -> int:
+    from imgcls.files import write_bytes
+    from imgcls.web.classify.handout import space_readme
+    from imgcls.web.standalone.page import training_page
+
+    path = checkpoint_path(arguments.checkpoint, workspace) if arguments.checkpoint else None
+    out = _out(arguments, path or Path("learn") / "best.safetensors")
+    content = training_page(path, workspace).encode()
+    write_bytes(out, content)
+    print(f"{out}: {len(content) / 1e6:.1f} MB; it opens in any browser, reads and learns, and asks for nothing.")
+    if arguments.space:
         write_bytes(out.with_name("README.md"), space_readme(path).encode())
         print(f"{out.parent} can be uploaded as a static Space.")
     return 0

@@ -14,7 +14,7 @@ from pathlib import Path
 
 WEB = Path(__file__).parent.parent
 ENTRIES = ("classify", "page_training", "worker")  # what the lab's page loads
-FOLDERS = tuple(WEB / folder / "js" for folder in ("classify", "engine", "train"))
+FOLDERS = tuple(WEB / folder / "js" for folder in ("classify", "engine", "train", "standalone"))
 IMPORT = re.compile(r"^import (\{[^}]*\}) from '\.\.?/(?:[\w./]+/)?(\w+)\.js';$", re.MULTILINE)
 AGAIN = re.compile(r"^export (\{[^}]*\}) from '\.\.?/(?:[\w./]+/)?(\w+)\.js';$", re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)

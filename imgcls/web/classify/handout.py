@@ -68,9 +68,9 @@ def handout_with(path: Path, units: bytes | None) -> str:
     return _page(meta, parts)
 
 
-def space_readme(path: Path) -> str:
+def space_readme(path: Path | None) -> str:
     """The README.md that makes a folder with the page as index.html a static Space. Source: the Hub's documentation."""
-    run = read_meta(path).run or "LeNet"
+    run = (read_meta(path).run if path else "") or "LeNet"
     lines = [f"title: {json.dumps(run)}", "emoji: ✏️", "colorFrom: indigo", "colorTo: blue", "sdk: static"]
     return "\n".join(["---", *lines, "app_file: index.html", "pinned: false", "---", ""])
 

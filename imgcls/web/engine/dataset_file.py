@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MODEL = "lenet"
 USUAL_IMAGES = 20_000  # to learn from, where all of them are not asked for
+SIZES = (5_000, USUAL_IMAGES, 0)  # that a page can learn from; 0: all
 HELD_OUT = 5_000  # at most
 LARGEST = 120_000_000  # bytes before compression: more does not belong into a page
 LEVEL = 6  # of gzip: 9 takes four times as long for 2 % less

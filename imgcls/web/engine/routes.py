@@ -18,7 +18,7 @@ from imgcls.errors import ImgclsError, SettingsError
 from imgcls.recipes import preprocess_for
 from imgcls.runs import page_runs
 from imgcls.web.classify.browser_weights import PageWeights
-from imgcls.web.engine.dataset_file import MODEL, USUAL_IMAGES, DatasetFiles, page_classes, page_settings
+from imgcls.web.engine.dataset_file import MODEL, SIZES, USUAL_IMAGES, DatasetFiles, page_classes, page_settings
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache, key
@@ -26,7 +26,6 @@ from imgcls.web.shared.work_gate import Kind, address_of, work
 
 HERE = Path(__file__).parent
 BUILDS = ("simd", "relaxed")
-SIZES = (5_000, USUAL_IMAGES, 0)  # images to learn from; 0: all
 HEADER_BYTES = 20_000  # of what a page says about its weights
 Answer = dict[str, Any] | list[dict[str, Any]]
 
@@ -34,11 +33,11 @@ Answer = dict[str, Any] | list[dict[str, Any]]
 @cache
 def engine_names() -> dict[str, str]:
     """{build: its file's name on the page}, which changes with its content."""
-    return {build: f"{build}-{hashlib.sha256(_engine(build)).hexdigest()[:16]}.wasm" for build in BUILDS}
+    return {build: f"{build}-{hashlib.sha256(engine_file(build)).hexdigest()[:16]}.wasm" for build in BUILDS}
 
 
 @cache
-def _engine(build: str) -> bytes:
+def engine_file(build: str) -> bytes:
     return (HERE / f"lenet-{build}.wasm").read_bytes()
 
 
@@ -48,7 +47,7 @@ def add_routes(app: FastAPI, watch: RunCache, weights: PageWeights, limits: Limi
     @app.get("/engine/{name}")
     async def engine(name: str) -> Response:
         build = next((build for build, known in engine_names().items() if known == name), None)
-        return _for_ever(_engine(build) if build else None, "application/wasm")
+        return _for_ever(engine_file(build) if build else None, "application/wasm")
 
     @app.get("/training-data")
     async def training_data(

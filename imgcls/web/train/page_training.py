@@ -2,133 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from imgcls.data.registry import kind_of
-from imgcls.messages import N_
-from imgcls.recipes import with_recipe
-from imgcls.settings import choices
 from imgcls.web.classify import bundle
 from imgcls.web.classify.pad import SCRIPT as PAD_SCRIPT
 from imgcls.web.classify.pad import TEMPLATE as PAD_TEMPLATE
-from imgcls.web.engine.dataset_file import MODEL, USUAL_IMAGES
-from imgcls.web.engine.routes import SIZES, engine_names
-from imgcls.web.i18n.script_sentences import PAD, SENTENCES, in_language
-from imgcls.web.i18n.translator import Translator
+from imgcls.web.engine.routes import engine_names
+from imgcls.web.i18n.script_sentences import PAD, in_language
 from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.settings_form import dataset_choices
+from imgcls.web.train.page_options import TRAINING, default_settings, form_choices, page_words, size_choices
 
 TEMPLATE = (Path(__file__).parent / "page_training.html").read_text("utf-8")
 STYLE = Path(__file__).parent / "page_training.css"
 LOAD = """import(new URL('../scripts/{name}.js', document.baseURI)).then(page => page.start({{ element, props,
   pad: (element, trigger, props) => {{ {pad} }} }}));"""
-AUGMENTS = ("none", "pen", "flip", "crop-flip")
-OPTIMIZERS = ("sgd", "adam", "adamw")  # that the engine has
-SCHEDULES = ("one-cycle", "cosine", "constant")
-SHOWN = ("lr", "momentum", "batch_size", "epochs", "optimizer", "schedule", "augment", "init", "weight_decay", "seed")
-# Epochs for a first look: 98 % of MNIST in seconds.
-EPOCHS = {5_000: 8, USUAL_IMAGES: 3, 0: 1}
-SMALLER_BATCH = {5_000: 64}  # a batch of 128 makes too few steps: 96.7 % of MNIST instead of 97.6 to 98.1 %
-LATER = {5_000: 12, USUAL_IMAGES: 5, 0: 3}  # other images take longer to learn
-
-TRAINING = {
-    "in_browser": N_("In this browser"),
-    "on_server": N_("On the server"),
-    "on_computer": N_("On this computer"),
-    "place": N_("Where to train"),
-    "set_images": N_("Learn from"),
-    "images_some": N_("{count} images"),
-    "images_all": N_("All images"),
-    "settings": N_("Settings"),
-    "run": N_("Run"),
-    "more_settings": N_("More settings"),
-    "start": N_("Start"),
-    "pause": N_("Pause"),
-    "go_on": N_("Go on"),
-    "again": N_("Start again"),
-    "wait": N_("One moment …"),
-    "one_step": N_("One step"),
-    "one_epoch": N_("One epoch"),
-    "new_run": N_("New run"),
-    "accuracy": N_("Accuracy"),
-    "epoch_now": N_("Epoch"),
-    "rate": N_("Images a second"),
-    "seconds": N_("Time"),
-    "seconds_value": N_("{seconds} s"),
-    "curve": N_("Accuracy over the epochs"),
-    "curve_learnt": N_("on what it learns from"),
-    "curve_held": N_("on images it has never seen"),
-    "epochs_axis": N_("epochs"),
-    "go_back": N_("Back through the epochs"),
-    "now": N_("now"),
-    "network_now": N_("The network as it is now"),
-    "kernels_size": N_("{count} kernels, {side} × {side}"),
-    "signal": N_("signal {value}"),
-    "gradient": N_("gradient {value}"),
-    "start_from": N_("Learn on from"),
-    "from_nothing": N_("a fresh network"),
-    "draw_title": N_("Draw while it learns"),
-    "draw_more": N_("The answer is that of the network as it is at this moment."),
-    "draw_first": N_("Press Start, then draw"),
-    "this_network": N_("This network"),
-    "fetching": N_("Fetching the images: once, then they stay in this browser."),
-    "restored": N_("Your run is still here: it was kept in this browser."),
-    "not_kept": N_("This browser keeps nothing for this page: the run is lost when you close or reload it."),
-    "diverged": N_(
-        "Training diverged: the loss is no number any more. The learning rate {lr} is too high: choose a smaller one."
-    ),
-    "failed": N_("It did not work: {reason}"),
-    "no_lab": N_("The lab does not answer: is it still open? Try again."),
-    "no_engine": N_("This browser cannot train: it is too old. Update it, or train on the server."),
-    "keep": N_("Keep in the lab"),
-    "kept_as": N_("Kept as {name}: choose it on Classify. The lab measures and calibrates it now."),
-    "name": N_("Name"),
-    "name_hint": N_("name (or none)"),
-    "download": N_("Download"),
-}
-
-
-def page_words(words: Translator) -> dict[str, str]:
-    labels = {f"set_{name}": words.setting(name) for name in (*SHOWN, "dataset")}
-    return in_language(SENTENCES | TRAINING, words) | labels | {"set_network": words.setting("model")}
-
-
-def form_choices(words: Translator) -> dict[str, list[tuple[str, str]]]:
-    """What the panel's fields offer beside numbers: {field: [(value, label)]}."""
-
-    def labelled(name: str, values: Sequence[str]) -> list[tuple[str, str]]:
-        return [(value, words.setting(name, value)) for value in values]
-
-    networks = [("lenet", "LeNet 6/16"), ("lenet-16-32", "LeNet 16/32")]
-    return {
-        "network": networks,
-        "optimizer": labelled("optimizer", OPTIMIZERS),
-        "schedule": labelled("schedule", SCHEDULES),
-        "augment": labelled("augment", AUGMENTS),
-        "init": labelled("init", choices("init") or ()),
-    }
-
-
-def default_settings(dataset: str) -> dict[str, Any]:
-    """The recipe's values that the engine knows, with epochs that suit how many images there are."""
-    said = with_recipe({"dataset": dataset, "model": MODEL, "transfer": "scratch"})
-    names = (*SHOWN, "nesterov", "label_smoothing", "warmup_epochs", "step_epochs", "step_factor")
-    values = {name: getattr(said, name) for name in names}
-    if values["augment"] not in AUGMENTS:
-        values["augment"] = "none"
-    digits = kind_of(dataset) == "digits"
-    epochs = {str(images): count for images, count in (EPOCHS if digits else LATER).items()}
-    batches = {str(images): size for images, size in SMALLER_BATCH.items()} if digits else {}
-    return values | {"widths": [6, 16], "epochs_for": epochs, "batch_for": batches}
-
-
-def size_choices(words: Translator) -> list[tuple[int, str]]:
-    named = [(n, words(TRAINING["images_some"], count=f"{n:,}") if n else words(TRAINING["images_all"])) for n in SIZES]
-    return [*(size for size in named if size[0] == USUAL_IMAGES), *(size for size in named if size[0] != USUAL_IMAGES)]
 
 
 class PageTraining(gr.HTML):

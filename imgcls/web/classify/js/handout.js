@@ -3,7 +3,8 @@ import { make } from './answer.js';
 import { Live, panels, Reader } from './live.js';
 import { readTensors } from './tensors.js';
 
-function bytes(id) {
+// What lies in the document under this id, as bytes; null where nothing does.
+export function bytes(id) {
   const written = document.getElementById(id)?.textContent.trim();
   return written ? Uint8Array.from(atob(written), c => c.charCodeAt(0)).buffer : null;
 }
@@ -19,34 +20,53 @@ function unpacked(buffer) {
   return { meta, tensors: made };
 }
 
-// `padScript`: ../pad.js as a function of (element, trigger, props).
-export function open(padScript) {
-  const texts = JSON.parse(document.getElementById('texts').textContent), languages = Object.keys(texts);
-  const reader = new Reader(bytes('weights')), units = bytes('units'), epochs = bytes('epochs');
-  const kept = { units: units && readTensors(units), epochs: epochs && unpacked(epochs) };
-  reader.meta.epochs_kept = Boolean(epochs);
-  const dark = matchMedia('(prefers-color-scheme: dark)');
+// The page's own languages: `show(language)` fills it, now and whenever a person chooses another.
+export function speak(texts, show) {
+  const languages = Object.keys(texts), dark = matchMedia('(prefers-color-scheme: dark)');
   const shade = () => document.documentElement.classList.toggle('dark', dark.matches);
   dark.addEventListener('change', shade);
   shade();
-
-  const show = language => {
-    const { pad: padWords, live: words, page } = texts[language];
+  const choose = language => {
+    const { page } = texts[language];
     document.documentElement.lang = page.code;
     document.title = page.title;
     document.querySelectorAll('[data-text]').forEach(element => { element.textContent = page[element.dataset.text]; });
-    const host = document.getElementById('pad');
-    host.innerHTML = document.getElementById('pad-template').innerHTML
-      .replace(/\$\{(\w+)\}/g, (_, name) => padWords[name].replace(/[&<>"]/g, c => `&#${c.charCodeAt(0)};`));
-    padScript(host, () => {}, { in_page: true });
-    const live = new Live(document.querySelector('.live-answer'), host.querySelector('.pad'), words);
+    document.querySelector('.languages').replaceChildren(...languages.filter(other => other !== language).map(other => (
+      make('button', { type: 'button', class: 'language', lang: texts[other].page.code, onclick: () => choose(other) },
+        texts[other].page.name))));
+    show(language);
+  };
+  choose(languages.find(name => navigator.language.startsWith(name)) ?? languages[0]);
+}
+
+export const padTemplate = () => document.getElementById('pad-template').innerHTML;
+
+// A pad, and below it what the network makes of the drawing. `units`, `epochs`: as web/classify/handout.py writes them,
+// or null.
+export class Drawing {
+  constructor(reader, units, epochs) {
+    this.reader = reader;
+    this.units = units && readTensors(units);
+    this.epochs = epochs && unpacked(epochs);
+    reader.meta.epochs_kept = Boolean(epochs);
+  }
+
+  // `padScript`: ../pad.js as a function of (element, trigger, props).
+  show(pad, answer, below, { pad: padWords, live: words }, padScript) {
+    pad.innerHTML = padTemplate().replace(/\$\{(\w+)\}/g, (_, name) => padWords[name].replace(/[&<>"]/g, c => `&#${c.charCodeAt(0)};`));
+    padScript(pad, () => {}, { in_page: true });
+    const live = new Live(answer, pad.querySelector('.pad'), words);
+    panels(below, live, { units: async () => this.units, epochs: async () => this.epochs });
+    live.use(this.reader);
+  }
+}
+
+export function open(padScript) {
+  const texts = JSON.parse(document.getElementById('texts').textContent);
+  const drawing = new Drawing(new Reader(bytes('weights')), bytes('units'), bytes('epochs'));
+  speak(texts, language => {
     const below = document.querySelector('.panels'), fresh = below.cloneNode(false);
     below.replaceWith(fresh);
-    panels(fresh, live, { units: async () => kept.units, epochs: async () => kept.epochs });
-    live.use(reader);
-    document.querySelector('.languages').replaceChildren(...languages.filter(other => other !== language).map(other => (
-      make('button', { type: 'button', class: 'language', lang: texts[other].page.code, onclick: () => show(other) },
-        texts[other].page.name))));
-  };
-  show(languages.find(name => navigator.language.startsWith(name)) ?? languages[0]);
+    drawing.show(document.getElementById('pad'), document.querySelector('.live-answer'), fresh, texts[language], padScript);
+  });
 }

@@ -6,8 +6,9 @@ const BROWSER = { keep: keepRun, kept: keptRun, forget: forgetRun };
 
 export class PageRun {
   // `source`: { worker() -> Worker, engine(build) -> ArrayBuffer, data(wanted) -> ArrayBuffer }, each a promise;
-  // `key`: under which the run is kept in `store`; `listener(what, said)`: of "progress", "failed", "kept".
-  constructor(source, key, listener, store = BROWSER) {
+  // `key`: under which the run is kept in `store`. Whoever listens sets `listener(what, said)`: "progress", "failed",
+  // "kept".
+  constructor(source, key, store = BROWSER, listener = () => {}) {
     Object.assign(this, { source, key, listener, store, worker: null, module: null });
     Object.assign(this, { header: null, loaded: null, wanted: null, now: null, layers: null });
     this.asked = new Map();   // number of a request -> { resolve, reject }

@@ -19,14 +19,27 @@ const percentage = share => `${(share * 100).toFixed(1)}%`;
 
 export class PageTraining {
   // `options`: { words, choices, datasets: [[name, label]], sizes: [[images, label]], defaults: { dataset: settings },
-  // language, pad: { words, template, script }, source, lab: { keep(body) -> {name}, checkpoints(dataset) } or null }.
-  constructor(element, options) {
-    Object.assign(this, { element, ...options, phase: 'empty', looked: null, start: null, meta: null });
-    this.run = new PageRun(options.source, KEPT_AS, (what, said) => this.hear(what, said));
+  // language, pad: { words, template, script }, source, lab: { checkpoints(dataset), weights(url), keep(body) -> {name},
+  // where the page can keep in it } or null, kept_as: under which the run is kept in the browser }. `before`: such a panel
+  // in another language, whose run goes on here.
+  constructor(element, options, before = null) {
+    Object.assign(this, { element, ...options, phase: 'empty', looked: null, meta: null, metaOf: null });
+    this.run = before?.run ?? new PageRun(options.source, options.kept_as ?? KEPT_AS);
+    this.run.listener = (what, said) => this.hear(what, said);
     this.fields = new RunFields(this.words, options.choices, values => this.changed(values));
     this.build();
     this.choose();
+    if (before) this.take(before);
     this.paint();
+  }
+
+  take({ dataset, size, fields, startedFrom, phase, run }) {
+    this.dataset.value = dataset.value;
+    this.size.value = size.value;
+    this.startedFrom = startedFrom;
+    this.fields.values = fields.values;
+    this.phase = phase;
+    if (run.now) this.hear('progress', run.now);
   }
 
   build() {
@@ -103,7 +116,7 @@ export class PageTraining {
     this.name = make('input', { type: 'text', maxlength: 60, id: 'here-name', placeholder: words.name_hint, 'aria-label': words.name });
     this.keepIt = make('button', { type: 'button', onclick: () => this.keep(), 'data-testid': 'train-keep' }, words.keep);
     this.kept = make('p', { class: 'here-kept', role: 'status', 'data-testid': 'train-kept' });
-    this.ends = make('div', { class: 'here-ends' }, ...(this.lab ? [this.name, this.keepIt] : []), this.download, this.kept);
+    this.ends = make('div', { class: 'here-ends' }, ...(this.lab?.keep ? [this.name, this.keepIt] : []), this.download, this.kept);
     return this.ends;
   }
 
@@ -168,16 +181,13 @@ export class PageTraining {
     wanted.manifest ??= header.meta.manifest;
     const settings = { ...this.defaults[this.dataset.value], ...this.fields.values }, start = chosen ? await this.weightsOf(chosen) : null;
     if (start) settings.widths = chosen.dataset.widths.split(',').map(Number);
-    this.meta = { ...header.meta, name: this.words.this_network, sure: 0.5, epochs_kept: false };
-    this.draw.hidden = header.meta.preprocess.fit !== 'digit';
+    this.metaOf = null;
     this.tell('');
     await this.run.open(settings, { state: kept?.state ?? null, start });
   }
 
   async weightsOf(option) {
-    const answer = await fetch(option.dataset.url);
-    if (!answer.ok) throw new Error(this.words.no_lab);
-    const { tensors } = readTensors(await answer.arrayBuffer());
+    const { tensors } = readTensors(await this.lab.weights(option.dataset.url));
     const names = ['conv1', 'conv2', 'fc1', 'fc2', 'fc3'].flatMap(layer => [`${layer}.weight`, `${layer}.bias`]);
     return Float32Array.from(names.flatMap(name => [...tensors[name].data]));
   }
@@ -224,11 +234,19 @@ export class PageTraining {
   hear(what, said) {
     if (what === 'failed') { this.fail(said); return; }
     if (what === 'kept') { if (!said) this.tell(this.words.not_kept); return; }
-    if (!this.meta) return;
+    if (this.metaOf !== this.run.header) this.introduce(this.run.header);
+    if (said.mode !== 'pause' && this.phase === 'loading') this.phase = 'playing';   // begun in another language
     if (said.mode === 'pause' && this.phase === 'playing') this.phase = said.done ? 'done' : 'paused';
     if (said.diverged) { this.phase = 'failed'; this.tell(say(this.words.diverged, { lr: said.settings.lr })); }
     if (this.looked === null) this.show(this.run.tensors, this.run.layers);
     this.paint();
+  }
+
+  // The network that answers from here on.
+  introduce(header) {
+    this.metaOf = header;
+    this.meta = { ...header.meta, name: this.words.this_network, sure: 0.5, epochs_kept: false };
+    this.draw.hidden = header.meta.preprocess.fit !== 'digit';
   }
 
   show(tensors, layers) {
@@ -353,6 +371,11 @@ export function start({ element, props, pad }) {
     },
   };
   const lab = {
+    weights: async url => {
+      const answer = await fetch(url);
+      if (!answer.ok) throw new Error(props.words.no_lab);
+      return answer.arrayBuffer();
+    },
     keep: body => fetched(`page-runs?${language}`, { method: 'POST', body }),
     checkpoints: dataset => fetched(`page-checkpoints?dataset=${encodeURIComponent(dataset)}&${language}`),
   };

@@ -1,0 +1,162 @@
+"""The lab without a server, as one HTML file that reads and learns: images, engine and both languages inside.
+
+It holds the very scripts that the lab's page runs. Knows no Gradio.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from imgcls.checkpoints.format import Meta, read_meta
+from imgcls.checkpoints.store import find_checkpoint
+from imgcls.errors import CheckpointError, DatasetError, ImgclsError
+from imgcls.messages import N_
+from imgcls.recipes import preprocess_for
+from imgcls.web.classify import bundle
+from imgcls.web.classify.browser_weights import for_page, page_bytes
+from imgcls.web.engine.dataset_file import make_file, page_classes, page_settings
+from imgcls.web.engine.routes import BUILDS, engine_file
+from imgcls.web.i18n.script_sentences import PAD, in_language
+from imgcls.web.i18n.translator import LANGUAGES, Translator
+from imgcls.web.server.language import CODES
+from imgcls.web.shared.render import render
+from imgcls.web.train.page_options import default_settings, form_choices, page_words, size_choices
+from imgcls.workspace import Workspace
+
+LARGEST = 2_500_000  # bytes of the file
+IMAGES, HELD_OUT = 5_000, 2_000  # of digits, 1.5 MB as text
+USUAL = "mnist"
+WEB = Path(__file__).parent.parent
+STYLES = (WEB / "style.css", WEB / "train" / "page_training.css", Path(__file__).parent / "standalone.css")
+# Nothing but what is in the file; WebAssembly's own permission, and the worker that is made of the file's own text.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval'; worker-src blob:; style-src 'unsafe-inline'; "
+    "img-src data: blob:"
+)
+ROOMS = {"draw": N_("Draw"), "train": N_("Train"), "init": N_("Init lab")}
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What such a page is about. files: addresses of its parts, where they lie beside it; parts: those inside it."""
+
+    title: str
+    dataset: str
+    sizes: Sequence[int]
+    rooms: Sequence[str]
+    parts: Mapping[str, bytes | str]
+    policy: str = POLICY
+    files: Mapping[str, str] | None = None
+    start: str = ""  # a checkpoint's name, whose weights are a part
+
+    def html(self) -> str:
+        inside = {
+            id: Markup(part if isinstance(part, str) else base64.b64encode(part).decode())
+            for id, part in self.parts.items()
+        }
+        start = {"title": self.start, "url": "weights", "widths": [6, 16]} if self.start else None
+        options = {
+            "files": dict(self.files) if self.files else None,
+            "rooms": list(self.rooms),
+            "defaults": {self.dataset: default_settings(self.dataset)},
+            "start": start,
+            "kept_as": f"page-{hashlib.sha256(json.dumps([self.title, self.dataset]).encode()).hexdigest()[:12]}",
+        }
+        return render(
+            "standalone",
+            Translator("en"),
+            title=self.title,
+            policy=Markup(self.policy),
+            files=bool(self.files),
+            css=Markup("\n".join(path.read_text("utf-8") for path in STYLES)),
+            pad=Markup((WEB / "classify" / "pad.html").read_text("utf-8")),
+            texts=_json({language: self._texts(Translator(language), language) for language in LANGUAGES}),
+            options=_json(options),
+            parts=inside,
+            script=Markup(bundle.compact(bundle.bundle("standalone"))),
+            pad_script=Markup(bundle.compact((WEB / "classify" / "pad.js").read_text("utf-8"))),
+        )
+
+    def _texts(self, words: Translator, language: str) -> dict[str, Any]:
+        return {
+            "words": page_words(words),
+            "pad_words": in_language(PAD, words),
+            "choices": form_choices(words),
+            "datasets": [(self.dataset, words.value(self.dataset))],
+            "sizes": size_choices(words, self.sizes),
+            "page": {
+                "code": CODES[language],
+                "name": LANGUAGES[language],
+                "title": f"{self.title} · imgcls",
+                "what": words("A network that learns in this page: train it, draw, and see what it makes of it"),
+                "about": words("Made with imgcls. Everything is in this file; it works offline.")
+                if self.files is None
+                else words("Made with imgcls. Once loaded it works offline; nothing leaves this browser."),
+                "rooms": words("Rooms"),
+                **{f"room_{name}": words(title) for name, title in ROOMS.items()},
+            },
+        }
+
+
+def training_page(checkpoint: Path | None, workspace: Workspace) -> str:
+    """checkpoint: a LeNet that the page can learn on from. Raises ImgclsError."""
+    meta = read_meta(checkpoint) if checkpoint else None
+    if checkpoint and meta and not for_page(meta):
+        raise CheckpointError(
+            "{path} holds a {model}: only a LeNet with ReLU and max pooling becomes a page of its own.",
+            path=checkpoint,
+            model=meta.model,
+        )
+    dataset = dataset_for(meta, workspace)
+    start = known_as(checkpoint, workspace) if checkpoint else ""
+    images = make_file(dataset, IMAGES, workspace, start_from=start, held_out=HELD_OUT)
+    parts = engine_parts() | {f"data-{IMAGES}": images.content, "worker": bundle.compact(bundle.worker())}
+    if checkpoint:
+        parts["weights"] = page_bytes(checkpoint, half=True)
+    title = (meta.run if meta else "") or "LeNet"
+    rooms = ("train", "draw") if checkpoint else ("train",)
+    name = (start or title) if checkpoint else ""
+    made = Alone(title, dataset, (IMAGES,), rooms, parts, start=name).html()
+    if len(made.encode()) > LARGEST:
+        raise DatasetError(
+            "{count:,} images of {dataset} do not fit into one file of {most:g} MB: choose a checkpoint of digits.",
+            count=IMAGES,
+            dataset=dataset,
+            most=LARGEST / 1e6,
+        )
+    return made
+
+
+def engine_parts() -> dict[str, bytes | str]:
+    return {build: engine_file(build) for build in BUILDS}
+
+
+def dataset_for(meta: Meta | None, workspace: Workspace) -> str:
+    """What a page learns from: MNIST where that has the network's classes and form, otherwise the network's own."""
+    if meta is None:
+        return USUAL
+    form = preprocess_for(page_settings(USUAL, 0))
+    if meta.classes == page_classes(USUAL, workspace) and meta.preprocess == form:
+        return USUAL
+    return str(meta.settings.get("dataset", USUAL))
+
+
+def known_as(checkpoint: Path, workspace: Workspace) -> str:
+    """ "run/best" where the lab lists it under that name; "" for a file from elsewhere."""
+    name = f"{checkpoint.parent.name}/{checkpoint.stem}"
+    try:
+        return name if find_checkpoint(name, workspace).path.samefile(checkpoint) else ""
+    except (ImgclsError, OSError):
+        return ""
+
+
+def _json(value: Any) -> Markup:
+    return Markup(json.dumps(value, ensure_ascii=False).replace("<", "\\u003c"))
