@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from imgcls.data.catalog import delete_dataset
 from imgcls.data.collect import Draft
-from imgcls.data.deleting import delete_dataset
 from imgcls.data.draft_room import CollectLimits
 from imgcls.data.image_folders import scan
 from imgcls.errors import DatasetError

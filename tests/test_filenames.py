@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from photos import photo
 
 from imgcls.data.archives import unpack
-from imgcls.data.catalog import folder_of, new_folder, own_folders
+from imgcls.data.catalog import delete_dataset, folder_of, new_folder, own_folders
 from imgcls.data.collect import Draft
-from imgcls.data.deleting import delete_dataset
 from imgcls.errors import ImgclsError, SettingsError
 from imgcls.filenames import inside, sanitize, shown, validate
 from imgcls.runs.store import find_run

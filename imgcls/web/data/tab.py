@@ -11,8 +11,7 @@ from typing import Any
 import gradio as gr
 
 from imgcls.data.archives import unpack
-from imgcls.data.catalog import own_folders
-from imgcls.data.deleting import delete_dataset
+from imgcls.data.catalog import delete_dataset, own_folders
 from imgcls.data.progress import with_progress
 from imgcls.data.registry import to_fetch
 from imgcls.data.report import report
