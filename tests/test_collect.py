@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgcls.data.catalog import delete_dataset
-from imgcls.data.collect import Draft
-from imgcls.data.draft_room import CollectLimits
+from imgcls.data.collect import CollectLimits, Draft
 from imgcls.data.image_folders import scan
 from imgcls.errors import DatasetError
 from imgcls.workspace import Workspace

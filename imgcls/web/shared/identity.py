@@ -22,7 +22,7 @@ from typing import Any
 from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.responses import Response
 
-from imgcls.data.draft_room import hashed
+from imgcls.data.collect import hashed
 from imgcls.errors import ImgclsError, RunError
 from imgcls.files import replacing, storage_error, write_bytes
 from imgcls.runs import queue

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from imgcls.data.draft_room import CollectLimits
+from imgcls.data.collect import CollectLimits
 from imgcls.data.zip_entries import ZipLimits
 from imgcls.errors import RunError, SettingsError
 from imgcls.filenames import validate
