@@ -18,7 +18,7 @@ from test_evaluations import made
 from imgcls.inference.classify import read
 from imgcls.inference.evaluation import Evaluation
 from imgcls.inference.predictor import Predictor
-from imgcls.runs import evaluation_jobs as jobs
+from imgcls.runs import evaluations
 from imgcls.runs.evaluations import evaluate_checkpoint, find_evaluation
 from imgcls.web.evaluate.results import Evaluations
 from imgcls.web.evaluate.send_to_classify import hand_over
@@ -152,8 +152,8 @@ def test_a_process_of_its_own_evaluates(lab):
     assert ask["look"](asked) == {"state": "none"}
     answer = ask["look"]({**asked, "start": "again"})
     assert answer["state"] == "running" and 'role="progressbar"' in answer["html"]
-    one = jobs.Asked(lab.checkpoints / "first" / "best.safetensors", "flowers", "train")
-    assert jobs.look(one, lab).state == "running"
+    one = evaluations.Asked(lab.checkpoints / "first" / "best.safetensors", "flowers", "train")
+    assert evaluations.look(one, lab).state == "running"
     for _ in range(600):
         answer = ask["look"]({**asked, "start": "on"})
         if answer.get("state") != "running":
@@ -163,17 +163,17 @@ def test_a_process_of_its_own_evaluates(lab):
 
 
 def test_stopped_in_its_process_it_leaves_nothing(lab):
-    one = jobs.Asked(lab.checkpoints / "first" / "best.safetensors", "flowers", "train")
-    folder = jobs.prepare(one, lab)
-    jobs.stop(one, lab)
-    assert jobs.work(folder, lab) == 0
-    assert jobs.look(one, lab).state == "stopped"
+    one = evaluations.Asked(lab.checkpoints / "first" / "best.safetensors", "flowers", "train")
+    folder = evaluations.prepare(one, lab)
+    evaluations.stop(one, lab)
+    assert evaluations.work(folder, lab) == 0
+    assert evaluations.look(one, lab).state == "stopped"
 
 
 def test_why_it_failed_is_said(lab):
-    one = jobs.Asked(lab.checkpoints / "first" / "best.safetensors", "flowers", "test")
-    assert jobs.work(jobs.prepare(one, lab), lab) == 1
-    seen = jobs.look(one, lab)
+    one = evaluations.Asked(lab.checkpoints / "first" / "best.safetensors", "flowers", "test")
+    assert evaluations.work(evaluations.prepare(one, lab), lab) == 1
+    seen = evaluations.look(one, lab)
     assert seen.state == "failed" and "flowers" in str(seen.message)
     json.dumps(seen.message.as_dict())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from imgcls.runs.evaluation_jobs import work
+from imgcls.runs.evaluations import work
 from imgcls.workspace import Workspace
 
 

@@ -22,8 +22,7 @@ from imgcls.checkpoints.format import read_meta
 from imgcls.data.catalog import own_folders
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.inference.predictor import Prediction
-from imgcls.runs.evaluation_jobs import Asked
-from imgcls.runs.evaluations import find_evaluation, images_for, settings_of
+from imgcls.runs.evaluations import Asked, find_evaluation, images_for, settings_of
 from imgcls.web.shared.work_gate import network, opened_picture
 from imgcls.workspace import Workspace
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from imgcls.data import edits
 from imgcls.errors import DatasetError, RunError
-from imgcls.runs import evaluation_jobs as jobs
+from imgcls.runs import evaluations
 from imgcls.runs.evaluations import compare_evaluations, same_classes, settings_of
 from imgcls.web.evaluate import evaluation_card
 from imgcls.web.evaluate.report import report
@@ -63,7 +63,7 @@ def server_functions(
         """Whether whoever asks looks after the lab: on one's own computer everybody does."""
         return not limits.public or (people is not None and people.visitor(asked["request"]).host)
 
-    def asked_for(asked: dict[str, Any]) -> list[jobs.Asked]:
+    def asked_for(asked: dict[str, Any]) -> list[evaluations.Asked]:
         chosen, dataset, part = asked["checkpoints"], str(asked.get("dataset") or ""), str(asked.get("part") or "")
         if not isinstance(chosen, list) or not chosen:
             raise RunError("Choose a checkpoint first.")
@@ -76,9 +76,9 @@ def server_functions(
         if len(paths) > 1:  # on the same images: those of the first
             same_classes(paths)
             dataset = dataset or settings_of(paths[0]).dataset
-        return [jobs.Asked(path, dataset, part) for path in paths]
+        return [evaluations.Asked(path, dataset, part) for path in paths]
 
-    def one_of(asked: dict[str, Any]) -> tuple[jobs.Asked, Any]:
+    def one_of(asked: dict[str, Any]) -> tuple[evaluations.Asked, Any]:
         which = asked_for(asked)
         chosen = which[min(max(int(asked.get("which") or 0), 0), len(which) - 1)]
         return chosen, kept.get(chosen)
@@ -94,10 +94,10 @@ def server_functions(
         """Where the evaluations stand. `start`: "again" begins what is not there; "on" what nobody has asked for."""
         wanted, begin = asked_for(asked), asked.get("start")
         for one in wanted:
-            seen = jobs.look(one, workspace)
+            seen = evaluations.look(one, workspace)
             if (begin == "again" and seen.state in ("stopped", "failed")) or (begin and seen.state == "none"):
-                jobs.start(one, workspace)
-                seen = jobs.Progress("running")
+                evaluations.start(one, workspace)
+                seen = evaluations.Progress("running")
             if seen.state == "failed" and seen.message:
                 return {"error": words.message(seen.message)}
             if seen.state in ("stopped", "none"):
@@ -126,7 +126,7 @@ def server_functions(
                 "In a shared lab an evaluation may be somebody else's too: it ends by itself, or its host stops it."
             )
         for one in asked_for(asked):
-            jobs.stop(one, workspace)
+            evaluations.stop(one, workspace)
         return {}
 
     def evaluate_images(asked: dict[str, Any]) -> dict[str, Any]:
