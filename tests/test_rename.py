@@ -7,8 +7,7 @@ import pytest
 from imgcls.checkpoints.store import find_checkpoint
 from imgcls.errors import ImgclsError, RunError
 from imgcls.recipes import with_recipe
-from imgcls.runs.leftovers import remove_workspace_leftovers
-from imgcls.runs.lifecycle import create_run
+from imgcls.runs.lifecycle import create_run, remove_workspace_leftovers
 from imgcls.runs.reader import view
 from imgcls.runs.renaming import INTENT
 from imgcls.runs.state import change

@@ -15,8 +15,7 @@ from imgcls.processes import ProcessId
 from imgcls.recipes import with_recipe
 from imgcls.runs import init_lab
 from imgcls.runs.launcher import resume_run, start_run
-from imgcls.runs.leftovers import remove_workspace_leftovers
-from imgcls.runs.lifecycle import create_run, prepare_resume
+from imgcls.runs.lifecycle import create_run, prepare_resume, remove_workspace_leftovers
 from imgcls.runs.reader import EventLogReader, view
 from imgcls.runs.state import Owner, RunState, change, locked, read_state, write_state
 from imgcls.runs.store import Run, delete_run, list_runs, running, states

@@ -10,17 +10,33 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from imgcls.errors import DatasetError, RunError
-from imgcls.files import storage_error, write_bytes
+from imgcls.errors import DatasetError, ImgclsError, RunError
+from imgcls.files import remove_leftovers, storage_error, write_bytes
 from imgcls.messages import Message
 from imgcls.models.registry import model_spec, network_options
 from imgcls.processes import ProcessId
 from imgcls.recipes import preprocess_for
-from imgcls.runs.state import RunState, locked, write_state
+from imgcls.runs.renaming import finish_all
+from imgcls.runs.state import RunState, locked, read_state, write_state
 from imgcls.runs.store import Run, made_at, taken
 from imgcls.settings import TrainSettings
 from imgcls.training import events
 from imgcls.workspace import Workspace
+
+
+def remove_workspace_leftovers(workspace: Workspace) -> None:
+    """Half-written files, half-unpacked uploads, half-deleted folders, and features of runs that nobody works on."""
+    for folder in (workspace.data, workspace.weight, workspace.train_logs, workspace.checkpoints):
+        remove_leftovers(folder)
+    for folder in (*workspace.train_logs.glob("*/"), *workspace.checkpoints.glob("*/")):
+        remove_leftovers(folder)
+    with contextlib.suppress(ImgclsError):
+        finish_all(workspace)
+    for features in workspace.checkpoints.glob("*/features.f32"):
+        state = read_state(workspace.train_logs / features.parent.name)
+        if state is None or not state.live:
+            with contextlib.suppress(OSError):
+                features.unlink()
 
 
 def check_run(settings: TrainSettings, workspace: Workspace) -> None:

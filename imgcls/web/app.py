@@ -36,7 +36,7 @@ from starlette.routing import Mount
 from imgcls.errors import ImgclsError
 from imgcls.models.torchvision_models import torchvision
 from imgcls.runs.launcher import keep_queue_moving, keep_worker_warm
-from imgcls.runs.leftovers import remove_workspace_leftovers
+from imgcls.runs.lifecycle import remove_workspace_leftovers
 from imgcls.runs.sweep import keep_all_going
 from imgcls.web import api, downloads, page, static, style
 from imgcls.web.classify import live_routes
