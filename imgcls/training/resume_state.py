@@ -20,9 +20,28 @@ from torch import Tensor
 from imgcls.checkpoints.format import write_tensors
 from imgcls.errors import CheckpointError
 from imgcls.training.device import DeviceContext
-from imgcls.training.random_state import random_state, set_random_state
 from imgcls.training.train_state import TrainState
 from imgcls.training.train_step import TrainStep
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """{"cpu": ..., "cuda": ...}: uint8 tensors on the CPU, of this process."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def set_random_state(states: Mapping[str, Tensor], device: torch.device) -> None:
+    """Put back what `random_state` gave; a state of a device that is not this run's is passed over."""
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
+    elif device.type == "mps" and "mps" in states:
+        torch.mps.set_rng_state(states["mps"])
+
 
 KEY = "imgcls-resume"
 
