@@ -24,7 +24,7 @@ ORDER = (
     ("settings", "imaging"),
     ("optimizers", "augmentations"),
     ("files", "filenames"),
-    ("processes",),
+    ("processes", "progress"),
     ("workspace", "plugins"),
     ("errors",),
     ("messages",),

@@ -19,9 +19,9 @@ from imgcls.audit.features import known_images, photo_images
 from imgcls.data import edits
 from imgcls.data.duplicates import neighbours, perceptual_hash
 from imgcls.data.folder_split import divide_photos
-from imgcls.data.progress import Interrupted
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.imaging.preprocess import Preprocess
+from imgcls.progress import Interrupted
 from imgcls.recipes import with_recipe
 from imgcls.training.loading import load_run_data
 

@@ -184,7 +184,7 @@ def test_why_it_failed_is_said(lab):
 def test_who_may_stop_an_evaluation(lab, monkeypatch, limits, host, may):
     """In a shared lab it may be somebody else's: its host may."""
     stopped = []
-    monkeypatch.setattr(jobs, "stop", lambda one, _: stopped.append(one.dataset))
+    monkeypatch.setattr(evaluations, "stop", lambda one, _: stopped.append(one.dataset))
     people = SimpleNamespace(visitor=lambda request: SimpleNamespace(host=host))
     ask = by_name(server_functions(Translator("en"), RunCache(lab), limits, people), "evaluate_")
     assert ("error" in ask["stop"](ASKED)) is not may and bool(stopped) is may

@@ -14,9 +14,9 @@ from imgcls.checkpoints.format import Meta, load_checkpoint, read_meta, save_che
 from imgcls.checkpoints.store import list_checkpoints
 from imgcls.cli.main import main
 from imgcls.data.datasets import list_images
-from imgcls.data.progress import Interrupted
 from imgcls.errors import DatasetError
 from imgcls.models import build
+from imgcls.progress import Interrupted
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.runs.evaluations import compare_evaluations, evaluate_checkpoint, find_evaluation, kept_in
 from imgcls.training.provenance import manifest_of

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from imgcls.data.progress import with_progress
 from imgcls.errors import CheckpointError, DatasetError
 from imgcls.files import write_bytes
+from imgcls.progress import with_progress
 from imgcls.recipes import with_recipe
 from imgcls.runs.lifecycle import create_run
 from imgcls.runs.store import Run

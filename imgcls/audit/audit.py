@@ -6,8 +6,6 @@ data/edits.py does that when a person has looked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -22,6 +20,7 @@ from imgcls.data.grouping import one_side
 from imgcls.data.registry import is_builtin
 from imgcls.data.splitting import flip_labels
 from imgcls.errors import DatasetError
+from imgcls.progress import Progress
 from imgcls.recipes import with_recipe
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
@@ -29,7 +28,6 @@ from imgcls.workspace import Workspace
 NEIGHBOUR = 5  # an image is as odd as its fifth nearest one is far: fewer would take a pair of twins for a crowd
 CANDIDATES = 10  # nearest ones that are asked whether they are the same picture
 ODD = 3.0  # spreads (median absolute deviations) above the median, from which it is worth a look
-Progress = Callable[[int, int], None]
 
 
 def audit(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -24,12 +23,12 @@ from imgcls.models import transfer
 from imgcls.models.forward import in_parts
 from imgcls.models.pretrained import load_pretrained, resolve_weights
 from imgcls.models.threads import fastest_threads
+from imgcls.progress import Progress
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.workspace import Workspace
 
 TIMED = 4  # photos that go forward to see how many threads are fastest
 COMPONENTS = 64  # of a digit's 784 pixels, for telling which lie close
-Progress = Callable[[int, int], None]
 
 
 @dataclass

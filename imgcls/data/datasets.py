@@ -31,10 +31,10 @@ from imgcls.errors import DatasetError
 from imgcls.imaging.image_io import open_image
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.messages import Message, Setting, plural
+from imgcls.progress import Progress
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
-Progress = Callable[[int, int], None]  # (images ready, in all)
 Files = Callable[[DatasetSpec, Workspace, Progress | None], dict[str, Split]]
 SHARE, MOST_OFTEN = 0.05, 200  # of the training images that are corrections; times that one is learnt an epoch
 CORRECTED = "+"  # in a fingerprint: what follows is of the pictures that were kept

@@ -33,6 +33,7 @@ from imgcls.errors import DatasetError, InputError
 from imgcls.imaging.preprocess import CROP, Channels, Interpolation, ResizeMode
 from imgcls.messages import Message
 from imgcls.processes import available_cores
+from imgcls.progress import Progress
 
 SUFFIX = ".photos"
 FREE_KEPT = 2**30  # of the disk, whatever the cache may use
@@ -185,8 +186,6 @@ FOLDER = ".imgcls-cache"
 MAX_BYTES = 8 * 2**30
 MAX_THREADS = 16
 TASK = 16  # photos a task; many enough that handing them out costs nothing
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

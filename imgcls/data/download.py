@@ -20,10 +20,11 @@ from typing import IO
 
 import torch
 
-from imgcls.data.registry import DATASETS, Arrays, DatasetSpec, Download, Progress, dataset_spec, fetchable_names
+from imgcls.data.registry import DATASETS, Arrays, DatasetSpec, Download, dataset_spec, fetchable_names
 from imgcls.errors import DatasetError
 from imgcls.files import storage_error
 from imgcls.messages import Message
+from imgcls.progress import Progress
 from imgcls.workspace import Workspace
 
 BLOCK = 1 << 18  # bytes

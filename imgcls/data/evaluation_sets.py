@@ -15,7 +15,7 @@ import torch
 
 from imgcls.data.catalog import folder_of
 from imgcls.data.content_digests import content_digests
-from imgcls.data.datasets import CORRECTED, Progress, built_in_images, builtin_set, decode
+from imgcls.data.datasets import CORRECTED, built_in_images, builtin_set, decode
 from imgcls.data.folder_problems import listed
 from imgcls.data.folder_split import divide_photos, photos_of
 from imgcls.data.image_folders import PhotoFolder, scan
@@ -25,6 +25,7 @@ from imgcls.data.splitting import Split, join
 from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.messages import Message, Setting
+from imgcls.progress import Progress
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 

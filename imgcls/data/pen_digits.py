@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from hashlib import blake2b
@@ -26,11 +25,11 @@ from imgcls.data.registry import Arrays, Source
 from imgcls.errors import DatasetError, InputError
 from imgcls.imaging.digits import SIDE, mnist_normalize
 from imgcls.imaging.strokes import render
+from imgcls.progress import Progress
 
 CHUNK = 500  # drawings a task
 BOX = 500  # units of the tablet; y points up
 Drawing = list[list[list[float]]]
-Progress = Callable[[int, int], None]
 
 
 def read_drawings(path: Path) -> tuple[list[Drawing], list[int]]:

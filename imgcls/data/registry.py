@@ -17,12 +17,12 @@ from imgcls.errors import DatasetError
 from imgcls.filenames import is_option_name
 from imgcls.imaging.preprocess import ResizeMode
 from imgcls.messages import N_, Message
+from imgcls.progress import Progress
 from imgcls.workspace import Workspace
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Progress = Callable[[int, int], None]  # (done, in all)
 Arrays = dict[str, "tuple[Tensor, Tensor]"]
 PHOTOS = "photos"
 

@@ -23,12 +23,12 @@ from imgcls.errors import InputError
 from imgcls.imaging.image_io import notes_of, opened_image, size_of
 from imgcls.messages import Message, plural
 from imgcls.processes import available_cores
+from imgcls.progress import Progress
 from imgcls.workspace import Workspace
 
 NEAR = 64  # pixels: decoding a JPEG at an eighth finds what is broken, at a fraction of the time
 IMBALANCE = 3.0  # times as many images in the largest class as in the smallest, from which it is worth a word
 LISTED = 20  # broken and double files named; the rest are counted
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

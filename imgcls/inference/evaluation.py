@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
@@ -24,6 +24,7 @@ from imgcls.errors import CheckpointError
 from imgcls.inference.metrics import ClassificationReport, Outputs, classification_report
 from imgcls.inference.predictor import SURE, Predictor
 from imgcls.messages import N_, Message
+from imgcls.progress import Progress
 
 KEPT_CLASSES = 10  # likeliest ones of each image: what is shown, and enough for top-5
 KEPT_FILES = 20  # evaluations a checkpoint; the oldest goes
@@ -34,7 +35,6 @@ DIVIDED_ANEW = N_(
 VERSION = 2
 LISTED = 20  # images that were left out which JSON names; all are counted
 KEY = "imgcls-evaluation"
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

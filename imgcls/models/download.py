@@ -12,7 +12,7 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -22,8 +22,8 @@ from filelock import FileLock
 from imgcls.errors import WeightsError
 from imgcls.messages import Message, joined
 from imgcls.models.registry import ModelSpec
+from imgcls.progress import Progress
 
-Progress = Callable[[int, int], None]  # (bytes there, bytes in all; 0 where the host does not say)
 BLOCK = 1 << 18
 LARGEST = 4 * 2**30  # bytes
 TIMEOUT = 20.0  # seconds without a byte

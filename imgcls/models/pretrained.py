@@ -14,13 +14,14 @@ from torch import Tensor, nn
 
 from imgcls.errors import WeightsError
 from imgcls.messages import Message
-from imgcls.models.download import Progress, check_reachable, fetch_weights, no_weights
+from imgcls.models.download import check_reachable, fetch_weights, no_weights
 from imgcls.models.layers import first_convolution, head_name
 from imgcls.models.meta_model import skeleton
 from imgcls.models.registry import ModelSpec, build, model_spec
 from imgcls.models.torchvision_models import torchvision
 from imgcls.models.transfer import replace_head
 from imgcls.models.weight_files import read_state
+from imgcls.progress import Progress
 from imgcls.workspace import PROJECT, weight_files
 
 SHIPPED = PROJECT / "weight"

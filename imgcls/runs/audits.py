@@ -22,8 +22,8 @@ from imgcls.data.edits import TRASH, Record
 from imgcls.data.image_folders import folder_state
 from imgcls.data.registry import is_builtin, parts_of
 from imgcls.files import write_bytes
+from imgcls.progress import Progress
 from imgcls.runs import background_jobs
-from imgcls.runs.background_jobs import Progress
 from imgcls.workspace import Workspace
 
 VERSION = 3

@@ -21,11 +21,11 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
-from imgcls.data.progress import Interrupted
 from imgcls.errors import ImgclsError, RunError
 from imgcls.files import write_bytes
 from imgcls.messages import Message
 from imgcls.processes import ProcessId
+from imgcls.progress import Interrupted
 from imgcls.runs.launcher import launch
 from imgcls.workspace import Workspace
 

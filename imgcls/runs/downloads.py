@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from imgcls.data.registry import absent
+from imgcls.progress import Progress
 from imgcls.runs import background_jobs
-from imgcls.runs.background_jobs import Progress
 from imgcls.workspace import Workspace
 
 

@@ -19,6 +19,7 @@ from imgcls.data.manifest import LeftOut, digest_in, manifest_file
 from imgcls.errors import CheckpointError
 from imgcls.inference.significance import Comparison, compare_pairs
 from imgcls.messages import Message
+from imgcls.progress import Progress
 from imgcls.settings import TrainSettings
 from imgcls.training import provenance
 from imgcls.workspace import Workspace
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from imgcls.inference.evaluation import Evaluation
 
 from imgcls.runs import background_jobs
-from imgcls.runs.background_jobs import Progress
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,6 @@ def work(folder: Path, workspace: Workspace) -> int:
 def _folder(asked: Asked, workspace: Workspace) -> Path:
     key = evaluation_key(asked.checkpoint, workspace, dataset=asked.dataset, part=asked.part)
     return background_jobs.jobs_folder("evaluations", workspace) / key
-
-
-Progress = Callable[[int, int], None]
 
 
 def evaluate_checkpoint(

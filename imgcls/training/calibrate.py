@@ -7,7 +7,7 @@ where a run has kept their features; a network that reads digits also looks at d
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,12 +27,12 @@ from imgcls.inference.calibration_fit import NEIGHBOURS, Seen, fit, fit_detector
 from imgcls.inference.features import TINY, Tap
 from imgcls.inference.metrics import BATCH
 from imgcls.models import transfer
+from imgcls.progress import Progress
 
 MOST = 8000  # validation images; half as many training images of a tiny network
 WIDEST_TRAIL = 8192
 LEARNT_FROM = 3000  # training images beside the pen drawings
 LARGE_RUN = 20_000  # training images: a smaller run is not held up by all the drawings there are
-Progress = Callable[[int, int], None]
 
 
 def calibrate(

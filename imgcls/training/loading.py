@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from imgcls.data.datasets import DataSet, as_answered, load_dataset
 from imgcls.data.manifest import Lineage, Manifest
-from imgcls.data.progress import Progress, with_progress
 from imgcls.messages import Message
 from imgcls.models.pretrained import resolve_weights
 from imgcls.models.registry import model_spec
+from imgcls.progress import Progress, with_progress
 from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.training import events

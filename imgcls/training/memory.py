@@ -11,7 +11,7 @@ from imgcls.optimizers import OPTIMIZERS
 from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 
-CLASSES = 1000  # as many as ImageNet has: the head's share is then not too small
+IMAGENET_CLASSES = 1000  # as many as ImageNet has: the head's share is then not too small
 
 
 def training_bytes(settings: TrainSettings) -> int:
@@ -35,7 +35,7 @@ def _network_bytes(model: str, channels: int, size: int) -> tuple[int, int]:
         return tensor
 
     with torch.device("meta"):
-        network = build(model, channels=channels, classes=CLASSES, image_size=size).train()
+        network = build(model, channels=channels, classes=IMAGENET_CLASSES, image_size=size).train()
         images = torch.empty(2, channels, size, size)  # two: BatchNorm takes no single one
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             logits = network(images)  # held until the sums are made: a freed storage's number is given again

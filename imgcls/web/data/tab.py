@@ -12,12 +12,12 @@ import gradio as gr
 
 from imgcls.data.archives import unpack
 from imgcls.data.catalog import delete_dataset, own_folders
-from imgcls.data.progress import with_progress
 from imgcls.data.registry import to_fetch
 from imgcls.data.report import report
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.filenames import sanitize
 from imgcls.models.registry import NAMES
+from imgcls.progress import with_progress
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.settings import choices
 from imgcls.web.data import report_card

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from imgcls.checkpoints.store import CheckpointInfo, find_checkpoint, is_shipped, list_checkpoints
-from imgcls.data.progress import Interrupted
 from imgcls.data.registry import DATASETS, absent
 from imgcls.errors import RunError
 from imgcls.messages import N_
+from imgcls.progress import Interrupted
 from imgcls.runs import queue
 from imgcls.runs.init_lab import list_labs
 from imgcls.runs.reader import EventLogReader, RunView
