@@ -18,7 +18,7 @@ from served import served
 
 from imgcls.data.corrections import Corrections
 from imgcls.imaging.strokes import render
-from imgcls.inference.activations import units_of
+from imgcls.inference.explain import units_of
 from imgcls.inference.predictor import Predictor
 from imgcls.recipes import with_recipe
 from imgcls.runs.lifecycle import create_run

@@ -5,7 +5,7 @@ import torch
 from playwright.sync_api import expect
 from test_live import READ, SHIPPED, SOON, opened
 
-from imgcls.inference.activations import units_of
+from imgcls.inference.explain import units_of
 from imgcls.inference.predictor import Predictor
 from imgcls.web.classify import bundle
 from imgcls.web.classify.browser_weights import page_bytes

@@ -124,13 +124,13 @@ def epochs_bytes(path: Path) -> bytes | None:
 
 
 def units_bytes(path: Path, workspace: Workspace) -> bytes:
-    """What the units of the checkpoint at `path` do on images of its own data set; see inference/activations.py.
+    """What the units of the checkpoint at `path` do on images of its own data set; see inference/explain.py.
     Raises ImgclsError where the data are not here."""
     import torch
     from safetensors.torch import save
 
     from imgcls.data.evaluation_sets import load_for_evaluation
-    from imgcls.inference.activations import IMAGES, units_of
+    from imgcls.inference.explain import IMAGES, units_of
     from imgcls.runs.evaluations import settings_of
 
     predictor, trained = network(path), settings_of(path)
