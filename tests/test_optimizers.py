@@ -11,7 +11,7 @@ from imgcls.errors import SettingsError
 from imgcls.optimizers import OPTIMIZERS, OptimizerSpec, register
 from imgcls.recipes import recipe, with_recipe
 from imgcls.settings import choices
-from imgcls.training.memory import training_bytes
+from imgcls.training.estimate import training_bytes
 from imgcls.training.optim import make_optimizer
 from imgcls.web.i18n.translator import Translator
 

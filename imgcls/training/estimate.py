@@ -44,6 +44,38 @@ from imgcls.training.threads import timed_images
 from imgcls.training.train_step import TrainStep
 from imgcls.workspace import Workspace
 
+IMAGENET_CLASSES = 1000  # as many as ImageNet has: the head's share is then not too small
+
+
+def training_bytes(settings: TrainSettings) -> int:
+    """Parameters, gradients, the optimizer's state and the best weights, and what a batch's backward pass needs."""
+    preprocess = preprocess_for(settings)
+    parameters, activations = _network_bytes(settings.model, preprocess.channels, preprocess.size)
+    if settings.transfer == "head":  # only the head has gradients, and nothing before it is kept
+        return 2 * parameters
+    return parameters * (3 + OPTIMIZERS[settings.optimizer].state_copies) + activations * settings.batch_size
+
+
+@lru_cache(maxsize=256)
+def _network_bytes(model: str, channels: int, size: int) -> tuple[int, int]:
+    """(of the parameters, of what the backward pass of one image needs)."""
+    kept: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.shape[:1] == images.shape[:1]:  # what belongs to the batch, and not the weights
+            storage = tensor.untyped_storage()
+            kept[storage._cdata] = storage.nbytes()
+        return tensor
+
+    with torch.device("meta"):
+        network = build(model, channels=channels, classes=IMAGENET_CLASSES, image_size=size).train()
+        images = torch.empty(2, channels, size, size)  # two: BatchNorm takes no single one
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            logits = network(images)  # held until the sums are made: a freed storage's number is given again
+    del logits
+    return sum(p.nbytes for p in network.parameters()), sum(kept.values()) // len(images)
+
+
 CLASSES = 10  # of a network that is only timed
 FORWARD = 1 / 3  # what evaluating an image costs of what learning from it costs
 MOST_DIVIDED = 20_000  # photos of a folder that is divided to see what is held out: half a second, once

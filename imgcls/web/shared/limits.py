@@ -75,7 +75,7 @@ class Limits:
                     field=name,
                 )
         if self.memory_gb:
-            from imgcls.training.memory import training_bytes  # torch, which the page does not wait for
+            from imgcls.training.estimate import training_bytes  # torch, which the page does not wait for
 
             needed = training_bytes(settings) / 1e9
             if needed > self.memory_gb:
