@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return importlib.import_module(f"imgcls.cli.commands.{arguments.command}").run(arguments)
     except ImgclsError as error:
         print(f"{parser.prog}: {error.message.said(Terminal())}", file=sys.stderr)
-        return 1 if isinstance(error, RunError) and arguments.command == "work" else 2
+        return 1 if isinstance(error, RunError) and getattr(arguments, "job", "") == "work" else 2
     except KeyboardInterrupt:
         print(f"{parser.prog}: interrupted.", file=sys.stderr)
         return 130

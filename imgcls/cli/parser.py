@@ -39,7 +39,7 @@ class Command:
 
     @property
     def module(self) -> str:
-        return self.name.replace("-", "_")
+        return "work" if self.hidden else self.name.replace("-", "_")
 
 
 class Parser(argparse.ArgumentParser):
@@ -102,6 +102,8 @@ def make_parser() -> Parser:
             )
         command.arguments(made)
         made.set_defaults(command=command.module)
+        if command.hidden:
+            made.set_defaults(job=command.name)
     return parser
 
 

@@ -1,24 +1,79 @@
-"""`work`: the process behind a run that the page or a sweep started. Not for people."""
+"""The processes behind what the page starts: `work`, `standby`, `work-evaluate` and the like. Not for people."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
+from collections.abc import Callable
+from pathlib import Path
 
-from imgcls.runs import sweep
-from imgcls.runs.launcher import start_next
-from imgcls.runs.store import find_run
-from imgcls.runs.worker import work
-from imgcls.training import events
 from imgcls.workspace import Workspace
+
+JOBS = {  # the module of imgcls.runs whose `work(folder, workspace)` does it
+    "work-audit": "audits",
+    "work-calibrate": "page_runs",
+    "work-evaluate": "evaluations",
+    "work-fetch": "downloads",
+}
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.job in JOBS:
+        module = importlib.import_module(f"imgcls.runs.{JOBS[arguments.job]}")
+        return module.work(Path(arguments.folder), Workspace.from_environment())
+    return OTHERS[arguments.job](arguments)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from imgcls.runs import sweep
+    from imgcls.runs.launcher import start_next
+    from imgcls.runs.store import find_run
+    from imgcls.runs.worker import work
+    from imgcls.training import events
+
     workspace = Workspace.from_environment()
-    made = find_run(arguments.run, workspace)
-    state = made.written()
-    if state is not None and state.parent:
-        last = sweep.work(made, resume=arguments.resume)
-    else:
-        last = work(made, resume=arguments.resume)
+    run = find_run(arguments.run, workspace)
+    state = run.written()
+    of_sweep = state is not None and state.parent
+    last = (sweep.work if of_sweep else work)(run, resume=arguments.resume)
     start_next(workspace)
     return 1 if isinstance(last, events.Failed) else 0
+
+
+def _compare_initialisations(arguments: argparse.Namespace) -> int:
+    from imgcls.runs import init_lab
+    from imgcls.runs.launcher import start_next
+
+    workspace = Workspace.from_environment()
+    lab = init_lab.find_lab(arguments.lab, workspace)
+    init_lab.work(lab)
+    start_next(workspace)
+    return 1 if lab.state() == "failed" else 0
+
+
+def _stand_by(arguments: argparse.Namespace) -> int:
+    """Wait, with everything imported that a run will import, for what the server's next Start asks."""
+    import contextlib
+
+    import imgcls.training.trainer  # noqa: F401
+    from imgcls.cli.main import main
+    from imgcls.data.download import read_beforehand
+    from imgcls.errors import ImgclsError
+    from imgcls.runs.warm_worker import wait
+    from imgcls.settings import TrainSettings
+    from imgcls.training.loggers.tensorboard import TensorBoard
+    from imgcls.training.warmup import rehearse
+
+    TensorBoard.writer_class()
+    rehearse()
+    with contextlib.suppress(ImgclsError, OSError):
+        read_beforehand(TrainSettings.model_fields["dataset"].default, Workspace.from_environment())
+    asked = wait()
+    return 0 if asked is None else main(asked)
+
+
+OTHERS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "work": _train,
+    "work-lab": _compare_initialisations,
+    "standby": _stand_by,
+}

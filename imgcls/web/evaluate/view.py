@@ -12,7 +12,7 @@ from typing import Any
 
 from imgcls.data import edits
 from imgcls.errors import DatasetError, RunError
-from imgcls.runs import evaluations
+from imgcls.runs import background_jobs, evaluations
 from imgcls.runs.evaluations import compare_evaluations, same_classes, settings_of
 from imgcls.web.evaluate import evaluation_card
 from imgcls.web.evaluate.report import report
