@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgcls.data.archives import ZipLimits, ZippedImages, unpack
+from imgcls.data.archives import ZippedImages, unpack
 from imgcls.data.image_folders import scan
+from imgcls.data.zip_entries import ZipLimits
 from imgcls.errors import DatasetError
 from imgcls.filenames import sanitize, validate
 from imgcls.workspace import Workspace

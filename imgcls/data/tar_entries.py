@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import IO
 
-from imgcls.data.archives import UTF8_FLAG, ZipLimits, too_many
+from imgcls.data.zip_entries import UTF8_FLAG, ZipLimits, too_many
 from imgcls.errors import DatasetError
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from imgcls.data.archives import ZipLimits
 from imgcls.data.collect import CollectLimits
+from imgcls.data.zip_entries import ZipLimits
 from imgcls.errors import RunError, SettingsError
 from imgcls.filenames import validate
 from imgcls.messages import Setting
