@@ -5,6 +5,13 @@ form. That is what make and rsync go by, and it costs 8 us a photo where hashing
 a program that changes a photo and then sets its size and time back is not seen. Photos that another kept file of the
 same form has already (another seed's split, a folder that grew) are copied from it: measured 10,000/s at 64 pixels
 where decoding makes 1,000/s. Knows neither classes nor labels.
+
+The file is written beside its place and renamed when whole, read back mapped; the longest unused go first:
+
+    images uint8 (N, C, side, side) | aspects float32 (N,) | identities (N, 16) | ok uint8 (N,) | errors, JSON | tail
+
+The tail says how long the rest must be, so that a file that was cut off is not taken for a whole one. Nothing in it is
+ever executed.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 A stage is what the network's row calls one (models/layers.py); of each, the last layer whose output still has places.
 Source: Jiang et al. 2021, LayerCAM, eq. 4 and 5: each place of a map counts by its value times how much the class would
 gain by it; what speaks against the class is left out.
+
+And what a LeNet's units do on many images: which never answer at all (dead units of ReLU networks), and which images
+excite each map most (Zeiler and Fergus 2014, figure 2).
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 The time is that of a few real steps on random images of the right shape, times the number of steps; on the machine, in
 the precision, with the augmentation and with the threads that the run would have. Measuring takes some seconds and the
-whole of the machine: a server leaves it to `background_estimate.py`.
+whole of the machine: a server leaves it to `background_estimate.py`. Memory is known before anything is allocated: the
+network is run on the meta device.
 """
 
 from __future__ import annotations
