@@ -169,6 +169,22 @@ def test_ctrl_c_saves_and_says_how_to_go_on(trained):
     assert again.returncode == 130
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows removes no folder that is in use")
+def test_a_run_whose_workspace_is_removed_ends(tmp_path):
+    root = tmp_path / "gone"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "imgcls", "train", "--name", "lost", *SMALL, "--epochs", "500", "--batch-size", "8"],
+        cwd=PROJECT, env=os.environ | {"IMGCLS_HOME": str(root)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    for line in process.stdout:
+        if line.startswith("epoch 1 done"):
+            break
+    root.rename(tmp_path / "elsewhere")
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+
+
 def test_help_lists_every_setting():
     from imgcls.settings import TrainSettings
 

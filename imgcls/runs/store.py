@@ -73,7 +73,8 @@ class Job:
             self.ask_to_stop()
 
     def stop_asked(self) -> bool:
-        return (self.logs / "stop").exists()
+        """True as well where somebody removed its folder: nobody would ever see what it learns."""
+        return (self.logs / "stop").exists() or not self.logs.exists()
 
     def begin(self) -> None:
         """Be its process from now on. Raises RunError when another one is, or when nobody has started it."""

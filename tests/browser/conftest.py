@@ -42,8 +42,10 @@ def free_port():
 
 class Server:
     program = "app.py"
+    started = []
 
     def __init__(self, root):
+        Server.started.append(self)
         self.root, self.process, self.stopped = root, None, 0
         self.port, self.mirror = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -72,13 +74,22 @@ class Server:
         self.process.terminate()
         self.process.wait(20)
 
+    def end_runs(self):
+        """They outlive the test that began them, and a server: one that learns on takes a core from those that follow."""
+        for state in (self.root / "train_logs").glob("*/state.json"):
+            (state.parent / "stop").touch()
+
+    def end(self):
+        self.stop()
+        self.end_runs()
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     made = Server(tmp_path_factory.mktemp("served"))
     made.start()
     yield made
-    made.stop()
+    made.end()
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +105,8 @@ def browser():
             pytest.skip(f"no Chromium here: install one, or run `playwright install chromium` ({str(error)[:80]})")
         yield made
         made.close()
+    for started in Server.started:
+        started.end_runs()
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def lab(tmp_path_factory):
     made.environment |= {"IMGCLS_LATE": str(made.late)}
     made.start()
     yield made
-    made.stop()
+    made.end()
 
 
 @pytest.fixture
