@@ -75,7 +75,7 @@ class Server:
         self.process.wait(20)
 
     def end_runs(self):
-        """They outlive the test that began them, and a server: one that learns on takes a core from those that follow."""
+        """They outlive tests and servers: one that learns on takes a core from all tests that follow."""
         for state in (self.root / "train_logs").glob("*/state.json"):
             (state.parent / "stop").touch()
 
