@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imgcls.models.torchvision_models import torchvision
+from imgcls.models.torchvision_check import torchvision
 
 SMALLEST = 63  # below it the third pool has nothing left to pool
 

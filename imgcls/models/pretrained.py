@@ -18,7 +18,7 @@ from imgcls.models.download import check_reachable, fetch_weights, no_weights
 from imgcls.models.layers import first_convolution, head_name
 from imgcls.models.meta_model import skeleton
 from imgcls.models.registry import ModelSpec, build, model_spec
-from imgcls.models.torchvision_models import torchvision
+from imgcls.models.torchvision_check import torchvision
 from imgcls.models.transfer import replace_head
 from imgcls.models.weight_files import read_state
 from imgcls.progress import Progress

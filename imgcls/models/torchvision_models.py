@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-from types import ModuleType
 from typing import Any
 
 from torch import nn
 
-from imgcls.errors import InstallError
 from imgcls.models.layers import convolution_like, first_convolution, replace
-
-
-def torchvision() -> ModuleType:
-    """The module; InstallError with the way out when it cannot be imported."""
-    try:
-        import torchvision
-    except (RuntimeError, ImportError, OSError) as error:
-        raise InstallError(
-            "torch {torch} and torchvision {torchvision} do not work together ({reason}): run `python -m pip install "
-            "--upgrade --force-reinstall torch torchvision`, which installs a pair that does.",
-            torch=_version("torch"),
-            torchvision=_version("torchvision"),
-            reason=error,
-        ) from None
-    return torchvision
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "(not installed)"
+from imgcls.models.torchvision_check import torchvision
 
 
 def build(name: str, channels: int, classes: int, image_size: int) -> nn.Module:

@@ -34,7 +34,7 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Mount
 
 from imgcls.errors import ImgclsError
-from imgcls.models.torchvision_models import torchvision
+from imgcls.models.torchvision_check import torchvision
 from imgcls.runs.launcher import keep_queue_moving, keep_worker_warm
 from imgcls.runs.lifecycle import remove_workspace_leftovers
 from imgcls.runs.sweep import keep_all_going
