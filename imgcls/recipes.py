@@ -16,7 +16,7 @@ from imgcls.augmentations import NONE
 from imgcls.data.registry import DATASETS, KINDS, kind_of
 from imgcls.imaging.preprocess import HALF, Preprocess
 from imgcls.models.registry import model_spec
-from imgcls.models.weight_files import size_of_weights
+from imgcls.models.weight_header import size_of_weights
 from imgcls.optimizers import OPTIMIZERS
 from imgcls.presets import with_preset
 from imgcls.settings import TrainSettings

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from imgcls.checkpoints.format import Meta, save_checkpoint
 from imgcls.models import build
 from imgcls.models.pretrained import load_pretrained
-from imgcls.models.weight_files import size_of_weights
+from imgcls.models.weight_header import size_of_weights
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.web.shared import settings_form
 

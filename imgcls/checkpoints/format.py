@@ -21,7 +21,7 @@ from imgcls.checkpoints.header import Header, read_header
 from imgcls.errors import CheckpointError
 from imgcls.files import replacing
 from imgcls.imaging.preprocess import Preprocess
-from imgcls.models.weight_files import EXTRA, KEY
+from imgcls.models.weight_header import EXTRA, KEY
 from imgcls.workspace import PROJECT
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from imgcls.errors import CheckpointError
-from imgcls.models.weight_files import LARGEST_HEADER
+from imgcls.models.weight_header import LARGEST_HEADER
 
 LARGEST = 4 * 2**30  # bytes; a ResNet18 has 45 million
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}

@@ -14,7 +14,8 @@ from imgcls.errors import CheckpointError
 from imgcls.models.layers import first_convolution, head_name
 from imgcls.models.meta_model import misfit, skeleton
 from imgcls.models.registry import MODELS, OTHERS, REGISTRY, ModelSpec
-from imgcls.models.weight_files import KEY, read_state
+from imgcls.models.weight_files import read_state
+from imgcls.models.weight_header import KEY
 
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 LIKELY = 0.6  # how far a network's number of parameters may be from the file's: another head is no more

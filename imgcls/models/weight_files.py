@@ -7,7 +7,6 @@ torch's unpickler makes a byte array of any length that a file of a hundred byte
 
 from __future__ import annotations
 
-import json
 import pickletools
 import re
 import zipfile
@@ -18,50 +17,7 @@ import torch
 from torch import Tensor
 
 from imgcls.errors import WeightsError
-from imgcls.workspace import PROJECT, Workspace
-
-KEY = "imgcls"  # in a safetensors file's metadata: a checkpoint of this lab
-EXTRA = "calibration/"  # names of a checkpoint's tensors beside the weights, which the network itself does not need
-LARGEST_HEADER = 20_000_000  # bytes; a network of a thousand layers and ten thousand classes has a tenth of it
-LARGEST_SIDE = 512  # pixels; what TrainSettings allows
-
-
-def size_of_weights(weights: object, workspace: Workspace | None = None) -> int:
-    """The side of the images that weights learnt from; 0 where neither the file nor its name says.
-
-    Frozen features of images of another size mean little: they fall to chance at four times the side.
-    """
-    named = str(weights) if isinstance(weights, str | Path) else ""
-    if not named or named == "imagenet":
-        return 0
-    folder = (workspace or Workspace.from_environment()).weight
-    try:
-        given = [Path(named).expanduser()]
-    except RuntimeError:  # the home of somebody who is not known here
-        given = []
-    for path in (folder / named, PROJECT / "weight" / named, *given):
-        side = _said(path)
-        if side:
-            return side
-    found = re.search(r"(?<!\d)(\d{2,3})px", named)
-    return int(found[1]) if found else 0
-
-
-def _said(path: Path) -> int:
-    """What a checkpoint's metadata say; 0 for anything else, a broken file included."""
-    try:
-        if path.suffix != ".safetensors" or not path.is_file():
-            return 0
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= LARGEST_HEADER:
-                return 0
-            header: Any = json.loads(file.read(length))
-        side = json.loads(header["__metadata__"][KEY])["preprocess"]["size"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return 0
-    return side if type(side) is int and 8 <= side <= LARGEST_SIDE else 0
-
+from imgcls.models.weight_header import EXTRA
 
 LARGEST = 4 * 2**30  # bytes
 OLD_PICKLES = 5  # one after another, in a file as torch wrote them before 1.6

@@ -16,7 +16,7 @@ from imgcls.checkpoints.format import Meta, read_meta
 from imgcls.checkpoints.store import find_checkpoint, is_shipped, list_checkpoints
 from imgcls.data.manifest import FROM_ELSEWHERE, Lineage, Manifest, manifest_file
 from imgcls.errors import CheckpointError, ImgclsError, WeightsError
-from imgcls.models.weight_files import EXTRA
+from imgcls.models.weight_header import EXTRA
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
