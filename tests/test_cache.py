@@ -10,7 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from imgcls.data.decode_cache import FOLDER, TooLarge, decoded
+from imgcls.data.cache_room import TooLarge
+from imgcls.data.decode_cache import FOLDER, decoded
 from imgcls.data.photos import StorageFormat, StreamingPhotos
 from imgcls.imaging.image_io import open_image
 from imgcls.imaging.preprocess import Preprocess

@@ -15,7 +15,7 @@ from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
-from imgcls.data.decode_cache import writable
+from imgcls.data.cache_room import writable
 from imgcls.errors import StorageError
 from imgcls.files import write_bytes
 from imgcls.processes import available_cores

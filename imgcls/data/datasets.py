@@ -295,7 +295,8 @@ def decode(
 
     broken: receives each photo that cannot be read and is left out.
     """
-    from imgcls.data.decode_cache import MAX_BYTES, TooLarge, decoded
+    from imgcls.data.cache_room import TooLarge
+    from imgcls.data.decode_cache import MAX_BYTES, decoded
 
     form = StorageFormat.of(preprocess, whole_photo=whole_photo)
     stored = asdict(form)
@@ -314,7 +315,8 @@ def decode(
 def as_answered(data: DataSet, split: Split, *, progress: Progress | None = None) -> Split:
     """Photos of `data` in the form in which the network is asked about them, the evaluation crop, where they are kept
     squeezed square for random crops: such a square never comes again. Other images are returned as they are."""
-    from imgcls.data.decode_cache import MAX_BYTES, TooLarge, decoded
+    from imgcls.data.cache_room import TooLarge
+    from imgcls.data.decode_cache import MAX_BYTES, decoded
 
     folder = data.manifest.splits["val"].folder if "val" in data.manifest.splits else None
     streamed = split.images if isinstance(split.images, StreamingPhotos) else None
