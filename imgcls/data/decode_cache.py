@@ -6,7 +6,7 @@ a program that changes a photo and then sets its size and time back is not seen.
 same form has already (another seed's split, a folder that grew) are copied from it: measured 10,000/s at 64 pixels
 where decoding makes 1,000/s. Knows neither classes nor labels.
 
-The file is written beside its place and renamed when whole, read back mapped; the longest unused go first:
+The file is written beside its place and renamed when whole, read back mapped:
 
     images uint8 (N, C, side, side) | aspects float32 (N,) | identities (N, 16) | ok uint8 (N,) | errors, JSON | tail
 
