@@ -1,7 +1,10 @@
-"""The reference: `python tests/reference.py` writes docs/api.md from docstrings, docs/commands.md from the flags."""
+"""The reference: `python tests/reference.py` writes docs/api.md and docs/tree.md from docstrings, docs/commands.md from
+the flags."""
 
 import argparse
+import ast
 import inspect
+import itertools
 import os
 import re
 import sys
@@ -162,8 +165,36 @@ def cell(text):
     return " ".join((text or "").split()).replace("|", "\\|")
 
 
+def tree():
+    """docs/tree.md: every module and script with the first sentence of what it says of itself."""
+    import imgcls
+
+    made = [HEAD, "# Every file", "", "What each module and script says of itself in its first sentence.", ""]
+    root = Path(imgcls.__file__).parent
+    paths = [path for kind in ("*.py", "*.js", "*.c") for path in root.rglob(kind)]
+    for folder in sorted({path.parent for path in paths}):
+        made += [f"## {folder.relative_to(PROJECT).as_posix()}/", ""]
+        for path in sorted(path for path in paths if path.parent == folder):
+            if sentence := first_sentence(path):
+                made.append(f"- `{path.name}`: {sentence}")
+        made.append("")
+    return "\n".join(made).rstrip() + "\n"
+
+
+def first_sentence(path):
+    """Of a module's docstring, or of the comment that a script begins with."""
+    text = path.read_text("utf-8")
+    if path.suffix == ".py":
+        said = ast.get_docstring(ast.parse(text)) or ""
+    else:
+        lines = itertools.takewhile(lambda line: line.startswith(("//", "/*", " *")), text.splitlines())
+        said = " ".join(line.strip("/* ") for line in lines)
+    paragraph = " ".join(said.split("\n\n")[0].split())
+    return re.split(r"(?<=[.?!]) (?=[A-Z`])", paragraph)[0]
+
+
 def main():
-    for name, make in (("api", api), ("commands", commands)):
+    for name, make in (("api", api), ("commands", commands), ("tree", tree)):
         (PROJECT / "docs" / f"{name}.md").write_text(make(), "utf-8")
 
 

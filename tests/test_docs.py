@@ -34,7 +34,7 @@ def commands(page):
     return [uncommented(line) for line in lines if re.match(r"(python|imgcls|pip|accelerate|tensorboard) ", line)]
 
 
-@pytest.mark.parametrize("name", ["api", "commands"])
+@pytest.mark.parametrize("name", ["api", "commands", "tree"])
 def test_the_reference_is_that_of_the_source(name):
     made = getattr(reference, name)()
     assert text(f"docs/{name}") == made, "run `python tests/reference.py`"
