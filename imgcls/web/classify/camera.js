@@ -60,7 +60,7 @@ on.addEventListener('click', async () => {
     video.srcObject = stream;
     await video.play();
     show(); trigger('began'); look();
-  } catch (error) { off(); note.textContent = said.no_camera; }
+  } catch { off(); note.textContent = said.no_camera; }
   finally { on.disabled = false; }
 });
 

@@ -113,7 +113,7 @@ function fit() {
   repaint();
 }
 const sizes = new ResizeObserver(fit);
-try { sizes.observe(canvas, { box: 'device-pixel-content-box' }); } catch (error) { sizes.observe(canvas); }   // Safari
+try { sizes.observe(canvas, { box: 'device-pixel-content-box' }); } catch { sizes.observe(canvas); }   // Safari
 
 // The drawing as grey levels, { width, height, data }; null when nothing is drawn.
 pad.grey = () => {
@@ -157,7 +157,7 @@ function soon() {
   }
 }
 
-function keep() { try { sessionStorage.setItem(KEPT, JSON.stringify(strokes)); } catch (e) { /* private mode */ } }
+function keep() { try { sessionStorage.setItem(KEPT, JSON.stringify(strokes)); } catch { /* private mode */ } }
 
 function changed() { draw(); keep(); send(); }
 
@@ -257,5 +257,5 @@ pad.put = drawing => {
 };
 
 let kept = [];
-try { kept = JSON.parse(sessionStorage.getItem(KEPT)) || []; } catch (e) { /* private mode */ }
+try { kept = JSON.parse(sessionStorage.getItem(KEPT)) || []; } catch { /* private mode */ }
 if (kept.length) pad.put(kept); else draw();

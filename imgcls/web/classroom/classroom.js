@@ -11,7 +11,7 @@ async function call(path, body = null) {
   try {
     const answer = await fetch(url, sent || { cache: 'no-store' });
     return await answer.json();
-  } catch (error) { return { error: root.dataset.away }; }
+  } catch { return { error: root.dataset.away }; }
 }
 
 // The queue wherever it stands; whoever is on one of its buttons by keyboard stays there.
@@ -21,7 +21,7 @@ function show(answer) {
   document.querySelectorAll('.queue-slot').forEach(slot => {
     if (slot.shown === me.html && slot.firstChild) return;
     const at = slot.contains(document.activeElement) && document.activeElement;
-    const run = at && at.closest('[data-run]')?.dataset.run, what = at && at.dataset.do;
+    const run = at?.closest('[data-run]')?.dataset.run, what = at?.dataset.do;
     slot.innerHTML = slot.shown = me.html;   // made by the lab's own templates, escaped there
     if (what) (slot.querySelector(run ? `[data-run="${CSS.escape(run)}"] [data-do=${what}]:enabled` : `[data-do=${what}]`) || slot.querySelector('button'))?.focus();
   });

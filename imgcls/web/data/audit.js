@@ -12,7 +12,7 @@ function make(tag, set = {}, ...inside) {
 
 async function ask(name, more = {}) {
   let answer = null;
-  try { answer = await server[name]({ ...asked, ...more }); } catch (error) { /* the sentence below */ }
+  try { answer = await server[name]({ ...asked, ...more }); } catch { /* the sentence below */ }
   return answer || { error: said.no_answer };
 }
 
@@ -113,7 +113,7 @@ function tell(sentence, bad = false, undo = null) {
 }
 
 function begin() {
-  try { asked = JSON.parse(props.value || 'null'); } catch (error) { asked = null; }
+  try { asked = JSON.parse(props.value || 'null'); } catch { asked = null; }
   clearTimeout(timer);
   turn += 1;
   const before = about;

@@ -15,7 +15,7 @@ let opened = Promise.resolve();   // until the draft is there, what is asked wai
 async function ask(name, values) {
   let answer = null;
   if (name !== 'collect_open') await opened;
-  try { answer = await server[name]({ token, ...values }); } catch (e) { /* the sentence below */ }
+  try { answer = await server[name]({ token, ...values }); } catch { /* the sentence below */ }
   if (!answer) { tell(said.no_answer, true); return null; }
   if (answer.error) { tell(answer.error, true); return null; }
   return answer;
@@ -57,14 +57,14 @@ function show() {
 }
 
 async function open() {
-  try { token = localStorage.getItem(KEPT); } catch (e) { /* private mode */ }
+  try { token = localStorage.getItem(KEPT); } catch { /* private mode */ }
   let answer = null;
-  try { answer = await server.collect_open({ token }); } catch (e) { /* the sentence below */ }
+  try { answer = await server.collect_open({ token }); } catch { /* the sentence below */ }
   if (!answer) { tell(said.no_answer, true); return; }   // the token is kept: what it stands for is still there
   if (answer.error) { token = null; answer = await ask('collect_open', {}); }
   if (!answer) return;
   token = answer.token;
-  try { localStorage.setItem(KEPT, token); } catch (e) { /* private mode */ }
+  try { localStorage.setItem(KEPT, token); } catch { /* private mode */ }
   classes = answer.classes.map(([name, photos]) => ({ name, photos }));
   chosen = classes[classes.length - 1] || null;
   show();
@@ -123,7 +123,7 @@ async function addFiles(given, c) {
       const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' });
       await send(c, drawn(bitmap, bitmap.width, bitmap.height, SIDE), drawn(bitmap, bitmap.width, bitmap.height, THUMB));
       bitmap.close();
-    } catch (e) { tell(said.not_readable.replace('{file}', file.name), true); }
+    } catch { tell(said.not_readable.replace('{file}', file.name), true); }
   }
 }
 
@@ -145,7 +145,7 @@ on.onclick = async () => {
     stream.getVideoTracks()[0].onended = () => { if (stream) { stopBurst(); cameraOff(); tell(said.camera_gone, true); } };
     video.srcObject = stream; await video.play();
     video.hidden = false; find('.collect-off').hidden = true; on.textContent = said.camera_off; tell(''); show();
-  } catch (e) { tell(said.no_camera, true); }
+  } catch { tell(said.no_camera, true); }
   finally { on.disabled = false; }
 };
 const stopBurst = () => { clearInterval(burst); burst = null; };
@@ -169,13 +169,13 @@ find('.collect-save').onsubmit = async event => {
   const answer = await ask('collect_save', { name: find('.collect-save input').value });
   if (!answer) return;
   cameraOff(); tell(''); find('.collect-save input').value = '';
-  try { localStorage.removeItem(KEPT); } catch (e) { /* private mode */ }
+  try { localStorage.removeItem(KEPT); } catch { /* private mode */ }
   await open();
   props.value = answer.saved;
 };
 find('.collect-clear').onclick = async () => {
   if (!classes.length || !confirm(said.clear_draft_sure)) return;
-  if (await ask('collect_clear', {})) { try { localStorage.removeItem(KEPT); } catch (e) { /* private mode */ } await open(); tell(''); }
+  if (await ask('collect_clear', {})) { try { localStorage.removeItem(KEPT); } catch { /* private mode */ } await open(); tell(''); }
 };
 show();
 opened = open();

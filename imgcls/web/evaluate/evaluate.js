@@ -12,7 +12,7 @@ const fill = (sentence, values) => sentence.replace(/\{(\w+)\}/g, (all, name) =>
 
 async function ask(name, more = {}) {
   let answer = null;
-  try { answer = await server[name]({ ...asked, which, ...more }); } catch (error) { /* the sentence below */ }
+  try { answer = await server[name]({ ...asked, which, ...more }); } catch { /* the sentence below */ }
   return answer || { error: said.no_answer };
 }
 
@@ -168,7 +168,7 @@ async function explain(place) {
   if (given.error) { tell(given.error, true); return; }
   if (given.drawing) {
     const pad = document.querySelector('#pad .pad'), drawing = [{ picture: given.drawing }];
-    if (pad?.put) pad.put(drawing); else try { sessionStorage.setItem('imgcls-drawing', JSON.stringify(drawing)); } catch (error) { /* private mode */ }
+    if (pad?.put) pad.put(drawing); else try { sessionStorage.setItem('imgcls-drawing', JSON.stringify(drawing)); } catch { /* private mode */ }
   }
   trigger('submit', { checkpoint: given.checkpoint, photo: given.photo || '' });
 }
@@ -195,7 +195,7 @@ function tell(sentence, bad = false, undo = null) {
 }
 
 function begin() {
-  try { asked = JSON.parse(props.value || 'null'); } catch (error) { asked = null; }
+  try { asked = JSON.parse(props.value || 'null'); } catch { asked = null; }
   which = 0;
   if (asked) look(asked.asked ? 'again' : ''); else nothing(said.nothing, said.nothing_more);
 }

@@ -11,7 +11,7 @@ async function ask() {
     const now = answer.ok ? await answer.text() : known;
     if (known !== null && now !== known) { props.value = now; dispatchEvent(new Event('imgcls:changed')); }
     known = now;
-  } catch (error) { /* the server is away for a moment: it is asked again */ }
+  } catch { /* the server is away for a moment: it is asked again */ }
   clearTimeout(timer);
   timer = setTimeout(ask, Date.now() - used < AT_REST ? SOON : SELDOM);
 }

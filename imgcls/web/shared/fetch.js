@@ -5,7 +5,7 @@ let timer = null, turn = 0, going = false;
 
 async function ask(name, more = {}) {
   let answer = null;
-  try { answer = await server[name]({ dataset: props.value, ...more }); } catch (error) { /* the sentence below */ }
+  try { answer = await server[name]({ dataset: props.value, ...more }); } catch { /* the sentence below */ }
   return answer || { state: 'none', error: said.no_answer };
 }
 

@@ -26,7 +26,7 @@ async function ask() {
       dispatchEvent(new CustomEvent('imgcls:log', { detail: said.log }));
       if (changed) trigger('submit');
     }
-  } catch (error) { /* the server is away for a moment: it is asked again */ }
+  } catch { /* the server is away for a moment: it is asked again */ }
   later();
 }
 

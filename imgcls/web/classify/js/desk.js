@@ -9,7 +9,7 @@ export class Desk {
   // `value`: {"checkpoint", "photo"} as JSON; the subject, or null where nothing is chosen.
   about(value) {
     let said = null;
-    try { said = JSON.parse(value || 'null'); } catch (error) { /* nothing is chosen */ }
+    try { said = JSON.parse(value || 'null'); } catch { /* nothing is chosen */ }
     this.subject = said?.checkpoint ? said : null;
     return this.subject;
   }
@@ -26,7 +26,7 @@ export class Desk {
   async ask(name, asked) {
     try {
       return await this.server[name](asked) || { error: this.words.no_answer };
-    } catch (error) {
+    } catch {
       return { error: this.words.no_answer };
     }
   }

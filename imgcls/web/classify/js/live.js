@@ -89,7 +89,7 @@ export class Live {
       const answer = await fetch(url);
       if (!answer.ok) throw new Error(answer.status);
       reader = new Reader(await answer.arrayBuffer());
-    } catch (error) {
+    } catch {
       if (asked !== this.asked) return;
       this.element.replaceChildren(nothing(this.words.no_network));
       this.pad.read = () => { this.pad.read = () => {}; this.again = setTimeout(() => this.load(url), AGAIN); };

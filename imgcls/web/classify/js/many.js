@@ -29,7 +29,7 @@ async function filesIn(items) {
         if (!some.length) return;
         for (const inner of some) await walk(inner, `${path}${entry.name}/`);
       }
-    } catch (error) { unreadable.push(path + entry.name); }   // gone meanwhile, or not ours to read
+    } catch { unreadable.push(path + entry.name); }   // gone meanwhile, or not ours to read
   };
   for (const entry of [...items].map(item => item.webkitGetAsEntry?.()).filter(Boolean)) await walk(entry, '');
   return { files, unreadable };
@@ -152,7 +152,7 @@ export class Many {
     try {
       const answer = await fetch(new URL('gradio_api/upload', document.baseURI), { method: 'POST', body: form });
       return answer.ok ? await answer.json() : null;
-    } catch (error) { return null; }
+    } catch { return null; }
   }
 
   async upload(some, checkpoint) {

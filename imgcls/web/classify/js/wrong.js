@@ -9,7 +9,7 @@ function remembered(key, first) {
   try {
     if (!localStorage.getItem(key) && first) localStorage.setItem(key, first());
     return localStorage.getItem(key) ?? '';
-  } catch (error) { return ''; }   // private mode
+  } catch { return ''; }   // private mode
 }
 
 export class Wrong {
@@ -109,7 +109,7 @@ export class Wrong {
   }
 
   async start() {
-    try { await window.imgclsClass?.named(); } catch (error) { return; }   // a shared lab asks whose a run is
+    try { await window.imgclsClass?.named(); } catch { return; }   // a shared lab asks whose a run is
     this.learn.disabled = true;
     const answer = await this.desk.ask('wrong_learn', this.request());
     if (answer.error) { this.learn.disabled = false; this.tell(answer.error); return; }

@@ -205,7 +205,7 @@ export class PageTraining {
       await this.open(kept);
       this.phase = this.run.now.done ? 'done' : 'paused';
       this.tell(this.words.restored);
-    } catch (error) {
+    } catch {
       this.phase = 'empty';
       this.tell('');
     }
