@@ -142,6 +142,14 @@ def _run(parser: argparse.ArgumentParser) -> None:
     _completed(parser.add_argument("run", metavar="RUN", help="the run's name"), _run_names)
 
 
+def _resume(parser: argparse.ArgumentParser) -> None:
+    _run(parser)
+    parser.add_argument(
+        "--epochs", metavar="N",
+        help="train longer: so many epochs in all, also of a finished run; it says what becomes of the learning rate",
+    )  # fmt: skip
+
+
 def _split(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--part", choices=SPLITS, help="default: test, or val; all of a new folder")
 
@@ -369,7 +377,10 @@ COMMANDS = (
         ("train --dataset mnist --model lenet --preset sprint", "train --dataset data/flowers",
          "train --dataset cifar10 --model resnet18 --transfer finetune --weights imagenet"),
     ),
-    Command("resume", "go on with a stopped run from exactly where it was", _run, ("resume my-run",)),
+    Command(
+        "resume", "go on with a stopped run from exactly where it was", _resume,
+        ("resume my-run", "resume my-run --epochs 20"),
+    ),
     Command(
         "predict", "classify images with a checkpoint", _predict,
         ("predict --checkpoint lenet-digits digit.png", "predict --checkpoint imagenet holiday/ --json"),

@@ -95,19 +95,24 @@ class Run:
         return load(self)
 
     @overload
-    def resume(self, *, stream: Literal[False] = False, progress: bool = True) -> Run: ...
+    def resume(self, *, epochs: int | None = None, stream: Literal[False] = False, progress: bool = True) -> Run: ...
 
     @overload
-    def resume(self, *, stream: Literal[True], progress: bool = True) -> Generator[events.Event]: ...
+    def resume(
+        self, *, epochs: int | None = None, stream: Literal[True], progress: bool = True
+    ) -> Generator[events.Event]: ...
 
-    def resume(self, *, stream: bool = False, progress: bool = True) -> Run | Generator[events.Event]:
-        """Go on with a stopped or interrupted run from exactly where it was saved. Arguments as for `train`."""
+    def resume(
+        self, *, epochs: int | None = None, stream: bool = False, progress: bool = True
+    ) -> Run | Generator[events.Event]:
+        """Go on with a stopped or interrupted run from exactly where it was saved. `epochs`: train longer, so many in
+        all, also a finished run; its log says what becomes of the learning rate. Other arguments as for `train`."""
         load_plugins()
         stored = self._stored
-        lifecycle.check_resumable(stored)
+        lifecycle.check_resumable(stored, longer=epochs is not None)
 
         def make() -> store.Run:
-            lifecycle.prepare_resume(stored)
+            lifecycle.prepare_resume(stored, epochs=epochs)
             return stored
 
         return _begin(make, stream=stream, progress=progress, resume=True)

@@ -10,9 +10,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from imgcls.errors import DatasetError, ImgclsError, RunError
+from imgcls.errors import DatasetError, ImgclsError, RunError, SettingsError
 from imgcls.files import remove_leftovers, storage_error, write_bytes
-from imgcls.messages import Message
+from imgcls.messages import Message, Setting
 from imgcls.models.registry import model_spec, network_options
 from imgcls.processes import ProcessId
 from imgcls.recipes import preprocess_for
@@ -104,19 +104,41 @@ def claimed(folder: Path) -> Iterator[None]:
         raise storage_error(folder, error) from None
 
 
-def check_resumable(run: Run) -> RunState:
-    """Its state. Raises RunError where a run cannot go on: it is going on, waiting, or has nothing to go on from."""
+def check_resumable(run: Run, *, longer: bool = False) -> RunState:
+    """Its state. Raises RunError where a run cannot go on: it is going on, waiting, or has nothing to go on from.
+    `longer`: with more epochs, which a finished one can have, too."""
     state = run.written() or RunState("stopped", created=made_at(run))
     if state.live:
         raise RunError("{name} is still running.", name=run.name)
     if state.state == "queued":
         raise RunError("{name} is waiting for its turn already.", name=run.name)
-    if not run.can_resume:
+    ended = longer or state.state != "finished"
+    if not (run.can_resume or (ended and run.can_train_longer)):
+        if longer and state.state == "finished":
+            raise RunError(
+                "{name} has finished, and its state was too large to keep: start a new run from its weights ({flag} "
+                "{name}).",
+                name=run.name, flag=Setting("start_from"),
+            )  # fmt: skip
         raise RunError(
             "{name} has nothing to go on from: it is finished, or ended before it first saved; start a new run.",
             name=run.name,
         )
     return state
+
+
+def with_epochs(run: Run, epochs: int | str) -> TrainSettings:
+    """Its settings with another number of epochs, more than it has had. Raises SettingsError."""
+    from imgcls.runs.reader import view
+
+    settings = TrainSettings.checked(run.settings().model_dump() | {"epochs": epochs})
+    done = max((epoch.epoch for epoch in view(run).epochs), default=0)
+    if settings.epochs <= done:
+        raise SettingsError(
+            "{setting} is {value}, but {name} has had {done} already: name more.",
+            setting=Setting("epochs"), value=settings.epochs, name=run.name, done=done, field="epochs",
+        )  # fmt: skip
+    return settings
 
 
 def take_up(run: Run, state: RunState, *, settings: TrainSettings | None = None) -> None:
@@ -131,8 +153,10 @@ def take_up(run: Run, state: RunState, *, settings: TrainSettings | None = None)
     write_state(run.logs, state)
 
 
-def prepare_resume(run: Run) -> None:
-    """This process goes on with a stopped or interrupted run. Raises RunError where it cannot."""
+def prepare_resume(run: Run, *, epochs: int | str | None = None) -> None:
+    """This process goes on with a stopped or interrupted run; with `epochs` in all, with a finished one, too. Raises
+    RunError where it cannot, and SettingsError."""
+    settings = None if epochs is None else with_epochs(run, epochs)
     with locked(run.workspace):
-        state = check_resumable(run)
-        take_up(run, state.to("starting", process=ProcessId.current(), part_of=""))
+        state = check_resumable(run, longer=settings is not None)
+        take_up(run, state.to("starting", process=ProcessId.current(), part_of=""), settings=settings)

@@ -110,6 +110,11 @@ class Run(Job):
     def can_resume(self) -> bool:
         return (self.checkpoints / "resume.safetensors").is_file()
 
+    @property
+    def can_train_longer(self) -> bool:
+        """Whether its state is there, in the middle or at its end."""
+        return self.can_resume or (self.checkpoints / "ended.safetensors").is_file()
+
     def settings(self) -> TrainSettings:
         try:
             return TrainSettings.checked(json.loads((self.logs / "settings.json").read_text("utf-8")))

@@ -27,6 +27,7 @@ from imgcls.training.train_state import TrainState
 
 SHARE = 0.1  # of the time that saving may take
 RESUME_EVERY = 60.0  # seconds between saves of the resume state within an epoch
+MOST_TO_KEEP = 50_000_000  # bytes of a network whose state is kept when a run has finished
 Metrics = dict[str, float | None]
 
 
@@ -72,9 +73,26 @@ class CheckpointManager:
             return
         yield from self.best()
         yield from self.last(epoch, metrics)
-        if not over:
+        if over:
+            self._keep_end()
+        else:
             yield from self.resume()
         self.took = time.perf_counter() - began
+
+    def _keep_end(self) -> None:
+        """A small network's state as the run ends, to be trained longer from; a large one's would stay for good, and
+        its weights can be started from."""
+        random_states = gather_random_states(self.learner.context)
+        held = sum(tensor.nbytes for tensor in self.learner.model.state_dict().values())
+        if self.writes and held <= MOST_TO_KEEP:
+            with contextlib.suppress(StorageError):
+                save_resume_state(
+                    self.path("ended"),
+                    model=self.learner.model,
+                    step=self.learner.step,
+                    random_states=random_states,
+                    state=self.state,
+                )
 
     def best(self) -> Iterator[events.Event]:
         if self._best:

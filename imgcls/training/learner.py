@@ -113,7 +113,8 @@ class Learner:
             split = split.take(torch.arange(context.rank, len(split), context.world))
         sums = [0.0, 0.0, 0.0]
         if len(split):
-            batches = evaluation_batches(split, self.data.preprocess, batch_size=BATCH, device=context.device)
+            size = max(1, BATCH // self.step.parts)
+            batches = evaluation_batches(split, self.data.preprocess, batch_size=size, device=context.device)
             measured = evaluate(self.model, batches, autocast=context.autocast)
             images = len(measured.labels)
             sums = [measured.loss * images, float((measured.predicted == measured.labels).sum()), float(images)]
@@ -137,7 +138,8 @@ class Learner:
             return forward
         model, optimizer = copy.deepcopy((self.model, self.optimizer))
         transfer.train_mode(model, self.settings.transfer)
-        step = TrainStep(model, optimizer, self.context, self.settings.label_smoothing)
+        own = self.step
+        step = TrainStep(model, optimizer, self.context, own.label_smoothing, parts=own.parts, fewest=own.fewest)
 
         def learn() -> None:
             with torch.random.fork_rng(devices=[]):

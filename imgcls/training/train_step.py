@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from imgcls.training.cuda_graph import Graphed
 from imgcls.training.device import DeviceContext
+from imgcls.training.divergence import NotFiniteLossError
 from imgcls.training.meters import RunningMean
 
 AHEAD = 8  # steps that a GPU may be behind
@@ -23,12 +25,19 @@ class TrainStep:
 
     In fp16 small gradients would underflow to 0: the loss is scaled up before backward (source: Micikevicius et al.
     2018, section 3.2); in other precisions the scaler passes everything through.
+
+    parts: a batch goes through the network in so many, their gradients added up, where memory does not hold it at once.
+    fewest: images that a part has at least. On a processor, where looking costs nothing, a loss that is no number
+    raises NotFiniteLossError before any weight changes; first_loss: the first step's, for whoever asks why.
     """
 
     module: nn.Module
     optimizer: torch.optim.Optimizer
     context: DeviceContext
     label_smoothing: float = 0.0
+    parts: int = 1
+    fewest: int = 1
+    first_loss: float | None = field(init=False, default=None)
     scaler: torch.amp.GradScaler = field(init=False)
     seen: RunningMean = field(init=False)
     _graph: Graphed | None = field(init=False, default=None)
@@ -67,14 +76,30 @@ class TrainStep:
             self._graph.forget()
 
     def _update(self, inputs: Tensor, labels: Tensor, weight: float = 1.0) -> None:
-        with self.context.autocast():
-            logits = self.module(inputs)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.label_smoothing)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss * weight).backward()
+        parts = max(1, min(self.parts, len(labels) // self.fewest))
+        shares = ((inputs, labels),) if parts == 1 else zip(inputs.chunk(parts), labels.chunk(parts), strict=True)
+        seen = []
+        for first, (some, theirs) in enumerate(shares):
+            with self.context.autocast():
+                logits = self.module(some)
+            loss = F.cross_entropy(logits.float(), theirs, label_smoothing=self.label_smoothing)
+            self._check(loss, some)
+            if not first:
+                self.optimizer.zero_grad(set_to_none=True)
+            self.scaler.scale(loss * (weight * len(theirs) / len(labels))).backward()
+            seen.append((loss.detach(), logits.detach(), theirs))
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        logits = logits.detach()
-        if self.label_smoothing:
-            loss = F.cross_entropy(logits.float(), labels)
-        self.seen.add(loss.detach(), logits, labels)
+        for loss, logits, theirs in seen:
+            plain = F.cross_entropy(logits.float(), theirs) if self.label_smoothing else loss
+            self.seen.add(plain, logits, theirs)
+
+    def _check(self, loss: Tensor, inputs: Tensor) -> None:
+        """Not where it would wait for a GPU, for other processes, or where fp16's scaler deals with it."""
+        if loss.device.type != "cpu" or self.context.world > 1 or self.scaler.is_enabled():
+            return
+        value = loss.item()
+        if self.first_loss is None:
+            self.first_loss = value
+        if not math.isfinite(value):
+            raise NotFiniteLossError(inputs, value)

@@ -6,6 +6,7 @@ a stopped run goes on from exactly there, bit for bit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from imgcls.data.manifest import Manifest, digest_in, manifest_file
 from imgcls.errors import DivergedError, RunError, StorageError
 from imgcls.messages import Message, Setting
 from imgcls.settings import TrainSettings
-from imgcls.training import events, milestones
+from imgcls.training import events, milestones, out_of_memory
 from imgcls.training.checkpointing import CheckpointManager, Metrics
 from imgcls.training.device import choose_device
+from imgcls.training.divergence import NotFiniteLossError, broken_weights, diverged
 from imgcls.training.events import Event
 from imgcls.training.learner import make_learner
 from imgcls.training.loading import load_with_progress
@@ -50,11 +52,24 @@ def train(
     if data is None:
         yield events.Stopped(step=0, epoch=0.0, seconds=0.0, checkpoint=None)
         return
-    trainer = _Trainer(settings, data, workspace, run, should_stop, resume)
-    try:
-        yield from trainer.train()
-    finally:
-        trainer.manager.remove_features()
+    parts = 1
+    while True:
+        trainer = _Trainer(settings, data, workspace, run, should_stop, resume, parts)
+        try:
+            yield from trainer.train()
+            return
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory.is_out_of_memory(error) or not trainer.can_halve:
+                raise
+            parts = 2 * trainer.state.parts
+        finally:
+            trainer.manager.remove_features()
+        if parts * trainer.learner.step.fewest > settings.batch_size:
+            raise out_of_memory.advice(settings, parts // 2)
+        resume = resume or trainer.manager.path("resume").is_file()
+        device = trainer.context.device
+        del trainer  # and with it what it held in memory
+        out_of_memory.free(device)
 
 
 class _Trainer:
@@ -68,6 +83,7 @@ class _Trainer:
         run: str,
         should_stop: Callable[[], bool],
         resume: bool,
+        parts: int,
     ) -> None:
         self.settings, self.run, self.should_stop = settings, run, should_stop
         self.context = choose_device(settings)
@@ -78,11 +94,16 @@ class _Trainer:
         self.manifest = data.manifest
         self.manifest_file = manifest_file(run, workspace)
         self.state = TrainState(
-            device=self.context.name, fingerprint=data.fingerprint, manifest=data.manifest.digest, images=data.sizes
-        )
+            device=self.context.name, fingerprint=data.fingerprint, manifest=data.manifest.digest, images=data.sizes,
+            epochs=settings.epochs,
+        )  # fmt: skip
+        self.words: list[Event] = []  # what there is to say before the first step
         if resume:
-            self._take_up(folder / "resume.safetensors")
+            saved = folder / "resume.safetensors"
+            self._take_up(saved if saved.is_file() else folder / "ended.safetensors")
+        self._halve(parts)
         self.manager = CheckpointManager(folder, self.learner, run, self.state)
+        self.began_here = self.state.step == 0
         self.clock, self.pace = Stopwatch(self.state.seconds), Stopwatch()
         self.ending: str | None = None
         self.broken: set[str] = set()  # photos that were said to be
@@ -113,6 +134,47 @@ class _Trainer:
             before.not_exact_from(before.step)
         self.state.device, self.state.images = now.device, now.images
         self.state.fingerprint, self.state.manifest = now.fingerprint, now.manifest
+        if before.epochs != now.epochs:
+            self._lengthen(before.epochs, now.epochs)
+
+    def _lengthen(self, before: int, now: int) -> None:
+        """It has been told another number of epochs: the schedule is from here on what it would have been."""
+        self.state.epochs, self.state.bad_epochs = now, 0
+        if not before:  # an earlier version's
+            return
+        self.state.not_exact_from(self.state.step)
+        was, will = (
+            self.settings.lr
+            * lr_factor(
+                min(self.state.step, self.steps * epochs - 1),
+                total=self.steps * epochs,
+                per_epoch=self.steps,
+                settings=self.settings.model_copy(update={"epochs": epochs}),
+            )
+            for epochs in (before, now)
+        )
+        message = Message(
+            "{before} epochs become {now}: from step {step} on the learning rate is that of {schedule} over {now} "
+            "epochs, {was:.3g} before and {will:.3g} now",
+            before=before, now=now, step=self.state.step, was=was, will=will,
+            schedule=Setting("schedule", self.settings.schedule),
+        )  # fmt: skip
+        self.words.append(events.Note(code="longer", message=message))
+
+    def _halve(self, parts: int) -> None:
+        """Memory was short: a batch goes through the network in `parts`, in as many as before at least."""
+        step, state = self.learner.step, self.state
+        step.fewest = out_of_memory.fewest(self.learner.model)
+        if parts > state.parts:
+            state.parts = parts
+            state.not_exact_from(state.step)
+            self.words.append(out_of_memory.note(self.settings, parts, state.step))
+        step.parts = state.parts
+
+    @property
+    def can_halve(self) -> bool:
+        """Several processes would have to agree, and a head's batches are small beside the pass that makes them."""
+        return self.context.world == 1 and self.settings.transfer != "head"
 
     def _changes(self, digest: str) -> Message:
         """What became of the images that the run began with."""
@@ -131,9 +193,16 @@ class _Trainer:
             yield events.Note(code="manifest_failed", message=message)
 
     def train(self) -> Iterator[Event]:
+        try:
+            yield from self._train()
+        except DivergedError:
+            yield from self.manager.best()  # what was good is on the disk, however short the epochs are
+            raise
+
+    def _train(self) -> Iterator[Event]:
         lost = list(self._write_manifest())
         yield milestones.started(self.learner, self.run, self.state, self.total)
-        yield from lost
+        yield from (*lost, *self.words)
         yield from choose_threads(self.learner, self.state)
         if self.settings.transfer == "head":
             yield from self._cache_features()
@@ -148,6 +217,7 @@ class _Trainer:
             yield from self._end_epoch(epoch)
         self.state.seconds = self.clock.seconds
         if self.ending == "stopped" and self.state.step < self.total:
+            self._check_weights()
             yield from milestones.stopped(self.manager, self.state, self.steps)
         else:
             yield from milestones.finished(self.learner, self.manager, self.state, self.steps, self._reason, self.clock)
@@ -172,6 +242,7 @@ class _Trainer:
             if end:
                 return
             if save and not over:
+                self._check_weights()
                 yield from self.manager.resume()
                 self._pause()
 
@@ -179,7 +250,27 @@ class _Trainer:
         learner, step = self.learner, self.state.step
         factor = lr_factor(step, total=self.total, per_epoch=self.steps, settings=self.settings)
         self.lr = set_lr(learner.optimizer, factor)
-        learner.step(inputs, labels, weight=learner.batches.weight(len(labels), step % self.steps))
+        try:
+            learner.step(inputs, labels, weight=learner.batches.weight(len(labels), step % self.steps))
+        except NotFiniteLossError as error:
+            raise self._diverged(error.loss, error.inputs) from None
+
+    def _diverged(self, loss: float, inputs: Tensor | None = None) -> DivergedError:
+        step = self.learner.step
+        return diverged(
+            self.learner.model if inputs is None else step.module,
+            inputs,
+            loss,
+            step=self.state.step + (inputs is not None),
+            settings=self.settings,
+            first_loss=step.first_loss if self.began_here else None,
+            classes=len(self.learner.data.classes),
+        )
+
+    def _check_weights(self) -> None:
+        """Weights that are no numbers are never saved over good ones. Raises DivergedError."""
+        if broken_weights(self.learner.model):
+            raise self._diverged(math.nan)
 
     def _due(self) -> tuple[bool, bool, bool]:
         """Whether to end, to tell, to save. What follows needs all processes: they decide together."""
@@ -210,14 +301,8 @@ class _Trainer:
         seconds = max(self.pace.lap(), 1e-9)  # now that a GPU has done what it was asked to
         state.seconds = self.clock.seconds
         state.add(loss, correct, images, seconds)
-        if loss - loss != 0:  # NaN or infinite
-            raise DivergedError(
-                "Training diverged: the loss is NaN at step {step}. The learning rate {lr:g} is too high for this "
-                "network and initialisation ({init}): choose a smaller one.",
-                step=state.step,
-                lr=self.settings.lr,
-                init=Setting("init", self.settings.init),
-            )
+        if not math.isfinite(loss):
+            raise self._diverged(loss)
         left = (self.total - state.step) * self.learner.batches.batch_size / (images / seconds)
         if self.settings.time_limit:
             left = min(left, max(0.0, self.settings.time_limit * 60 - state.seconds))
@@ -233,6 +318,7 @@ class _Trainer:
         )
 
     def _end_epoch(self, epoch: int) -> Iterator[Event]:
+        self._check_weights()
         ended = milestones.epoch_ended(self.learner, self.state, epoch, self.lr)
         yield ended
         yield from milestones.unreadable(self.learner, self.broken)

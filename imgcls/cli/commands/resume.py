@@ -1,4 +1,4 @@
-"""`resume`: go on with a stopped or killed run in this process."""
+"""`resume`: go on with a stopped or killed run in this process, or with a finished one for more epochs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     def taken_up() -> Run:
         made = find_run(arguments.run, workspace)
-        prepare_resume(made)
+        prepare_resume(made, epochs=arguments.epochs)
         return made
 
     return begin(taken_up, workspace, resume=True)
