@@ -207,6 +207,25 @@ def _calibrate(parser: argparse.ArgumentParser) -> None:
 
 
 def _runs(parser: argparse.ArgumentParser) -> None:
+    _completed(
+        parser.add_argument("runs", nargs="*", metavar="RUN", help="only these (default: all)"),
+        _run_names,
+    )
+    parser.add_argument("--search", metavar="WORDS", help="those that have these words in name, settings, tags or note")
+    parser.add_argument(
+        "--where", action="append", metavar="CONDITION",
+        help="those where it holds, e.g. 'lr>0.01', state=finished, note~blurred; may be said several times",
+    )  # fmt: skip
+    parser.add_argument("--tag", action="append", metavar="TAG", help="those that bear it; may be said several times")
+    parser.add_argument(
+        "--sort", metavar="COLUMN", help="a setting or a figure, as --json calls it; --sort=-COLUMN: the largest first"
+    )
+    said = parser.add_argument_group("what you say of the runs named")
+    said.add_argument("--add-tag", action="append", metavar="TAG", help="mark them")
+    said.add_argument("--remove-tag", action="append", metavar="TAG", help="unmark them")
+    said.add_argument("--note", metavar="TEXT", help="a remark; empty: none")
+    said.add_argument("--pin", dest="pinned", action="store_const", const=True, help="they come first")
+    said.add_argument("--unpin", dest="pinned", action="store_const", const=False, help="they no longer do")
     _json(parser, "one JSON array")
 
 
@@ -394,7 +413,10 @@ COMMANDS = (
         ("report lenet-digits lenet-mnist --out compared.html",),
     ),
     Command("calibrate", "let an older checkpoint know when it does not know", _calibrate, ("calibrate my-run",)),
-    Command("runs", "what has been trained", _runs, ("runs", "runs --json")),
+    Command(
+        "runs", "what has been trained", _runs,
+        ("runs", "runs --where state=finished --sort=-val_accuracy", "runs my-run --add-tag good --note 'try again'"),
+    ),
     Command("stop", "ask a run to save and end", _run, ("stop my-run",)),
     Command("datasets", "which data sets are there, with a report", _datasets, ("datasets", "datasets flowers")),
     Command(

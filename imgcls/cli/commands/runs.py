@@ -1,4 +1,4 @@
-"""`runs`: what has been trained, newest first, with state, settings and best figures."""
+"""`runs`: what has been trained, newest first, with state, settings and best figures; and what people say of it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,58 @@ import sys
 from typing import Any
 
 from imgcls.cli.main import to_json
-from imgcls.runs.reader import view
-from imgcls.runs.store import list_runs
-from imgcls.runs.summary import summary
+from imgcls.errors import RunError
+from imgcls.runs.annotations import annotate
+from imgcls.runs.run_index import rows
+from imgcls.runs.selection import select
+from imgcls.runs.store import find_run
 from imgcls.workspace import Workspace
 
 
 def run(arguments: argparse.Namespace) -> int:
-    seen = [summary(view(made)) for made in list_runs(Workspace.from_environment())]
+    workspace = Workspace.from_environment()
+    chosen = [find_run(name, workspace) for name in arguments.runs]
+    if _says_something(arguments):
+        if not chosen:
+            raise RunError("Name the runs that are tagged, noted or pinned: imgcls runs RUN --add-tag TAG.")
+        for one in chosen:
+            annotate(
+                one,
+                add=arguments.add_tag or (),
+                remove=arguments.remove_tag or (),
+                note=arguments.note,
+                pinned=arguments.pinned,
+            )
+    found = rows(workspace)
+    if chosen:
+        names = {one.name for one in chosen}
+        found = [row for row in found if row["name"] in names]
+    seen = select(
+        found,
+        words=arguments.search or "",
+        conditions=arguments.where or (),
+        tags=arguments.tag or (),
+        sort=arguments.sort or "",
+    )
     if arguments.json:
         print(to_json(seen))
     elif seen:
         table(seen)
+    elif found:
+        print("No run is like that.", file=sys.stderr)
     else:
         print("No runs yet: python -m imgcls train", file=sys.stderr)
     return 0
 
 
+def _says_something(arguments: argparse.Namespace) -> bool:
+    said = (arguments.add_tag, arguments.remove_tag, arguments.note, arguments.pinned)
+    return any(value is not None for value in said)
+
+
 GAP = 2  # characters between two columns
-TITLES = ("run", "state", "epochs", "val", "test")
+TITLES = ("run", "state", "epochs", "val", "test", "tags")
+NOTE_CHARS = 40  # of tags and a note together
 
 
 def table(seen: list[dict[str, Any]]) -> None:
@@ -34,12 +67,14 @@ def table(seen: list[dict[str, Any]]) -> None:
 
     # A pipe has no width of its own: long names must not be cut there.
     console = Console(width=None if sys.stdout.isatty() else 160)
-    rows = [_cells(row) for row in seen]
-    figures = sum(max(map(len, column)) + GAP for column in list(zip(TITLES, *rows, strict=True))[1:])
+    cells = [_cells(row) for row in seen]
+    titles = TITLES if any(row[-1] for row in cells) else TITLES[:-1]
+    cells = [row[: len(titles)] for row in cells]
+    figures = sum(max(map(len, column)) + GAP for column in list(zip(titles, *cells, strict=True))[1:])
     made = Table(box=None, pad_edge=False)
-    for title in TITLES:
-        made.add_column(title, justify="left" if title in ("run", "state") else "right", no_wrap=True)
-    for name, *others in rows:
+    for title in titles:
+        made.add_column(title, justify="left" if title in ("run", "state", "tags") else "right", no_wrap=True)
+    for name, *others in cells:
         made.add_row(_shortened(name, max(6, console.width - figures)), *others)
     console.print(made)
 
@@ -48,7 +83,9 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     epochs = row["settings"]["epochs"] if row["settings"] else "?"
     accuracies = ("" if row[k] is None else f"{row[k]:.2%}" for k in ("val_accuracy", "test_accuracy"))
     state = row["state"] if row["place"] is None else f"{row['state']} ({row['place']})"
-    return row["name"], state, f"{row['epochs']}/{epochs}", *accuracies
+    said = " ".join(filter(None, ("*" if row["pinned"] else "", *(f"#{tag}" for tag in row["tags"]), row["note"])))
+    said = said if len(said) <= NOTE_CHARS else said[: NOTE_CHARS - 1] + "…"
+    return row["name"], state, f"{row['epochs']}/{epochs}", *accuracies, said
 
 
 def _shortened(name: str, width: int) -> str:
