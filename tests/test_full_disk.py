@@ -51,7 +51,7 @@ def test_a_full_disk_pauses_saving_and_not_the_run(workspace):
     assert isinstance(said[-1], events.Finished)
     folder = workspace.checkpoints / "r"
     assert load_checkpoint(folder / "best.safetensors")[1].epoch == said[-1].best_epoch
-    assert files(folder) == ["best.safetensors", "ended.safetensors", "last.safetensors"]
+    assert files(folder) == ["best.safetensors", "ended.state", "last.safetensors"]
 
 
 @pytest.mark.parametrize("stopped", [False, True])

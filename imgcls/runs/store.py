@@ -113,7 +113,7 @@ class Run(Job):
     @property
     def can_train_longer(self) -> bool:
         """Whether its state is there, in the middle or at its end."""
-        return self.can_resume or (self.checkpoints / "ended.safetensors").is_file()
+        return self.can_resume or (self.checkpoints / "ended.state").is_file()
 
     def settings(self) -> TrainSettings:
         try:

@@ -87,7 +87,7 @@ class CheckpointManager:
         if self.writes and held <= MOST_TO_KEEP:
             with contextlib.suppress(StorageError):
                 save_resume_state(
-                    self.path("ended"),
+                    self.folder / "ended.state",  # no checkpoint: nobody takes it for a network
                     model=self.learner.model,
                     step=self.learner.step,
                     random_states=random_states,

@@ -100,7 +100,7 @@ class _Trainer:
         self.words: list[Event] = []  # what there is to say before the first step
         if resume:
             saved = folder / "resume.safetensors"
-            self._take_up(saved if saved.is_file() else folder / "ended.safetensors")
+            self._take_up(saved if saved.is_file() else folder / "ended.state")
         self._halve(parts)
         self.manager = CheckpointManager(folder, self.learner, run, self.state)
         self.began_here = self.state.step == 0
