@@ -1,5 +1,6 @@
 """`export`: one file to hand out, ONNX, a plain state dict; and what is said where that cannot be."""
 
+import json
 import re
 
 import pytest
@@ -17,6 +18,7 @@ from imgcls.models.lenet import LeNet
 from imgcls.web.classify import bundle
 from imgcls.web.classify.handout import LARGEST
 from imgcls.web.standalone import page as alone
+from imgcls.web.standalone.site import write_site
 from imgcls.workspace import PROJECT
 
 SHIPPED = PROJECT / "checkpoints" / "lenet-digits" / "best.safetensors"
@@ -63,6 +65,23 @@ def test_a_page_that_learns_is_one_file_without_an_address_in_it(workspace, tmp_
     assert "belongs to a page" in capsys.readouterr().err
     assert main(["export", "page"]) == 2
     assert "Name a checkpoint" in capsys.readouterr().err
+
+
+def test_a_site_is_a_folder_that_names_everything_by_its_content(workspace, tmp_path, capsys):
+    made = write_site(tmp_path / "space", workspace, sizes=(5000,))
+    there = {path.name: path.read_bytes() for path in (tmp_path / "space").iterdir()}
+    assert made == sum(map(len, there.values()))
+    assert there["README.md"].startswith(b"---\n") and b"sdk: static" in there["README.md"]
+    kept = json.loads(re.search(rb"FILES = (\[.*?\]);", there["sw.js"])[1])
+    assert set(kept) == {"./", *there} - {"index.html", "sw.js", "README.md"}
+    page = there["index.html"].decode()
+    assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?https?:""", page) and str(PROJECT) not in page
+    assert all(name in page for name in there if name.endswith((".wasm", ".bin", ".js")) and name != "sw.js")
+    assert json.loads(there["manifest.webmanifest"])["display"] == "standalone"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").touch()
+    assert main(["export", "site", str(tmp_path / "mine")]) == 2
+    assert "holds other things" in capsys.readouterr().err
 
 
 def test_a_space_is_a_folder(workspace, tmp_path):

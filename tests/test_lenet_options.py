@@ -1,21 +1,23 @@
 """LeNet with another activation and pooling: built as the books build it, kept in the checkpoint, used everywhere."""
 
 import json
+from itertools import product
 
 import pytest
 import torch
+from engine import evaluated
 from torch import nn
 
-from imgcls.checkpoints.format import load_checkpoint, read_meta, read_tensors, save_checkpoint
+from imgcls.checkpoints.format import Meta, load_checkpoint, read_meta, read_tensors, save_checkpoint
 from imgcls.cli.main import main
 from imgcls.errors import CheckpointError, SettingsError
 from imgcls.inference.predictor import Predictor
 from imgcls.models.init import apply_init
 from imgcls.models.lenet import LeNet
-from imgcls.models.registry import build
-from imgcls.recipes import with_recipe
+from imgcls.models.registry import build, network_options
+from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.runs.lifecycle import check_run
-from imgcls.web.classify.browser_weights import for_page
+from imgcls.web.classify.browser_weights import for_page, page_bytes
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 POOLS = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
@@ -65,18 +67,44 @@ def test_a_run_says_what_it_is_and_everything_that_reads_it_knows(workspace, cap
     images = torch.randn(3, 1, 28, 28)
     torch.testing.assert_close(model(images), plain(images))
     assert Predictor.load(path).meta.options == meta.options
-    assert not for_page(meta)  # whose forward pass has ReLU: the server answers
+    assert for_page(meta)
     capsys.readouterr()
     assert main(["evaluate", "--checkpoint", "books", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["images"] == 10_000
-    assert main(["export", "page", "books", "--out", str(workspace.root / "x.html")]) == 2
-    assert "only a LeNet with ReLU and max pooling" in capsys.readouterr().err
+    assert main(["export", "page", "books", "--out", str(workspace.root / "x.html")]) == 0
     assert main(["export", "state-dict", "books", "--out", str(workspace.root / "x.pth")]) == 0
     assert torch.equal(torch.load(workspace.root / "x.pth", weights_only=True)["fc3.bias"], model.fc3.bias)
     assert main(["train", *SMALL, *said[:4], "--start-from", "books", "--name", "on"]) == 0
     capsys.readouterr()
     assert main(["train", *SMALL, "--start-from", "books", "--name", "other"]) != 0
     assert "must be the same" in capsys.readouterr().err
+
+
+def test_the_page_answers_as_python_does(tmp_path):
+    """Every activation and pooling, through the bytes that a page is sent."""
+    meta = Meta(model="lenet", classes=tuple("0123456789"), preprocess=preprocess_for(with_recipe({})))
+    images, expected, files = torch.randn(3, 1, 28, 28), [], []
+    for activation, pool in product(ACTIVATIONS, POOLS):
+        options = network_options(with_recipe({"activation": activation, "pool": pool}))
+        model = build("lenet", channels=1, classes=10, image_size=28, init="kaiming-uniform", options=options)
+        path = tmp_path / f"{activation}-{pool}.safetensors"
+        save_checkpoint(path, model.state_dict(), meta.model_copy(update={"options": options}))
+        path.with_suffix(".page").write_bytes(page_bytes(path))
+        files.append(str(path.with_suffix(".page")))
+        expected.append(model(images).tolist())
+    found = evaluated(
+        """
+      const { readTensors } = await import(`${CLASSIFY}/tensors.js`), { LeNet } = await import(`${CLASSIFY}/lenet.js`);
+      const bytes = file => Uint8Array.from(fs.readFileSync(file)).buffer;
+      return files.map(file => {
+        const { tensors, meta } = readTensors(bytes(file)), net = new LeNet(tensors, meta);
+        return images.map(image => [...net.logits(Float32Array.from(image))]);
+      });
+    """,
+        files=files,
+        images=images.flatten(1).tolist(),
+    )
+    torch.testing.assert_close(torch.tensor(found), torch.tensor(expected), atol=1e-4, rtol=1e-4)
 
 
 def test_onnx_has_the_options_too(workspace, capsys):

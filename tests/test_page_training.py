@@ -306,6 +306,16 @@ def test_a_network_that_is_kept_is_a_checkpoint_like_any_other(lab, workspace, m
     assert page_runs.waiting(workspace) == [path]
 
 
+def test_activation_and_pooling_of_a_page_are_the_checkpoints(lab, workspace):
+    settings = {"epochs": 1, "activation": "tanh", "pool": "avg"}
+    assert lab.post("/page-runs", content=body(weights(), name="paper", settings=settings)).status_code == 200
+    model, meta = load_checkpoint(workspace.checkpoints / "paper" / "best.safetensors")
+    assert meta.options == {"activation": "tanh", "pool": "avg"} == {"activation": model.activation, "pool": model.pool}
+    found = {one["title"]: one for one in lab.get("/page-checkpoints").json()}
+    assert found["paper/best"]["pool"] == "avg" and found["lenet-mnist/best"]["activation"] == "relu"
+    assert lab.get(found["paper/best"]["url"].removeprefix("..")).status_code == 200
+
+
 def test_the_background_job_measures_and_calibrates_what_waits(workspace):
     run = page_runs.PageRun("mnist", "lenet", 300, {"epochs": 1})
     classes = tuple("0123456789")

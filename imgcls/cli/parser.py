@@ -303,8 +303,10 @@ def _sweep(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=("page", "onnx", "state-dict"), help="page: one HTML file, of a LeNet")
-    _checkpoint(parser, nargs="?", more="; a page with --train needs none")
+    parser.add_argument(
+        "what", choices=("page", "onnx", "state-dict", "site"), help="page: one HTML file, of a LeNet; site: a folder"
+    )
+    _checkpoint(parser, nargs="?", more="; a page with --train needs none; of a site, the folder to write")
     parser.add_argument("--out", metavar="FILE", help="default: the run's name, here")
     parser.add_argument(
         "--train", action="store_true", help="page: 5,000 images and the engine go with it, so that it learns, too"
@@ -439,7 +441,7 @@ COMMANDS = (
     ),
     Command(
         "export", "a checkpoint as one file to hand out, as ONNX, or as a plain state dict", _export,
-        ("export page lenet-digits --out digits.html", "export page --train --out learn.html", "export onnx my-run"),
+        ("export page lenet-digits --out digits.html", "export page --train", "export site space", "export onnx RUN"),
     ),
     Command("serve", "open the lab in the browser", _serve, ("serve", "serve --host 0.0.0.0 --port 7860")),
     Command("work", "", _work, hidden=True),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 IMAGES_PER_MAP = 8  # images a map
 IMAGES = 2000  # that are looked at
 BATCH = 250
-LAYERS = ("conv1", "conv2", "fc1", "fc2")  # each is followed by a ReLU
+LAYERS = ("conv1", "conv2", "fc1", "fc2")  # each is followed by its activation
 CONVOLUTIONS = ("conv1", "conv2")
 
 
@@ -35,8 +35,9 @@ CONVOLUTIONS = ("conv1", "conv2")
 def units_of(predictor: Predictor, stored: Tensor) -> dict[str, Tensor]:
     """`stored`: uint8 (N, C, S, S), as many as IMAGES are looked at.
 
-    dead.LAYER: uint8 (units,), 1 where a unit is 0 on all of them. top.LAYER: int64 (maps, IMAGES_PER_MAP), indices
-    into `images`, most exciting first; -1 where nothing excites. images: uint8 (M, S, S), the first channel.
+    dead.LAYER: uint8 (units,), 1 where a unit is 0 on all of them, as only ReLU makes it. top.LAYER: int64
+    (maps, IMAGES_PER_MAP), indices into `images`, most exciting first; -1 where nothing excites. images: uint8
+    (M, S, S), the first channel.
     Other threads may run the same network meanwhile: what passes through it for them is not looked at.
     """
     ours = threading.get_ident()
@@ -58,9 +59,10 @@ def units_of(predictor: Predictor, stored: Tensor) -> dict[str, Tensor]:
         for hook in hooks:
             hook.remove()
     made, wanted = {}, {}
+    silences = predictor.meta.options.get("activation", "relu") == "relu"
     for layer in LAYERS:
-        answers = torch.cat(strongest[layer])  # (N, units), before the ReLU
-        made[f"dead.{layer}"] = (answers.amax(0) <= 0).to(torch.uint8)
+        answers = torch.cat(strongest[layer])  # (N, units), before the activation
+        made[f"dead.{layer}"] = ((answers.amax(0) <= 0) & silences).to(torch.uint8)
         if layer in CONVOLUTIONS:
             values, indices = answers.topk(min(IMAGES_PER_MAP, len(answers)), dim=0)
             wanted[layer] = torch.where(values > 0, indices, -1).T

@@ -17,7 +17,7 @@ from imgcls.checkpoints.format import Meta, load_checkpoint, read_extra, read_me
 from imgcls.data.manifest import Manifest, page_manifest_file
 from imgcls.errors import CheckpointError, ImgclsError
 from imgcls.files import storage_error
-from imgcls.models.registry import REGISTRY
+from imgcls.models.registry import REGISTRY, network_options
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.runs import background_jobs
 from imgcls.runs.evaluations import settings_of
@@ -33,7 +33,7 @@ BYTES = 4_000_000  # of a file that a page sends: LeNet with 1,000 classes has 1
 LARGEST_WEIGHT = 1e4
 SETTINGS = (
     "epochs batch_size optimizer lr schedule augment init momentum nesterov weight_decay label_smoothing warmup_epochs "
-    "step_epochs step_factor"
+    "step_epochs step_factor activation pool"
 ).split()
 BROWSER = "browser"  # a checkpoint's `data` says so, until it is measured and calibrated
 
@@ -74,6 +74,7 @@ def keep(
     folder = free_folder(run.name or f"{settings.model}-browser", workspace, exact=bool(run.name))
     meta = Meta(
         model=settings.model,
+        options=network_options(settings),
         classes=classes,
         preprocess=form,
         run=folder.name,

@@ -41,9 +41,10 @@ from imgcls.runs.sweep import keep_all_going
 from imgcls.web import api, downloads, page, static, style
 from imgcls.web.classify import live_routes
 from imgcls.web.classify.browser_weights import PageWeights
-from imgcls.web.classroom import join_link, routes
+from imgcls.web.classroom import board_routes, join_link, routes
 from imgcls.web.engine import routes as engine_routes
 from imgcls.web.i18n.translator import LANGUAGES, Translator, hide_folders
+from imgcls.web.init_lab import side_by_side
 from imgcls.web.server import security
 from imgcls.web.server.connections import Connections, configured, raise_descriptor_limit
 from imgcls.web.server.hosting import Hosting, hosting
@@ -113,6 +114,7 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     _add_own_routes(app, watch)
     live_cards.add_routes(app, watch)
     routes.add_routes(app, watch, people, made)
+    board_routes.add_routes(app, workspace, people)
     live_routes.add_routes(app, watch)
     static.serve(app, weights)
     engine_routes.add_routes(app, watch, weights, made.limits)
@@ -121,7 +123,7 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
         words = Translator(language)
         built = _calm(only_uploads(page.build(words, watch, weights, made.limits, people), words))
         sessions.add(f"/{language}", built)
-        css = [HERE / "style.css", HERE / "rooms.css", page_training.STYLE]
+        css = [HERE / "style.css", HERE / "rooms.css", page_training.STYLE, side_by_side.STYLE]
         app = gr.mount_gradio_app(app, built, path=f"/{language}", css_paths=css, **_mounting(made))
     # Last, for it takes whatever is left.
     programs = _calm(only_uploads(api.build(watch, made.limits, people), Translator("en")))

@@ -16,6 +16,7 @@ from imgcls.web.evaluate import tab as evaluate_tab
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.init_lab import label_noise
 from imgcls.web.init_lab import tab as init_lab_tab
+from imgcls.web.init_lab.side_by_side import SideBySide
 from imgcls.web.shared import address
 from imgcls.web.shared.changes import Changes
 from imgcls.web.shared.context import PageContext
@@ -57,6 +58,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
             with gr.Tab(words("Data"), id="data") as tab:
                 data_tab.build(context, tab, training)
             with gr.Tab(words("Init lab"), id="init-lab"):
+                SideBySide(context, elem_id="side-by-side")
                 init_lab_tab.build(context)
                 label_noise.build(context, training)
         known = address.follow("tab", rooms)

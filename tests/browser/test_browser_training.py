@@ -41,11 +41,11 @@ def slide(page, label, value):
     page.get_by_label(label, exact=False).and_(page.locator("input[type=range]")).fill(str(value))
 
 
-def draw(page):
+def draw(page, canvas=".pad-here canvas"):
     from conftest import THREE
 
-    page.locator(".pad-here canvas").scroll_into_view_if_needed()
-    box = page.locator(".pad-here canvas").bounding_box()
+    page.locator(canvas).first.scroll_into_view_if_needed()
+    box = page.locator(canvas).first.bounding_box()
     points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in THREE]
     page.mouse.move(*points[0])
     page.mouse.down()
@@ -62,16 +62,16 @@ def test_a_network_learns_is_changed_survives_a_refresh_and_is_kept(page, server
     page.get_by_test_id("train-epoch").click()
     expect(page.get_by_test_id("train-place")).to_have_text("1 / 8", timeout=LONG)
     phase(page, "paused")
-    slide(page, "Learning rate", -1.3)  # 0.05
-    expect(page.locator(".here-curve text.mark")).to_have_text("Learning rate 0.05", timeout=LONG)
-    page.wait_for_function(KEPT_RATE, arg=0.05, timeout=LONG)
+    slide(page, "Learning rate", -1.6)  # 0.025
+    expect(page.locator(".here-curve text.mark")).to_have_text("Learning rate 0.025", timeout=LONG)
+    page.wait_for_function(KEPT_RATE, arg=0.025, timeout=LONG)
     page.reload()
     phase(page, "paused")
     expect(page.get_by_test_id("train-place")).to_have_text("1 / 8", timeout=LONG)
-    expect(page.locator(".here-curve text.mark")).to_have_text("Learning rate 0.05", timeout=LONG)
-    page.locator("#here-epochs").fill("16")  # half the rate takes longer
+    expect(page.locator(".here-curve text.mark")).to_have_text("Learning rate 0.025", timeout=LONG)
+    page.locator("#here-epochs").fill("12")  # half the rate takes longer
     page.locator("#here-epochs").press("Tab")
-    expect(page.get_by_test_id("train-place")).to_have_text("1 / 16", timeout=LONG)
+    expect(page.get_by_test_id("train-place")).to_have_text("1 / 12", timeout=LONG)
     page.get_by_test_id("train-start").click()
     draw(page)
     phase(page, "done")
@@ -127,3 +127,25 @@ def test_everybody_can_use_it(browser, server, language, scheme, width):
     page.keyboard.press("Enter")
     phase(page, "paused")
     context.close()
+
+
+def test_four_networks_learn_side_by_side(page, server):
+    """In the Init lab: each layer live from the press on; another activation, another initialisation at once."""
+    page.goto(f"{server.url}/en/?tab=init-lab")
+    page.get_by_test_id("side-open").click(timeout=LONG)
+    page.get_by_test_id("side-start").click()
+    networks = page.locator(".side-network")
+    expect(networks).to_have_count(4)
+    for i in range(4):
+        expect(networks.nth(i).locator(".side-bar b").first).not_to_be_empty(timeout=LONG)
+    expect(networks.nth(1)).to_contain_text("No gradient reaches the weights", timeout=LONG)
+    page.locator(".side-inits [data-init=xavier-uniform]").click()
+    expect(page.locator(".side-host .here-said")).to_have_text("4 at a time: take one away first.")
+    page.locator(".side-inits [data-init=all-zeros]").click()
+    page.locator(".side-inits [data-init=xavier-uniform]").click()
+    page.locator("#side-activation").select_option("tanh")
+    new = page.locator(".side-network[data-init=xavier-uniform]")
+    expect(new.locator(".side-bar b").first).not_to_be_empty(timeout=LONG)
+    page.get_by_test_id("side-start").click()
+    expect(page.get_by_test_id("side-start")).to_have_text("Go on")
+    assert serious(page) == []

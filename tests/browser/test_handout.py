@@ -1,5 +1,9 @@
 """The file that is handed out, opened from the disk: it reads and speaks both languages without a request."""
 
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 from axe import serious
 from playwright.sync_api import expect
@@ -8,6 +12,7 @@ from test_live import SOON, opened
 
 from imgcls.web.classify.handout import handout
 from imgcls.web.standalone.page import training_page
+from imgcls.web.standalone.site import write_site
 from imgcls.workspace import PROJECT, Workspace
 
 
@@ -79,3 +84,43 @@ def test_one_file_learns_without_a_server(browser, tmp_path):
     phase(page, "done")
     context.close()
     assert not wrong and all(url.split("#")[0] == file.as_uri() or url.startswith("blob:") for url in asked)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The address of a static site, and its server."""
+    folder = tmp_path_factory.mktemp("site") / "space"
+    write_site(folder, Workspace(), sizes=(5000,))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SilentHandler, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/", server
+    server.server_close()
+
+
+class SilentHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def test_a_site_that_was_loaded_once_works_without_its_server(browser, site):
+    url, server = site
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
+    page = context.new_page()
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(url)
+    draw(page, ".alone-draw canvas")
+    expect(page.get_by_test_id("answer")).to_have_text("3", timeout=SOON)
+    page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")  # all files are kept
+    server.shutdown()
+    page.goto(f"{url}#train")
+    page.reload()
+    page.get_by_test_id("train-epoch").click()
+    phase(page, "paused")
+    assert accuracy(page) > 50
+    page.get_by_test_id("room-init").click()
+    page.get_by_test_id("side-start").click()
+    expect(page.locator(".side-network .side-bar b").first).not_to_be_empty(timeout=SOON)
+    assert serious(page) == []
+    context.close()
+    assert not wrong

@@ -17,6 +17,8 @@ def run(arguments: argparse.Namespace) -> int:
     for flag, given in (("--space", arguments.space), ("--train", arguments.train)):
         if given and arguments.what != "page":
             raise SettingsError("{flag} belongs to a page: give `{command}`.", flag=flag, command="export page")
+    if arguments.what == "site":
+        return _site(arguments, workspace)
     if arguments.train:
         return _training_page(arguments, workspace)
     if arguments.checkpoint is None:
@@ -30,6 +32,15 @@ def run(arguments: argparse.Namespace) -> int:
 
         write_bytes(out.with_name("README.md"), space_readme(path).encode())
         print(f"{out.parent} can be uploaded as a static Space.")
+    return 0
+
+
+def _site(arguments: argparse.Namespace, workspace: Workspace) -> int:
+    from imgcls.web.standalone.site import write_site
+
+    folder = Path(arguments.checkpoint or arguments.out or "site")
+    size = write_site(folder, workspace)
+    print(f"{folder}: {size / 1e6:.1f} MB; it can be uploaded as a static Space, or put on any web server.")
     return 0
 
 

@@ -37,8 +37,8 @@ TRAIL = 400 + 120 + FEATURES  # that go into all linear layers
 
 
 def for_page(meta: Meta) -> bool:
-    """Whether the page has this network's forward pass: a LeNet with ReLU and max pooling."""
-    return meta.model == "lenet" and not meta.options
+    """Whether the page has this network's forward pass: a LeNet, whatever its activation and pooling."""
+    return meta.model == "lenet"
 
 
 def page_bytes(path: Path, *, half: bool = False) -> bytes:
@@ -65,7 +65,9 @@ def page_bytes(path: Path, *, half: bool = False) -> bytes:
         )
     sent = {name: tensors[name].astype(np.float16 if half else np.float32) for name in expected}
     sent |= _calibration(tensors, len(meta.classes))
-    said = meta.model_dump(mode="json", include={"model", "classes", "preprocess", "run", "kind", "epoch", "metrics"})
+    said = meta.model_dump(
+        mode="json", include={"model", "options", "classes", "preprocess", "run", "kind", "epoch", "metrics"}
+    )
     kept = len(epochs_of(path.parent)) > 1
     return save(sent, {"page": json.dumps(said | {"name": path.parent.name, "sure": SURE, "epochs_kept": kept})})
 

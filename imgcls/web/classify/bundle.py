@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 
 WEB = Path(__file__).parent.parent
-ENTRIES = ("classify", "page_training", "worker")  # what the lab's page loads
-FOLDERS = tuple(WEB / folder / "js" for folder in ("classify", "engine", "train", "standalone"))
+ENTRIES = ("classify", "page_training", "init_lab", "worker")  # what the lab's page loads
+FOLDERS = tuple(WEB / folder / "js" for folder in ("classify", "engine", "train", "init_lab", "standalone"))
 IMPORT = re.compile(r"^import (\{[^}]*\}) from '\.\.?/(?:[\w./]+/)?(\w+)\.js';$", re.MULTILINE)
 AGAIN = re.compile(r"^export (\{[^}]*\}) from '\.\.?/(?:[\w./]+/)?(\w+)\.js';$", re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)

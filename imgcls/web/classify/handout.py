@@ -45,7 +45,7 @@ def handout_with(path: Path, units: bytes | None) -> str:
     meta = read_meta(path)
     if not for_page(meta):
         raise CheckpointError(
-            "{path} holds a {model}: only a LeNet with ReLU and max pooling becomes a page of its own.",
+            "{path} holds a {model}: only a LeNet becomes a page of its own.",
             path=path,
             model=meta.model,
         )

@@ -38,7 +38,7 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
     @app.get("/class")
     async def seen(request: Request, language: str = "en") -> JSONResponse:
         """Who one is, and the queue as one may see it."""
-        return await _answer(request, language, lambda words: _seen(people.visitor(request), words))
+        return await in_words(request, language, lambda words: _seen(people.visitor(request), words))
 
     @app.get("/class/join")
     async def join(request: Request, language: str = "en") -> JSONResponse:
@@ -58,7 +58,7 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
             )
             return {"html": html}
 
-        return await _answer(request, language, made)
+        return await in_words(request, language, made)
 
     @app.post("/class/nickname")
     async def nickname(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
@@ -69,7 +69,7 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
             return _seen(Visitor(owner, people.visitor(request).host), words)
 
         after: list[Callable[[JSONResponse], None]] = []
-        return await _answer(request, asked.get("language"), made, after)
+        return await in_words(request, asked.get("language"), made, after)
 
     @app.post("/class/host")
     async def enter(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
@@ -86,14 +86,16 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
             return _seen(Visitor(people.visitor(request).owner, host=True), words)
 
         after: list[Callable[[JSONResponse], None]] = []
-        return await _answer(request, asked.get("language"), made, after)
+        return await in_words(request, asked.get("language"), made, after)
 
     @app.post("/class/leave")
     async def leave(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
         def made(words: Translator) -> Asked:
             return _seen(Visitor(people.visitor(request).owner), words)
 
-        return await _answer(request, asked.get("language"), made, [lambda answer: people.forget_host(answer, request)])
+        return await in_words(
+            request, asked.get("language"), made, [lambda answer: people.forget_host(answer, request)]
+        )
 
     @app.post("/class/do")
     async def do(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
@@ -110,7 +112,7 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
             watch.forget(str(asked.get("run")))
             return _seen(visitor, words)
 
-        return await _answer(request, asked.get("language"), made)
+        return await in_words(request, asked.get("language"), made)
 
     def _seen(visitor: Visitor, words: Translator) -> Asked:
         turns = watch.turns() if people.shared else []
@@ -161,7 +163,7 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
     }
 
 
-async def _answer(
+async def in_words(
     request: Request,
     language: Any,
     make: Callable[[Translator], Asked],

@@ -41,14 +41,12 @@ KEPT = 4  # files in memory, 4 to 12 MB each
 
 @dataclass(frozen=True)
 class DatasetFile:
-    """`name`: the digest of `content`; `manifest`: which images they are, None where nobody knows what the network has
-    seen that is learnt on from."""
+    """`name`: the digest of `content`; `manifest`: which images they are."""
 
     name: str
     content: bytes
     classes: tuple[str, ...]
-    manifest: Manifest | None
-    fingerprint: str
+    manifest: Manifest
 
 
 def page_settings(dataset: str, images: int, start_from: str = "") -> TrainSettings:
@@ -77,7 +75,6 @@ def make_file(
     settings = page_settings(dataset, images, start_from)
     lineage = lineage_of(settings, workspace)
     data = load_dataset(settings, workspace, preprocess_for(settings), lineage=lineage)
-    manifest = data.manifest if lineage is None or lineage.note is None else None
     form = data.preprocess
     if form.storage_size != form.size or form.size not in (28, 32) or data.train.streams:
         raise DatasetError("{dataset} does not fit into a page: train on it on the computer.", dataset=dataset)
@@ -95,8 +92,8 @@ def make_file(
         classes=data.classes,
         preprocess=form,
         settings=settings.model_dump(),
-        fingerprint=data.fingerprint if manifest else "",
-        manifest=manifest.digest if manifest else "",
+        fingerprint=data.fingerprint,
+        manifest=data.manifest.digest,
         versions=versions(),
         created=0,
     )
@@ -118,7 +115,7 @@ def make_file(
     parts = [struct.pack("<I", len(said)), said, *pixels, *labels]
     content = gzip.compress(b"".join(parts), LEVEL, mtime=0)
     name = hashlib.sha256(content).hexdigest()[:32]
-    return DatasetFile(name, content, data.classes, manifest, meta.fingerprint)
+    return DatasetFile(name, content, data.classes, data.manifest)
 
 
 def _bytes(values: Any) -> bytes:

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from imgcls.checkpoints.format import read_meta
 from imgcls.errors import ImgclsError, SettingsError
+from imgcls.models.registry import OPTIONS
 from imgcls.recipes import preprocess_for
 from imgcls.runs import page_runs
 from imgcls.web.classify.browser_weights import PageWeights
@@ -75,10 +76,11 @@ def add_routes(app: FastAPI, watch: RunCache, weights: PageWeights, limits: Limi
             limits.check_name(dataset)
             classes, form = page_classes(dataset, watch.workspace), preprocess_for(page_settings(dataset, 0))
             same = [info for info in watch.checkpoints() if info.classes == classes and info.model == MODEL]
+            known = [(key(info), read_meta(info.path)) for info in same]
             return [
-                {"title": key(info), "url": f"../weights/{name}", "widths": [6, 16]}
-                for info in same
-                if read_meta(info.path).preprocess == form and (name := weights.name(key(info)))
+                {"title": title, "url": f"../weights/{name}", "widths": [6, 16], **OPTIONS, **meta.options}
+                for title, meta in known
+                if meta.preprocess == form and (name := weights.name(title))
             ]
 
         return await answer("state", ("page-checkpoints", root, dataset), made, request, language)
@@ -112,7 +114,7 @@ def add_routes(app: FastAPI, watch: RunCache, weights: PageWeights, limits: Limi
         check_room(watch.workspace, limits.adopted if limits.public else None)
         file = files.file(run.dataset, run.images, run.start_from)
         # The data, or the network it started from, may have changed while the page learnt: then nobody knows any more.
-        seen = file.manifest if file.manifest and file.manifest.digest == said.get("manifest") else None
+        seen = file.manifest if file.manifest.digest == said.get("manifest") else None
         path = page_runs.keep(content[4 + length :], run, file.classes, watch.workspace, seen)
         watch.forget(path.parent.name)
         with contextlib.suppress(ImgclsError):  # the lab is busy: the next one to be kept has it measured, too

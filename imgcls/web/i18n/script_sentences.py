@@ -84,6 +84,8 @@ SENTENCES = {
     "layer_pool1": N_("Max pool 1"),
     "layer_conv2": N_("Convolution 2"),
     "layer_pool2": N_("Max pool 2"),
+    "layer_avg_pool1": N_("Average pool 1"),
+    "layer_avg_pool2": N_("Average pool 2"),
     "layer_average": N_("Average"),
     "layer_fc1": N_("Linear 1"),
     "layer_fc2": N_("Linear 2"),

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from imgcls.checkpoints.format import Meta, read_meta
 from imgcls.checkpoints.store import find_checkpoint
 from imgcls.errors import CheckpointError, DatasetError, ImgclsError
 from imgcls.messages import N_
+from imgcls.models.registry import OPTIONS
 from imgcls.recipes import preprocess_for
 from imgcls.web.classify import bundle
 from imgcls.web.classify.browser_weights import for_page, page_bytes
@@ -26,6 +27,7 @@ from imgcls.web.engine.dataset_file import make_file, page_classes, page_setting
 from imgcls.web.engine.routes import BUILDS, engine_file
 from imgcls.web.i18n.script_sentences import PAD, in_language
 from imgcls.web.i18n.translator import LANGUAGES, Translator
+from imgcls.web.init_lab.side_options import side_options
 from imgcls.web.server.language import CODES
 from imgcls.web.shared.render import render
 from imgcls.web.train.page_options import default_settings, form_choices, page_words, size_choices
@@ -35,7 +37,10 @@ LARGEST = 2_500_000  # bytes of the file
 IMAGES, HELD_OUT = 5_000, 2_000  # of digits, 1.5 MB as text
 USUAL = "mnist"
 WEB = Path(__file__).parent.parent
-STYLES = (WEB / "style.css", WEB / "train" / "page_training.css", Path(__file__).parent / "standalone.css")
+STYLES = tuple(
+    WEB / name
+    for name in ("style.css", "train/page_training.css", "init_lab/side_by_side.css", "standalone/standalone.css")
+)
 # Nothing but what is in the file; WebAssembly's own permission, and the worker that is made of the file's own text.
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval'; worker-src blob:; style-src 'unsafe-inline'; "
@@ -56,13 +61,14 @@ class Alone:
     policy: str = POLICY
     files: Mapping[str, str] | None = None
     start: str = ""  # a checkpoint's name, whose weights are a part
+    network: Mapping[str, str] = field(default_factory=dict)  # its activation and pooling
 
     def html(self) -> str:
         inside = {
             id: Markup(part if isinstance(part, str) else base64.b64encode(part).decode())
             for id, part in self.parts.items()
         }
-        start = {"title": self.start, "url": "weights", "widths": [6, 16]} if self.start else None
+        start = {"title": self.start, "url": "weights", "widths": [6, 16], **self.network} if self.start else None
         options = {
             "files": dict(self.files) if self.files else None,
             "rooms": list(self.rooms),
@@ -89,6 +95,7 @@ class Alone:
         return {
             "words": page_words(words),
             "pad_words": in_language(PAD, words),
+            "side": side_options(words, self.dataset),
             "choices": form_choices(words),
             "datasets": [(self.dataset, words.value(self.dataset))],
             "sizes": size_choices(words, self.sizes),
@@ -111,7 +118,7 @@ def training_page(checkpoint: Path | None, workspace: Workspace) -> str:
     meta = read_meta(checkpoint) if checkpoint else None
     if checkpoint and meta and not for_page(meta):
         raise CheckpointError(
-            "{path} holds a {model}: only a LeNet with ReLU and max pooling becomes a page of its own.",
+            "{path} holds a {model}: only a LeNet becomes a page of its own.",
             path=checkpoint,
             model=meta.model,
         )
@@ -122,9 +129,11 @@ def training_page(checkpoint: Path | None, workspace: Workspace) -> str:
     if checkpoint:
         parts["weights"] = page_bytes(checkpoint, half=True)
     title = (meta.run if meta else "") or "LeNet"
-    rooms = ("train", "draw") if checkpoint else ("train",)
+    rooms = ("train", "draw", "init") if checkpoint else ("train", "init")
     name = (start or title) if checkpoint else ""
-    made = Alone(title, dataset, (IMAGES,), rooms, parts, start=name).html()
+    made = Alone(
+        title, dataset, (IMAGES,), rooms, parts, start=name, network=OPTIONS | (meta.options if meta else {})
+    ).html()
     if len(made.encode()) > LARGEST:
         raise DatasetError(
             "{count:,} images of {dataset} do not fit into one file of {most:g} MB: choose a checkpoint of digits.",

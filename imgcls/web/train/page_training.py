@@ -44,6 +44,7 @@ class PageTraining(gr.HTML):
             worker=bundle.digest("worker"),
             engines=engine_names(),
             browser_first=shared,
+            shared=shared,
             elsewhere=words(TRAINING["on_server" if shared else "on_computer"]),
             **options,
         )

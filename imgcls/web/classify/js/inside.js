@@ -51,7 +51,7 @@ export class Inside {
         : say(this.words.maps, { count: layer.channels, side: layer.side });
       const dead = make('small', { class: 'dead-count' });
       const element = make('div', { class: `stage ${layer.kind} ${layer.name}` },
-        make('div', { class: 'stage-head' }, make('strong', {}, this.words[`layer_${layer.name}`]), make('span', {}, size), dead),
+        make('div', { class: 'stage-head' }, make('strong', {}, this.words[`layer_${layer.title ?? layer.name}`]), make('span', {}, size), dead),
         make('div', { class: 'maps' }, ...maps.map(map => map.element)));
       return { layer: index, maps, element, dead };
     });
@@ -67,7 +67,7 @@ export class Inside {
 
   picture(layer, index, channel) {
     const picture = new Picture(layer.side, layer.side), field = make('i', { class: 'field', hidden: true });
-    const label = say(this.words.map_of, { layer: this.words[`layer_${layer.name}`], map: channel + 1 });
+    const label = say(this.words.map_of, { layer: this.words[`layer_${layer.title ?? layer.name}`], map: channel + 1 });
     return { element: this.button(index, channel, label, picture.canvas, field), picture, field, width: layer.side };
   }
 
@@ -75,7 +75,7 @@ export class Inside {
   whole(layer, index) {
     const columns = GRID[layer.name] ?? 6, rows = Math.ceil(layer.channels / columns);
     const picture = new Picture(columns, rows), field = make('i', { class: 'field', hidden: true });
-    const element = this.button(index, 0, this.words[`layer_${layer.name}`], picture.canvas, field);
+    const element = this.button(index, 0, this.words[`layer_${layer.title ?? layer.name}`], picture.canvas, field);
     element.style.aspectRatio = `${columns} / ${rows}`;
     return { element, picture, field, width: columns };
   }
@@ -207,7 +207,7 @@ export class Inside {
     const biggest = Math.max(...Array.from(all, Math.abs), 1e-9);
     const kernels = Array.from({ length: inputs }, (_, i) => new Picture(size, size, { role: 'img', class: 'kernel' })
       .paint(all.subarray(i * area, (i + 1) * area), w => signed(w / biggest)));
-    const title = say(this.words.map_of, { layer: this.words[`layer_${layer.name}`], map: channel + 1 });
+    const title = say(this.words.map_of, { layer: this.words[`layer_${layer.title ?? layer.name}`], map: channel + 1 });
     this.map.replaceChildren(make('div', {}, make('strong', {}, title), make('p', {}, this.words.kernel),
       make('div', { class: 'kernels' }, ...kernels)));
     this.exciting(layer.name, channel);

@@ -1,19 +1,26 @@
 // LeNet's forward pass, models/lenet.py number for number, with every value in between.
 // A layer is { name, kind, channels, side, data } with data in rows of each channel; a linear one has side 1.
+export const ACTIVATIONS = { relu: v => (v > 0 ? v : 0), tanh: Math.tanh, sigmoid: v => 1 / (1 + Math.exp(-v)) };
+
 export class LeNet {
-  constructor(tensors, { preprocess, classes }) {
+  // `options`: { activation, pool } where they are not as usual.
+  constructor(tensors, { preprocess, classes, options = {} }) {
     this.tensors = tensors;
+    this.activation = options.activation ?? 'relu';
+    this.pool = options.pool ?? 'max';
+    this.active = raw => raw.map(ACTIVATIONS[this.activation]);
     this.classes = classes.length;
     this.padding = preprocess.size === 28 ? 2 : 0;
     this.input = { name: 'input', kind: 'input', channels: preprocess.channels, side: preprocess.size };
   }
 
-  // Float32 (channels * size * size) -> all layers in order; `raw` of a convolution or linear layer is before its ReLU.
+  // Float32 (channels * size * size) -> all layers in order; `raw` of a convolution or linear layer is before its
+  // activation.
   layers(input) {
     const conv1 = this.convolved({ ...this.input, data: input }, 'conv1', this.padding);
-    const pool1 = pooled(conv1, 'pool1');
+    const pool1 = pooled(conv1, 'pool1', this.pool);
     const conv2 = this.convolved(pool1, 'conv2', 0);
-    const pool2 = pooled(conv2, 'pool2');
+    const pool2 = pooled(conv2, 'pool2', this.pool);
     const flat = pool2.side === 5 ? pool2 : averaged(pool2);
     const fc1 = this.linear(flat, 'fc1'), fc2 = this.linear(fc1, 'fc2'), fc3 = this.linear(fc2, 'fc3', false);
     return [{ ...this.input, data: input }, conv1, pool1, conv2, pool2, ...(flat === pool2 ? [] : [flat]), fc1, fc2, fc3];
@@ -40,10 +47,10 @@ export class LeNet {
         }
       }
     }
-    return { name, kind: 'convolution', size, padding, channels, side, raw, data: relu(raw) };
+    return { name, kind: 'convolution', size, padding, channels, side, raw, data: this.active(raw) };
   }
 
-  linear(from, name, rectified = true) {
+  linear(from, name, active = true) {
     const { shape: [outputs, inputs], data: weights } = this.tensors[`${name}.weight`];
     const bias = this.tensors[`${name}.bias`].data, raw = new Float32Array(outputs);
     for (let o = 0, at = 0; o < outputs; o++) {
@@ -51,11 +58,9 @@ export class LeNet {
       for (let i = 0; i < inputs; i++) sum += weights[at++] * from.data[i];
       raw[o] = sum;
     }
-    return { name, kind: 'linear', channels: outputs, side: 1, raw, data: rectified ? relu(raw) : raw };
+    return { name, kind: 'linear', channels: outputs, side: 1, raw, data: active ? this.active(raw) : raw };
   }
 }
-
-const relu = raw => raw.map(v => (v > 0 ? v : 0));
 
 function padded({ channels, side, data }, room) {
   const wide = side + 2 * room, made = new Float32Array(channels * wide * wide);
@@ -67,17 +72,19 @@ function padded({ channels, side, data }, room) {
   return { side: wide, data: made };
 }
 
-function pooled({ channels, side: from, data }, name) {
+// `how`: "max" or "avg", of two by two.
+function pooled({ channels, side: from, data }, name, how) {
   const side = Math.floor(from / 2), made = new Float32Array(channels * side * side);
-  for (let c = 0, at = 0; c < channels; c++) {
+  for (let channel = 0, at = 0; channel < channels; channel++) {
     for (let y = 0; y < side; y++) {
       for (let x = 0; x < side; x++) {
-        const i = (c * from + 2 * y) * from + 2 * x;
-        made[at++] = Math.max(data[i], data[i + 1], data[i + from], data[i + from + 1]);
+        const i = (channel * from + 2 * y) * from + 2 * x;
+        const [a, b, c, d] = [data[i], data[i + 1], data[i + from], data[i + from + 1]];
+        made[at++] = how === 'avg' ? (a + b + c + d) / 4 : Math.max(a, b, c, d);
       }
     }
   }
-  return { name, kind: 'pool', channels, side, data: made };
+  return { name, title: how === 'avg' ? `avg_${name}` : name, kind: 'pool', how, channels, side, data: made };
 }
 
 // Which of `from` rows the i-th of five averages.

@@ -3,6 +3,7 @@ import { make, say } from './answer.js';
 import { explain } from './explain.js';
 import { Picture, signed } from './picture.js';
 
+const NAMES = { relu: 'ReLU', tanh: 'tanh', sigmoid: 'sigmoid' };
 const WEIGHTIEST = 8;   // products of a linear unit that are written out
 
 function number(value) {
@@ -18,7 +19,8 @@ export class Sum {
 
   show(reader, layers, at) {
     const layer = layers[at.layer], made = explain(reader.tensors, layers, at);
-    const name = this.words[`layer_${layer.name}`], words = this.words;
+    const name = this.words[`layer_${layer.title ?? layer.name}`], words = this.words;
+    this.activation = NAMES[reader.net.activation];
     const where = layer.side > 1
       ? say(words.pixel_of, { layer: name, map: at.channel + 1, row: at.y + 1, column: at.x + 1 })
       : say(words.unit_of, { layer: name, unit: layer.name === 'fc3' ? reader.meta.classes[at.channel] : at.channel + 1 });
@@ -26,7 +28,7 @@ export class Sum {
       input: () => [],
       convolution: () => [
         make('div', { class: 'patches' }, ...made.patches.map((patch, i) => this.patch(patch, made, i))), this.total(made)],
-      pool: () => [this.line(`max(${made.values.map(number).join(', ')})`, made.value)],
+      pool: () => [this.line(`${layer.how === 'avg' ? 'mean' : 'max'}(${made.values.map(number).join(', ')})`, made.value)],
       average: () => [this.line(`mean(${made.values.map(number).join(', ')})`, made.value)],
       linear: () => this.products(made, layers[at.layer - 1], at.layer < layers.length - 1),
     }[made.kind]();
@@ -54,20 +56,20 @@ export class Sum {
     return this.line(`${terms} + ${this.words.bias} ${number(bias)} = ${number(sum)}`, value, true);
   }
 
-  products({ products, bias, sum, value }, from, rectified) {
+  products({ products, bias, sum, value }, from, active) {
     const shown = products.slice(0, WEIGHTIEST), rest = products.slice(WEIGHTIEST).reduce((s, p) => s + p.product, 0);
-    const area = from.side ** 2, layer = this.words[`layer_${from.name}`];
+    const area = from.side ** 2, layer = this.words[`layer_${from.title ?? from.name}`];
     const rows = shown.map(p => make('li', {}, make('span', {}, from.side > 1
       ? say(this.words.pixel_short, { layer, map: Math.floor(p.from / area) + 1 })
       : say(this.words.unit_of, { layer, unit: p.from + 1 })),
     `${number(p.value)} × ${number(p.weight)} = ${number(p.product)}`));
     const more = say(this.words.rest, { count: products.length - shown.length });
     rows.push(make('li', {}, make('span', {}, more), number(rest)), make('li', {}, make('span', {}, this.words.bias), number(bias)));
-    return [make('ol', { class: 'products' }, ...rows), this.line(`${this.words.sum} = ${number(sum)}`, value, rectified)];
+    return [make('ol', { class: 'products' }, ...rows), this.line(`${this.words.sum} = ${number(sum)}`, value, active)];
   }
 
-  line(text, value, rectified = false) {
-    return make('p', { class: 'sum-line' }, text, rectified ? make('b', {}, `   ReLU → ${number(value)}`) : '');
+  line(text, value, active = false) {
+    return make('p', { class: 'sum-line' }, text, active ? make('b', {}, `   ${this.activation} → ${number(value)}`) : '');
   }
 
   hint() { this.element.replaceChildren(make('p', { class: 'hint' }, this.words.inside_hint)); }

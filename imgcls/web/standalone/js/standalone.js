@@ -3,6 +3,7 @@
 import { make } from '../../classify/js/answer.js';
 import { bytes, Drawing, padTemplate, speak } from '../../classify/js/handout.js';
 import { Reader } from '../../classify/js/live.js';
+import { PageInitLab } from '../../init_lab/js/init_lab.js';
 import { PageTraining } from '../../train/js/page_training.js';
 import { PageRun } from '../../train/js/page_run.js';
 
@@ -106,6 +107,10 @@ export async function open(padScript) {
     if (!before) shown.restore();
     return shown;
   };
-  const shown = new Rooms(document.querySelector('.rooms'), rooms.map(name => [name, { draw, train }[name]]));
+  const init = (host, { words, side }, before) => {
+    if (!PageRun.works()) { host.replaceChildren(make('p', { class: 'card' }, words.no_engine)); return null; }
+    return new PageInitLab(host, { ...side, source }, before);
+  };
+  const shown = new Rooms(document.querySelector('.rooms'), rooms.map(name => [name, { draw, train, init }[name]]));
   speak(texts, language => shown.show(texts[language]));
 }

@@ -50,6 +50,13 @@ export class PageRun {
     if (!waiting.length) this.listener('failed', reason);
   }
 
+  // Nobody needs it any more.
+  dismiss() {
+    this.number++;
+    this.worker?.terminate();
+    Object.assign(this, { worker: null, loaded: null, now: null });
+  }
+
   // A fresh run, or one that goes on from `state`. `start`: weights to begin with.
   async open(settings, { state = null, start = null } = {}) {
     this.layers = null;

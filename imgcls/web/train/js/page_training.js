@@ -6,7 +6,9 @@ import { Live, Reader } from '../../classify/js/live.js';
 import { Panels } from '../../classify/js/panels.js';
 import { readTensors } from '../../classify/js/tensors.js';
 import { Why } from '../../classify/js/why.js';
+import { ClassBoard } from './class_board.js';
 import { Curve } from './curve.js';
+import { fromLab } from './from_lab.js';
 import { NetworkView } from './network_view.js';
 import { PageRun } from './page_run.js';
 import { RunFields } from './run_fields.js';
@@ -14,13 +16,15 @@ import { described, writeTensors } from './run_file.js';
 
 const KEY = 'imgcls';          // of a checkpoint's metadata
 const KEPT_AS = 'this-page';   // the run of this browser
+const NOT_NAMED = 'kept';      // classroom/classroom.js: whoever was asked for a nickname closed the question
+const WITH_OPTIONS = 2;        // a checkpoint's format: checkpoints/format.py
 
 const percentage = share => `${(share * 100).toFixed(1)}%`;
 
 export class PageTraining {
   // `options`: { words, choices, datasets: [[name, label]], sizes: [[images, label]], defaults: { dataset: settings },
   // language, pad: { words, template, script }, source, lab: { checkpoints(dataset), weights(url), keep(body) -> {name},
-  // where the page can keep in it } or null, kept_as: under which the run is kept in the browser }. `before`: such a panel
+  // where the page can keep in it } or null, board: the class's (class_board.js) or null, kept_as: under which the run is kept in the browser }. `before`: such a panel
   // in another language, whose run goes on here.
   constructor(element, options, before = null) {
     Object.assign(this, { element, ...options, phase: 'empty', looked: null, meta: null, metaOf: null });
@@ -72,7 +76,7 @@ export class PageTraining {
           make('figure', { class: 'here-chart' }, make('figcaption', {},
             make('span', { class: 'learnt' }, words.curve_learnt), make('span', { class: 'held' }, words.curve_held)), this.curve.element),
           this.back, this.network.element, this.results()),
-        this.drawing()));
+        this.drawing(), ...this.classBoard()));
   }
 
   select(id, label, options, act) {
@@ -98,7 +102,7 @@ export class PageTraining {
     this.startedFrom = gone ? '' : chosen;
   }
 
-  startOption({ title, url = '', widths = [] }) { return make('option', { value: title, 'data-url': url, 'data-widths': widths.join() }, title); }
+  startOption({ title, url = '', ...network }) { return make('option', { value: title, 'data-url': url, 'data-network': JSON.stringify(network) }, title); }
 
   get startedFrom() { return this.from?.value ?? ''; }
 
@@ -115,8 +119,9 @@ export class PageTraining {
     this.download = make('button', { type: 'button', onclick: () => this.save(), 'data-testid': 'train-download' }, words.download);
     this.name = make('input', { type: 'text', maxlength: 60, id: 'here-name', placeholder: words.name_hint, 'aria-label': words.name });
     this.keepIt = make('button', { type: 'button', onclick: () => this.keep(), 'data-testid': 'train-keep' }, words.keep);
+    this.send = make('button', { type: 'button', onclick: () => this.tellClass(), 'data-testid': 'board-send' }, words.board_send);
     this.kept = make('p', { class: 'here-kept', role: 'status', 'data-testid': 'train-kept' });
-    this.ends = make('div', { class: 'here-ends' }, ...(this.lab?.keep ? [this.name, this.keepIt] : []), this.download, this.kept);
+    this.ends = make('div', { class: 'here-ends' }, ...(this.lab?.keep ? [this.name, this.keepIt] : []), this.download, ...(this.board ? [this.send] : []), this.kept);
     return this.ends;
   }
 
@@ -133,11 +138,17 @@ export class PageTraining {
     return this.draw;
   }
 
+  // What the class has reached; this run stands there when somebody says so.
+  classBoard() {
+    if (!this.board) return [];
+    this.classes = new ClassBoard(this.words, this.choices, this.board);
+    return [this.classes.element];
+  }
+
   // ---- what a person does
   choose() {
     const images = Number(this.size.value), settings = this.defaults[this.dataset.value] ?? {};
-    const epochs = settings.epochs_for?.[images] ?? settings.epochs, batch_size = settings.batch_for?.[images] ?? settings.batch_size;
-    this.fields.values = { ...settings, epochs, batch_size };
+    this.fields.values = { ...settings, ...settings.by_images?.[images] };
     if (this.lab && this.listedFor !== this.dataset.value) {
       this.listedFor = this.dataset.value;
       this.startedFrom = '';
@@ -180,7 +191,10 @@ export class PageTraining {
     const header = await this.run.load(wanted);
     wanted.manifest ??= header.meta.manifest;
     const settings = { ...this.defaults[this.dataset.value], ...this.fields.values }, start = chosen ? await this.weightsOf(chosen) : null;
-    if (start) settings.widths = chosen.dataset.widths.split(',').map(Number);
+    if (start) {
+      Object.assign(settings, JSON.parse(chosen.dataset.network));   // its own: widths, activation, pool
+      this.fields.values = settings;
+    }
     this.metaOf = null;
     this.tell('');
     await this.run.open(settings, { state: kept?.state ?? null, start });
@@ -244,8 +258,9 @@ export class PageTraining {
 
   // The network that answers from here on.
   introduce(header) {
+    const { activation, pool } = this.run.now.settings;
     this.metaOf = header;
-    this.meta = { ...header.meta, name: this.words.this_network, sure: 0.5, epochs_kept: false };
+    this.meta = { ...header.meta, options: { activation, pool }, name: this.words.this_network, sure: 0.5, epochs_kept: false };
     this.draw.hidden = header.meta.preprocess.fit !== 'digit';
   }
 
@@ -309,8 +324,23 @@ export class PageTraining {
     this.keepIt.disabled = false;
   }
 
+  async tellClass() {
+    const { settings, widths } = this.described(), { dataset, images } = this.run.wanted, { now } = this.run;
+    const { accuracy } = now.held_out.at(-1) ?? now.curve.at(-1);
+    this.send.disabled = true;
+    try {
+      await window.imgclsClass?.named();
+      this.classes.show(await this.board.ask({ what: 'send', accuracy, seconds: now.seconds, dataset, images, model: modelOf(widths), settings }));
+      this.classes.fold.open = true;
+      this.kept.textContent = this.words.board_sent;
+    } catch (error) {
+      if (error.message !== NOT_NAMED) this.kept.textContent = error.message;
+    }
+    this.send.disabled = false;
+  }
+
   described() {
-    const { widths, activation, pool, epochs_for, batch_for, ...settings } = this.run.now.settings;
+    const { widths, by_images, ...settings } = this.run.now.settings;
     return { settings, widths };
   }
 
@@ -323,7 +353,10 @@ export class PageTraining {
   // A file that the terminal opens: `python -m imgcls predict --checkpoint FILE`.
   save() {
     const { settings, widths } = this.described(), { now, header } = this.run, held = now.held_out.at(-1), model = modelOf(widths);
-    const meta = { ...header.meta, ...this.seen, model, epoch: now.epoch, step: now.step, run: this.name?.value || model, created: Date.now() / 1000,
+    const { activation, pool } = settings, usual = this.defaults[this.run.wanted.dataset];
+    const options = { ...(activation !== usual.activation && { activation }), ...(pool !== usual.pool && { pool }) };
+    const format = Object.keys(options).length ? WITH_OPTIONS : header.meta.format;
+    const meta = { ...header.meta, ...this.seen, options, format, model, epoch: now.epoch, step: now.step, run: this.name?.value || model, created: Date.now() / 1000,
       settings: { ...header.meta.settings, ...settings, model }, metrics: held ? { val_accuracy: held.accuracy, val_loss: held.loss } : {} };
     const file = new Blob([writeTensors(this.run.tensors, { [KEY]: JSON.stringify(meta) })], { type: 'application/octet-stream' });
     const link = make('a', { href: URL.createObjectURL(file), download: `${meta.run}.safetensors` });
@@ -350,35 +383,7 @@ function choosePlace(host, { words, elsewhere, browser_first }) {
 
 // In the lab: everything comes from the server, what is learnt stays here until it is kept.
 export function start({ element, props, pad }) {
-  const host = element.querySelector('.browser-training'), at = path => new URL(`../${path}`, document.baseURI);
-  const fetched = async (path, options) => {
-    const answer = await fetch(at(path), options).catch(() => { throw new Error(props.words.no_lab); });
-    const said = answer.headers.get('Content-Type')?.includes('json') ? await answer.json() : null;
-    if (!answer.ok || said?.error) throw new Error(said?.error ?? props.words.no_lab);
-    return said ?? answer.arrayBuffer();
-  };
-  const language = `language=${props.language}`;
-  const source = {
-    worker: async () => new Worker(at(`scripts/${props.worker}.js`)),
-    engine: build => fetched(`engine/${props.engines[build]}`),
-    // A run that goes on asks for the very file that it began with, which the browser still has.
-    data: async wanted => {
-      const there = wanted.url && await fetched(wanted.url).catch(() => null);
-      if (there) return there;
-      const { dataset, images, start_from = '' } = wanted, asked = new URLSearchParams({ dataset, images, start_from });
-      wanted.url = (await fetched(`training-data?${asked}&${language}`)).url;
-      return fetched(wanted.url);
-    },
-  };
-  const lab = {
-    weights: async url => {
-      const answer = await fetch(url);
-      if (!answer.ok) throw new Error(props.words.no_lab);
-      return answer.arrayBuffer();
-    },
-    keep: body => fetched(`page-runs?${language}`, { method: 'POST', body }),
-    checkpoints: dataset => fetched(`page-checkpoints?dataset=${encodeURIComponent(dataset)}&${language}`),
-  };
+  const host = element.querySelector('.browser-training'), { source, lab, board } = fromLab(props);
   choosePlace(element.querySelector('.train-place'), props);
   if (!PageRun.works()) { host.replaceChildren(make('p', { class: 'card' }, props.words.no_engine)); return; }
   // Built when it is first looked at: whoever trains elsewhere has no second form.
@@ -386,7 +391,7 @@ export function start({ element, props, pad }) {
     if (!entries.some(entry => entry.isIntersecting)) return;
     seen.disconnect();
     const drawing = { words: props.pad_words, template: props.pad_template, script: pad };
-    new PageTraining(host, { ...props, source, lab, pad: drawing }).restore();
+    new PageTraining(host, { ...props, source, lab, board, pad: drawing }).restore();
   });
   seen.observe(host);
 }

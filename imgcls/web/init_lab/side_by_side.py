@@ -1,0 +1,43 @@
+"""The Init lab in the page: several networks learn side by side in the browser. Of its value nothing reaches the
+server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from imgcls.web.classify import bundle
+from imgcls.web.engine.routes import engine_names
+from imgcls.web.init_lab.side_options import SIDE, side_options
+from imgcls.web.shared.context import PageContext
+
+HERE = Path(__file__).parent
+TEMPLATE = (HERE / "side_by_side.html").read_text("utf-8")
+STYLE = HERE / "side_by_side.css"
+LOAD = "import(new URL('../scripts/{name}.js', document.baseURI)).then(page => page.start({{ element, props }}));"
+
+
+class SideBySide(gr.HTML):
+    def __init__(self, context: PageContext, **options: Any) -> None:
+        words = context.words
+        super().__init__(
+            value="",
+            html_template=TEMPLATE,
+            js_on_load=LOAD.format(name=bundle.digest("init_lab")),
+            apply_default_css=False,
+            title=words(SIDE["side_title"]),
+            more=words(SIDE["side_about"]),
+            language=words.language,
+            worker=bundle.digest("worker"),
+            engines=engine_names(),
+            **side_options(words),
+            **options,
+        )
+
+    def preprocess(self, payload: Any) -> None:
+        return None
+
+    def postprocess(self, value: Any) -> str:
+        return ""

@@ -1,0 +1,103 @@
+// The class board: a point a run that somebody has sent, how good after how long; its settings where one points at it.
+import { make, say } from '../../classify/js/answer.js';
+
+const HIGH = 320, LEFT = 56, TOP = 14, BOTTOM = 280, NARROWEST = 280;
+const AGAIN = 5000;   // ms between two looks while it is open
+const SVG = 'http://www.w3.org/2000/svg';
+const FLOORS = [0, 0.5, 0.8, 0.9, 0.95];
+
+function drawn(tag, attributes, text = '') {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.textContent = text;
+  return made;
+}
+
+export class ClassBoard {
+  // `board`: { seen() , ask(said) }, each a promise of { host, points }; `choices`: labels of values, as the form has them.
+  constructor(words, choices, board) {
+    Object.assign(this, { words, choices, board, points: [], host: false, about: null });
+    this.svg = drawn('svg', { role: 'group', 'aria-label': words.board_title, class: 'board-chart' });
+    this.line = make('p', { class: 'board-line', 'aria-live': 'polite', 'data-testid': 'board-line' });
+    this.clear = make('button', { type: 'button', 'data-testid': 'board-clear', onclick: () => { if (confirm(words.board_sure)) this.ask({ what: 'clear' }); } }, words.board_clear);
+    this.hide = make('button', { type: 'button', 'data-testid': 'board-hide', onclick: () => this.ask({ what: this.about.hidden ? 'show' : 'hide', id: this.about.id }) });
+    this.tools = make('div', { class: 'here-steps' }, this.hide, this.clear);
+    this.fold = make('details', { class: 'here-board card', 'data-testid': 'board' },
+      make('summary', {}, words.board_title, make('small', {}, words.board_more)), this.svg, this.line, this.tools);
+    this.fold.addEventListener('toggle', () => this.look());
+    new ResizeObserver(() => this.paint()).observe(this.svg);
+    this.element = this.fold;
+    this.paint();
+  }
+
+  // While it is open, and the page in sight.
+  async look() {
+    clearTimeout(this.timer);
+    if (!this.fold.open || !this.fold.isConnected) return;
+    if (!document.hidden) await this.board.seen().then(seen => this.show(seen), () => null);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.look(), AGAIN);
+  }
+
+  async ask(said) {
+    try {
+      this.show(await this.board.ask(said));
+    } catch (error) {
+      this.line.textContent = error.message;
+    }
+  }
+
+  show({ host, points }) {
+    Object.assign(this, { host, points, about: points.find(({ id }) => id === this.about?.id) ?? null });
+    this.paint();
+  }
+
+  paint() {
+    const { points, words } = this, wide = Math.max(NARROWEST, this.svg.clientWidth), right = wide - 20;
+    this.svg.setAttribute('viewBox', `0 0 ${wide} ${HIGH}`);
+    const longest = Math.max(10, ...points.map(p => p.seconds)) * 1.04, lowest = Math.min(1, ...points.map(p => p.accuracy));
+    const floor = points.length ? [...FLOORS].reverse().find(f => f < lowest - 0.005) ?? 0 : 0;
+    const x = seconds => LEFT + seconds / longest * (right - LEFT), y = share => BOTTOM - (share - floor) / (1 - floor) * (BOTTOM - TOP);
+    const parts = [];
+    for (let i = 0; i <= 4; i++) {
+      const share = floor + (1 - floor) * i / 4, seconds = longest * i / 4;
+      parts.push(drawn('line', { class: 'grid', x1: LEFT, x2: right, y1: y(share), y2: y(share) }));
+      parts.push(drawn('text', { x: LEFT - 8, y: y(share) + 5, 'text-anchor': 'end' }, `${(share * 100).toFixed(floor >= 0.9 ? 1 : 0)}%`));
+      parts.push(drawn('text', { x: x(seconds), y: BOTTOM + 20, 'text-anchor': i === 4 ? 'end' : 'middle' }, say(words.seconds_value, { seconds: seconds.toFixed(0) })));
+    }
+    parts.push(drawn('text', { x: right, y: HIGH - 4, 'text-anchor': 'end' }, words.board_axis));
+    const focused = this.svg.contains(document.activeElement) ? document.activeElement.dataset.id : null;
+    for (const point of points) {
+      const told = this.told(point), circle = drawn('circle', {
+        class: `${point.hidden ? 'hidden' : ''}${point === this.about ? ' about' : ''}`, cx: x(point.seconds), cy: y(point.accuracy), r: 8,
+        tabindex: 0, role: 'button', 'aria-label': told, 'data-id': point.id,
+      });
+      for (const event of ['pointerenter', 'focus', 'click']) circle.addEventListener(event, () => this.tell(point));
+      const name = drawn('text', { class: 'name', x: x(point.seconds) + 12, y: y(point.accuracy) + 5 }, point.nickname);
+      if (x(point.seconds) > right - 90) { name.setAttribute('x', x(point.seconds) - 12); name.setAttribute('text-anchor', 'end'); }
+      parts.push(name, circle);
+    }
+    this.svg.replaceChildren(...parts);
+    if (focused) this.svg.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus();
+    if (!this.about) this.line.textContent = points.length ? words.board_hint : words.board_empty;
+    this.tools.hidden = !this.host;
+    this.clear.disabled = !points.length;
+    this.hide.disabled = !this.about;
+    this.hide.textContent = this.about?.hidden ? words.board_show : words.board_hide;
+  }
+
+  tell(point) {
+    this.about = point;
+    this.line.textContent = this.told(point);
+    this.hide.disabled = false;
+    this.hide.textContent = point.hidden ? this.words.board_show : this.words.board_hide;
+    for (const circle of this.svg.querySelectorAll('circle')) circle.classList.toggle('about', circle.dataset.id === point.id);
+  }
+
+  told({ nickname, accuracy, seconds, images, settings }) {
+    const { words, choices } = this, label = (name, value) => choices[name]?.find(([known]) => known === value)?.[1] ?? value;
+    const learnt = images ? say(words.images_some, { count: images.toLocaleString() }) : words.images_all;
+    const said = Object.entries(settings).filter(([name]) => words[`set_${name}`]).map(([name, value]) => `${words[`set_${name}`]} ${label(name, value)}`);
+    return [`${nickname}: ${(accuracy * 100).toFixed(1)}%`, say(words.seconds_value, { seconds: seconds.toFixed(1) }), learnt, ...said].join(' · ');
+  }
+}
