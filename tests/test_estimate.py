@@ -98,8 +98,8 @@ def test_each_mode_of_transfer_says_what_learns(workspace):
     values = settings_form.defaults({"dataset": "garden", "model": "efficientnet-lite0", "transfer": "head"})
     values |= {"dataset": "garden", "model": "efficientnet-lite0", "image_size": 32}
     choices, pending = plan_card.modes(values, workspace, ALONE, Translator("en"))
-    assert pending and [label.partition(" · ")[2] for label, _ in choices] == [
-        "3.4 M parameters · …", "3,843 parameters · …", "3.4 M parameters · …"
+    assert pending and [label.partition("\n")[2] for label, _ in choices] == [
+        "3.4 M weights", "3,843 weights", "3.4 M weights"
     ]  # fmt: skip
     plan_card.run_begins(workspace)
     plain, pending = plan_card.modes({**values, "dataset": "mnist"}, workspace, ALONE, Translator("zh"))

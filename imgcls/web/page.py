@@ -25,11 +25,11 @@ from imgcls.web.shared.identity import People
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.render import render
 from imgcls.web.shared.run_cache import RunCache
-from imgcls.web.train import tab as train_tab
+from imgcls.web.train.tab import TrainTab
 
 SHARED = Path(__file__).parent / "shared"
 WAITING = 200  # events that wait in all, before one is told that the lab is busy
-SCRIPTS = ("choices.js", "address.js", "charts.js", "keyboard.js")  # of the whole page
+SCRIPTS = ("choices.js", "show_result.js", "address.js", "charts.js", "keyboard.js")  # of the whole page
 
 
 def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limits, people: People) -> gr.Blocks:
@@ -52,7 +52,9 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
             with gr.Tab(words("Classify"), id="classify"):
                 room = classify_tab.build(context)
             with gr.Tab(words("Train"), id="train") as tab:
-                training = train_tab.build(context, tab, room)
+                training = TrainTab(context, room)
+                training.layout()
+                training.wire(tab)
             with gr.Tab(words("Evaluate"), id="evaluate") as tab:
                 evaluate_tab.build(context, tab, room)
             with gr.Tab(words("Data"), id="data") as tab:

@@ -5,6 +5,7 @@ import shutil
 import pytest
 from axe import serious
 from playwright.sync_api import expect
+from train_form import open_settings
 
 from imgcls.messages import Message
 from imgcls.recipes import with_recipe
@@ -20,7 +21,6 @@ TABS = {
 }
 NAMES = ("classify", "train", "evaluate", "data", "init-lab")
 WITHIN = {"en": {"Data": "Make your own", "Classify": "Photo"}, "zh": {"数据": "自己做一个", "识别": "照片"}}
-MORE = {"en": "More settings", "zh": "更多设置"}
 # What is being made anew is faded meanwhile, and what follows it may be, too: nothing has been for a while.
 SETTLED = """() => {
   const busy = [...document.querySelectorAll('.pending, .generating')].some(node => node.checkVisibility());
@@ -61,9 +61,9 @@ def states(page, server, language, draw):
             page.locator("section.evaluation").wait_for(timeout=90_000)
             yield "evaluated"
         if name == "train":
-            page.get_by_role("button", name=MORE[language]).click()
+            open_settings(page)
             page.wait_for_timeout(300)
-            yield MORE[language]
+            yield "settings"
         if tab in WITHIN[language]:
             page.get_by_role("tab", name=WITHIN[language][tab], exact=True).first.click()
             page.wait_for_timeout(500)
@@ -135,6 +135,7 @@ def test_lists_and_tabs_are_left_and_opened_by_keyboard(page, server):
     expect(field).to_have_attribute("aria-expanded", "false")
     field.click()
     expect(field).to_have_attribute("aria-expanded", "true")
+    open_settings(page)
     page.locator("#field-epochs input").focus()
     assert page.locator("#field-epochs input").evaluate("field => getComputedStyle(field).outlineWidth") == "2px"
     page.locator("#rooms > .tab-wrapper [data-tab-id=train]").focus()

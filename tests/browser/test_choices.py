@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from conftest import Server
 from playwright.sync_api import expect
+from train_form import open_settings
 
 from imgcls.settings import TrainSettings, command_line
 from imgcls.web.shared import settings_form
@@ -91,6 +92,7 @@ class Form:
         self.settings = {**settings_form.defaults(chosen), **kept, name: value}
 
     def type(self, name, value):
+        open_settings(self.page)
         field = self.page.locator(f"#field-{name} input")
         field.click()
         field.press("Control+a")

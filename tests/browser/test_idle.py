@@ -3,6 +3,7 @@
 import shutil
 
 from playwright.sync_api import expect
+from train_form import open_settings
 
 SOON = 60_000  # ms
 
@@ -41,6 +42,7 @@ def test_a_run_that_somebody_else_starts_is_noticed(page, server):
 
     page.goto(f"{server.url}/en/")
     page.get_by_role("tab", name="Train", exact=True).click()
+    open_settings(page)
     page.locator("#field-epochs input").fill("3")
     run = create_run(with_recipe({"dataset": "mnist", "name": "from-elsewhere"}), Workspace(server.root))
     try:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
+from train_form import open_settings
 
 SOON = 40_000  # ms
 LONG = 90_000
@@ -77,8 +78,10 @@ def test_two_languages(page, server):
     expect(page.get_by_role("tab", name="识别")).to_be_visible()
     expect(page).to_have_title(re.compile("图像分类实验室"))
     page.get_by_role("tab", name="训练").click()
+    open_settings(page)
     page.locator("#field-lr input").fill("-1")
-    page.get_by_role("button", name="开始训练").click()
+    page.locator("#settings-fold button").click()
+    page.get_by_role("button", name="开始训练").click()  # what is wrong unfolds
     expect(page.locator("#field-lr")).to_contain_text("大于 0", timeout=SOON)
     page.locator("a.language").click()
     expect(page.get_by_role("tab", name="Classify")).to_be_visible(timeout=SOON)
@@ -117,23 +120,31 @@ def test_a_request_larger_than_any_page_sends_is_refused(server, length):
 
 
 def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
+    page.set_viewport_size({"width": 1280, "height": 800})
     opened(page, server)
     page.get_by_role("tab", name="Train").click()
+    for needed in ("#field-preset", "#field-dataset", "#field-model", "#start", "#plan"):
+        expect(page.locator(needed)).to_be_in_viewport(ratio=1, timeout=SOON)
+    open_settings(page)
     page.locator("#field-epochs input").fill("60")
-    unfold(page, "More settings", "#field-name")
+    expect(page.locator("#start")).to_be_in_viewport(ratio=1)  # it sticks to the window's foot
+    open_settings(page, "This run")
     page.locator("#field-name input, #field-name textarea").first.fill("from-the-page")
     expect(page.locator("#command")).to_contain_text("--epochs 60", timeout=SOON)
     expect(page.locator("#command")).to_contain_text("--name from-the-page", timeout=SOON)
     page.get_by_role("button", name="Start training").click()
     card = page.locator("section.run[data-state=running]")
     expect(card).to_be_visible(timeout=LONG)
-    expect(page.locator("#card h3")).to_have_text("from-the-page", timeout=SOON)
+    expect(page.locator("#card")).to_be_focused(timeout=SOON)
+    expect(page.locator("#card h2")).to_be_in_viewport()
+    expect(page.locator("#card h2")).to_have_text("from-the-page", timeout=SOON)
+    expect(page.locator("#card header p")).to_have_text(re.compile(r"LeNet on MNIST · Standard · \d\d:\d\d"))
     expect(page.locator("#card polyline").first).to_be_visible(timeout=LONG)
 
     page.reload()
     page.get_by_role("tab", name="Train").click()
     expect(card).to_be_visible(timeout=SOON)
-    expect(page.locator("#card h3")).to_have_text("from-the-page", timeout=SOON)
+    expect(page.locator("#card h2")).to_have_text("from-the-page", timeout=SOON)
 
     page.goto("about:blank")  # a page that is open reloads itself when the server is back, and ends our own loading
     server.stop()
@@ -150,13 +161,13 @@ def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     page.locator("#stop").click()
     expect(page.locator("section.run[data-state=stopped]")).to_be_visible(timeout=LONG)
 
-    unfold(page, "Settings and downloads", "#new-name")
+    unfold(page, "Details and downloads", "#new-name")
     for name, told in (("../elsewhere", "begins with a letter"), ("renamed", "")):
         page.locator("#new-name input, #new-name textarea").fill(name, timeout=SOON)
         page.locator("#rename").click()
         if told:
             expect(page.get_by_text(told)).to_be_visible(timeout=SOON)
-    expect(page.locator("#card h3")).to_have_text("renamed", timeout=SOON)
+    expect(page.locator("#card h2")).to_have_text("renamed", timeout=SOON)
 
     page.locator("#try").click()
     expect(page.get_by_role("tab", name="Classify")).to_have_attribute("aria-selected", "true", timeout=SOON)
@@ -171,6 +182,7 @@ def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
 def test_a_wrong_setting_is_told_at_its_field_until_it_is_mended(page, server, language, told):
     page.goto(f"{server.url}/{language}/?tab=train")
     field = page.locator("#field-epochs")
+    open_settings(page)
     field.locator("input").fill("0")
     field.locator("input").blur()
     expect(field).to_contain_text(told, timeout=SOON)
@@ -186,6 +198,8 @@ def test_the_address_brings_the_same_view_again(page, server):
     page.goto(f"{server.url}/en/?tab=train&model=alexnet&dataset=mnist&lr=0.02")
     expect(page.locator(main.format("train"))).to_have_attribute("aria-selected", "true", timeout=SOON)
     expect(page.locator("#field-lr input")).to_have_value("0.02")
+    expect(page.locator("#settings-fold")).to_contain_text("Learning rate 0.02")
+    open_settings(page)
     page.locator("#field-epochs input").fill("7")
     page.locator("#field-epochs input").blur()
     page.wait_for_url("**epochs=7**")
@@ -249,6 +263,7 @@ def test_a_wild_address_opens_the_page_as_it_begins(page, server):
     page.locator(MAIN.format("train")).click()
     expect(page.locator("#command")).to_contain_text("--dataset mnist --model lenet", timeout=SOON)
     page.context.grant_permissions(["clipboard-write"])
+    open_settings(page)
     page.locator("#command button").click()
     expect(page.locator("#command button")).to_have_text("Copied", use_inner_text=True)
     expect(page.get_by_test_id("toast-body")).to_have_count(0)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from axe import serious
 from playwright.sync_api import expect
+from train_form import open_settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from photos import flowers  # noqa: E402
@@ -74,10 +75,11 @@ def test_photos_are_collected_saved_and_trained_on(page, server, tmp_path):
     page.locator("#train-on-it").click()
     expect(page.get_by_role("tab", name="Train", exact=True)).to_have_attribute("aria-selected", "true", timeout=SOON)
     expect(page.locator("#command")).to_contain_text("--dataset mine", timeout=SOON)
-    expect(page.get_by_test_id("plan")).to_contain_text("classifier", timeout=LONG)
+    expect(page.get_by_test_id("plan").locator("[title=classifier]")).to_be_visible(timeout=LONG)
+    open_settings(page)
     modes = page.locator("#field-transfer label")  # side by side: what learns in each, and how long it takes
-    expect(modes.nth(1)).to_contain_text("2,562 parameters · ", timeout=SOON)
-    expect(modes.nth(2)).to_contain_text("3.4 M parameters · ")
+    expect(modes.nth(1)).to_contain_text("2,562 weights", timeout=SOON)
+    expect(modes.nth(2)).to_contain_text("3.4 M weights")
     page.get_by_role("button", name="Start training").click()
     expect(page.locator("section.run[data-state=finished]")).to_be_visible(timeout=LONG)
     page.wait_for_timeout(500)
@@ -133,12 +135,14 @@ def test_transfer_says_before_start_what_learns(page, server):
     torch.save(torchvision.models.resnet18(num_classes=10).state_dict(), weight / "own.pth")
     opened(page, server, "Train")
     page.locator("#field-model label", has_text="ResNet18").click()
+    open_settings(page)
     page.locator("#field-transfer label", has_text="Last layer only (head)").click()
     page.locator("#field-weights input").click()  # shown with the transfer
     page.get_by_role("option", name="own.pth").click()
     plan = page.get_by_test_id("plan")
-    expect(plan).to_contain_text("Trains only the last layer (head)", timeout=LONG)
-    expect(plan).to_contain_text(re.compile(r"5,130 of 11,1\d\d,\d\d\d parameters in fc"))
+    expect(plan).to_contain_text("Only the last layer (head) learns", timeout=LONG)
+    expect(plan).to_contain_text(re.compile(r"5,130 of 11,1\d\d,\d\d\d weights"))
+    expect(plan.locator("[title=fc]")).to_be_visible()
 
 
 def test_gradio_s_own_words_are_in_the_page_s_language(page, server):

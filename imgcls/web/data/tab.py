@@ -30,12 +30,12 @@ from imgcls.web.shared.events import QUIET, TOLD, confirm, guard
 from imgcls.web.shared.fetch_dataset import FetchView
 from imgcls.web.shared.render import render
 from imgcls.web.shared.work_gate import address_of, work
-from imgcls.web.train import tab as train_tab
+from imgcls.web.train.tab import TrainTab
 
 SAMPLES = 24
 
 
-def build(context: PageContext, tab: gr.Tab, training: train_tab.Room) -> None:
+def build(context: PageContext, tab: gr.Tab, training: TrainTab) -> None:
     words, watch, limits, page, rooms = context.words, context.watch, context.limits, context.page, context.rooms
     changes = context.changes
     workspace, guarded = watch.workspace, guard(words)

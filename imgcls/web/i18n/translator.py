@@ -22,6 +22,7 @@ from imgcls.web.server.short_log import note
 LANGUAGES = {"en": "English", "zh": "中文"}
 LOCALE = Path(__file__).resolve().parents[2] / "locale"
 DOMAIN = "imgcls"
+ESTIMATE_STEPS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)  # seconds
 
 
 _hidden: list[str] = []
@@ -89,6 +90,11 @@ class Translator(Language):
         whole = max(0, round(seconds))
         hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
         return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+    def estimate(self, seconds: float) -> str:
+        """A duration that is only about right, in steps of a sixth of it or less: 17 -> "0:15", 2,700 -> "40:00"."""
+        step = next((step for step in ESTIMATE_STEPS if step >= seconds / 6), ESTIMATE_STEPS[-1])
+        return self.duration(max(step, round(seconds / step) * step))
 
     @property
     def others(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.events import LOCAL, QUIET, TOLD, guard
 from imgcls.web.shared.render import render
 from imgcls.web.train import plan_card
-from imgcls.web.train import tab as train_tab
+from imgcls.web.train.tab import TrainTab
 
 FOUND_BY = ("dataset", "flip_labels", "train_images")  # the labels that are wrong
 FIELDS = (*FOUND_BY, "epochs")
@@ -23,7 +23,7 @@ FIELDS = (*FOUND_BY, "epochs")
 TO_BEGIN_WITH = {"flip_labels": 0.3, "train_images": 2000, "epochs": 30}
 
 
-def build(context: PageContext, training: train_tab.Room) -> None:
+def build(context: PageContext, training: TrainTab) -> None:
     words, watch, limits, people = context.words, context.watch, context.limits, context.people
     page, rooms = context.page, context.rooms
     workspace, guarded = watch.workspace, guard(words)

@@ -1,6 +1,7 @@
 """The Train form, made from TrainSettings: a field for every setting, its label in the page's language.
 
-The settings most people touch stand open, the others fold away in groups. Values go to TrainSettings as they are;
+Preset, data set and network stand open, all else folds away under one line: what is often changed first, then a tab a
+group. Values go to TrainSettings as they are;
 the form checks nothing itself.
 """
 
@@ -16,11 +17,13 @@ from imgcls.augmentations import COMBINATIONS
 from imgcls.data.catalog import own_folders
 from imgcls.data.registry import DATASETS, absent, is_builtin
 from imgcls.errors import SettingsError
+from imgcls.messages import N_
 from imgcls.recipes import for_weights, recipe, usual_transfer
 from imgcls.settings import TrainSettings, choices, settings_group
 from imgcls.web.i18n.labels import GROUPS
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.choice import Choice
+from imgcls.web.shared.disclosure import Disclosure
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.networks import MoreNetworks, NetworkButtons, buttons
 from imgcls.workspace import Workspace, weight_files
@@ -45,7 +48,11 @@ DECIDE = (
     "precision",
 )
 WHAT_LEARNS = ("transfer", "weights")
-OPEN = ("epochs", "lr", "batch_size", "optimizer", "augment", "init")
+OFTEN = ("epochs", "lr", "batch_size", "optimizer", "augment", "init")
+OFTEN_TAB = "often"
+RATES = {"too-low": 1 / 500, "right": 1.0, "too-high": 200.0}  # of the recipe's learning rate, to see what each does
+RATE_NAMES = {"too-low": N_("too low"), "right": N_("just right"), "too-high": N_("too high")}
+SUMMED_UP = 3  # settings named in the fold's line
 FIELDS = TrainSettings.model_fields
 
 
@@ -54,11 +61,14 @@ Field = gr.Dropdown | gr.Radio | gr.Checkbox | gr.Number | gr.Textbox
 
 @dataclass
 class Form:
-    """`fields`: {setting: its component}. `networks`: the table of more of them. `find` lists the folded settings,
-    which lie in `groups`, a tab a group."""
+    """`fields`: {setting: its component}. `networks`: the table of more of them. `fold` opens `folded`, in which lie
+    all other settings; `find` lists them, `groups` has a tab a group. `rates`: learning rates to compare."""
 
     fields: dict[str, Field]
     networks: MoreNetworks
+    fold: Disclosure
+    folded: gr.Column
+    rates: gr.Radio
     find: gr.Dropdown
     groups: gr.Tabs
 
@@ -70,30 +80,87 @@ def build(words: Translator, workspace: Workspace, limits: Limits) -> Form:
         made[name] = _field(name, words, workspace, limits)
     with gr.Accordion(words("More networks"), open=False, elem_classes="more-networks"):
         networks = MoreNetworks(words, elem_id="networks")
-    with gr.Row(elem_classes="fields learns"):
-        for name in WHAT_LEARNS:
-            made[name] = _field(name, words, workspace, limits)
-    with gr.Row(elem_classes="fields"):
-        for name in OPEN:
-            made[name] = _field(name, words, workspace, limits)
-    groups: dict[str, list[str]] = {}
+    fold = Disclosure(words("Settings"), elem_id="settings-fold")
+    with gr.Column(elem_classes="folded") as folded:
+        find, tabs, rates = _folded_fields(made, words, workspace, limits)
+    return Form(made, networks, fold, folded, rates, find, tabs)
+
+
+def _folded_fields(
+    made: dict[str, Field], words: Translator, workspace: Workspace, limits: Limits
+) -> tuple[gr.Dropdown, gr.Tabs, gr.Radio]:
+    groups: dict[str, list[str]] = {OFTEN_TAB: [*WHAT_LEARNS, *OFTEN]}
     for name in FIELDS:
-        if name not in made and not (limits.public and name in ("device", "threads", "compile")):
+        often = name in (*FIRST, *groups[OFTEN_TAB])
+        if not often and not (limits.public and name in ("device", "threads", "compile")):
             groups.setdefault(settings_group(name), []).append(name)
-    with gr.Accordion(words("More settings"), open=False, elem_classes="more"):
-        folded = [(words.setting(name), name) for names in groups.values() for name in names]
-        find = gr.Dropdown(sorted(folded), value=None, label=words("Find a setting"), elem_id="find-setting")
-        with gr.Tabs(elem_classes="sources") as tabs:
-            for group, names in groups.items():
-                with gr.Tab(words(GROUPS[group]), id=group), gr.Row(elem_classes="fields"):
-                    for name in names:
-                        made[name] = _field(name, words, workspace, limits)
-    return Form(made, networks, find, tabs)
+    listed = [(words.setting(name), name) for names in groups.values() for name in names]
+    with gr.Tabs(elem_classes="sources") as tabs:
+        with gr.Tab(words("Often changed"), id=OFTEN_TAB):
+            with gr.Row(elem_classes="fields learns"):
+                for name in WHAT_LEARNS:
+                    made[name] = _field(name, words, workspace, limits)
+            with gr.Row(elem_classes="fields"):
+                for name in OFTEN:
+                    made[name] = _field(name, words, workspace, limits)
+                    if name == "lr":
+                        rates = gr.Radio(
+                            [(words(RATE_NAMES[name]), name) for name in RATES],
+                            value="right",
+                            label=words("Try a learning rate that is"),
+                            elem_id="rates",
+                        )
+        for group, names in list(groups.items())[1:]:
+            with gr.Tab(words(GROUPS[group]), id=group), gr.Row(elem_classes="fields"):
+                for name in names:
+                    made[name] = _field(name, words, workspace, limits)
+    find = gr.Dropdown(sorted(listed), value=None, label=words("Find a setting"), elem_id="find-setting")
+    return find, tabs, rates
 
 
 def group_of(name: str) -> str:
     """The tab of `Form.groups` that a folded setting lies in."""
-    return settings_group(name)
+    return OFTEN_TAB if name in (*WHAT_LEARNS, *OFTEN) else settings_group(name)
+
+
+def rate(kind: str, values: Mapping[str, Any]) -> float:
+    """A learning rate that is too low, right or too high for what is chosen, to one figure."""
+    usual = float(for_optimizer(values)["lr"])
+    return usual if kind == "right" else float(f"{usual * RATES[kind]:.0e}")
+
+
+def rate_choices(values: Mapping[str, Any], words: Translator) -> list[tuple[str, str]]:
+    return [(f"{words(RATE_NAMES[kind])}\n{rate(kind, values):g}", kind) for kind in RATES]
+
+
+def rate_kind(values: Mapping[str, Any]) -> str | None:
+    """Which of the three the form has."""
+    return next((kind for kind in RATES if values.get("lr") == rate(kind, values)), None)
+
+
+def for_optimizer(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As `defaults`, with the rates of the optimizer that is chosen."""
+    usual, optimizer = defaults(values), values.get("optimizer")
+    if not optimizer or optimizer == usual["optimizer"]:
+        return usual
+    try:
+        return usual | recipe(**{name: values[name] for name in CHOOSE}, optimizer=str(optimizer))
+    except SettingsError:
+        return usual
+
+
+def summary(values: Mapping[str, Any], words: Translator) -> str:
+    """The folded settings in a line: what is not the recipe's; epochs and learning rate where all is."""
+    changed = [name for name in differing(values) if name not in (*FIRST, "name")]
+    names = changed[:SUMMED_UP] or ["epochs", "lr"]
+    told = [f"{words.setting(name)} {_told(values.get(name), words)}" for name in names]
+    return " · ".join([*told, *(["…"] if len(changed) > SUMMED_UP else [])])
+
+
+def _told(value: Any, words: Translator) -> str:
+    if isinstance(value, bool) or value is None:
+        return "✓" if value else "–"
+    return words.value(value) if isinstance(value, str) else f"{value:g}"
 
 
 def marks(names: Sequence[str], wrong: str, before: str, sentence: str, words: Translator) -> list[Any]:

@@ -60,7 +60,7 @@ class FormEvents:
         answer = self.state.submit(
             self.answered,
             [self.state, self.wrong, *self.values],
-            [self.state, self.command, self.wrong, *self.values],
+            [self.state, self.command, self.wrong, self.form.fold, self.form.rates, *self.values],
             **QUIET,
         )
         answer.then(None, self.command, None, js=address.puts_settings(self.names), **LOCAL)
@@ -88,6 +88,7 @@ class FormEvents:
 
     def wire_local(self) -> None:
         fields, networks, find = self.form.fields, self.form.networks, self.form.find
+        self.form.rates.input(self.rate_chosen, [self.form.rates, *self.values], fields["lr"], **QUIET)
         fields["dataset"].change(None, fields["dataset"], self.missing, js="name => name", **LOCAL)
         networks.submit(None, networks, fields["model"], js="name => name", **LOCAL)
         groups = json.dumps({name: settings_form.group_of(name) for name in self.names})
@@ -151,7 +152,8 @@ class FormEvents:
         return {}
 
     def answered(self, before: dict[str, Any], wrong: str, *given: Any) -> list[Any]:
-        """What the recipe was asked about, the command, which field is wrong, and every field that is to change."""
+        """What the recipe was asked about, the command, which field is wrong, the folded settings in a line, the rates
+        to compare, and every field that is to change."""
         given_values = dict(zip(self.names, given, strict=True))
         said = {**given_values, **self.follow(before, given_values)}
         said = {name: said[name] for name in self.names}
@@ -171,7 +173,12 @@ class FormEvents:
             made["weights"]["visible"] = said["transfer"] != "scratch"
         differing = settings_form.differing(said)
         shown = plan_card.terminal(command_line(differing), address.query(differing), self.words)
-        return [form_state(said), shown, at, *made.values()]
+        rates = gr.update(choices=settings_form.rate_choices(said, self.words), value=settings_form.rate_kind(said))
+        summary = settings_form.summary(said, self.words)
+        return [form_state(said), shown, at, summary, rates, *made.values()]
+
+    def rate_chosen(self, kind: str, *given: Any) -> float:
+        return settings_form.rate(kind, dict(zip(self.names, given, strict=True)))
 
     def filled(self, said: Mapping[str, Any]) -> list[Any]:
         """All values at once, for other rooms: the form's state and each field's value."""

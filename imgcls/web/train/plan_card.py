@@ -36,9 +36,9 @@ COPY = """element.addEventListener('click', event => {
   }, () => getSelection().selectAllChildren(code));
 });"""
 MODES = {
-    "scratch": N_("Trains from scratch:"),
-    "head": N_("Trains only the last layer (head):"),
-    "finetune": N_("Fine-tunes every layer:"),
+    "scratch": N_("All {trainable:,} weights learn, from scratch."),
+    "head": N_("Only the last layer (head) learns: {trainable:,} of {parameters:,} weights."),
+    "finetune": N_("Every layer learns on from what it knows: {trainable:,} of {parameters:,} weights."),
 }
 LAYERS = 6  # named; the rest are counted
 
@@ -72,11 +72,9 @@ def card(
         "plan_card",
         words,
         problem=None,
-        mode=words(MODES[made.mode]),
-        trainable=made.trainable,
-        parameters=made.parameters,
+        learns=words(MODES[made.mode], trainable=made.trainable, parameters=made.parameters),
         layers=", ".join(made.layers[:LAYERS]) + (" …" if len(made.layers) > LAYERS else ""),
-        time=words.duration(made.seconds) if made.seconds is not None else None,
+        time=words.estimate(made.seconds) if made.seconds is not None else None,
         notes=[words.message(note) for note in made.notes],
     )
     return shown, made.pending
@@ -101,10 +99,12 @@ def modes(
             made = _estimates(workspace)(settings, beside=mode != chosen)
         except ImgclsError:
             continue  # what is wrong is told below the form
-        time = words.duration(made.seconds) if made.seconds is not None else "…" if made.pending else "?"
-        said[mode] = words("{count} parameters · {time}", count=_short(made.trainable), time=time)
+        count = _short(made.trainable)
+        said[mode] = words("{count} weights", count=count)
+        if made.seconds is not None:
+            said[mode] = words("{count} weights, about {time}", count=count, time=words.estimate(made.seconds))
         pending = pending or made.pending
-    return [(f"{name} · {said[mode]}" if mode in said else name, mode) for name, mode in plain], pending
+    return [(f"{name}\n{said[mode]}" if mode in said else name, mode) for name, mode in plain], pending
 
 
 def _short(count: int) -> str:

@@ -48,8 +48,10 @@ def _label(preset: str, values: Mapping[str, Any], watch: RunCache, words: Trans
     if before is not None and before.best is not None and before.started is not None:
         seconds, shown = before.trained, share(before.best.val_accuracy, before.started.images["val"])
         pending = False
-    time = None if seconds is None else words.duration(seconds)
-    return " · ".join(filter(None, [words.value(preset), shown, time])), pending
+    if seconds is None:
+        return "\n".join(filter(None, [words.value(preset), shown])), pending
+    time = words("about {time}", time=words.estimate(seconds))
+    return f"{words.value(preset)}\n" + " · ".join(filter(None, [shown, time])), pending
 
 
 def _last(settings: TrainSettings, watch: RunCache) -> RunView | None:

@@ -18,6 +18,7 @@ from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared import accuracy
 from imgcls.web.shared.curves import Series, chart, windows
 from imgcls.web.shared.render import render
+from imgcls.web.shared.run_title import run_title, subtitle
 
 LINES = 12
 SHOWN = ("dataset", "model", "transfer", "epochs", "batch_size", "optimizer", "lr", "seed")  # also where they are usual
@@ -25,14 +26,14 @@ SHOWN = ("dataset", "model", "transfer", "epochs", "batch_size", "optimizer", "l
 
 def card(view: RunView, words: Translator, *, over: Sequence[RunView] = (), look: str = "", rest: str = "") -> Markup:
     """`over`: earlier runs whose curves are laid over this one's; `look`, `rest`: as live_cards.py makes them."""
-    settings = view.settings
     return render(
         "run_card",
         words,
         view=view,
         look=look,
         rest=rest,
-        made=f"{words.value(settings.model)} · {words.value(settings.dataset)}" if settings else "",
+        title=run_title(view, words),
+        subtitle=subtitle(view, words),
         state_said=words(STATES[view.state]),
         failed=_failed(view, words),
         queued=_queued(view, words),
@@ -69,7 +70,7 @@ def log(view: RunView, words: Translator) -> Markup:
 def title(view: RunView, words: Translator) -> str:
     """A line for the list of runs."""
     best = f" · {accuracy.share(view.best.val_accuracy, _images(view, 'val'))}" if view.best else ""
-    return f"{view.run.name} · {words(STATES[view.state])}{best}"
+    return f"{run_title(view, words)} · {words(STATES[view.state])}{best}"
 
 
 def _failed(view: RunView, words: Translator) -> str | None:
@@ -192,7 +193,7 @@ def curves(view: RunView, words: Translator, over: Sequence[RunView]) -> list[Ma
         series.append(Series(train, trained(view, measure), broke=measure == "loss" and diverged(view)))
         series.append(Series(val, _validated(view, measure), "dots", "c2"))
         for i, other in enumerate(over):
-            series.append(Series(other.run.name, _validated(other, measure), "over", f"c{3 + i % 5}"))
+            series.append(Series(run_title(other, words), _validated(other, measure), "over", f"c{3 + i % 5}"))
     return [
         chart(words("Loss"), drawn["loss"], words, x_end=total, x_name=words("epochs")),
         chart(words("Accuracy"), drawn["accuracy"], words, x_end=total, x_name=words("epochs"), percent=True),

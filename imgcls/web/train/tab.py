@@ -1,10 +1,10 @@
-"""The Train room: choose settings, start, watch, stop, go on. The page only reads the run's folder, so closing it,
+"""The Train tab: choose settings, start, watch, stop, go on. The page only reads the run's folder, so closing it,
 refreshing it or restarting the server loses nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -21,114 +21,197 @@ from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.events import LOCAL, QUIET, TOLD, confirm, guard
 from imgcls.web.shared.fetch_dataset import FetchView
+from imgcls.web.shared.results import show_result_of
 from imgcls.web.train import live_cards, plan_card, run_card
 from imgcls.web.train.form_events import FormEvents
 from imgcls.web.train.live_card import WatchedCard, WatchedLog
 from imgcls.web.train.page_training import PageTraining
 
-# On a phone the run lies below the form.
-TO_THE_RUN = "() => { if (innerWidth < 700) document.querySelector('#card')?.scrollIntoView({ behavior: 'smooth' }); }"
+HIDDEN = gr.update(visible=False)
 
 
-@dataclass
-class Room:
-    """What other rooms need: the form and the run shown."""
+class TrainTab:
+    """`form` and `run` are filled by other tabs: the settings, and the run that is shown."""
 
-    form: FormEvents
-    run: Choice
+    def __init__(self, context: PageContext, classify: classify_tab.Room) -> None:
+        self.context, self.classify = context, classify
+        self.words, self.run_cache, self.limits, self.people = (
+            context.words,
+            context.watch,
+            context.limits,
+            context.people,
+        )
+        self.workspace = context.watch.workspace
+        self.named = NAMED if self.people.shared else None  # whose it is, is asked first
 
+    # ---- what stands where
 
-def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> Room:
-    words, watch, limits, people = context.words, context.watch, context.limits, context.people
-    page, changes, rooms = context.page, context.changes, context.rooms
-    workspace = watch.workspace
-    PageTraining(context, elem_id="page-training")
-    with gr.Row(elem_classes="room train"):
-        with gr.Column(scale=5, min_width=320, elem_classes="card settings"):
-            made = settings_form.build(words, workspace, limits)
-            fields = made.fields
-            missing = FetchView(context, elem_id="fetch-for-training")
-            with gr.Column(elem_classes="start-bar"):
-                plan = gr.HTML("", elem_id="plan")
-                start = gr.Button(words("Start training"), variant="primary", elem_id="start")
-            command = gr.HTML(plan_card.terminal("", "", words), elem_id="command", js_on_load=plan_card.COPY)
-            wrong = gr.State("")  # the setting that has a sentence under it
-            form = FormEvents(context, made, missing, plan=plan, command=command, wrong=wrong)
-        with gr.Column(scale=7, min_width=320, elem_classes="card watching"):
-            if people.shared:
-                QueueSlot()
-            chosen = Choice([], label=words("Run"), elem_id="run", allow_custom_value=True, visible=False)
-            shown = WatchedCard(run_card.no_run(words), elem_id="card")
-            with gr.Row(elem_classes="actions"):
-                try_it = gr.Button(words("Try it on a drawing"), variant="primary", elem_id="try", visible=False)
-                stop = gr.Button(words("Stop and save"), elem_id="stop", elem_classes="quiet", visible=False)
-                go_on = gr.Button(words("Go on"), elem_id="go-on", elem_classes="quiet", visible=False)
-                delete = gr.Button(words("Delete"), elem_id="delete", elem_classes="quiet risky", visible=False)
-            with gr.Accordion(words("Log"), open=True, visible=False, elem_classes="log-box") as log_box:
-                log = WatchedLog(elem_id="log")
-            with gr.Accordion(words("Settings and downloads"), open=False, visible=False) as more:
-                told = gr.HTML("", elem_id="run-settings")
-                over = gr.Dropdown([], multiselect=True, label=words("Lay other runs over its curves"), elem_id="over")
-                with gr.Row(elem_classes="naming", visible=False) as naming:
-                    new_name = gr.Textbox(
-                        max_lines=1, max_length=80, label=words("New name"), elem_id="new-name", min_width=160
-                    )
-                    rename = gr.Button(words("Rename"), elem_id="rename", elem_classes="quiet", min_width=100, scale=0)
-                reuse = gr.Button(words("Use these settings again"), elem_id="reuse", elem_classes="quiet")
-    names, values = list(fields), list(fields.values())
-    seen = [shown, log, log_box, more, told, stop, go_on, try_it, delete, naming]
+    def layout(self) -> None:
+        PageTraining(self.context, elem_id="page-training")
+        with gr.Row(elem_classes="room train"):
+            with gr.Column(scale=5, min_width=320, elem_classes="card settings"):
+                self._lay_out_form()
+            with gr.Column(scale=7, min_width=320, elem_classes="card watching"):
+                self._lay_out_run()
+        self.seen = [self.card, self.log, self.log_box, self.more, self.told, *self.actions]
 
-    def show(request: gr.Request, name: str | None, others: Sequence[str] | None = ()) -> list[Any]:
+    def _lay_out_form(self) -> None:
+        words = self.words
+        made = settings_form.build(words, self.workspace, self.limits)
+        with made.folded:
+            terminal = plan_card.terminal("", "", words)
+            command = gr.HTML(terminal, elem_id="command", js_on_load=plan_card.COPY)
+        missing = FetchView(self.context, elem_id="fetch-for-training")
+        with gr.Column(elem_classes="start-bar"):
+            plan = gr.HTML("", elem_id="plan")
+            self.start = gr.Button(words("Start training"), variant="primary", elem_id="start")
+        self.wrong = gr.State("")  # the setting that has a sentence under it
+        self.form = FormEvents(self.context, made, missing, plan=plan, command=command, wrong=self.wrong)
+
+    def _lay_out_run(self) -> None:
+        words = self.words
+        if self.people.shared:
+            QueueSlot()
+        self.run = Choice([], label=words("Run"), elem_id="run", allow_custom_value=True, visible=False)
+        self.card = WatchedCard(run_card.no_run(words), elem_id="card")
+        with gr.Row(elem_classes="actions"):
+            self.try_it = gr.Button(words("Try it on a drawing"), variant="primary", elem_id="try", visible=False)
+            self.stop = gr.Button(words("Stop and save"), elem_id="stop", elem_classes="quiet", visible=False)
+            self.go_on = gr.Button(words("Go on"), elem_id="go-on", elem_classes="quiet", visible=False)
+            self.reuse = gr.Button(words("Use these again"), elem_id="reuse", elem_classes="quiet", visible=False)
+            self.delete = gr.Button(words("Delete"), elem_id="delete", elem_classes="quiet risky", visible=False)
+        with gr.Accordion(words("Log"), open=False, visible=False, elem_classes="log-box") as self.log_box:
+            self.log = WatchedLog(elem_id="log")
+        with gr.Accordion(words("Details and downloads"), open=False, visible=False) as self.more:
+            self.told = gr.HTML("", elem_id="run-settings")
+            self.over = gr.Dropdown([], multiselect=True, label=words("Lay other runs over its curves"), elem_id="over")
+            with gr.Row(elem_classes="naming", visible=False) as self.naming:
+                self.new_name = gr.Textbox(
+                    max_lines=1, max_length=80, label=words("New name"), elem_id="new-name", min_width=160
+                )
+                self.rename = gr.Button(words("Rename"), elem_id="rename", elem_classes="quiet", min_width=100, scale=0)
+        self.actions = [self.stop, self.go_on, self.try_it, self.reuse, self.delete, self.naming]
+
+    # ---- what follows what
+
+    def wire(self, tab: gr.Tab) -> None:
+        guarded = guard(self.words)
+        chosen_by_hand = [self.run.input, self._wire_start(guarded), *self._wire_run(guarded)]
+        # What a person has chosen, begun or renamed; not the run that a plain visit shows.
+        for event in chosen_by_hand:
+            event(None, self.run, None, js=address.puts("run"), **LOCAL)
+        self._wire_following()
+        target = [self.classify.checkpoint, self.classify.source, self.classify.sources, self.context.rooms]
+        self.try_it.click(guarded(self.on_try), self.run, target, **TOLD)
+        self.reuse.click(guarded(self.on_use_again), self.run, [self.form.state, *self.form.values], **TOLD)
+        self.form.wire(tab)
+
+    def _wire_start(self, guarded: Callable[..., Any]) -> Any:
+        values = self.form.values
+        started = self.start.click(
+            guarded(self.on_start),
+            [self.wrong, *values],
+            [self.run, self.wrong, *values],
+            js=self.named,
+            api_visibility="private",
+            show_progress="hidden",
+        )
+        for js in (REFRESH, show_result_of("#start")):
+            started.success(None, None, None, js=js, api_visibility="private")
+        self._refresh_after(started.success)
+        return started.success
+
+    def _wire_run(self, guarded: Callable[..., Any]) -> list[Any]:
+        """What can be done with the run that is shown; the events after which it is another."""
+        for button, action, js in ((self.stop, self.on_stop, None), (self.go_on, self.on_resume, self.named)):
+            done = button.click(guarded(action), self.run, None, js=js, **TOLD)
+            done.then(self.refresh, [self.run, self.over], self.seen, **QUIET)
+        renamed = gr.on(
+            [self.rename.click, self.new_name.submit],
+            guarded(self.on_rename),
+            [self.run, self.new_name],
+            [self.run, self.new_name],
+            **TOLD,
+        )
+        sure = confirm(self.words("Delete this run and its checkpoints?"))
+        deleted = self.delete.click(guarded(self.on_delete), self.run, None, js=sure, **TOLD)
+        for event in (renamed.success, deleted.success):
+            self._refresh_after(event)
+        return [renamed.success, deleted.success]
+
+    def _wire_following(self) -> None:
+        """The list of runs and the run that is shown follow what happens elsewhere."""
+        self.run.change(self.refresh, [self.run, self.over], self.seen, **QUIET)
+        self.over.input(self.refresh, [self.run, self.over], self.seen, **QUIET)
+        self.run.change(self.for_chosen, self.run, [self.over, self.new_name], **QUIET)
+        self._refresh_after(self.card.submit)
+        self._refresh_after(self.context.changes.change)
+        first = self.context.page.load(self.from_address, None, self.run, **QUIET)
+        first.then(self.refresh, [self.run, self.over], self.seen, **QUIET)
+
+    def _refresh_after(self, event: Callable[..., Any]) -> None:
+        listed = event(self.list_runs, self.run, self.run, **QUIET)
+        listed.then(self.refresh, [self.run, self.over], self.seen, **QUIET)
+
+    # ---- what the page shows
+
+    def refresh(self, request: gr.Request, name: str | None, others: Sequence[str] | None = ()) -> list[Any]:
         """Everything on the right for the chosen run."""
-        view = watch.view(name)
+        words, view = self.words, self.run_cache.view(name)
         if view is None:
-            nothing = [gr.update(visible=False)] * 5
-            return [run_card.no_run(words), "", *[gr.update(visible=False)] * 2, "", *nothing]
-        look = live_cards.run_look(watch, view.run.name, words, others or ()) or {}
-        visitor = people.visitor(request)
+            return [run_card.no_run(words), "", HIDDEN, HIDDEN, "", *[HIDDEN] * len(self.actions)]
+        look = live_cards.run_look(self.run_cache, view.run.name, words, others or ()) or {}
+        visitor = self.people.visitor(request)
         may = visitor.may_stop(view.written)
-        can_try = view.run.best.is_file()
         draws = view.settings is None or kind_of(view.settings.dataset) == "digits"
+        stop = words("Withdraw") if view.state == "queued" else words("Stop and save")
+        trial = words("Try it on a drawing") if draws else words("Try it on a photo")
         return [
             look.get("html", ""),
             look.get("log", ""),
             gr.update(visible=bool(view.log)),
             gr.update(visible=view.settings is not None),
             run_card.settings(view, words),
-            gr.update(
-                visible=may and view.state in ("queued", "starting", "running"),
-                value=words("Withdraw") if view.state == "queued" else words("Stop and save"),
-            ),
+            gr.update(visible=may and view.state in ("queued", "starting", "running"), value=stop),
             gr.update(visible=may and view.at_rest and view.run.can_resume),
-            gr.update(visible=can_try, value=words("Try it on a drawing") if draws else words("Try it on a photo")),
+            gr.update(visible=view.run.best.is_file(), value=trial),
+            gr.update(visible=view.at_rest and view.settings is not None),
             gr.update(visible=view.at_rest and visitor.host),
             gr.update(visible=may and view.at_rest),
         ]
 
-    def listed(name: str | None) -> Any:
-        options = [(run_card.title(view, words), view.run.name) for r in watch.runs() if (view := watch.view(r.name))]
+    def list_runs(self, name: str | None) -> Any:
+        views = [view for run in self.run_cache.runs() if (view := self.run_cache.view(run.name))]
+        options, same = [], Counter[str]()
+        for view in views:
+            title = run_card.title(view, self.words)
+            same[title] += 1
+            options.append((f"{title} ({same[title]})" if same[title] > 1 else title, view.run.name))
         known = {value for _, value in options}
-        other = {} if name in known else {"value": watch.foremost()}
+        other = {} if name in known else {"value": self.run_cache.foremost()}
         return gr.update(choices=options, visible=bool(options), **other)
 
-    def at_first(request: gr.Request) -> Any:
+    def from_address(self, request: gr.Request) -> Any:
         name = request.query_params.get("run")
-        return {"value": name, **listed(name)}
+        return {"value": name, **self.list_runs(name)}
 
-    def others_of(name: str | None) -> Any:
-        """The runs that have curves, but for the chosen one."""
-        known = [run.name for run in watch.runs() if run.name != name]
-        return gr.update(choices=known, value=[], visible=bool(known))
+    def for_chosen(self, name: str | None) -> tuple[Any, str]:
+        """The runs whose curves can be laid over the chosen one's, and its name to begin another one with."""
+        known = [run.name for run in self.run_cache.runs() if run.name != name]
+        return gr.update(choices=known, value=[], visible=bool(known)), name or ""
 
-    def begin(request: gr.Request, before: str, *given: Any) -> list[Any]:
+    # ---- what a person does
+
+    def on_start(self, request: gr.Request, before: str, *given: Any) -> list[Any]:
         """The run's name, and no field wrong; or the sentence at the field that it is about."""
+        names, words = self.form.names, self.words
         try:
             settings = TrainSettings.checked(dict(zip(names, given, strict=True)))
-            owner = people.starter(request)
-            expected = plan_card.expected(settings, workspace) if people.shared else None
-            run = limits.start(settings, workspace, owner=owner, expected=expected)
-            plan_card.run_begins(workspace)
-            watch.forget(run.name)
+            owner = self.people.starter(request)
+            expected = plan_card.expected(settings, self.workspace) if self.people.shared else None
+            run = self.limits.start(settings, self.workspace, owner=owner, expected=expected)
+            plan_card.run_begins(self.workspace)
+            self.run_cache.forget(run.name)
             return [run.name, "", *settings_form.marks(names, "", before, "", words)]
         except ImgclsError as error:
             if error.field not in names:
@@ -136,74 +219,36 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> Room:
             told = words.message(error.message)
             return [gr.skip(), error.field, *settings_form.marks(names, error.field, before, told, words)]
 
-    def ask_stop(request: gr.Request, name: str) -> None:
-        visitor = people.visitor(request)
-        queue.stop(find_run(name, workspace), visitor.owner, host=visitor.host)
-        watch.forget(name)
+    def on_stop(self, request: gr.Request, name: str) -> None:
+        visitor = self.people.visitor(request)
+        queue.stop(find_run(name, self.workspace), visitor.owner, host=visitor.host)
+        self.run_cache.forget(name)
 
-    def again(request: gr.Request, name: str) -> None:
-        run, owner = find_run(name, workspace), people.starter(request)
-        people.visitor(request).check(run.written())
-        limits.resume(run, owner=owner)
-        watch.forget(name)
+    def on_resume(self, request: gr.Request, name: str) -> None:
+        run, owner = find_run(name, self.workspace), self.people.starter(request)
+        self.people.visitor(request).check(run.written())
+        self.limits.resume(run, owner=owner)
+        self.run_cache.forget(name)
 
-    def remove(request: gr.Request, name: str) -> None:
-        limits.may_delete(host=people.visitor(request).host)
-        delete_run(find_run(name, workspace))
+    def on_delete(self, request: gr.Request, name: str) -> None:
+        self.limits.may_delete(host=self.people.visitor(request).host)
+        delete_run(find_run(name, self.workspace))
 
-    guarded = guard(words)
-
-    def call_it(request: gr.Request, name: str, wanted: str) -> list[str]:
-        run = find_run(name, workspace)
-        people.visitor(request).check(run.written())
+    def on_rename(self, request: gr.Request, name: str, wanted: str) -> list[str]:
+        run = find_run(name, self.workspace)
+        self.people.visitor(request).check(run.written())
         made = rename_run(run, wanted.strip())
-        watch.forget(name)
-        return [made.name, ""]
+        self.run_cache.forget(name)
+        return [made.name, made.name]
 
-    named = NAMED if people.shared else None
-    started = start.click(
-        guarded(begin),
-        [wrong, *values],
-        [chosen, wrong, *values],
-        js=named,
-        api_visibility="private",
-        show_progress="hidden",
-    )
-    started.success(None, None, None, js=REFRESH, api_visibility="private")
-    started.success(None, None, None, js=TO_THE_RUN, api_visibility="private")
-    started.success(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
-    for button, action, js in ((stop, ask_stop, None), (go_on, again, named)):
-        button.click(guarded(action), chosen, None, js=js, **TOLD).then(show, [chosen, over], seen, **QUIET)
-    called = gr.on([rename.click, new_name.submit], guarded(call_it), [chosen, new_name], [chosen, new_name], **TOLD)
-    called.success(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
-    gone = delete.click(
-        guarded(remove), chosen, None, js=confirm(words("Delete this run and its checkpoints?")), **TOLD
-    )
-    gone.success(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
-    chosen.change(show, [chosen, over], seen, **QUIET)
-    over.input(show, [chosen, over], seen, **QUIET)
-    chosen.change(others_of, chosen, over, **QUIET)
-    # What a person has chosen, begun or renamed; not the run that a plain visit shows.
-    for event in (chosen.input, started.success, called.success, gone.success):
-        event(None, chosen, None, js=address.puts("run"), **LOCAL)
-    shown.submit(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
-    changes.change(listed, chosen, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
-    page.load(at_first, None, chosen, **QUIET).then(show, [chosen, over], seen, **QUIET)
-
-    def to_try(name: str) -> Any:
-        options, _ = classify_tab.choices(words, watch)
-        settings = find_run(name, workspace).settings()
+    def on_try(self, name: str) -> Any:
+        options, _ = classify_tab.choices(self.words, self.run_cache)
+        settings = find_run(name, self.workspace).settings()
         source = "draw" if kind_of(settings.dataset) == "digits" else "photo"
         checkpoint = gr.update(choices=options, value=f"{name}/best")
         return checkpoint, source, gr.Tabs(selected=source), gr.Tabs(selected="classify")
 
-    try_it.click(guarded(to_try), chosen, [room.checkpoint, room.source, room.sources, rooms], **TOLD)
-
-    def use_again(name: str) -> list[Any]:
+    def on_use_again(self, name: str) -> list[Any]:
         """The run's settings into the form; its name stays its own."""
-        settings = find_run(name, workspace).settings()
-        return form.filled({**settings.model_dump(), "name": ""})
-
-    reuse.click(guarded(use_again), chosen, [form.state, *values], **TOLD)
-    form.wire(tab)
-    return Room(form, chosen)
+        settings = find_run(name, self.workspace).settings()
+        return self.form.filled({**settings.model_dump(), "name": ""})
