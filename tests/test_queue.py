@@ -122,7 +122,9 @@ def test_about_how_long_it_waits(workspace, first):
     """What goes on was estimated at 100 s and has not begun to train; those ahead say what they need."""
     change(workspace, first.logs, "running", expected=100.0)
     runs = [ask(workspace, name, expected=60.0) for name in ("a", "b", "c")]
-    assert [queue.seconds_until(run) for run in runs] == [100, 160, 220]
-    assert queue.seconds_until(first) is None
-    change(workspace, runs[0].logs, "queued", expected=None)  # neither an estimate nor a time limit
-    assert [queue.seconds_until(run) for run in runs] == [100, None, None]
+    assert [queue.turn_of(run).seconds for run in runs] == [100, 160, 220]
+    assert queue.turn_of(first) is None
+    # One that nobody has measured: a limit of half an hour says nothing about a run of ten seconds.
+    change(workspace, runs[0].logs, "queued", expected=None)
+    assert [queue.turn_of(run).seconds for run in runs] == [100, None, None]
+    assert [queue.turn_of(run).ahead for run in runs] == [1, 2, 3]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from imgcls.errors import ImgclsError, RunError
+from imgcls.errors import RunError
 from imgcls.files import storage_error
 from imgcls.runs.reader import RunView, view
 from imgcls.runs.state import Owner, RunState, locked, write_state
@@ -114,20 +114,21 @@ def from_address(workspace: Workspace, address: str) -> list[str]:
 class Turn:
     """One that goes on (`place` None, `seconds` it still needs) or waits (`seconds` until it starts).
 
-    `seconds` is None where nobody can tell.
+    `seconds` is None where nobody can tell; `ahead`: how many go on or wait before it.
     """
 
     name: str
     state: RunState
     place: int | None = None
     seconds: float | None = None
+    ahead: int = 0
 
 
 def turns(workspace: Workspace, look: Callable[[Run], RunView] = view) -> list[Turn]:
     """What goes on, the oldest first, then what waits, the next one first.
 
-    What goes on says what it still needs; one that has not said it yet, or waits, counts as it was estimated, or as its
-    time limit.
+    What goes on says what it still needs; one that has not said it yet, or waits, counts as it was estimated. Its time
+    limit says nothing: a run of ten seconds would count as half an hour.
     """
     known = states(workspace)
     live = sorted((s.created, name, s) for name, s in known.items() if s.live and not s.part_of)
@@ -141,31 +142,22 @@ def turns(workspace: Workspace, look: Callable[[Run], RunView] = view) -> list[T
     for place, (name, state) in enumerate(queued, 1):
         told = sorted(seconds for seconds in free if seconds is not None)[:at_once]
         if None in free:
-            made.append(Turn(name, state, place))
+            made.append(Turn(name, state, place, ahead=len(made)))
             continue
-        made.append(Turn(name, state, place, told[0]))
-        whole = _whole(Run(name, workspace), state)
+        made.append(Turn(name, state, place, told[0], len(made)))
+        whole = state.expected
         free = [None if whole is None else told[0] + whole, *told[1:]]
     return made
 
 
-def seconds_until(run: Run) -> float | None:
-    """About how long a waiting run still waits; None for one that does not wait, or where nobody can tell."""
-    return next((t.seconds for t in turns(run.workspace) if t.name == run.name and t.place), None)
+def turn_of(run: Run) -> Turn | None:
+    """Its place among those that wait; None for a run that does not wait."""
+    return next((turn for turn in turns(run.workspace) if turn.name == run.name and turn.place), None)
 
 
 def _left(run: Run, state: RunState, look: Callable[[Run], RunView]) -> float | None:
     seen = look(run)
     if seen.seconds_left is not None:
         return seen.seconds_left
-    whole = _whole(run, state)
+    whole = state.expected
     return None if whole is None else max(0.0, whole - seen.seconds)
-
-
-def _whole(run: Run, state: RunState) -> float | None:
-    if state.expected is not None:
-        return state.expected
-    try:
-        return run.settings().time_limit * 60 or None
-    except ImgclsError:  # a lab has no settings of a run
-        return None

@@ -31,6 +31,7 @@ from imgcls.training.threads import choose_threads
 from imgcls.training.train_state import TrainState
 from imgcls.workspace import Workspace
 
+FIRST_STEPS = 3  # told one by one: a network that diverges at once has a curve, too
 CLOCK_EVERY = 10  # steps between two looks at the clock where several processes have to agree on what they see
 
 
@@ -236,6 +237,7 @@ class _Trainer:
             state.step += 1
             state.seconds = self.clock.seconds
             end, tell, save = self._due()
+            tell = tell or (state.step <= FIRST_STEPS and self.context.world == 1)
             over = state.step % self.steps == 0  # every epoch ends with a point of the curve, however short it is
             if end or tell or save or over:
                 yield self._progress()

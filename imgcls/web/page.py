@@ -14,8 +14,8 @@ from imgcls.web.classroom.view import ClassDialogs
 from imgcls.web.data import tab as data_tab
 from imgcls.web.evaluate import tab as evaluate_tab
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.init_lab import label_noise
 from imgcls.web.init_lab import tab as init_lab_tab
+from imgcls.web.init_lab.label_noise import WrongLabels
 from imgcls.web.init_lab.side_by_side import SideBySide
 from imgcls.web.shared import address
 from imgcls.web.shared.changes import Changes
@@ -62,7 +62,9 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
             with gr.Tab(words("Init lab"), id="init-lab"):
                 SideBySide(context, elem_id="side-by-side")
                 init_lab_tab.build(context)
-                label_noise.build(context, training)
+                wrong_labels = WrongLabels(context)
+                wrong_labels.layout()
+                wrong_labels.wire()
         known = address.follow("tab", rooms)
 
         def opened(request: gr.Request) -> Any:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from playwright.sync_api import expect
+from results import shows_result
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from photos import photo  # noqa: E402
@@ -43,6 +44,7 @@ def test_a_file_of_weights_becomes_a_checkpoint_or_a_sentence(page, server, tmp_
     expect(said).to_contain_text("mobilenet_v3_small; channels: 3, classes: 2", timeout=SOON)
     expect(page.locator("#adopt-mean input, #adopt-mean textarea")).to_have_value("0.485, 0.456, 0.406")
     page.get_by_role("button", name="Make it a checkpoint").click()
+    shows_result(page, "#adopt-make")
     expect(said).to_contain_text("give 2 different names", timeout=SOON)
     page.locator("#adopt-classes textarea").fill("rose, <b>tulip</b>")
     page.get_by_role("button", name="Make it a checkpoint").click()

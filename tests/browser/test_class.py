@@ -110,7 +110,7 @@ def test_two_share_a_lab_and_its_host_looks_after_it(people, lab):
     dialog.locator("button.primary").click()
     expect(queue(host)).to_contain_text("You are signed in as the teacher", timeout=SOON)
     host.locator("[data-head=projector]").click()
-    assert queue(host).locator(".queue-who").last.bounding_box()["width"] > 60
+    assert queue(host).locator(".queue-who").last.evaluate("who => who.getBoundingClientRect().width") > 60
     host.locator("[data-head=projector]").click()
     queue(host).locator("[data-do=close]").click()
     expect(queue(host)).to_contain_text("Closed", timeout=SOON)

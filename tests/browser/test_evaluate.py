@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import expect
+from results import shows_result
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -39,6 +40,7 @@ def test_a_cell_an_image_and_a_report(page, server, lab, tmp_path):
     page.goto(f"{server.url}/en/?tab=evaluate")
     expect(chosen).to_have_text([re.compile("first")], timeout=LONG)  # the newest of one's own
     page.locator("#evaluate-run").click()
+    shows_result(page, "#evaluate-run")
     page.get_by_test_id("evaluation").wait_for(timeout=LONG)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.locator("button[data-head=link]").click()
@@ -52,11 +54,12 @@ def test_a_cell_an_image_and_a_report(page, server, lab, tmp_path):
     # All on one page: there is no more to show, and every figure keeps its line.
     page.locator("ul.found > li").first.wait_for(timeout=LONG)
     expect(page.get_by_role("button", name="Show more")).to_be_hidden()
-    expect(page.locator("dl.figures")).to_contain_text("of 20 images", use_inner_text=True)
+    expect(page.locator("dl.headline")).to_contain_text("of 20 images", use_inner_text=True)
 
     columns = "list => getComputedStyle(list).gridTemplateColumns.split(' ').length"
+    page.locator(".more-figures summary").click()
     page.locator("button[data-head=projector]").click()
-    assert page.locator("dl.figures").evaluate(columns) == 3
+    assert page.locator(".more-figures dl.figures").evaluate(columns) == 3
     page.locator("button[data-head=projector]").click()
 
     cells = page.locator("table.matrix td[data-true]")
@@ -151,17 +154,18 @@ def test_labels_that_are_wrong_on_purpose_are_learnt_and_found_again(page, serve
     page.locator("#wrong-train_images input").fill("200", timeout=LONG)
     page.locator("#wrong-epochs input").fill("2")
     page.locator("#wrong-find").click()
+    shows_result(page, "#wrong-find")
     verdict = page.locator("#flipped-audit").get_by_test_id("flipped")
     expect(verdict).to_contain_text("60 labels were flipped on purpose. Found again: ", timeout=LONG)
     found, right = (int(said.strip(" :%")) for said in re.findall(r" \d+%", verdict.inner_text()))
     assert found > 50 and right > 50
     named = int(page.locator("#flipped-audit .kinds [data-kind=label] b").inner_text())
     assert named == pytest.approx(60 * found / right, abs=2)
-    before = re.findall(r"run=([\w-]+)", page.url)
     page.locator("#wrong-start").click()
-    page.wait_for_url(lambda url: re.findall(r"run=([\w-]+)", url) != before, timeout=LONG)
-    run = page.get_by_test_id("run")
+    shows_result(page, "#wrong-start")
+    page.wait_for_url(re.compile("lab-wrong="), timeout=LONG)
+    run = page.locator("#wrong-card").get_by_test_id("run")  # beside the lesson, not on another tab
     expect(run).to_have_attribute("data-state", "finished", timeout=LONG)
     assert run.locator("svg").count() >= 2
-    (told,) = (Workspace(server.root).train_logs / re.search(r"run=([\w-]+)", page.url)[1]).glob("settings.json")
+    (told,) = (Workspace(server.root).train_logs / re.search(r"lab-wrong=([\w-]+)", page.url)[1]).glob("settings.json")
     assert json.loads(told.read_text())["flip_labels"] == 0.3

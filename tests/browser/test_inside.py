@@ -3,6 +3,7 @@
 import pytest
 import torch
 from playwright.sync_api import expect
+from results import shows_result
 from test_live import READ, SHIPPED, SOON, opened
 
 from imgcls.inference.explain import units_of
@@ -61,8 +62,8 @@ def test_a_pixel_s_sum_is_torch_s(page, values):
     for name, unit in [("fc1", 50), ("fc2", 7)]:
         canvas = page.locator(f".stage.{name} canvas")
         box, rows = canvas.bounding_box(), int(canvas.get_attribute("height"))
-        column, row = unit % 6, unit // 6
-        canvas.hover(position={"x": (column + 0.5) * box["width"] / 6, "y": (row + 0.5) * box["height"] / rows})
+        column, row = unit % 10, unit // 10
+        canvas.hover(position={"x": (column + 0.5) * box["width"] / 10, "y": (row + 0.5) * box["height"] / rows})
         raw, after = values[name]
         assert shown(page) == pytest.approx((raw[0, unit].item(), after[0, unit].item()), abs=1e-4)
     page.locator(".stage.fc3 .map").nth(3).hover()
@@ -93,14 +94,18 @@ def test_a_map_shows_its_kernel_and_what_excites_it(page, values):
 
 
 def test_it_follows_the_drawing(page, values):
+    page.set_viewport_size({"width": 1280, "height": 800})
     page.locator("[data-panel=inside]").click()
+    shows_result(page, "[data-panel]")
+    for seen in ("#pad canvas", ".flow-scroll"):  # the drawing and every layer of it, in one view
+        expect(page.locator(seen)).to_be_in_viewport(ratio=0.9)
     picture = "() => document.querySelector('.stage.conv1 canvas').toDataURL()"
     before = page.evaluate(picture)
     page.locator(".pad-clear").click()
     box = page.locator("#pad canvas").bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.2)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 300, steps=5)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.8, steps=5)
     page.mouse.up()
     assert page.evaluate(picture) != before
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
+from results import shows_result
 from train_form import open_settings
 
 SOON = 40_000  # ms
@@ -135,7 +136,7 @@ def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     page.get_by_role("button", name="Start training").click()
     card = page.locator("section.run[data-state=running]")
     expect(card).to_be_visible(timeout=LONG)
-    expect(page.locator("#card")).to_be_focused(timeout=SOON)
+    shows_result(page, "#start")
     expect(page.locator("#card h2")).to_be_in_viewport()
     expect(page.locator("#card h2")).to_have_text("from-the-page", timeout=SOON)
     expect(page.locator("#card header p")).to_have_text(re.compile(r"LeNet on MNIST · Standard · \d\d:\d\d"))
@@ -172,6 +173,7 @@ def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     page.locator("#try").click()
     expect(page.get_by_role("tab", name="Classify")).to_have_attribute("aria-selected", "true", timeout=SOON)
     expect(page.locator("#checkpoint input")).to_have_value(re.compile("renamed"), timeout=SOON)
+    shows_result(page, "#try")
     draw_three(page)
     expect(answer(page)).to_be_visible(timeout=SOON)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from axe import serious
 from playwright.sync_api import expect
+from results import shows_result
 from train_form import open_settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -31,6 +32,7 @@ def test_a_data_set_is_looked_at_before_anything_is_trained(page, server):
     expect(page.get_by_test_id("samples").locator("img")).to_have_count(24, timeout=LONG)
     first = page.get_by_test_id("samples").locator("img").first.get_attribute("src")
     page.locator("#draw-others").click()
+    shows_result(page, "#draw-others")
     expect(page.get_by_test_id("samples").locator("img").first).not_to_have_attribute("src", first, timeout=LONG)
 
 
@@ -72,7 +74,10 @@ def test_photos_are_collected_saved_and_trained_on(page, server, tmp_path):
     expect(page.get_by_test_id("report")).to_contain_text("12")
     assert sorted(p.name for p in (server.root / "data" / "mine").iterdir() if p.is_dir()) == ["rose", "tulip"]
 
+    page.locator("#audit-it").click()
+    shows_result(page, "#audit-it")
     page.locator("#train-on-it").click()
+    shows_result(page, "#train-on-it")
     expect(page.get_by_role("tab", name="Train", exact=True)).to_have_attribute("aria-selected", "true", timeout=SOON)
     expect(page.locator("#command")).to_contain_text("--dataset mine", timeout=SOON)
     expect(page.get_by_test_id("plan").locator("[title=classifier]")).to_be_visible(timeout=LONG)
@@ -98,6 +103,7 @@ def test_a_zip_becomes_a_data_set_or_a_sentence(page, server, tmp_path, good):
     page.locator("#zip input[type=file]").set_input_files(path)
     expect(page.locator("#zip")).to_contain_text(name, timeout=SOON)
     page.get_by_role("button", name="解压并查看").click()
+    shows_result(page, "#unpack")
     if good:
         expect(page.get_by_test_id("report")).to_contain_text("blumen", timeout=LONG)
         expect(page.get_by_test_id("report")).to_contain_text("9")
@@ -112,7 +118,9 @@ def test_initialisations_are_compared(page, server):
         page.locator("#lab-inits label", has_text=name).click()  # two remain
     page.locator("#lab-epochs input").fill("2")
     page.locator("#lab-train_images input").fill("2000")
+    expect(page.locator("#lab-start")).to_be_in_viewport(ratio=1)  # it sticks to the window's foot
     page.get_by_role("button", name="Compare").click()
+    shows_result(page, "#lab-start")
     card = page.get_by_test_id("lab")
     expect(card).to_have_attribute("data-state", "running", timeout=LONG)
     page.reload()

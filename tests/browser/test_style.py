@@ -11,6 +11,10 @@ SOON = 40_000  # ms
 # For every rule of the head's sheet: elements as it names them, below the container, and the values that it gives
 # beside those that they have.
 BROKEN = """() => {
+  // Those within @media count where it applies.
+  const holds = media => matchMedia(media.mediaText).matches;
+  const within = rule => !rule.media ? [rule] : holds(rule.media) ? [...rule.cssRules] : [];
+  const flat = sheet => [...sheet.cssRules].flatMap(within);
   const ours = one => [...one.cssRules].some(rule => rule.selectorText?.startsWith('html.projector'));
   const sheet = [...document.styleSheets].find(ours), root = document.documentElement, wrong = [], seen = [];
   const inside = document.querySelector('.gradio-container .contain');
@@ -23,7 +27,7 @@ BROKEN = """() => {
     if (id) made.id = id;
     return made;
   };
-  for (const rule of sheet.cssRules) {
+  for (const rule of flat(sheet)) {
     for (const selector of rule.selectorText.split(/,(?![^(]*\\))/)) {
       const [above, ...parts] = selector.trim().split(/\\s+/);
       const state = above.match(/^html\\.([\\w-]+)$/)[1];

@@ -21,6 +21,7 @@ from imgcls.checkpoints.format import read_meta
 from imgcls.data.archives import ZippedImages
 from imgcls.errors import ImgclsError, InputError
 from imgcls.filenames import shown
+from imgcls.imaging.ink import NoInk
 from imgcls.inference.classify import Prepared, Reading, prepare, read_prepared
 from imgcls.web.classify import answer_view
 from imgcls.web.evaluate.results import as_url
@@ -132,7 +133,9 @@ async def _rows(
         if isinstance(one, Prepared):
             rows.append(row | _answer(next(readings), words))
         else:
-            rows.append(row | {"error": words.message(one.message)})
+            blank = isinstance(one, NoInk)
+            told = words("No ink was found on this picture.") if blank else words.message(one.message)
+            rows.append(row | {"error": told, "blank": blank})
     return rows
 
 

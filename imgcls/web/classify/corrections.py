@@ -23,6 +23,7 @@ from imgcls.runs.state import locked
 from imgcls.runs.store import taken
 from imgcls.settings import TrainSettings
 from imgcls.web.classify import inputs as given
+from imgcls.web.classify.answer_view import percent
 from imgcls.web.data.collect import room_for_one_more
 from imgcls.web.evaluate.results import thumbnail
 from imgcls.web.i18n.translator import Translator
@@ -105,7 +106,8 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits, people:
             raise DatasetError("This run is not there any more: learn again.")
         if not view.at_rest or not view.run.best.is_file():
             return {"state": view.state, "share": view.share, "at_rest": view.at_rest}
-        rows = _before_and_after(cache.checkpoint(chosen), view.run.best, kept, words)
+        paths = (cache.checkpoint(chosen), view.run.best)
+        rows = [*_of_this_picture(asked, paths, words), *_before_and_after(*paths, kept, words)]
         html = render("learnt", words, rows=rows, run=view.run.name)
         return {"state": view.state, "share": 1, "at_rest": True, "html": html, "checkpoint": f"{view.run.name}/best"}
 
@@ -159,6 +161,23 @@ def _known(cache: RunCache) -> set[str]:
     from imgcls.data.report import there
 
     return {name for name, here in there(cache.workspace) if here} | set(own_folders(cache.workspace))
+
+
+def _of_this_picture(asked: dict[str, Any], paths: tuple[Any, Any], words: Translator) -> list[tuple[str, str, str]]:
+    """What each of the two makes of the picture that is being looked at, where there is one."""
+    if not ("photo" in asked or asked.get("drawing")):
+        return []
+    answers = []
+    for path in paths:
+        predictor = network(path)
+        try:
+            with given.picture(asked) as image:
+                prepared = prepare(predictor.meta.preprocess, _on_paper(image))
+        except ImgclsError:  # another picture by now, that cannot be read
+            return []
+        (reading,) = read_prepared(predictor, [prepared], top=1, language=words.language)
+        answers.append(f"{reading.label} · {percent(reading.confidence)}")
+    return [(words("This picture"), answers[0], answers[1])]
 
 
 def _before_and_after(before: Any, after: Any, kept: Corrections, words: Translator) -> list[tuple[str, str, str]]:

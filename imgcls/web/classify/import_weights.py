@@ -17,8 +17,9 @@ from imgcls.models.registry import REGISTRY
 from imgcls.web.data import report_card
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import TOLD
+from imgcls.web.shared.events import LOCAL, TOLD
 from imgcls.web.shared.render import render
+from imgcls.web.shared.results import show_result_of
 from imgcls.workspace import WEIGHTS
 
 KINDS = {
@@ -143,6 +144,7 @@ def build(
     kind.input(other_kind, [found, kind], [size, mean, std], **TOLD)
     made = [checkpoint, sources, file, said, ask, found]
     make.click(adopt_it, [file, *form], made, api_visibility="private")
+    make.click(None, None, None, js=show_result_of("#adopt-make"), **LOCAL)
     return fold
 
 

@@ -14,7 +14,7 @@ from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.server_functions import AskingHTML
 
 LOAD = """import(new URL('../scripts/{name}.js', document.baseURI))
-  .then(page => page.onDemand({{ element, props, watch, server }}))
+  .then(page => page.onDemand({{ element, props, watch, server, trigger }}))
   .catch(() => {{ element.hidden = true; }});"""  # what the answer's script says is enough
 # For the `js` of an event with the checkpoint and the photo: the value.
 ABOUT = "(checkpoint, photo) => JSON.stringify({ checkpoint, photo: photo ? photo.path : null, at: Date.now() })"

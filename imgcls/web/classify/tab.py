@@ -180,6 +180,14 @@ def build(context: PageContext) -> Room:
         of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick
     )
     context.changes.change(refreshed, checkpoint, checkpoint, **QUIET)
+
+    def used(event: gr.EventData) -> Any:
+        """A network that has just learnt from corrections."""
+        said = event._data if isinstance(event._data, dict) else {}
+        wanted, options = str(said.get("checkpoint") or ""), choices(words, watch)[0]
+        return gr.update(choices=options, value=wanted) if wanted in {name for _, name in options} else gr.skip()
+
+    inside.submit(used, None, checkpoint, **QUIET)
     checkpoint.change(None, checkpoint, None, js=address.puts("checkpoint"), api_visibility="private")
     # Asked of nobody: the page knows both itself.
     for changed in (checkpoint.change, photo.change, sources.select, context.page.load):

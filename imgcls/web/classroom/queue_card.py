@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -22,6 +22,7 @@ class Row:
     """`button`: what it says, empty where the visitor may not."""
 
     name: str
+    title: str
     place: int | None
     who: str
     own: bool
@@ -32,14 +33,20 @@ class Row:
 
 
 def card(
-    turns: Sequence[Turn], words: Translator, visitor: Visitor, *, closed: bool, host_password: bool = False
+    turns: Sequence[Turn],
+    words: Translator,
+    visitor: Visitor,
+    *,
+    closed: bool,
+    host_password: bool = False,
+    title: Callable[[str], str] = str,
 ) -> Markup:
-    """`host_password`: whether one can be given here."""
+    """`host_password`: whether one can be given here; `title`: what a run of that name is called."""
     addresses = Counter(t.state.owner.address for t in turns if t.place and t.state.owner and t.state.owner.address)
     return render(
         "queue_card",
         words,
-        rows=[_row(turn, words, visitor, addresses) for turn in turns[:LISTED]],
+        rows=[_row(turn, title(turn.name), words, visitor, addresses) for turn in turns[:LISTED]],
         more=len(turns) - LISTED,
         closed=closed,
         host=visitor.host,
@@ -48,18 +55,20 @@ def card(
     )
 
 
-def _row(turn: Turn, words: Translator, visitor: Visitor, addresses: Counter[str]) -> Row:
+def _row(turn: Turn, title: str, words: Translator, visitor: Visitor, addresses: Counter[str]) -> Row:
     state, owner = turn.state.now, turn.state.owner
     own = bool(owner and visitor.owner and owner.id == visitor.owner.id)
-    time = words.duration(turn.seconds) if turn.seconds is not None else ""
+    time = words.estimate(turn.seconds) if turn.seconds is not None else ""
     if turn.place is None:
-        when = words("{time} left", time=time) if time and state == "running" else ""
+        when = words("about {time} left", time=time) if time and state == "running" else ""
         button = words("Stop and save") if state != "stopping" else ""
     else:
-        when = words("starts in about {time}", time=time) if time else ""
+        after = words.plural("after {count} other", "after {count} others", count=turn.ahead)
+        when = words("starts in about {time}", time=time) if time else after
         button = words("Withdraw") if own else words("Remove")
     return Row(
         name=turn.name,
+        title=title,
         place=turn.place,
         who=owner.nickname if owner and owner.nickname else words("the lab itself"),
         own=own,

@@ -26,6 +26,7 @@ from imgcls.web.server.security import WrongPasswords
 from imgcls.web.shared.identity import People, Visitor
 from imgcls.web.shared.render import render
 from imgcls.web.shared.run_cache import RunCache
+from imgcls.web.shared.run_title import run_title
 from imgcls.web.shared.work_gate import address_of, work
 
 Asked = dict[str, Any]
@@ -116,7 +117,13 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
 
     def _seen(visitor: Visitor, words: Translator) -> Asked:
         turns = watch.turns() if people.shared else []
-        html = queue_card.card(turns, words, visitor, closed=queue.is_closed(workspace), host_password=people.has_host)
+
+        def title(name: str) -> str:
+            view = watch.view(name)
+            return run_title(view, words) if view else name
+
+        closed, has_host = queue.is_closed(workspace), people.has_host
+        html = queue_card.card(turns, words, visitor, closed=closed, host_password=has_host, title=title)
         named = visitor.owner.nickname if visitor.owner else ""
         return {"nickname": named, "host": visitor.host, "html": html if people.shared else "", "busy": bool(turns)}
 

@@ -18,7 +18,7 @@ from imgcls.errors import DatasetError, ImgclsError
 from imgcls.filenames import sanitize
 from imgcls.models.registry import NAMES
 from imgcls.progress import with_progress
-from imgcls.recipes import preprocess_for, with_recipe
+from imgcls.recipes import preprocess_for, usual_network, with_recipe
 from imgcls.settings import choices
 from imgcls.web.data import report_card
 from imgcls.web.data.audit import AuditView, request
@@ -26,13 +26,16 @@ from imgcls.web.data.collect import Collect, room_for_one_more
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import QUIET, TOLD, confirm, guard
+from imgcls.web.shared.events import LOCAL, QUIET, TOLD, confirm, guard
 from imgcls.web.shared.fetch_dataset import FetchView
 from imgcls.web.shared.render import render
+from imgcls.web.shared.results import show_result_of
 from imgcls.web.shared.work_gate import address_of, work
 from imgcls.web.train.tab import TrainTab
 
 SAMPLES = 24
+# What is seldom done with a set lies behind ⋯ (rooms.css).
+OPEN_MENU = "() => document.querySelector('#set-menu').parentElement.classList.toggle('menu-open')"
 
 
 def build(context: PageContext, tab: gr.Tab, training: TrainTab) -> None:
@@ -54,6 +57,7 @@ def build(context: PageContext, tab: gr.Tab, training: TrainTab) -> None:
                 with gr.Row(elem_classes="actions"):
                     use = gr.Button(words("Train on it"), variant="primary", elem_id="train-on-it")
                     audit = gr.Button(words("Look for mistakes"), elem_id="audit-it", elem_classes="quiet")
+                    menu = gr.Button("⋯", elem_id="set-menu", elem_classes="quiet", min_width=48, scale=0)
                     delete = gr.Button(words("Delete"), elem_id="delete-set", elem_classes="quiet risky", visible=False)
             with gr.Column(scale=7, min_width=320, elem_classes="card"):
                 with gr.Row(elem_classes="fields bottom"):
@@ -211,19 +215,18 @@ def build(context: PageContext, tab: gr.Tab, training: TrainTab) -> None:
     chosen.change(look, chosen, shown, cancels=[opened], **quietly)
     gr.on([chosen.change, missing.submit], usable, chosen, [use, audit, delete], **QUIET)
     chosen.change(lambda name: name, chosen, missing, **QUIET)
+    # As the network that Train would choose for it gets it; any other can be chosen beside it.
+    fitting = chosen.change(usual_network, chosen, model, **QUIET)
     gr.on([changes.change, missing.submit], lambda: listed(), None, chosen, **QUIET)
     # What is wrong with the set is looked for when somebody asks; a list that is there already is shown.
     gr.on([chosen.change, tab.select], request, chosen, mistakes, **QUIET)
     audit.click(lambda name: request(name, begin=True), chosen, mistakes, **QUIET)
-    gr.on(
-        [chosen.change, model.change, augment.change, tab.select, missing.submit],
-        samples,
-        [chosen, model, augment, turn],
-        grid,
-        api_visibility="private",
-        show_progress="minimal",
-        trigger_mode="always_last",
-    )
+    for button, event in (("#audit-it", audit.click), ("#draw-others", again.click), ("#train-on-it", use.click)):
+        event(None, None, None, js=show_result_of(button), **LOCAL)
+    shown_as = [chosen, model, augment, turn]
+    drawn: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal", "trigger_mode": "always_last"}
+    gr.on([model.input, augment.change, tab.select, missing.submit], samples, shown_as, grid, **drawn)
+    fitting.then(samples, shown_as, grid, **drawn)
     again.click(lambda n: n + 1, turn, turn, **QUIET).then(
         samples, [chosen, model, augment, turn], grid, api_visibility="private", show_progress="minimal"
     )
@@ -234,6 +237,7 @@ def build(context: PageContext, tab: gr.Tab, training: TrainTab) -> None:
         [rooms, form.state, *form.values],
         **QUIET,
     )
+    menu.click(None, None, None, js=OPEN_MENU, **LOCAL)
     gone = delete.click(
         guarded(remove), chosen, chosen, js=confirm(words("Delete this data set and its photos?")), **TOLD
     )
@@ -241,6 +245,7 @@ def build(context: PageContext, tab: gr.Tab, training: TrainTab) -> None:
 
     made = collect.change(lambda n: (listed(n), gr.Tabs(selected="look")), collect, [chosen, parts], **QUIET)
     done = upload.click(unzip, [file, name], [unpacked, chosen, file, name, parts], api_visibility="private")
+    done.then(None, None, None, js=show_result_of("#unpack"), **LOCAL)
     for event in (made, done):
         event.then(lambda: listed(), None, form.form.fields["dataset"], **QUIET)
     page.load(from_address, None, [chosen, parts], **QUIET)

@@ -15,7 +15,8 @@ from imgcls.web.i18n.labels import PARTS as NAMES
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import QUIET, TOLD, guard
+from imgcls.web.shared.events import LOCAL, QUIET, TOLD, guard
+from imgcls.web.shared.results import show_result_of
 from imgcls.web.shared.run_cache import key
 from imgcls.web.shared.uploads import uploaded
 
@@ -121,6 +122,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
         guard(words)(in_classify), None, [room.checkpoint, room.photo, room.source, room.sources, context.rooms], **TOLD
     )
     run.click(begin, [checkpoints, dataset, part], view, **QUIET)
+    run.click(None, None, None, js=show_result_of("#evaluate-run"), **LOCAL)
     gr.on([changes.change, tab.select], refreshed, [checkpoints, view, begun], [checkpoints, dataset, begun], **QUIET)
     page.load(from_address, None, [checkpoints, dataset, part, view, begun], **QUIET)
     for name, field in (("on", dataset), ("of", part)):

@@ -1,75 +1,115 @@
-"""A lesson beside the Init lab: labels that are wrong on purpose are learnt by heart, and an audit finds them."""
+"""A lesson beside the Init lab: labels that are wrong on purpose are learnt by heart, and an audit finds them. Its run
+stays beside the text."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
 from imgcls.recipes import with_recipe
+from imgcls.runs.reader import RunView
 from imgcls.settings import TrainSettings
-from imgcls.web.classroom.view import NAMED
+from imgcls.web.classroom.view import NAMED, REFRESH
 from imgcls.web.data.audit import AuditView, request
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.events import LOCAL, QUIET, TOLD, guard
 from imgcls.web.shared.render import render
-from imgcls.web.train import plan_card
-from imgcls.web.train.tab import TrainTab
+from imgcls.web.shared.results import show_result_of
+from imgcls.web.train import live_cards, plan_card
+from imgcls.web.train.live_card import WatchedCard
 
 FOUND_BY = ("dataset", "flip_labels", "train_images")  # the labels that are wrong
 FIELDS = (*FOUND_BY, "epochs")
 # Measured with LeNet on MNIST: training accuracy ends at 1.0, validation accuracy falls from .87 (epoch 4) to .75.
 TO_BEGIN_WITH = {"flip_labels": 0.3, "train_images": 2000, "epochs": 30}
+MAIN: dict[str, Any] = {"variant": "primary", "elem_classes": []}
+QUIET_BUTTON: dict[str, Any] = {"variant": "secondary", "elem_classes": ["quiet"]}
 
 
-def build(context: PageContext, training: TrainTab) -> None:
-    words, watch, limits, people = context.words, context.watch, context.limits, context.people
-    page, rooms = context.page, context.rooms
-    workspace, guarded = watch.workspace, guard(words)
-    with gr.Column(elem_classes="room"), gr.Column(elem_classes="card"):
+class WrongLabels:
+    def __init__(self, context: PageContext) -> None:
+        self.context, self.words, self.limits, self.people = context, context.words, context.limits, context.people
+        self.run_cache, self.workspace = context.watch, context.watch.workspace
+
+    def layout(self) -> None:
+        words = self.words
         more = words(
             "Some labels are wrong on purpose. The network ends up knowing them by heart: training accuracy goes on "
             "rising while validation accuracy turns and falls. Where it turns, stopping would have been best. Networks "
             "that never saw a label can point out which labels look wrong."
         )
-        gr.HTML(render("title", words, title=words("Wrong labels"), more=more), elem_classes="part-title")
-        with gr.Row(elem_classes="fields"):
-            fields = settings_form.some(words, workspace, limits, FIELDS, prefix="wrong", values=TO_BEGIN_WITH)
-        with gr.Row(elem_classes="actions"):
-            start = gr.Button(words("Train on them"), variant="primary", elem_id="wrong-start")
-            find = gr.Button(words("Find them again"), elem_id="wrong-find", elem_classes="quiet")
-        found = AuditView(words, workspace, limits, people, elem_id="flipped-audit")
+        with gr.Row(elem_classes="room lab"):
+            with gr.Column(scale=4, min_width=320, elem_classes="card settings"):
+                gr.HTML(render("title", words, title=words("Wrong labels"), more=more), elem_classes="part-title")
+                with gr.Row(elem_classes="fields"):
+                    self.fields = settings_form.some(
+                        words, self.workspace, self.limits, FIELDS, prefix="wrong", values=TO_BEGIN_WITH
+                    )
+                with gr.Column(elem_classes="start-bar"):
+                    self.start = gr.Button(words("Train on them"), variant="primary", elem_id="wrong-start")
+            with gr.Column(scale=8, min_width=320, elem_classes="card watching"):
+                self.card = WatchedCard(render("no_wrong_run", words), elem_id="wrong-card")
+                self.find = gr.Button(words("Now find them again"), elem_id="wrong-find", elem_classes="quiet")
+                self.run = gr.Textbox("", visible=False)  # the name of the run that is shown
+        self.found = AuditView(words, self.workspace, self.limits, self.people, elem_id="flipped-audit")
 
-    def begin(request: gr.Request, *given: Any) -> list[Any]:
-        """A run like any other, watched in its own room."""
-        settings = with_recipe({n: value for n, value in zip(fields, given, strict=True) if value is not None})
-        expected = plan_card.expected(settings, workspace) if people.shared else None
-        run = limits.start(settings, workspace, owner=people.starter(request), expected=expected)
-        watch.forget(run.name)
-        return [run.name, gr.Tabs(selected="train")]
+    def wire(self) -> None:
+        guarded, shown = guard(self.words), [self.card, self.find]
+        self._wire_start(guarded, shown)
+        self.find.click(guarded(self.on_find), [self.fields[name] for name in FOUND_BY], self.found, **TOLD)
+        self.find.click(None, None, None, js=show_result_of("#wrong-find"), **LOCAL)
+        self.card.submit(self.refresh, self.run, shown, **QUIET)
+        page, changes = self.context.page, self.context.changes
+        page.load(self.from_address, None, self.run, **QUIET).then(self.refresh, self.run, shown, **QUIET)
+        gr.on([page.load, changes.change], self.list_datasets, None, self.fields["dataset"], **QUIET)
 
-    def again(*given: Any) -> str:
+    def _wire_start(self, guarded: Callable[..., Any], shown: list[Any]) -> None:
+        begun = self.start.click(
+            guarded(self.on_start),
+            list(self.fields.values()),
+            self.run,
+            js=NAMED if self.people.shared else None,
+            api_visibility="private",
+            show_progress="hidden",
+        )
+        for js in (REFRESH, show_result_of("#wrong-start")):
+            begun.success(None, None, None, js=js, api_visibility="private")
+        begun.success(self.refresh, self.run, shown, **QUIET)
+        begun.success(None, self.run, None, js=address.puts("lab-wrong"), **LOCAL)
+
+    def refresh(self, name: str | None) -> list[Any]:
+        """The run's card, and the next step as the main one once the run has ended."""
+        view = self._lesson_run(name)
+        if view is None:
+            return [render("no_wrong_run", self.words), gr.update(**QUIET_BUTTON)]
+        look = live_cards.run_look(self.run_cache, view.run.name, self.words, ()) or {}
+        over = view.at_rest and view.best is not None
+        return [look.get("html", ""), gr.update(**(MAIN if over else QUIET_BUTTON))]
+
+    def _lesson_run(self, name: str | None) -> RunView | None:
+        view = self.run_cache.view(name) if name else None
+        return view if view and view.settings and view.settings.flip_labels else None
+
+    def from_address(self, asked_by: gr.Request) -> str:
+        name = asked_by.query_params.get("lab-wrong", "")
+        return name if self._lesson_run(name) else ""
+
+    def list_datasets(self) -> Any:
+        return gr.update(choices=settings_form.dataset_choices(self.words, self.workspace))
+
+    def on_start(self, asked_by: gr.Request, *given: Any) -> str:
+        """A run like any other, which Train lists, too."""
+        settings = with_recipe({n: value for n, value in zip(self.fields, given, strict=True) if value is not None})
+        expected = plan_card.expected(settings, self.workspace) if self.people.shared else None
+        run = self.limits.start(settings, self.workspace, owner=self.people.starter(asked_by), expected=expected)
+        self.run_cache.forget(run.name)
+        return run.name
+
+    def on_find(self, *given: Any) -> str:
         """Among those that the run learns from."""
         said = {n: value for n, value in zip(FOUND_BY, given, strict=True) if value is not None}
         settings = TrainSettings.checked(said)
         return request(settings.dataset, flip=settings.flip_labels, train_images=settings.train_images, begin=True)
-
-    begun = start.click(
-        guarded(begin),
-        list(fields.values()),
-        [training.run, rooms],
-        js=NAMED if people.shared else None,
-        api_visibility="private",
-        show_progress="hidden",
-    )
-    begun.success(None, training.run, None, js=address.puts("run"), **LOCAL)
-    find.click(guarded(again), [fields[name] for name in FOUND_BY], found, **TOLD)
-    there = [page.load, context.changes.change]
-    gr.on(
-        there,
-        lambda: gr.update(choices=settings_form.dataset_choices(words, workspace)),
-        None,
-        fields["dataset"],
-        **QUIET,
-    )

@@ -19,6 +19,7 @@ from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.events import LOCAL, QUIET, TOLD, confirm, guard, updates
 from imgcls.web.shared.networks import buttons
 from imgcls.web.shared.render import render
+from imgcls.web.shared.results import show_result_of
 from imgcls.web.train import live_cards, plan_card
 from imgcls.web.train.live_card import WatchedCard
 
@@ -53,7 +54,8 @@ def build(context: PageContext) -> None:
                 label=words("What do you expect: which one learns best?"),
                 elem_id="lab-expected",
             )
-            start = gr.Button(words("Compare"), variant="primary", elem_id="lab-start")
+            with gr.Column(elem_classes="start-bar"):
+                start = gr.Button(words("Compare"), variant="primary", elem_id="lab-start")
         with gr.Column(scale=8, min_width=320, elem_classes="card watching"):
             if people.shared:
                 QueueSlot()
@@ -114,7 +116,8 @@ def build(context: PageContext) -> None:
     begun = start.click(
         guarded(begin), [inits, *values], chosen, js=named, api_visibility="private", show_progress="hidden"
     )
-    begun.success(None, None, None, js=REFRESH, api_visibility="private")
+    for js in (REFRESH, show_result_of("#lab-start")):
+        begun.success(None, None, None, js=js, api_visibility="private")
     begun.success(listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
     stop.click(guarded(ask_stop), chosen, None, **TOLD).then(show, [chosen, expected], seen, **QUIET)
     gone = delete.click(

@@ -60,9 +60,11 @@ def chart(
     percent: bool = False,
     legend: bool = True,
     top: float = math.inf,
+    mark: tuple[float, str] | None = None,
 ) -> Markup:
     """One chart from x = 0 to `x_end`. `percent`: y is a share, drawn from 0 to 100 % and, for the zoom, on the part of
-    the scale that it ends in; `top`: the highest y that the scale of other charts may reach."""
+    the scale that it ends in; `top`: the highest y that the scale of other charts may reach;
+    `mark`: (x, what is there), a line down the chart."""
     drawn = [(s, [p for p in s.points if math.isfinite(p[1])]) for s in series]
     values = [y for _, points in drawn for _, y in points]
     if percent:
@@ -96,6 +98,7 @@ def chart(
         right=WIDTH - RIGHT,
         down=_numbers(scales[0]),
         x_name=x_name,
+        mark=(scales[0].x(mark[0]), mark[1]) if mark else None,
     )
 
 

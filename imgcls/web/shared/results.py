@@ -1,22 +1,30 @@
 """Where a button's result appears: whoever presses it sees that, and the keyboard is there.
 
-Every button of the page that makes something has its row in RESULTS; `tests/browser/test_results.py` presses each.
+Every button that makes something has its row here. `tests/test_results.py` asks for the rows, and for a test in the
+browser that presses each.
 """
 
 from __future__ import annotations
 
 import json
 
-# {the button: what it makes}, as CSS selectors. A result may be there before, empty.
+# {the button: what it makes, or opens}, as CSS selectors; the first that can be seen is meant.
 RESULTS = {
     "#start": "#card",
+    "#try": ".room.classify .card.give",
+    "#evaluate-run": "#evaluation .evaluate-view",
+    "#train-on-it": ".room.train .card.settings",
+    "#adopt-make": "#adopt-said",
+    "#audit-it": "#audit .audit-view",
+    "#draw-others": "#samples",
+    "#unpack": "#report, #unpacked",
+    "#lab-start": "#lab-card",
+    "#wrong-start": "#wrong-card",
+    "#wrong-find": "#flipped-audit .audit-view",
+    "[data-panel]": ".panel-body",  # by classify/js/panels.js itself
 }
 
 
-def show(selector: str) -> str:
-    """JavaScript for an event: the result comes into view and gets the focus."""
-    return f"() => {{ window.imgclsShow?.({json.dumps(selector)}); }}"
-
-
 def show_result_of(button: str) -> str:
-    return show(RESULTS[button])
+    """JavaScript for an event: the button's result comes into view and gets the focus."""
+    return f"() => {{ window.imgclsShow?.({json.dumps(RESULTS[button])}); }}"

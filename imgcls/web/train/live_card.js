@@ -23,7 +23,7 @@ async function ask() {
       const changed = card.dataset.rest !== said.rest;
       tag = said.tag;
       props.value = said.html;
-      dispatchEvent(new CustomEvent('imgcls:log', { detail: said.log }));
+      if (element.closest('#card')) dispatchEvent(new CustomEvent('imgcls:log', { detail: said.log }));   // the log beside Train's
       if (changed) trigger('submit');
     }
   } catch { /* the server is away for a moment: it is asked again */ }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from markupsafe import Markup
 
 from imgcls.data.manifest import lacking_notes
-from imgcls.runs.queue import position, seconds_until
+from imgcls.runs.queue import turn_of
 from imgcls.runs.reader import RunView
 from imgcls.settings import TrainSettings
 from imgcls.training import events
@@ -21,6 +22,7 @@ from imgcls.web.shared.render import render
 from imgcls.web.shared.run_title import run_title, subtitle
 
 LINES = 12
+MARKED_AFTER = 2  # epochs after the best one
 SHOWN = ("dataset", "model", "transfer", "epochs", "batch_size", "optimizer", "lr", "seed")  # also where they are usual
 
 
@@ -88,12 +90,18 @@ def _failed(view: RunView, words: Translator) -> str | None:
 
 def _queued(view: RunView, words: Translator) -> str | None:
     """When its turn comes."""
-    if view.state != "queued" or not (place := position(view.run)):
+    turn = turn_of(view.run) if view.state == "queued" else None
+    if turn is None:
         return None
-    wait = seconds_until(view.run)
-    if wait is None:
-        return words("Place {place} in the queue.", place=place)
-    return words("Place {place} in the queue; it starts in about {time}.", place=place, time=words.duration(wait))
+    if turn.seconds is None:
+        return words.plural(
+            "Place {place} in the queue; it starts after {count} other run.",
+            "Place {place} in the queue; it starts after {count} other runs.",
+            count=turn.ahead,
+            place=turn.place,
+        )
+    time = words.estimate(turn.seconds)
+    return words("Place {place} in the queue; it starts in about {time}.", place=turn.place, time=time)
 
 
 def _curves_wait(view: RunView, words: Translator) -> str:
@@ -115,7 +123,11 @@ def _figures(view: RunView, words: Translator) -> list[tuple[str, str, str]]:
     epochs = view.settings.epochs if view.settings else 0
     last = view.progress[-1] if view.progress else None
     if view.live:
-        left = words.duration(view.seconds_left) if view.seconds_left is not None else "…"
+        left = words.estimate(view.seconds_left) if view.seconds_left is not None else "…"
+        if epochs and len(view.epochs) >= epochs:
+            tested = _images(view, "test")
+            testing = words("Testing on {count:,} images", count=tested) if tested else words("Saving")
+            return [(words("Time left"), "…", testing), *_accuracies(view, words, last)]
         if view.work is not None and view.work.message:
             return [(words("Time left"), left, words.message(view.work.message))]
         at = int(min(epochs, (last.epoch if last else 0) + 1))
@@ -129,6 +141,11 @@ def _figures(view: RunView, words: Translator) -> list[tuple[str, str, str]]:
                 words.plural("{done} of {count} epoch", "{done} of {count} epochs", done=done, count=epochs),
             )
         )
+    return [*tiles, *_accuracies(view, words, last)]
+
+
+def _accuracies(view: RunView, words: Translator, last: events.Progress | None) -> list[tuple[str, str, str]]:
+    tiles: list[tuple[str, str, str]] = []
     if view.best:
         images, done = _images(view, "val"), len(view.epochs)
         which = words.plural("best of {count} epoch", "best of {count} epochs", count=done) if done > 1 else ""
@@ -187,6 +204,7 @@ def curves(view: RunView, words: Translator, over: Sequence[RunView]) -> list[Ma
         return []
     shown = [view, *over]
     total = max(other.settings.epochs if other.settings else 1 for other in shown)
+    axes: dict[str, Any] = {"x_end": total, "x_name": words("epochs"), "mark": _best_mark(view, words)}
     drawn: dict[str, list[Series]] = {"loss": [], "accuracy": []}
     train, val = words("training"), words("validation")
     for measure, series in drawn.items():
@@ -195,9 +213,16 @@ def curves(view: RunView, words: Translator, over: Sequence[RunView]) -> list[Ma
         for i, other in enumerate(over):
             series.append(Series(run_title(other, words), _validated(other, measure), "over", f"c{3 + i % 5}"))
     return [
-        chart(words("Loss"), drawn["loss"], words, x_end=total, x_name=words("epochs")),
-        chart(words("Accuracy"), drawn["accuracy"], words, x_end=total, x_name=words("epochs"), percent=True),
+        chart(words("Loss"), drawn["loss"], words, **axes),
+        chart(words("Accuracy"), drawn["accuracy"], words, **axes, percent=True),
     ]
+
+
+def _best_mark(view: RunView, words: Translator) -> tuple[float, str] | None:
+    """Where stopping would have been best, once later epochs were worse."""
+    if not view.best or len(view.epochs) - view.best.epoch < MARKED_AFTER:
+        return None
+    return float(view.best.epoch), words("best: epoch {epoch}", epoch=view.best.epoch)
 
 
 def diverged(view: RunView) -> bool:

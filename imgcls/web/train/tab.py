@@ -102,7 +102,8 @@ class TrainTab:
             event(None, self.run, None, js=address.puts("run"), **LOCAL)
         self._wire_following()
         target = [self.classify.checkpoint, self.classify.source, self.classify.sources, self.context.rooms]
-        self.try_it.click(guarded(self.on_try), self.run, target, **TOLD)
+        tried = self.try_it.click(guarded(self.on_try), self.run, target, **TOLD)
+        tried.success(None, None, None, js=show_result_of("#try"), **LOCAL)
         self.reuse.click(guarded(self.on_use_again), self.run, [self.form.state, *self.form.values], **TOLD)
         self.form.wire(tab)
 

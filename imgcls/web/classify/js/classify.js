@@ -34,8 +34,8 @@ export function start({ element, props, watch }) {
 }
 
 // What opens on demand; the value says which checkpoint answers, and about which photo (see ../panels_view.py).
-export async function onDemand({ element, props, watch, server }) {
-  const live = await reading, { words } = live, desk = new Desk(words, server, live.pad);
+export async function onDemand({ element, props, watch, server, trigger }) {
+  const live = await reading, { words } = live, desk = new Desk(words, server, live.pad, checkpoint => trigger('submit', { checkpoint }));
   const link = make('a', { class: 'take-home', download: '', title: words.handout_more }, words.handout);
   const made = panels(element.querySelector('.panels'), live, {
     units: more('units'), epochs: more('epochs'), link,

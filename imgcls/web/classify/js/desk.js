@@ -2,8 +2,9 @@
 const QUIET = 500;   // ms without a stroke before the server is asked
 
 export class Desk {
-  constructor(words, server, pad) {
-    Object.assign(this, { words, server, pad, subject: null });
+  // `use(checkpoint)`: choose it on the page.
+  constructor(words, server, pad, use = () => {}) {
+    Object.assign(this, { words, server, pad, use, subject: null });
   }
 
   // `value`: {"checkpoint", "photo"} as JSON; the subject, or null where nothing is chosen.

@@ -4,7 +4,7 @@ import { receptiveField } from './explain.js';
 import { Picture, RAMP, signed } from './picture.js';
 import { Sum } from './sum.js';
 
-const GRID = { fc1: 6, fc2: 6 };   // columns of units
+const GRID = { fc1: 10, fc2: 10 };   // columns of units
 
 export class Inside {
   constructor(words, units = null) {
@@ -12,7 +12,8 @@ export class Inside {
     this.flow = make('div', { class: 'flow', role: 'group', 'aria-label': words.inside });
     this.sum = new Sum(words);
     this.map = make('div', { class: 'chosen-map' });
-    this.element = make('div', { class: 'inside' }, make('div', { class: 'flow-scroll' }, this.flow), this.sum.element, this.map);
+    this.shown = make('div', { class: 'flow-scroll' }, this.flow);   // what comes into view when it is opened
+    this.element = make('div', { class: 'inside' }, this.shown, this.sum.element, this.map);
     this.flow.addEventListener('pointermove', event => this.point(event));
     this.flow.addEventListener('pointerdown', event => this.point(event));
     this.flow.addEventListener('click', event => this.choose(event.target.closest('.map')));

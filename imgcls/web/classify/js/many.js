@@ -5,7 +5,7 @@ const SHOWN = 100;            // rows at a time
 const BYTES = 16_000_000;     // of one upload with several files
 const SMALL = 30_000;         // bytes of a file that comes with the question itself
 const LITTER = /^(\.|thumbs\.db$|desktop\.ini$)/i;
-const doubt = row => (row.error ? 2 : row.sure ? 0 : 1);
+const doubt = row => (row.error ? -1 : row.sure ? 0 : 1);   // what was not read comes last
 const COLUMNS = {             // how rows are compared; the first way is the one that a click begins with
   name: (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }),
   label: (a, b) => (a.label ?? '').localeCompare(b.label ?? '', undefined, { numeric: true }),
@@ -130,9 +130,12 @@ export class Many {
     };
     await Promise.all(Array.from({ length: about.at_once }, work));
     if (!mine()) return;
-    const seconds = (performance.now() - began) / 1000, count = this.rows.length;
+    const seconds = (performance.now() - began) / 1000, count = this.rows.filter(row => !row.error).length;
     const told = say(this.words.many_done, { count: count.toLocaleString(), seconds: seconds.toFixed(1), name: checkpoint.replace('/best', '') });
-    this.done(wrong || (left ? `${told} ${say(this.words.many_most, { most: about.most.toLocaleString() })}` : told));
+    const blank = this.rows.filter(row => row.blank).length;
+    const unread = this.rows.length - count - blank;
+    const more = [unread && say(this.words.many_unread, { count: unread.toLocaleString() }), left && say(this.words.many_most, { most: about.most.toLocaleString() }), blank && say(this.words.many_blank, { count: blank.toLocaleString() })];
+    this.done(wrong || [told, ...more.filter(Boolean)].join(' '));
   }
 
   batches(files, count) {

@@ -120,12 +120,22 @@ export class Wrong {
   async look() {
     const run = this.run;
     if (!run || !this.element.isConnected) return;
-    const answer = await this.desk.ask('wrong_look', this.request({ run }));
+    const answer = await this.desk.ask('wrong_look', this.request({ run, ...this.desk.picture() }));
     if (run !== this.run) return;
     if (answer.error) { this.tell(answer.error); this.learn.disabled = false; return; }
-    if (answer.html) { this.outcome.innerHTML = answer.html; this.learn.disabled = false; this.tell(''); return; }   // escaped by the lab's templates
+    if (answer.html) { this.learnt(run, answer); return; }
     if (answer.at_rest) { this.tell(say(this.words.wrong_failed, { run })); this.learn.disabled = false; return; }
     this.outcome.replaceChildren(make('div', { class: 'progress' }, make('i', { style: `width: ${100 * answer.share}%` })), make('p', { class: 'hint' }, say(this.words.wrong_learning, { run })));
     this.timer = setTimeout(() => this.look(), AGAIN);
+  }
+
+  // Before and after, and the way to the network that has learnt.
+  learnt(run, { html, checkpoint }) {
+    this.outcome.innerHTML = html;   // escaped by the lab's templates
+    const use = make('button', { type: 'button', class: 'chip chosen', onclick: () => this.desk.use(checkpoint) }, say(this.words.wrong_use, { name: run }));
+    this.outcome.append(make('p', { class: 'outcome-next' }, use));
+    this.learn.disabled = false;
+    this.tell('');
+    window.imgclsShow?.(this.outcome);
   }
 }
