@@ -18,6 +18,7 @@ from imgcls.runs.store import Run
 from imgcls.training import events
 from imgcls.web.classify import answer_view
 from imgcls.web.data import report_card
+from imgcls.web.evaluate import evaluation_card
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared import curves
 from imgcls.web.train import plan_card, run_card
@@ -110,3 +111,12 @@ def test_html_stands_in_templates_alone():
 def test_templates_escape_whatever_is_filled_in():
     for path in WEB.rglob("*.j2"):
         assert not re.search(r"\|\s*safe|autoescape|Markup", path.read_text("utf-8")), path
+
+
+def test_an_evaluation_names_what_was_measured():
+    """Of two sets joined, the one that has test images."""
+    from types import SimpleNamespace
+
+    joined = SimpleNamespace(dataset="mnist+pen-digits", part="test")
+    assert evaluation_card.where(joined, Translator("en")) == "MNIST · test (pen-digits has none)"
+    assert "MNIST" in evaluation_card.where(SimpleNamespace(dataset="mnist", part="val"), Translator("zh"))

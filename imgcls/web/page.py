@@ -13,6 +13,7 @@ from imgcls.web.classify.browser_weights import PageWeights
 from imgcls.web.classroom.view import ClassDialogs
 from imgcls.web.data import tab as data_tab
 from imgcls.web.evaluate import tab as evaluate_tab
+from imgcls.web.i18n.glossary import glossary
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.init_lab import tab as init_lab_tab
 from imgcls.web.init_lab.label_noise import WrongLabels
@@ -29,7 +30,7 @@ from imgcls.web.train.tab import TrainTab
 
 SHARED = Path(__file__).parent / "shared"
 WAITING = 200  # events that wait in all, before one is told that the lab is busy
-SCRIPTS = ("choices.js", "show_result.js", "address.js", "charts.js", "keyboard.js")  # of the whole page
+SCRIPTS = ("choices.js", "show_result.js", "address.js", "charts.js", "keyboard.js", "glossary.js")  # of the whole page
 
 
 def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limits, people: People) -> gr.Blocks:
@@ -40,7 +41,7 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
         fill_width=True,
     ) as page:
         gr.HTML(
-            render("head", words, others=words.others, version=__version__),
+            render("head", words, others=words.others, version=__version__, glossary=glossary(words)),
             elem_id="head",
             apply_default_css=False,
             js_on_load="".join((SHARED / name).read_text("utf-8") for name in SCRIPTS),

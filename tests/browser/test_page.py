@@ -120,12 +120,27 @@ def test_a_request_larger_than_any_page_sends_is_refused(server, length):
     connection.close()
 
 
+def all_that_is_needed_is_in_sight(page):
+    for needed in ("#field-preset", "#field-dataset", "#field-model", "#start", "#plan"):
+        expect(page.locator(needed)).to_be_in_viewport(ratio=1, timeout=SOON)
+
+
+def words_explain_themselves(page):
+    """Under the pointer, and by keyboard."""
+    tip = page.get_by_role("tooltip")
+    page.locator("#card .term", has_text="Loss").hover()
+    expect(tip).to_contain_text("How far the answers are from the right ones")
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    page.locator("#card .term", has_text="Validation accuracy").focus()
+    expect(tip).to_contain_text("never learns from them")
+
+
 def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     page.set_viewport_size({"width": 1280, "height": 800})
     opened(page, server)
     page.get_by_role("tab", name="Train").click()
-    for needed in ("#field-preset", "#field-dataset", "#field-model", "#start", "#plan"):
-        expect(page.locator(needed)).to_be_in_viewport(ratio=1, timeout=SOON)
+    all_that_is_needed_is_in_sight(page)
     open_settings(page)
     page.locator("#field-epochs input").fill("60")
     expect(page.locator("#start")).to_be_in_viewport(ratio=1)  # it sticks to the window's foot
@@ -157,6 +172,7 @@ def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
 
     page.locator("#stop").click()
     expect(page.locator("section.run[data-state=stopped]")).to_be_visible(timeout=LONG)
+    words_explain_themselves(page)
     page.locator("#go-on").click()
     expect(card).to_be_visible(timeout=LONG)
     page.locator("#stop").click()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from imgcls.data.registry import DATASETS, parts_of
 from imgcls.inference.predictor import Prediction
 from imgcls.inference.significance import Comparison
 from imgcls.web.classify.answer_view import data_url, percent, pixels
@@ -143,7 +144,14 @@ def run_names(paths: Sequence[Path]) -> list[str]:
 
 
 def where(made: Evaluation, words: Translator) -> str:
+    """The data and the part that were measured; of joined sets those that have such a part."""
     part = words("all images") if made.part == "all" else words(PARTS[made.part])
+    if made.part == "test" and made.dataset in DATASETS and DATASETS[made.dataset].parts:
+        having = [spec for spec in parts_of(made.dataset) if spec.counts.get("test")]
+        lacking = [spec for spec in parts_of(made.dataset) if not spec.counts.get("test")]
+        if lacking:
+            names = [" + ".join(words.value(spec.name) for spec in specs) for specs in (having, lacking)]
+            return words("{name} · {part} ({other} has none)", name=names[0], part=part, other=names[1])
     named = Path(made.dataset).name or made.dataset  # of a folder elsewhere its name is enough
     return f"{words.value(named)} · {part}"
 
