@@ -135,6 +135,7 @@ def test_lists_and_tabs_are_left_and_opened_by_keyboard(page, server):
     expect(field).to_have_attribute("aria-expanded", "false")
     field.click()
     expect(field).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("Escape")  # its list lies over what follows
     open_settings(page)
     page.locator("#field-epochs input").focus()
     assert page.locator("#field-epochs input").evaluate("field => getComputedStyle(field).outlineWidth") == "2px"
