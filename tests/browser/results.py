@@ -5,7 +5,7 @@ from imgcls.web.shared.results import RESULTS
 LONG = 90_000  # ms
 IN_SIGHT = """where => {
   const result = document.activeElement?.closest(where), box = result?.getBoundingClientRect();
-  return Boolean(box) && box.top >= -1 && box.top < innerHeight - 40;
+  return Boolean(box) && box.top >= -1 && (box.top < innerHeight - 40 || box.bottom <= innerHeight);
 }"""
 
 
