@@ -11,12 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from conftest import Server
 from playwright.sync_api import expect
-from train_form import open_settings
 
 from imgcls.settings import TrainSettings, command_line
 from imgcls.web.shared import settings_form
 
 LONG = 60_000  # ms
+UNFOLD = "document.querySelector('#settings-fold [aria-expanded=false]')?.click()"  # at once: answers are on their way
 DELAYS = (0, 0.3, 3)  # seconds
 PRESETS = {"sprint": "Sprint", "standard": "Standard", "thorough": "Thorough"}
 NETWORKS = {"lenet": "LeNet", "resnet18": "ResNet18"}
@@ -92,7 +92,7 @@ class Form:
         self.settings = {**settings_form.defaults(chosen), **kept, name: value}
 
     def type(self, name, value):
-        open_settings(self.page)
+        self.page.evaluate(UNFOLD)
         field = self.page.locator(f"#field-{name} input")
         field.click()
         field.press("Control+a")

@@ -144,7 +144,7 @@ ON_DEMAND = {
     "many_done": N_("{count} pictures read by {name} in {seconds} s."),
     "many_most": N_("At most {most} are read in a go: the others were left out."),
     "many_unread": N_("{count} could not be read."),
-    "many_blank": N_("{count} show no ink: this network reads digits on paper. For photos choose imagenet above."),
+    "many_blank": N_("{count} without ink: this network reads digits on paper. For photos choose imagenet above."),
     "wrong_use": N_("Use {name}"),
     "many_stopped": N_("Stopped after {count} pictures."),
     "many_name": N_("File"),

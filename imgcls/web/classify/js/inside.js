@@ -12,8 +12,8 @@ export class Inside {
     this.flow = make('div', { class: 'flow', role: 'group', 'aria-label': words.inside });
     this.sum = new Sum(words);
     this.map = make('div', { class: 'chosen-map' });
-    this.shown = make('div', { class: 'flow-scroll' }, this.flow);   // what comes into view when it is opened
-    this.element = make('div', { class: 'inside' }, this.shown, this.sum.element, this.map);
+    this.inView = make('div', { class: 'flow-scroll' }, this.flow);   // what comes into view when it is opened
+    this.element = make('div', { class: 'inside' }, this.inView, this.sum.element, this.map);
     this.flow.addEventListener('pointermove', event => this.point(event));
     this.flow.addEventListener('pointerdown', event => this.point(event));
     this.flow.addEventListener('click', event => this.choose(event.target.closest('.map')));

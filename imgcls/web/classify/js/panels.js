@@ -24,7 +24,7 @@ export class Panels {
     this.body.replaceChildren(...(this.open ? [this.open.element] : []));
     this.element.classList.toggle('open', Boolean(this.open));
     this.update();
-    if (this.open) window.imgclsShow?.(this.open.shown ?? this.body);
+    if (this.open) window.imgclsShow?.(this.open.inView ?? this.body);
   }
 
   tell(reading, reader) {
