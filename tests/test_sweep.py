@@ -21,7 +21,7 @@ from imgcls.runs.queue import waiting
 from imgcls.runs.reader import view
 from imgcls.runs.state import locked, write_state
 from imgcls.runs.store import find_run, list_runs, rename_run, running
-from imgcls.runs.sweep_request import again, plan
+from imgcls.runs.sweep_request import Request, again, plan
 from imgcls.runs.worker import work
 
 SMALL = {"dataset": "mnist", "model": "lenet", "train_images": 600, "val_split": 200, "epochs": 1, "batch_size": 32,
@@ -316,3 +316,21 @@ def test_the_library_trains_a_sweep(workspace, capsys):
     one = imgcls.sweep("mnist", vary={"lr": [0.05]}, seeds=[1], name="lib", jobs=1, **said)
     assert [(row["settings"], row["n"]) for row in one.table] == [({"lr": 0.05}, 1)]
     assert "lr=0.05 seed 1" in capsys.readouterr().err
+
+
+def test_the_page_draws_a_plot_a_factor_and_a_line_a_combination():
+    from imgcls.web.i18n.translator import Translator
+    from imgcls.web.sweeps import result_view
+
+    found = rows({(lr, init): [0.9 - lr, 0.91 - lr] for lr in (0.01, 0.1, 0.3) for init in ("a", "<b>")})
+    request = Request({"dataset": "mnist"}, {"lr": (0.01, 0.1, 0.3), "init": ("a", "<b>")}, (1, 2),
+                      combinations=[row.combination for row in found])  # fmt: skip
+    seen = sweep_result.Result("s", request, "running", tuple(found))
+    html = result_view.drawn(seen.__class__("s", request, "running", tuple(found[:0])), Translator("en"))
+    assert "0 / 0" in html  # nothing yet
+    plot = result_view.factor_plot(found, "lr", Translator("en"))
+    assert [place["label"] for place in plot["places"]] == ["0.01", "0.1", "0.3"]
+    assert plot["places"][0]["mean"] < plot["places"][2]["mean"]  # higher up is smaller
+    lines = result_view.parallel(found, ["lr", "init"], Translator("zh"))["lines"]
+    assert len(lines) == 6 and lines[-1]["share"] > lines[0]["share"]
+    assert result_view.parallel(found, ["lr"], Translator("en")) is None

@@ -45,6 +45,7 @@ from imgcls.web.classroom import board_routes, join_link, routes
 from imgcls.web.engine import routes as engine_routes
 from imgcls.web.i18n.translator import LANGUAGES, Translator, hide_folders
 from imgcls.web.init_lab import side_by_side
+from imgcls.web.runs_table import panel as runs_table
 from imgcls.web.server import security
 from imgcls.web.server.connections import Connections, configured, raise_descriptor_limit
 from imgcls.web.server.hosting import Hosting, hosting
@@ -55,6 +56,7 @@ from imgcls.web.shared.identity import People
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.uploads import keep_sweeping, only_uploads, prepare_uploads, stored
 from imgcls.web.shared.work_gate import Busy, address_of, work
+from imgcls.web.sweeps import panel as sweeps
 from imgcls.web.train import live_cards, page_training
 from imgcls.workspace import PROJECT, Workspace
 
@@ -123,7 +125,14 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
         words = Translator(language)
         built = _calm(only_uploads(page.build(words, watch, weights, made.limits, people), words))
         sessions.add(f"/{language}", built)
-        css = [HERE / "style.css", HERE / "rooms.css", page_training.STYLE, side_by_side.STYLE]
+        css = [
+            HERE / "style.css",
+            HERE / "rooms.css",
+            page_training.STYLE,
+            side_by_side.STYLE,
+            runs_table.STYLE,
+            sweeps.STYLE,
+        ]
         app = gr.mount_gradio_app(app, built, path=f"/{language}", css_paths=css, **_mounting(made))
     # Last, for it takes whatever is left.
     programs = _calm(only_uploads(api.build(watch, made.limits, people), Translator("en")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from imgcls.data.collect import CollectLimits
@@ -11,11 +11,15 @@ from imgcls.data.zip_entries import ZipLimits
 from imgcls.errors import RunError, SettingsError
 from imgcls.filenames import validate
 from imgcls.messages import Setting
-from imgcls.recipes import preprocess_for
+from imgcls.recipes import preprocess_for, with_recipe
+from imgcls.runs import sweep
 from imgcls.runs.init_lab import Lab, start_lab
 from imgcls.runs.launcher import resume_run, start_run
-from imgcls.runs.queue import EACH
+from imgcls.runs.queue import EACH, check_room
+from imgcls.runs.state import Owner
 from imgcls.runs.store import Run
+from imgcls.runs.sweep import Sweep
+from imgcls.runs.sweep_request import Request
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
@@ -32,6 +36,7 @@ class Limits:
     augment_views: int = 64
     memory_gb: float = 0  # of one run's network and batch; 0: no limit
     runs_at_once: int = 4
+    sweep_runs: int = 1000  # of one sweep
     waiting_each: int = EACH  # runs of one person, or of one address, in the queue
     upload_mb: int = 4000
     all_uploads_mb: int = 20_000  # of all visitors, while they are kept: an hour
@@ -108,6 +113,25 @@ class Limits:
     def resume(self, run: Run, **who: Any) -> Run:
         return resume_run(run, settings=self.check(run.settings()), **self._queue, **who)
 
+    def start_sweep(self, asked: Request, workspace: Workspace, *, name: str = "", owner: Owner | None = None) -> Sweep:
+        """Start a sweep, or go on with the one of that name, as far as it is allowed: its runs wait like all others."""
+        if self.public:
+            runs = len(asked.combinations) * len(asked.seeds)
+            if runs > self.sweep_runs:
+                raise SettingsError(
+                    "That would be {count} runs, and this shared lab allows {most}: name fewer values or seeds.",
+                    count=runs,
+                    most=self.sweep_runs,
+                    field="vary",
+                )
+            for one in asked.combinations:
+                self.check_settings(with_recipe({**asked.base, **one}))
+            check_room(workspace, owner, self.waiting_each)
+            asked = replace(asked, base={"time_limit": self.minutes, **asked.base}, jobs=1)
+        made = sweep.create(asked, workspace, name=name, at_once=self.runs_at_once, owner=owner)
+        sweep.push(made)
+        return made
+
     def start_lab(self, settings: TrainSettings, inits: Sequence[str], workspace: Workspace, **who: Any) -> Lab:
         """The time limit of one run is shared by the runs of a lab."""
         settings = self.check(settings)
@@ -125,6 +149,7 @@ SHARED = Limits(
     augment_views=8,
     memory_gb=4,
     runs_at_once=1,
+    sweep_runs=24,
     upload_mb=100,
     all_uploads_mb=1000,
     data_sets=20,

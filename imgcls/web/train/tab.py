@@ -16,12 +16,14 @@ from imgcls.runs.store import delete_run, find_run, rename_run
 from imgcls.settings import TrainSettings
 from imgcls.web.classify import tab as classify_tab
 from imgcls.web.classroom.view import NAMED, REFRESH, QueueSlot
+from imgcls.web.runs_table.panel import RunsTable
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.events import LOCAL, QUIET, TOLD, confirm, guard
 from imgcls.web.shared.fetch_dataset import FetchView
 from imgcls.web.shared.results import show_result_of
+from imgcls.web.sweeps.panel import SweepPanel
 from imgcls.web.train import live_cards, plan_card, run_card
 from imgcls.web.train.form_events import FormEvents
 from imgcls.web.train.live_card import WatchedCard, WatchedLog
@@ -53,6 +55,8 @@ class TrainTab:
                 self._lay_out_form()
             with gr.Column(scale=7, min_width=320, elem_classes="card watching"):
                 self._lay_out_run()
+        SweepPanel(self.context, elem_id="sweeps")
+        RunsTable(self.context, elem_id="runs-table")
         self.seen = [self.card, self.log, self.log_box, self.more, self.told, *self.actions]
 
     def _lay_out_form(self) -> None:

@@ -1,0 +1,1 @@
+"""Sweeps on the Train tab: several values of a setting, several seeds, and what came of it."""

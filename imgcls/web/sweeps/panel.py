@@ -1,0 +1,111 @@
+"""Try several values: the settings of the form above, with one or more of them varied, once for each seed.
+
+Folded away until it is asked for. What the form says stands in the page's address; the panel reads it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from imgcls.errors import RunError
+from imgcls.messages import N_
+from imgcls.runs import search, sweep, sweep_result
+from imgcls.runs.queue import check_owner
+from imgcls.runs.sweep_request import again, plan
+from imgcls.settings import TrainSettings
+from imgcls.web.shared.context import PageContext
+from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
+from imgcls.web.sweeps.result_view import drawn
+
+STYLE = Path(__file__).parent / "sweeps.css"
+LISTED = 50  # sweeps, newest first
+NOT_VARIED = (*search.NOT_FACTORS, "preset", "start_from", "time_limit", "keep_epochs")
+SAID = {
+    "title": N_("Try several values"),
+    "about": N_("The settings above, with these values instead, once for each seed: what is best, and does it matter?"),
+    "vary": N_("Vary"), "values": N_("Values, e.g. 0.01, 0.03, 0.1"), "more": N_("Vary another one"),
+    "seeds": N_("Seeds"), "search": N_("Search"), "grid": N_("all combinations"), "random": N_("some, drawn"),
+    "halving": N_("the better go on"), "trials": N_("How many"), "start": N_("Start the sweep"),
+    "sweep": N_("Sweep"), "stop": N_("Stop and save"), "go_on": N_("Go on"), "add_seeds": N_("More seeds"),
+    "no_answer": N_("The lab does not answer: is it still open? Try again."), "remove": N_("Remove"),
+}  # fmt: skip
+
+
+class SweepPanel(AskingHTML):
+    """The panel."""
+
+    def __init__(self, context: PageContext, **options: Any) -> None:
+        words = context.words
+        said = {f"said_{name}": words(text) for name, text in SAID.items()}
+        fields = [(name, words.setting(name)) for name in TrainSettings.model_fields if name not in NOT_VARIED]
+        shown = {"fields": fields, "names": list(TrainSettings.model_fields)}
+        super().__init__("sweeps", said, server_functions(context), longest=10, **shown, **options)
+
+
+def server_functions(context: PageContext) -> list[Answering]:
+    """What the browser may ask for."""
+    asks = _Answers(context)
+
+    def function(method: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        def answer(asked: dict[str, Any]) -> dict[str, Any]:
+            return method(asked)
+
+        answer.__name__ = method.__name__
+        return answer
+
+    methods = (asks.sweep_start, asks.sweep_list, asks.sweep_look, asks.sweep_stop, asks.sweep_go_on)
+    return [answering(function(method), context.words, "network") for method in methods]
+
+
+class _Answers:
+    def __init__(self, context: PageContext) -> None:
+        self.words, self.people, self.limits = context.words, context.people, context.limits
+        self.workspace = context.watch.workspace
+
+    def sweep_start(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """`settings`: those of the form, as the address has them; `vary`: [[setting, values as text], ...]."""
+        given = {str(name): str(value) for name, value in dict(asked["settings"]).items()}
+        vary: dict[str, list[str]] = {}
+        for name, values in asked["vary"]:
+            if str(values).strip():
+                field, said = search.parse_factor(f"{name}={values}")
+                vary.setdefault(field, []).extend(said)
+        base = {name: value for name, value in given.items() if name not in vary and name not in ("seed", "name")}
+        kind = str(asked.get("search") or "grid")
+        trials = int(asked.get("trials") or 0) if kind != "grid" else 0
+        wanted = plan(base, vary, _seeds(asked), kind=kind, trials=trials)
+        made = self.limits.start_sweep(wanted, self.workspace, owner=self.people.starter(asked["request"]))
+        return self.sweep_list(asked) | {"name": made.name}
+
+    def sweep_list(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"sweeps": [one.name for one in sweep.list_sweeps(self.workspace)[:LISTED]]}
+
+    def _own(self, asked: dict[str, Any]) -> sweep.Sweep:
+        found = sweep.find(str(asked["name"]), self.workspace)
+        visitor = self.people.visitor(asked["request"])
+        owner = found.request().owner
+        check_owner(sweep.RunState(owner=owner), visitor.owner, host=visitor.host)
+        return found
+
+    def sweep_look(self, asked: dict[str, Any]) -> dict[str, Any]:
+        found = sweep_result.result(sweep.find(str(asked["name"]), self.workspace))
+        return {"html": drawn(found, self.words), "status": found.status}
+
+    def sweep_stop(self, asked: dict[str, Any]) -> dict[str, Any]:
+        sweep.stop(self._own(asked))
+        return self.sweep_look(asked)
+
+    def sweep_go_on(self, asked: dict[str, Any]) -> dict[str, Any]:
+        found = self._own(asked)
+        wanted = again(found.request(), {}, {}, _seeds(asked) if asked.get("seeds") else ())
+        self.limits.start_sweep(wanted, self.workspace, name=found.name, owner=found.request().owner)
+        return self.sweep_look(asked)
+
+
+def _seeds(asked: dict[str, Any]) -> list[str]:
+    seeds = [seed.strip() for seed in str(asked.get("seeds") or "").replace(" ", ",").split(",") if seed.strip()]
+    if not seeds:
+        raise RunError("Name a seed at least, e.g. 1, 2, 3.")
+    return seeds

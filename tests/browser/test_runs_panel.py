@@ -1,0 +1,75 @@
+"""The table of all runs, as a person uses it: a thousand of them, found, marked, compared, deleted and had back."""
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from run_folders import a_run  # noqa: E402
+
+from imgcls.runs import annotations  # noqa: E402
+from imgcls.runs.store import find_run, list_runs  # noqa: E402
+from imgcls.workspace import Workspace  # noqa: E402
+
+SOON = 40_000  # ms
+
+
+def test_a_thousand_runs_are_found_marked_and_laid_side_by_side(page, server):
+    lab = Workspace(server.root)
+    for i in range(1000):
+        a_run(lab, f"many-{i:03}", lr=0.01 if i % 2 else 0.3, accuracy=0.5 + i / 2001, epochs=2, seed=i % 7)
+    page.goto(f"{server.url}/en/?tab=train")
+    table = page.locator("#runs-table")
+    table.get_by_text("All runs").click(timeout=SOON)
+    rows = table.locator(".rt-row")
+    expect(rows.first).to_be_visible(timeout=SOON)
+    assert rows.count() < 60  # only those in sight are there
+    table.locator(".rt-search").fill("many lr>0.1 seed=3")
+    expect(table.locator(".rt-count")).to_contain_text("71 of ")
+    table.get_by_role("button", name="Validation").click()  # the largest first
+    expect(rows.first).to_contain_text("many-9")
+    for i in range(2):
+        rows.nth(i).locator("input").check()
+    table.get_by_role("button", name="Compare").click()
+    side = table.locator(".rt-side")
+    expect(side).to_contain_text("Validation accuracy", timeout=SOON)
+    expect(side.locator("tbody tr")).to_have_count(1)  # the same settings: there is nothing to tell
+    expect(table.locator(".rt-compared figure.chart")).to_have_count(3)
+    table.get_by_role("button", name="Tag", exact=True).click()
+    table.locator(".rt-ask input").fill("good, <b>")
+    table.locator(".rt-ask input").press("Enter")
+    expect(rows.first.locator(".tag")).to_have_text(["<b>", "good"], timeout=SOON)
+    chosen = [name for name in page.url.split("runs=")[1].split("&")[0].split("%2C")]
+    assert all(annotations.read(find_run(name, lab)).tags == ("<b>", "good") for name in chosen)
+
+    page.reload()  # what is chosen, searched and sorted stands in the address
+    expect(table.locator(".rt-side")).to_be_visible(timeout=SOON)
+    expect(table.locator(".rt-count")).to_contain_text("71 of ")
+    expect(rows.first.locator("input")).to_be_checked()
+    table.get_by_role("button", name="Delete").click()
+    expect(table.locator(".rt-count")).to_contain_text("69 of ")
+    table.get_by_role("button", name="Undo").click()
+    expect(table.locator(".rt-count")).to_contain_text("71 of ")
+    assert all(find_run(name, lab) for name in chosen)
+
+
+def test_a_sweep_is_asked_for_and_answered_on_the_page(page, server):
+    page.goto(f"{server.url}/en/?tab=train&train_images=600&val_split=200&epochs=1&device=cpu")
+    panel = page.locator("#sweeps")
+    panel.get_by_text("Try several values").click(timeout=SOON)
+    values, start = panel.locator(".sw-factor input"), panel.get_by_role("button", name="Start the sweep")
+    values.fill("0.05, fast")
+    start.click()
+    expect(panel.locator(".sw-told")).to_contain_text("fast", timeout=SOON)
+    values.fill("0.05, 0.1")
+    panel.locator(".sw-seeds").fill("1")
+    start.click()
+    expect(panel.locator(".sw-state")).to_contain_text("Finished · 2 / 2", timeout=180_000)
+    expect(panel.locator(".sw-effects li")).to_have_count(1)
+    expect(panel.locator(".sw-plots figure")).to_have_count(1)
+    expect(panel.locator("tbody tr")).to_have_count(2)
+    runs = [run for run in list_runs(Workspace(server.root)) if run.name.startswith("sweep-lenet-mnist")]
+    assert len(runs) == 2 and all(run.settings().train_images == 600 for run in runs)
+    best = panel.get_by_role("link", name="Fill the form with the best settings").get_attribute("href")
+    assert "train_images=600" in best and "lr=0." in best and "tab=train" in best
