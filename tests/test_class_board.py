@@ -114,6 +114,7 @@ def test_the_board_holds_so_many_of_one_and_of_all(workspace, monkeypatch):
         send(f"bot {i}", "elsewhere")
     points = made.points()
     assert len(points) == 30 and sum(one.nickname == "Ann" for one in points) == class_board.EACH
+    monkeypatch.setattr(class_board, "ALL", 400)
     now[0] += 100
     with pytest.raises(RunError, match="One at a time"):
         for i in range(class_board.A_MINUTE + 1):

@@ -155,4 +155,30 @@ def test_a_visitor_trains_in_the_browser_unless_the_server_is_chosen(browser, la
     expect(page.locator("#start")).to_be_visible()
     page.reload()
     expect(page.locator("#start")).to_be_visible(timeout=SOON)
+    page.get_by_test_id("train-browser").click()
+    board_of(page, lab)
     context.close()
+
+
+def board_of(page, lab):
+    """What was learnt here stands on the board when somebody says so, and not before; the host hides and clears."""
+    page.locator("#here-size").select_option("5000")
+    page.get_by_test_id("train-step").click()
+    expect(page.get_by_test_id("board-send")).to_be_visible(timeout=LONG)
+    page.get_by_test_id("board").locator("summary").click()
+    expect(page.get_by_test_id("board-line")).to_contain_text("Nobody has sent anything yet")
+    page.get_by_test_id("board-send").click()
+    page.locator("dialog[open] input").fill("Cy")
+    page.locator("dialog[open] button.primary").click()
+    points = page.locator(".board-chart circle")
+    expect(points).to_have_count(1, timeout=SOON)
+    points.hover()
+    expect(page.get_by_test_id("board-line")).to_contain_text("Learning rate 0.05")
+    assert not serious(page)
+    assert page.request.post(f"{lab.url}/class/host", data={"password": "tell nobody"}).ok
+    expect(page.get_by_test_id("board-clear")).to_be_visible(timeout=SOON)  # at the next look
+    page.get_by_test_id("board-hide").click()
+    expect(page.locator(".board-chart circle.hidden")).to_have_count(1, timeout=SOON)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_test_id("board-clear").click()
+    expect(points).to_have_count(0, timeout=SOON)

@@ -79,6 +79,9 @@ def test_one_file_learns_without_a_server(browser, tmp_path):
     page.get_by_test_id("room-train").focus()
     page.keyboard.press("ArrowRight")  # to the network that the file was made of
     expect(page.locator(".alone-draw").get_by_test_id("answer")).to_have_text("3", timeout=SOON)
+    page.locator(".alone-draw .panel-buttons button").first.click()
+    expect(page.locator(".alone-draw .stage.conv2 .map").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.reload()
     page.get_by_test_id("room-train").click()
     phase(page, "done")

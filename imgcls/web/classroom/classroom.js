@@ -20,7 +20,7 @@ function show(answer) {
   me = answer;
   document.querySelectorAll('.queue-slot').forEach(slot => {
     if (slot.shown === me.html && slot.firstChild) return;
-    const at = slot.contains(document.activeElement) && document.activeElement;
+    const at = slot.contains(document.activeElement) ? document.activeElement : null;
     const run = at?.closest('[data-run]')?.dataset.run, what = at?.dataset.do;
     slot.innerHTML = slot.shown = me.html;   // made by the lab's own templates, escaped there
     if (what) (slot.querySelector(run ? `[data-run="${CSS.escape(run)}"] [data-do=${what}]:enabled` : `[data-do=${what}]`) || slot.querySelector('button'))?.focus();
