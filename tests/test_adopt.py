@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -15,11 +16,15 @@ from torch import nn
 
 from imgcls.checkpoints.format import load_checkpoint
 from imgcls.checkpoints.import_weights import adopt, check_room, proposed, proposed_classes
-from imgcls.checkpoints.recognition import recognise
+from imgcls.checkpoints.recognition import Found, recognise
 from imgcls.checkpoints.store import find_checkpoint
+from imgcls.data.download import load_arrays
 from imgcls.errors import CheckpointError, ImgclsError, SettingsError, WeightsError
 from imgcls.inference.predictor import Predictor
 from imgcls.models import build
+from imgcls.models.lenet import LeNet
+from imgcls.models.registry import REGISTRY
+from imgcls.training.trial import try_on
 
 NAMES = tuple("abcdefghij")
 
@@ -62,6 +67,71 @@ def grey_resnet():
     return net
 
 
+class SmallResNet(nn.Module):
+    """ResNet18 as the usual CIFAR trainings name it."""
+
+    class Block(nn.Module):
+        def __init__(self, wide, out, stride):
+            super().__init__()
+            self.conv1, self.bn1 = nn.Conv2d(wide, out, 3, stride, 1, bias=False), nn.BatchNorm2d(out)
+            self.conv2, self.bn2 = nn.Conv2d(out, out, 3, 1, 1, bias=False), nn.BatchNorm2d(out)
+            self.shortcut = nn.Sequential()
+            if stride != 1 or wide != out:
+                self.shortcut = nn.Sequential(nn.Conv2d(wide, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+
+        def forward(self, x):
+            return (self.bn2(self.conv2(self.bn1(self.conv1(x)).relu())) + self.shortcut(x)).relu()
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1, wide = nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), 64
+        for number, out in enumerate((64, 128, 256, 512), 1):
+            blocks = self.Block(wide, out, 1 if number == 1 else 2), self.Block(out, out, 1)
+            setattr(self, f"layer{number}", nn.Sequential(*blocks))
+            wide = out
+        self.linear = nn.Linear(512, 10)
+
+    def forward(self, x):
+        x = self.bn1(self.conv1(x)).relu()
+        for number in range(1, 5):
+            x = getattr(self, f"layer{number}")(x)
+        return self.linear(x.mean((2, 3)))
+
+
+class OpenMMLab(nn.Module):
+    """The backbone and the head apart."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone = torchvision.models.resnet18()
+        self.backbone.fc = nn.Identity()
+        self.head = nn.ModuleDict({"fc": nn.Linear(512, 2)})
+
+    def forward(self, x):
+        return self.head.fc(self.backbone(x))
+
+
+def lenet_of_numbers():
+    """Layers that are called by their places alone."""
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+    )  # fmt: skip
+
+
+def plain(*widths, flat, kernel, pools, norm=False, channels=1, padding=0, hidden=(), classes=10):
+    """Convolutions, each with a pool behind it where `pools` says so, and linear layers."""
+    layers, wide = [], channels
+    for out, pool in zip(widths, pools, strict=True):
+        layers += [nn.Conv2d(wide, out, kernel, padding=padding), *([nn.BatchNorm2d(out)] if norm else []), nn.ReLU()]
+        layers += [nn.MaxPool2d(2)] if pool else []
+        wide = out
+    layers, wide = [*layers, nn.Flatten()], flat
+    for units in hidden:
+        layers, wide = [*layers, nn.Linear(wide, units), nn.ReLU()], units
+    return nn.Sequential(*layers, nn.Linear(wide, classes))
+
+
 FILES = {  # how it was made, what it is, an input it takes
     "lenet 28": (lambda: CourseLeNet(1, 10, (6, 16), 2), ("lenet", 1, 10, 0), (1, 28)),
     "lenet 32": (lambda: CourseLeNet(3, 10, (6, 16)), ("lenet", 3, 10, 0), (3, 32)),
@@ -76,6 +146,29 @@ FILES = {  # how it was made, what it is, an input it takes
         lambda: torchvision.models.VisionTransformer(64, 16, 12, 12, 768, 3072, num_classes=4),
         ("vit_b_16", 3, 4, 64),
         (3, 64),
+    ),
+    "lenet of numbers": (lenet_of_numbers, ("lenet", 1, 10, 0), (1, 28)),
+    "small resnet18": (SmallResNet, ("resnet18-small", 3, 10, 0), (3, 32)),
+    "resnet18 of OpenMMLab": (OpenMMLab, ("resnet18", 3, 2, 0), (3, 64)),
+    "lenet without padding": (
+        lambda: plain(6, 16, flat=256, kernel=5, pools=(1, 1), hidden=(120, 84)),
+        ("chain-6k5-m-16k5-m-120-84", 1, 10, 28),
+        (1, 28),
+    ),
+    "PyTorch's example until 2019": (
+        lambda: plain(20, 50, flat=800, kernel=5, pools=(1, 1), hidden=(500,)),
+        ("chain-20k5-m-50k5-m-500", 1, 10, 28),
+        (1, 28),
+    ),
+    "PyTorch's example since": (
+        lambda: plain(32, 64, flat=9216, kernel=3, pools=(0, 1), hidden=(128,)),
+        ("chain-32k3-64k3-m-128", 1, 10, 28),
+        (1, 28),
+    ),
+    "three convolutions with norms": (
+        lambda: plain(8, 16, 32, flat=512, kernel=3, pools=(1, 1, 1), norm=True, channels=3, padding=1, classes=4),
+        ("chain-8k3p1n-m-16k3p1n-m-32k3p1n-m", 3, 4, 32),
+        (3, 32),
     ),
 }  # fmt: skip
 
@@ -173,12 +266,94 @@ def test_a_small_file_cannot_ask_for_much_memory(workspace, tmp_path):
     tracemalloc.stop()
 
 
-def test_old_and_new_formats_are_read(tmp_path):
+WRAPPED = {  # around the tensors, as trainings save them
+    "parameters": lambda state: {"epoch": 3, "state_dict": {k: nn.Parameter(v) for k, v in state.items()}},
+    "another name": lambda state: {"model_state": state, "args": {"lr": 0.1}},
+    "Lightning": lambda state: {"state_dict": {f"model.net.{k}": v for k, v in state.items()}, "hparams_name": "x"},
+    "an optimizer": lambda state: {"optimizer": {"state": {0: {"momentum": torch.zeros(2)}}}, "net": state},
+    "numpy's numbers": lambda state: {"net": state, "acc": np.float64(93.1), "best": np.float32(1), "at": np.int64(3)},
+    "numbers beside": lambda state: {**state, "epoch": 3, "accuracy": np.float64(0.9)},
+    "compiled, in parallel": lambda state: {f"module._orig_mod.{k}": v for k, v in state.items()},
+}
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["zip", "pickle"])
+@pytest.mark.parametrize("wrap", WRAPPED.values(), ids=list(WRAPPED))
+def test_wrappers_and_prefixes_are_seen_through(tmp_path, wrap, new):
     state = CourseLeNet(1, 10, (6, 16)).state_dict()
-    torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
-    torch.save({"epoch": 3, "state_dict": {k: nn.Parameter(v) for k, v in state.items()}}, tmp_path / "wrapped.pth")
-    for name in ("old.pth", "wrapped.pth"):
-        assert recognise(tmp_path / name)[0].model == "lenet", name
+    torch.save(wrap(state), tmp_path / "net.pth", _use_new_zipfile_serialization=new)
+    found, tensors = recognise(tmp_path / "net.pth")
+    assert found.model == "lenet" and all(torch.equal(tensors[k], v) for k, v in state.items())
+
+
+def test_a_large_number_of_numpy_s_asks_for_no_memory(tmp_path):
+    """A type of a gigabyte is a word in a small file."""
+    import tracemalloc
+
+    class Large:
+        def __reduce__(self):
+            return np.dtype, ("V2000000000",)
+
+    class Scalar:
+        def __reduce__(self):
+            return np._core.multiarray.scalar, (Large(),)
+
+    torch.save({"net": CourseLeNet(1, 10, (6, 16)).state_dict(), "acc": Scalar()}, tmp_path / "net.pth")
+    tracemalloc.start()
+    recognise(tmp_path / "net.pth")
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+
+
+def test_images_tell_what_the_file_does_not_say(workspace, tmp_path):
+    """Its activation and its pools: those with which it answers right."""
+    images, labels = load_arrays("mnist", workspace)["train"]
+    inputs = proposed(Found("lenet", 1, 10), kind="digits").to_input(images[:6400])
+    torch.manual_seed(0)
+    made = LeNet(activation="tanh", pool="avg")
+    adam = torch.optim.Adam(made.parameters(), 2e-3)
+    for batch, right in zip(inputs.split(64), labels[:6400].split(64), strict=True):
+        adam.zero_grad()
+        nn.functional.cross_entropy(made(batch), right).backward()
+        adam.step()
+    torch.save({f"net.{name}": tensor for name, tensor in made.state_dict().items()}, tmp_path / "n.pth")
+    best = try_on(tmp_path / "n.pth", "mnist", workspace, classes="0123456789", kind="digits")[0]
+    assert best.found.options == {"activation": "tanh", "pool": "avg"} and best.right > 0.8 * best.images
+    path = adopt(tmp_path / "n.pth", workspace, classes="0123456789", kind="digits", chosen=best.found)
+    assert load_checkpoint(path)[1].options == best.found.options
+
+
+KINDS = {  # what a file is that holds no weights, and what is said of it
+    "web page": (b"<!DOCTYPE html><html><body>Sign in</body></html>", "a web page"),
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"),
+    "keras": (b"\x89HDF\r\n\x1a\n" + bytes(100), "Keras"),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), KINDS.values(), ids=list(KINDS))
+def test_a_file_that_is_no_weights_is_called_what_it_is(workspace, tmp_path, content, said):
+    (tmp_path / "net.pth").write_bytes(content)
+    assert said in refused(workspace, tmp_path / "net.pth", WeightsError)
+
+
+def test_programs_are_called_what_they_are(workspace, tmp_path):
+    torch.jit.trace(CourseLeNet(1, 10, (6, 16), 2), torch.zeros(1, 1, 28, 28)).save(tmp_path / "net.pt")
+    assert "torch.jit.load('net.pt').state_dict()" in refused(workspace, tmp_path / "net.pt", WeightsError)
+    (tmp_path / "net.onnx").write_bytes(b"\x08\x07")
+    assert "ONNX" in refused(workspace, tmp_path / "net.onnx", WeightsError)
+    torch.save(torchvision.models.resnet18(), tmp_path / "whole.pth")
+    assert "torchvision.models.resnet.ResNet" in refused(workspace, tmp_path / "whole.pth", WeightsError)
+
+
+HOSTILE = ["chain-", "chain-m", "chain-9999k5", "chain-4096k15-4096k15", "chain-1k1p1", "chain-6k5-g-g", "chain-500"]
+HOSTILE += ["chain-" + "-".join(["8k3p1"] * 40), "chain-06k5-m-10", "chain-6k5-m-0", "chain-6k5-m-500-6k5"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_chain_that_nobody_should_build_is_no_network(name):
+    assert name not in REGISTRY
+    with pytest.raises(SettingsError):
+        build(name, channels=1, classes=10, image_size=28)
 
 
 def test_foreign_and_lying_files(workspace, tmp_path):

@@ -214,8 +214,8 @@ def test_a_file_that_could_run_code_is_not_opened(tmp_path):
 def broken():
     listed = io.BytesIO()
     torch.save([1, 2], listed)
-    deep = io.BytesIO()
-    torch.save({"a": {"b": torch.zeros(2)}}, deep)
+    two = io.BytesIO()
+    torch.save({"a": {"b": torch.zeros(2)}, "c": {"d": torch.zeros(2)}}, two)  # which of the two?
     wide = io.BytesIO()
     torch.save({"a": torch.zeros(1).expand(10**9)}, wide)  # 4 bytes that say they are 4 GB
     packed = io.BytesIO()
@@ -225,7 +225,7 @@ def broken():
         "empty": (b"", "cannot be read as weights"),
         "cut off": (b"PK\x03\x04 cut off", "holds more than tensors|cannot be read as weights"),
         "list": (listed.getvalue(), "holds no tensors"),
-        "deep": (deep.getvalue(), "holds no tensors"),
+        "two": (two.getvalue(), "holds no tensors"),
         "wide": (wide.getvalue(), "holds no tensors"),
         "packed": (packed.getvalue(), "cannot be read as weights"),
     }

@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from imgcls.checkpoints.format import Meta, load_checkpoint, read_meta, save_checkpoint, versions
-from imgcls.checkpoints.recognition import Found, recognise
+from imgcls.checkpoints.recognition import Found, candidates
 from imgcls.data import registry
 from imgcls.data.registry import DATASETS
 from imgcls.errors import CheckpointError, SettingsError
@@ -37,7 +37,8 @@ LONGEST = 300  # characters of a class name, as a checkpoint takes them
 
 def likely_kind(found: Found) -> str:
     """The kind of images (see KINDS) that such a network most likely learnt from."""
-    return "digits" if found.channels == 1 else "tiny" if found.model.startswith("lenet") else "photos"
+    small = found.model.startswith("lenet") or found.model == "resnet18-small" or 0 < found.size <= 32
+    return "digits" if found.channels == 1 else "tiny" if small else "photos"
 
 
 def check_room(workspace: Workspace, most: int | None) -> None:
@@ -103,35 +104,28 @@ def adopt(
     name: str = "",
     kind: str = "",
     changes: dict[str, Any] | None = None,
+    chosen: Found | None = None,
 ) -> Path:
-    """The new checkpoint's path. Raises ImgclsError with nothing written."""
-    found, state = recognise(file)
-    names = tuple(label.strip() for label in classes)
-    if len(names) != found.classes or len(set(names)) != len(names) or not all(names):
-        raise SettingsError(
-            "{file} holds a {model} with {count} classes: give {count} different names for them, not {given}.",
-            file=file.name,
-            model=REGISTRY[found.model].title,
-            count=found.classes,
-            given=len(set(names) - {""}),
-        )
-    if any(len(label) > LONGEST for label in names):
-        raise SettingsError("A class name has at most {most} characters: choose shorter ones.", most=LONGEST)
+    """The new checkpoint's path. `chosen`: one of what it may be, where that is not the likeliest. Raises ImgclsError
+    with nothing written."""
+    found, state = next((f, s) for f, s in candidates(file) if chosen is None or f.model == chosen.model)
+    found = chosen or found
+    names = checked_classes(file, found, classes)
     form = proposed(found, kind=kind, changes=changes)
     folder = free_folder(name or file.stem, workspace, exact=bool(name))
-    model = skeleton(found.model, channels=found.channels, classes=found.classes, image_size=form.size)
-    whole = _whole(model.state_dict(), state, file)
+    whole = _whole(_skeleton(found, form).state_dict(), state, file)
     labels = {}
     if found.classes == 1000:
         shipped = read_meta(PROJECT / "checkpoints" / "imagenet" / "best.safetensors")
         labels = shipped.labels if shipped.classes == names else {}
     meta = Meta(
         model=found.model,
+        options=found.options,
         classes=names,
         labels=labels,
         preprocess=form,
         run=folder.name,
-        settings={"model": found.model, "dataset": KINDS.get(kind, "") if kind != "photos" else ""},
+        settings={"model": found.model, **found.options, "dataset": KINDS.get(kind, "") if kind != "photos" else ""},
         data={"adopted": file.name},
         versions=versions(),
     )
@@ -156,6 +150,42 @@ def adopt(
             ) from None
         raise
     return path
+
+
+def checked_classes(file: Path, found: Found, classes: Sequence[str]) -> tuple[str, ...]:
+    """As many different names as the network has classes. Raises SettingsError."""
+    names = tuple(label.strip() for label in classes)
+    if len(names) != found.classes or len(set(names)) != len(names) or not all(names):
+        raise SettingsError(
+            "{file} holds a {model} with {count} classes: give {count} different names for them, not {given}.",
+            file=file.name,
+            model=REGISTRY[found.model].title,
+            count=found.classes,
+            given=len(set(names) - {""}),
+        )
+    if any(len(label) > LONGEST for label in names):
+        raise SettingsError("A class name has at most {most} characters: choose shorter ones.", most=LONGEST)
+    return names
+
+
+def network(found: Found, state: dict[str, Tensor], file: Path, form: Preprocess) -> nn.Module:
+    """In evaluation mode, without a checkpoint. Raises as `adopt`."""
+    made = _skeleton(found, form)
+    made.load_state_dict(_whole(made.state_dict(), state, file), assign=True)
+    return made.eval()
+
+
+def _skeleton(found: Found, form: Preprocess) -> nn.Module:
+    """SettingsError where a network of guessed sizes would get images of another one."""
+    try:
+        if found.guessed and form.size != found.size:
+            raise ValueError
+        shape = {"channels": found.channels, "classes": found.classes, "image_size": form.size}
+        return skeleton(found.model, **shape, options=found.options)
+    except ValueError:
+        raise SettingsError(
+            "{model} cannot take images of {size} pixels.", model=REGISTRY[found.model].title, size=form.size
+        ) from None
 
 
 def _whole(own: dict[str, Tensor], state: dict[str, Tensor], file: Path) -> dict[str, Tensor]:

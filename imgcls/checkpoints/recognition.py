@@ -1,9 +1,15 @@
-"""Which network is in a file of weights: told by tensor names and shapes alone. Nothing is executed."""
+"""Which network is in a file of weights: told by tensor names and shapes, or by the shapes in their order alone.
+
+A network under foreign names has the same shapes in the same order, so its tensors are called by ours. What is a plain
+chain of convolutions and linear layers gets a forward pass written out (models/chain.py): where it is padded and pooled
+follows from the sizes. Nothing in a file says which activation it had; see `guesses`. Nothing is executed.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -11,6 +17,7 @@ from torch import Tensor
 from imgcls.checkpoints.format import read_meta
 from imgcls.checkpoints.header import read_header
 from imgcls.errors import CheckpointError
+from imgcls.models.chain import ChainLayers, Convolution
 from imgcls.models.layers import first_convolution, head_name
 from imgcls.models.meta_model import misfit, skeleton
 from imgcls.models.registry import MODELS, OTHERS, REGISTRY, ModelSpec
@@ -19,20 +26,34 @@ from imgcls.models.weight_header import KEY
 
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 LIKELY = 0.6  # how far a network's number of parameters may be from the file's: another head is no more
+COUNTER = "num_batches_tracked"
+GREY_SIDES = (28, 32, 64)  # of images that a chain may have learnt from, the likeliest first
+COLOUR_SIDES = (32, 28, 64, 96, 128, 150, 160, 180, 200, 224, 256)
+MOST_CONVOLUTIONS = 8  # of a chain whose pools are guessed
+MOST_GUESSES = 8  # forms of one chain
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a file is. `size`: side of its images where the shapes tell (a transformer's), 0 otherwise."""
+    """What a file is. `size`: side of its images where the shapes tell, 0 otherwise. `options`: of the network where it
+    is not as usual. `guessed`: whether its forward pass was found by sizes alone."""
 
     model: str
     channels: int
     classes: int
     size: int = 0
+    options: dict[str, str] = field(default_factory=dict, hash=False)
+    guessed: bool = False
 
 
 def recognise(file: Path) -> tuple[Found, dict[str, Tensor]]:
     """The network in a file and its tensors. Raises WeightsError, or CheckpointError where it is no network here."""
+    found, state = candidates(file)[0]
+    return found, state
+
+
+def candidates(file: Path) -> list[tuple[Found, dict[str, Tensor]]]:
+    """All that the file may be, the likeliest first: one, but for a chain. Raises as `recognise`."""
     if file.suffix == ".safetensors" and file.is_file() and KEY in read_header(file).metadata:
         raise CheckpointError(
             "{file} is a checkpoint of this lab already: copy it to checkpoints/{run}/best.safetensors.",
@@ -40,17 +61,38 @@ def recognise(file: Path) -> tuple[Found, dict[str, Tensor]]:
             run=read_meta(file).run or file.stem,
         )
     state = {name: tensor for name, tensor in read_state(file).items() if not name.startswith(AUXILIARY)}
-    shapes = {name: tuple(tensor.shape) for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
-    for spec in _likely(sum(tensor.numel() for tensor in state.values())):
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items() if not name.endswith(COUNTER)}
+    parameters = sum(tensor.numel() for tensor in state.values())
+    for spec in _likely(parameters):
         found = _fits(spec, shapes)
         if found:
-            return found, state
+            return [(found, state)]
+    for spec in _likely(parameters):
+        renamed = _fits_in_order(spec, shapes)
+        if renamed:
+            found, names = renamed
+            return [(found, {names[name]: tensor for name, tensor in state.items() if name in names})]
+    chains = [
+        (found, dict(zip(names, (state[name] for name in shapes), strict=True))) for found, names in _chains(shapes)
+    ]
+    if chains:
+        return chains
     raise CheckpointError(
         "{file} is no network that this lab knows: its {count} tensors begin with {names}.",
         file=file.name,
         count=len(state),
         names=", ".join(list(state)[:3])[:200],
     )
+
+
+def guesses(found: Found) -> list[Found]:
+    """The network with each activation and pool that it may have had, the likeliest first."""
+    if "activation" not in REGISTRY[found.model].options:
+        return [found]
+    ways = itertools.product(("relu", "tanh", "sigmoid"), ("max", "avg"))
+    usual = {"activation": "relu", "pool": "max"}
+    options = [dict(zip(usual, way, strict=True)) for way in ways]
+    return [replace(found, options={k: v for k, v in one.items() if v != usual[k]}) for one in options]
 
 
 def _likely(parameters: int) -> Iterator[ModelSpec]:
@@ -79,3 +121,100 @@ def _fits(spec: ModelSpec, shapes: dict[str, tuple[int, ...]]) -> Found | None:
     made = skeleton(spec.name, channels=channels, classes=classes, image_size=size or spec.default_size)
     counted = {name: () for name in made.state_dict() if name.endswith("num_batches_tracked")}
     return None if misfit(made, {**shapes, **counted}) else Found(spec.name, channels, classes, size)
+
+
+def _fits_in_order(spec: ModelSpec, shapes: dict[str, tuple[int, ...]]) -> tuple[Found, dict[str, str]] | None:
+    """The network whose tensors have the file's shapes in the file's order, and our name for each of the file's."""
+    theirs = list(shapes.items())
+    first = next((shape for _, shape in theirs if len(shape) == 4), None)
+    last = next((shape for _, shape in reversed(theirs) if len(shape) >= 2), None)
+    if not first or not last or first[1] not in (1, 3):
+        return None
+    channels, classes = first[1], last[0]
+    if not 1 <= classes <= 100_000 or spec.multiple > 1:  # a transformer's parts are not told by their shapes
+        return None
+    plain = skeleton(spec.name, channels=channels, classes=classes, image_size=spec.default_size)
+    ours = [(name, tuple(tensor.shape)) for name, tensor in plain.state_dict().items() if not name.endswith(COUNTER)]
+    if [(name.rpartition(".")[2], shape) for name, shape in ours] != [
+        (name.rpartition(".")[2], shape) for name, shape in theirs
+    ]:
+        return None
+    return Found(spec.name, channels, classes), {name: own for (name, _), (own, _) in zip(theirs, ours, strict=True)}
+
+
+def _chains(shapes: dict[str, tuple[int, ...]]) -> Iterator[tuple[Found, list[str]]]:
+    """Every form of a plain chain that fits, the likeliest first, with its tensors' names in the file's order."""
+    layers = _layers(shapes)
+    if layers is None:
+        return
+    convolutions, linear = layers
+    channels, classes = linear.channels, linear.widths[-1][0]
+    hidden = tuple(out for out, _ in linear.widths[:-1])
+    flat, maps = linear.widths[0][1], convolutions[-1].maps
+    ways = itertools.product(
+        GREY_SIDES if channels == 1 else COLOUR_SIDES, _pools(len(convolutions)), _paddings(convolutions)
+    )
+    fitting = []
+    for number, (side, pools, padded) in enumerate(ways):
+        features: list[Convolution | str] = []
+        for convolution, pool in zip(padded, pools, strict=True):
+            features += [convolution, "m"] if pool else [convolution]
+        chain = ChainLayers(tuple(features), hidden)
+        if maps * chain.side(side) ** 2 == flat:
+            fitting.append((number, chain, side))
+        elif maps == flat and chain.side(side):
+            fitting.append((10_000 + number, replace(chain, features=(*features, "g")), side))
+    for _, chain, side in sorted(fitting, key=lambda one: one[0])[:MOST_GUESSES]:
+        if chain.name not in REGISTRY:
+            continue
+        found = Found(chain.name, channels, classes, side, guessed=True)
+        made = skeleton(chain.name, channels=channels, classes=classes, image_size=side)
+        names = [name for name in made.state_dict() if not name.endswith(COUNTER)]
+        if len(names) == len(shapes):
+            yield found, names
+
+
+@dataclass(frozen=True)
+class _Linear:
+    channels: int  # of the images
+    widths: tuple[tuple[int, int], ...]  # (out, in) of each linear layer
+
+
+def _layers(shapes: dict[str, tuple[int, ...]]) -> tuple[tuple[Convolution, ...], _Linear] | None:
+    """The layers of a plain chain; None where the shapes are anything else."""
+    groups: dict[str, dict[str, tuple[int, ...]]] = {}
+    for name, shape in shapes.items():
+        layer, _, what = name.rpartition(".")
+        groups.setdefault(layer, {})[what] = shape
+    convolutions: list[Convolution] = []
+    widths: list[tuple[int, int]] = []
+    channels = wide = 0
+    for tensors in groups.values():
+        weight, others = tensors.get("weight", ()), set(tensors) - {"weight", "bias"}
+        if len(weight) == 4 and not widths and not others:
+            if weight[2] != weight[3] or (convolutions and weight[1] != wide):
+                return None
+            channels, wide = channels or weight[1], weight[0]
+            convolutions.append(Convolution(wide, weight[2], bias="bias" in tensors))
+        elif len(weight) == 1 and others == {"running_mean", "running_var"} and weight == (wide,) and not widths:
+            convolutions[-1] = replace(convolutions[-1], normalised=True)
+        elif len(weight) == 2 and "bias" in tensors and not others and (not widths or weight[1] == widths[-1][0]):
+            widths.append((weight[0], weight[1]))
+        else:
+            return None
+    if channels not in (1, 3) or not widths or not 1 <= len(convolutions) <= MOST_CONVOLUTIONS:
+        return None
+    return tuple(convolutions), _Linear(channels, tuple(widths))
+
+
+def _pools(count: int) -> list[tuple[bool, ...]]:
+    """Behind which convolutions a pool may stand: all, the last, every second, all but the last; then any other."""
+    usual = [(True,) * count, (*(False,) * (count - 1), True), tuple(i % 2 == 1 for i in range(count))]
+    usual += [(*(True,) * (count - 1), False), (False,) * count]
+    return list(dict.fromkeys([*usual, *itertools.product((True, False), repeat=count)]))
+
+
+def _paddings(convolutions: tuple[Convolution, ...]) -> list[tuple[Convolution, ...]]:
+    """None, such that sides stay, and such that they stay at the first."""
+    same = tuple(replace(c, padding=c.kernel // 2) for c in convolutions)
+    return list(dict.fromkeys([convolutions, same, (same[0], *convolutions[1:])]))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from imgcls.errors import SettingsError
 from imgcls.imaging.preprocess import CROP, HALF, IMAGENET_MEAN, IMAGENET_STD, Interpolation, ResizeMode, Upscale
 from imgcls.messages import Message, Setting
+from imgcls.models import chain
 from imgcls.models.torchvision_table import TABLE, Row
 from imgcls.settings import TrainSettings, choices
 
@@ -142,6 +143,10 @@ def _lenet_wide(channels: int, classes: int, image_size: int, **options: str) ->
     return network(channels, classes, image_size=image_size, widths=(16, 32), **options)
 
 
+def _resnet18_small(channels: int, classes: int, image_size: int) -> nn.Module:
+    return import_module("imgcls.models.torchvision_models").resnet18_small(channels, classes)
+
+
 def _alexnet_half(channels: int, classes: int, image_size: int) -> nn.Module:
     return import_module("imgcls.models.alexnet").AlexNet(channels, classes, half=True)
 
@@ -239,8 +244,8 @@ MODELS = (
     ),
 )
 NAMES = tuple(spec.name for spec in MODELS)
-LENET, ALEXNET = MODELS[:2]
-# Other widths of the first two, as other courses have them: for files that were trained there.
+LENET, ALEXNET, RESNET18 = MODELS[:3]
+# Other forms of the first three, as other courses have them: for files that were trained there.
 OTHERS = (
     replace(LENET, name="lenet-16-32", title="LeNet 16-32", build=_lenet_wide, parameters=121_182),
     replace(
@@ -251,6 +256,17 @@ OTHERS = (
         parameters=14_601_930,
         accuracy=None,
         weights=(),
+    ),
+    replace(
+        RESNET18,
+        name="resnet18-small",
+        title="ResNet18 for small images",
+        build=_resnet18_small,
+        parameters=11_173_962,
+        accuracy=None,
+        native=32,
+        weights=(),
+        mirror="",
     ),
 )
 
@@ -292,10 +308,36 @@ def _from_torchvision(row: Row) -> ModelSpec:
     )
 
 
-REGISTRY: dict[str, ModelSpec] = {
-    **{spec.name: spec for spec in (*MODELS, *OTHERS)},
-    **{row.name: _from_torchvision(row) for row in TABLE},
-}
+class Registry(dict[str, ModelSpec]):
+    """Rows by name; a chain's row (see chain.py) is made of its name."""
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or (isinstance(name, str) and chain.parse(name) is not None)
+
+    def __missing__(self, name: str) -> ModelSpec:
+        layers = chain.parse(name)
+        if layers is None:
+            raise KeyError(name)
+        return replace(
+            LENET,
+            name=name,
+            title=layers.title,
+            build=partial(chain.build, name),
+            parameters=0,
+            smallest=max(16, chain.smallest_side(layers)),
+            head="",
+            first_convolution="",
+            stages=(),
+            explain="",
+        )
+
+
+REGISTRY = Registry(
+    {
+        **{spec.name: spec for spec in (*MODELS, *OTHERS)},
+        **{row.name: _from_torchvision(row) for row in TABLE},
+    }
+)
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 REGISTERED: list[str] = []  # names of the networks that were added to REGISTRY from outside

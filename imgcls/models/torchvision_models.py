@@ -29,3 +29,12 @@ def build(name: str, channels: int, classes: int, image_size: int) -> nn.Module:
             nn.init.zeros_(new.bias)
         replace(model, where, new)
     return model
+
+
+def resnet18_small(channels: int, classes: int) -> nn.Module:
+    """ResNet18 as CIFAR's trainings build it: a first convolution of 3x3 without a stride, and no pool behind it."""
+    model = build("resnet18", 3, classes, 32)
+    model.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
+    nn.init.kaiming_normal_(model.conv1.weight, mode="fan_out", nonlinearity="relu")
+    model.maxpool = nn.Identity()
+    return model

@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickletools
 import re
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from imgcls.errors import WeightsError
+from imgcls.models.foreign_files import check_kind
 from imgcls.models.weight_header import EXTRA
 
 LARGEST = 4 * 2**30  # bytes
@@ -27,12 +29,27 @@ TENSORS = re.compile(
     r"torch(\.cuda)? \w+Storage|torch\.storage \w+Storage|torch Size|torch\.serialization _get_layout|"
     r"torch\.nn\.parameter Parameter|torch (float|double|half|bfloat16|u?int|long|short|bool)\d*"
 )
-WRAPPERS = ("state_dict", "model", "model_state_dict", "net")
-PREFIXES = ("module.", "_orig_mod.")  # DataParallel's and torch.compile's
+# numpy's numbers, as trainings put them beside their weights: nobody looks at them, and nothing of numpy's is called.
+NUMBERS = ("numpy.core.multiarray scalar", "numpy._core.multiarray scalar", "numpy dtype", "_codecs encode")
+NUMBERS += tuple(f"numpy.dtypes {kind}DType" for kind in ("Bool", "Int32", "Int64", "Float32", "Float64"))
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net")  # where several mappings hold tensors
+PREFIXES = ("module", "_orig_mod", "model", "net")
+DEPTH = 4  # of mappings in each other
+
+
+PLAIN = (bool, int, float, str, type(None))  # what a training may put beside its weights
 
 
 class NotTensors(Exception):
-    """A pickle that would make something else."""
+    """A pickle that would make something else, whose name this is."""
+
+
+class _Number:
+    """Stands where a pickle has a number of numpy's."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    def __setstate__(self, _: object) -> None: ...
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -46,6 +63,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             file=path.name,
             most=LARGEST >> 30,
         )
+    check_kind(path)
     try:
         state: Any
         if path.suffix == ".safetensors":
@@ -57,24 +75,46 @@ def read_state(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # truncated zip, wrong magic, foreign format: torch and safetensors raise many kinds
         if isinstance(error, NotTensors) or type(error).__name__ == "UnpicklingError":
             raise WeightsError(
-                "{file} holds more than tensors (it may run code) or is broken, and is not opened: save it "
-                "anew with torch.save(model.state_dict(), ...).",
+                "{file} holds more than tensors ({what}), which could run code, and is not opened: where it was made, "
+                "save it anew with torch.save(model.state_dict(), 'weights.pth').",
                 file=path.name,
+                what=_printable(str(error)) if isinstance(error, NotTensors) else "pickle",
             ) from None
         first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise WeightsError(
             "{file} cannot be read as weights ({reason}): copy or save it again.", file=path.name, reason=first
         ) from None
-    for wrapper in WRAPPERS:
-        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
-            state = state[wrapper]
-    plain = isinstance(state, dict) and state and all(type(t) in (Tensor, torch.nn.Parameter) for t in state.values())
-    if not plain or sum(t.numel() * t.element_size() for t in state.values()) > 2 * size:
+    named = _tensors(state)
+    if not named or sum(t.numel() * t.element_size() for t in named.values()) > 2 * size:
         raise WeightsError(
             "{file} holds no tensors by name: save it with torch.save(model.state_dict(), ...).", file=path.name
         )
-    named = {_plain_name(name): tensor.detach() for name, tensor in state.items()}
-    return {name: tensor for name, tensor in named.items() if not name.startswith(EXTRA)}
+    return {
+        name: tensor.detach() for name, tensor in _without_common_prefix(named).items() if not name.startswith(EXTRA)
+    }
+
+
+def _tensors(state: Any, depth: int = DEPTH) -> dict[str, Tensor]:
+    """The tensors of a mapping by name; of the mapping in it that holds some, where it holds none itself."""
+    if not isinstance(state, Mapping) or not depth:
+        return {}
+    own = {str(name): tensor for name, tensor in state.items() if type(tensor) in (Tensor, torch.nn.Parameter)}
+    if own:
+        whole = all(type(value) in (*PLAIN, _Number, Tensor, torch.nn.Parameter) for value in state.values())
+        return own if whole else {}
+    inner = {str(name): found for name, value in state.items() if (found := _tensors(value, depth - 1))}
+    preferred = [name for name in WRAPPERS if name in inner]
+    return inner[preferred[0]] if preferred else next(iter(inner.values())) if len(inner) == 1 else {}
+
+
+def _without_common_prefix(named: dict[str, Tensor]) -> dict[str, Tensor]:
+    """DataParallel's `module.`, torch.compile's `_orig_mod.`, Lightning's `model.`, any that all names have."""
+    while True:
+        firsts = {name.partition(".")[0] for name in named}
+        least = 1 if firsts & set(PREFIXES) else 2  # dots: another one may be the name of the only layer
+        if len(firsts) != 1 or any(name.count(".") < least for name in named):
+            return named
+        named = {name.partition(".")[2]: tensor for name, tensor in named.items()}
 
 
 def _read_pickle(path: Path, size: int) -> Any:
@@ -83,7 +123,7 @@ def _read_pickle(path: Path, size: int) -> Any:
         with path.open("rb") as plain:
             for _ in range(OLD_PICKLES):
                 _only_tensors(plain)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return _load(path)
     with zipfile.ZipFile(path) as file:
         entries = file.infolist()
         if (
@@ -96,7 +136,13 @@ def _read_pickle(path: Path, size: int) -> Any:
             if entry.filename.lower().endswith(".pkl"):
                 with file.open(entry) as packed:
                     _only_tensors(packed)
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    return _load(path, mmap=True)
+
+
+def _load(path: Path, *, mmap: bool = False) -> Any:
+    numbers: list[Any] = [(_Number, name.replace(" ", ".")) for name in NUMBERS]
+    with torch.serialization.safe_globals(numbers):
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
 
 
 def _only_tensors(file: IO[bytes]) -> None:
@@ -105,13 +151,10 @@ def _only_tensors(file: IO[bytes]) -> None:
         if count > MOST_CODES:
             raise ValueError("it holds too much beside its tensors")
         if code.name in ("INST", "OBJ", "STACK_GLOBAL") or (
-            code.name == "GLOBAL" and not TENSORS.fullmatch(str(value))  # "module name"
+            code.name == "GLOBAL" and not (TENSORS.fullmatch(str(value)) or value in NUMBERS)
         ):
-            raise NotTensors
+            raise NotTensors(str(value or code.name).replace(" ", "."))
 
 
-def _plain_name(name: object) -> str:
-    text = str(name)
-    for prefix in PREFIXES * 2:
-        text = text.removeprefix(prefix)
-    return text
+def _printable(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "._" else "?" for c in name[:60])

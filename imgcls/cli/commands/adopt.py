@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from imgcls.checkpoints.import_weights import KINDS, adopt, proposed, proposed_classes
-from imgcls.checkpoints.recognition import recognise
+from imgcls.checkpoints.recognition import Found, recognise
 from imgcls.data.registry import classes_of, is_builtin, kind_of
 from imgcls.errors import DatasetError, SettingsError
 from imgcls.models.registry import REGISTRY
 from imgcls.workspace import Workspace
-
-SAMPLE = 200  # images on which a new checkpoint is tried
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,16 +33,22 @@ def run(arguments: argparse.Namespace) -> int:
     kind, changes = _preprocess(arguments.preprocess or "")
     if arguments.classes_from and not kind:
         kind = kind_of(arguments.classes_from)
-    form = proposed(found, kind=kind, changes=changes)
+    chosen = None
+    if arguments.classes_from:
+        chosen = _tried(file, arguments.classes_from, workspace, classes=classes, kind=kind, changes=changes)
+    elif found.guessed:
+        print(
+            "How its layers are joined is a guess from their sizes, with ReLU and max pooling: --classes-from DATASET "
+            "tries every form on images.",
+            file=sys.stderr,
+        )
+    form = proposed(chosen or found, kind=kind, changes=changes)
     print(
         f"Images reach it at {form.size}x{form.size} ({form.resize_mode}), mean {form.mean}, std {form.std}; "
         "--preprocess says otherwise.",
         file=sys.stderr,
     )
-    path = adopt(file, workspace, classes=classes, name=arguments.name or "", kind=kind, changes=changes)
-    if arguments.classes_from:
-        _try(path, arguments.classes_from, workspace)
-    print(path)
+    print(adopt(file, workspace, classes=classes, name=arguments.name or "", kind=kind, changes=changes, chosen=chosen))
     return 0
 
 
@@ -93,37 +97,23 @@ def _preprocess(text: str) -> tuple[str, dict[str, Any]]:
     return kind, changes
 
 
-def _try(path: Path, dataset: str, workspace: Workspace) -> None:
-    """On some images of the data set whose classes it has: names in another order would show at once."""
-    import torch
+def _tried(file: Path, dataset: str, workspace: Workspace, **options: Any) -> Found | None:
+    """The form that answers best on some images of the data set whose classes it has; None where that cannot be."""
+    from imgcls.training.trial import try_on
 
-    from imgcls.checkpoints.format import load_checkpoint
-    from imgcls.data.evaluation_sets import load_for_evaluation
-    from imgcls.data.loader import evaluation_batches
-    from imgcls.inference.metrics import BATCH, evaluate
-    from imgcls.settings import TrainSettings
-
-    model, meta = load_checkpoint(path)
     try:
-        split, part = load_for_evaluation(
-            dataset,
-            workspace,
-            trained=TrainSettings(val_split=0.2),  # on no part of a folder: all of it is new to the network
-            preprocess=meta.preprocess,
-            classes=meta.classes,
-        )
+        trials = try_on(file, dataset, workspace, **options)
     except DatasetError as error:
         print(f"Not tried on {dataset}: {error}", file=sys.stderr)
-        return
-    some = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))[:SAMPLE].sort().values
-    batches = evaluation_batches(split.take(some), meta.preprocess, batch_size=BATCH, device=torch.device("cpu"))
-    measured = evaluate(model, batches)
-    right = int((measured.predicted == measured.labels).sum())
-    count = len(measured.labels)
-    print(f"Right on {right} of {count} images of {dataset} ({part}).", file=sys.stderr)
-    if right < 2 * count / len(meta.classes):
+        return None
+    best = trials[0]
+    how = ", ".join([REGISTRY[best.found.model].title, *(f"{k} {v}" for k, v in best.found.options.items())])
+    of = f", the best of {len(trials)} forms" if len(trials) > 1 else ""
+    print(f"{how}: right on {best.right} of {best.images} images of {dataset} ({best.part}){of}.", file=sys.stderr)
+    if best.right < 2 * best.images / best.found.classes:
         print(
             "That is little better than a guess: its classes may be in another order, or its images made ready "
             "in another way.",
             file=sys.stderr,
         )
+    return best.found

@@ -1,0 +1,65 @@
+"""A file of weights from elsewhere, tried on a data set: which of the networks that it may be answers best.
+
+Nothing in the file says which activation it had, or where a chain was pooled; images whose classes are known do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from imgcls.checkpoints.import_weights import checked_classes, network, proposed
+from imgcls.checkpoints.recognition import Found, candidates, guesses
+from imgcls.data.evaluation_sets import load_for_evaluation
+from imgcls.data.loader import evaluation_batches
+from imgcls.inference.metrics import BATCH, evaluate
+from imgcls.settings import TrainSettings
+from imgcls.workspace import Workspace
+
+SAMPLE = 200  # images on which each is tried
+
+
+@dataclass(frozen=True)
+class Trial:
+    """`right` of `images` of the data set's `part`."""
+
+    found: Found
+    right: int
+    images: int
+    part: str
+
+
+def try_on(
+    file: Path,
+    dataset: str,
+    workspace: Workspace,
+    *,
+    classes: Sequence[str],
+    kind: str = "",
+    changes: dict[str, Any] | None = None,
+) -> list[Trial]:
+    """Everything that the file may be, the best first; of equals the likeliest. Raises ImgclsError, DatasetError where
+    the data set has none of `classes`."""
+    tried = []
+    for found, state in candidates(file):
+        names = checked_classes(file, found, classes)
+        form = proposed(found, kind=kind, changes=changes)
+        split, part = load_for_evaluation(
+            dataset,
+            workspace,
+            trained=TrainSettings(val_split=0.2),  # on no part of a folder: all of it is new to the network
+            preprocess=form,
+            classes=names,
+        )
+        some = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))[:SAMPLE].sort().values
+        images = split.take(some)
+        for guess in guesses(found):
+            batches = evaluation_batches(images, form, batch_size=BATCH, device=torch.device("cpu"))
+            measured = evaluate(network(guess, state, file, form), batches)
+            right = int((measured.predicted == measured.labels).sum())
+            tried.append(Trial(guess, right, len(measured.labels), part))
+    return sorted(tried, key=lambda trial: -trial.right)
