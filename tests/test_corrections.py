@@ -1,5 +1,6 @@
 """That was wrong: kept with its right label, exported, deleted by whoever kept it; a copy of the checkpoint learns."""
 
+import re
 import time
 import zipfile
 from io import BytesIO
@@ -21,13 +22,14 @@ from imgcls.recipes import with_recipe
 from imgcls.training.loading import load_run_data
 from imgcls.training.trainer import train
 from imgcls.web import downloads
-from imgcls.web.classify.corrections import server_functions
+from imgcls.web.classify.corrections import server_functions, this_picture
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.limits import ALONE, SHARED
 from imgcls.web.shared.run_cache import RunCache
 
 SMALL = {"dataset": "mnist", "train_images": 400, "val_split": 200, "epochs": 1, "threads": 1, "lr": 0.02}
+ENGLISH = Translator("en")
 ASKED = {"checkpoint": "threes/best", "token": "mine", "request": None}
 
 
@@ -120,6 +122,9 @@ def test_a_copy_learns_what_was_wrong_and_the_checkpoint_stays(lab):
     assert path.read_bytes() == before
     learnt = read_tensors(lab.checkpoints / "again" / "best.safetensors")
     first = read_tensors(path)
+    ((what, then, now),) = this_picture(drawing(), (path, lab.checkpoints / "again" / "best.safetensors"), ENGLISH)
+    assert what == "This picture" and then.startswith("3 · ") and re.fullmatch(r"\d · [<>]?\d.*%", now)
+    assert this_picture({}, (path, path), ENGLISH) == []  # nothing is being looked at
     assert not learnt["fc3.bias"].equal(first["fc3.bias"])
     assert (learnt["conv1.weight"] - first["conv1.weight"]).abs().max() < 0.2  # it began there
 

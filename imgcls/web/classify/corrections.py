@@ -107,7 +107,7 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits, people:
         if not view.at_rest or not view.run.best.is_file():
             return {"state": view.state, "share": view.share, "at_rest": view.at_rest}
         paths = (cache.checkpoint(chosen), view.run.best)
-        rows = [*_of_this_picture(asked, paths, words), *_before_and_after(*paths, kept, words)]
+        rows = [*this_picture(asked, paths, words), *_before_and_after(*paths, kept, words)]
         html = render("learnt", words, rows=rows, run=view.run.name)
         return {"state": view.state, "share": 1, "at_rest": True, "html": html, "checkpoint": f"{view.run.name}/best"}
 
@@ -163,7 +163,7 @@ def _known(cache: RunCache) -> set[str]:
     return {name for name, here in there(cache.workspace) if here} | set(own_folders(cache.workspace))
 
 
-def _of_this_picture(asked: dict[str, Any], paths: tuple[Any, Any], words: Translator) -> list[tuple[str, str, str]]:
+def this_picture(asked: dict[str, Any], paths: tuple[Any, Any], words: Translator) -> list[tuple[str, str, str]]:
     """What each of the two makes of the picture that is being looked at, where there is one."""
     if not ("photo" in asked or asked.get("drawing")):
         return []
