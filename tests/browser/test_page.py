@@ -216,7 +216,7 @@ def test_the_address_brings_the_same_view_again(page, server):
     page.goto(f"{server.url}/en/?tab=train&model=alexnet&dataset=mnist&lr=0.02")
     expect(page.locator(main.format("train"))).to_have_attribute("aria-selected", "true", timeout=SOON)
     expect(page.locator("#field-lr input")).to_have_value("0.02")
-    expect(page.locator("#settings-fold")).to_contain_text("Learning rate 0.02")
+    expect(page.locator("#settings-fold")).to_contain_text("Learning rate 0.02", timeout=SOON)
     open_settings(page)
     page.locator("#field-epochs input").fill("7")
     page.locator("#field-epochs input").blur()
