@@ -44,6 +44,7 @@ NEVER = {
 NOT_AT_ONCE = {"imgcls.web": ("torch", "torchvision", "imgcls.training.trainer"), "imgcls.cli.main": ("torch", "numpy")}
 ONLY = {  # a library and the places that may import it
     "gradio": ("imgcls.web",),
+    "ray": ("imgcls.runs.ray_engine",),
     "tensorboard": ("imgcls.training.loggers.tensorboard",),
     "torch.utils.tensorboard": ("imgcls.training.loggers.tensorboard",),
 }

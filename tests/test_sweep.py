@@ -150,6 +150,12 @@ def test_a_wrong_word_is_refused_before_anything_starts(workspace, capsys, flags
     assert not workspace.train_logs.exists() or not [p for p in workspace.train_logs.iterdir() if p.is_dir()]
 
 
+def test_without_ray_the_engine_says_how_to_get_it_and_nothing_is_made(workspace, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["sweep", *FLAGS, "--vary", "lr=0.1,0.2", "--engine", "ray"]) == 2
+    assert "pip install imgcls[ray]" in capsys.readouterr().err and not sweep.list_sweeps(workspace)
+
+
 # Its runs are ordinary ones.
 
 
@@ -174,7 +180,7 @@ def test_runs_are_those_that_train_would_have_made_and_name_their_parent(workspa
     assert sweep.create(plan(SMALL, {"lr": [0.05, 0.1], "init": ["kaiming-uniform"]}, (1, 2), jobs=1), workspace,
                         name="s").status() == "finished"  # fmt: skip
     sweep.create(again(one.request(), {}, {"lr": ["0.2"]}, ["2", "3"]), workspace, name="s")
-    assert [t.name for t, _ in sweep._due(one, one.request())] == [
+    assert [t.name for t, _ in sweep.due(one, one.request())] == [
         f"s_{lr}_kaiming-uniform_s{seed}" for lr, seed in ((0.05, 3), (0.1, 3), (0.2, 1), (0.2, 2), (0.2, 3))
     ]
     assert before.items() <= {r.name: r.written().id for r in list_runs(workspace)}.items()
@@ -224,7 +230,7 @@ def test_a_run_that_diverges_is_a_result_and_one_that_is_stopped_alone_is_left_o
     assert one.status() == "finished"
     sweep.create(again(one.request(), {}, {}, []), workspace, name="s")  # asked for again
     if first.written().state == "stopped":
-        assert [t.name for t, _ in sweep._due(one, one.request())] == [first.name]
+        assert [t.name for t, _ in sweep.due(one, one.request())] == [first.name]
 
 
 def test_in_a_lab_of_several_its_runs_wait_in_the_queue(workspace):
@@ -253,9 +259,9 @@ def test_a_process_that_is_always_killed_fails_its_run_in_the_end(workspace):
             with locked(workspace):
                 write_state(run.logs, run.written().to("running", process=None))
     assert run.written().state == "failed" and "ended from outside 3 times" in str(view(run).failure)
-    assert [t.name for t, _ in sweep._due(one, one.request())] != [run.name]
+    assert [t.name for t, _ in sweep.due(one, one.request())] != [run.name]
     sweep.create(again(one.request(), {}, {}, []), workspace, name="s")
-    assert run.name in [t.name for t, _ in sweep._due(one, one.request())]
+    assert run.name in [t.name for t, _ in sweep.due(one, one.request())]
 
 
 # Real processes, killed.

@@ -297,6 +297,14 @@ def _sweep(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=_positive, metavar="N",
         help="runs side by side (small networks: as many as there are cores, with one thread each; otherwise 1)",
     )  # fmt: skip
+    parser.add_argument(
+        "--engine", choices=("local", "ray"), default="local",
+        help="ray: on the machines of a Ray cluster (pip install imgcls[ray]; docs/cluster.md) (local)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--address", metavar="ADDRESS", default="",
+        help="of the Ray cluster; auto: the one that this machine is part of (a Ray of this machine's own)",
+    )  # fmt: skip
     parser.add_argument("--resume", metavar="NAME", help="go on with this one; more values, seeds or trials enlarge it")
     _json(parser, "at the end one JSON object a combination, a line each")
     add_settings(parser, without=("seed", "name"))

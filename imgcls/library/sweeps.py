@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Literal
 
 from imgcls.library.catalog import dataset_name
 from imgcls.library.html import html
@@ -104,6 +105,8 @@ def sweep(
     trials: int = 0,
     jobs: int = 0,
     name: str = "",
+    engine: Literal["local", "ray"] = "local",
+    address: str = "",
     progress: bool = True,
     **settings: Any,
 ) -> Sweep:
@@ -122,6 +125,8 @@ def sweep(
         trials: how many combinations are drawn; 0: all.
         jobs: runs side by side; 0: for small networks as many as there are cores, with one thread each, otherwise 1.
         name: the sweep's name; empty: made from the question.
+        engine: "ray": on the machines of a Ray cluster (docs/cluster.md).
+        address: of that cluster; "auto": the one that this machine is part of; "": a Ray of this machine's own.
         progress: print a line for each run that has ended.
         settings: those that are the same for all runs, as for `train`.
 
@@ -130,10 +135,17 @@ def sweep(
     load_plugins()
     said = {"dataset": dataset_name(dataset), **{key: plain(value) for key, value in settings.items()}}
     asked = plan(said, vary, seeds, kind=search, trials=trials, jobs=jobs)
-    return _followed(asked, name, Workspace.from_environment(), progress)
+    asked = replace(asked, engine=engine)
+    return _followed(asked, name, Workspace.from_environment(), progress, address)
 
 
-def _followed(asked: Request, name: str, workspace: Workspace, progress: bool) -> Sweep:
+def _followed(asked: Request, name: str, workspace: Workspace, progress: bool, address: str = "") -> Sweep:
+    follow = stored.follow
+    if asked.engine == "ray":
+        from imgcls.runs import ray_engine
+
+        ray_engine.connected(address)  # before anything is made
+        follow = partial(ray_engine.follow, address=address)
     made = stored.create(asked, workspace, name=name)
     done: list[str] = []
 
@@ -143,10 +155,10 @@ def _followed(asked: Request, name: str, workspace: Workspace, progress: bool) -
             print(sweep_result.line(made, trial, len(done)), file=sys.stderr, flush=True)
 
     try:
-        for _ in stored.follow(made, told):
+        for _ in follow(made, told=told):
             pass
     except KeyboardInterrupt:
         stored.stop(made)
-        for _ in stored.follow(made, told):
+        for _ in follow(made, told=told):
             pass
     return Sweep(made.name, workspace)

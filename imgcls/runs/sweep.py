@@ -97,7 +97,7 @@ class Sweep:
         standings = [_standing(self.run(trial)) for trial in self.trials(asked)]
         if any(standing.in_flight for standing in standings):
             return "running"
-        if not _due(self, asked):
+        if not due(self, asked):
             return "finished"
         return "interrupted" if asked.going else "stopped"
 
@@ -253,20 +253,20 @@ def score(sweep: Sweep, asked: Request, combination: Combination, share: float) 
     return sum(accuracies) / len(accuracies)
 
 
-def _due(sweep: Sweep, asked: Request) -> list[tuple[Trial, int]]:
+def due(sweep: Sweep, asked: Request) -> list[tuple[Trial, int]]:
     """The runs that are to begin or to go on, in order, each with the epoch after which it rests (0: none)."""
     epochs = with_recipe({**asked.base, **asked.combinations[0]}).epochs
     rungs = search.shares(asked.search, len(asked.combinations), epochs)
     alive, share = search.survivors(asked.combinations, rungs, lambda one, at: score(sweep, asked, one, at))
-    due = []
+    found = []
     for trial in (sweep._trial(asked.combinations[i], seed) for i in alive for seed in asked.seeds):
         standing = _standing(sweep.run(trial))
         if standing.in_flight or standing.ended or trial.name in asked.left_out:
             continue
         last = 0 if share >= 1 else search.until(share, sweep.settings(trial, asked).epochs)
         if not (standing.reached and last and standing.state and standing.state.until >= last):
-            due.append((trial, last))
-    return due
+            found.append((trial, last))
+    return found
 
 
 def advance(sweep: Sweep, *, after: Collection[Run] = (), at_once: int | None = None) -> tuple[Run, bool] | None:
@@ -278,7 +278,7 @@ def advance(sweep: Sweep, *, after: Collection[Run] = (), at_once: int | None = 
         if not asked.going:
             return None
         asked = replace(asked, at_once=asked.at_once or at_once)
-        for trial, until in _due(sweep, asked)[: _free(sweep, asked, after)]:
+        for trial, until in due(sweep, asked)[: _free(sweep, asked, after)]:
             started = _start(sweep, asked, trial, until, here=bool(after) and mine is None)
             mine = mine or started
     return mine
@@ -309,10 +309,7 @@ def _start(sweep: Sweep, asked: Request, trial: Trial, until: int, *, here: bool
     if before is not None and before.now == "interrupted":
         kills = 1 if _saved_since(run) else before.kills + 1
         if kills >= MOST_KILLS:
-            message = Message(
-                "Its process was ended from outside {count} times: probably there is not enough memory.", count=kills
-            )
-            write_state(run.logs, before.to("failed", process=None, message=message))
+            write_state(run.logs, before.to("failed", process=None, message=killed(kills).message))
             return None
     resume = before is not None and run.can_resume
     state = RunState(owner=asked.owner) if before is None or not resume else before
@@ -332,6 +329,16 @@ def _start(sweep: Sweep, asked: Request, trial: Trial, until: int, *, here: bool
         return run, resume
     start_claimed(run, state, "work", run.name, *(["--resume"] if resume else []), before=before if resume else None)
     return None
+
+
+def killed(times: int) -> events.Failed:
+    """The last word of a run that cannot say one."""
+    return events.Failed(
+        message=Message(
+            "Its process was ended from outside {count} times: probably there is not enough memory.", count=times
+        ),
+        error="RunError",
+    )
 
 
 def _saved_since(run: Run) -> bool:
@@ -356,13 +363,13 @@ def work(run: Run, *, resume: bool = False, loggers: Sequence[Logger] = ()) -> e
         done.add(run)
         state = run.written()
         sweep = Sweep(state.parent if state else "", run.workspace)
-        rest = _Rest(run, state.until if state else 0)
+        rest = Rest(run, state.until if state else 0)
         last = work_run(run, loggers=[*loggers, rest], resume=resume)
         start_next(run.workspace)
         if isinstance(last, events.Stopped) and not rest.due:
             if not rest.asked:  # a signal: the process is to end
                 return last
-            _leave_out(sweep, run)
+            leave_out(sweep, run)
         try:
             following = advance(sweep, after=done)
         except RunError:  # the sweep was deleted
@@ -373,7 +380,7 @@ def work(run: Run, *, resume: bool = False, loggers: Sequence[Logger] = ()) -> e
         _print_to(run.logs / "log.txt")
 
 
-class _Rest:
+class Rest:
     """Asks a run to stop after the epoch that its rung ends with. asked: whether somebody else had done so."""
 
     def __init__(self, run: Run, until: int) -> None:
@@ -389,7 +396,7 @@ class _Rest:
             self.asked = self.run.stop_asked()
 
 
-def _leave_out(sweep: Sweep, run: Run) -> None:
+def leave_out(sweep: Sweep, run: Run) -> None:
     """Somebody stopped this run alone: the others go on without it, until the sweep is asked for again."""
     with contextlib.suppress(ImgclsError), locked(sweep.workspace):
         asked = sweep.request()
@@ -424,13 +431,14 @@ def keep_going(workspace: Workspace, at_once: int | None = None) -> None:
     `at_once`: as in `create`, for those that were asked for without one."""
     for sweep in list_sweeps(workspace):
         with contextlib.suppress(ImgclsError):
-            push(sweep, at_once)
+            if sweep.request().engine == "local":
+                push(sweep, at_once)
 
 
 def push(sweep: Sweep, at_once: int | None = None) -> None:
     """As `advance`, but the lock is taken only where there is something to start."""
     asked = sweep.request()
-    if asked.going and _free(sweep, asked) and _due(sweep, asked):
+    if asked.going and _free(sweep, asked) and due(sweep, asked):
         advance(sweep, at_once=at_once)
 
 

@@ -29,7 +29,8 @@ SMALL = ("lenet",)  # families of which one thread a run, and a run a core, is t
 @dataclass(frozen=True)
 class Request:
     """What was asked. base: the settings that were said and are the same for all; combinations: those that are tried,
-    in order; going: whether it is to go on; left_out: runs that somebody stopped, each by itself."""
+    in order; going: whether it is to go on; left_out: runs that somebody stopped, each by itself;
+    engine: "local", or "ray", whose runs no server goes on with."""
 
     base: dict[str, Any]
     factors: search.Factors
@@ -41,6 +42,7 @@ class Request:
     going: bool = True
     left_out: tuple[str, ...] = ()
     at_once: int | None = None
+    engine: str = "local"
     owner: Owner | None = None
     created: float = field(default_factory=time.time)
 
@@ -68,7 +70,7 @@ class Request:
 def plan(
     base: Mapping[str, Any],
     vary: Mapping[str, Sequence[Any]],
-    seeds: Sequence[int],
+    seeds: Sequence[Any],
     *,
     kind: str = "grid",
     trials: int = 0,
@@ -233,7 +235,9 @@ def enlarged(before: Request, asked: Request, name: str) -> Request:
     trials = max(before.trials, asked.trials)
     drawn = search.combinations(factors, trials, before.combinations)
     seeds = tuple(dict.fromkeys((*before.seeds, *asked.seeds)))
-    made = replace(before, factors=factors, trials=trials, combinations=drawn, seeds=seeds, jobs=asked.jobs)
+    made = replace(
+        before, factors=factors, trials=trials, combinations=drawn, seeds=seeds, jobs=asked.jobs, engine=asked.engine
+    )
     return _settled(made, made.jobs)
 
 

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from imgcls.cli.main import to_json
@@ -27,8 +28,13 @@ DEFAULT_SEEDS = (1, 2, 3)
 def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
     asked = _resumed(arguments, workspace) if arguments.resume else _asked(arguments)
+    asked = replace(asked, engine=arguments.engine)
+    if arguments.engine == "ray":
+        from imgcls.runs import ray_engine
+
+        ray_engine.connected(arguments.address)  # before anything is made
     made = sweep.create(asked, workspace, name=arguments.resume or arguments.name or "")
-    status = _wait(made)
+    status = _wait(made, arguments)
     found = sweep_result.result(made)
     if arguments.json:
         for row in found.rows:
@@ -83,7 +89,7 @@ def _seeds(text: str | None) -> tuple[Any, ...]:
     return tuple(seed.strip() for seed in (text or "").split(",") if seed.strip())
 
 
-def _wait(made: sweep.Sweep) -> str:
+def _wait(made: sweep.Sweep, arguments: argparse.Namespace) -> str:
     """Until everything has ended, in whatever processes. Ctrl-C, SIGTERM and a closed terminal: all save and stop."""
     done: list[str] = []
 
@@ -91,9 +97,17 @@ def _wait(made: sweep.Sweep) -> str:
         done.append(trial.name)
         print(sweep_result.line(made, trial, len(done)), file=sys.stderr, flush=True)
 
-    print(f"{made.name}: {len(made.trials())} runs, {made.request().jobs} at a time", file=sys.stderr, flush=True)
+    print(f"{made.name}: {len(made.trials())} runs, {_side_by_side(made, arguments)}", file=sys.stderr, flush=True)
     with _stopping(made):
+        if arguments.engine == "ray":
+            from imgcls.runs import ray_engine
+
+            return deque(ray_engine.follow(made, arguments.address, told), maxlen=1).pop()
         return deque(sweep.follow(made, told), maxlen=1).pop()
+
+
+def _side_by_side(made: sweep.Sweep, arguments: argparse.Namespace) -> str:
+    return "on Ray" if arguments.engine == "ray" else f"{made.request().jobs} at a time"
 
 
 @contextlib.contextmanager
