@@ -22,7 +22,6 @@ from imgcls.data.edits import TRASH, Record
 from imgcls.data.image_folders import folder_state
 from imgcls.data.registry import is_builtin, parts_of
 from imgcls.files import write_bytes
-from imgcls.progress import Progress
 from imgcls.runs import background_jobs
 from imgcls.workspace import Workspace
 
@@ -100,7 +99,7 @@ def start(asked: Asked, workspace: Workspace) -> None:
         _path(asked, workspace).unlink(missing_ok=True)  # the earlier one, now that a new one is on its way
 
 
-def look(asked: Asked, workspace: Workspace) -> Progress:
+def look(asked: Asked, workspace: Workspace) -> background_jobs.JobStatus:
     return background_jobs.look(_folder(asked, workspace), _path(asked, workspace).is_file)
 
 

@@ -36,7 +36,7 @@ State = Literal["finished", "running", "stopped", "failed", "none"]
 
 
 @dataclass(frozen=True)
-class Progress:
+class JobStatus:
     """`done` of `total` images; `message`: why it failed."""
 
     state: State
@@ -77,22 +77,22 @@ def prepare(folder: Path, asked: dict[str, Any]) -> Path:
     return folder
 
 
-def look(folder: Path, is_kept: Callable[[], bool]) -> Progress:
+def look(folder: Path, is_kept: Callable[[], bool]) -> JobStatus:
     """How far it is; "none" where nobody has asked for it yet. is_kept: whether what it makes is there."""
     if is_kept():
-        return Progress("finished")
+        return JobStatus("finished")
     written = _read(folder / "progress.json")
     if "failed" in written:
-        return Progress("failed", message=Message.from_dict(written["failed"]))
+        return JobStatus("failed", message=Message.from_dict(written["failed"]))
     if _alive(folder):
-        return Progress("running", int(written.get("done", 0)), int(written.get("total", 0)))
+        return JobStatus("running", int(written.get("done", 0)), int(written.get("total", 0)))
     if not (folder / "job.json").is_file():
-        return Progress("none")
+        return JobStatus("none")
     if not (folder / "stop").exists():
         if is_kept():
-            return Progress("finished")  # it ended between the two looks
-        return Progress("failed", message=Message("Its process ended without a word: try again."))
-    return Progress("stopped")
+            return JobStatus("finished")  # it ended between the two looks
+        return JobStatus("failed", message=Message("Its process ended without a word: try again."))
+    return JobStatus("stopped")
 
 
 def stop(folder: Path) -> None:

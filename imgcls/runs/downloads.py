@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from imgcls.data.registry import absent
-from imgcls.progress import Progress
 from imgcls.runs import background_jobs
 from imgcls.workspace import Workspace
 
@@ -15,7 +14,7 @@ def start(name: str, workspace: Workspace) -> None:
     background_jobs.start(_folder(name, workspace), {"name": name}, "work-fetch", workspace)
 
 
-def look(name: str, workspace: Workspace) -> Progress:
+def look(name: str, workspace: Workspace) -> background_jobs.JobStatus:
     """`done` and `total` count bytes."""
     return background_jobs.look(_folder(name, workspace), lambda: not absent(name, workspace))
 

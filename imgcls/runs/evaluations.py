@@ -55,7 +55,7 @@ def prepare(asked: Asked, workspace: Workspace) -> Path:
     return background_jobs.prepare(_folder(asked, workspace), asked.as_dict())
 
 
-def look(asked: Asked, workspace: Workspace) -> Progress:
+def look(asked: Asked, workspace: Workspace) -> background_jobs.JobStatus:
     """How far it is; "none" where nobody has asked for it yet."""
     return background_jobs.look(
         _folder(asked, workspace),

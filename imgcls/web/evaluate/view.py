@@ -97,7 +97,7 @@ def server_functions(
             seen = evaluations.look(one, workspace)
             if (begin == "again" and seen.state in ("stopped", "failed")) or (begin and seen.state == "none"):
                 evaluations.start(one, workspace)
-                seen = background_jobs.Progress("running")
+                seen = background_jobs.JobStatus("running")
             if seen.state == "failed" and seen.message:
                 return {"error": words.message(seen.message)}
             if seen.state in ("stopped", "none"):
