@@ -6,6 +6,7 @@ import { LabCurves } from './lab_curves.js';
 import { LabNetwork } from './lab_network.js';
 
 const MOST = 4;
+const EPOCHS = 10;   // long enough to change the learning rate on the way
 const RATES = [0.003, 0.01, 0.03, 0.1, 0.3];
 const AT_FIRST = ['kaiming-uniform', 'all-zeros', 'too-small', 'too-large'];
 
@@ -51,7 +52,7 @@ export class PageInitLab {
   // What all networks have in common: they differ by their first weights alone.
   get settings() { return { ...this.defaults, ...this.values, epochs: this.epochs, schedule: 'constant' }; }
 
-  get epochs() { return 3; }
+  get epochs() { return EPOCHS; }
 
   // ---- what a person does
   choose(name) {
