@@ -63,6 +63,10 @@ def test_tensorboard_can_read_the_run(trained):
         tags["scalars"]
     )
     assert tags["images"] and tags["graph"]
+    # After each epoch: how every layer's weights lie, how long they and their gradient are, and memory.
+    assert {"weights/conv1.weight", "weights/fc3.bias"} <= set(tags["histograms"])
+    for name in ("weight norm/conv1.weight", "gradient norm/conv1.weight", "memory/process, MB"):
+        assert made.Scalars(name)[0].value > 0
     assert any("hparams" in tag for tag in made.summary_metadata)
 
 

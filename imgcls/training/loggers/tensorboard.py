@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from imgcls.settings import TrainSettings
 from imgcls.training import events
 
+DRAWN = 10_000  # weights of a layer that its histogram is made of: a large network's would take seconds an epoch
 LONG = 60.0  # seconds: a run that goes on for so long has its graph before it ends
 
 
 class TensorBoard:
-    """Curves, the learning rate, images/s, a grid of training images, the graph, and settings with final figures."""
+    """Curves, the learning rate, images/s, a grid of training images, the graph, and settings with final figures; after
+    each epoch every layer's weights as a histogram, the norms of its weights and of its last gradient, and memory."""
 
     def __init__(self, folder: Path, settings: TrainSettings) -> None:
         self._settings = settings
         self._to_draw: events.Started | None = None  # whose graph is still to be written
+        self._model: Any = None
         self._writer = self.writer_class()(str(folder), max_queue=1000, flush_secs=5)
 
     @staticmethod
@@ -51,6 +55,7 @@ class TensorBoard:
             self._writer.add_images("training images as the network gets them", event.sample)
         if event.model is not None and event.example is not None and not event.first_step:
             self._to_draw = event
+        self._model = event.model
         self._writer.add_text("settings", f"```\n{self._settings.model_dump_json(indent=2)}\n```")
 
     def _graph(self) -> None:
@@ -91,8 +96,27 @@ class TensorBoard:
             ("epoch/accuracy train", event.train_accuracy),
         ):
             self._writer.add_scalar(name, value, event.step, walltime=event.time)
+        self._weights(event)
         if self._to_draw is not None and event.time - self._to_draw.time > LONG:
             self._graph()
+
+    def _weights(self, event: events.EpochEnded) -> None:
+        """Reads only: the run's bits are what they would have been."""
+        for name, parameter in self._model.named_parameters() if self._model is not None else ():
+            weights = parameter.detach()
+            some = weights.flatten()[:: max(1, weights.numel() // DRAWN)]
+            self._writer.add_histogram(f"weights/{name}", some.float().cpu(), event.step, walltime=event.time)
+            self._writer.add_scalar(f"weight norm/{name}", weights.norm().item(), event.step, walltime=event.time)
+            if parameter.grad is not None:
+                norm = parameter.grad.norm().item()
+                self._writer.add_scalar(f"gradient norm/{name}", norm, event.step, walltime=event.time)
+        self._writer.add_scalar("memory/process, MB", _process_bytes() / 1e6, event.step, walltime=event.time)
+        device = next(self._model.parameters()).device if self._model is not None else None
+        if device is not None and device.type == "cuda":
+            import torch
+
+            used = torch.cuda.max_memory_allocated(device) / 1e6
+            self._writer.add_scalar("memory/GPU at the most, MB", used, event.step, walltime=event.time)
 
     def _finished(self, event: events.Finished) -> None:
         figures = {
@@ -103,3 +127,9 @@ class TensorBoard:
         }
         settings = {k: v for k, v in self._settings.model_dump().items() if isinstance(v, int | float | str | bool)}
         self._writer.add_hparams(settings, {k: v for k, v in figures.items() if v is not None}, run_name=".")
+
+
+def _process_bytes() -> int:
+    import psutil
+
+    return psutil.Process().memory_info().rss
