@@ -188,8 +188,12 @@ def find(name: str, workspace: Workspace) -> Sweep:
 
 def list_sweeps(workspace: Workspace) -> list[Sweep]:
     """Every sweep, newest first."""
-    made = [path for path in workspace.train_logs.glob(f"*/{FILE}") if NAME.fullmatch(path.parent.name)]
-    return [Sweep(path.parent.name, workspace) for path in sorted(made, key=lambda path: -path.stat().st_mtime)]
+    made: list[tuple[float, str]] = []
+    for path in workspace.train_logs.glob(f"*/{FILE}"):
+        with contextlib.suppress(OSError):  # deleted in the meantime
+            if NAME.fullmatch(path.parent.name):
+                made.append((-path.stat().st_mtime, path.parent.name))
+    return [Sweep(name, workspace) for _, name in sorted(made)]
 
 
 def delete(sweep: Sweep) -> None:

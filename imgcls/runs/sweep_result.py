@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from imgcls.inference.significance import mean_and_spread, paired_mean_interval
@@ -14,6 +15,7 @@ from imgcls.recipes import needed, with_recipe
 from imgcls.runs import search
 from imgcls.runs.reader import RunView, view
 from imgcls.runs.search import Combination
+from imgcls.runs.store import Run
 from imgcls.runs.sweep import Sweep, Trial
 from imgcls.runs.sweep_request import Request
 from imgcls.settings import TrainSettings, command_line
@@ -131,16 +133,29 @@ def measured(sweep: Sweep, trial: Trial) -> Measured | None:
     """None while it goes on, or has not begun."""
     run = sweep.run(trial)
     state = run.written()
-    if state is None or state.parent != sweep.name:
+    if state is None or state.parent != sweep.name or state.live or state.state == "queued":
         return None
+    try:
+        written = (run.logs / "events.jsonl").stat().st_mtime_ns
+    except OSError:
+        written = 0
+    found = _ending(run, state.id, state.state, state.until, written)
+    return found and Measured(trial, *found)
+
+
+@lru_cache(maxsize=4096)  # a page looks at a sweep every other second, and its runs' words are some thousand lines
+def _ending(
+    run: Run, _id: str, _state: str, until: int, _written: int
+) -> tuple[float | None, int, Message | None] | None:
+    """(accuracy, epochs, failure) of a run that has been as far as it was to go."""
     seen = view(run)
     epochs = len(seen.epochs)
     if seen.state == "finished" and seen.best:
-        return Measured(trial, seen.best.val_accuracy, epochs)
+        return seen.best.val_accuracy, epochs, None
     if seen.state == "failed":
-        return Measured(trial, None, epochs, seen.failure)
-    if seen.state == "stopped" and state.until and epochs >= state.until:
-        return Measured(trial, _best_up_to(seen, state.until), state.until)
+        return None, epochs, seen.failure
+    if seen.state == "stopped" and until and epochs >= until:
+        return _best_up_to(seen, until), until, None
     return None
 
 
