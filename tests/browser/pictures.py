@@ -95,7 +95,7 @@ def main() -> None:
                 film(page, into / f"classify.{language}.webp")
                 page.goto(f"{server.url}/{language}/?tab=train&run=first-try")
                 page.locator("#card figure.chart").first.wait_for()
-                page.get_by_test_id("plan").locator("strong").wait_for(timeout=90_000)  # about how long it would take
+                page.get_by_test_id("plan").locator("strong").wait_for(timeout=300_000)  # about how long it would take
                 take(page, into / f"train.{language}.webp")
                 page.goto(f"{server.url}/{language}/?tab=data")
                 page.locator("#samples img").first.wait_for()
