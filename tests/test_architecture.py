@@ -263,3 +263,33 @@ def calls_of(function):
             yield node
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
             todo += list(ast.iter_child_nodes(node))
+
+
+PROMISED = {"gradio", "gradio.components", "gradio.themes", "gradio.themes.utils"}  # modules that Gradio documents
+PRIVATE = {"has_launched", "async_move_resource_to_block_cache"}  # and what begins with "_" in another's hands
+
+
+def of_gradio(tree):
+    """What a file names of Gradio that Gradio does not promise."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names if one.name.startswith("gradio") and one.name not in PROMISED)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gradio"):
+            if node.module not in PROMISED:
+                yield node.module
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "gradio_api/" in node.value:
+            yield node.value
+        elif isinstance(node, ast.Attribute):
+            own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            hidden = node.attr.startswith("_") and not node.attr.startswith("__") and node.attr != "_replace"
+            if node.attr in PRIVATE or (hidden and not own):
+                yield node.attr
+
+
+def test_what_gradio_does_not_promise_stands_in_one_file():
+    found = {
+        name: sorted(set(named))
+        for name, path in FILES.items()
+        if name.startswith("imgcls.web") and (named := list(of_gradio(ast.parse(path.read_text("utf-8")))))
+    }
+    assert set(found) == {"imgcls.web.server.gradio_internals"}, found

@@ -22,7 +22,11 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-from imgcls.web.server.gradio_internals import Sessions, app_options  # before the imports below define components
+from imgcls.web.server.gradio_internals import (  # before the imports below define components
+    Sessions,
+    app_options,
+    look_at_queues_every,
+)
 
 # isort: split
 import gradio as gr
@@ -123,7 +127,8 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     downloads.add_routes(app, watch)
     for language in LANGUAGES:
         words = Translator(language)
-        built = _calm(only_uploads(page.build(words, watch, weights, made.limits, people), words))
+        built = only_uploads(page.build(words, watch, weights, made.limits, people), words)
+        look_at_queues_every(built, QUEUE_LOOKS)
         sessions.add(f"/{language}", built)
         css = [
             HERE / "style.css",
@@ -135,7 +140,8 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
         ]
         app = gr.mount_gradio_app(app, built, path=f"/{language}", css_paths=css, **_mounting(made))
     # Last, for it takes whatever is left.
-    programs = _calm(only_uploads(api.build(watch, made.limits, people), Translator("en")))
+    programs = only_uploads(api.build(watch, made.limits, people), Translator("en"))
+    look_at_queues_every(programs, QUEUE_LOOKS)
     sessions.add("", programs)
     app = gr.mount_gradio_app(app, programs, path="/", **_mounting(made))
     app.add_middleware(LanguageMiddleware)
@@ -181,12 +187,6 @@ def _mounting(made: Hosting) -> dict[str, Any]:
         "head": style.head(),
         "app_kwargs": app_options(),
     }
-
-
-def _calm(page: gr.Blocks) -> gr.Blocks:
-    """Gradio looks at each of three empty queues a thousand times a second: some 4 % of a core while nobody asks."""
-    page._queue.sleep_when_free = QUEUE_LOOKS  # a private name, but `queue()` takes nothing of the kind
-    return page
 
 
 def _warm(workspace: Workspace) -> None:

@@ -1,9 +1,11 @@
-"""The lab with late answers: what an event's function makes is sent IMGCLS_LATE (a file) seconds after it was made, and
-so are the answers to the page's own questions. For test_choices.py."""
+"""The lab with late answers: what an event's function makes is sent some seconds after it was made, and so are the
+answers to the page's own questions. IMGCLS_LATE is a file: "3", or "mixed 7" for 0, 0.3 or 3 seconds, by chance of the
+seed 7. For test_choices.py."""
 
 import asyncio
 import inspect
 import os
+import random
 import sys
 import time
 from functools import wraps
@@ -13,9 +15,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from imgcls.web import app, page  # noqa: E402
 
+DELAYS = (0, 0.3, 3)  # seconds
+chances = {}
+
 
 def seconds():
-    return float(Path(os.environ["IMGCLS_LATE"]).read_text())
+    said = Path(os.environ["IMGCLS_LATE"]).read_text()
+    if said.startswith("mixed"):
+        return chances.setdefault(said, random.Random(said)).choice(DELAYS)
+    return float(said)
 
 
 def late(function):

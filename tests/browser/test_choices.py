@@ -6,18 +6,26 @@ What was last chosen is what is shown, sent, in the address and in the command. 
 import json
 import random
 import re
+import shutil
+import subprocess
+import sys
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from conftest import Server
+from photos import flowers
 from playwright.sync_api import expect
+from story import ROOMS, Story
 
 from imgcls.settings import TrainSettings, command_line
 from imgcls.web.shared import settings_form
 
 LONG = 60_000  # ms
 UNFOLD = "document.querySelector('#settings-fold [aria-expanded=false]')?.click()"  # at once: answers are on their way
-DELAYS = (0, 0.3, 3)  # seconds
+SLOW = pytest.mark.slow
+SEEDS = [1, 2, *(pytest.param(seed, marks=SLOW) for seed in range(3, 15))]
+TRAIN_SEEDS = [1, *(pytest.param(seed, marks=SLOW) for seed in range(2, 10))]
+DELAYS = [pytest.param(0, marks=SLOW), pytest.param(0.3, marks=SLOW), 3]  # seconds
 PRESETS = {"sprint": "Sprint", "standard": "Standard", "thorough": "Thorough"}
 NETWORKS = {"lenet": "LeNet", "resnet18": "ResNet18"}
 SETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
@@ -40,9 +48,19 @@ def lab(tmp_path_factory):
     made.late = made.root / "late.txt"
     made.late.write_text("0")
     made.environment |= {"IMGCLS_LATE": str(made.late)}
+    flowers(made.root / "data" / "garden", each=12)
+    two_runs(made)
     made.start()
     yield made
     made.end()
+
+
+def two_runs(lab):
+    """In a process of its own."""
+    said = "['train', '--dataset', 'garden', '--model', 'lenet', '--epochs', '1', '--threads', '1', '--name', name]"
+    code = f"from imgcls.cli.main import main\nfor name in ('one', 'two'): main({said})"
+    made = subprocess.run([sys.executable, "-c", code], env=lab.environment, capture_output=True, text=True)
+    assert made.returncode == 0 and (lab.root / "checkpoints" / "two").is_dir(), made.stderr
 
 
 @pytest.fixture
@@ -162,16 +180,67 @@ class Form:
         }
 
 
-@pytest.mark.parametrize("delay", DELAYS)
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_quick_pupils_fill_the_train_form(pupil, lab, delay, seed):
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_was_last_chosen_on_any_tab_stands(pupil, lab, seed):
+    """Each answer of the server takes 0, 0.3 or 3 seconds; meanwhile somebody else's network comes."""
+    chance = random.Random(seed)
+    rooms = list(ROOMS)
+    chance.shuffle(rooms)
+    pupil.goto(f"{lab.url}/en/")
+    rest(pupil)
+    story = Story(pupil, chance)
+    lab.late.write_text(f"mixed {seed}")
+    for room in rooms:
+        story.open(room)
+        for _ in range(4):
+            story.act()
+        if room == rooms[2]:
+            shutil.copytree(lab.root / "checkpoints" / "one", lab.root / "checkpoints" / f"of-{seed}")
+    rest(pupil)
+    lab.late.write_text("0")
+    assert story.touched
+    story.check(rest)
+
+
+def test_every_event_is_part_of_the_story(lab):
+    """Of the page as Gradio has built it: a component that is added is touched, or named with a reason."""
+    code = (
+        "import sys; sys.path.insert(0, 'tests/browser')\n"
+        "from imgcls.web import app, page; from imgcls.web.server.hosting import hosting; from story import missing\n"
+        "from imgcls.workspace import Workspace\n"
+        "kept, build = [], page.build\n"
+        "page.build = lambda *given: kept.append(build(*given)) or kept[-1]\n"
+        "app.create_app(hosting(None, None), Workspace.from_environment())\n"
+        "print(sorted(missing(kept[0])))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], env=lab.environment, capture_output=True, text=True)
+    assert said.stdout == "[]\n", said.stdout + said.stderr
+
+
+@pytest.mark.parametrize("seed", TRAIN_SEEDS)
+def test_quick_pupils_fill_the_train_form(pupil, lab, seed):
     pupil.goto(f"{lab.url}/en/?tab=train")
     expect(pupil.locator("#command code")).to_have_text(re.compile("train"), timeout=LONG)
     rest(pupil)
-    lab.late.write_text(str(delay))
-    form, chance = Form(pupil), random.Random(f"{seed} {delay}")
+    lab.late.write_text(f"mixed {seed}")
+    form, chance = Form(pupil), random.Random(seed)
     for _ in range(7):
         form.act(chance)
+    rest(pupil)
+    form.check()
+
+
+def test_a_number_typed_after_a_preset_stands_though_both_are_asked_about_at_once(pupil, lab):
+    """An earlier question is still on its way when both are changed."""
+    pupil.goto(f"{lab.url}/en/?tab=train")
+    expect(pupil.locator("#command code")).to_have_text(re.compile("train"), timeout=LONG)
+    rest(pupil)
+    lab.late.write_text("3")
+    form = Form(pupil)
+    with pupil.expect_request(re.compile("gradio_api/run")):
+        form.type("epochs", 7)
+    form.press("preset", "thorough")
+    form.type("batch_size", 48)
     rest(pupil)
     form.check()
 
@@ -218,10 +287,6 @@ def test_what_is_ticked_and_guessed_in_the_init_lab_stays(pupil, lab, delay):
 @pytest.mark.parametrize("delay", DELAYS)
 def test_the_set_that_is_trained_on_comes_with_its_network_at_once(pupil, lab, delay):
     """No other state of the form is ever shown, and no field is called wrong on the way."""
-    from photos import flowers
-
-    if not (lab.root / "data" / "garden").is_dir():
-        flowers(lab.root / "data" / "garden", each=12)
     pupil.goto(f"{lab.url}/en/?tab=train")
     expect(pupil.locator("#command code")).to_have_text(re.compile("train"), timeout=LONG)
     pupil.goto(f"{lab.url}/en/?tab=data&set=garden")

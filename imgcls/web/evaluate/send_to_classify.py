@@ -8,14 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradio.processing_utils import save_file_to_cache, save_pil_to_cache
-from gradio.utils import get_upload_folder
 from PIL import ImageOps
 
 from imgcls.checkpoints.format import read_meta
 from imgcls.errors import InputError
 from imgcls.files import storage_error
 from imgcls.web.evaluate.results import Evaluations, as_url
+from imgcls.web.server.gradio_internals import keep_file, keep_picture, upload_folder
 from imgcls.web.shared.uploads import stored
 from imgcls.web.shared.work_gate import opened_picture
 
@@ -32,7 +31,7 @@ def hand_over(kept: Evaluations, made: Evaluation, place: int, limits: Limits) -
     The file itself, or, to a visitor of a shared lab, a smaller picture without what else a photo says (where it was
     taken); it counts among the uploads of all.
     """
-    folder = Path(get_upload_folder())
+    folder = upload_folder()
     if stored() > limits.all_uploads_mb * 1_000_000:
         raise InputError("The lab has no room for another upload: try again in an hour.")
     try:
@@ -41,12 +40,12 @@ def hand_over(kept: Evaluations, made: Evaluation, place: int, limits: Limits) -
             near = VISITORS if limits.public else 1
             with opened_picture(path, name=path.name, near=near) as image:  # says what is wrong with it
                 if not limits.public:
-                    return {"photo": save_file_to_cache(path, str(folder))}
+                    return {"photo": keep_file(path)}
                 image.thumbnail((VISITORS, VISITORS))
-                return {"photo": save_pil_to_cache(image, str(folder), name="photo", format="jpeg")}
+                return {"photo": keep_picture(image, "photo", "jpeg")}
         with kept.original(made, place) as image:
             if read_meta(Path(made.checkpoint)).preprocess.resize_mode == "digit":
                 return {"drawing": as_url(ImageOps.invert(image.convert("L")))}
-            return {"photo": save_pil_to_cache(image, str(folder), name=f"{made.part}-{place}", format="png")}
+            return {"photo": keep_picture(image, f"{made.part}-{place}", "png")}
     except OSError as error:
         raise storage_error(folder, error) from None

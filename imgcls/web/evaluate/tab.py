@@ -12,6 +12,7 @@ from imgcls.errors import RunError
 from imgcls.web.classify import tab as classify_tab
 from imgcls.web.evaluate.view import MOST, PARTS, EvaluateView, request
 from imgcls.web.i18n.labels import PARTS as NAMES
+from imgcls.web.server.gradio_internals import told_by
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
@@ -109,7 +110,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
 
     def in_classify(event: gr.EventData) -> list[Any]:
         """An image with its checkpoint, where a network is looked into."""
-        said = event._data if isinstance(event._data, dict) else {}
+        said = told_by(event)
         now, _ = classify_tab.choices(words, watch)
         if said.get("checkpoint") not in {name for _, name in now}:
             raise RunError("Choose a checkpoint first.")

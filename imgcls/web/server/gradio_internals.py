@@ -1,10 +1,14 @@
-"""What the lab changes in Gradio itself. Imported before any component is defined; checked when it is imported."""
+"""Everything that the lab knows of Gradio and Gradio does not promise: what it changes in it, its private names, the
+addresses that its pages ask. Imported before any component is defined; checked when it is imported, the addresses
+before anything is served (refusals.py). No other module names any of it (tests/test_architecture.py).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+import re
 import sys
 import time
 import traceback
@@ -13,28 +17,101 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import gradio as gr
 import gradio.component_meta as component_meta
 import gradio.queueing
 import gradio.routes
 import gradio.utils
 from fastapi.exceptions import RequestValidationError
+from gradio.processing_utils import save_file_to_cache, save_pil_to_cache
 from gradio.route_utils import FnIndexInferError
+from gradio.utils import get_upload_folder
+from gradio_client.utils import is_http_url_like
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
+from imgcls.web.i18n.translator import LANGUAGES
 from imgcls.web.server.short_log import note
 from imgcls.workspace import PROJECT
 
 if TYPE_CHECKING:
-    import gradio as gr
     from gradio.queueing import Queue
+    from PIL import Image
 
 UNREAD_SECONDS = 60.0
+FOLDER = "GRADIO_TEMP_DIR"  # the variable in which Gradio reads the folder of uploads
+PREDICT = "/gradio_api/run/predict"  # below a page: an event that is asked at once
+PAGE = rf"(?P<page>(/({'|'.join(LANGUAGES)}))?)"
+UPLOAD = re.compile(rf"{PAGE}/gradio_api/upload/?")
+QUESTION = re.compile(rf"{PAGE}/gradio_api/component_server/?")  # of a component's own script
+EVENT = re.compile(rf"{PAGE}/gradio_api/(queue/join|call/.+|run/.+|api/.+)")
+DIRECT = re.compile(rf"{PAGE}/gradio_api/(run|api)/.+")
+STREAM = re.compile(rf"{PAGE}/gradio_api/(queue/data|call/(v2/)?[^/]+/(?P<event>[^/]+))/?")
+ELSEWHERE = re.compile(r".*/gradio_api/(file[=/]\s*https?:|proxy=).*", re.I | re.S)  # Gradio would fetch it
+# What the page and Gradio's clients ask of Gradio; the rest writes files, prints, reloads or edits the application.
+USED = re.compile(
+    rf"{PAGE}/gradio_api/(upload|upload_progress|queue/(join|data|status)|run/.+|api/.+|call/.+|component_server|"
+    r"file[=/].*|heartbeat/.+|cancel|reset|info|openapi\.json|app_id|startup-events|theme\.css)/?",
+    re.S,
+)
+UNUSED = re.compile(rf"{PAGE}/(login|logout|monitoring|monitoring/.*|svelte/.*|.*/?gradio_api(/.*)?)", re.S)
+# What the guard watches, by one address each: under another name it would pass unwatched.
+ROUTES = tuple(
+    f"/gradio_api/{one}" for one in ("upload", "component_server", "queue/join", "queue/data", "run/x", "call/x")
+)
 
 # For every class of a component Gradio writes a stub file beside the module that defines it, at each start. An
 # installed package is not written into, and in a checkout nobody reads them.
 assert callable(component_meta.create_or_modify_pyi)
 component_meta.create_or_modify_pyi = lambda component_class, class_name, events: None
+
+
+def upload_folder() -> Path:
+    return Path(get_upload_folder())
+
+
+def keep_file(path: Path) -> str:
+    """A copy of the file among the uploads: where it lies."""
+    return save_file_to_cache(path, get_upload_folder())
+
+
+def keep_picture(image: Image.Image, name: str, form: str) -> str:
+    """The picture as a file of that form among the uploads: where it lies."""
+    return save_pil_to_cache(image, get_upload_folder(), name=name, format=form)
+
+
+def take_uploads_alone(page: gr.Blocks, refuse: Callable[[], Exception]) -> None:
+    """Files of events are those that visitors have uploaded: before the page is mounted. refuse: the error for whoever
+    gives an address in place of a file."""
+    assert hasattr(page, "has_launched")
+    page.has_launched = True  # what Gradio's own check asks for
+    for block in page.blocks.values():
+        _fetch_nothing(block, refuse)
+
+
+def _fetch_nothing(block: Any, refuse: Callable[[], Exception]) -> None:
+    move = block.async_move_resource_to_block_cache
+
+    async def moved(file: str | Path | None) -> str | None:
+        if file is not None and is_http_url_like(str(file)):
+            raise refuse()
+        return await move(file)
+
+    block.async_move_resource_to_block_cache = moved
+
+
+def look_at_queues_every(page: gr.Blocks, seconds: float) -> None:
+    """Gradio looks at each of three empty queues a thousand times a second: some 4 % of a core while nobody asks."""
+    assert hasattr(page._queue, "sleep_when_free")
+    page._queue.sleep_when_free = seconds
+
+
+def told_by(event: gr.EventData) -> dict[str, Any]:
+    """The object that a component's script has sent with its event; {} where it is none."""
+    return event._data if isinstance(event._data, dict) else {}
+
+
+assert told_by(gr.EventData(None, {"sent": 1})) == {"sent": 1}
 
 
 class Sessions:

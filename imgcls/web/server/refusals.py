@@ -2,7 +2,8 @@
 
 That only uploads are read rests on what Gradio does not promise (shared/uploads.py). If another version renamed it,
 nothing would fail and anybody could read any file of the server. What shared/choices.js reads of the page's
-configuration is looked for, too: without it late answers would take the place of what a person chose.
+configuration is looked for, too: without it late answers would take the place of what a person chose; and so are the
+addresses that security.py watches.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from typing import Any
 
 import gradio
 import httpx
-from gradio.utils import get_upload_folder
 from starlette.types import ASGIApp
 
 from imgcls.errors import InstallError
+from imgcls.web.server.gradio_internals import PREDICT, ROUTES, upload_folder
 
 PICTURE = Path(__file__).parents[1] / "favicon.png"  # one that Gradio could read, and nobody has uploaded
 
@@ -44,6 +45,9 @@ async def _accepted(page: ASGIApp) -> list[str]:
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         config = (await client.get("/config")).json()
         check_configuration(config)
+        for path in ROUTES:
+            if (await client.delete(path)).status_code == 404:  # 405 where only the method is wrong
+                raise _other()
         types = {component["id"]: component["type"] for component in config["components"]}
         event = next(
             event
@@ -55,7 +59,7 @@ async def _accepted(page: ASGIApp) -> list[str]:
             file = {"path": path, "meta": {"_type": "gradio.FileData"}}
             data = [file if types[one] == "image" else None for one in event["inputs"]]
             body = {"fn_index": event["id"], "data": data, "session_hash": "probe"}
-            answer = await client.post("/gradio_api/run/predict", json=body)
+            answer = await client.post(PREDICT, json=body)
             if answer.status_code < 400:
                 accepted.append(path)
         return accepted
@@ -71,13 +75,17 @@ def check_configuration(config: Any) -> None:
     except (LookupError, TypeError):
         whole = False
     if not whole:
-        raise InstallError(
-            "Gradio {version} describes its pages otherwise than the version that this lab was tested with: run "
-            "`{command}`.",
-            version=gradio.__version__,
-            command="pip install -r requirements.txt",
-        )
+        raise _other()
+
+
+def _other() -> InstallError:
+    return InstallError(
+        "Gradio {version} describes its pages otherwise than the version that this lab was tested with: run "
+        "`{command}`.",
+        version=gradio.__version__,
+        command="pip install -r requirements.txt",
+    )
 
 
 def _uploads() -> set[str]:
-    return {os.path.join(folder, name) for folder, _, names in os.walk(get_upload_folder()) for name in names}
+    return {os.path.join(folder, name) for folder, _, names in os.walk(upload_folder()) for name in names}

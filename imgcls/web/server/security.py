@@ -27,7 +27,17 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from imgcls.web.i18n.translator import LANGUAGES
+from imgcls.web.server.gradio_internals import (
+    DIRECT,
+    ELSEWHERE,
+    EVENT,
+    PAGE,
+    QUESTION,
+    STREAM,
+    UNUSED,
+    UPLOAD,
+    USED,
+)
 from imgcls.web.server.hosting import Hosting
 from imgcls.web.server.traffic import Kind, Refused, Traffic
 from imgcls.web.shared.work_gate import Busy, work
@@ -40,23 +50,8 @@ POLICY = (
 FRAMING = " https://huggingface.co https://*.hf.space"  # where a Space's page stands
 READING = ("GET", "HEAD", "OPTIONS")
 MB = 1_000_000
-PAGE = rf"(?P<page>(/({'|'.join(LANGUAGES)}))?)"
-UPLOAD = re.compile(rf"{PAGE}/gradio_api/upload/?")
-QUESTION = re.compile(
-    rf"{PAGE}/(gradio_api/component_server|page-runs)/?"
-)  # pictures to be read; weights that a page made
-EVENT = re.compile(rf"{PAGE}/gradio_api/(queue/join|call/.+|run/.+|api/.+)")
-DIRECT = re.compile(rf"{PAGE}/gradio_api/(run|api)/.+")
-STREAM = re.compile(rf"{PAGE}/gradio_api/(queue/data|call/(v2/)?[^/]+/(?P<event>[^/]+))/?")
+KEEP = re.compile(rf"{PAGE}/page-runs/?")  # weights that a page made
 LARGEST_BODY, LARGEST_QUESTION = 2 * MB, 8 * MB  # bytes
-ELSEWHERE = re.compile(r".*/gradio_api/(file[=/]\s*https?:|proxy=).*", re.I | re.S)  # Gradio would fetch it
-# What the page and Gradio's clients ask of Gradio; the rest writes files, prints, reloads or edits the application.
-USED = re.compile(
-    rf"{PAGE}/gradio_api/(upload|upload_progress|queue/(join|data|status)|run/.+|api/.+|call/.+|component_server|"
-    r"file[=/].*|heartbeat/.+|cancel|reset|info|openapi\.json|app_id|startup-events|theme\.css)/?",
-    re.S,
-)
-UNUSED = re.compile(rf"{PAGE}/(login|logout|monitoring|monitoring/.*|svelte/.*|.*/?gradio_api(/.*)?)", re.S)
 ENVELOPE = 100_000  # bytes of an upload that are not the file's
 TRIES = 10  # wrong passwords an address may send at once
 EACH = 2.0  # seconds until it may send one more
@@ -238,7 +233,8 @@ class SecurityMiddleware:
         """Bytes that a request may bring."""
         if is_upload(scope):
             return self.largest_upload
-        return LARGEST_QUESTION if QUESTION.fullmatch(scope["path"]) else LARGEST_BODY
+        asks = QUESTION.fullmatch(scope["path"]) or KEEP.fullmatch(scope["path"])  # pictures to be read, or weights
+        return LARGEST_QUESTION if asks else LARGEST_BODY
 
     def without_password(self, client: str, headers: Headers) -> Response | None:
         """The right one opens, whoever else has guessed at that address; who guesses waits."""

@@ -1,6 +1,6 @@
-// What a person did last stands. Each thing that a person changes is counted; a question to the server is asked at a
-// count, and when its answer comes, a field that was changed since keeps its value: only the answer's other news
-// (choices, a sentence, whether it is shown) is taken. Holds for every event of every tab, for it stands where answers
+// What a person did last stands. Each thing that a person changes is counted; a question to the server is about the
+// change that made it be asked, however late it goes out, and when its answer comes, a field that was changed since
+// keeps its value: only the answer's other news (choices, a sentence, whether it is shown) is taken. Holds for every event of every tab, for it stands where answers
 // come in. And the answer to something that nobody asked for never takes the place of a later one. What it reads of
 // Gradio's configuration is checked before the lab is served (server/refusals.py).
 (() => {
@@ -10,19 +10,24 @@
   const questions = new Map(); // event of the queue -> what was asked
   const joining = new Set();   // questions on their way to the queue
   const written = new Map();   // component -> the question whose answer it shows
+  const answeredAt = new Map(); // component -> the count at which an answer wrote into it
   let count = 0, turn = 0, pages = null;
 
   function known() {
     if (pages) return pages;
     const { components, dependencies } = window.gradio_config, kinds = new Map(components.map(one => [one.id, one.type]));
     const fields = new Map(components.filter(one => FIELDS.includes(one.type) && one.props.elem_id).map(one => [one.props.elem_id, one.id]));
-    return pages = { kinds, fields, outputs: new Map(dependencies.map(one => [one.id, one.outputs])) };
+    const names = new Map(components.map(one => [one.id, one.props.elem_id]));
+    return pages = { kinds, fields, names, outputs: new Map(dependencies.map(one => [one.id, one.outputs])) };
   }
 
   // The field that an element belongs to.
   function fieldOf(target) {
     const { fields } = known();
-    for (let node = target; node; node = node.parentElement) if (fields.has(node.id)) return fields.get(node.id);
+    for (let node = target; node; node = node.parentElement) {
+      const id = node.dataset?.chooses ?? node.id; // a table whose lines choose for a field
+      if (fields.has(id)) return fields.get(id);
+    }
     return null;
   }
   function changes(event) {
@@ -32,7 +37,7 @@
   }
   document.addEventListener('input', changes, true);
   // Lists and tabs have no input of their own; Enter takes what the arrow keys reached.
-  const PRESSED = '[role=option], [role=tab], .token-remove, .remove-all';
+  const PRESSED = '[role=option], [role=tab], .token-remove, .remove-all, [data-chooses] tbody button';
   for (const name of ['mousedown', 'click']) {
     document.addEventListener(name, event => { if (event.target instanceof Element && event.target.closest(PRESSED)) changes(event); }, true);
   }
@@ -41,7 +46,19 @@
   }, true);
 
   // quiet: not what a person waits for, which goes through the queue
-  const question = (body, quiet) => ({ at: count, turn: ++turn, quiet, outputs: known().outputs.get(JSON.parse(body).fn_index) ?? [] });
+  function question(body, quiet) {
+    const { fn_index: event, trigger_id: by } = JSON.parse(body);
+    return { at: Math.min(count, changeOf(by)), turn: ++turn, quiet, outputs: known().outputs.get(event) ?? [] };
+  }
+  // The count of the change that a question is about. A component that asks in the name of fields says so
+  // (data-follows): what else was changed since the last of those follows from nothing that it asks.
+  function changeOf(by) {
+    const { kinds, fields, names } = known(), name = names.get(by);
+    const follows = name ? document.getElementById(name)?.querySelector('[data-follows]')?.dataset.follows.split(' ') : null;
+    if (follows) return Math.max(0, ...follows.map(one => changed.get(fields.get(one)) ?? 0));
+    if (!FIELDS.includes(kinds.get(by)) || !changed.has(by)) return count;
+    return Math.max(changed.get(by), answeredAt.get(by) ?? 0);
+  }
   const isLate = (field, asked) => (changed.get(field) ?? 0) > asked.at;
   const isPast = (field, asked) => asked.quiet && (written.get(field) ?? 0) > asked.turn;
   const isNews = value => value?.__type__ === 'update';
@@ -53,7 +70,10 @@
     return data.map((value, i) => {
       if (isPast(fields[i], asked)) return { __type__: 'update' };
       if (!isNews(value) || 'value' in value) written.set(fields[i], asked.quiet ? asked.turn : ++turn);
-      if (!isLate(fields[i], asked)) return value;
+      if (!isLate(fields[i], asked)) {
+        if (!isNews(value) || 'value' in value) answeredAt.set(fields[i], count);
+        return value;
+      }
       if (!isNews(value)) return { __type__: 'update' };
       const { value: _, selected: __, ...news } = value;
       return news;

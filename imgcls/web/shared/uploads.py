@@ -12,20 +12,17 @@ import contextlib
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
-from gradio_client.utils import is_http_url_like
 
 from imgcls.errors import InputError
 from imgcls.files import storage_error
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.server.gradio_internals import FOLDER, take_uploads_alone, upload_folder
 from imgcls.web.shared.work_gate import Busy, work
 from imgcls.workspace import Workspace
 
 UPLOADS, MADE = ".uploads", ".downloads"  # folders of the workspace
-FOLDER = "GRADIO_TEMP_DIR"  # where Gradio reads the folder of uploads
 KEPT_SECONDS, SWEEP_SECONDS = 3000.0, 300.0  # together less than the hour that the page promises at most
 
 _ours: str | None = None  # what this process has written into the environment
@@ -51,7 +48,7 @@ def sweep(workspace: Workspace, *, now: float | None = None) -> None:
     """Removes what was uploaded, or made for a download, long enough ago, whichever server did it: one that was killed
     remembers nothing."""
     before = (time.time() if now is None else now) - KEPT_SECONDS
-    for root in (Path(get_upload_folder()), workspace.root / MADE):
+    for root in (upload_folder(), workspace.root / MADE):
         for folder, folders, names in os.walk(root, topdown=False):
             for name in names:
                 path = os.path.join(folder, name)
@@ -74,15 +71,14 @@ async def keep_sweeping(workspace: Workspace) -> None:
 
 def only_uploads(page: gr.Blocks, words: Translator) -> gr.Blocks:
     """Before it is mounted."""
-    page.has_launched = True  # what the check asks for
-    for block in page.blocks.values():
-        _fetch_nothing(block, words)
+    told = words("Upload the file itself: nothing is fetched from other machines.")
+    take_uploads_alone(page, lambda: gr.Error(told, print_exception=False))
     return page
 
 
 def uploaded(path: object) -> Path:
     """The file of that path, as the upload answered it. Raises InputError for any other."""
-    folder = os.path.realpath(get_upload_folder())
+    folder = os.path.realpath(upload_folder())
     found = os.path.realpath(path) if isinstance(path, str) and "\0" not in path else ""
     if not found.startswith(folder + os.sep) or not os.path.isfile(found):
         raise InputError("The file is not there any more: uploads are kept for an hour. Choose it again.")
@@ -99,20 +95,8 @@ def made_folder(workspace: Workspace) -> Path:
 def stored() -> int:
     """Bytes of uploads that are kept."""
     total = 0
-    for folder, _, names in os.walk(get_upload_folder()):
+    for folder, _, names in os.walk(upload_folder()):
         for name in names:
             with contextlib.suppress(OSError):  # cleaned up meanwhile
                 total += os.stat(os.path.join(folder, name)).st_size
     return total
-
-
-def _fetch_nothing(block: Any, words: Translator) -> None:
-    move = block.async_move_resource_to_block_cache
-
-    async def moved(file: str | Path | None) -> str | None:
-        if file is not None and is_http_url_like(str(file)):
-            told = words("Upload the file itself: nothing is fetched from other machines.")
-            raise gr.Error(told, print_exception=False)
-        return await move(file)
-
-    block.async_move_resource_to_block_cache = moved

@@ -12,6 +12,7 @@ import gradio as gr
 from imgcls.web.shared.settings_form import RECIPE_FIELDS
 
 HERE = Path(__file__).parent
+TEMPLATE = '<i hidden data-follows="FIELDS"></i>'  # shared/choices.js reads which fields it asks in the name of
 CHANGED = "() => { dispatchEvent(new Event('imgcls:form')); }"
 ANSWERED = "() => { dispatchEvent(new Event('imgcls:form-answered')); }"
 MAX_LENGTH = 3000  # characters
@@ -23,7 +24,7 @@ class FormState(gr.HTML):
     def __init__(self, **options: Any) -> None:
         super().__init__(
             value="",
-            html_template=(HERE / "form_state.html").read_text("utf-8"),
+            html_template=TEMPLATE.replace("FIELDS", " ".join(f"field-{name}" for name in RECIPE_FIELDS)),
             js_on_load=(HERE / "form_state.js").read_text("utf-8"),
             apply_default_css=False,
             **options,
