@@ -26,6 +26,7 @@ OLD = 24 * 3600.0  # seconds
 DELETED = ".gone-"  # the start of a folder's name that is being deleted
 TRIES = 40  # to rename over a file that another program has open, which only Windows forbids
 PAUSE = 0.05  # seconds between two tries
+FREE_KEPT = 2**30  # bytes of the disk that nothing but a run's own files may take
 
 
 def temporary_name(path: Path) -> Path:
@@ -53,6 +54,11 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def free_bytes(folder: Path) -> int:
+    """How much may be written into the folder so that a run can still save; below 0 where that is in doubt already."""
+    return shutil.disk_usage(folder).free - FREE_KEPT
 
 
 def write_bytes(path: Path, content: bytes) -> None:

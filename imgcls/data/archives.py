@@ -22,12 +22,11 @@ from imgcls.data.image_folders import scan
 from imgcls.data.tar_entries import TarArchive
 from imgcls.data.zip_entries import Archive, PackedFile, ZipLimits, wanted_entries
 from imgcls.errors import DatasetError
-from imgcls.files import temporary_name
+from imgcls.files import free_bytes, temporary_name
 from imgcls.workspace import Workspace
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 BLOCK = 1 << 20
-FREE_KEPT = 2**30  # of the disk
 
 
 def unpack(
@@ -129,7 +128,7 @@ class ZippedImages:
 
 
 def _check_disk(folder: Path, needed: int, called: str) -> None:
-    free = shutil.disk_usage(folder).free - FREE_KEPT
+    free = free_bytes(folder)
     if needed > free:
         raise DatasetError(
             "{file} unpacks to {size:.1f} GB and the disk has {free:.1f} GB free: make room.",

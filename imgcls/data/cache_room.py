@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import time
 from contextlib import suppress
@@ -11,9 +10,9 @@ from hashlib import blake2b
 from pathlib import Path
 
 from imgcls.errors import DatasetError
+from imgcls.files import free_bytes
 
 SUFFIX = ".photos"
-FREE_KEPT = 2**30  # of the disk, whatever the cache may use
 STALE_SECONDS = 24 * 3600  # a half-written file this old has no writer any more
 
 
@@ -51,7 +50,7 @@ def make_room(folder: Path, needed: int, max_bytes: int) -> None:
                 kept.append((stat.st_mtime, stat.st_size, path))
             elif path.suffix in (".tmp", ".lock") and now - stat.st_mtime > STALE_SECONDS:
                 path.unlink()
-    free = shutil.disk_usage(folder).free - FREE_KEPT
+    free = free_bytes(folder)
     total = sum(size for _, size, _ in kept)
     if needed > max_bytes or needed > free + total:
         raise TooLarge(

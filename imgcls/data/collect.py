@@ -27,6 +27,7 @@ from imgcls.data.folder_parts import split_name
 from imgcls.data.image_folders import scan
 from imgcls.errors import DatasetError
 from imgcls.filenames import checked
+from imgcls.files import free_bytes
 from imgcls.imaging.image_files import natural_key
 from imgcls.workspace import Workspace
 
@@ -95,7 +96,6 @@ FOLDER = ".collect"
 TOKEN = re.compile(r"[0-9a-f]{32}")
 SIDE = 1024  # longest side kept, in pixels: networks take at most half of it
 QUALITY = 92
-FREE_KEPT = 2**30  # bytes of the disk
 TRASH, MADE = ".trash", ".made"
 
 
@@ -165,7 +165,7 @@ class Draft:
             raise DatasetError(
                 "A collected data set can have at most {most} photos: save this one.", most=self.limits.photos
             )
-        if shutil.disk_usage(self.workspace.data).free < FREE_KEPT:
+        if free_bytes(self.workspace.data) < 0:
             raise DatasetError("The disk is nearly full: free some space.")
         photo = photo.convert("RGB")
         photo.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)

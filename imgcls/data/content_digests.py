@@ -2,8 +2,7 @@
 
     <data set>/.imgcls-cache/digests      records of 32 bytes: a file's identity, its content's digest
 
-Measured on 10,000 photos of 97 KB each, from memory: 0.9 s to read and hash them all, 0.04 s to find them known;
-decoding them takes ten times as long as hashing.
+Measured on 10,000 photos of 97 KB each, from memory: 0.9 s to read and hash them all, 0.04 s to find them known.
 """
 
 from __future__ import annotations

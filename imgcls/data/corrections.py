@@ -14,7 +14,6 @@ import hmac
 import json
 import os
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -26,14 +25,13 @@ from imgcls.data.catalog import own_folders
 from imgcls.data.registry import reserved_names
 from imgcls.errors import DatasetError
 from imgcls.filenames import inside, sanitize
-from imgcls.files import storage_error, temporary_name, write_bytes
+from imgcls.files import free_bytes, storage_error, temporary_name, write_bytes
 from imgcls.workspace import Workspace
 
 MARKER = ".corrections.json"
 FILE = re.compile(r"(\d{5})-([0-9a-f]{16})\.(png|jpg)")
 SIDE = 1024  # longest side kept of a photo
 QUALITY = 92
-FREE_KEPT = 2**30  # bytes of the disk
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class Corrections:
         there = self.pictures()
         if len(there) >= most:
             raise DatasetError("{name} is full ({most} pictures): delete some first.", name=self.name, most=most)
-        if shutil.disk_usage(self.workspace.root).free < FREE_KEPT:
+        if free_bytes(self.workspace.root) < 0:
             raise DatasetError("The disk is nearly full: free some space.")
         number = max((int(kept.path.name[:5]) for kept in there), default=0) + 1
         drawn = picture.mode == "L"

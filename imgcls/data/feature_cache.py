@@ -8,7 +8,6 @@ a mapped file beside the run. Same interface as Batches.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -21,14 +20,13 @@ from imgcls.data.augmentation import compose
 from imgcls.data.loader import Batches, _mix, evaluation_batches, images_at_once
 from imgcls.data.splitting import Split
 from imgcls.errors import DatasetError
-from imgcls.files import storage_error
+from imgcls.files import free_bytes, storage_error
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.messages import Setting
 from imgcls.models.forward import in_parts
 
 Autocast = Callable[[], AbstractContextManager]
 BATCH = 64  # images at the most on a processor, see images_at_once
-FREE_KEPT = 2**30  # bytes of the disk
 IN_MEMORY = 1_000_000_000  # bytes of features; more go to a mapped file
 
 
@@ -102,7 +100,7 @@ def _room(views: int, images: int, like: Tensor, file: Path) -> Tensor:
         return torch.empty(shape, device=like.device)
     file.parent.mkdir(parents=True, exist_ok=True)
     needed = views * images * like.shape[1] * 4
-    if shutil.disk_usage(file.parent).free < needed + FREE_KEPT:  # a full disk would kill the process without a word
+    if free_bytes(file.parent) < needed:  # a full disk would kill the process without a word
         raise DatasetError(
             "The features need {size:.1f} GB of disk in {folder}: choose fewer {augment_views} or free space.",
             size=needed / 1e9,

@@ -37,7 +37,7 @@ LONGEST = 100  # characters of a name that are looked at: no run's is longer
 EXAMPLE = {"dataset": "mnist", "model": "lenet", "epochs": 1}
 
 
-def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:
+def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:  # noqa: C901 - an endpoint each, which share what the page has
     workspace = watch.workspace
 
     async def classify(request: gr.Request, image: str | None, checkpoint: str | None) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from imgcls.web.train.run_card import curve_rows
 from imgcls.workspace import Workspace
 
 
-def add_routes(app: FastAPI, runs: RunCache) -> None:
+def add_routes(app: FastAPI, runs: RunCache) -> None:  # noqa: C901 - a download each
     workspace, root = runs.workspace, str(runs.workspace.root)
 
     async def view_of(name: str, request: Request) -> RunView | None:

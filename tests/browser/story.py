@@ -115,6 +115,7 @@ class Story:
     def open(self, room):
         self.page.get_by_role("tab", name=ROOMS[room], exact=True).click()
         self.page.wait_for_timeout(100)  # a person looks where they are
+        self.page.evaluate("document.querySelectorAll('.disclosure [aria-expanded=false]').forEach(one => one.click())")
         for folded in self.page.locator(".more > button, .more-networks > button").all():
             if folded.is_visible() and "open" not in (folded.get_attribute("class") or ""):
                 folded.click()

@@ -284,6 +284,27 @@ def test_what_is_ticked_and_guessed_in_the_init_lab_stays(pupil, lab, delay):
     assert query["lab-expected"] == ["too-small"] and query["lab-lr"] == ["0.25"] and query["lab-model"] == ["resnet18"]
 
 
+def test_a_choice_that_is_gone_is_told_at_its_field(pupil, lab):
+    """A network that somebody deletes, and a guess whose initialisation is taken out."""
+    shutil.copytree(lab.root / "checkpoints" / "one", lab.root / "checkpoints" / "soon-gone")
+    pupil.goto(f"{lab.url}/en/?checkpoint=soon-gone%2Fbest")
+    checkpoint = pupil.locator("#checkpoint input")
+    expect(checkpoint).to_have_value(re.compile("^soon-gone"), timeout=LONG)
+    rest(pupil)
+    shutil.rmtree(lab.root / "checkpoints" / "soon-gone")
+    told = pupil.locator("#checkpoint .choice-gone")
+    expect(told).to_have_text("“soon-gone/best” was chosen here and is not there any more.", timeout=LONG)
+    expect(checkpoint).not_to_have_value(re.compile("^soon-gone"))
+    checkpoint.click()
+    pupil.get_by_role("option").first.click()
+    expect(told).to_have_count(0)
+    pupil.get_by_role("tab", name="Init lab", exact=True).click()
+    pupil.locator("#lab-expected label", has_text="Too small").click()
+    pupil.locator("#lab-inits label", has_text="Too small").click()
+    expect(pupil.locator("#lab-expected .choice-gone")).to_have_text(re.compile("^“Too small”"), timeout=LONG)
+    assert pupil.locator("#lab-expected input:checked").count() == 0
+
+
 @pytest.mark.parametrize("delay", DELAYS)
 def test_the_set_that_is_trained_on_comes_with_its_network_at_once(pupil, lab, delay):
     """No other state of the form is ever shown, and no field is called wrong on the way."""

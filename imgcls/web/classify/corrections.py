@@ -41,7 +41,7 @@ EPOCHS, GENTLER = 2, 0.2  # of learning on: its epochs at most, its rate over th
 DRAWINGS = "my-drawings"
 
 
-def server_functions(words: Translator, cache: RunCache, limits: Limits, people: People) -> list[Answering]:
+def server_functions(words: Translator, cache: RunCache, limits: Limits, people: People) -> list[Answering]:  # noqa: C901, PLR0915 - functions that share a page
     workspace = cache.workspace
 
     def opened(asked: dict[str, Any]) -> tuple[str, Meta, Corrections]:

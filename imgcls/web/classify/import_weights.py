@@ -33,7 +33,7 @@ SHOWN = 100  # names that are written into the field; more of them are proposed 
 LONGEST = 200_000  # characters of class names
 
 
-def build(
+def build(  # noqa: PLR0915 - fields and their handlers
     context: PageContext, checkpoint: gr.Dropdown, sources: gr.Tabs, listed: Callable[[], list[tuple[str, str]]]
 ) -> gr.Accordion:
     """The fold at the place where it is called. `checkpoint` is set to what was made, `sources` to the tab where it can

@@ -33,7 +33,7 @@ Asked = dict[str, Any]
 ONE_UP, ONE_DOWN = -1, 1
 
 
-def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) -> None:
+def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) -> None:  # noqa: C901, PLR0915 - a route each
     workspace, wrong = watch.workspace, WrongPasswords()
 
     @app.get("/class")

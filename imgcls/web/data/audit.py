@@ -55,7 +55,7 @@ def _said(words: Translator) -> dict[str, str]:
     }
 
 
-def server_functions(
+def server_functions(  # noqa: C901, PLR0915 - a question each, over what they share
     words: Translator, workspace: Workspace, limits: Limits, people: People | None = None
 ) -> list[Answering]:
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""

@@ -72,7 +72,7 @@ def _said(words: Translator) -> dict[str, str]:
     }
 
 
-def server_functions(words: Translator, workspace: Workspace, limits: Limits) -> list[Answering]:
+def server_functions(words: Translator, workspace: Workspace, limits: Limits) -> list[Answering]:  # noqa: C901 - functions that share a draft
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
 
     def draft(asked: dict[str, Any]) -> Draft:

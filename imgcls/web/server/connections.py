@@ -76,7 +76,7 @@ def is_answering(protocol: Any) -> bool:
     return protocol.cycle is not None and not protocol.cycle.response_complete
 
 
-def protocol_class(connections: Connections) -> type[asyncio.Protocol]:
+def protocol_class(connections: Connections) -> type[asyncio.Protocol]:  # noqa: C901 - a class over uvicorn's choice
     """For `uvicorn.Config(http=...)`."""
     if find_spec("httptools"):
         from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as Protocol

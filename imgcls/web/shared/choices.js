@@ -17,8 +17,9 @@
     if (pages) return pages;
     const { components, dependencies } = window.gradio_config, kinds = new Map(components.map(one => [one.id, one.type]));
     const fields = new Map(components.filter(one => FIELDS.includes(one.type) && one.props.elem_id).map(one => [one.props.elem_id, one.id]));
+    const of = which => new Map(dependencies.map(one => [one.id, one[which]]));
     const names = new Map(components.map(one => [one.id, one.props.elem_id]));
-    return pages = { kinds, fields, names, outputs: new Map(dependencies.map(one => [one.id, one.outputs])) };
+    return pages = { kinds, fields, names, outputs: of('outputs'), inputs: of('inputs') };
   }
 
   // The field that an element belongs to.
@@ -33,7 +34,39 @@
   function changes(event) {
     if (!event.isTrusted || !(event.target instanceof Element)) return;
     const field = fieldOf(event.target);
-    if (field !== null) changed.set(field, ++count);
+    if (field === null) return;
+    changed.set(field, ++count);
+    blockOf(field)?.querySelector(':scope > .choice-gone')?.remove();
+    if (event.target.type !== 'radio') return;
+    picked.set(field, event.target.value);
+    labels.set(field, event.target.closest('label')?.textContent.trim() ?? event.target.value);
+  }
+
+  // What a person had chosen and cannot choose any more is told at its field, until something else is chosen there.
+  const picked = new Map(), labels = new Map(); // radio -> what a person chose, and what it is called
+  const blockOf = field => document.getElementById(known().names.get(field));
+  function tellGone(field, names) {
+    const block = blockOf(field), sentence = document.querySelector('[data-choice-gone]')?.dataset.choiceGone;
+    if (!block || !sentence) return;
+    const told = block.querySelector(':scope > .choice-gone') ?? block.appendChild(document.createElement('p'));
+    told.className = 'hint choice-gone';
+    told.setAttribute('role', 'status');
+    told.textContent = sentence.replace('{choice}', names.join(', '));
+  }
+  // Of a list: what it was asked with, and the answer's new choices do not have.
+  function tellGoneFrom(field, news, asked) {
+    if (!asked.quiet || !isNews(news) || !news.choices || !('value' in news)) return;
+    const there = new Set(news.choices.map(one => (Array.isArray(one) ? one[1] : one)));
+    const gone = [asked.before.get(field) ?? []].flat().filter(one => one !== '' && !there.has(one));
+    if (gone.length) tellGone(field, gone);
+  }
+  // Of buttons, which the page takes away itself.
+  function tellGoneButton(node) {
+    const field = fieldOf(node), block = picked.has(field) ? blockOf(field) : null;
+    if (!block || [...block.querySelectorAll('input')].some(one => one.value === picked.get(field))) return;
+    if (!block.querySelector('input')) return; // it is being built anew
+    picked.delete(field);
+    tellGone(field, [labels.get(field)]);
   }
   document.addEventListener('input', changes, true);
   // Lists and tabs have no input of their own; Enter takes what the arrow keys reached.
@@ -47,19 +80,22 @@
 
   // quiet: not what a person waits for, which goes through the queue
   function question(body, quiet) {
-    const { fn_index: event, trigger_id: by } = JSON.parse(body);
-    return { at: Math.min(count, changeOf(by)), turn: ++turn, quiet, outputs: known().outputs.get(event) ?? [] };
+    const { fn_index: event, trigger_id: by, data } = JSON.parse(body), { outputs, inputs } = known();
+    const takes = inputs.get(event) ?? [], before = new Map(takes.map((field, i) => [field, data?.[i]]));
+    return { at: count, about: changeOf(by, takes), before, turn: ++turn, quiet, outputs: outputs.get(event) ?? [] };
   }
-  // The count of the change that a question is about. A component that asks in the name of fields says so
-  // (data-follows): what else was changed since the last of those follows from nothing that it asks.
-  function changeOf(by) {
+  // The change that a question is about: { at: its count; of: the fields that it is older than, null for all; chosen:
+  // whether a person chose what is asked about }. A component that asks in the name of fields says so (data-follows):
+  // what else it asks about and was changed since the last of those follows from none of them.
+  function changeOf(by, takes) {
     const { kinds, fields, names } = known(), name = names.get(by);
     const follows = name ? document.getElementById(name)?.querySelector('[data-follows]')?.dataset.follows.split(' ') : null;
-    if (follows) return Math.max(0, ...follows.map(one => changed.get(fields.get(one)) ?? 0));
-    if (!FIELDS.includes(kinds.get(by)) || !changed.has(by)) return count;
-    return Math.max(changed.get(by), answeredAt.get(by) ?? 0);
+    if (follows) return { at: Math.max(0, ...follows.map(one => changed.get(fields.get(one)) ?? 0)), of: takes };
+    if (!FIELDS.includes(kinds.get(by)) || !changed.has(by)) return { at: count, of: null };
+    return { at: Math.max(changed.get(by), answeredAt.get(by) ?? 0), of: null, chosen: true };
   }
-  const isLate = (field, asked) => (changed.get(field) ?? 0) > asked.at;
+  const since = (field, { at, about }) => (about.of === null || about.of.includes(field) ? Math.min(at, about.at) : at);
+  const isLate = (field, asked) => (changed.get(field) ?? 0) > since(field, asked);
   const isPast = (field, asked) => asked.quiet && (written.get(field) ?? 0) > asked.turn;
   const isNews = value => value?.__type__ === 'update';
 
@@ -71,7 +107,11 @@
       if (isPast(fields[i], asked)) return { __type__: 'update' };
       if (!isNews(value) || 'value' in value) written.set(fields[i], asked.quiet ? asked.turn : ++turn);
       if (!isLate(fields[i], asked)) {
-        if (!isNews(value) || 'value' in value) answeredAt.set(fields[i], count);
+        tellGoneFrom(fields[i], value, asked);
+        if (isNews(value) && !('value' in value)) return value;
+        answeredAt.set(fields[i], count);
+        // What follows from a choice was chosen with it.
+        if (asked.about.chosen) changed.set(fields[i], Math.max(changed.get(fields[i]) ?? 0, asked.about.at));
         return value;
       }
       if (!isNews(value)) return { __type__: 'update' };
@@ -152,7 +192,8 @@
     if (input instanceof Element && input.matches('input, textarea') && input.closest('[inert]')) typed.set(input, input.value);
   }, true);
   new MutationObserver(records => {
-    for (const { addedNodes } of records) {
+    for (const { addedNodes, removedNodes, target } of records) {
+      if (picked.size && removedNodes.length && target instanceof Element) tellGoneButton(target);
       for (const node of addedNodes) {
         if (!(node instanceof Element) || !window.gradio_config) continue;
         const { fields, kinds } = known(), isField = one => fields.has(one.id) && kinds.get(fields.get(one.id)) !== 'tabs';
