@@ -301,7 +301,7 @@ def test_a_choice_that_is_gone_is_told_at_its_field(pupil, lab):
     pupil.get_by_role("tab", name="Init lab", exact=True).click()
     pupil.locator("#lab-expected label", has_text="Too small").click()
     pupil.locator("#lab-inits label", has_text="Too small").click()
-    expect(pupil.locator("#lab-expected .choice-gone")).to_have_text(re.compile("^“Too small”"), timeout=LONG)
+    expect(pupil.locator("#lab-expected .choice-gone")).to_have_text(re.compile("^“Too small"), timeout=LONG)
     assert pupil.locator("#lab-expected input:checked").count() == 0
 
 
