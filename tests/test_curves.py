@@ -63,3 +63,9 @@ def test_few_images_are_said_to_be_few():
     assert accuracy.counted(1.0, 1, EN) == "1 of 1 image"
     assert "39%" in accuracy.doubt(11 / 18, 18, EN) and "18 张" in accuracy.doubt(11 / 18, 18, ZH)
     assert accuracy.doubt(0.9, 50, EN) is None
+
+
+def test_large_ticks_are_told_apart():
+    from imgcls.web.shared.curves import number
+
+    assert [number(value) for value in (5e5, 1e6, 1.5e6, 2e6)] == ["5e5", "1e6", "1.5e6", "2e6"]

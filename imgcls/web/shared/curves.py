@@ -174,5 +174,5 @@ def number(value: float, percent: bool = False) -> str:
     if percent:
         return f"{value * 100:.1f}".removesuffix(".0") + "%"
     if abs(value) >= 10_000:
-        return f"{value:.0e}".replace("e+0", "e").replace("e+", "e")
+        return f"{value:.1e}".replace(".0e", "e").replace("e+0", "e").replace("e+", "e")
     return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
