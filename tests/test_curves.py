@@ -6,7 +6,7 @@ import pytest
 
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared import accuracy
-from imgcls.web.shared.curves import Series, chart, windows
+from imgcls.web.shared.curves import Series, chart, number, windows
 
 EN, ZH = Translator("en"), Translator("zh")
 
@@ -66,6 +66,4 @@ def test_few_images_are_said_to_be_few():
 
 
 def test_large_ticks_are_told_apart():
-    from imgcls.web.shared.curves import number
-
     assert [number(value) for value in (5e5, 1e6, 1.5e6, 2e6)] == ["5e5", "1e6", "1.5e6", "2e6"]
