@@ -26,7 +26,8 @@ FIGURES = ("name", "state", "created", "seconds", "epochs", "val_accuracy", "tes
            "note", "pinned")  # fmt: skip
 SAID = {
     "title": N_("All runs"), "search": N_("Search: words, lr>0.01, state=finished"), "none": N_("No run is like that."),
-    "columns": N_("Columns"), "compare": N_("Compare"), "close": N_("Close"), "csv": "CSV", "tag": N_("Tag"),
+    "columns": N_("Columns"), "compare": N_("Compare"), "csv": N_("Download as CSV"), "save": N_("Save"),
+    "tag": N_("Tag"),
     "tags": N_("Tags"), "note": N_("Note"), "pin": N_("Pin"), "unpin": N_("Unpin"), "delete": N_("Delete"),
     "undo": N_("Undo"), "deleted": N_("Deleted: {count}"), "rename": N_("Rename"), "show": N_("Show"),
     "tag_asked": N_("Tag for the chosen runs; -tag takes it off"), "note_asked": N_("Note for the chosen runs"),

@@ -206,6 +206,7 @@ function choices() {
 
 find('.rt > summary').textContent = said('title');
 find('.rt-choose > summary').textContent = said('columns');
+ask.querySelector('button').textContent = said('save');
 element.querySelectorAll('[data-do]').forEach(button => { button.textContent ||= said(button.dataset.do); button.onclick = () => DO[button.dataset.do](); });
 Object.assign(search, { placeholder: said('search'), ariaLabel: said('search'), value: address.get('runs-search') || '' });
 search.oninput = () => { put('runs-search', search.value); select(); };
