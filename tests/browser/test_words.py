@@ -3,6 +3,7 @@
 import re
 
 from chinese import english
+from train_form import open_settings
 
 from imgcls.workspace import PROJECT
 
@@ -46,8 +47,12 @@ def test_every_word_of_the_chinese_page(page, server):
         page.wait_for_timeout(500)
         seen |= said(page)
     page.get_by_role("tab", name="训练", exact=True).first.click()
-    page.locator(".more button").first.click()
-    page.get_by_role("textbox", name="名称").wait_for()
+    open_settings(page)
+    for panel in ("#sweeps", "#runs-table"):
+        page.locator(f"{panel} summary").first.click()
+    page.locator("#runs-table .rt-choose label").first.wait_for(state="attached")
+    # Gradio's own word while an answer is waited for, which its Chinese catalog lacks.
+    page.wait_for_function("!document.body.textContent.includes('In queue')")
     seen |= said(page)
     page.get_by_role("tab", name="数据", exact=True).first.click()
     page.get_by_test_id("samples").wait_for()
