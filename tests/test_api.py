@@ -109,8 +109,12 @@ def test_a_run_is_started_watched_and_stopped(client, lab):
     assert client.predict(name, api_name="/run")["state"] in ("starting", "running")
     assert client.predict(name, api_name="/stop")["name"] == name
     assert ended(name, workspace).state == "stopped"
-    time.sleep(0.5)  # the page's cache may answer for so long
     said = client.predict(name, api_name="/run")
+    for _ in range(200):  # the page's cache may answer with what was
+        if said["state"] == "stopped":
+            break
+        time.sleep(0.05)
+        said = client.predict(name, api_name="/run")
     assert said["state"] == "stopped" and set(said["figures"]) == {"progress", "epochs"}
     assert str(workspace.root) not in str(said)
     assert name in [run["name"] for run in client.predict(api_name="/runs")]

@@ -4,7 +4,6 @@ import base64
 import io
 import shutil
 import stat
-import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -28,8 +27,8 @@ from imgcls.web.classroom.join_link import address
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.server.hosting import hosting
 from imgcls.web.server.security import TRIES
+from imgcls.web.shared import run_cache
 from imgcls.web.shared.identity import People
-from imgcls.web.shared.run_cache import AGAIN
 from imgcls.workspace import PROJECT, Workspace
 
 LAB = "http://192.168.1.7:7860"
@@ -49,8 +48,9 @@ def lab(tmp_path_factory):
 
 
 @pytest.fixture
-def clean(lab):
-    """The workspace with one run that goes on: its process is this one."""
+def clean(lab, monkeypatch):
+    """The workspace with one run that goes on: its process is this one. Every answer is made anew."""
+    monkeypatch.setattr(run_cache, "AGAIN", 0.0)
     for folder in lab[1].train_logs.glob("[!.]*"):
         Run(folder.name, lab[1]).logs.joinpath("state.json").unlink(missing_ok=True)
     (lab[1].train_logs / queue.CLOSED).unlink(missing_ok=True)
@@ -76,7 +76,6 @@ def waiting(workspace, nickname, client):
     owner = people.owner(cookie.strip('"'))
     assert owner.nickname.startswith(nickname)  # "Ann 2" where another Ann has been here
     name = start_run(with_recipe({}), workspace, at_once=1, wait=True, owner=owner).name
-    time.sleep(1.1 * AGAIN)  # so long the lab's last answer is good enough
     return name
 
 
@@ -332,7 +331,6 @@ def test_a_place_in_the_queue_costs_an_address(lab, clean):
     assert names(clean) == [*first, other]
     host = browser(lab)
     post(host, "host", password="tell nobody")
-    time.sleep(1.1 * AGAIN)
     assert host.get("/class").json()["html"].count('data-do="remove-address"') == queue.EACH
     assert "remove-address" not in browser(lab).get("/class").json()["html"]
     assert post(browser(lab), "do", what="remove-address", run=first[0]).status_code == 403

@@ -52,8 +52,10 @@ def server(answers):
     try:
         yield f"http://127.0.0.1:{httpd.server_port}", asked
     finally:
+        NOBODY_WAITS.set()
         httpd.shutdown()
         httpd.server_close()
+        NOBODY_WAITS.clear()
 
 
 def whole(handler, content=CONTENT, *, send=None, **headers):
@@ -83,8 +85,12 @@ def wrong(handler):
     whole(handler, CONTENT[::-1])
 
 
+NOBODY_WAITS = threading.Event()
+
+
 def slow(handler):
-    time.sleep(3)
+    """Silent until the one who asked has given up."""
+    NOBODY_WAITS.wait(60)
 
 
 def linked(handler):

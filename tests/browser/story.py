@@ -32,7 +32,7 @@ LEFT_OUT = {
     "delete": "asks first: test_page",
     "inside": "what opens below an answer: test_inside",
     "set-menu": "asks first: test_page",
-    "wrong-card": "a run that ends: test_audit_page",
+    "wrong-card": "a run that ends: test_evaluate",
     "card": "a run that ends: test_page",
     "evaluation": "an image with its checkpoint: test_evaluate",
     "fetch-for-training": "a download: test_fetching",
