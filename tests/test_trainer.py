@@ -97,7 +97,7 @@ def test_the_same_seed_gives_the_same_network_and_another_does_not(workspace):
 
 
 def test_a_loss_that_explodes_is_one_sentence(workspace):
-    with pytest.raises(RunError, match="choose a smaller one"):
+    with pytest.raises(RunError, match="too high: try 10"):
         run(small(optimizer="sgd", lr=100, schedule="constant"), workspace)
 
 
