@@ -23,7 +23,7 @@ from imgcls.settings import TrainSettings
 
 MOST_JOBS = 64
 LONGEST = 60  # characters of a sweep's name: its runs' names are longer
-SMALL = ("lenet",)  # families of which one thread a run, and a run a core, is the fastest (benchmarks/sweep_speed.py)
+SMALL = ("lenet",)  # families that train side by side, a run a core with one thread (benchmarks/sweep_speed.py)
 
 
 @dataclass(frozen=True)
