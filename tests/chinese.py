@@ -7,10 +7,12 @@ NAMES = """
     PyTorch torch torch.compile torchvision CUDA GPU CPU Apple mps HEIC JPEG PNG WebP zip http https imgcls one-cycle
     Nesterov epochs NaN GB GiB MB train val test safetensors weight checkpoints cats true false auto fp16 fp32 bf16
     resnet18 alexnet EfficientNet-Lite0 cpu cuda ONNX data/ log.txt Delete a,b,c DATASET best McNemar LayerCAM
-    PIL numpy uint8 Gradio KMNIST EMNIST SVHN TrivialAugment tanh sigmoid
+    PIL numpy uint8 Gradio KMNIST EMNIST SVHN TrivialAugment tanh sigmoid Ray Keras TorchScript Git LFS Download Raw
 """.split()
 NAMES += [f"python -m imgcls {command}" for command in ("runs", "fetch", "fetch cifar10")]
-NAMES += ["torch.save(model.state_dict(), ...)"]
+NAMES += ["torch.save(model.state_dict(), ...)", "torch.save(model.state_dict(), 'weights.pth')"]
+NAMES += ["torch.save(torch.jit.load('{file}').state_dict(), 'weights.pth')", "pip install imgcls[ray]"]
+NAMES += ["imgcls runs RUN --add-tag TAG"]
 TERMS = re.compile(
     r"`[^`]*`|\{[^}]*\}|https?://[\w.]+|IMGCLS_\w+|--[\w-]+|\w+=|"
     rf"(?<![A-Za-z])(?:{'|'.join(re.escape(name) for name in sorted(NAMES, key=len, reverse=True))})(?![A-Za-z])"

@@ -15,7 +15,6 @@ from imgcls.runs.reader import view
 from imgcls.runs.sweep_request import plan
 from imgcls.runs.worker import work
 
-ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
 
 SMALL = {"dataset": "mnist", "model": "lenet", "train_images": 600, "val_split": 200, "epochs": 12, "batch_size": 8,
@@ -24,6 +23,7 @@ SMALL = {"dataset": "mnist", "model": "lenet", "train_images": 600, "val_split":
 
 @pytest.fixture
 def cluster():
+    ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})

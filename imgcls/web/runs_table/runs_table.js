@@ -43,7 +43,7 @@ function take(answer) {
 // Words, and conditions as in `imgcls runs --where`: lr>0.01, state=finished, note~blurred.
 function tests() {
   return search.value.split(/\s+/).filter(Boolean).map(word => {
-    const found = word.match(/^([\w-]+)(!=|>=|<=|=|>|<|~)(.+)$/), key = found && found[1].replaceAll('-', '_');
+    const found = word.match(/^([\w-]+)(!=|>=|<=|=|>|<|~)(.+)$/), key = found?.[1].replaceAll('-', '_');
     if (!found || !rows.length || !(key in rows[0])) return row => row.text.includes(word.toLowerCase());
     const [, , sign, wanted] = found;
     return row => {
