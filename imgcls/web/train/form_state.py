@@ -12,7 +12,6 @@ import gradio as gr
 from imgcls.web.shared.settings_form import RECIPE_FIELDS
 
 HERE = Path(__file__).parent
-TEMPLATE = '<i hidden data-follows="FIELDS"></i>'  # shared/choices.js reads which fields it asks in the name of
 CHANGED = "() => { dispatchEvent(new Event('imgcls:form')); }"
 ANSWERED = "() => { dispatchEvent(new Event('imgcls:form-answered')); }"
 MAX_LENGTH = 3000  # characters
@@ -22,9 +21,11 @@ class FormState(gr.HTML):
     """Its value is JSON; the handler gets {setting: value}, empty before the first answer."""
 
     def __init__(self, **options: Any) -> None:
+        fields = " ".join(f"field-{name}" for name in RECIPE_FIELDS)
         super().__init__(
             value="",
-            html_template=TEMPLATE.replace("FIELDS", " ".join(f"field-{name}" for name in RECIPE_FIELDS)),
+            # shared/choices.js reads which fields it asks in the name of.
+            html_template=(HERE / "form_state.html").read_text("utf-8").replace("FIELDS", fields),
             js_on_load=(HERE / "form_state.js").read_text("utf-8"),
             apply_default_css=False,
             **options,
