@@ -18,6 +18,7 @@ from imgcls.web.classify.live import LiveAnswer
 from imgcls.web.classify.pad import DrawingPad, drawing_of
 from imgcls.web.classify.panels_view import ABOUT, OnDemand
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.server.gradio_internals import told_by
 from imgcls.web.shared import address
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
@@ -183,8 +184,7 @@ def build(context: PageContext) -> Room:
 
     def used(event: gr.EventData) -> Any:
         """A network that has just learnt from corrections."""
-        said = event._data if isinstance(event._data, dict) else {}
-        wanted, options = str(said.get("checkpoint") or ""), choices(words, watch)[0]
+        wanted, options = str(told_by(event).get("checkpoint") or ""), choices(words, watch)[0]
         return gr.update(choices=options, value=wanted) if wanted in {name for _, name in options} else gr.skip()
 
     inside.submit(used, None, checkpoint, **QUIET)
