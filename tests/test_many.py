@@ -52,7 +52,8 @@ def test_a_row_each_and_broken_ones_too(workspace, uploads):
     assert [row["name"] for row in rows] == [name for _, name in files]
     assert [row["label"] for row in rows[:20]] == labels
     assert all(row["sure"] and 0.5 < row["confidence"] <= 1 and row["familiarity"] > 0.5 for row in rows[:19:3])
-    assert all(set(row) == {"name", "thumb", "error"} and row["error"].endswith(".") for row in rows[20:])
+    assert [row["blank"] for row in rows[20:]] == [False, False, True, False, False]
+    assert all(set(row) == {"name", "thumb", "error", "blank"} and row["error"].endswith(".") for row in rows[20:])
     assert "broken.png" in rows[20]["error"] and "hour" in rows[23]["error"] == rows[24]["error"]
 
 

@@ -69,6 +69,7 @@ def test_two_processes_learn_what_one_does(workspace):
     assert sum(json.loads(line)["event"] == "Started" for line in lines) == 1  # the first process alone tells
 
 
+@pytest.mark.slow
 def test_two_processes_stop_together_and_one_goes_on(workspace):
     process, run = begin("train", *FLAGS, "--epochs", "400", "--name", "long"), Run("long", workspace)
     while process.poll() is None and not view(run).progress:

@@ -22,7 +22,7 @@ def serving(workspace, port, **env):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("password", ["", "secret"])
+@pytest.mark.parametrize("password", ["", pytest.param("secret", marks=pytest.mark.slow)])
 def test_a_second_start_says_where_the_first_one_is_and_none_is_left(workspace, ending, password):
     with serving(workspace, 0, IMGCLS_PASSWORD=password) as first:
         url = first.stdout.readline().split()[5]

@@ -92,7 +92,7 @@ def test_a_run_of_the_preset_says_what_to_expect(workspace):
         )  # fmt: skip
     state.change(workspace, run.logs, "finished", process=None)
     labels = said(chosen)
-    assert labels["sprint"] == "Sprint · 98.3% · 0:04" and "98.3%" not in labels["standard"]
+    assert labels["sprint"] == "Sprint\n98.3% · about 0:04" and "98.3%" not in labels["standard"]
     assert "98.3%" not in said({**chosen, "dataset": "pen-digits"})["sprint"]
     assert said({**chosen, "model": "no-network"})["sprint"] == "Sprint"
 

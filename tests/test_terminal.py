@@ -67,6 +67,7 @@ def test_help_has_examples_that_parse_and_no_empty_default(capsys):
 
 
 ROW = {"state": "finished", "place": None, "epochs": 12, "settings": {"epochs": 20}, "val_accuracy": 0.94713}
+ROW |= {"pinned": False, "tags": [], "note": ""}
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])

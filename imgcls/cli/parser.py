@@ -425,7 +425,7 @@ COMMANDS = (
     Command("calibrate", "let an older checkpoint know when it does not know", _calibrate, ("calibrate my-run",)),
     Command(
         "runs", "what has been trained", _runs,
-        ("runs", "runs --where state=finished --sort=-val_accuracy", "runs my-run --add-tag good --note 'try again'"),
+        ("runs", "runs --where state=finished --sort=-val_accuracy", "runs my-run --add-tag good --pin"),
     ),
     Command("stop", "ask a run to save and end", _run, ("stop my-run",)),
     Command("datasets", "which data sets are there, with a report", _datasets, ("datasets", "datasets flowers")),

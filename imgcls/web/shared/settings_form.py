@@ -126,7 +126,8 @@ def group_of(name: str) -> str:
 def rate(kind: str, values: Mapping[str, Any]) -> float:
     """A learning rate that is too low, right or too high for what is chosen, to one figure."""
     usual = float(for_optimizer(values)["lr"])
-    return usual if kind == "right" else float(f"{usual * RATES[kind]:.0e}")
+    factor = RATES.get(kind, 1.0)
+    return usual if factor == 1 else float(f"{usual * factor:.0e}")
 
 
 def rate_choices(values: Mapping[str, Any], words: Translator) -> list[tuple[str, str]]:
