@@ -129,11 +129,12 @@ def test_everybody_can_use_it(browser, server, language, scheme, width):
     context.close()
 
 
+@pytest.mark.slow
 def test_four_networks_learn_side_by_side(page, server):
     """In the Init lab: each layer live from the press on; another activation, another initialisation at once."""
     page.goto(f"{server.url}/en/?tab=init-lab")
     page.get_by_test_id("side-open").click(timeout=LONG)
-    page.get_by_test_id("side-start").click()
+    page.get_by_test_id("side-start").click(timeout=LONG)
     networks = page.locator(".side-network")
     expect(networks).to_have_count(4)
     for i in range(4):

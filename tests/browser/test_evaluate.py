@@ -149,6 +149,7 @@ def test_what_an_audit_found_is_mended(page, server, lab):
     assert len(list((lab.data / "flowers" / "rose").iterdir())) == roses
 
 
+@pytest.mark.slow
 def test_labels_that_are_wrong_on_purpose_are_learnt_and_found_again(page, server):
     page.goto(f"{server.url}/en/?tab=init-lab")
     page.locator("#wrong-train_images input").fill("200", timeout=LONG)
