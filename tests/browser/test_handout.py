@@ -54,7 +54,6 @@ def test_the_page_hands_it_out(page, server):
     assert "Draw a digit" in open(got.value.path(), encoding="utf-8").read()
 
 
-@pytest.mark.slow
 def test_one_file_learns_without_a_server(browser, tmp_path):
     """On a phone, in Chinese; the run goes on in English."""
     file = tmp_path / "learn.html"

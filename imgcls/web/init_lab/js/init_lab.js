@@ -138,9 +138,11 @@ export class PageInitLab {
 export function start({ element, props }) {
   const fold = element.querySelector('.side-fold'), host = fold.querySelector('.side-host');
   let shown = null;
-  fold.addEventListener('toggle', () => {
+  const toggled = () => {
     if (!fold.open) { if (shown?.phase === 'playing') shown.press(); return; }
     if (!PageRun.works()) host.replaceChildren(make('p', {}, props.words.no_engine));
     else shown ??= new PageInitLab(host, { ...props, source: fromLab(props).source });
-  });
+  };
+  fold.addEventListener('toggle', toggled);
+  if (fold.open) toggled();   // by somebody who was quicker than this script
 }

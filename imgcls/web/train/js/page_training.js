@@ -42,8 +42,8 @@ export class PageTraining {
     this.size.value = size.value;
     this.startedFrom = startedFrom;
     this.fields.values = fields.values;
-    this.phase = phase;
     if (run.now) this.hear('progress', run.now);
+    this.phase = phase;   // after the last report, which may be of before the run began to play
   }
 
   build() {
