@@ -99,6 +99,18 @@ def test_whatever_an_event_is_given_the_lab_has_an_answer(lab, capsys, page, tex
     assert sorted(lab.workspace.root.rglob("*")) == before
 
 
+@pytest.mark.parametrize("page", ["/en", "/zh", ""])
+def test_no_two_handlers_of_an_event_wait_for_their_turn(lab, page):
+    """Gradio calls all handlers of an event anew when one that waited has ended: two would call each other for ever."""
+    waiting = {}
+    for event in lab.get(f"{page}/config").json()["dependencies"]:
+        if event["backend_fn"] and event["trigger_mode"] == "always_last":
+            for target, name in event["targets"]:
+                if target is not None:
+                    waiting.setdefault((target, name), []).append(event["id"])
+    assert not {key: events for key, events in waiting.items() if len(events) > 1}
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_page_s_address_is_found_as_one_types_it(lab, language):
     said = lab.get(f"/{language}?tab=train&a=%2F", follow_redirects=False)

@@ -25,6 +25,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 from imgcls.web.server.gradio_internals import (  # before the imports below define components
     Sessions,
     app_options,
+    end_repeats,
     look_at_queues_every,
 )
 
@@ -128,6 +129,7 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     for language in LANGUAGES:
         words = Translator(language)
         built = only_uploads(page.build(words, watch, weights, made.limits, people), words)
+        end_repeats(built)
         look_at_queues_every(built, QUEUE_LOOKS)
         sessions.add(f"/{language}", built)
         css = [

@@ -106,6 +106,25 @@ def look_at_queues_every(page: gr.Blocks, seconds: float) -> None:
     page._queue.sleep_when_free = seconds
 
 
+def end_repeats(page: gr.Blocks) -> None:
+    """Before the page is mounted. When a handler that waited for its turn ("always_last") has ended, Gradio sends its
+    whole event again, to all handlers: two that wait would call each other for ever. So of those that one event calls
+    only one waits; the quiet ones ask at each change, and shared/choices.js drops the answer that comes too late."""
+    handlers: dict[tuple[int, str], list[Any]] = {}
+    for handler in page.fns.values():
+        assert handler.trigger_mode in ("once", "multiple", "always_last")
+        if handler.fn is None or handler.trigger_mode != "always_last":
+            continue
+        for target, event in handler.targets:
+            if target is not None:  # what follows on another handler is called by itself
+                handlers.setdefault((target, event), []).append(handler)
+    for waiting in handlers.values():
+        for handler in waiting if len(waiting) > 1 else ():
+            if handler.queue is False:
+                handler.trigger_mode = "multiple"
+        assert sum(handler.trigger_mode == "always_last" for handler in waiting) <= 1, waiting
+
+
 def told_by(event: gr.EventData) -> dict[str, Any]:
     """The object that a component's script has sent with its event; {} where it is none."""
     return event._data if isinstance(event._data, dict) else {}
