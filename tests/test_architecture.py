@@ -1,6 +1,7 @@
 """The house as docs/architecture.md draws it: who may import whom, checked on the source itself, lazy imports too."""
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -293,3 +294,13 @@ def test_what_gradio_does_not_promise_stands_in_one_file():
         if name.startswith("imgcls.web") and (named := list(of_gradio(ast.parse(path.read_text("utf-8")))))
     }
     assert set(found) == {"imgcls.web.server.gradio_internals"}, found
+
+
+def test_dates_and_numbers_are_written_in_the_page_s_language():
+    """And not in the browser's: an English date stood on the Chinese page."""
+    written = [
+        (path.name, call)
+        for path in sorted((PROJECT / "imgcls" / "web").rglob("*.js"))
+        for call in re.findall(r"toLocale\w+\([^,)]*|Intl\.\w+\([^,)]*", path.read_text("utf-8"))
+    ]
+    assert written and not [call for call in written if not call[1].endswith("(document.documentElement.lang")]

@@ -5,7 +5,9 @@ import re
 from chinese import english
 from train_form import open_settings
 
-from imgcls.workspace import PROJECT
+from imgcls.runs import annotations
+from imgcls.runs.store import list_runs
+from imgcls.workspace import PROJECT, Workspace
 
 TABS = ("识别", "训练", "评估", "数据", "初始化实验")
 # What is a value and not a sentence: keys of choices, the network's own layers, the other language's name, a command.
@@ -16,7 +18,7 @@ SEEN = """() => {
   const walk = node => {
     if (node.nodeType === Node.TEXT_NODE) said.add(node.data.trim());
     if (node.nodeType !== Node.ELEMENT_NODE) return;
-    if (node.matches('script, style, noscript, code, option, input[type=checkbox], input[type=radio]')) return;
+    if (node.matches('script, style, noscript, code, pre, option, input[type=checkbox], input[type=radio]')) return;
     for (const name of ['aria-label', 'title', 'placeholder', 'alt']) said.add((node.getAttribute(name) || '').trim());
     node.childNodes.forEach(walk);
   };
@@ -34,6 +36,9 @@ def without_names(said, root):
     called = {path.name for home in (root, PROJECT) for folder in FOLDERS for path in (home / folder).glob("*")}
     for log in root.glob("train_logs/*/events.jsonl"):  # a run that was renamed says its first name there
         called |= set(re.findall(r'"run": *"([^"]+)"', log.read_text("utf-8")))
+    for run in list_runs(Workspace(root)):
+        tags = annotations.read(run).tags
+        called |= {*tags, ",".join(tags)}
     names = "|".join(re.escape(name) for name in sorted(called, key=len, reverse=True))
     return sorted(re.sub(rf"(?<![\w-])(?:{names})(?![\w-])", "", text) for text in said)
 

@@ -125,7 +125,7 @@ async function images(start = 0) {
   const named = value => (value === '' ? said.any : classes[+value]);
   const title = form.true === '' && form.predicted === '' ? said.images_all : said.images_of;
   view.querySelector('[data-slot=images-title]').textContent = answer.total
-    ? fill(title, { count: answer.total.toLocaleString(), true: named(form.true), predicted: named(form.predicted) }) : said.none;
+    ? fill(title, { count: answer.total.toLocaleString(document.documentElement.lang), true: named(form.true), predicted: named(form.predicted) }) : said.none;
   list.append(...answer.images.map(one => {
     const button = make('button', { type: 'button', className: one.right ? 'right' : 'wrong', title: `${one.true} → ${one.predicted}, ${one.confidence}` },
       make('img', { src: one.url, alt: '', loading: 'lazy' }),

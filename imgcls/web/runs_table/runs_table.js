@@ -87,7 +87,7 @@ function heads() {
 
 function text(row, name) {
   const value = row[name];
-  if (name === 'created') return new Date(value * 1000).toLocaleString(undefined, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' });
+  if (name === 'created') return new Date(value * 1000).toLocaleString(document.documentElement.lang, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' });
   if (name === 'seconds') return value < 60 ? `${value.toFixed(1)} s` : `${Math.floor(value / 60)}:${String(Math.round(value % 60)).padStart(2, '0')} min`;
   if (name === 'epochs') return `${value}/${row.planned ?? '?'}`;
   if (name === 'val_accuracy' || name === 'test_accuracy') return value === null ? '' : `${(100 * value).toFixed(2)} %`;

@@ -43,7 +43,7 @@ const digits = classes => classes.join('') === '0123456789';
 // What the network can answer at all: it has to choose one of these whatever it is shown.
 export function knows(checkpoint, classes, words) {
   if (digits(classes)) return say(words.knows_digits, { checkpoint });
-  const named = classes.slice(0, NAMED).join(words.listed), count = classes.length.toLocaleString();
+  const named = classes.slice(0, NAMED).join(words.listed), count = classes.length.toLocaleString(document.documentElement.lang);
   return say(classes.length > NAMED ? words.knows_some : words.knows, { checkpoint, count, classes: named });
 }
 

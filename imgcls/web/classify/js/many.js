@@ -79,7 +79,7 @@ export class Many {
 
   show() {}
 
-  stop() { this.run++; this.done(say(this.words.many_stopped, { count: this.rows.length.toLocaleString() })); }
+  stop() { this.run++; this.done(say(this.words.many_stopped, { count: this.rows.length.toLocaleString(document.documentElement.lang) })); }
 
   done(sentence) {
     this.bar.hidden = this.stopper.hidden = true;
@@ -131,10 +131,10 @@ export class Many {
     await Promise.all(Array.from({ length: about.at_once }, work));
     if (!mine()) return;
     const seconds = (performance.now() - began) / 1000, count = this.rows.filter(row => !row.error).length;
-    const told = say(this.words.many_done, { count: count.toLocaleString(), seconds: seconds.toFixed(1), name: checkpoint.replace('/best', '') });
+    const told = say(this.words.many_done, { count: count.toLocaleString(document.documentElement.lang), seconds: seconds.toFixed(1), name: checkpoint.replace('/best', '') });
     const blank = this.rows.filter(row => row.blank).length;
     const unread = this.rows.length - count - blank;
-    const more = [unread && say(this.words.many_unread, { count: unread.toLocaleString() }), left && say(this.words.many_most, { most: about.most.toLocaleString() }), blank && say(this.words.many_blank, { count: blank.toLocaleString() })];
+    const more = [unread && say(this.words.many_unread, { count: unread.toLocaleString(document.documentElement.lang) }), left && say(this.words.many_most, { most: about.most.toLocaleString(document.documentElement.lang) }), blank && say(this.words.many_blank, { count: blank.toLocaleString(document.documentElement.lang) })];
     this.done(wrong || [told, ...more.filter(Boolean)].join(' '));
   }
 
@@ -184,7 +184,7 @@ export class Many {
     this.fill.style.width = `${100 * count / total}%`;
     this.bar.setAttribute('aria-valuemax', total);
     this.bar.setAttribute('aria-valuenow', count);
-    this.said.textContent = say(this.words.many_reading, { count: count.toLocaleString(), total: this.total.toLocaleString() });
+    this.said.textContent = say(this.words.many_reading, { count: count.toLocaleString(document.documentElement.lang), total: this.total.toLocaleString(document.documentElement.lang) });
   }
 
   draw() {

@@ -94,7 +94,7 @@ export class StageMaps extends Staged {
       button.addEventListener('click', () => this.choose(button, label, picture, values, side));
       return button;
     });
-    return this.column('strongest', title, say(this.words.stage_maps, { shown: found.length, count: count.toLocaleString(), size: `${whole}\u00a0×\u00a0${whole}` }), ...buttons);
+    return this.column('strongest', title, say(this.words.stage_maps, { shown: found.length, count: count.toLocaleString(document.documentElement.lang), size: `${whole}\u00a0×\u00a0${whole}` }), ...buttons);
   }
 
   output(name, share, best) {

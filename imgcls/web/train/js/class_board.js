@@ -96,7 +96,7 @@ export class ClassBoard {
 
   told({ nickname, accuracy, seconds, images, settings }) {
     const { words, choices } = this, label = (name, value) => choices[name]?.find(([known]) => known === value)?.[1] ?? value;
-    const learnt = images ? say(words.images_some, { count: images.toLocaleString() }) : words.images_all;
+    const learnt = images ? say(words.images_some, { count: images.toLocaleString(document.documentElement.lang) }) : words.images_all;
     const said = Object.entries(settings).filter(([name]) => words[`set_${name}`]).map(([name, value]) => `${words[`set_${name}`]} ${label(name, value)}`);
     return [`${nickname}: ${(accuracy * 100).toFixed(1)}%`, say(words.seconds_value, { seconds: seconds.toFixed(1) }), learnt, ...said].join(' · ');
   }

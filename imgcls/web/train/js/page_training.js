@@ -296,7 +296,7 @@ export class PageTraining {
     this.network.element.hidden = !there;
     const last = now?.curve.at(-1), held = now?.held_out.at(-1);
     this.accuracy.textContent = held ? percentage(held.accuracy) : last ? percentage(last.accuracy) : '–';
-    this.rate.textContent = last ? Math.round(last.speed).toLocaleString() : '–';
+    this.rate.textContent = last ? Math.round(last.speed).toLocaleString(document.documentElement.lang) : '–';
     this.epochSaid.textContent = now ? `${now.place.toFixed(now.at ? 1 : 0)} / ${now.settings.epochs}` : '–';
     this.seconds.textContent = now ? say(words.seconds_value, { seconds: now.seconds.toFixed(1) }) : '–';
     this.curve.show(now ?? { curve: [], held_out: [], marks: [], settings: { epochs: this.fields.values.epochs } }, this.looked, mark => this.sentence(mark));
