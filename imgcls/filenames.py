@@ -18,7 +18,7 @@ from imgcls.messages import Message
 
 MAX_CHARACTERS = 80
 MAX_BYTES = 200  # file systems take 255, and something may have to be added to a name
-SHOWN = 60  # characters of a bad name in a sentence
+MAX_CHARS_SHOWN = 60  # characters of a bad name in a sentence
 
 # The last are marks that turn the reading direction: a name could look like another.
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]')
@@ -63,7 +63,7 @@ def inside(folder: Path, name: str, *, error: type[ImgclsError] = DatasetError) 
 
 def shown(name: str) -> str:
     """`name` fit to stand in a sentence: short, and nothing in it that cannot be printed."""
-    short = name if len(name) <= SHOWN else name[: SHOWN - 1] + "…"
+    short = name if len(name) <= MAX_CHARS_SHOWN else name[: MAX_CHARS_SHOWN - 1] + "…"
     return "".join(c if c.isprintable() else "�" for c in short)
 
 

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]  # (done, in all)
-FIRST = 1.0  # seconds before the first word
-SELDOM = 10.0  # seconds between two words in the end: some dozens of lines however long it takes
+FIRST_REPORT_S = 1.0  # seconds before the first word
+SLOWEST_REPORT_S = 10.0  # seconds between two words in the end: some dozens of lines however long it takes
 
 
 class Interrupted(Exception):
@@ -23,8 +23,8 @@ def with_progress(
     work: Callable[[Progress], T],
     *,
     should_stop: Callable[[], bool] = lambda: False,
-    first: float = FIRST,
-    seldom: float = SELDOM,
+    first: float = FIRST_REPORT_S,
+    seldom: float = SLOWEST_REPORT_S,
 ) -> Generator[tuple[int, int], None, T | None]:
     """(done, in all) now and then, `work`'s result as the generator's return value; None when asked to stop.
 

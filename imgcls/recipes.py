@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imgcls.augmentations import NONE
-from imgcls.data.registry import DATASETS, KINDS, kind_of
+from imgcls.data.registry import DATASETS, IMAGE_KINDS, kind_of
 from imgcls.imaging.preprocess import HALF, Preprocess
 from imgcls.models.registry import model_spec
 from imgcls.models.weight_header import size_of_weights
@@ -204,7 +204,7 @@ def needed(settings: TrainSettings) -> dict[str, Any]:
 
 def preprocess_for(settings: TrainSettings) -> Preprocess:
     """How images reach the network that `settings` describe."""
-    spec, kind = model_spec(settings.model), KINDS.get(kind_of(settings.dataset))
+    spec, kind = model_spec(settings.model), IMAGE_KINDS.get(kind_of(settings.dataset))
     size = settings.image_size or recipe(settings.model, settings.dataset)["image_size"]
     channels = kind.channels if kind else 3
     return Preprocess(

@@ -106,15 +106,15 @@ def test_the_board_holds_so_many_of_one_and_of_all(workspace, monkeypatch):
         now[0] += 3
         return made.send(SAID, Owner(person, person, address))
 
-    for _ in range(class_board.EACH + 3):
+    for _ in range(class_board.POINTS_EACH + 3):
         send("Ann")
-    assert len(made.points()) == class_board.EACH
-    monkeypatch.setattr(class_board, "ALL", 30)
+    assert len(made.points()) == class_board.POINTS_EACH
+    monkeypatch.setattr(class_board, "MAX_POINTS", 30)
     for i in range(60):
         send(f"bot {i}", "elsewhere")
     points = made.points()
-    assert len(points) == 30 and sum(one.nickname == "Ann" for one in points) == class_board.EACH
-    monkeypatch.setattr(class_board, "ALL", 400)
+    assert len(points) == 30 and sum(one.nickname == "Ann" for one in points) == class_board.POINTS_EACH
+    monkeypatch.setattr(class_board, "MAX_POINTS", 400)
     now[0] += 100
     with pytest.raises(RunError, match="One at a time"):
         for i in range(class_board.A_MINUTE + 1):

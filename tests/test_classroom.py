@@ -50,7 +50,7 @@ def lab(tmp_path_factory):
 @pytest.fixture
 def clean(lab, monkeypatch):
     """The workspace with one run that goes on: its process is this one. Every answer is made anew."""
-    monkeypatch.setattr(run_cache, "AGAIN", 0.0)
+    monkeypatch.setattr(run_cache, "TTL_S", 0.0)
     for folder in lab[1].train_logs.glob("[!.]*"):
         Run(folder.name, lab[1]).logs.joinpath("state.json").unlink(missing_ok=True)
     (lab[1].train_logs / queue.CLOSED).unlink(missing_ok=True)
@@ -322,7 +322,7 @@ def test_a_place_in_the_queue_costs_an_address(lab, clean):
         owner = people.at(request, people.named(name))
         return start_run(with_recipe({}), clean, at_once=1, wait=True, owner=owner).name
 
-    first = [ask(near, f"n{i}") for i in range(queue.EACH)]
+    first = [ask(near, f"n{i}") for i in range(queue.WAITING_EACH)]
     with pytest.raises(Exception, match="3 runs from your address"):
         ask(near, "another")
     with pytest.raises(Exception, match="3 runs from your address"):
@@ -331,7 +331,7 @@ def test_a_place_in_the_queue_costs_an_address(lab, clean):
     assert names(clean) == [*first, other]
     host = browser(lab)
     post(host, "host", password="tell nobody")
-    assert host.get("/class").json()["html"].count('data-do="remove-address"') == queue.EACH
+    assert host.get("/class").json()["html"].count('data-do="remove-address"') == queue.WAITING_EACH
     assert "remove-address" not in browser(lab).get("/class").json()["html"]
     assert post(browser(lab), "do", what="remove-address", run=first[0]).status_code == 403
     post(host, "do", what="remove-address", run=first[1])

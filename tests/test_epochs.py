@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load, load_file
 
 from imgcls.checkpoints import epochs
-from imgcls.checkpoints.epochs import MOST, epochs_of, keep_epoch, read_epoch, small_enough
+from imgcls.checkpoints.epochs import MAX_EPOCHS, epochs_of, keep_epoch, read_epoch, small_enough
 from imgcls.errors import CheckpointError
 from imgcls.recipes import with_recipe
 from imgcls.training.trainer import train
@@ -31,8 +31,8 @@ def test_a_long_run_keeps_a_bounded_number_the_first_and_the_last_among_them(tmp
     for epoch in range(200):
         keep_epoch(tmp_path, epoch, state(epoch))
         kept = epochs_of(tmp_path)
-        assert len(kept) <= MOST and kept[0] == 0 and kept[-1] == epoch
-    assert len(kept) >= MOST // 2
+        assert len(kept) <= MAX_EPOCHS and kept[0] == 0 and kept[-1] == epoch
+    assert len(kept) >= MAX_EPOCHS // 2
 
 
 def test_other_files_and_other_networks_are_not_taken(tmp_path):

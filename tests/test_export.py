@@ -16,7 +16,7 @@ from imgcls.imaging.preprocess import Preprocess
 from imgcls.models import build
 from imgcls.models.lenet import LeNet
 from imgcls.web.classify import bundle
-from imgcls.web.classify.handout import LARGEST
+from imgcls.web.classify.handout import MAX_BYTES
 from imgcls.web.standalone import page as alone
 from imgcls.web.standalone.site import write_site
 from imgcls.workspace import PROJECT
@@ -34,7 +34,7 @@ def test_a_page_is_one_small_file_without_an_address_in_it(workspace, tmp_path, 
     out = tmp_path / "page.html"
     assert main(["export", "page", "lenet-digits", "--out", str(out)]) == 0
     page = out.read_text("utf-8")
-    assert len(page.encode()) <= LARGEST and "asks for nothing" in capsys.readouterr().out
+    assert len(page.encode()) <= MAX_BYTES and "asks for nothing" in capsys.readouterr().out
     assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?https?:""", page) and "http-equiv" in page
     assert "写一个数字" in page and "Draw a digit" in page
     assert str(PROJECT) not in page
@@ -48,7 +48,7 @@ def test_epochs_go_in_as_far_as_they_fit(workspace, tmp_path):
         keep_epoch(folder, epoch, model.state_dict())
     assert main(["export", "page", "mine", "--out", str(tmp_path / "x.html")]) == 0
     page = (tmp_path / "x.html").read_text("utf-8")
-    assert len(page.encode()) <= LARGEST and 'id="epochs"' in page
+    assert len(page.encode()) <= MAX_BYTES and 'id="epochs"' in page
     assert "</script>mine" not in page
 
 
@@ -56,7 +56,7 @@ def test_a_page_that_learns_is_one_file_without_an_address_in_it(workspace, tmp_
     out = tmp_path / "learn.html"
     assert main(["export", "page", "--train", "--out", str(out)]) == 0
     page = out.read_text("utf-8")
-    assert len(page.encode()) <= alone.LARGEST and "learns" in capsys.readouterr().out
+    assert len(page.encode()) <= alone.MAX_BYTES and "learns" in capsys.readouterr().out
     assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?https?:""", page)
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)[1]
     assert "'wasm-unsafe-eval'" in policy and "'unsafe-eval'" not in policy and "connect-src" not in policy

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from imgcls.errors import SettingsError
 from imgcls.web.server.hosting import hosting
-from imgcls.web.server.security import EACH, TRIES, WrongPasswords, foreign, guard, knows, small
+from imgcls.web.server.security import REFILL_S, TRIES, WrongPasswords, foreign, guard, knows, small
 
 LAB = "http://127.0.0.1:7860"
 
@@ -198,7 +198,7 @@ def test_guessing_is_slow_for_who_guesses_only():
     for _ in range(TRIES):
         assert app.get("/", headers=basic("guess") | guesser).status_code == 401
     got = app.get("/", headers=basic("guess") | guesser)
-    assert got.status_code == 429 and 0 < int(got.headers["Retry-After"]) <= EACH
+    assert got.status_code == 429 and 0 < int(got.headers["Retry-After"]) <= REFILL_S
     # A class behind one router is not locked out by one of its pupils.
     for who in (guesser, other):
         assert app.get("/", headers=basic("tell nobody") | who).status_code == 200
@@ -211,11 +211,11 @@ def test_a_guesser_may_try_again_after_a_while():
     for _ in range(TRIES):
         assert wrong.wait("a") == 0
         wrong.count("a")
-    assert wrong.wait("a") == pytest.approx(EACH)
-    now[0] += EACH
+    assert wrong.wait("a") == pytest.approx(REFILL_S)
+    now[0] += REFILL_S
     assert wrong.wait("a") == 0
     wrong.count("a")
-    assert wrong.wait("a") == pytest.approx(EACH)
+    assert wrong.wait("a") == pytest.approx(REFILL_S)
     for i in range(TRIES):  # one house of IPv6 is one visitor
         wrong.count(f"2001:db8::{i}")
     assert wrong.wait("2001:db8::ffff") > 0 and wrong.wait("2001:db8:1::") == 0

@@ -170,7 +170,7 @@ def test_whatever_goes_forward_asks_how_many_threads(workspace, monkeypatch, two
         said = {"dataset": "flowers", "model": "lenet", "epochs": 1, "batch_size": 8, "device": "cpu", "threads": 1}
         list(trainer.train(with_recipe(said), workspace=workspace, run="r"))
     monkeypatch.setattr(threads, "measure", lambda step, counts: {n: 9.0 if n == best else 3.0 for n in counts})
-    monkeypatch.setattr(threads, "SOON", 0.0)
+    monkeypatch.setattr(threads, "WORTH_MEASURING_S", 0.0)
     torch.set_num_threads(2)
     used = []
 

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FOLDER = "epochs"
-LARGEST = 1_000_000  # bytes of weights as they are trained
-MOST = 40
+MAX_BYTES = 1_000_000  # bytes of weights as they are trained
+MAX_EPOCHS = 40
 NAME = re.compile(r"(\d{4})\.safetensors")
 
 
 def small_enough(state: Mapping[str, Tensor]) -> bool:
-    return sum(tensor.numel() * tensor.element_size() for tensor in state.values()) < LARGEST
+    return sum(tensor.numel() * tensor.element_size() for tensor in state.values()) < MAX_BYTES
 
 
 def keep_epoch(run: Path, epoch: int, state: Mapping[str, Tensor]) -> None:
@@ -32,7 +32,7 @@ def keep_epoch(run: Path, epoch: int, state: Mapping[str, Tensor]) -> None:
     half = {name: t.half() if t.is_floating_point() else t for name, t in state.items()}
     write_tensors(_path(run, epoch), half, {})
     kept = epochs_of(run)
-    if len(kept) > MOST:
+    if len(kept) > MAX_EPOCHS:
         for number in kept[1:-1:2]:
             _path(run, number).unlink(missing_ok=True)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 OPSET = 18
-MOST = 200  # images on which the two are compared
+IMAGES_COMPARED = 200  # images on which the two are compared
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def export_onnx(path: Path, out: Path, stored: Tensor) -> OnnxReport:
             command="pip install -r requirements-onnx.txt",
         ) from None
     model, meta = load_checkpoint(path)
-    inputs = meta.preprocess.to_input(stored[:MOST])
+    inputs = meta.preprocess.to_input(stored[:IMAGES_COMPARED])
     with warnings.catch_warnings(), _silent(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from imgcls.errors import CheckpointError
 from imgcls.models.weight_header import LARGEST_HEADER
 
-LARGEST = 4 * 2**30  # bytes; a ResNet18 has 45 million
+MAX_BYTES = 4 * 2**30  # bytes; a ResNet18 has 45 million
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 
@@ -25,9 +25,9 @@ def read_header(path: Path) -> Header:
     """Read and judged: a file that is cut off or says what cannot be is a CheckpointError. Allocates its size only."""
     try:
         there = path.stat().st_size
-        if there > LARGEST:
+        if there > MAX_BYTES:
             raise CheckpointError(
-                "{path} is larger than {most} GiB: it is no checkpoint of this lab.", path=path, most=LARGEST >> 30
+                "{path} is larger than {most} GiB: it is no checkpoint of this lab.", path=path, most=MAX_BYTES >> 30
             )
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")

@@ -30,9 +30,11 @@ from imgcls.settings import NAME
 from imgcls.workspace import PROJECT, Workspace
 
 # Kinds of images, each with a data set of that kind.
-KINDS = {kind: next(name for name, spec in DATASETS.items() if spec.kind == kind) for kind in registry.KINDS}
-KINDS[registry.PHOTOS] = registry.PHOTOS
-LONGEST = 300  # characters of a class name, as a checkpoint takes them
+IMAGE_KINDS = {
+    kind: next(name for name, spec in DATASETS.items() if spec.kind == kind) for kind in registry.IMAGE_KINDS
+}
+IMAGE_KINDS[registry.PHOTOS] = registry.PHOTOS
+MAX_CLASS_CHARS = 300  # characters of a class name, as a checkpoint takes them
 
 
 def likely_kind(found: Found) -> str:
@@ -65,13 +67,15 @@ def proposed(found: Found, *, kind: str = "", changes: dict[str, Any] | None = N
     changes: fields of Preprocess to set otherwise. Raises SettingsError.
     """
     kind = kind or likely_kind(found)
-    if kind not in KINDS:
+    if kind not in IMAGE_KINDS:
         raise SettingsError(
-            "There is no kind of images called {kind}: choose one of {kinds}.", kind=kind[:60], kinds=", ".join(KINDS)
+            "There is no kind of images called {kind}: choose one of {kinds}.",
+            kind=kind[:60],
+            kinds=", ".join(IMAGE_KINDS),
         )
     changes, spec = dict(changes or {}), REGISTRY[found.model]
     size = changes.get("size") or found.size or (spec.default_size if kind == "photos" else 0)
-    said = {"model": found.model, "dataset": KINDS[kind], "transfer": "scratch", "image_size": size}
+    said = {"model": found.model, "dataset": IMAGE_KINDS[kind], "transfer": "scratch", "image_size": size}
     form = preprocess_for(with_recipe(said)).model_dump(by_alias=False)
     if form["channels"] != found.channels:
         colour = found.channels == 3
@@ -125,7 +129,11 @@ def adopt(
         labels=labels,
         preprocess=form,
         run=folder.name,
-        settings={"model": found.model, **found.options, "dataset": KINDS.get(kind, "") if kind != "photos" else ""},
+        settings={
+            "model": found.model,
+            **found.options,
+            "dataset": IMAGE_KINDS.get(kind, "") if kind != "photos" else "",
+        },
         data={"adopted": file.name},
         versions=versions(),
     )
@@ -163,8 +171,8 @@ def checked_classes(file: Path, found: Found, classes: Sequence[str]) -> tuple[s
             count=found.classes,
             given=len(set(names) - {""}),
         )
-    if any(len(label) > LONGEST for label in names):
-        raise SettingsError("A class name has at most {most} characters: choose shorter ones.", most=LONGEST)
+    if any(len(label) > MAX_CLASS_CHARS for label in names):
+        raise SettingsError("A class name has at most {most} characters: choose shorter ones.", most=MAX_CLASS_CHARS)
     return names
 
 

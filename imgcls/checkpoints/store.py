@@ -30,8 +30,8 @@ class CheckpointInfo:
 
 
 SHIPPED = ("lenet-digits", "lenet-mnist", "imagenet")  # the first reads drawings, the last names photos
-KINDS = ("best", "last")
-KNOWN = 4096  # files whose description is remembered
+CHECKPOINT_KINDS = ("best", "last")
+CACHE_ENTRIES = 4096  # files whose description is remembered
 
 
 def list_checkpoints(workspace: Workspace) -> list[CheckpointInfo]:
@@ -49,14 +49,14 @@ def list_checkpoints(workspace: Workspace) -> list[CheckpointInfo]:
     newest: dict[str, float] = {}
     for info in found["own"]:
         newest[info.run] = max(info.created, newest.get(info.run, 0.0))
-    own = sorted(found["own"], key=lambda info: (-newest[info.run], info.run, KINDS.index(info.kind)))
+    own = sorted(found["own"], key=lambda info: (-newest[info.run], info.run, CHECKPOINT_KINDS.index(info.kind)))
     return own + sorted(found["shipped"], key=lambda info: SHIPPED.index(info.run))
 
 
 def find_checkpoint(key: str, workspace: Workspace) -> CheckpointInfo:
     """The checkpoint that a list calls "run/kind". Looks at that one file only. Raises CheckpointError."""
     run, _, kind = key.partition("/")
-    if NAME.fullmatch(run) and kind in KINDS:
+    if NAME.fullmatch(run) and kind in CHECKPOINT_KINDS:
         for root in _roots(workspace):
             info = _info(root / run / f"{kind}.safetensors")
             if info is not None:
@@ -95,7 +95,7 @@ def _files(root: Path) -> list[Path]:
             runs = sorted(entry.name for entry in entries if not entry.name.startswith("."))
     except OSError:
         return []
-    return [root / run / f"{kind}.safetensors" for run in runs for kind in KINDS]
+    return [root / run / f"{kind}.safetensors" for run in runs for kind in CHECKPOINT_KINDS]
 
 
 def _info(path: Path) -> CheckpointInfo | None:
@@ -107,7 +107,7 @@ def _info(path: Path) -> CheckpointInfo | None:
     return _read(path, stat.st_mtime_ns, stat.st_size)
 
 
-@lru_cache(maxsize=KNOWN)
+@lru_cache(maxsize=CACHE_ENTRIES)
 def _read(path: Path, modified: int, size: int) -> CheckpointInfo | None:
     try:
         meta = read_meta(path)

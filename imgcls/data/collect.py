@@ -94,7 +94,7 @@ def clear_forgotten(folder: Path) -> None:
 
 FOLDER = ".collect"
 TOKEN = re.compile(r"[0-9a-f]{32}")
-SIDE = 1024  # longest side kept, in pixels: networks take at most half of it
+MAX_PHOTO_PX = 1024  # longest side kept, in pixels: networks take at most half of it
 QUALITY = 92
 TRASH, MADE = ".trash", ".made"
 
@@ -168,7 +168,7 @@ class Draft:
         if free_bytes(self.workspace.data) < 0:
             raise DatasetError("The disk is nearly full: free some space.")
         photo = photo.convert("RGB")
-        photo.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+        photo.thumbnail((MAX_PHOTO_PX, MAX_PHOTO_PX), Image.Resampling.LANCZOS)
         gone = (path.name for path in (self.folder / TRASH / name).glob("*.jpg"))  # an undo finds its number free
         number = max(map(_number, (*photos[name], *gone)), default=0) + 1
         first = f"-b{_number(burst):04d}" if burst in photos[name] else ""

@@ -30,7 +30,7 @@ from imgcls.workspace import Workspace
 
 MARKER = ".corrections.json"
 FILE = re.compile(r"(\d{5})-([0-9a-f]{16})\.(png|jpg)")
-SIDE = 1024  # longest side kept of a photo
+MAX_PHOTO_PX = 1024  # longest side kept of a photo
 QUALITY = 92
 
 
@@ -87,7 +87,7 @@ class Corrections:
                 picture.save(temporary, "PNG")
             else:
                 small = picture.convert("RGB")
-                small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+                small.thumbnail((MAX_PHOTO_PX, MAX_PHOTO_PX), Image.Resampling.LANCZOS)
                 small.save(temporary, "JPEG", quality=QUALITY)
             os.replace(temporary, path)
         except OSError as error:

@@ -25,7 +25,19 @@ NO_DIGIT = -1
 SHIPPED = PROJECT.joinpath("data", *PEN_DIGITS.folder, "drawings.npz")
 NEGATIVES = ((5000, 11), (4000, 12))  # (how many, seed)
 DIGITS_KEPT = 3000
-KINDS = ("letter", "letter", "letter", "turned", "piece", "pieces", "pair", "crossed", "scribble", "random", "word")
+DRAWING_KINDS = (
+    "letter",
+    "letter",
+    "letter",
+    "turned",
+    "piece",
+    "pieces",
+    "pair",
+    "crossed",
+    "scribble",
+    "random",
+    "word",
+)
 
 
 @dataclass(frozen=True)
@@ -79,7 +91,7 @@ def draw_not_digits(digits: tuple[list[Drawing], list[int]], *, count: int, seed
     """`count` drawings in the tablet's units, y pointing up as the pen digits' do."""
     random = np.random.default_rng([seed, count])
     maker = _Maker(digits, random)
-    return [maker.drawing(KINDS[i % len(KINDS)]) for i in range(count)]
+    return [maker.drawing(DRAWING_KINDS[i % len(DRAWING_KINDS)]) for i in range(count)]
 
 
 class _Maker:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from imgcls.data.registry import Arrays, Source
 from imgcls.errors import DatasetError, InputError
-from imgcls.imaging.digits import SIDE, mnist_normalize
+from imgcls.imaging.digits import IMAGE_PX, mnist_normalize
 from imgcls.imaging.strokes import render
 from imgcls.progress import Progress
 
@@ -95,7 +95,7 @@ def _kept(path: Path | None, count: int) -> np.ndarray | None:
         images = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    return images if images.shape == (count, SIDE, SIDE) and images.dtype == np.uint8 else None
+    return images if images.shape == (count, IMAGE_PX, IMAGE_PX) and images.dtype == np.uint8 else None
 
 
 def _keep(path: Path, images: np.ndarray) -> None:

@@ -24,7 +24,7 @@ from imgcls.imaging.preprocess import Preprocess
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
-SHOWN = 128  # pixels: a grid shows no more, and a server keeps some dozens of these
+TILE_PX = 128  # pixels: a grid shows no more, and a server keeps some dozens of these
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def preview(
     )
     inputs, labels = batches.prepare(torch.arange(len(split)), seed)
     images = preprocess.picture(inputs)
-    if preprocess.size > SHOWN:
-        images = F.interpolate(images, (SHOWN, SHOWN), mode="bilinear", antialias=True)
+    if preprocess.size > TILE_PX:
+        images = F.interpolate(images, (TILE_PX, TILE_PX), mode="bilinear", antialias=True)
     return Preview(images, tuple(classes[i] for i in labels.tolist()), preprocess)
 
 

@@ -37,7 +37,7 @@ class ImageKind:
 
 
 # Photos are stored at the network's own size and reach it as its row says.
-KINDS: dict[str, ImageKind] = {
+IMAGE_KINDS: dict[str, ImageKind] = {
     "digits": ImageKind(channels=1, side=28, resize_mode="digit"),
     # Letters and kana: no digit's ink is looked for in them, and no mirrored one is another of its kind.
     "characters": ImageKind(channels=1, side=28, resize_mode="garment"),
@@ -99,7 +99,7 @@ class Renderings:
 class DatasetSpec:
     """All that the lab has to know of a data set.
 
-    kind: a name in KINDS; classes: in the order of the labels; counts: images of "train" and, where there is one, of
+    kind: a name in IMAGE_KINDS; classes: in the order of the labels; counts: images of "train" and, where there is one, of
         "test". The validation split is held out of the training images.
     folder: where its files lie, below data/. files: those that ship; downloads: those to fetch instead, from the first
         of `urls` that answers. Without either the set needs no files.
@@ -136,7 +136,7 @@ class DatasetSpec:
 
     @property
     def storage_side(self) -> int:
-        return self.side or KINDS[self.kind].side
+        return self.side or IMAGE_KINDS[self.kind].side
 
     def in_workspace(self, workspace: Workspace) -> Path:
         """Where its files lie, or are to be put."""
@@ -385,8 +385,10 @@ def _first_fault(spec: DatasetSpec) -> Message | None:
         return Message("its name must be letters, digits, '.', '_' or '-'.")
     if spec.name in DATASETS and spec.name not in REGISTERED:
         return Message("there is one of that name already.")
-    if spec.kind not in KINDS:
-        return Message("its kind is {kind}, but must be one of {kinds}.", kind=spec.kind[:60], kinds=", ".join(KINDS))
+    if spec.kind not in IMAGE_KINDS:
+        return Message(
+            "its kind is {kind}, but must be one of {kinds}.", kind=spec.kind[:60], kinds=", ".join(IMAGE_KINDS)
+        )
     if len(spec.classes) < 2 or len(set(spec.classes)) != len(spec.classes):
         return Message("it needs at least two classes, each with another name.")
     if spec.counts.get("train", 0) < 2 or not set(spec.counts) <= {"train", "test"}:

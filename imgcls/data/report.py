@@ -26,7 +26,7 @@ from imgcls.processes import available_cores
 from imgcls.progress import Progress
 from imgcls.workspace import Workspace
 
-NEAR = 64  # pixels: decoding a JPEG at an eighth finds what is broken, at a fraction of the time
+DECODE_PX = 64  # pixels: decoding a JPEG at an eighth finds what is broken, at a fraction of the time
 IMBALANCE = 3.0  # times as many images in the largest class as in the smallest, from which it is worth a word
 LISTED = 20  # broken and double files named; the rest are counted
 
@@ -86,7 +86,7 @@ class _Looked:
 
 def _look(path: Path) -> _Looked:
     try:
-        with opened_image(path, near=NEAR) as image:
+        with opened_image(path, near=DECODE_PX) as image:
             notes = notes_of(image)
         return _Looked(size_of(path), notes=notes)
     except (InputError, OSError) as error:

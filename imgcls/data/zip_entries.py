@@ -24,7 +24,10 @@ TABLES = (".csv", ".tsv", "classes.txt", "labels.txt", "annotations.txt", "train
 SPARED_BYTES = 50_000_000  # below this no ratio is a bomb: drawings saved as BMP shrink a thousandfold
 UTF8_FLAG, ENCRYPTED_FLAG = 0x800, 0x1
 HEADER = struct.Struct("<4s24xHHH12x")  # of an entry in the zip's directory: magic, bytes of name, of extra, of comment
-EACH, BESIDE = 400, 1 << 16  # bytes of the directory: an entry with a long name and its extras, and whatever else
+ENTRY_BYTES, EXTRA_BYTES = (
+    400,
+    1 << 16,
+)  # bytes of the directory: an entry with a long name and its extras, and whatever else
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,8 @@ class PackedFile(io.BufferedReader):
     def read(self, size: int | None = -1, /) -> bytes:
         if self.listed:
             return super().read(size)
-        if size is not None and size > self.limits.files * EACH + BESIDE:
-            raise too_many(self.called, size // EACH, self.limits)
+        if size is not None and size > self.limits.files * ENTRY_BYTES + EXTRA_BYTES:
+            raise too_many(self.called, size // ENTRY_BYTES, self.limits)
         data = super().read(size)
         count, at = 0, 0
         while at + HEADER.size <= len(data):

@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 
 from imgcls.imaging.ink import NoInk, coarsened, ink_of, pieces, strongest, to_grey
 
-SIDE, BOX = 28, 20  # pixels: the image, and the square that the ink is fitted into
+IMAGE_PX, INK_PX = 28, 20  # pixels: the image, and the square that the ink is fitted into
 MIDDLE = 14.5  # where MNIST's centres of mass lie, pixel edges counted from 0: measured 14.49 and 14.51, spread 0.29
 FINE = 6  # the width of strokes is judged and mended at BOX * FINE pixels
 NARROW, WIDE = 1.9, 4.2  # pixels of the 20x20 box: strokes outside are brought to the nearer one
@@ -34,7 +34,7 @@ def mnist_normalize(image: Image.Image | np.ndarray) -> np.ndarray:
 def is_mnist(image: Image.Image | np.ndarray) -> bool:
     """Whether it is made as MNIST's are already: 28x28, light on black, centred."""
     size = image.shape[:2] if isinstance(image, np.ndarray) else image.size
-    return size == (SIDE, SIDE) and _is_mnist(to_grey(image))
+    return size == (IMAGE_PX, IMAGE_PX) and _is_mnist(to_grey(image))
 
 
 def normalize_ink(ink: np.ndarray) -> np.ndarray:
@@ -44,7 +44,7 @@ def normalize_ink(ink: np.ndarray) -> np.ndarray:
 
 def _is_mnist(grey: np.ndarray) -> bool:
     """28x28, black around, ink within and centred as MNIST's is."""
-    if grey.shape != (SIDE, SIDE) or grey.max() < 100:
+    if grey.shape != (IMAGE_PX, IMAGE_PX) or grey.max() < 100:
         return False
     edge = np.concatenate([grey[:2].ravel(), grey[-2:].ravel(), grey[:, :2].ravel(), grey[:, -2:].ravel()])
     if edge.mean() > 8 or np.median(grey) > 0:
@@ -87,7 +87,7 @@ def _whole_strokes(ink: np.ndarray) -> np.ndarray:
 
 def _fine(crop: np.ndarray) -> Image.Image:
     """The crop with its longer side at BOX * FINE pixels, with room around for broader strokes."""
-    scale = BOX * FINE / max(crop.shape)
+    scale = INK_PX * FINE / max(crop.shape)
     size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
     filtered = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
     small = Image.fromarray((crop * 255).astype(np.uint8)).resize(size, filtered)
@@ -149,14 +149,14 @@ def _centred(ink: np.ndarray) -> np.ndarray:
         raise NoInk
     rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
     longer = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-    pixel = longer / BOX
+    pixel = longer / INK_PX
     y, x = _centre(ink)
-    room = int(np.ceil(SIDE * pixel))
+    room = int(np.ceil(IMAGE_PX * pixel))
     padded = Image.fromarray(np.pad((ink * 255).astype(np.uint8), room))
     left, top = x + room - MIDDLE * pixel, y + room - MIDDLE * pixel
-    box = (left, top, left + SIDE * pixel, top + SIDE * pixel)
+    box = (left, top, left + IMAGE_PX * pixel, top + IMAGE_PX * pixel)
     filtered = Image.Resampling.BOX if pixel >= 2 else Image.Resampling.BILINEAR
-    small = padded.resize((SIDE, SIDE), filtered, box=box)
+    small = padded.resize((IMAGE_PX, IMAGE_PX), filtered, box=box)
     made = np.asarray(small, dtype=np.float32)
     peak = made.max()
     return np.minimum(made * (255 / peak), 255).round().astype(np.uint8) if peak else made.astype(np.uint8)

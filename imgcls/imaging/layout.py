@@ -23,7 +23,7 @@ SCRIBBLE = 0.42, 0.8  # ink's share of the paper, and its box's share of either 
 SPECK = 0.04  # of the largest piece
 APART = 0.1  # clear paper between two digits, as a share of the higher one's height
 LOWEST = 0.6  # of the highest digit's height
-MOST = 8  # digits in a row
+MAX_DIGITS = 8  # digits in a row
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def layout_of(ink: np.ndarray) -> Layout:
     if solid.mean() >= SCRIBBLE[0] and min(width / ink.shape[1], height / ink.shape[0]) >= SCRIBBLE[1]:
         return Layout("scribble", (whole,))
     groups = _groups(boxes)
-    if 2 <= len(groups) <= MOST and _in_a_row(groups):
+    if 2 <= len(groups) <= MAX_DIGITS and _in_a_row(groups):
         return Layout("several", tuple(groups))
     return Layout("digit", (whole,))
 

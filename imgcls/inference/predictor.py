@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 TIMED = 4  # images that go forward to see how many threads are fastest
 SURE = 0.5  # familiarity from which an answer counts
-KEPT = 8  # loaded networks; a ResNet18 takes 45 MB
+CACHE_ENTRIES = 8  # loaded networks; a ResNet18 takes 45 MB
 KEPT_BYTES = 1_000_000_000  # of their weights together; an AlexNet takes 233 MB
 
 
@@ -107,7 +107,7 @@ class Predictor:
     def _keep(cls, key: tuple[Path, int, int], made: Predictor) -> None:
         cls._kept[key] = made
         while len(cls._kept) > 1 and (
-            len(cls._kept) > KEPT or sum(kept.bytes for kept in cls._kept.values()) > KEPT_BYTES
+            len(cls._kept) > CACHE_ENTRIES or sum(kept.bytes for kept in cls._kept.values()) > KEPT_BYTES
         ):
             cls._kept.popitem(last=False)
 

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
-from imgcls.data.registry import KINDS, Arrays, DatasetSpec, Source
+from imgcls.data.registry import IMAGE_KINDS, Arrays, DatasetSpec, Source
 from imgcls.data.registry import register as register_row
 from imgcls.errors import DatasetError, InputError, SettingsError
 from imgcls.files import storage_error
@@ -118,12 +118,12 @@ def register_dataset(
         return _link(dataset, Path(images).expanduser().resolve())
     named = tuple(str(name) for name in classes or getattr(images, "classes", ()))
     splits = {"train": images} if test is None else {"train": images, "test": test}
-    if kind not in KINDS:
+    if kind not in IMAGE_KINDS:
         raise DatasetError(
             "The data set {name} cannot be registered: its kind is {kind}, but must be one of {kinds}.",
             name=dataset[:80],
             kind=kind[:60],
-            kinds=", ".join(KINDS),
+            kinds=", ".join(IMAGE_KINDS),
         )
     spec = DatasetSpec(
         name=dataset,
@@ -164,7 +164,7 @@ def _read(splits: dict[str, Images], source: Source) -> Arrays:
     from imgcls.imaging.preprocess import HALF, Preprocess
     from imgcls.library.nets import as_picture
 
-    kind, side = KINDS[source.spec.kind], source.spec.storage_side
+    kind, side = IMAGE_KINDS[source.spec.kind], source.spec.storage_side
     half = HALF * kind.channels
     form = Preprocess(
         channels=kind.channels, resize_mode=kind.resize_mode, storage_size=side, size=side, mean=half, std=half

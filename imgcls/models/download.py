@@ -25,7 +25,7 @@ from imgcls.models.registry import ModelSpec
 from imgcls.progress import Progress
 
 BLOCK = 1 << 18
-LARGEST = 4 * 2**30  # bytes
+MAX_BYTES = 4 * 2**30  # bytes
 TIMEOUT = 20.0  # seconds without a byte
 
 
@@ -142,14 +142,14 @@ def _download(source: Source, folder: Path, progress: Progress, timeout: float) 
             there = 0
         wanted = source.sha256 or _hash_of(answer)
         total = there + int(answer.headers.get("Content-Length") or 0)
-        if total > LARGEST:
+        if total > MAX_BYTES:
             raise Broken(Message("it is larger than weights are"))
         with part.open("ab" if there else "wb") as file:
             done = there
             while block := answer.read(BLOCK):
                 file.write(block)
                 done += len(block)
-                if done > LARGEST:
+                if done > MAX_BYTES:
                     raise Broken(Message("it is larger than weights are"))
                 progress(done, total)
             file.flush()

@@ -19,7 +19,7 @@ TRIAL_STEPS = 3
 LONG_STEP = 0.15  # seconds: one such step is enough to time
 PASSES = 3  # over the numbers, where fewer than all seem best: a neighbour may have been busy for a moment
 PASSES_TAKE = 2.0  # seconds after which no further one begins: a step that long has averaged over moments
-SOON = 1.0  # seconds: what one thread does as fast is not worth the trials
+WORTH_MEASURING_S = 1.0  # seconds: what one thread does as fast is not worth the trials
 
 
 def candidates(cores: int) -> list[int]:
@@ -83,7 +83,7 @@ def fastest_threads(
         forward()  # the very first one makes buffers
         began = clock()
         forward()
-        if len(counts) > 1 and (clock() - began) * times > SOON:
+        if len(counts) > 1 and (clock() - began) * times > WORTH_MEASURING_S:
             rates = measure(forward, counts)
             torch.set_num_threads(max(rates, key=rates.__getitem__))
         yield

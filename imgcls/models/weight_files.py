@@ -21,7 +21,7 @@ from imgcls.errors import WeightsError
 from imgcls.models.foreign_files import check_kind
 from imgcls.models.weight_header import EXTRA
 
-LARGEST = 4 * 2**30  # bytes
+MAX_BYTES = 4 * 2**30  # bytes
 OLD_PICKLES = 5  # one after another, in a file as torch wrote them before 1.6
 MOST_CODES = 1_000_000  # of a pickle; a network of 1,500 tensors has 60,000
 TENSORS = re.compile(
@@ -57,11 +57,11 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsError("There is no file {path}.", path=path)
     size = path.stat().st_size
-    if size > LARGEST:
+    if size > MAX_BYTES:
         raise WeightsError(
             "{file} is larger than {most} GiB: these are not weights of a network here.",
             file=path.name,
-            most=LARGEST >> 30,
+            most=MAX_BYTES >> 30,
         )
     check_kind(path)
     try:

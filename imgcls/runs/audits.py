@@ -26,7 +26,7 @@ from imgcls.runs import background_jobs
 from imgcls.workspace import Workspace
 
 VERSION = 3
-LARGEST = 5000  # suspects of a kind that are kept, the worst first
+MAX_SUSPECTS = 5000  # suspects of a kind that are kept, the worst first
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def make_audit(asked: Asked, workspace: Workspace, *, progress: Callable[[int, i
     suspects = []
     for suspect in made.suspects:
         kept[suspect.kind] = kept.get(suspect.kind, 0) + 1
-        if kept[suspect.kind] <= LARGEST:
+        if kept[suspect.kind] <= MAX_SUSPECTS:
             suspects.append(suspect.as_dict())
     said = {
         "version": VERSION, "created": time.time(), "name": made.name, "classes": made.classes, "images": made.images,

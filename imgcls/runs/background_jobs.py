@@ -30,7 +30,7 @@ from imgcls.runs.launcher import launch
 from imgcls.workspace import Workspace
 
 TELL = 0.2  # seconds between two words of progress
-AT_ONCE = 2
+JOBS_AT_ONCE = 2
 STARTING = ".starting"  # a lock in the folder of jobs: held while one is begun, and while one ends
 State = Literal["finished", "running", "stopped", "failed", "none"]
 
@@ -58,9 +58,9 @@ def start(folder: Path, asked: dict[str, Any], command: str, workspace: Workspac
         going = [other for other in jobs.iterdir() if other.is_dir() and _alive(other)]
         if folder in going:
             return
-        if len(going) >= AT_ONCE:
+        if len(going) >= JOBS_AT_ONCE:
             raise RunError(
-                "The lab is busy with {count} others like it: wait until one is done, or stop one.", count=AT_ONCE
+                "The lab is busy with {count} others like it: wait until one is done, or stop one.", count=JOBS_AT_ONCE
             )
         for other in jobs.iterdir():
             if other.is_dir() and other not in going:

@@ -28,11 +28,22 @@ from imgcls.runs.state import Owner, locked
 from imgcls.workspace import Workspace
 
 FILE = ".class-board.json"  # in train_logs/
-EACH, ALL = 10, 400  # points
+POINTS_EACH, MAX_POINTS = 10, 400  # points
 PAUSE = 2.0  # seconds between two points of one person
 MINUTE, A_MINUTE = 60.0, 60  # seconds, and points of one address in them: a class is behind one
-LONGEST = 86_400.0  # seconds of training
-SHOWN = ("epochs", "batch_size", "optimizer", "lr", "schedule", "augment", "init", "momentum", "activation", "pool")
+MAX_SECONDS = 86_400.0  # seconds of training
+SETTINGS_SHOWN = (
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "lr",
+    "schedule",
+    "augment",
+    "init",
+    "momentum",
+    "activation",
+    "pool",
+)
 
 
 @dataclass(frozen=True)
@@ -77,9 +88,9 @@ class ClassBoard:
             near = [one for one in there if one.address == point.address and point.sent - one.sent < MINUTE]
             if any(point.sent - one.sent < PAUSE for one in own) or len(near) >= A_MINUTE:
                 raise RunError("One at a time: wait a moment, then send it again.")
-            if len(own) >= EACH:
+            if len(own) >= POINTS_EACH:
                 there.remove(own[0])
-            if len(there) >= ALL:
+            if len(there) >= MAX_POINTS:
                 there.remove(_of_the_fullest(there))
             self._write([*there, point])
         return point
@@ -117,13 +128,15 @@ def _checked(said: Mapping[str, Any], owner: Owner) -> Point:
     try:
         accuracy, seconds = float(said["accuracy"]), float(said["seconds"])
         run = PageRun(str(said["dataset"])[:80], str(said["model"])[:40], int(said["images"]), dict(said["settings"]))
-        if not (0 <= accuracy <= 1 and 0 <= seconds <= LONGEST and 0 <= run.images <= 10**7 and math.isfinite(seconds)):
+        if not (
+            0 <= accuracy <= 1 and 0 <= seconds <= MAX_SECONDS and 0 <= run.images <= 10**7 and math.isfinite(seconds)
+        ):
             raise ValueError
         if not is_builtin(run.dataset) and validate(run.dataset) is not None:  # a path
             raise ValueError
         settings = run.settings()  # of the right kind and size, whatever was sent
     except (ValueError, KeyError, TypeError, OverflowError, ImgclsError):
         raise SettingsError("The board takes an accuracy and settings: train in this browser, then send it.") from None
-    told = {name: getattr(settings, name) for name in SHOWN}
+    told = {name: getattr(settings, name) for name in SETTINGS_SHOWN}
     who, address, now = hashed(owner.id), owner.address, time.time()
     return Point(owner.nickname, who, accuracy, seconds, run.dataset, run.model, run.images, told, address, sent=now)

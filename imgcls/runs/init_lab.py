@@ -32,7 +32,7 @@ from imgcls.training import events
 from imgcls.training.layer_statistics import LayerStatistics
 from imgcls.workspace import Workspace
 
-LONGEST = 60  # characters of a lab's name: its runs' names are longer
+MAX_NAME_CHARS = 60  # characters of a lab's name: its runs' names are longer
 
 
 class Lab(Job):
@@ -98,7 +98,7 @@ def start_lab(
     *,
     at_once: int | None = None,
     wait: bool = False,
-    each: int = queue.EACH,
+    each: int = queue.WAITING_EACH,
     owner: Owner | None = None,
     expected: float | None = None,
 ) -> Lab:
@@ -135,11 +135,11 @@ def _checked(settings: TrainSettings, inits: Sequence[str], workspace: Workspace
             field="transfer",
         )
     check_run(settings, workspace)
-    if len(settings.name) > LONGEST:
+    if len(settings.name) > MAX_NAME_CHARS:
         raise SettingsError(
             "{setting} is longer than {most} characters: choose a shorter one.",
             setting=Setting("name"),
-            most=LONGEST,
+            most=MAX_NAME_CHARS,
             field="name",
         )
     return inits
@@ -147,7 +147,7 @@ def _checked(settings: TrainSettings, inits: Sequence[str], workspace: Workspace
 
 def _claim(settings: TrainSettings, inits: tuple[str, ...], workspace: Workspace, state: RunState) -> Lab:
     """Under the workspace's lock."""
-    name = settings.name or f"inits-{settings.default_name()}"[:LONGEST]
+    name = settings.name or f"inits-{settings.default_name()}"[:MAX_NAME_CHARS]
     if any(taken(n, workspace) for n in (name, *(f"{name}-{init}" for init in inits))):
         raise RunError("A run called {name} is there already: choose another name.", name=name)
     lab = Lab(name, workspace)

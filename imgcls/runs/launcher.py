@@ -37,7 +37,7 @@ def start_run(
     *,
     at_once: int | None = None,
     wait: bool = False,
-    each: int = queue.EACH,
+    each: int = queue.WAITING_EACH,
     owner: Owner | None = None,
     expected: float | None = None,
 ) -> Run:
@@ -60,7 +60,7 @@ def resume_run(
     settings: TrainSettings | None = None,
     at_once: int | None = None,
     wait: bool = False,
-    each: int = queue.EACH,
+    each: int = queue.WAITING_EACH,
     owner: Owner | None = None,
 ) -> Run:
     """Start a stopped or interrupted run again from where it last saved, from now on with `settings` where they are

@@ -17,7 +17,7 @@ from imgcls.runs.store import Job, Run, states
 from imgcls.workspace import Workspace
 
 CLOSED = ".queue-closed"  # a file in train_logs/
-EACH = 3  # runs of one person, or of one address, that may wait at a time: a nickname costs nothing
+WAITING_EACH = 3  # runs of one person, or of one address, that may wait at a time: a nickname costs nothing
 ALL = 60  # that may wait at all
 
 
@@ -85,7 +85,7 @@ def check_open(workspace: Workspace) -> None:
         raise RunError("The queue is closed for now: ask whoever looks after the lab.")
 
 
-def check_room(workspace: Workspace, owner: Owner | None, each: int = EACH) -> None:
+def check_room(workspace: Workspace, owner: Owner | None, each: int = WAITING_EACH) -> None:
     """Whether one more may wait, one of `owner`'s at that. Raises RunError."""
     queued = waiting(workspace)
     if len(queued) >= ALL:

@@ -22,7 +22,7 @@ from imgcls.runs.state import Owner
 from imgcls.settings import TrainSettings
 
 MOST_JOBS = 64
-LONGEST = 60  # characters of a sweep's name: its runs' names are longer
+MAX_NAME_CHARS = 60  # characters of a sweep's name: its runs' names are longer
 SMALL = ("lenet",)  # families that train side by side, a run a core with one thread (benchmarks/sweep_speed.py)
 
 
@@ -127,11 +127,11 @@ def _seeds(seeds: Sequence[Any]) -> tuple[int, ...]:
 
 def check_name(name: str) -> str:
     """As a run's, but shorter. Raises SettingsError."""
-    if len(name) > LONGEST:
+    if len(name) > MAX_NAME_CHARS:
         raise SettingsError(
             "{setting} is longer than {most} characters: choose a shorter one.",
             setting=Setting("name"),
-            most=LONGEST,
+            most=MAX_NAME_CHARS,
             field="name",
         )
     return str(checked_value("name", name))

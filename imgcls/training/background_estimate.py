@@ -22,11 +22,11 @@ from imgcls.training.estimate import Estimate, Timing, time_step, with_seconds
 from imgcls.workspace import Workspace, child_environment
 
 FRESH = 600.0  # seconds that a timing counts
-AGAIN = 60.0  # seconds until one that failed is tried again
-LONGEST = 90.0  # seconds that one may take, torch's own start on a busy machine included
+RETRY_S = 60.0  # seconds until one that failed is tried again
+TIMEOUT_S = 90.0  # seconds that one may take, torch's own start on a busy machine included
 WAITING = 8  # of them may wait; the oldest is given up
 PAUSE = 20.0  # seconds in which a run that was just started has the machine to itself
-KEPT = 500
+CACHE_ENTRIES = 500
 Key = tuple[object, ...]
 
 
@@ -114,8 +114,8 @@ class BackgroundEstimates:
             with self._lock:
                 if timing is None and time.monotonic() < self._paused_until:
                     continue  # asked again later
-                self._made[self._now] = (time.monotonic() + (FRESH if timing else AGAIN), timing)
-                while len(self._made) > KEPT:
+                self._made[self._now] = (time.monotonic() + (FRESH if timing else RETRY_S), timing)
+                while len(self._made) > CACHE_ENTRIES:
                     self._made.popitem(last=False)
 
     def _elsewhere(self, settings: TrainSettings) -> Timing | None:
@@ -134,7 +134,7 @@ class BackgroundEstimates:
                 )
             with self._process as process:
                 try:
-                    said, _ = process.communicate(settings.model_dump_json(), timeout=LONGEST)
+                    said, _ = process.communicate(settings.model_dump_json(), timeout=TIMEOUT_S)
                 finally:
                     process.kill()
             return Timing(**json.loads(said))

@@ -29,7 +29,7 @@ from imgcls.inference.metrics import BATCH
 from imgcls.models import transfer
 from imgcls.progress import Progress
 
-MOST = 8000  # validation images; half as many training images of a tiny network
+MAX_IMAGES = 8000  # validation images; half as many training images of a tiny network
 WIDEST_TRAIL = 8192
 LEARNT_FROM = 3000  # training images beside the pen drawings
 LARGE_RUN = 20_000  # training images: a smaller run is not held up by all the drawings there are
@@ -51,8 +51,8 @@ def calibrate(
     tap = Tap(copy.deepcopy(model).to(device).eval())
     tiny = transfer.count_parameters(model)[1] <= TINY
     places = {
-        "train": _places(len(data.train), MOST // 2 if tiny else NEIGHBOURS),
-        "val": _places(len(data.val), MOST),
+        "train": _places(len(data.train), MAX_IMAGES // 2 if tiny else NEIGHBOURS),
+        "val": _places(len(data.val), MAX_IMAGES),
     }
     # On a GPU the whole set may lie there; these few go to where their numbers and the drawings are.
     train, val = (_taken(getattr(data, part), places[part]).to(torch.device("cpu")) for part in ("train", "val"))

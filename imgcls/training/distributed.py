@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-AT_ONCE = 0.005  # seconds in which an answer is watched for
+SPIN_S = 0.005  # seconds in which an answer is watched for
 give_way = getattr(os, "sched_yield", lambda: time.sleep(0))
 
 
@@ -35,7 +35,7 @@ def averaged(group, bucket):  # torch refuses annotations other than its own, an
     work = distributed.all_reduce(gradients, group=group, async_op=True)
     if not bucket.is_last():
         return work.get_future().then(lambda done: done.value()[0])
-    until = time.perf_counter() + AT_ONCE
+    until = time.perf_counter() + SPIN_S
     while not work.is_completed() and time.perf_counter() < until:
         give_way()
     work.wait()  # raises what went wrong

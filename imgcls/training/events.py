@@ -166,7 +166,7 @@ class Failed(Event):
 
 
 # What Python makes of a file name's bytes that are no UTF-8; neither a file nor a page takes it.
-KINDS: dict[str, type[Event]] = {
+EVENT_TYPES: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (Started, ThreadsChosen, Progress, EpochEnded, Saved, Note, Finished, Stopped, Failed)
 }
@@ -185,7 +185,7 @@ def from_line(line: str) -> Event | None:
     """The event, or None for a half-written line or a kind or field that a newer version wrote."""
     try:
         values: dict[str, Any] = json.loads(line)
-        kind = KINDS[values.pop("event")]
+        kind = EVENT_TYPES[values.pop("event")]
         names = {f.name for f in dataclasses.fields(kind)}
         values = {k: v for k, v in values.items() if k in names}
         for name in ("classes", "notes"):

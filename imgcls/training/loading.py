@@ -20,7 +20,7 @@ from imgcls.workspace import Workspace
 
 T = TypeVar("T")
 MB = 1_000_000
-FIRST, SELDOM = 0.5, 2.0  # seconds between two words on a download
+FIRST_REPORT_S, REPORT_EVERY_S = 0.5, 2.0  # seconds between two words on a download
 
 
 def load_run_data(
@@ -100,8 +100,8 @@ def _fetch_weights(
             settings.weights, model=settings.model, folder=workspace.weight, progress=progress
         ),
         should_stop,
-        first=FIRST,
-        seldom=SELDOM,
+        first=FIRST_REPORT_S,
+        seldom=REPORT_EVERY_S,
     )
     return path is not None
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from imgcls.training.device import DeviceContext
 
-KEPT = 32  # steps; on a processor six small sums a step are 2 % of LeNet's
+STEPS_IN_MEMORY = 32  # steps; on a processor six small sums a step are 2 % of LeNet's
 
 
 @dataclass
@@ -31,7 +31,7 @@ class RunningMean:
         next one may write over them; many at once, on a processor."""
         if loss.device.type == "cpu":
             self._kept.append((loss, logits, labels))
-            if len(self._kept) >= KEPT:
+            if len(self._kept) >= STEPS_IN_MEMORY:
                 self._add_kept()
         else:
             self.loss += loss * len(labels)

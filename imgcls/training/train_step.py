@@ -15,7 +15,7 @@ from imgcls.training.device import DeviceContext
 from imgcls.training.divergence import NotFiniteLossError
 from imgcls.training.meters import RunningMean
 
-AHEAD = 8  # steps that a GPU may be behind
+MAX_STEPS_AHEAD = 8  # steps that a GPU may be behind
 
 
 @dataclass
@@ -67,7 +67,7 @@ class TrainStep:
         event = torch.cuda.Event()
         event.record()
         self._asked_for.append(event)
-        if len(self._asked_for) > AHEAD:
+        if len(self._asked_for) > MAX_STEPS_AHEAD:
             self._asked_for.popleft().synchronize()
 
     def forget(self) -> None:

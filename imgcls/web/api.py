@@ -31,9 +31,9 @@ from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache, key
 from imgcls.web.shared.work_gate import address_of, network, network_kind, opened_picture, work
 
-AT_ONCE = 4  # calls of one endpoint; further ones wait
+CALLS_AT_ONCE = 4  # calls of one endpoint; further ones wait
 WAITING = 64  # calls in all, before one is told that the lab is busy
-LONGEST = 100  # characters of a name that are looked at: no run's is longer
+MAX_NAME_CHARS = 100  # characters of a name that are looked at: no run's is longer
 EXAMPLE = {"dataset": "mnist", "model": "lenet", "epochs": 1}
 
 
@@ -143,7 +143,7 @@ def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:  # noqa
         return _said(view) if view else {}
 
     def _found(name: str | None) -> Run:
-        return find_run((name or "")[:LONGEST], workspace)
+        return find_run((name or "")[:MAX_NAME_CHARS], workspace)
 
     with gr.Blocks(title="imgcls", analytics_enabled=False, delete_cache=(3600, 3600)) as api:
         _endpoint(classify, [Photo(label="image"), gr.Textbox("lenet-digits/best", label="checkpoint")])
@@ -153,7 +153,7 @@ def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:  # noqa
         _endpoint(runs, [])
         _endpoint(run, [gr.Textbox(label="name")])
         _endpoint(stop, [gr.Textbox(label="name"), gr.Textbox("", label="key")])
-    api.queue(max_size=WAITING, default_concurrency_limit=AT_ONCE)
+    api.queue(max_size=WAITING, default_concurrency_limit=CALLS_AT_ONCE)
     return api
 
 

@@ -21,7 +21,7 @@ from imgcls.web.init_lab.side_by_side import SideBySide
 from imgcls.web.shared import address
 from imgcls.web.shared.changes import Changes
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import QUIET, remember_values
+from imgcls.web.shared.events import SILENT, remember_values
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.render import render
@@ -73,6 +73,6 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
             return gr.Tabs(selected=wanted) if wanted else gr.skip()
 
         remember_values(page)
-        page.load(opened, None, rooms, **QUIET).then(None, None, None, js=address.READY, api_visibility="private")
+        page.load(opened, None, rooms, **SILENT).then(None, None, None, js=address.READY, api_visibility="private")
     page.queue(max_size=WAITING)
     return page

@@ -105,8 +105,8 @@ class Form:
         """The recipe for it takes the place of numbers that were typed before."""
         if self.settings[name] == value:
             return
-        chosen = {key: self.settings[key] for key in settings_form.CHOOSE} | {name: value}
-        kept = {key: self.settings[key] for key in settings_form.KEPT}
+        chosen = {key: self.settings[key] for key in settings_form.RECIPE_INPUTS} | {name: value}
+        kept = {key: self.settings[key] for key in settings_form.NOT_SET_BY_RECIPE}
         self.settings = {**settings_form.defaults(chosen), **kept, name: value}
 
     def type(self, name, value):

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from imgcls.checkpoints.import_weights import KINDS, adopt, proposed, proposed_classes
+from imgcls.checkpoints.import_weights import IMAGE_KINDS, adopt, proposed, proposed_classes
 from imgcls.checkpoints.recognition import Found, recognise
 from imgcls.data.registry import classes_of, is_builtin, kind_of
 from imgcls.errors import DatasetError, SettingsError
@@ -92,7 +92,7 @@ def _preprocess(text: str) -> tuple[str, dict[str, Any]]:
                 "--preprocess has {part}: give a kind ({kinds}) and, where it differs, size=, mean=, std=, "
                 "resize_mode=, interpolation= or crop=.",
                 part=part[:60],
-                kinds=", ".join(KINDS),
+                kinds=", ".join(IMAGE_KINDS),
             ) from None
     return kind, changes
 

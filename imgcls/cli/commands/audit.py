@@ -10,7 +10,7 @@ from imgcls.cli.main import to_json
 from imgcls.runs.audits import Asked, make_audit
 from imgcls.workspace import Workspace
 
-SHOWN = 20  # of each kind, for people; --json has all
+ROWS_SHOWN = 20  # of each kind, for people; --json has all
 TITLES: dict[Kind, str] = {
     "label": "labels that may be wrong",
     "duplicate": "the same picture",
@@ -40,10 +40,10 @@ def show(made: Audit) -> None:
     for kind, title in TITLES.items():
         found = made.of(kind)
         print(f"\n{title}: {len(found) or 'none'}")
-        for suspect in found[:SHOWN]:
+        for suspect in found[:ROWS_SHOWN]:
             print("  " + _line(suspect))
-        if len(found) > SHOWN:
-            print(f"  and {len(found) - SHOWN} more: --json has all of them")
+        if len(found) > ROWS_SHOWN:
+            print(f"  and {len(found) - ROWS_SHOWN} more: --json has all of them")
 
 
 def _line(suspect: Suspect) -> str:

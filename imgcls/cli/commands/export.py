@@ -81,7 +81,7 @@ def _page(path: Path, out: Path, workspace: Workspace) -> None:
 def _onnx(path: Path, out: Path, workspace: Workspace) -> None:
     import torch
 
-    from imgcls.checkpoints.exports import MOST, export_onnx
+    from imgcls.checkpoints.exports import IMAGES_COMPARED, export_onnx
     from imgcls.checkpoints.format import read_meta
     from imgcls.data.evaluation_sets import load_for_evaluation
     from imgcls.runs.evaluations import settings_of
@@ -90,7 +90,7 @@ def _onnx(path: Path, out: Path, workspace: Workspace) -> None:
     split, part = load_for_evaluation(
         trained.dataset, workspace, trained=trained, preprocess=meta.preprocess, classes=meta.classes
     )
-    stored, _, _ = next(split.read([torch.arange(min(MOST, len(split)))], leave_out_broken=True))
+    stored, _, _ = next(split.read([torch.arange(min(IMAGES_COMPARED, len(split)))], leave_out_broken=True))
     made = export_onnx(path, out, stored)
     print(
         f"{out}: opset {made.opset}; on {made.images} images of {trained.dataset} ({part}) its logits differ from "

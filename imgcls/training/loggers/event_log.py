@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imgcls.training import events
 
-KEPT = 10_000  # lines that wait for a full disk to have room again
+MAX_WAITING_LINES = 10_000  # lines that wait for a full disk to have room again
 
 
 class EventLog:
@@ -23,7 +23,7 @@ class EventLog:
         path = folder / "events.jsonl"
         self._end_half_line(path)
         self._file = open(path, "ab", buffering=0)
-        self._waiting: deque[bytes] = deque(maxlen=KEPT)
+        self._waiting: deque[bytes] = deque(maxlen=MAX_WAITING_LINES)
 
     @staticmethod
     def _end_half_line(path: Path) -> None:

@@ -15,7 +15,7 @@ from imgcls.web.i18n.script_sentences import SENTENCES
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.render import render
 
-SHOWN = 10  # bars
+MAX_BARS = 10  # bars
 BESIDE = 3  # of each of several answers
 NAMED = 12  # classes; of more than these the first few
 CLOSE = 0.25  # probability of the second class from which on it is named beside the first
@@ -33,7 +33,7 @@ def answer(
     elif keep_order:
         rows = [(name, chances.get(name, 0.0), name == first.label) for name in keep_order]
     else:
-        rows = [(name, share, name == first.label) for name, share in first.top[:SHOWN]]
+        rows = [(name, share, name == first.label) for name, share in first.top[:MAX_BARS]]
     height, width = first.model_input.shape[:2]
     return render(
         "answer",

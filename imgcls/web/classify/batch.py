@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     from imgcls.imaging.preprocess import Preprocess
 
 BATCH = {True: 100, False: 16}  # drawings, photos
-THUMB = 56  # pixels, of pictures that the page does not have itself
-AT_ONCE = 2  # batches of one visitor: one is decoded while the network has the other
+THUMBNAIL_PX = 56  # pixels, of pictures that the page does not have itself
+BATCHES_AT_ONCE = 2  # batches of one visitor: one is decoded while the network has the other
 
 
 def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list[Answering]:
     def many_begin(asked: dict[str, Any]) -> dict[str, Any]:
         """How many pictures there may be, and how they are to be asked for; of a zip how many it holds."""
         form = read_meta(cache.checkpoint(str(asked["checkpoint"]))).preprocess
-        said = {"most": limits.many, "batch": _batch(form), "at_once": 1 if limits.public else AT_ONCE}
+        said = {"most": limits.many, "batch": _batch(form), "at_once": 1 if limits.public else BATCHES_AT_ONCE}
         if "zip" in asked:
             with ZippedImages(uploaded(asked["zip"]), limits.zip) as found:
                 said["total"] = len(found.names)
@@ -157,5 +157,5 @@ def _answer(reading: Reading, words: Translator) -> dict[str, Any]:
 
 def _thumbnail(image: Image.Image) -> str:
     small = image.convert("RGB")
-    small.thumbnail((THUMB, THUMB))
+    small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
     return as_url(small)

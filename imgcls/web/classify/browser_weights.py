@@ -29,10 +29,10 @@ from imgcls.workspace import Workspace
 if TYPE_CHECKING:
     import numpy as np
 
-KEPT = 16  # checkpoints, 300 KB each
+CACHE_ENTRIES = 16  # checkpoints, 300 KB each
 
 FEATURES = 84  # that go into the last layer
-KINDS = ("weight", "bias")
+TENSOR_NAMES = ("weight", "bias")
 TRAIL = 400 + 120 + FEATURES  # that go into all linear layers
 
 
@@ -77,7 +77,7 @@ def _shapes(meta: Meta) -> dict[str, tuple[int, ...]]:
     units = {"fc1": (120, 400), "fc2": (FEATURES, 120), "fc3": (len(meta.classes), FEATURES)}
     maps = {"conv1": (6, meta.preprocess.channels, 5, 5), "conv2": (16, 6, 5, 5)}
     weights = {**maps, **units}
-    return {f"{name}.{kind}": s if kind == "weight" else s[:1] for name, s in weights.items() for kind in KINDS}
+    return {f"{name}.{kind}": s if kind == "weight" else s[:1] for name, s in weights.items() for kind in TENSOR_NAMES}
 
 
 def _calibration(tensors: Mapping[str, np.ndarray], classes: int) -> dict[str, np.ndarray]:
@@ -197,7 +197,7 @@ class PageWeights:
             return None
         with self._lock:
             self._contents[name] = content
-            while len(self._contents) > KEPT:
+            while len(self._contents) > CACHE_ENTRIES:
                 self._contents.popitem(last=False)
         return content
 

@@ -16,7 +16,7 @@ WEB = Path(__file__).parent.parent
 ENTRIES = ("classify", "page_training", "init_lab", "worker")  # what the lab's page loads
 FOLDERS = tuple(WEB / folder / "js" for folder in ("classify", "engine", "train", "init_lab", "standalone"))
 IMPORT = re.compile(r"^import (\{[^}]*\}) from '\.\.?/(?:[\w./]+/)?(\w+)\.js';$", re.MULTILINE)
-AGAIN = re.compile(r"^export (\{[^}]*\}) from '\.\.?/(?:[\w./]+/)?(\w+)\.js';$", re.MULTILINE)
+RE_EXPORT = re.compile(r"^export (\{[^}]*\}) from '\.\.?/(?:[\w./]+/)?(\w+)\.js';$", re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)
 
 
@@ -40,12 +40,12 @@ def _bundled(entry: str) -> tuple[str, str]:
 
     def add(name: str) -> None:
         text = _path(name).read_text("utf-8")
-        handed_on = AGAIN.findall(text)
+        handed_on = RE_EXPORT.findall(text)
         for _, needed in IMPORT.findall(text) + handed_on:
             if needed not in parts:
                 add(needed)
         exports[name] = ", ".join([*EXPORT.findall(text), *(names.strip("{ }") for names, _ in handed_on)])
-        body = EXPORT.sub("", IMPORT.sub(r"const \1 = \2Js;", AGAIN.sub(r"const \1 = \2Js;", text)))
+        body = EXPORT.sub("", IMPORT.sub(r"const \1 = \2Js;", RE_EXPORT.sub(r"const \1 = \2Js;", text)))
         parts[name] = f"const {name}Js = (() => {{\n{body}\nreturn {{ {exports[name]} }};\n}})();\n"
 
     add(entry)

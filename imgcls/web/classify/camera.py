@@ -17,13 +17,13 @@ from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.work_gate import SKETCH_PIXELS, opened_picture
 
 PREFIX = "data:image/jpeg;base64,"
-LARGEST = 300_000  # characters; a picture of 352 pixels has about 30,000
+MAX_CHARS = 300_000  # characters; a picture of 352 pixels has about 30,000
 HERE = Path(__file__).parent
 
 
 def frame_of(payload: Any) -> Image.Image:
     """What the browser sent. Raises InputError for what no camera would send."""
-    if isinstance(payload, str) and len(payload) <= LARGEST and payload.startswith(PREFIX):
+    if isinstance(payload, str) and len(payload) <= MAX_CHARS and payload.startswith(PREFIX):
         with contextlib.suppress(binascii.Error, InputError):
             content = base64.b64decode(payload[len(PREFIX) :], validate=True)
             with opened_picture(content, name="The picture", most=SKETCH_PIXELS) as image:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from imgcls.inference.predictor import Predictor
 
 AT_FIRST = 4  # that are compared before anything is chosen
-QUICK, AGAIN = 0.15, 2  # an answer of so few seconds is timed again: the first run of a network is slower
+QUICK_S, EXTRA_TIMINGS = 0.15, 2  # an answer of so few seconds is timed again: the first run of a network is slower
 EPOCH = re.compile(r"(.+)@(\d{1,6})")
 
 
@@ -58,7 +58,7 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list
             began = time.perf_counter()
             reading = read(predictor, [picture], language=words.language)[0]
             seconds = time.perf_counter() - began
-            for _ in range(AGAIN if seconds < QUICK else 0):
+            for _ in range(EXTRA_TIMINGS if seconds < QUICK_S else 0):
                 began = time.perf_counter()
                 read(predictor, [picture], language=words.language)
                 seconds = min(seconds, time.perf_counter() - began)

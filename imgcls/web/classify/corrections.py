@@ -34,8 +34,8 @@ from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.server_functions import Answering, answering
 from imgcls.web.shared.work_gate import network, opened_picture
 
-SHOWN = 24  # pictures
-THUMB = 72  # pixels
+PICTURES_SHOWN = 24  # pictures
+THUMBNAIL_PX = 72  # pixels
 ASKED = 500  # pictures, the newest, that before and after are counted on
 EPOCHS, GENTLER = 2, 0.2  # of learning on: its epochs at most, its rate over that of the checkpoint's own training
 DRAWINGS = "my-drawings"
@@ -51,7 +51,10 @@ def server_functions(words: Translator, cache: RunCache, limits: Limits, people:
 
     def said(meta: Meta, kept: Corrections) -> dict[str, Any]:
         pictures, names = kept.pictures(), meta.names(words.language)
-        shown = [{"file": p.file, "label": names[p.label], "url": thumbnail(p.path, THUMB)} for p in pictures[:SHOWN]]
+        shown = [
+            {"file": p.file, "label": names[p.label], "url": thumbnail(p.path, THUMBNAIL_PX)}
+            for p in pictures[:PICTURES_SHOWN]
+        ]
         return {"set": kept.name, "count": len(pictures), "pictures": [one for one in shown if one["url"]]}
 
     def wrong_open(asked: dict[str, Any]) -> dict[str, Any]:

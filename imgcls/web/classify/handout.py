@@ -1,7 +1,7 @@
 """One file to hand out: a LeNet checkpoint as a page that needs no server and asks for nothing.
 
 It holds the very scripts that the lab's page runs, the weights, and both languages. Of what makes it larger (images
-that excite a map, weights of other epochs) as much goes in as LARGEST leaves room for. Knows no Gradio.
+that excite a map, weights of other epochs) as much goes in as MAX_BYTES leaves room for. Knows no Gradio.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from imgcls.workspace import Workspace
 if TYPE_CHECKING:
     from torch import Tensor
 
-LARGEST = 700_000  # bytes of the file
+MAX_BYTES = 700_000  # bytes of the file
 HERE = Path(__file__).parent
 IMAGES = (8, 4, 2, 0)  # that excite a map, as many as fit
 
@@ -51,7 +51,7 @@ def handout_with(path: Path, units: bytes | None) -> str:
         )
     numbers = epochs_of(path.parent)
     parts = {"weights": page_bytes(path, half=len(numbers) > 1)}
-    room = LARGEST - len(_page(meta, parts)) - 200
+    room = MAX_BYTES - len(_page(meta, parts)) - 200
     if room < 0:
         raise CheckpointError("{path} is too large for a page of its own.", path=path)
     if units:

@@ -17,20 +17,20 @@ from imgcls.models.registry import REGISTRY
 from imgcls.web.data import report_card
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import LOCAL, TOLD
+from imgcls.web.shared.events import LOCAL, REPORT_ERRORS
 from imgcls.web.shared.render import render
 from imgcls.web.shared.results import show_result_of
 from imgcls.workspace import WEIGHTS
 
-KINDS = {
+IMAGE_KINDS = {
     "digits": N_("Digits, as MNIST"),
     "characters": N_("Letters and characters, as KMNIST"),
     "garments": N_("Garments, as Fashion-MNIST"),
     "tiny": N_("Small colour images, as CIFAR-10"),
     "photos": N_("Photos"),
 }
-SHOWN = 100  # names that are written into the field; more of them are proposed by being left out
-LONGEST = 200_000  # characters of class names
+MAX_NAMES_SHOWN = 100  # names that are written into the field; more of them are proposed by being left out
+MAX_NAMES_CHARS = 200_000  # characters of class names
 
 
 def build(  # noqa: PLR0915 - fields and their handlers
@@ -55,12 +55,12 @@ def build(  # noqa: PLR0915 - fields and their handlers
                 label=words("Names of the classes, in their order, with commas between"),
                 lines=2,
                 max_lines=6,
-                max_length=LONGEST,
+                max_length=MAX_NAMES_CHARS,
                 elem_id="adopt-classes",
             )
             with gr.Row(elem_classes="fields"):
                 kind = gr.Dropdown(
-                    [(words(name), value) for value, name in KINDS.items()],
+                    [(words(name), value) for value, name in IMAGE_KINDS.items()],
                     label=words("What it learnt from"),
                     elem_id="adopt-kind",
                 )
@@ -97,8 +97,8 @@ def build(  # noqa: PLR0915 - fields and their handlers
             render("title", words, title=Path(path).name, more=more),
             gr.update(visible=True),
             gr.update(
-                value=", ".join(known) if len(known) <= SHOWN else "",
-                placeholder=words("ImageNet's 1,000 classes") if len(known) > SHOWN else words("cat, dog"),
+                value=", ".join(known) if len(known) <= MAX_NAMES_SHOWN else "",
+                placeholder=words("ImageNet's 1,000 classes") if len(known) > MAX_NAMES_SHOWN else words("cat, dog"),
             ),
             usual,
             *_form_of(made, usual),
@@ -140,8 +140,8 @@ def build(  # noqa: PLR0915 - fields and their handlers
         context.watch.forget(made.parent.name)
         return f"{made.parent.name}/{made.stem}"
 
-    gr.on([file.upload, file.clear, file.delete], looked, file, [found, said, ask, *form], **TOLD)
-    kind.input(other_kind, [found, kind], [size, mean, std], **TOLD)
+    gr.on([file.upload, file.clear, file.delete], looked, file, [found, said, ask, *form], **REPORT_ERRORS)
+    kind.input(other_kind, [found, kind], [size, mean, std], **REPORT_ERRORS)
     made = [checkpoint, sources, file, said, ask, found]
     make.click(adopt_it, [file, *form], made, api_visibility="private")
     make.click(None, None, None, js=show_result_of("#adopt-make"), **LOCAL)

@@ -23,7 +23,7 @@ from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.work_gate import address_of, work
 
-LARGEST = 310_000  # bytes of a question: a picture of at most 300,000 characters, and the checkpoint's name
+MAX_BYTES = 310_000  # bytes of a question: a picture of at most 300,000 characters, and the checkpoint's name
 
 
 def add_routes(app: FastAPI, watch: RunCache) -> None:
@@ -47,7 +47,7 @@ def _route(watch: RunCache, answer: Callable[[Translator, Any], str], of: str) -
         body = b""
         async for part in request.stream():
             body += part
-            if len(body) > LARGEST:  # reading a large one as JSON would keep everybody waiting
+            if len(body) > MAX_BYTES:  # reading a large one as JSON would keep everybody waiting
                 return Response(status_code=413)
         try:
             asked = json.loads(body)

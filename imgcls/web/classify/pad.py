@@ -23,7 +23,7 @@ from imgcls.web.shared.work_gate import SKETCH_PIXELS, opened_picture
 
 PREFIX = "data:image/png;base64,"
 NOTHING = "none"
-LARGEST = 300_000  # characters; a drawing has about 4,000
+MAX_CHARS = 300_000  # characters; a drawing has about 4,000
 SCRIPT = (Path(__file__).parent / "pad.js").read_text("utf-8")
 TEMPLATE = (Path(__file__).parent / "pad.html").read_text("utf-8")
 
@@ -32,7 +32,7 @@ def drawing_of(payload: Any) -> Image.Image | None:
     """What the browser sent of a drawing; None where nothing is drawn. Raises InputError for what no pad would send."""
     if payload in (None, "", NOTHING):
         return None
-    if isinstance(payload, str) and len(payload) <= LARGEST and payload.startswith(PREFIX):
+    if isinstance(payload, str) and len(payload) <= MAX_CHARS and payload.startswith(PREFIX):
         with contextlib.suppress(binascii.Error, InputError):
             content = base64.b64decode(payload[len(PREFIX) :], validate=True)
             with opened_picture(content, name="The drawing", most=SKETCH_PIXELS) as image:
@@ -53,7 +53,7 @@ class DrawingPad(gr.HTML):
         super().__init__(value="", apply_default_css=False, in_page=in_page, **said, **options)
 
     def preprocess(self, payload: Any) -> str:
-        return payload if isinstance(payload, str) and len(payload) <= LARGEST else ""
+        return payload if isinstance(payload, str) and len(payload) <= MAX_CHARS else ""
 
     def postprocess(self, value: Any) -> str:
         return value if isinstance(value, str) else ""

@@ -18,7 +18,7 @@ LOAD = """import(new URL('../scripts/{name}.js', document.baseURI))
   .catch(() => {{ element.hidden = true; }});"""  # what the answer's script says is enough
 # For the `js` of an event with the checkpoint and the photo: the value.
 ABOUT = "(checkpoint, photo) => JSON.stringify({ checkpoint, photo: photo ? photo.path : null, at: Date.now() })"
-LONGEST = 5000  # characters of the value
+MAX_CHARS = 5000  # characters of the value
 
 
 class OnDemand(AskingHTML):
@@ -27,4 +27,6 @@ class OnDemand(AskingHTML):
         functions = [f for part in (compare, batch) for f in part.server_functions(words, cache, limits)]
         functions += stages.server_functions(words, cache)
         functions += corrections.server_functions(words, cache, limits, context.people)
-        super().__init__("panels", {}, functions, longest=LONGEST, script=LOAD.format(name=bundle.digest()), **options)
+        super().__init__(
+            "panels", {}, functions, longest=MAX_CHARS, script=LOAD.format(name=bundle.digest()), **options
+        )

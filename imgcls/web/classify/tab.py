@@ -22,7 +22,7 @@ from imgcls.web.server.gradio_internals import told_by
 from imgcls.web.shared import address
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import QUIET
+from imgcls.web.shared.events import SILENT
 from imgcls.web.shared.render import render
 from imgcls.web.shared.run_cache import RunCache, checkpoint_title, key
 from imgcls.web.shared.work_gate import address_of, opened_picture, work
@@ -158,7 +158,7 @@ def build(context: PageContext) -> Room:
         switched,
         [source, checkpoint],
         [source, checkpoint],
-        **QUIET,
+        **SILENT,
     ).then(of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick)
     tabs = address.follow("source", sources)
 
@@ -177,17 +177,17 @@ def build(context: PageContext) -> Room:
         options, first = choices(words, watch)
         return gr.update(choices=options, value=now if now in {known for _, known in options} else first)
 
-    context.page.load(opened, None, [checkpoint, sources, source], **QUIET).then(
+    context.page.load(opened, None, [checkpoint, sources, source], **SILENT).then(
         of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick
     )
-    context.changes.change(refreshed, checkpoint, checkpoint, **QUIET)
+    context.changes.change(refreshed, checkpoint, checkpoint, **SILENT)
 
     def used(event: gr.EventData) -> Any:
         """A network that has just learnt from corrections."""
         wanted, options = str(told_by(event).get("checkpoint") or ""), choices(words, watch)[0]
         return gr.update(choices=options, value=wanted) if wanted in {name for _, name in options} else gr.skip()
 
-    inside.submit(used, None, checkpoint, **QUIET)
+    inside.submit(used, None, checkpoint, **SILENT)
     checkpoint.change(None, checkpoint, None, js=address.puts("checkpoint"), api_visibility="private")
     # Asked of nobody: the page knows both itself.
     for changed in (checkpoint.change, photo.change, sources.select, context.page.load):

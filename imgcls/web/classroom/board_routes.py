@@ -16,7 +16,7 @@ from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.identity import People
 from imgcls.workspace import Workspace
 
-LARGEST = 4_000  # bytes of what is sent
+MAX_BYTES = 4_000  # bytes of what is sent
 
 
 def add_routes(app: FastAPI, workspace: Workspace, people: People) -> None:
@@ -63,7 +63,7 @@ def _seen(board: ClassBoard, people: People, request: Request) -> Asked:
 
 def _read(content: bytes) -> dict[str, Any]:
     try:
-        said = json.loads(content) if len(content) <= LARGEST else None
+        said = json.loads(content) if len(content) <= MAX_BYTES else None
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):

@@ -97,7 +97,7 @@ def server_functions(  # noqa: C901, PLR0915 - a question each, over what they s
         made = audits.find_audit(wanted, workspace) if seen.state == "finished" else None
         if made is None:
             return {"state": "none" if seen.state == "finished" else seen.state}
-        kind = next((kind for kind in audit_card.KINDS if made.of(kind)), "label")
+        kind = next((kind for kind in audit_card.TITLES if made.of(kind)), "label")
         html = audit_card.card(made, words, kind=kind, own=own(wanted), may_start=looks_after(asked))
         return {"state": "finished", "html": html, "kind": kind}
 

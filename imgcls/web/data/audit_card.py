@@ -15,7 +15,7 @@ from imgcls.messages import N_
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.render import render
 
-KINDS: dict[Kind, str] = {
+TITLES: dict[Kind, str] = {
     "label": N_("Labels that may be wrong"),
     "duplicate": N_("The same picture twice"),
     "outlier": N_("Odd one out"),
@@ -41,7 +41,7 @@ def card(made: Audit, words: Translator, *, kind: str, own: bool, may_start: boo
         words,
         name=words.value(made.name),
         images=made.images,
-        kinds=[(key, words(title), len(made.of(key))) for key, title in KINDS.items()],
+        kinds=[(key, words(title), len(made.of(key))) for key, title in TITLES.items()],
         kind=kind,
         own=own,
         may_start=may_start,

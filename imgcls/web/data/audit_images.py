@@ -20,7 +20,7 @@ from imgcls.workspace import Workspace
 if TYPE_CHECKING:
     from imgcls.data.datasets import DataSet
 
-THUMB = 200  # pixels
+THUMBNAIL_PX = 200  # pixels
 
 
 class Pictures:
@@ -34,7 +34,9 @@ class Pictures:
         try:
             if is_builtin(dataset):
                 return _small(self._known(dataset, path))
-            with opened_picture(folder_of(dataset, self.workspace) / path, name=short(path), near=THUMB) as image:
+            with opened_picture(
+                folder_of(dataset, self.workspace) / path, name=short(path), near=THUMBNAIL_PX
+            ) as image:
                 return _small(image)
         except (ImgclsError, ValueError, LookupError):
             return ""
@@ -61,7 +63,7 @@ class Pictures:
 
 
 def _small(image: Image.Image) -> str:
-    image.thumbnail((THUMB, THUMB))
+    image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
     return as_url(image)
 
 

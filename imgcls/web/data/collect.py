@@ -17,7 +17,7 @@ from typing import Any
 from PIL import Image
 
 from imgcls.data.catalog import own_folders
-from imgcls.data.collect import SIDE, Draft
+from imgcls.data.collect import MAX_PHOTO_PX, Draft
 from imgcls.errors import DatasetError, InputError
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.limits import Limits
@@ -26,8 +26,8 @@ from imgcls.web.shared.work_gate import opened_picture
 from imgcls.workspace import Workspace
 
 PREFIX = "data:image/jpeg;base64,"
-LARGEST = 3_000_000  # characters; a photo of 1,024 pixels has about 300,000
-THUMB = 96  # pixels
+MAX_CHARS = 3_000_000  # characters; a photo of 1,024 pixels has about 300,000
+THUMBNAIL_PX = 96  # pixels
 
 
 class Collect(AskingHTML):
@@ -139,12 +139,12 @@ def room_for_one_more(workspace: Workspace, limits: Limits) -> None:
 
 @contextmanager
 def _image(sent: Any) -> Iterator[Image.Image]:
-    if not isinstance(sent, str) or len(sent) > LARGEST or not sent.startswith(PREFIX):
+    if not isinstance(sent, str) or len(sent) > MAX_CHARS or not sent.startswith(PREFIX):
         raise InputError("The photo cannot be read: take it again.")
     with ExitStack() as stack:
         try:
             content = base64.b64decode(sent[len(PREFIX) :], validate=True)
-            image = stack.enter_context(opened_picture(content, near=SIDE, name="The photo"))
+            image = stack.enter_context(opened_picture(content, near=MAX_PHOTO_PX, name="The photo"))
         except (binascii.Error, InputError):
             raise InputError("The photo cannot be read: take it again.") from None
         yield image
@@ -154,8 +154,8 @@ def _thumbnail(path: Path) -> str | None:
     """None for a file that a killed server left half-written."""
     file = io.BytesIO()
     try:
-        with opened_picture(path, near=THUMB, name=path.name) as image:
-            image.thumbnail((THUMB, THUMB))
+        with opened_picture(path, near=THUMBNAIL_PX, name=path.name) as image:
+            image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
             image.save(file, "JPEG", quality=70)
     except (OSError, InputError):
         return None

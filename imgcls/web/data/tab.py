@@ -26,7 +26,7 @@ from imgcls.web.data.collect import Collect, room_for_one_more
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import LOCAL, QUIET, TOLD, confirm, guard
+from imgcls.web.shared.events import LOCAL, REPORT_ERRORS, SILENT, confirm, guard
 from imgcls.web.shared.fetch_dataset import FetchView
 from imgcls.web.shared.render import render
 from imgcls.web.shared.results import show_result_of
@@ -209,25 +209,25 @@ def build(context: PageContext, tab: gr.Tab, training: TrainTab) -> None:
         delete_dataset(name, workspace)
         return "mnist"
 
-    quietly: dict[str, Any] = {**TOLD, "concurrency_limit": 4}
+    quietly: dict[str, Any] = {**REPORT_ERRORS, "concurrency_limit": 4}
     opened = gr.on([tab.select, missing.submit], look, chosen, shown, **quietly)
     # Another set's report must not come after this one's.
     chosen.change(look, chosen, shown, cancels=[opened], **quietly)
-    gr.on([chosen.change, missing.submit], usable, chosen, [use, audit, delete], **QUIET)
-    chosen.change(lambda name: name, chosen, missing, **QUIET)
+    gr.on([chosen.change, missing.submit], usable, chosen, [use, audit, delete], **SILENT)
+    chosen.change(lambda name: name, chosen, missing, **SILENT)
     # As the network that Train would choose for it gets it; any other can be chosen beside it.
-    fitting = chosen.change(usual_network, chosen, model, **QUIET)
-    gr.on([changes.change, missing.submit], lambda: listed(), None, chosen, **QUIET)
+    fitting = chosen.change(usual_network, chosen, model, **SILENT)
+    gr.on([changes.change, missing.submit], lambda: listed(), None, chosen, **SILENT)
     # What is wrong with the set is looked for when somebody asks; a list that is there already is shown.
-    gr.on([chosen.change, tab.select], request, chosen, mistakes, **QUIET)
-    audit.click(lambda name: request(name, begin=True), chosen, mistakes, **QUIET)
+    gr.on([chosen.change, tab.select], request, chosen, mistakes, **SILENT)
+    audit.click(lambda name: request(name, begin=True), chosen, mistakes, **SILENT)
     for button, event in (("#audit-it", audit.click), ("#draw-others", again.click), ("#train-on-it", use.click)):
         event(None, None, None, js=show_result_of(button), **LOCAL)
     shown_as = [chosen, model, augment, turn]
     drawn: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal", "trigger_mode": "always_last"}
     gr.on([model.input, augment.change, tab.select, missing.submit], samples, shown_as, grid, **drawn)
     fitting.then(samples, shown_as, grid, **drawn)
-    again.click(lambda n: n + 1, turn, turn, **QUIET).then(
+    again.click(lambda n: n + 1, turn, turn, **SILENT).then(
         samples, [chosen, model, augment, turn], grid, api_visibility="private", show_progress="minimal"
     )
     form = training.form
@@ -235,18 +235,18 @@ def build(context: PageContext, tab: gr.Tab, training: TrainTab) -> None:
         lambda name, *given: [gr.Tabs(selected="train"), *form.train_on(name, *given)],
         [chosen, *form.values],
         [rooms, form.state, *form.values],
-        **QUIET,
+        **SILENT,
     )
     menu.click(None, None, None, js=OPEN_MENU, **LOCAL)
     gone = delete.click(
-        guarded(remove), chosen, chosen, js=confirm(words("Delete this data set and its photos?")), **TOLD
+        guarded(remove), chosen, chosen, js=confirm(words("Delete this data set and its photos?")), **REPORT_ERRORS
     )
-    gone.success(listed, chosen, chosen, **QUIET)
+    gone.success(listed, chosen, chosen, **SILENT)
 
-    made = collect.change(lambda n: (listed(n), gr.Tabs(selected="look")), collect, [chosen, parts], **QUIET)
+    made = collect.change(lambda n: (listed(n), gr.Tabs(selected="look")), collect, [chosen, parts], **SILENT)
     done = upload.click(unzip, [file, name], [unpacked, chosen, file, name, parts], api_visibility="private")
     done.then(None, None, None, js=show_result_of("#unpack"), **LOCAL)
     for event in (made, done):
-        event.then(lambda: listed(), None, form.form.fields["dataset"], **QUIET)
-    page.load(from_address, None, [chosen, parts], **QUIET)
+        event.then(lambda: listed(), None, form.form.fields["dataset"], **SILENT)
+    page.load(from_address, None, [chosen, parts], **SILENT)
     chosen.change(None, chosen, None, js=address.puts("set", usual="mnist"), api_visibility="private")

@@ -34,9 +34,9 @@ MODEL = "lenet"
 USUAL_IMAGES = 20_000  # to learn from, where all of them are not asked for
 SIZES = (5_000, USUAL_IMAGES, 0)  # that a page can learn from; 0: all
 HELD_OUT = 5_000  # at most
-LARGEST = 120_000_000  # bytes before compression: more does not belong into a page
+MAX_BYTES = 120_000_000  # bytes before compression: more does not belong into a page
 LEVEL = 6  # of gzip: 9 takes four times as long for 2 % less
-KEPT = 4  # files in memory, 4 to 12 MB each
+CACHE_ENTRIES = 4  # files in memory, 4 to 12 MB each
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def make_file(
     form = data.preprocess
     if form.storage_size != form.size or form.size not in (28, 32) or data.train.streams:
         raise DatasetError("{dataset} does not fit into a page: train on it on the computer.", dataset=dataset)
-    if (len(data.train) + held_out) * form.channels * form.size**2 > LARGEST:
+    if (len(data.train) + held_out) * form.channels * form.size**2 > MAX_BYTES:
         raise DatasetError(
             "{dataset} is too large for a page: choose fewer {train_images}.",
             dataset=dataset,
@@ -139,7 +139,7 @@ class DatasetFiles:
             known = (dataset, images, _state(dataset, self.workspace), _ancestor(start_from, self.workspace))
             if known not in self._made:
                 self._made[known] = make_file(dataset, images, self.workspace, start_from=start_from)
-                while len(self._made) > KEPT:
+                while len(self._made) > CACHE_ENTRIES:
                     self._made.popitem(last=False)
             self._made.move_to_end(known)
             return self._made[known]

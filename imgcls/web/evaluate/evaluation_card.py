@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MATRIX = 30  # classes of a matrix; of more, those that are confused most
 PAIRS = 10
-SIDE, ROOM = 180, 34  # pixels of the reliability plot, and of its axes
+PLOT_PX, AXIS_PX = 180, 34  # pixels of the reliability plot, and of its axes
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def figures(made: Evaluation, words: Translator) -> dict[str, Any]:
         "tiles": _tiles(report, words),
         "doubts": _doubts(made, report, words),
         "reliability": reliability(report.reliability),
-        "side": SIDE,
-        "room": ROOM,
+        "side": PLOT_PX,
+        "room": AXIS_PX,
         "classes": made.classes,
         "matrix": [(c, _row(report, c, classes)) for c in classes],
         "columns": classes,
@@ -202,10 +202,10 @@ def reliability(bins: Sequence[ReliabilityBin]) -> list[dict[str, float]]:
     most = max((b.images for b in bins), default=0) or 1
     return [
         {
-            "x": ROOM + b.low * SIDE,
-            "width": (b.high - b.low) * SIDE - 1,
-            "top": (1 - b.accuracy) * SIDE + 6,
-            "height": b.accuracy * SIDE,
+            "x": AXIS_PX + b.low * PLOT_PX,
+            "width": (b.high - b.low) * PLOT_PX - 1,
+            "top": (1 - b.accuracy) * PLOT_PX + 6,
+            "height": b.accuracy * PLOT_PX,
             "ink": 0.25 + 0.75 * (b.images / most) ** 0.25,
             "confidence": b.confidence,
             "accuracy": b.accuracy,

@@ -34,7 +34,7 @@ from imgcls.workspace import Workspace
 if TYPE_CHECKING:
     from imgcls.inference.evaluation import Evaluation
 
-MOST = 12  # checkpoints in one report
+MAX_CHECKPOINTS = 12  # checkpoints in one report
 MISTAKES = 24  # pictures of each
 WEB = Path(__file__).resolve().parent.parent
 
@@ -60,8 +60,8 @@ class Mistake:
 
 def report(paths: Sequence[Path], evaluations: Sequence[Evaluation | None], workspace: Workspace) -> str:
     """The page. evaluations: one for each path, or None. Raises CheckpointError, DatasetError."""
-    if len(paths) > MOST:
-        raise DatasetError("At most {count} checkpoints go into one report.", count=MOST)
+    if len(paths) > MAX_CHECKPOINTS:
+        raise DatasetError("At most {count} checkpoints go into one report.", count=MAX_CHECKPOINTS)
     names = evaluation_card.run_names(paths)
     found = [
         Reported(name, settings_of(path), _view(path, workspace), made)
@@ -123,7 +123,7 @@ def settings_table(
             continue
         if any(value != values[0] for value in values):
             differing.append((words.setting(name), [_said(value, words) for value in values]))
-        elif name in run_card.SHOWN or values[0] != getattr(usual, name):
+        elif name in run_card.ALWAYS_SHOWN or values[0] != getattr(usual, name):
             same.append((words.setting(name), _said(values[0], words)))
     return differing, same
 

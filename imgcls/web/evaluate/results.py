@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from imgcls.data.splitting import Split
     from imgcls.inference.evaluation import Evaluation
 
-KEPT = 8  # evaluations, some MB each at most
+CACHE_ENTRIES = 8  # evaluations, some MB each at most
 SETS = 2  # of images in memory
-THUMB = 112  # pixels
+THUMBNAIL_PX = 112  # pixels
 PAGE = 48  # images at once
 
 
@@ -62,7 +62,7 @@ class Evaluations:
         found = self._kept(
             ("evaluation", asked),
             lambda: find_evaluation(asked.checkpoint, self.workspace, dataset=asked.dataset, part=asked.part),
-            KEPT,
+            CACHE_ENTRIES,
         )
         if found is None:
             raise DatasetError("This evaluation is not there any more: evaluate again.")
@@ -95,8 +95,8 @@ class Evaluations:
     def thumbnail(self, made: Evaluation, place: int) -> str:
         """A data URL; "" where the image cannot be read any more."""
         try:
-            with self.original(made, place, near=THUMB) as image:
-                image.thumbnail((THUMB, THUMB))
+            with self.original(made, place, near=THUMBNAIL_PX) as image:
+                image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
                 return as_url(image)
         except ImgclsError:
             return ""
@@ -191,7 +191,7 @@ def training_image(checkpoint: Path, name: str, workspace: Workspace) -> str:
     return ""
 
 
-def thumbnail(path: Path, side: int = THUMB) -> str:
+def thumbnail(path: Path, side: int = THUMBNAIL_PX) -> str:
     """A small picture of it as a data URL; "" where it cannot be read."""
     try:
         with opened_picture(path, name=path.name, near=side) as image:

@@ -10,13 +10,13 @@ import gradio as gr
 from imgcls.checkpoints.store import is_shipped
 from imgcls.errors import RunError
 from imgcls.web.classify import tab as classify_tab
-from imgcls.web.evaluate.view import MOST, PARTS, EvaluateView, request
+from imgcls.web.evaluate.view import MAX_CHECKPOINTS, PARTS, EvaluateView, request
 from imgcls.web.i18n.labels import PARTS as NAMES
 from imgcls.web.server.gradio_internals import told_by
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import LOCAL, QUIET, TOLD, guard
+from imgcls.web.shared.events import LOCAL, REPORT_ERRORS, SILENT, guard
 from imgcls.web.shared.results import show_result_of
 from imgcls.web.shared.run_cache import key
 from imgcls.web.shared.uploads import uploaded
@@ -34,7 +34,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
                     listed,
                     value=[first] if first else [],
                     multiselect=True,
-                    max_choices=MOST,
+                    max_choices=MAX_CHECKPOINTS,
                     label=words("One checkpoint, or several"),
                     elem_id="evaluate-checkpoints",
                     min_width=280,
@@ -95,7 +95,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
         said = asked_by.query_params
         now, _ = classify_tab.choices(words, watch)
         known, begin_with = {name for _, name in now}, usual(asked_by)
-        wanted = [one for one in dict.fromkeys(said.get("evaluated", "").split(",")) if one in known][:MOST]
+        wanted = [one for one in dict.fromkeys(said.get("evaluated", "").split(",")) if one in known][:MAX_CHECKPOINTS]
         sets = [(own, ""), *settings_form.dataset_choices(words, workspace)]
         on = address.chosen(said, "on", [name for _, name in sets])
         of = address.chosen(said, "of", PARTS)
@@ -120,12 +120,15 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
         return [checkpoint, photo, source, gr.Tabs(selected=source), gr.Tabs(selected="classify")]
 
     view.submit(
-        guard(words)(in_classify), None, [room.checkpoint, room.photo, room.source, room.sources, context.rooms], **TOLD
+        guard(words)(in_classify),
+        None,
+        [room.checkpoint, room.photo, room.source, room.sources, context.rooms],
+        **REPORT_ERRORS,
     )
-    run.click(begin, [checkpoints, dataset, part], view, **QUIET)
+    run.click(begin, [checkpoints, dataset, part], view, **SILENT)
     run.click(None, None, None, js=show_result_of("#evaluate-run"), **LOCAL)
-    gr.on([changes.change, tab.select], refreshed, [checkpoints, view, begun], [checkpoints, dataset, begun], **QUIET)
-    page.load(from_address, None, [checkpoints, dataset, part, view, begun], **QUIET)
+    gr.on([changes.change, tab.select], refreshed, [checkpoints, view, begun], [checkpoints, dataset, begun], **SILENT)
+    page.load(from_address, None, [checkpoints, dataset, part, view, begun], **SILENT)
     for name, field in (("on", dataset), ("of", part)):
         field.change(None, field, None, js=address.puts(name), api_visibility="private")
     for chosen in (checkpoints.input, run.click):  # not what the page chooses by itself

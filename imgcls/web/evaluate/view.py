@@ -24,7 +24,7 @@ from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
 
-MOST = 6  # checkpoints at once
+MAX_CHECKPOINTS = 6  # checkpoints at once
 PARTS = ("", "test", "val", "train", "all")
 
 
@@ -67,8 +67,8 @@ def server_functions(
         chosen, dataset, part = asked["checkpoints"], str(asked.get("dataset") or ""), str(asked.get("part") or "")
         if not isinstance(chosen, list) or not chosen:
             raise RunError("Choose a checkpoint first.")
-        if len(chosen) > MOST:
-            raise RunError("At most {count} checkpoints are compared at once.", count=MOST)
+        if len(chosen) > MAX_CHECKPOINTS:
+            raise RunError("At most {count} checkpoints are compared at once.", count=MAX_CHECKPOINTS)
         if part not in PARTS:
             raise DatasetError("There is no such part of a data set.")
         limits.check_name(dataset)

@@ -15,7 +15,7 @@ from imgcls.web.classroom.view import NAMED, REFRESH
 from imgcls.web.data.audit import AuditView, request
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import LOCAL, QUIET, TOLD, guard
+from imgcls.web.shared.events import LOCAL, REPORT_ERRORS, SILENT, guard
 from imgcls.web.shared.render import render
 from imgcls.web.shared.results import show_result_of
 from imgcls.web.train import live_cards, plan_card
@@ -59,12 +59,12 @@ class WrongLabels:
     def wire(self) -> None:
         guarded, shown = guard(self.words), [self.card, self.find]
         self._wire_start(guarded, shown)
-        self.find.click(guarded(self.on_find), [self.fields[name] for name in FOUND_BY], self.found, **TOLD)
+        self.find.click(guarded(self.on_find), [self.fields[name] for name in FOUND_BY], self.found, **REPORT_ERRORS)
         self.find.click(None, None, None, js=show_result_of("#wrong-find"), **LOCAL)
-        self.card.submit(self.refresh, self.run, shown, **QUIET)
+        self.card.submit(self.refresh, self.run, shown, **SILENT)
         page, changes = self.context.page, self.context.changes
-        page.load(self.from_address, None, self.run, **QUIET).then(self.refresh, self.run, shown, **QUIET)
-        gr.on([page.load, changes.change], self.list_datasets, None, self.fields["dataset"], **QUIET)
+        page.load(self.from_address, None, self.run, **SILENT).then(self.refresh, self.run, shown, **SILENT)
+        gr.on([page.load, changes.change], self.list_datasets, None, self.fields["dataset"], **SILENT)
 
     def _wire_start(self, guarded: Callable[..., Any], shown: list[Any]) -> None:
         begun = self.start.click(
@@ -77,7 +77,7 @@ class WrongLabels:
         )
         for js in (REFRESH, show_result_of("#wrong-start")):
             begun.success(None, None, None, js=js, api_visibility="private")
-        begun.success(self.refresh, self.run, shown, **QUIET)
+        begun.success(self.refresh, self.run, shown, **SILENT)
         begun.success(None, self.run, None, js=address.puts("lab-wrong"), **LOCAL)
 
     def refresh(self, name: str | None) -> list[Any]:

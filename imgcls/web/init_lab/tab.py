@@ -16,14 +16,14 @@ from imgcls.web.init_lab import lab_card
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import LOCAL, QUIET, TOLD, confirm, guard, updates
+from imgcls.web.shared.events import LOCAL, REPORT_ERRORS, SILENT, confirm, guard, updates
 from imgcls.web.shared.networks import buttons
 from imgcls.web.shared.render import render
 from imgcls.web.shared.results import show_result_of
 from imgcls.web.train import live_cards, plan_card
 from imgcls.web.train.live_card import WatchedCard
 
-FIRST = ("dataset", "model")
+ALWAYS_SHOWN = ("dataset", "model")
 FIELDS = ("epochs", "lr", "train_images", "seed")
 TO_BEGIN_WITH = ("kaiming-uniform", "xavier-uniform", "all-zeros", "too-small", "too-large")
 
@@ -45,7 +45,7 @@ def build(context: PageContext) -> None:
                 label=words.setting("init"),
                 elem_id="lab-inits",
             )
-            fields = settings_form.some(words, workspace, limits, FIRST, prefix="lab")
+            fields = settings_form.some(words, workspace, limits, ALWAYS_SHOWN, prefix="lab")
             with gr.Row(elem_classes="fields"):
                 fields |= settings_form.some(words, workspace, limits, FIELDS, prefix="lab", values={"epochs": 2})
             expected = gr.Radio(
@@ -118,15 +118,15 @@ def build(context: PageContext) -> None:
     )
     for js in (REFRESH, show_result_of("#lab-start")):
         begun.success(None, None, None, js=js, api_visibility="private")
-    begun.success(listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
-    stop.click(guarded(ask_stop), chosen, None, **TOLD).then(show, [chosen, expected], seen, **QUIET)
+    begun.success(listed, chosen, chosen, **SILENT).then(show, [chosen, expected], seen, **SILENT)
+    stop.click(guarded(ask_stop), chosen, None, **REPORT_ERRORS).then(show, [chosen, expected], seen, **SILENT)
     gone = delete.click(
-        guarded(remove), chosen, None, js=confirm(words("Delete this comparison and its runs?")), **TOLD
+        guarded(remove), chosen, None, js=confirm(words("Delete this comparison and its runs?")), **REPORT_ERRORS
     )
-    gone.success(listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
-    chosen.change(show, [chosen, expected], seen, **QUIET)
-    shown.submit(show, [chosen, expected], seen, **QUIET)
-    changes.change(listed, chosen, chosen, **QUIET).then(show, [chosen, expected], seen, **QUIET)
+    gone.success(listed, chosen, chosen, **SILENT).then(show, [chosen, expected], seen, **SILENT)
+    chosen.change(show, [chosen, expected], seen, **SILENT)
+    shown.submit(show, [chosen, expected], seen, **SILENT)
+    changes.change(listed, chosen, chosen, **SILENT).then(show, [chosen, expected], seen, **SILENT)
 
     def from_address(request: gr.Request) -> list[Any]:
         """The comparison that a link names, and the settings for another one."""
@@ -149,8 +149,8 @@ def build(context: PageContext) -> None:
             *(given.get(name, gr.skip()) for name in names),
         ]
 
-    brought = page.load(from_address, None, [chosen, inits, expected, *values], **QUIET)
-    brought.then(show, [chosen, expected], seen, **QUIET)
+    brought = page.load(from_address, None, [chosen, inits, expected, *values], **SILENT)
+    brought.then(show, [chosen, expected], seen, **SILENT)
     address.follow_fields("lab-", {"inits": inits, "expected": expected, **fields})
     for event in (chosen.input, begun.success, gone.success):  # not the one that a plain visit shows
         event(None, chosen, None, js=address.puts("lab"), **LOCAL)
@@ -159,7 +159,7 @@ def build(context: PageContext) -> None:
         fill,
         [fields["dataset"], fields["model"]],
         fields["lr"],
-        **QUIET,
+        **SILENT,
     )
     there = [page.load, changes.change]
     gr.on(
@@ -167,5 +167,5 @@ def build(context: PageContext) -> None:
         lambda: gr.update(choices=settings_form.dataset_choices(words, workspace)),
         None,
         fields["dataset"],
-        **QUIET,
+        **SILENT,
     )

@@ -15,7 +15,7 @@ from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.curves import Series, chart
 from imgcls.web.shared.render import render
 
-MOST = 6  # runs: as many as there are colours
+MAX_RUNS = 6  # runs: as many as there are colours
 BY = ("epoch", "step", "time")
 SMOOTHING = 0.6  # of the last value that stays in an exponential mean
 NOT_COMPARED = ("name",)

@@ -16,7 +16,7 @@ from imgcls.runs.annotations import annotate
 from imgcls.runs.store import Run, delete_run, find_run, rename_run
 from imgcls.settings import TrainSettings
 from imgcls.web.i18n.labels import STATES
-from imgcls.web.runs_table.comparison import BY, MOST, compared
+from imgcls.web.runs_table.comparison import BY, MAX_RUNS, compared
 from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
 
@@ -47,7 +47,7 @@ class RunsTable(AskingHTML):
         words = context.words
         said = {f"said_{name}": words(text) for name, text in SAID.items()}
         labels = {name: words.setting(name) for name in TrainSettings.model_fields}
-        shown = {"labels": labels, "states": {name: words(text) for name, text in STATES.items()}, "most": MOST}
+        shown = {"labels": labels, "states": {name: words(text) for name, text in STATES.items()}, "most": MAX_RUNS}
         super().__init__("runs_table", said, server_functions(context), longest=10, **shown, **options)
 
 
@@ -122,7 +122,7 @@ class _Answers:
 
     def runs_compared(self, asked: dict[str, Any]) -> dict[str, Any]:
         by = str(asked.get("by") or "epoch")
-        views = [found for name in self._chosen(asked, MOST) if (found := self.cache.view(name)) is not None]
+        views = [found for name in self._chosen(asked, MAX_RUNS) if (found := self.cache.view(name)) is not None]
         by = by if by in BY else "epoch"
         return {"html": compared(views, self.words, by=by, smooth=bool(asked.get("smooth")))}
 

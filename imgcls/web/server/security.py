@@ -54,7 +54,7 @@ KEEP = re.compile(rf"{PAGE}/page-runs/?")  # weights that a page made
 LARGEST_BODY, LARGEST_QUESTION = 2 * MB, 8 * MB  # bytes
 ENVELOPE = 100_000  # bytes of an upload that are not the file's
 TRIES = 10  # wrong passwords an address may send at once
-EACH = 2.0  # seconds until it may send one more
+REFILL_S = 2.0  # seconds until it may send one more
 ADDRESSES = 10_000  # remembered
 FORWARDED = re.compile(rb"x-forwarded-.*|forwarded|x-real-ip|x-gradio-server")
 
@@ -257,11 +257,11 @@ class WrongPasswords:
         self._paid: OrderedDict[str, float] = OrderedDict()  # when all of an address's tries are made good
 
     def wait(self, client: str) -> float:
-        return max(0.0, self._paid.get(network_of(client), 0.0) - self.clock() - (TRIES - 1) * EACH)
+        return max(0.0, self._paid.get(network_of(client), 0.0) - self.clock() - (TRIES - 1) * REFILL_S)
 
     def count(self, client: str) -> None:
         name = network_of(client)
-        self._paid[name] = max(self.clock(), self._paid.get(name, 0.0)) + EACH
+        self._paid[name] = max(self.clock(), self._paid.get(name, 0.0)) + REFILL_S
         self._paid.move_to_end(name)
         while len(self._paid) > ADDRESSES:
             self._paid.popitem(last=False)

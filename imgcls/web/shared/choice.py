@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-LONGEST = 500  # characters
+MAX_CHARS = 500  # characters
 
 
 class Choice(gr.Dropdown):
@@ -15,4 +15,4 @@ class Choice(gr.Dropdown):
     is_template = True  # drawn as gr.Dropdown
 
     def preprocess(self, payload: Any) -> str:
-        return payload[:LONGEST] if isinstance(payload, str) else ""
+        return payload[:MAX_CHARS] if isinstance(payload, str) else ""

@@ -16,7 +16,7 @@ from imgcls.web.i18n.translator import Translator
 
 # For what a person did not ask for, or expects at once: no queue, no spinner, no entry in the API. What has changed
 # while an answer was on its way is asked about once more: by default Gradio would leave the last change unanswered.
-QUIET: dict[str, Any] = {
+SILENT: dict[str, Any] = {
     "queue": False,
     "show_progress": "hidden",
     "api_visibility": "private",
@@ -26,7 +26,7 @@ QUIET: dict[str, Any] = {
 LOCAL: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "multiple"}
 
 # For what a person asks for and may be refused: an answer that comes through the queue carries its sentence.
-TOLD: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+REPORT_ERRORS: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def guard(words: Translator, *, toast: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -37,7 +37,7 @@ BYTES = 32
 WHO, HOST, KEY = "who", "host", "key"
 SECONDS = {WHO: 365 * 24 * 3600, HOST: 8 * 3600, KEY: 365 * 24 * 3600}  # a school year, a school day
 NICKNAME = 24  # characters
-LONGEST = 2000  # characters of a cookie that are looked at
+MAX_COOKIE_CHARS = 2000  # characters of a cookie that are looked at
 REMEMBERED = 1000  # nicknames of who has come
 LEFT = ".left-hosts"  # a file in train_logs/
 BLANK = "\u115f\u1160\u3164\uffa0\u2800"  # letters and symbols of Unicode that show nothing
@@ -123,7 +123,7 @@ class People:
 
     def is_password(self, given: Any) -> bool:
         """Takes as long for a near miss as for any other."""
-        said = given if isinstance(given, str) and len(given) <= LONGEST else ""
+        said = given if isinstance(given, str) and len(given) <= MAX_COOKIE_CHARS else ""
         digest = hashlib.sha256(said.encode("utf-8", "surrogatepass")).digest()
         return hmac.compare_digest(digest, self._password) and self.has_host
 
@@ -168,7 +168,7 @@ class People:
         return False
 
     def _loaded(self, what: str, signed: str) -> Any:
-        if not 0 < len(signed) <= LONGEST:
+        if not 0 < len(signed) <= MAX_COOKIE_CHARS:
             return None
         try:
             return self._signer(what).loads(signed, max_age=SECONDS[what])

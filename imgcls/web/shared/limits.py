@@ -15,7 +15,7 @@ from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.runs import sweep
 from imgcls.runs.init_lab import Lab, start_lab
 from imgcls.runs.launcher import resume_run, start_run
-from imgcls.runs.queue import EACH, check_room
+from imgcls.runs.queue import WAITING_EACH, check_room
 from imgcls.runs.state import Owner
 from imgcls.runs.store import Run
 from imgcls.runs.sweep import Sweep
@@ -37,7 +37,7 @@ class Limits:
     memory_gb: float = 0  # of one run's network and batch; 0: no limit
     runs_at_once: int = 4
     sweep_runs: int = 1000  # of one sweep
-    waiting_each: int = EACH  # runs of one person, or of one address, in the queue
+    waiting_each: int = WAITING_EACH  # runs of one person, or of one address, in the queue
     upload_mb: int = 4000
     all_uploads_mb: int = 20_000  # of all visitors, while they are kept: an hour
     data_sets: int = 1000

@@ -17,11 +17,11 @@ from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.render import render
 
 SCRIPT = (Path(__file__).parent / "networks.js").read_text("utf-8")
-LONGEST = 60  # characters of a network's name, as TrainSettings has it
+MAX_NAME_CHARS = 60  # characters of a network's name, as TrainSettings has it
 
 
 def _named(payload: Any) -> str:
-    return payload[:LONGEST] if isinstance(payload, str) else ""
+    return payload[:MAX_NAME_CHARS] if isinstance(payload, str) else ""
 
 
 class NetworkButtons(gr.Radio):

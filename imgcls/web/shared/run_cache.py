@@ -34,11 +34,11 @@ SHIPPED = {
     "lenet-mnist": N_("MNIST only, to compare"),
     "imagenet": N_("names 1,000 things in photos"),
 }
-KINDS = {"best": N_("best"), "last": N_("last")}
-AGAIN = 0.4  # seconds in which the last answer is good enough
+CHECKPOINT_LABELS = {"best": N_("best"), "last": N_("last")}
+TTL_S = 0.4  # seconds in which the last answer is good enough
 LISTED = 40  # runs and checkpoints in a list; the rest are reached from the terminal
 READERS = 4 * LISTED  # every listed run's, and those of the labs that people look at
-KEPT = 32  # reports and samples, up to some MB each
+CACHE_ENTRIES = 32  # reports and samples, up to some MB each
 T = TypeVar("T")
 
 
@@ -95,7 +95,7 @@ class RunCache:
             if made is None or known != stamp:
                 made, mine = Future(), True
                 self._made[key] = (stamp, made)
-                while len(self._made) > KEPT:
+                while len(self._made) > CACHE_ENTRIES:
                     self._made.popitem(last=False)
         if mine:
             try:
@@ -177,7 +177,7 @@ class _Reader:
 
     def view(self) -> RunView:
         with self._lock:
-            if self._view is None or time.monotonic() - self.looked > AGAIN:
+            if self._view is None or time.monotonic() - self.looked > TTL_S:
                 self._log = self._log or EventLogReader(self.run)
                 self.looked = time.monotonic()
                 self._view = self._log.look()
@@ -185,7 +185,7 @@ class _Reader:
 
 
 class _Recent(Generic[T]):
-    """A list that is made anew at most every AGAIN seconds, by one of those who ask."""
+    """A list that is made anew at most every TTL_S seconds, by one of those who ask."""
 
     def __init__(self, make: Callable[[], list[T]]) -> None:
         self._make, self._lock = make, threading.Lock()
@@ -196,7 +196,7 @@ class _Recent(Generic[T]):
         with self._lock:
             if time.monotonic() >= self._until:
                 self._made = self._make()
-                self._until = time.monotonic() + AGAIN
+                self._until = time.monotonic() + TTL_S
             return self._made
 
     def forget(self) -> None:
@@ -231,7 +231,7 @@ def checkpoint_title(info: CheckpointInfo, words: Translator) -> str:
     if is_shipped(info.path):
         parts.append(words(SHIPPED[info.run]))
     else:
-        parts.append(words(KINDS[info.kind]))
+        parts.append(words(CHECKPOINT_LABELS[info.kind]))
     part = "test" if is_shipped(info.path) else "val"
     accuracy = info.metrics.get(f"{part}_accuracy")
     if accuracy is not None:

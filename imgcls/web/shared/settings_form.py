@@ -28,12 +28,12 @@ from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.networks import MoreNetworks, NetworkButtons, buttons
 from imgcls.workspace import Workspace, weight_files
 
-FIRST = ("preset", "dataset", "model")
-CHOOSE = ("preset", "dataset", "model", "transfer")  # what the recipe depends on
-RECIPE_FIELDS = (*CHOOSE, "weights")  # what answers for other fields follow from
-KEPT = (*CHOOSE, "name", "seed", "device", "threads", "time_limit")  # what a recipe does not touch
+ALWAYS_SHOWN = ("preset", "dataset", "model")
+RECIPE_INPUTS = ("preset", "dataset", "model", "transfer")  # what the recipe depends on
+RECIPE_FIELDS = (*RECIPE_INPUTS, "weights")  # what answers for other fields follow from
+NOT_SET_BY_RECIPE = (*RECIPE_INPUTS, "name", "seed", "device", "threads", "time_limit")  # what a recipe does not touch
 # What decides which layers learn and how long it takes.
-DECIDE = (
+ESTIMATE_INPUTS = (
     "dataset",
     "model",
     "transfer",
@@ -48,7 +48,7 @@ DECIDE = (
     "precision",
 )
 WHAT_LEARNS = ("transfer", "weights")
-OFTEN = ("epochs", "lr", "batch_size", "optimizer", "augment", "init")
+COMMON_SETTINGS = ("epochs", "lr", "batch_size", "optimizer", "augment", "init")
 OFTEN_TAB = "often"
 RATES = {"too-low": 1 / 500, "right": 1.0, "too-high": 200.0}  # of the recipe's learning rate, to see what each does
 RATE_NAMES = {"too-low": N_("too low"), "right": N_("just right"), "too-high": N_("too high")}
@@ -76,7 +76,7 @@ class Form:
 def build(words: Translator, workspace: Workspace, limits: Limits) -> Form:
     """The form at the place where it is called."""
     made: dict[str, Field] = {}
-    for name in FIRST:
+    for name in ALWAYS_SHOWN:
         made[name] = _field(name, words, workspace, limits)
     with gr.Accordion(words("More networks"), open=False, elem_classes="more-networks"):
         networks = MoreNetworks(words, elem_id="networks")
@@ -89,9 +89,9 @@ def build(words: Translator, workspace: Workspace, limits: Limits) -> Form:
 def _folded_fields(
     made: dict[str, Field], words: Translator, workspace: Workspace, limits: Limits
 ) -> tuple[gr.Dropdown, gr.Tabs, gr.Radio]:
-    groups: dict[str, list[str]] = {OFTEN_TAB: [*WHAT_LEARNS, *OFTEN]}
+    groups: dict[str, list[str]] = {OFTEN_TAB: [*WHAT_LEARNS, *COMMON_SETTINGS]}
     for name in FIELDS:
-        often = name in (*FIRST, *groups[OFTEN_TAB])
+        often = name in (*ALWAYS_SHOWN, *groups[OFTEN_TAB])
         if not often and not (limits.public and name in ("device", "threads", "compile")):
             groups.setdefault(settings_group(name), []).append(name)
     listed = [(words.setting(name), name) for names in groups.values() for name in names]
@@ -101,7 +101,7 @@ def _folded_fields(
                 for name in WHAT_LEARNS:
                     made[name] = _field(name, words, workspace, limits)
             with gr.Row(elem_classes="fields"):
-                for name in OFTEN:
+                for name in COMMON_SETTINGS:
                     made[name] = _field(name, words, workspace, limits)
                     if name == "lr":
                         rates = gr.Radio(
@@ -120,7 +120,7 @@ def _folded_fields(
 
 def group_of(name: str) -> str:
     """The tab of `Form.groups` that a folded setting lies in."""
-    return OFTEN_TAB if name in (*WHAT_LEARNS, *OFTEN) else settings_group(name)
+    return OFTEN_TAB if name in (*WHAT_LEARNS, *COMMON_SETTINGS) else settings_group(name)
 
 
 def rate(kind: str, values: Mapping[str, Any]) -> float:
@@ -145,14 +145,14 @@ def for_optimizer(values: Mapping[str, Any]) -> dict[str, Any]:
     if not optimizer or optimizer == usual["optimizer"]:
         return usual
     try:
-        return usual | recipe(**{name: values[name] for name in CHOOSE}, optimizer=str(optimizer))
+        return usual | recipe(**{name: values[name] for name in RECIPE_INPUTS}, optimizer=str(optimizer))
     except SettingsError:
         return usual
 
 
 def summary(values: Mapping[str, Any], words: Translator) -> str:
     """The folded settings in a line: what is not the recipe's; epochs and learning rate where all is."""
-    changed = [name for name in differing(values) if name not in (*FIRST, "name")]
+    changed = [name for name in differing(values) if name not in (*ALWAYS_SHOWN, "name")]
     names = changed[:SUMMED_UP] or ["epochs", "lr"]
     told = [f"{words.setting(name)} {_told(values.get(name), words)}" for name in names]
     return " · ".join([*told, *(["…"] if len(changed) > SUMMED_UP else [])])
@@ -207,7 +207,7 @@ def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     """What the recipe says for the chosen network, data, transfer and weights; the settings' own otherwise, and for
     those where nothing is chosen."""
     plain = {name: FIELDS[name].default for name in FIELDS}
-    said = {name: values.get(name) or plain[name] for name in CHOOSE}
+    said = {name: values.get(name) or plain[name] for name in RECIPE_INPUTS}
     usual = {**plain, "preset": said["preset"], "transfer": usual_transfer(said["model"], said["dataset"])}
     try:
         usual |= recipe(**said)
@@ -225,7 +225,7 @@ def differing(values: Mapping[str, Any]) -> dict[str, Any]:
     said |= {n: v for n, v in values.items() if n not in said and v != usual.get(n) and v not in ("", None)}
     optimizer = values.get("optimizer")
     if "optimizer" in said:  # then the recipe's rates are not what the terminal would take
-        usual = {**usual, **recipe(**{n: values[n] for n in CHOOSE}, optimizer=str(optimizer))}
+        usual = {**usual, **recipe(**{n: values[n] for n in RECIPE_INPUTS}, optimizer=str(optimizer))}
         for name in ("lr", "weight_decay"):
             said.pop(name, None)
             if values.get(name) not in (None, usual.get(name)):
@@ -245,7 +245,7 @@ def _field(
     start = defaults({"model": "lenet", "dataset": "mnist", "transfer": "scratch"}) | dict(values or {})
     shown: dict[str, Any] = {
         "label": words.setting(name),
-        "info": words.help(name) if prefix == "field" and name not in FIRST else None,
+        "info": words.help(name) if prefix == "field" and name not in ALWAYS_SHOWN else None,
         "value": start[name],
         "elem_id": f"{prefix}-{name}",
         "min_width": 140,

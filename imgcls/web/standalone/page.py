@@ -33,7 +33,7 @@ from imgcls.web.shared.render import render
 from imgcls.web.train.page_options import default_settings, form_choices, page_words, size_choices
 from imgcls.workspace import Workspace
 
-LARGEST = 2_500_000  # bytes of the file
+MAX_BYTES = 2_500_000  # bytes of the file
 IMAGES, HELD_OUT = 5_000, 2_000  # of digits, 1.5 MB as text
 USUAL = "mnist"
 WEB = Path(__file__).parent.parent
@@ -134,12 +134,12 @@ def training_page(checkpoint: Path | None, workspace: Workspace) -> str:
     made = Alone(
         title, dataset, (IMAGES,), rooms, parts, start=name, network=OPTIONS | (meta.options if meta else {})
     ).html()
-    if len(made.encode()) > LARGEST:
+    if len(made.encode()) > MAX_BYTES:
         raise DatasetError(
             "{count:,} images of {dataset} do not fit into one file of {most:g} MB: choose a checkpoint of digits.",
             count=IMAGES,
             dataset=dataset,
-            most=LARGEST / 1e6,
+            most=MAX_BYTES / 1e6,
         )
     return made
 

@@ -20,7 +20,7 @@ from imgcls.recipes import usual_network, usual_transfer
 from imgcls.settings import TrainSettings, command_line
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import LOCAL, QUIET, updates
+from imgcls.web.shared.events import LOCAL, SILENT, updates
 from imgcls.web.shared.fetch_dataset import FetchView
 from imgcls.web.shared.networks import buttons
 from imgcls.web.train import plan_card
@@ -53,15 +53,15 @@ class FormEvents:
     def wire(self, tab: gr.Tab) -> None:
         page, changes, fields = self.context.page, self.context.changes, self.form.fields
         lists = [fields["dataset"], fields["weights"]]
-        gr.on([changes.change, self.missing.submit], self.lists, None, lists, **QUIET)
-        page.load(self.opened, None, [self.state, *self.values], **QUIET)
+        gr.on([changes.change, self.missing.submit], self.lists, None, lists, **SILENT)
+        page.load(self.opened, None, [self.state, *self.values], **SILENT)
         gr.on([field.change for field in self.values], None, None, None, js=CHANGED, **LOCAL)
         gr.on([page.load, self.missing.submit], None, None, None, js=CHANGED, **LOCAL)
         answer = self.state.submit(
             self.answered,
             [self.state, self.wrong, *self.values],
             [self.state, self.command, self.wrong, self.form.fold, self.form.rates, *self.values],
-            **QUIET,
+            **SILENT,
         )
         answer.then(None, self.command, None, js=address.puts_settings(self.names), **LOCAL)
         for end in (answer.then, answer.failure):
@@ -75,20 +75,20 @@ class FormEvents:
         timing, measuring = gr.Timer(PENDING, active=False), gr.Timer(PENDING, active=False)
         planned = [self.plan, fields["transfer"], timing]
         for event in (timing.tick, answer.then):
-            event(self.planned, self.values, planned, **QUIET)
-        gr.on([page.load, changes.change], self.presets_known, self.values, fields["preset"], **QUIET)
+            event(self.planned, self.values, planned, **SILENT)
+        gr.on([page.load, changes.change], self.presets_known, self.values, fields["preset"], **SILENT)
         deciding = [fields[name].change for name in ("dataset", "model", "transfer", "weights")]
         gr.on(
             [tab.select, measuring.tick, *deciding],
             self.presets_asked,
             self.values,
             [fields["preset"], measuring],
-            **QUIET,
+            **SILENT,
         )
 
     def wire_local(self) -> None:
         fields, networks, find = self.form.fields, self.form.networks, self.form.find
-        self.form.rates.input(self.rate_chosen, [self.form.rates, *self.values], fields["lr"], **QUIET)
+        self.form.rates.input(self.rate_chosen, [self.form.rates, *self.values], fields["lr"], **SILENT)
         fields["dataset"].change(None, fields["dataset"], self.missing, js="name => name", **LOCAL)
         networks.submit(None, networks, fields["model"], js="name => name", **LOCAL)
         groups = json.dumps({name: settings_form.group_of(name) for name in self.names})
@@ -128,7 +128,7 @@ class FormEvents:
             usual["weights"] = ""
         elif said["weights"]:
             usual["weights"] = said["weights"]
-        return {name: value for name, value in usual.items() if name not in settings_form.KEPT}
+        return {name: value for name, value in usual.items() if name not in settings_form.NOT_SET_BY_RECIPE}
 
     def for_dataset(self, said: Mapping[str, Any], chosen: Collection[str] = ()) -> dict[str, Any]:
         """As `by_recipe`, with the network and what of it learns that the data call for, unless they are `chosen`."""
@@ -145,7 +145,7 @@ class FormEvents:
         changed = {name for name in settings_form.RECIPE_FIELDS if before and before.get(name) != said[name]}
         if "dataset" in changed:
             return self.for_dataset(said, changed)
-        if changed & set(settings_form.CHOOSE):
+        if changed & set(settings_form.RECIPE_INPUTS):
             return self.by_recipe(said)
         if changed:
             return {"image_size": settings_form.defaults(said)["image_size"]}

@@ -32,8 +32,8 @@ from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.work_gate import address_of, work
 from imgcls.web.train import run_card
 
-AGAIN = 0.8  # seconds in which the last drawing is good enough
-KEPT = 200  # drawings: of each run, in each language, with what is laid over it
+TTL_S = 0.8  # seconds in which the last drawing is good enough
+CACHE_ENTRIES = 200  # drawings: of each run, in each language, with what is laid over it
 OVER = 5  # runs laid over another one's curves
 MORE = 50  # names in a question that are looked at
 LEVEL = 5  # of gzip
@@ -71,11 +71,11 @@ class Looks:
             return None
         tag = hashlib.sha256(repr(made).encode()).hexdigest()[:16]
         packed = gzip.compress(json.dumps(made | {"tag": tag}).encode(), LEVEL)
-        drawn = Drawing(tag, packed, time.monotonic() + AGAIN)
+        drawn = Drawing(tag, packed, time.monotonic() + TTL_S)
         with self._lock:
             self._drawn[key] = drawn
             self._drawn.move_to_end(key)
-            while len(self._drawn) > KEPT:
+            while len(self._drawn) > CACHE_ENTRIES:
                 self._drawn.popitem(last=False)
         return drawn
 

@@ -19,7 +19,7 @@ from imgcls.web.i18n.translator import Translator
 AUGMENTS = ("none", "pen", "flip", "crop-flip")
 OPTIMIZERS = ("sgd", "adam", "adamw")  # that the engine has
 SCHEDULES = ("one-cycle", "cosine", "constant")
-SHOWN = ("lr", "momentum", "batch_size", "epochs", "optimizer", "schedule", "augment", "init", "weight_decay", "seed")
+FIELDS = ("lr", "momentum", "batch_size", "epochs", "optimizer", "schedule", "augment", "init", "weight_decay", "seed")
 NETWORK = ("activation", "pool")  # what else a LeNet may have
 # Epochs for a first look: 98 % of MNIST in seconds.
 EPOCHS = {5_000: 8, USUAL_IMAGES: 3, 0: 1}
@@ -96,7 +96,7 @@ TRAINING = {
 
 
 def page_words(words: Translator) -> dict[str, str]:
-    labels = {f"set_{name}": words.setting(name) for name in (*SHOWN, *NETWORK, "dataset")}
+    labels = {f"set_{name}": words.setting(name) for name in (*FIELDS, *NETWORK, "dataset")}
     return in_language(SENTENCES | TRAINING, words) | labels | {"set_network": words.setting("model")}
 
 
@@ -120,7 +120,7 @@ def form_choices(words: Translator) -> dict[str, list[tuple[str, str]]]:
 def default_settings(dataset: str) -> dict[str, Any]:
     """The recipe's values that the engine knows, with epochs that suit how many images there are."""
     said = with_recipe({"dataset": dataset, "model": MODEL, "transfer": "scratch"})
-    names = (*SHOWN, *NETWORK, "nesterov", "label_smoothing", "warmup_epochs", "step_epochs", "step_factor")
+    names = (*FIELDS, *NETWORK, "nesterov", "label_smoothing", "warmup_epochs", "step_epochs", "step_factor")
     values = {name: getattr(said, name) for name in names}
     if values["augment"] not in AUGMENTS:
         values["augment"] = "none"

@@ -19,7 +19,7 @@ from imgcls.web.shared.accuracy import share
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.train import plan_card
 
-CHOOSE = ("dataset", "model", "transfer", "weights")
+PRESET_INPUTS = ("dataset", "model", "transfer", "weights")
 # What two runs of one preset may differ in.
 BESIDE = {"name", "seed", "device", "precision", "threads", "compile", "keep_epochs", "time_limit", "preset"}
 
@@ -33,7 +33,7 @@ def preset_choices(
 
 
 def _label(preset: str, values: Mapping[str, Any], watch: RunCache, words: Translator, ask: bool) -> tuple[str, bool]:
-    said = {name: values[name] for name in CHOOSE if values.get(name)}
+    said = {name: values[name] for name in PRESET_INPUTS if values.get(name)}
     try:
         settings = with_recipe({**said, "preset": preset})
         if ask:

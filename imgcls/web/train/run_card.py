@@ -23,7 +23,16 @@ from imgcls.web.shared.run_title import run_title, subtitle
 
 LINES = 12
 MARKED_AFTER = 2  # epochs after the best one
-SHOWN = ("dataset", "model", "transfer", "epochs", "batch_size", "optimizer", "lr", "seed")  # also where they are usual
+ALWAYS_SHOWN = (
+    "dataset",
+    "model",
+    "transfer",
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "lr",
+    "seed",
+)  # also where they are usual
 
 
 def card(view: RunView, words: Translator, *, over: Sequence[RunView] = (), look: str = "", rest: str = "") -> Markup:
@@ -181,7 +190,7 @@ def _settings(view: RunView, words: Translator) -> list[tuple[str, str]]:
     if view.settings is None:
         return []
     said = view.settings.model_dump(exclude_defaults=True, exclude={"name"}) | {
-        name: getattr(view.settings, name) for name in SHOWN
+        name: getattr(view.settings, name) for name in ALWAYS_SHOWN
     }
     return [
         (words.setting(name), words.value(value) if isinstance(value, str) else f"{value:g}")

@@ -20,7 +20,7 @@ from imgcls.web.runs_table.panel import RunsTable
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import LOCAL, QUIET, TOLD, confirm, guard
+from imgcls.web.shared.events import LOCAL, REPORT_ERRORS, SILENT, confirm, guard
 from imgcls.web.shared.fetch_dataset import FetchView
 from imgcls.web.shared.results import show_result_of
 from imgcls.web.sweeps.panel import SweepPanel
@@ -106,9 +106,9 @@ class TrainTab:
             event(None, self.run, None, js=address.puts("run"), **LOCAL)
         self._wire_following()
         target = [self.classify.checkpoint, self.classify.source, self.classify.sources, self.context.rooms]
-        tried = self.try_it.click(guarded(self.on_try), self.run, target, **TOLD)
+        tried = self.try_it.click(guarded(self.on_try), self.run, target, **REPORT_ERRORS)
         tried.success(None, None, None, js=show_result_of("#try"), **LOCAL)
-        self.reuse.click(guarded(self.on_use_again), self.run, [self.form.state, *self.form.values], **TOLD)
+        self.reuse.click(guarded(self.on_use_again), self.run, [self.form.state, *self.form.values], **REPORT_ERRORS)
         self.form.wire(tab)
 
     def _wire_start(self, guarded: Callable[..., Any]) -> Any:
@@ -129,34 +129,34 @@ class TrainTab:
     def _wire_run(self, guarded: Callable[..., Any]) -> list[Any]:
         """What can be done with the run that is shown; the events after which it is another."""
         for button, action, js in ((self.stop, self.on_stop, None), (self.go_on, self.on_resume, self.named)):
-            done = button.click(guarded(action), self.run, None, js=js, **TOLD)
-            done.then(self.refresh, [self.run, self.over], self.seen, **QUIET)
+            done = button.click(guarded(action), self.run, None, js=js, **REPORT_ERRORS)
+            done.then(self.refresh, [self.run, self.over], self.seen, **SILENT)
         renamed = gr.on(
             [self.rename.click, self.new_name.submit],
             guarded(self.on_rename),
             [self.run, self.new_name],
             [self.run, self.new_name],
-            **TOLD,
+            **REPORT_ERRORS,
         )
         sure = confirm(self.words("Delete this run and its checkpoints?"))
-        deleted = self.delete.click(guarded(self.on_delete), self.run, None, js=sure, **TOLD)
+        deleted = self.delete.click(guarded(self.on_delete), self.run, None, js=sure, **REPORT_ERRORS)
         for event in (renamed.success, deleted.success):
             self._refresh_after(event)
         return [renamed.success, deleted.success]
 
     def _wire_following(self) -> None:
         """The list of runs and the run that is shown follow what happens elsewhere."""
-        self.run.change(self.refresh, [self.run, self.over], self.seen, **QUIET)
-        self.over.input(self.refresh, [self.run, self.over], self.seen, **QUIET)
-        self.run.change(self.for_chosen, self.run, [self.over, self.new_name], **QUIET)
+        self.run.change(self.refresh, [self.run, self.over], self.seen, **SILENT)
+        self.over.input(self.refresh, [self.run, self.over], self.seen, **SILENT)
+        self.run.change(self.for_chosen, self.run, [self.over, self.new_name], **SILENT)
         self._refresh_after(self.card.submit)
         self._refresh_after(self.context.changes.change)
-        first = self.context.page.load(self.from_address, None, self.run, **QUIET)
-        first.then(self.refresh, [self.run, self.over], self.seen, **QUIET)
+        first = self.context.page.load(self.from_address, None, self.run, **SILENT)
+        first.then(self.refresh, [self.run, self.over], self.seen, **SILENT)
 
     def _refresh_after(self, event: Callable[..., Any]) -> None:
-        listed = event(self.list_runs, self.run, self.run, **QUIET)
-        listed.then(self.refresh, [self.run, self.over], self.seen, **QUIET)
+        listed = event(self.list_runs, self.run, self.run, **SILENT)
+        listed.then(self.refresh, [self.run, self.over], self.seen, **SILENT)
 
     # ---- what the page shows
 
