@@ -304,3 +304,23 @@ def test_dates_and_numbers_are_written_in_the_page_s_language():
         for call in re.findall(r"toLocale\w+\([^,)]*|Intl\.\w+\([^,)]*", path.read_text("utf-8"))
     ]
     assert written and not [call for call in written if not call[1].endswith("(document.documentElement.lang")]
+
+
+# Where somebody's run begins, and what asks for a nickname before it in a shared lab.
+OWNED = {
+    "imgcls.web.classify.corrections": "classify/js/wrong.js",
+    "imgcls.web.classroom.board_routes": "train/js/page_training.js",
+    "imgcls.web.sweeps.panel": "sweeps/sweeps.js",
+    "imgcls.web.train.tab": "train/tab.py",
+    "imgcls.web.init_lab.tab": "init_lab/tab.py",
+    "imgcls.web.init_lab.label_noise": "init_lab/label_noise.py",
+}
+
+
+def test_who_begins_a_run_in_a_shared_lab_is_asked_for_a_nickname():
+    """And is not only told to say one: there was no place to do so."""
+    callers = {name for name, path in FILES.items() if ".starter(" in path.read_text("utf-8")}
+    assert callers == set(OWNED)
+    for script in OWNED.values():
+        text = (PROJECT / "imgcls" / "web" / script).read_text("utf-8")
+        assert re.search(r"imgclsClass\?\.named\(\)|js=NAMED|js=self\.named|js=named", text), script

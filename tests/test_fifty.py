@@ -27,6 +27,7 @@ from imgcls.web import downloads, static
 from imgcls.web.classify import browser_weights as weights_module
 from imgcls.web.classify.browser_weights import PageWeights
 from imgcls.web.shared.run_cache import RunCache
+from imgcls.web.train import live_cards
 from imgcls.workspace import Workspace
 
 FIFTY = 50
@@ -112,6 +113,15 @@ def test_fifty_get_what_is_made_once(lab, weights, path, monkeypatch):
 def test_fifty_get_an_answer(lab, weights, path):
     answers = fifty(lab, path.format(weights=weights))
     assert len({answer.status_code for answer in answers}) == 1 and answers[0].status_code < 500
+
+
+def test_unknown_words_draw_no_card_anew(lab, monkeypatch):
+    """A card is kept for a while by what is laid over it: any word would be another one, and push one out."""
+    drawn, draw = [], live_cards.DRAW["run"]
+    monkeypatch.setattr(live_cards, "TTL_S", 600.0)
+    monkeypatch.setitem(live_cards.DRAW, "run", lambda *given: drawn.append(given[1]) or draw(*given))
+    answers = [lab.get(f"look/run/{RUN}?language=zh&more=word-{i}&more={RUN}") for i in range(FIFTY)]
+    assert {answer.status_code for answer in answers} == {200} and len(drawn) == 1
 
 
 def test_a_drawing_is_answered_while_fifty_wait_for_a_page(lab, weights, monkeypatch):
