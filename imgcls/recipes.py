@@ -155,7 +155,7 @@ def recipe(
     values = dict(RECIPES[family.like, "garments" if kind == "characters" else kind])  # both grey, of 28 pixels
     values |= family.scratch if transfer == "scratch" else {}
     if kind == "photos":
-        values |= {"val_split": 0.2, "image_size": PHOTO_SIZES.get(model, spec.default_size)}
+        values |= {"val_split": 0.2, "balance": "auto", "image_size": PHOTO_SIZES.get(model, spec.default_size)}
     values["image_size"] = spec.fitting_size(values["image_size"])
     values |= TRANSFER.get(transfer, {})
     values |= family.finetune if transfer == "finetune" else {}

@@ -36,6 +36,7 @@ Activation = Literal["relu", "tanh", "sigmoid"]
 Pool = Literal["max", "avg"]
 Preset = Literal["sprint", "standard", "thorough"]
 Transfer = Literal["scratch", "head", "finetune"]
+Balance = Literal["none", "auto", "weights", "sampling"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -97,6 +98,15 @@ class TrainSettings(BaseModel):
     )
     pool: Pool = setting("model", default="max", help=N_("LeNet's pooling: the largest value or the average"))
     init: Init = setting("model", default="kaiming-uniform", help=N_("how weights are drawn at the start"))
+
+    balance: Balance = setting(
+        "training",
+        default="none",
+        help=N_(
+            "unequal classes: weights in the loss, or sampling, so that each is shown equally often; auto: weights "
+            "where the largest class has over three times the images of the smallest"
+        ),
+    )
 
     momentum: float = setting("optimizer", default=0.9, ge=0, lt=1, help=N_("SGD's momentum"))
     nesterov: bool = setting(

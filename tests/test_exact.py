@@ -19,8 +19,8 @@ STEPS = 3  # an epoch: 24 training photos, 8 at a time
 RUNS = {
     "lenet, sgd": {"model": "lenet", "augment": "crop-flip", "optimizer": "sgd"},
     "lenet, nadam": {"model": "lenet", "augment": "shift,erase", "optimizer": "nadam"},
-    "lenet, rmsprop": {"model": "lenet", "augment": "trivial", "optimizer": "rmsprop"},
-    "lenet, adadelta": {"model": "lenet", "augment": "none", "optimizer": "adadelta"},
+    "lenet, rmsprop": {"model": "lenet", "augment": "trivial", "optimizer": "rmsprop", "balance": "sampling"},
+    "lenet, adadelta": {"model": "lenet", "augment": "none", "optimizer": "adadelta", "balance": "weights"},
     "alexnet, dropout": {"model": "alexnet", "augment": "flip"},
     "resnet18, BatchNorm, adamw": {"model": "resnet18", "label_smoothing": 0.1},
     "head only": {"model": "resnet18", "transfer": "head", "weights": "own.pth", "augment": "flip", "augment_views": 2},

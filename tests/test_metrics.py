@@ -51,6 +51,7 @@ def test_the_report_is_scikit_learns(random_outputs):
     assert (made.macro.precision, made.macro.recall, made.macro.f1) == pytest.approx(
         (there["precision"], there["recall"], there["f1-score"])
     )
+    assert made.balanced_accuracy == made.macro.recall
     assert made.macro.classes == 6
     assert np.array_equal(made.confusion, confusion_matrix(labels, predicted, labels=range(7)))
     probabilities = logits.double().softmax(1).numpy()

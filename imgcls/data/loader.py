@@ -13,6 +13,7 @@ from torch import Tensor
 
 from imgcls.augmentations import NONE
 from imgcls.data.augmentation import compose
+from imgcls.data.balance import equally_often
 from imgcls.data.splitting import Split
 from imgcls.imaging.preprocess import Preprocess
 
@@ -51,8 +52,11 @@ class Batches:
         rank: int = 0,
         world: int = 1,
         answered: Split | None = None,
+        sampled: bool = False,
     ) -> None:
-        """answered: the same images in the form in which the network is asked about them, where that is another."""
+        """answered: the same images in the form in which the network is asked about them, where that is another;
+        sampled: each class is shown equally often, instead of each image once."""
+        self.sampled = sampled
         self.answered = answered or split
         self.split, self.preprocess, self.device = split, preprocess, device
         self.augment = compose(augment)
@@ -79,6 +83,8 @@ class Batches:
     def order(self, epoch: int) -> Tensor:
         """The epoch's permutation, the same in every process."""
         generator = torch.Generator().manual_seed(_mix(self.seed, epoch))
+        if self.sampled:
+            return equally_often(self.split.labels.cpu(), generator)[: self.images]
         return torch.randperm(len(self.split), generator=generator)[: self.images]
 
     def epoch(self, number: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:

@@ -102,7 +102,8 @@ class SureFigures:
 @dataclass(frozen=True)
 class ClassificationReport:
     """`confusion[i][j]`: images of class i taken for class j; `interval`: 95 %, of the accuracy; `ece`: expected
-    calibration error; `top_k`: share of the images whose class is among the k likeliest."""
+    calibration error; `top_k`: share of the images whose class is among the k likeliest; `balanced_accuracy`: the mean
+    of the classes' recalls, also called macro recall: a rare class decides as much as a common one."""
 
     images: int
     accuracy: float
@@ -113,6 +114,7 @@ class ClassificationReport:
     reliability: tuple[ReliabilityBin, ...]
     not_sure: SureFigures
     classes: tuple[ClassFigures, ...]
+    balanced_accuracy: float | None
     macro: MacroMeans
     confusion: tuple[tuple[int, ...], ...]
 
@@ -146,6 +148,7 @@ def classification_report(outputs: Outputs, classes: tuple[str, ...]) -> Classif
     confusion = torch.bincount(outputs.labels * count + outputs.classes[:, 0], minlength=count**2).view(count, count)
     ece, bins = calibration_error(outputs.confidence, outputs.right)
     figures = _class_figures(confusion, classes)
+    macro = _macro_means(figures)
     return ClassificationReport(
         images=images,
         accuracy=right / max(images, 1),
@@ -160,7 +163,8 @@ def classification_report(outputs: Outputs, classes: tuple[str, ...]) -> Classif
         reliability=bins,
         not_sure=_sure_figures(outputs),
         classes=figures,
-        macro=_macro_means(figures),
+        balanced_accuracy=macro.recall,
+        macro=macro,
         confusion=tuple(tuple(row) for row in confusion.tolist()),
     )
 

@@ -76,6 +76,11 @@ class Evaluation:
         return self.report.interval
 
     @property
+    def balanced_accuracy(self) -> float | None:
+        """Mean of the classes' recalls, also called macro recall: a rare class decides as much as a common one."""
+        return self.report.balanced_accuracy
+
+    @property
     def loss(self) -> float:
         """Mean cross entropy in nats."""
         return self.report.loss

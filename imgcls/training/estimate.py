@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from imgcls.augmentations import crops_photos
+from imgcls.data import balance
 from imgcls.data.catalog import count_images, folder_of
 from imgcls.data.feature_cache import BATCH
 from imgcls.data.folder_split import divide_photos
@@ -143,12 +144,14 @@ def with_seconds(settings: TrainSettings, workspace: Workspace, timing: Timing |
 
 
 def _division_notes(settings: TrainSettings, workspace: Workspace, images: int) -> tuple[Message, ...]:
-    """Classes that would have no validation image, bursts that would be cut. Of a large folder the run tells."""
+    """Classes that would have no validation image, bursts that would be cut, what is done about unequal classes. Of a
+    large folder the run tells."""
     if is_builtin(settings.dataset) or images > MOST_DIVIDED or settings.start_from:
         return ()
     try:
         state = tuple(folder_state(folder_of(settings.dataset, workspace)))
-        return _divided(settings.dataset, settings.val_split, settings.seed, workspace, state)
+        divided, labels, classes = _divided(settings.dataset, settings.val_split, settings.seed, workspace, state)
+        return (*divided, *balance.notes(settings.balance, labels, classes))
     except DatasetError:  # it is told where the run is checked
         return ()
 
@@ -156,11 +159,13 @@ def _division_notes(settings: TrainSettings, workspace: Workspace, images: int) 
 @lru_cache(maxsize=64)
 def _divided(
     dataset: str, val_split: float, seed: int, workspace: Workspace, state: tuple[tuple[str, int, int], ...]
-) -> tuple[Message, ...]:
+) -> tuple[tuple[Message, ...], Tensor, tuple[str, ...]]:
+    """(notes, labels of the training part, classes)."""
     files = divide_photos(TrainSettings(dataset=dataset, val_split=val_split, seed=seed), workspace)
     there = {label for _, label in files.parts["val"]}
     lacking = [name for label, name in enumerate(files.classes) if label not in there]
-    return (*lacking_notes({"val": lacking}), *files.notes)
+    labels = torch.tensor([label for _, label in files.parts["train"]], dtype=torch.int64)
+    return (*lacking_notes({"val": lacking}), *files.notes), labels, files.classes
 
 
 def time_step(settings: TrainSettings) -> Timing | None:

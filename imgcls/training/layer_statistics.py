@@ -86,11 +86,9 @@ def _layers(model: nn.Module) -> Layers:
 
 
 def _loss(learner: Learner, inputs: Tensor, labels: Tensor) -> Tensor:
-    import torch.nn.functional as F
-
     with learner.context.autocast():
         logits = learner.model(inputs)
-    return F.cross_entropy(logits.float(), labels, label_smoothing=learner.settings.label_smoothing)
+    return learner.step.loss(logits.float(), labels)
 
 
 def _first_batch(learner: Learner, layers: Layers, inputs: Tensor, labels: Tensor) -> dict[str, dict]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from imgcls.checkpoints.format import load_checkpoint
 from imgcls.checkpoints.store import find_checkpoint
+from imgcls.data import balance
 from imgcls.data.datasets import DataSet, as_answered
 from imgcls.data.feature_cache import FeatureBatches, evaluation_features
 from imgcls.data.loader import Batches, evaluation_batches
@@ -138,8 +139,7 @@ class Learner:
             return forward
         model, optimizer = copy.deepcopy((self.model, self.optimizer))
         transfer.train_mode(model, self.settings.transfer)
-        own = self.step
-        step = TrainStep(model, optimizer, self.context, own.label_smoothing, parts=own.parts, fewest=own.fewest)
+        step = replace(self.step, module=model, optimizer=optimizer)
 
         def learn() -> None:
             with torch.random.fork_rng(devices=[]):
@@ -220,6 +220,8 @@ def make_learner(
     groups = transfer.param_groups(
         model, mode=settings.transfer, lr=settings.lr, backbone_factor=settings.backbone_lr_factor
     )
+    way = balance.way(settings.balance, data.train.labels)
+    weights = balance.class_weights(data.train.labels, len(data.classes)) if way == "weights" else None
     data = replace(data, train=_near(data.train, context), val=_near(data.val, context))
     batches = Batches(
         data.train,
@@ -231,6 +233,7 @@ def make_learner(
         rank=context.rank,
         world=context.world,
         answered=_near(as_answered(data, data.train), context) if settings.transfer == "head" else None,
+        sampled=way == "sampling",
     )
     module = context.wrap_ddp(model)
     learnt = torch.compile(module, dynamic=False) if settings.compile else module
@@ -242,7 +245,13 @@ def make_learner(
         data=data,
         context=context,
         model=model,
-        step=TrainStep(learnt, make_optimizer(groups, settings), context, settings.label_smoothing),
+        step=TrainStep(
+            learnt,
+            make_optimizer(groups, settings),
+            context,
+            settings.label_smoothing,
+            class_weights=None if weights is None else weights.to(context.device),
+        ),
         batches=batches,
     )
 

@@ -26,6 +26,7 @@ class TrainStep:
     In fp16 small gradients would underflow to 0: the loss is scaled up before backward (source: Micikevicius et al.
     2018, section 3.2); in other precisions the scaler passes everything through.
 
+    class_weights: what an image of each class counts in the loss, float (classes,); None: all the same.
     parts: a batch goes through the network in so many, their gradients added up, where memory does not hold it at once.
     fewest: images that a part has at least. On a processor, where looking costs nothing, a loss that is no number
     raises NotFiniteLossError before any weight changes; first_loss: the first step's, for whoever asks why.
@@ -35,6 +36,7 @@ class TrainStep:
     optimizer: torch.optim.Optimizer
     context: DeviceContext
     label_smoothing: float = 0.0
+    class_weights: Tensor | None = None
     parts: int = 1
     fewest: int = 1
     first_loss: float | None = field(init=False, default=None)
@@ -82,7 +84,7 @@ class TrainStep:
         for first, (some, theirs) in enumerate(shares):
             with self.context.autocast():
                 logits = self.module(some)
-            loss = F.cross_entropy(logits.float(), theirs, label_smoothing=self.label_smoothing)
+            loss = self.loss(logits.float(), theirs)
             self._check(loss, some)
             if not first:
                 self.optimizer.zero_grad(set_to_none=True)
@@ -91,8 +93,19 @@ class TrainStep:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         for loss, logits, theirs in seen:
-            plain = F.cross_entropy(logits.float(), theirs) if self.label_smoothing else loss
+            plain = loss if self._is_plain else F.cross_entropy(logits.float(), theirs)
             self.seen.add(plain, logits, theirs)
+
+    @property
+    def _is_plain(self) -> bool:
+        return not self.label_smoothing and self.class_weights is None
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """What is made smaller; a mean over the images, however they are shared out over parts and processes."""
+        if self.class_weights is None:
+            return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        each = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing, reduction="none")
+        return (each * self.class_weights[labels]).mean()
 
     def _check(self, loss: Tensor, inputs: Tensor) -> None:
         """Not where it would wait for a GPU, for other processes, or where fp16's scaler deals with it."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from imgcls.data import balance
 from imgcls.data.datasets import DataSet
 from imgcls.data.manifest import Manifest, digest_in, manifest_file
 from imgcls.errors import DivergedError, RunError, StorageError
@@ -99,6 +100,8 @@ class _Trainer:
             epochs=settings.epochs,
         )  # fmt: skip
         self.words: list[Event] = []  # what there is to say before the first step
+        for message in balance.notes(settings.balance, data.train.labels, data.classes):
+            self.words.append(events.Note(code="balance", message=message))
         if resume:
             saved = folder / "resume.safetensors"
             self._take_up(saved if saved.is_file() else folder / "ended.state")

@@ -114,6 +114,7 @@ def show(measured: ClassificationReport, *, title: str) -> None:
         f"{title}: {measured.images:,} images, accuracy {measured.accuracy:.2%} "
         f"(95%: {low:.2%} to {high:.2%}), loss {measured.loss:.4f}"
     )
+    print(f"balanced accuracy (macro recall) {percent(measured.balanced_accuracy)}")
     for k, share in measured.top_k.items():
         print(f"among the {k} likeliest: {share:.2%}")
     sure = measured.not_sure

@@ -232,6 +232,11 @@ def _tiles(report: ClassificationReport, words: Translator) -> list[tuple[str, s
     counted = accuracy.counted(report.accuracy, report.images, words)
     tiles = [
         (words("Accuracy"), accuracy.share(report.accuracy, report.images), f"{interval} · {counted}"),
+        (
+            words("Balanced accuracy"),
+            "–" if report.balanced_accuracy is None else accuracy.share(report.balanced_accuracy, report.images),
+            words("macro recall: the mean of the classes' recalls"),
+        ),
         (words("Loss"), f"{report.loss:.4f}", words("mean cross entropy")),
         *(
             (words("Among the {k} likeliest", k=k), accuracy.share(share, report.images), "")
