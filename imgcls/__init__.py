@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from imgcls.inference.significance import Comparison
     from imgcls.library.catalog import DatasetInfo, audit, datasets, models
     from imgcls.library.evaluations import Evaluation, compare, evaluate
+    from imgcls.library.learning_rate import RangeTest, find_lr
     from imgcls.library.nets import Net, Prediction, load
     from imgcls.library.registration import register_dataset, register_model
     from imgcls.library.sweeps import Sweep, sweep
@@ -51,6 +52,7 @@ __all__ = [
     "ModelSpec",
     "Net",
     "Prediction",
+    "RangeTest",
     "Run",
     "Sweep",
     "TrainSettings",
@@ -59,6 +61,7 @@ __all__ = [
     "datasets",
     "evaluate",
     "events",
+    "find_lr",
     "load",
     "models",
     "register_dataset",
@@ -79,6 +82,7 @@ _HOME = {
     "ModelSpec": "imgcls.models.registry",
     "Net": "imgcls.library.nets",
     "Prediction": "imgcls.library.nets",
+    "RangeTest": "imgcls.library.learning_rate",
     "Run": "imgcls.library.training",
     "Sweep": "imgcls.library.sweeps",
     "TrainSettings": "imgcls.settings",
@@ -87,6 +91,7 @@ _HOME = {
     "datasets": "imgcls.library.catalog",
     "evaluate": "imgcls.library.evaluations",
     "events": "imgcls.training",
+    "find_lr": "imgcls.library.learning_rate",
     "load": "imgcls.library.nets",
     "models": "imgcls.library.catalog",
     "register_dataset": "imgcls.library.registration",

@@ -14,7 +14,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 GROUPS = {
-    "Train": ("train", "Run", "runs", "sweep", "Sweep", "TrainSettings", "events"),
+    "Train": ("train", "Run", "runs", "sweep", "Sweep", "find_lr", "RangeTest", "TrainSettings", "events"),
     "Use": ("load", "Net", "Prediction"),
     "Measure": ("evaluate", "Evaluation", "compare", "Comparison"),
     "Look at data": ("datasets", "DatasetInfo", "audit", "Audit"),

@@ -279,6 +279,12 @@ def _init_lab(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, without=("init",))
 
 
+def _lr_find(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--steps", type=_positive, default=100, metavar="N", help="how many steps at most (100)")
+    _json(parser, "one JSON object")
+    add_settings(parser, without=("name",))
+
+
 def _sweep(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--vary", action="append", metavar="SETTING=A,B,...",
@@ -441,6 +447,10 @@ COMMANDS = (
     Command(
         "init-lab", "one network, data and seed with several initialisations, compared", _init_lab,
         ("init-lab --dataset mnist --model lenet --inits kaiming-uniform,all-zeros,too-small",),
+    ),
+    Command(
+        "lr-find", "which learning rate: tries ever larger ones on a network that is thrown away", _lr_find,
+        ("lr-find --dataset mnist --model lenet", "lr-find --dataset data/flowers --json"),
     ),
     Command(
         "sweep", "one training with several values of some settings, and several seeds", _sweep,

@@ -127,6 +127,12 @@ def note_of_work(code: str, message: Message, done: int, total: int, seconds: fl
     return Note(code=code, message=message, done=done, total=total, seconds_left=left)
 
 
+def features_note(done: int, total: int, seconds: float) -> Note:
+    """How far the frozen backbone's one pass is."""
+    message = Message("features of the frozen layers: {done:,} of {images:,} images", done=done, images=total)
+    return note_of_work("caching_features", message, done, total, seconds)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finished(Event):
     """`reason`: "done", "patience" or "time_limit". Test figures are None where there is no test set."""

@@ -347,10 +347,7 @@ class _Trainer:
             if not told or watch.since_lap > self._interval():
                 told = True
                 watch.lap()
-                message = Message(
-                    "features of the frozen layers: {done:,} of {images:,} images", done=done, images=total
-                )
-                yield events.note_of_work("caching_features", message, done, total, watch.seconds)
+                yield events.features_note(done, total, watch.seconds)
         if self.ending == "time_limit" and self.state.best is None:
             raise RunError(
                 "The time was over before the first step: raise {time_limit} ({minutes:g} minutes), or choose fewer "
