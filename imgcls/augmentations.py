@@ -2,7 +2,7 @@
 
 Importing this imports no torch. To add one, add a row to AUGMENTATIONS, or call `register` from your own code. Rows are
 applied stage by stage: to images as they are stored, then one that brings them to the network's size (or a plain
-resize), then to the network's input.
+resize), then to the network's input; the last ones mix images of a batch with each other, and their labels with them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from imgcls.errors import SettingsError
 from imgcls.filenames import is_option_name
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
     from imgcls.imaging.preprocess import Preprocess
 
-Stage = Literal["stored", "resize", "input"]
-STAGES: tuple[Stage, ...] = ("stored", "resize", "input")
+Stage = Literal["stored", "resize", "input", "batch"]
+STAGES: tuple[Stage, ...] = ("stored", "resize", "input", "batch")
 NONE = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationSpec:
     """apply: (images, aspects, generator, preprocess) -> images, a whole batch at once, each image changed on its own
-    and by `generator` alone.
+    and by `generator` alone; of stage "batch" (images, shares of the classes (N, classes), generator) -> both.
 
     stage: "stored": uint8 or float images in [0, 255] -> the same size; "resize": those -> float images of the
-        network's size; "input": these -> these.
+        network's size; "input": these -> these; "batch": the same, several images mixed.
     whole_photo: whether it chooses crops of the original photo, which is then stored as a squeezed square with its true
         width/height in `aspects`.
     """
@@ -41,8 +41,12 @@ class AugmentationSpec:
     name: str
     title: str
     stage: Stage
-    apply: Callable[[Tensor, Tensor | None, Generator, Preprocess], Tensor]
+    apply: Callable[..., Any]
     whole_photo: bool = False
+
+
+def _mixed(function: str, images: Tensor, shares: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    return getattr(import_module("imgcls.data.mixing"), function)(images, shares, generator)
 
 
 def _lazy(
@@ -83,10 +87,19 @@ AUGMENTATIONS: dict[str, AugmentationSpec] = {
             apply=partial(_lazy, "trivial"),
         ),
         AugmentationSpec(name="erase", title=N_("Random erasing"), stage="input", apply=partial(_lazy, "erase")),
+        AugmentationSpec(
+            name="mixup", title=N_("MixUp: two images in one"), stage="batch", apply=partial(_mixed, "mixup")
+        ),
+        AugmentationSpec(
+            name="cutmix", title=N_("CutMix: a box of another image"), stage="batch", apply=partial(_mixed, "cutmix")
+        ),
     )
 }
 # What the page offers beside each one alone; any other combination can be typed.
-COMBINATIONS = ("crop-flip,erase", "crop-flip,trivial", "resized-crop,erase", "resized-crop,trivial")
+COMBINATIONS = (
+    "crop-flip,erase", "crop-flip,trivial", "crop-flip,mixup", "resized-crop,erase", "resized-crop,trivial",
+    "resized-crop,cutmix",
+)  # fmt: skip
 
 
 def register(spec: AugmentationSpec) -> AugmentationSpec:
@@ -145,6 +158,11 @@ def in_order(text: str) -> str:
 
 def limits() -> Message:
     return Message("one of {names}, or several with commas between", names=", ".join(names()))
+
+
+def mixes(text: str) -> tuple[AugmentationSpec, ...]:
+    """The rows that mix images with each other, and their labels."""
+    return tuple(spec for spec in specs(text) if spec.stage == "batch")
 
 
 def crops_photos(text: str) -> bool:

@@ -124,6 +124,24 @@ class TrainSettings(BaseModel):
     )
     step_factor: float = setting("optimizer", default=0.1, gt=0, le=1, help=N_("step schedule: factor of each drop"))
 
+    clip_norm: float = setting(
+        "optimizer", default=0.0, ge=0, le=10_000, help=N_("largest norm of all gradients together; 0: any")
+    )
+    ema: float = setting(
+        "optimizer",
+        default=0.0,
+        ge=0,
+        lt=1,
+        help=N_("a moving average of the weights is what is measured and saved: its decay, e.g. 0.999; 0: none"),
+    )
+    accumulate: int = setting(
+        "optimizer",
+        default=1,
+        ge=1,
+        le=1024,
+        help=N_("a batch goes through the network in so many parts, their gradients added up, to need less memory"),
+    )
+
     transfer: Transfer = setting(
         "transfer",
         default="scratch",
@@ -266,6 +284,17 @@ class TrainSettings(BaseModel):
                 head=Setting("transfer", "head"),
                 finetune=Setting("transfer", "finetune"),
                 field="transfer",
+            )
+        if settings.transfer == "head" and (mixed := augmentations.mixes(settings.augment)):
+            raise SettingsError(
+                "{augment} {mixed} mixes images, and {transfer} '{head}' learns from features that are kept of each "
+                "image: choose '{finetune}', or leave it out.",
+                augment=Setting("augment"),
+                mixed=mixed[0].name,
+                transfer=Setting("transfer"),
+                head=Setting("transfer", "head"),
+                finetune=Setting("transfer", "finetune"),
+                field="augment",
             )
         if settings.optimizer == "sgd" and settings.nesterov and settings.momentum == 0:
             raise SettingsError(

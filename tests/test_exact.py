@@ -23,7 +23,21 @@ RUNS = {
     "lenet, adadelta": {"model": "lenet", "augment": "none", "optimizer": "adadelta", "balance": "weights"},
     "alexnet, dropout": {"model": "alexnet", "augment": "flip"},
     "resnet18, BatchNorm, adamw": {"model": "resnet18", "label_smoothing": 0.1},
-    "head only": {"model": "resnet18", "transfer": "head", "weights": "own.pth", "augment": "flip", "augment_views": 2},
+    "resnet18, averaged": {
+        "model": "resnet18",
+        "augment": "crop-flip,mixup,cutmix",
+        "ema": 0.9,
+        "clip_norm": 1.0,
+        "accumulate": 3,
+    },
+    "head only": {
+        "model": "resnet18",
+        "transfer": "head",
+        "weights": "own.pth",
+        "augment": "flip",
+        "augment_views": 2,
+        "ema": 0.9,
+    },
 }
 
 

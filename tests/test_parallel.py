@@ -96,7 +96,7 @@ def test_two_processes_go_on_exactly_and_share_out_the_validation(workspace):
     said = {
         "dataset": "flowers", "model": "mobilenet_v3_small", "image_size": 32, "batch_size": 8, "epochs": 2,
         "optimizer": "adamw", "lr": 1e-3, "device": "cpu", "augment": "flip",
-        "balance": "sampling",
+        "balance": "sampling", "ema": 0.9, "accumulate": 2,
     }  # fmt: skip
     script = [str(PROJECT / "tests" / "two_processes.py"), str(workspace.root), json.dumps(said)]
     made = subprocess.run(

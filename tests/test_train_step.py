@@ -11,6 +11,7 @@ from imgcls.training.optim import make_optimizer, set_lr
 from imgcls.training.resume_state import load_resume_state, save_resume_state
 from imgcls.training.train_state import TrainState
 from imgcls.training.train_step import TrainStep
+from imgcls.training.weight_average import WeightAverage
 
 
 def made(dtype):
@@ -118,3 +119,72 @@ def test_a_step_that_cannot_be_recorded_learns_all_the_same(device):
         theirs.step()
     assert torch.equal(model.weight, plain.weight)
     assert step.seen.take(step.context)[2] == 48
+
+
+def small(**options):
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Linear(16, 8), nn.BatchNorm1d(8), nn.Linear(8, 4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    return model, TrainStep(model, optimizer, DeviceContext(torch.device("cpu")), **options)
+
+
+def batches(*sizes):
+    generator = torch.Generator().manual_seed(0)
+    for count in sizes:
+        yield torch.randn(count, 16, generator=generator), torch.randint(4, (count,), generator=generator)
+
+
+def test_gradients_are_cut_to_their_largest_norm():
+    ((inputs, labels),) = batches(8)
+    free, step = small()
+    before = [parameter.detach().clone() for parameter in free.parameters()]
+    step(inputs, labels)
+    moved = [b - p.detach() for b, p in zip(before, free.parameters(), strict=True)]
+    norm = torch.cat([m.flatten() for m in moved]).norm() / 0.5
+    for most in (norm / 3, norm * 3):
+        model, step = small(clip_norm=float(most))
+        step(inputs, labels)
+        share = min(1.0, float(most / norm))
+        for b, p, m in zip(before, model.parameters(), moved, strict=True):
+            torch.testing.assert_close(b - p.detach(), m * share, rtol=1e-4, atol=1e-6)
+
+
+def test_the_average_is_the_formulas_and_the_network_is_untouched_by_it():
+    model, step = small()
+    for inputs, labels in batches(8, 8, 8):
+        step(inputs, labels)
+    averaged, other = small()
+    other.average = WeightAverage(averaged, 0.3)
+    wanted = {name: tensor.clone() for name, tensor in averaged.state_dict().items()}
+    for number, (inputs, labels) in enumerate(batches(8, 8, 8), 1):
+        other(inputs, labels)
+        decay = min(0.3, (1 + number) / (10 + number))
+        for name, tensor in averaged.state_dict().items():
+            wanted[name] = decay * wanted[name] + (1 - decay) * tensor if tensor.is_floating_point() else tensor.clone()
+    for name, tensor in other.average.module.state_dict().items():
+        torch.testing.assert_close(tensor, wanted[name])
+    assert all(
+        torch.equal(a, b) for a, b in zip(model.state_dict().values(), averaged.state_dict().values(), strict=True)
+    )
+
+
+def test_what_does_not_learn_is_not_averaged():
+    model, _ = small()
+    model[0].requires_grad_(False)
+    average = WeightAverage(model, 0.9)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1)
+    average.update()
+    frozen, learnt = average.module[0].weight, average.module[2].weight
+    assert not torch.equal(learnt, model[2].weight) and torch.equal(frozen + 1, model[0].weight)
+
+
+@pytest.mark.parametrize("images", [8, 10, 7])
+def test_no_part_of_a_batch_is_a_single_image(images):
+    """BatchNorm has nothing to normalise by there."""
+    model, step = small(parts=4, fewest=2)
+    seen = []
+    model.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    step(*next(batches(images)))
+    assert min(seen) >= 2 and sum(seen) == images

@@ -27,6 +27,7 @@ Augmentation = Callable[[Tensor, "Tensor | None", Generator, Preprocess], Tensor
 def compose(text: str) -> Augmentation:
     """What "crop-flip,erase" does to a batch; the same function for the same text. Raises SettingsError."""
     stages = {stage: [spec.apply for spec in specs(text) if spec.stage == stage] for stage in STAGES}
+    del stages["batch"]  # those need labels: Batches applies them
 
     def apply(images: Tensor, aspects: Tensor | None, generator: Generator, preprocess: Preprocess) -> Tensor:
         for change in stages["stored"]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from imgcls.augmentations import NONE
+from imgcls.augmentations import NONE, mixes
 from imgcls.data.augmentation import compose
 from imgcls.data.balance import equally_often
 from imgcls.data.splitting import Split
@@ -37,7 +38,8 @@ GPU_PIXELS_AT_ONCE = 256 * 224**2  # a GPU wants many at once: as many small ima
 class Batches:
     """Batches of one split for training.
 
-    `epoch(number, first=0)` yields (inputs float (B, C, size, size), labels int64 (B,)) from step `first` on.
+    `epoch(number, first=0)` yields (inputs float (B, C, size, size), labels int64 (B,)) from step `first` on; where
+    images are mixed with each other, shares of the classes float (B, classes) instead of labels.
     """
 
     def __init__(
@@ -53,10 +55,13 @@ class Batches:
         world: int = 1,
         answered: Split | None = None,
         sampled: bool = False,
+        classes: int | None = None,
     ) -> None:
         """answered: the same images in the form in which the network is asked about them, where that is another;
-        sampled: each class is shown equally often, instead of each image once."""
-        self.sampled = sampled
+        sampled: each class is shown equally often, instead of each image once; classes: how many there are, where
+        the labels do not show it."""
+        self.sampled, self.mixes = sampled, mixes(augment)
+        self.classes = classes or (int(split.labels.max()) + 1 if self.mixes else 0)
         self.answered = answered or split
         self.split, self.preprocess, self.device = split, preprocess, device
         self.augment = compose(augment)
@@ -120,6 +125,10 @@ class Batches:
             aspects = None if aspects is None else aspects.to(self.device)
             generator = torch.Generator(self.device).manual_seed(seed)
             changed = self.augment(images, aspects, generator, self.preprocess)
+            if self.mixes:
+                labels = F.one_hot(labels, self.classes).float()
+                for spec in self.mixes:
+                    changed, labels = spec.apply(changed, labels, generator)
             yield self.preprocess.normalise(changed), labels
 
     def prepare(self, indices: Tensor, seed: int) -> tuple[Tensor, Tensor]:

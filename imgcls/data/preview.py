@@ -55,7 +55,11 @@ def preview(
     images = preprocess.picture(inputs)
     if preprocess.size > TILE_PX:
         images = F.interpolate(images, (TILE_PX, TILE_PX), mode="bilinear", antialias=True)
-    return Preview(images, tuple(classes[i] for i in labels.tolist()), preprocess)
+    if labels.ndim == 2:  # mixed: every class that an image has something of
+        names = [" + ".join(classes[i] for i in row.nonzero()[:, 0].tolist()) for row in labels]
+    else:
+        names = [classes[i] for i in labels.tolist()]
+    return Preview(images, tuple(names), preprocess)
 
 
 def _some(total: int, count: int, seed: int) -> Tensor:

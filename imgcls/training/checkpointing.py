@@ -55,12 +55,12 @@ class CheckpointManager:
 
     def keep_best(self, epoch: int, metrics: Metrics) -> None:
         """These weights are the best so far; they are written with the next saving."""
-        state = {name: tensor.detach().clone() for name, tensor in self.learner.model.state_dict().items()}
+        state = {name: tensor.detach().clone() for name, tensor in self.learner.shown.state_dict().items()}
         self._best = (state, self._meta("best", epoch, metrics))
 
     def keep_epoch(self, epoch: int) -> None:
         """A small network's weights as they are now, to be looked back at; a full disk only leaves a gap."""
-        state = self.learner.model.state_dict()
+        state = self.learner.shown.state_dict()
         if self.writes and self.learner.settings.keep_epochs and small_enough(state):
             with contextlib.suppress(StorageError):
                 keep_epoch(self.folder, epoch, state)
@@ -101,7 +101,7 @@ class CheckpointManager:
                 self._best = None
 
     def last(self, epoch: float, metrics: Metrics) -> Iterator[events.Event]:
-        yield from self._save(self.learner.model.state_dict(), self._meta("last", epoch, metrics))
+        yield from self._save(self.learner.shown.state_dict(), self._meta("last", epoch, metrics))
 
     def resume(self) -> Iterator[events.Event]:
         """The state to go on from. All processes have to call it together."""

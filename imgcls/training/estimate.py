@@ -55,7 +55,9 @@ def training_bytes(settings: TrainSettings) -> int:
     parameters, activations = _network_bytes(settings.model, preprocess.channels, preprocess.size)
     if settings.transfer == "head":  # only the head has gradients, and nothing before it is kept
         return 2 * parameters
-    return parameters * (3 + OPTIMIZERS[settings.optimizer].state_copies) + activations * settings.batch_size
+    return parameters * (3 + OPTIMIZERS[settings.optimizer].state_copies) + activations * -(
+        -settings.batch_size // settings.accumulate
+    )
 
 
 @lru_cache(maxsize=256)
@@ -137,7 +139,7 @@ def with_seconds(settings: TrainSettings, workspace: Workspace, timing: Timing |
         trainable=outline.trainable,
         parameters=outline.parameters,
         images=images,
-        memory=_memory(outline, settings, settings.batch_size),
+        memory=_memory(outline, settings, -(-settings.batch_size // settings.accumulate)),
         seconds=None if timing is None else _seconds(settings, timing, images, val),
         notes=_division_notes(settings, workspace, images + val),
     )

@@ -34,6 +34,7 @@ from imgcls.settings import TrainSettings
 from imgcls.training.device import DeviceContext
 from imgcls.training.optim import make_momenta, make_optimizer
 from imgcls.training.train_step import TrainStep
+from imgcls.training.weight_average import WeightAverage
 from imgcls.workspace import Workspace
 
 
@@ -49,6 +50,11 @@ class Learner:
     batches: Batches | FeatureBatches
     head: nn.Module | None = None  # once the backbone's features are kept
     _val: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+
+    @property
+    def shown(self) -> nn.Module:
+        """What is measured and saved: the network, or the average of its weights."""
+        return self.model if self.step.average is None else self.step.average.module
 
     @property
     def optimizer(self) -> torch.optim.Optimizer:
@@ -94,29 +100,29 @@ class Learner:
 
     def validate(self) -> tuple[float, float]:
         """(accuracy, loss) of the validation part."""
-        self.model.eval()
+        self.shown.eval()
         if self.head is not None:
-            measured = evaluate(self.head, self._val)  # cheap: every process for itself
+            measured = evaluate(transfer.head_of(self.shown), self._val)  # cheap: every process for itself
             accuracy, loss = self.context.broadcast(measured.accuracy, measured.loss)
             return accuracy, loss
-        return self._shared_out("val")
+        return self._shared_out("val", self.shown)
 
     def test(self) -> tuple[float, float]:
         """(accuracy, loss) of the test part."""
         self.model.eval()
-        return self._shared_out("test")
+        return self._shared_out("test", self.model)
 
-    def _shared_out(self, part: str) -> tuple[float, float]:
+    def _shared_out(self, part: str, network: nn.Module) -> tuple[float, float]:
         """(accuracy, loss) of a whole part, of which each process looks at its share."""
         context, split = self.context, getattr(self.data, part)
         if context.world > 1:
-            context.broadcast_buffers(self.model)
+            context.broadcast_buffers(network)
             split = split.take(torch.arange(context.rank, len(split), context.world))
         sums = [0.0, 0.0, 0.0]
         if len(split):
             size = max(1, BATCH // self.step.parts)
             batches = evaluation_batches(split, self.data.preprocess, batch_size=size, device=context.device)
-            measured = evaluate(self.model, batches, autocast=context.autocast)
+            measured = evaluate(network, batches, autocast=context.autocast)
             images = len(measured.labels)
             sums = [measured.loss * images, float((measured.predicted == measured.labels).sum()), float(images)]
         loss, correct, images = context.sum(*sums)
@@ -139,7 +145,7 @@ class Learner:
             return forward
         model, optimizer = copy.deepcopy((self.model, self.optimizer))
         transfer.train_mode(model, self.settings.transfer)
-        step = replace(self.step, module=model, optimizer=optimizer)
+        step = replace(self.step, module=model, optimizer=optimizer, average=None)
 
         def learn() -> None:
             with torch.random.fork_rng(devices=[]):
@@ -234,6 +240,7 @@ def make_learner(
         world=context.world,
         answered=_near(as_answered(data, data.train), context) if settings.transfer == "head" else None,
         sampled=way == "sampling",
+        classes=len(data.classes),
     )
     module = context.wrap_ddp(model)
     learnt = torch.compile(module, dynamic=False) if settings.compile else module
@@ -251,6 +258,8 @@ def make_learner(
             context,
             settings.label_smoothing,
             class_weights=None if weights is None else weights.to(context.device),
+            clip_norm=settings.clip_norm,
+            average=WeightAverage(model, settings.ema) if settings.ema else None,
         ),
         batches=batches,
     )

@@ -3,6 +3,7 @@
 Tensors as tensors, numbers as JSON in the metadata: nothing is pickled.
 
     model/<name>                  weights and buffers
+    average/<name>                the weights' moving average, where there is one
     optimizer/<parameter>/<name>  momenta
     random/<rank>/<device>        every process's random state
 """
@@ -62,7 +63,9 @@ def save_resume_state(
     state: TrainState,
 ) -> None:
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
-    numbers: dict[str, Any] = {}
+    average, numbers = step.average, dict[str, Any]()
+    if average is not None:
+        tensors |= {f"average/{name}": tensor for name, tensor in average.module.state_dict().items()}
     for parameter, kept in step.optimizer.state_dict()["state"].items():
         for name, value in kept.items():
             if isinstance(value, Tensor):
@@ -72,6 +75,8 @@ def save_resume_state(
     for rank, states in enumerate(random_states):
         tensors |= {f"random/{rank}/{device}": tensor for device, tensor in states.items()}
     written = {"position": state.as_dict(), "optimizer": numbers, "scaler": step.scaler.state_dict()}
+    if average is not None:
+        written["averaged_steps"] = average.steps
     write_tensors(path, tensors, {KEY: json.dumps(written)})
 
 
@@ -88,9 +93,11 @@ def load_resume_state(path: Path, *, model: torch.nn.Module, step: TrainStep, ra
     for name, value in written["optimizer"].items():
         place, key = name.split("/")
         kept.setdefault(int(place), {})[key] = value
-    weights = {name.removeprefix("model/"): t for name, t in tensors.items() if name.startswith("model/")}
     try:
-        model.load_state_dict(weights)
+        model.load_state_dict(_below("model/", tensors))
+        if step.average is not None:
+            step.average.module.load_state_dict(_below("average/", tensors))
+            step.average.steps = int(written.get("averaged_steps", 0))
         optimizer.load_state_dict({"state": kept, "param_groups": groups})
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(
@@ -108,6 +115,10 @@ def load_resume_state(path: Path, *, model: torch.nn.Module, step: TrainStep, ra
     if states:
         set_random_state(states, step.context.device)
     return state
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _read(path: Path) -> tuple[TrainState, dict[str, Any], dict[str, Tensor]]:

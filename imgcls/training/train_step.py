@@ -14,6 +14,7 @@ from imgcls.training.cuda_graph import Graphed
 from imgcls.training.device import DeviceContext
 from imgcls.training.divergence import NotFiniteLossError
 from imgcls.training.meters import RunningMean
+from imgcls.training.weight_average import WeightAverage
 
 MAX_STEPS_AHEAD = 8  # steps that a GPU may be behind
 
@@ -27,6 +28,7 @@ class TrainStep:
     2018, section 3.2); in other precisions the scaler passes everything through.
 
     class_weights: what an image of each class counts in the loss, float (classes,); None: all the same.
+    clip_norm: of all gradients together, at most; 0: any. average: moves after every step.
     parts: a batch goes through the network in so many, their gradients added up, where memory does not hold it at once.
     fewest: images that a part has at least. On a processor, where looking costs nothing, a loss that is no number
     raises NotFiniteLossError before any weight changes; first_loss: the first step's, for whoever asks why.
@@ -37,6 +39,8 @@ class TrainStep:
     context: DeviceContext
     label_smoothing: float = 0.0
     class_weights: Tensor | None = None
+    clip_norm: float = 0.0
+    average: WeightAverage | None = None
     parts: int = 1
     fewest: int = 1
     first_loss: float | None = field(init=False, default=None)
@@ -60,6 +64,8 @@ class TrainStep:
             self._update(inputs, labels, weight)
         else:
             self._graph(inputs, labels)
+        if self.average is not None:  # not played back: its decay changes from step to step
+            self.average.update()
         self.seen.images += len(labels)
         if self.context.device.type == "cuda":
             self._wait_for_an_earlier_one()
@@ -79,7 +85,9 @@ class TrainStep:
 
     def _update(self, inputs: Tensor, labels: Tensor, weight: float = 1.0) -> None:
         parts = max(1, min(self.parts, len(labels) // self.fewest))
-        shares = ((inputs, labels),) if parts == 1 else zip(inputs.chunk(parts), labels.chunk(parts), strict=True)
+        shares = ((inputs, labels),)
+        if parts > 1:  # of even size: chunk would leave one image over, which has no variance to normalise by
+            shares = zip(inputs.tensor_split(parts), labels.tensor_split(parts), strict=True)
         seen = []
         for first, (some, theirs) in enumerate(shares):
             with self.context.autocast():
@@ -90,22 +98,32 @@ class TrainStep:
                 self.optimizer.zero_grad(set_to_none=True)
             self.scaler.scale(loss * (weight * len(theirs) / len(labels))).backward()
             seen.append((loss.detach(), logits.detach(), theirs))
+        if self.clip_norm:
+            self._clip()
         self.scaler.step(self.optimizer)
         self.scaler.update()
         for loss, logits, theirs in seen:
             plain = loss if self._is_plain else F.cross_entropy(logits.float(), theirs)
-            self.seen.add(plain, logits, theirs)
+            self.seen.add(plain, logits, theirs if theirs.ndim == 1 else theirs.argmax(dim=1))
+
+    def _clip(self) -> None:
+        """Without waiting for a GPU; gradients that are no numbers stay so, and are found where they always are."""
+        self.scaler.unscale_(self.optimizer)
+        learning = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        nn.utils.clip_grad_norm_(learning, self.clip_norm)
 
     @property
     def _is_plain(self) -> bool:
         return not self.label_smoothing and self.class_weights is None
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """What is made smaller; a mean over the images, however they are shared out over parts and processes."""
+        """What is made smaller; a mean over the images, however they are shared out over parts and processes. labels:
+        int64 (N,), or what of each image is of which class, float (N, classes)."""
         if self.class_weights is None:
             return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
         each = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing, reduction="none")
-        return (each * self.class_weights[labels]).mean()
+        counted = self.class_weights[labels] if labels.ndim == 1 else labels @ self.class_weights
+        return (each * counted).mean()
 
     def _check(self, loss: Tensor, inputs: Tensor) -> None:
         """Not where it would wait for a GPU, for other processes, or where fp16's scaler deals with it."""

@@ -97,7 +97,7 @@ class _Trainer:
         self.manifest_file = manifest_file(run, workspace)
         self.state = TrainState(
             device=self.context.name, fingerprint=data.fingerprint, manifest=data.manifest.digest, images=data.sizes,
-            epochs=settings.epochs,
+            epochs=settings.epochs, parts=settings.accumulate,
         )  # fmt: skip
         self.words: list[Event] = []  # what there is to say before the first step
         for message in balance.notes(settings.balance, data.train.labels, data.classes):
