@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from imgcls.errors import ImgclsError
     from imgcls.inference.significance import Comparison
     from imgcls.library.catalog import DatasetInfo, audit, datasets, models
+    from imgcls.library.cross_validation import CrossValidation, cross_validate
     from imgcls.library.evaluations import Evaluation, compare, evaluate
     from imgcls.library.learning_rate import RangeTest, find_lr
     from imgcls.library.nets import Net, Prediction, load
@@ -45,6 +46,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Audit",
     "Comparison",
+    "CrossValidation",
     "DatasetInfo",
     "DatasetSpec",
     "Evaluation",
@@ -58,6 +60,7 @@ __all__ = [
     "TrainSettings",
     "audit",
     "compare",
+    "cross_validate",
     "datasets",
     "evaluate",
     "events",
@@ -75,6 +78,7 @@ __all__ = [
 _HOME = {
     "Audit": "imgcls.audit.findings",
     "Comparison": "imgcls.inference.significance",
+    "CrossValidation": "imgcls.library.cross_validation",
     "DatasetInfo": "imgcls.library.catalog",
     "DatasetSpec": "imgcls.data.registry",
     "Evaluation": "imgcls.library.evaluations",
@@ -88,6 +92,7 @@ _HOME = {
     "TrainSettings": "imgcls.settings",
     "audit": "imgcls.library.catalog",
     "compare": "imgcls.library.evaluations",
+    "cross_validate": "imgcls.library.cross_validation",
     "datasets": "imgcls.library.catalog",
     "evaluate": "imgcls.library.evaluations",
     "events": "imgcls.training",

@@ -16,7 +16,7 @@ sys.path.insert(0, str(PROJECT))
 GROUPS = {
     "Train": ("train", "Run", "runs", "sweep", "Sweep", "find_lr", "RangeTest", "TrainSettings", "events"),
     "Use": ("load", "Net", "Prediction"),
-    "Measure": ("evaluate", "Evaluation", "compare", "Comparison"),
+    "Measure": ("evaluate", "Evaluation", "compare", "Comparison", "cross_validate", "CrossValidation"),
     "Look at data": ("datasets", "DatasetInfo", "audit", "Audit"),
     "Add your own": ("models", "register_model", "ModelSpec", "register_dataset", "DatasetSpec"),
     "Errors": ("ImgclsError",),

@@ -14,11 +14,13 @@ from imgcls.checkpoints.format import Meta, load_checkpoint, read_meta, save_che
 from imgcls.checkpoints.store import list_checkpoints
 from imgcls.cli.main import main
 from imgcls.data.datasets import list_images
+from imgcls.data.loader import evaluation_batches
 from imgcls.errors import DatasetError
+from imgcls.inference.predictor import Predictor
 from imgcls.models import build
 from imgcls.progress import Interrupted
 from imgcls.recipes import preprocess_for, with_recipe
-from imgcls.runs.evaluations import compare_evaluations, evaluate_checkpoint, find_evaluation, kept_in
+from imgcls.runs.evaluations import compare_evaluations, evaluate_checkpoint, find_evaluation, images_for, kept_in
 from imgcls.training.provenance import manifest_of
 from imgcls.training.trainer import train
 from imgcls.web.evaluate.evaluation_card import card
@@ -272,6 +274,38 @@ def test_a_folder_with_some_of_the_classes_is_measured_on_those(flowers, capsys)
     photo("rose", 1).save(workspace.data / "roses" / "orchid" / "1.jpg")
     with pytest.raises(DatasetError, match="has the classes orchid, rose, but the checkpoint knows daisy, rose"):
         evaluate_checkpoint(path, workspace, dataset="roses")
+
+
+def test_with_mirror_images_each_answer_is_the_mean_of_two(flowers, capsys):
+    workspace, path = flowers
+    made = evaluate_checkpoint(path, workspace, tta=True)
+    assert find_evaluation(path, workspace) is None  # what is kept without them is another one
+    assert find_evaluation(path, workspace, tta=True).tta
+    model, meta = load_checkpoint(path)
+    predictor, wanted = Predictor(model, meta), []
+    with torch.inference_mode():
+        for inputs, _ in evaluation_batches(
+            images_for(path, workspace, dataset="flowers").split,
+            meta.preprocess,
+            batch_size=64,
+            device=torch.device("cpu"),
+        ):
+            both = [predictor.run(some)[0].softmax(1) for some in (inputs, inputs.flip(-1))]
+            wanted.append(sum(both) / 2)
+    torch.testing.assert_close(made.outputs.probabilities, torch.cat(wanted).sort(descending=True).values)
+    own = torch.cat(wanted).gather(1, made.outputs.labels[:, None])[:, 0]
+    torch.testing.assert_close(made.outputs.losses, -own.log())
+    assert main(["evaluate", "--checkpoint", str(path), "--tta"]) == 0
+    said = capsys.readouterr().out
+    assert "(val, with mirror images)" in said and "balanced accuracy (macro recall) " in said
+    assert main(["evaluate", "--checkpoint", str(path), "--tta", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["tta"] is True and said["balanced_accuracy"] == said["macro"]["recall"]
+
+
+def test_digits_are_not_mirrored(workspace, capsys):
+    assert main(["evaluate", "--checkpoint", "lenet-digits", "--dataset", "mnist", "--tta"]) == 2
+    assert "a mirrored image of mnist is not one of its class any more" in capsys.readouterr().err
 
 
 def test_what_ships_keeps_its_evaluations_elsewhere(workspace):

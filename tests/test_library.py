@@ -20,9 +20,9 @@ from imgcls.errors import CheckpointError, DivergedError, InputError, RunError, 
 PROJECT = Path(__file__).resolve().parent.parent
 SMALL = {"epochs": 1, "train_images": 600, "val_split": 200, "batch_size": 32, "threads": 1, "device": "cpu"}
 FACE = """
-Audit Comparison DatasetInfo DatasetSpec Evaluation ImgclsError ModelSpec Net Prediction RangeTest Run Sweep
-TrainSettings audit compare datasets evaluate events find_lr load models register_dataset register_model runs sweep
-train
+Audit Comparison CrossValidation DatasetInfo DatasetSpec Evaluation ImgclsError ModelSpec Net Prediction RangeTest Run
+Sweep TrainSettings audit compare cross_validate datasets evaluate events find_lr load models register_dataset
+register_model runs sweep train
 """.split()
 
 

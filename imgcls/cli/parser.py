@@ -181,6 +181,19 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     )
     _completed(parser.add_argument("--dataset", metavar="D", help="default: the one it was trained on"), _dataset_names)
     _split(parser)
+    parser.add_argument(
+        "--tta", action="store_true",
+        help="test-time augmentation: each answer is the mean of the image's and its mirror image's; not for digits",
+    )  # fmt: skip
+    _json(parser, "one JSON object")
+
+
+def _cross_validate(parser: argparse.ArgumentParser) -> None:
+    _completed(
+        parser.add_argument("dataset", metavar="DATASET", help="a folder of photos: its name under data/, or a path"),
+        _dataset_names,
+    )
+    parser.add_argument("--folds", type=_folds, default=5, metavar="N", help="into how many parts it is cut (5)")
     _json(parser, "one JSON object")
 
 
@@ -400,6 +413,12 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _folds(text: str) -> int:
+    if not text.isdigit() or not 2 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"is {text}, but must be a whole number from 2 to 100")
+    return int(text)
+
+
 def _port(text: str) -> int:
     if not text.isdigit() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"is {text}, but must be a whole number from 0 to 65535")
@@ -423,6 +442,10 @@ COMMANDS = (
     Command(
         "evaluate", "accuracy, loss, per-class figures and confusion matrix", _evaluate,
         ("evaluate --checkpoint lenet-digits", "evaluate --checkpoint lenet-digits --checkpoint lenet-mnist"),
+    ),
+    Command(
+        "cross-validate", "few photos: how good a last layer is on them, by a figure from all of them", _cross_validate,
+        ("cross-validate flowers", "cross-validate data/flowers --folds 10 --json"),
     ),
     Command(
         "report", "one HTML file of one or several runs: settings, curves, mistakes, commands", _report,

@@ -7,6 +7,7 @@ belong to one checkpoint and one state of the data: a changed file of either has
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -42,7 +43,8 @@ class Evaluation:
     """`indices`: int64 (N,), which images of the part; `ids`: what tells each image of the part from every other;
     `left_out`: images of the part that could not be measured, and why; `paths`: where they came from, one an image of
     the part, for folders of images; `divided_anew`: the photos have changed since the checkpoint was trained, which may
-    have learnt from some of these."""
+    have learnt from some of these; `tta`: test-time augmentation, each answer is the mean of the image's and its mirror
+    image's."""
 
     checkpoint: str
     model: str
@@ -57,6 +59,7 @@ class Evaluation:
     paths: tuple[str, ...] | None = None
     seconds: float = 0.0
     divided_anew: bool = False
+    tta: bool = False
     created: float = field(default_factory=time.time)
 
     def report(self) -> ClassificationReport:
@@ -71,7 +74,12 @@ class Evaluation:
             "classes_without_images": [row.name for row in report.classes if not row.images],
         }
         where = {"checkpoint": self.checkpoint, "dataset": self.dataset, "part": self.part}
-        known = {"calibrated": self.calibrated, "divided_anew": self.divided_anew, "seconds": round(self.seconds, 3)}
+        known = {
+            "calibrated": self.calibrated,
+            "divided_anew": self.divided_anew,
+            "tta": self.tta,
+            "seconds": round(self.seconds, 3),
+        }
         return {**where, **known, **left_out, **report.as_dict()}
 
 
@@ -81,31 +89,40 @@ def run_evaluation(
     batches: Iterable[tuple[Tensor, Tensor]],
     labels: Tensor,
     *,
+    tta: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> tuple[Outputs, Tensor]:
     """(outputs, indices). batches: (inputs float (B, C, H, W), indices int64 (B,) into `labels`).
 
-    progress: called with (images done, in all); what it raises ends the evaluation.
+    tta: as in Evaluation; familiarity is that of the image itself. progress: called with (images done, in all); what it
+    raises ends the evaluation.
     """
-    calibration = predictor.calibration
     keep = min(KEPT_CLASSES, len(predictor.meta.classes))
     made: list[tuple[Tensor, ...]] = []
     done = 0
     for inputs, indices in batches:
-        logits, trail = (t.float().cpu() for t in predictor.run(inputs))
-        if calibration is None:
-            probabilities, familiarity = logits.softmax(dim=1), torch.ones(len(logits))
-        else:
-            probabilities, familiarity = calibration.probabilities(logits), calibration.familiarity(trail)[0]
-        likeliest, classes = probabilities.topk(keep, dim=1)
+        said, plain, familiarity = _answers(predictor, inputs)
+        if tta:
+            mirrored = _answers(predictor, inputs.flip(-1))
+            said, plain = (said + mirrored[0]) / 2, torch.logaddexp(plain, mirrored[1]) - math.log(2)
+        likeliest, classes = said.topk(keep, dim=1)
         true = labels[indices.cpu()]
-        made.append((true, classes, likeliest, F.cross_entropy(logits, true, reduction="none"), familiarity, indices))
+        made.append((true, classes, likeliest, F.nll_loss(plain, true, reduction="none"), familiarity, indices))
         done += len(indices)
         progress(done, len(labels))
     if not made:
         raise CheckpointError("There is no image to evaluate on.")
     true, classes, likeliest, losses, familiarity, indices = (torch.cat(column) for column in zip(*made, strict=True))
     return Outputs(true, classes, likeliest, losses, familiarity, familiarity >= SURE), indices.cpu()
+
+
+def _answers(predictor: Predictor, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(probabilities as they are shown, log probabilities of the network's own logits, familiarity)."""
+    logits, trail = (t.float().cpu() for t in predictor.run(inputs))
+    plain, calibration = logits.log_softmax(dim=1), predictor.calibration
+    if calibration is None:
+        return logits.softmax(dim=1), plain, torch.ones(len(logits))
+    return calibration.probabilities(logits), plain, calibration.familiarity(trail)[0]
 
 
 def key_of(checkpoint: Path, data: Iterable[Any]) -> str:
@@ -146,7 +163,7 @@ def save_evaluation(folder: Path, key: str, made: Evaluation) -> None:
     said = {
         "checkpoint": made.checkpoint, "model": made.model, "dataset": made.dataset, "part": made.part,
         "classes": made.classes, "calibrated": made.calibrated, "seconds": made.seconds, "created": made.created,
-        "divided_anew": made.divided_anew,
+        "divided_anew": made.divided_anew, "tta": made.tta,
         "paths": made.paths, "ids": made.ids, "left_out": [(path, why.as_dict()) for path, why in made.left_out],
     }  # fmt: skip
     text = json.dumps(said).encode()

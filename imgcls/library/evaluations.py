@@ -108,7 +108,12 @@ class Evaluation:
 
 
 def evaluate(
-    checkpoint: Checkpoint, *, dataset: str | os.PathLike[str] = "", split: str = "", progress: bool = False
+    checkpoint: Checkpoint,
+    *,
+    dataset: str | os.PathLike[str] = "",
+    split: str = "",
+    tta: bool = False,
+    progress: bool = False,
 ) -> Evaluation:
     """Measure a checkpoint on a data set. The same checkpoint on the same images is measured once, and then looked up.
 
@@ -116,6 +121,8 @@ def evaluate(
         checkpoint: a run, a run's name, or a checkpoint file.
         dataset: a data set with the same classes; the one it was trained on by default.
         split: "train", "val", "test" or "all"; by default the test split, or the validation split where there is none.
+        tta: test-time augmentation: each answer is the mean of the image's and its mirror image's. Not for digits and
+            characters, which a mirror changes.
         progress: print how far it is.
 
     Raises CheckpointError or DatasetError.
@@ -126,7 +133,9 @@ def evaluate(
     workspace = Workspace.from_environment()
     told = _told if progress else lambda done, total: None
     path = _path(checkpoint, workspace)
-    return Evaluation(evaluate_checkpoint(path, workspace, dataset=dataset_name(dataset), part=split, progress=told))
+    return Evaluation(
+        evaluate_checkpoint(path, workspace, dataset=dataset_name(dataset), part=split, tta=tta, progress=told)
+    )
 
 
 def compare(

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from imgcls.checkpoints.format import Meta, read_meta
 from imgcls.checkpoints.store import is_shipped
 from imgcls.data.manifest import LeftOut, digest_in, manifest_file
-from imgcls.errors import CheckpointError
+from imgcls.data.registry import DATASETS
+from imgcls.errors import CheckpointError, DatasetError
 from imgcls.inference.significance import Comparison, compare_pairs
 from imgcls.messages import Message
 from imgcls.progress import Progress
@@ -88,13 +89,17 @@ def evaluate_checkpoint(
     *,
     dataset: str = "",
     part: str = "",
+    tta: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Evaluation:
-    """The kept one, or a new one. `dataset`: by default the one it was trained on; `part`: as in `load_for_evaluation`.
+    """The kept one, or a new one. `dataset`: by default the one it was trained on; `part`: as in `load_for_evaluation`;
+    `tta`: with mirror images.
 
     progress: called with (images done, in all); what it raises ends it, and nothing is left. Raises ImgclsError.
     """
-    kept = find_evaluation(path, workspace, dataset=dataset, part=part)
+    if tta:
+        _check_mirrors(dataset or settings_of(path).dataset, settings_of(path).dataset)
+    kept = find_evaluation(path, workspace, dataset=dataset, part=part, tta=tta)
     if kept is not None:
         return kept
     import torch
@@ -113,7 +118,7 @@ def evaluate_checkpoint(
     predictor.model.to(device)
     with predictor.threads(len(split)):
         batches = _batches(split, meta, device, BATCH)
-        outputs, indices = run_evaluation(predictor, batches, split.labels, progress=progress)
+        outputs, indices = run_evaluation(predictor, batches, split.labels, tta=tta, progress=progress)
     left_out = [*images.left_out, *_unread(split, indices.tolist())]
     made = Evaluation(
         checkpoint=str(path),
@@ -129,9 +134,21 @@ def evaluate_checkpoint(
         paths=split.paths,
         seconds=time.perf_counter() - began,
         divided_anew=images.divided_anew,
+        tta=tta,
     )
-    save_evaluation(kept_in(path, workspace), _key(path, trained, dataset, part, workspace), made)
+    save_evaluation(kept_in(path, workspace), _key(path, trained, dataset, part, workspace, tta=tta), made)
     return made
+
+
+def _check_mirrors(*datasets: str) -> None:
+    """Raises DatasetError where an image in a mirror may be of another class."""
+    for name in datasets:
+        if name in DATASETS and not DATASETS[name].mirrors:
+            raise DatasetError(
+                "Test-time augmentation mirrors images, and a mirrored image of {name} is not one of its class any "
+                "more: leave it out.",
+                name=name,
+            )
 
 
 def images_for(path: Path, workspace: Workspace, *, dataset: str, part: str = "") -> EvaluationSet:
@@ -156,11 +173,14 @@ def _unread(split: Split, measured: list[int]) -> list[LeftOut]:
     return [LeftOut(split.images.paths[i], split.images.why_broken(i) or unread) for i in missing]
 
 
-def find_evaluation(path: Path, workspace: Workspace, *, dataset: str = "", part: str = "") -> Evaluation | None:
+def find_evaluation(
+    path: Path, workspace: Workspace, *, dataset: str = "", part: str = "", tta: bool = False
+) -> Evaluation | None:
     """The kept evaluation of this checkpoint on the data as they are now."""
     from imgcls.inference.evaluation import load_evaluation
 
-    return load_evaluation(kept_in(path, workspace), evaluation_key(path, workspace, dataset=dataset, part=part))
+    key = evaluation_key(path, workspace, dataset=dataset, part=part, tta=tta)
+    return load_evaluation(kept_in(path, workspace), key)
 
 
 def is_kept(path: Path, workspace: Workspace, *, dataset: str = "", part: str = "") -> bool:
@@ -169,10 +189,10 @@ def is_kept(path: Path, workspace: Workspace, *, dataset: str = "", part: str = 
     return (kept_in(path, workspace) / f"{key}.safetensors").is_file()
 
 
-def evaluation_key(path: Path, workspace: Workspace, *, dataset: str = "", part: str = "") -> str:
+def evaluation_key(path: Path, workspace: Workspace, *, dataset: str = "", part: str = "", tta: bool = False) -> str:
     """Changes with the checkpoint, and with what images there are."""
     trained = settings_of(path)
-    return _key(path, trained, dataset or trained.dataset, part, workspace)
+    return _key(path, trained, dataset or trained.dataset, part, workspace, tta=tta)
 
 
 def same_classes(paths: list[Path]) -> None:
@@ -273,11 +293,12 @@ def _batches(split: Split, meta: Meta, device: Any, size: int) -> Iterator[tuple
     return evaluation_batches(numbered, meta.preprocess, batch_size=size, device=device)
 
 
-def _key(path: Path, trained: TrainSettings, dataset: str, part: str, workspace: Workspace) -> str:
+def _key(path: Path, trained: TrainSettings, dataset: str, part: str, workspace: Workspace, *, tta: bool) -> str:
     from imgcls.inference.evaluation import key_of
 
     listed = digest_in(manifest_file(path.parent.name, workspace))
-    return key_of(path, [trained.dataset, dataset, part, listed, *_files(dataset, workspace)])
+    mirrored = ["tta"] if tta else []
+    return key_of(path, [trained.dataset, dataset, part, listed, *mirrored, *_files(dataset, workspace)])
 
 
 def _files(dataset: str, workspace: Workspace) -> Iterator[tuple[str, int | str, int]]:

@@ -68,7 +68,8 @@ def range_test(
 ) -> RangeTest:
     """Raises ImgclsError where data, weights or device are not to be had. `told` hears how far the preparation is."""
     # A head's features are those of the images as they are: more views cost time and move the rate by little.
-    chosen = settings.model_copy(update={"augment": "none"} if settings.transfer == "head" else {})
+    plain = {"augment": "none"} if settings.transfer == "head" else {}
+    chosen = settings.model_copy(update={"ema": 0.0, **plain})
     learner = make_learner(chosen, _data(chosen, workspace, told), workspace, choose_device(chosen))
     for event in choose_threads(learner, TrainState()):
         told(event)

@@ -74,7 +74,7 @@ def save_resume_state(
                 numbers[f"{parameter}/{name}"] = value
     for rank, states in enumerate(random_states):
         tensors |= {f"random/{rank}/{device}": tensor for device, tensor in states.items()}
-    written = {"position": state.as_dict(), "optimizer": numbers, "scaler": step.scaler.state_dict()}
+    written: dict[str, Any] = {"position": state.as_dict(), "optimizer": numbers, "scaler": step.scaler.state_dict()}
     if average is not None:
         written["averaged_steps"] = average.steps
     write_tensors(path, tensors, {KEY: json.dumps(written)})

@@ -9,6 +9,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class WeightAverage:
@@ -35,6 +36,7 @@ class WeightAverage:
     def update(self) -> None:
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        torch._foreach_lerp_(self._average, self._learnt, 1 - decay)
+        if self._average:
+            get_ema_multi_avg_fn(decay)(self._average, self._learnt, None)  # all of them in one call
         for mine, theirs in self._counts:
             mine.copy_(theirs)

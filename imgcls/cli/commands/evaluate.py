@@ -31,14 +31,19 @@ def run(arguments: argparse.Namespace) -> int:
     made = []
     for path in paths:
         told = Progress(path)
-        made.append(evaluate_checkpoint(path, workspace, dataset=dataset, part=arguments.part or "", progress=told))
+        made.append(
+            evaluate_checkpoint(
+                path, workspace, dataset=dataset, part=arguments.part or "", tta=arguments.tta, progress=told
+            )
+        )
         told.end()
     compared = between(made, workspace)
     if arguments.json:
         print(to_json(made[0].as_dict() if len(made) == 1 else as_dict(made, compared)))
         return 0
     for one in made:
-        show(one.report(), title=f"{one.checkpoint} on {one.dataset} ({one.part})")
+        mirrored = ", with mirror images" if one.tta else ""
+        show(one.report(), title=f"{one.checkpoint} on {one.dataset} ({one.part}{mirrored})")
         show_left_out(one)
         if one.divided_anew:
             print(f"\n{DIVIDED_ANEW}")

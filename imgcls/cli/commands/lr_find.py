@@ -39,9 +39,9 @@ def curve(found: RangeTest) -> list[str]:
     rates, losses = _columns(found.rates), _columns(found.losses)
     most, least = max(losses, default=1.0), min(losses, default=0.0)
     heights = [round((HEIGHT - 1) * (loss - least) / max(most - least, 1e-9)) for loss in losses]
-    marked = -1
-    if found.suggestion is not None:
-        marked = min(range(len(rates)), key=lambda i: abs(math.log(rates[i] / found.suggestion)))
+    marked, chosen = -1, found.suggestion
+    if chosen is not None:
+        marked = min(range(len(rates)), key=lambda i: abs(math.log(rates[i] / chosen)))
     lines = []
     for row in range(HEIGHT - 1, -1, -1):
         label = f"{least + (most - least) * row / (HEIGHT - 1):8.3g} "

@@ -1,0 +1,61 @@
+"""`cross-validate`: what a folder of few photos is worth, from all of them. With --json, one object on stdout."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from imgcls.cli.commands.evaluate import percent
+from imgcls.cli.main import to_json
+from imgcls.messages import plural
+from imgcls.training.cross_validation import CrossValidation, cross_validate
+from imgcls.workspace import Workspace
+
+
+def run(arguments: argparse.Namespace) -> int:
+    made = cross_validate(arguments.dataset, Workspace.from_environment(), folds=arguments.folds, progress=_progress())
+    if arguments.json:
+        print(to_json(made.as_dict()))
+    else:
+        show(made)
+    return 0
+
+
+def show(made: CrossValidation) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    low, high = made.interval
+    print(
+        f"{made.dataset}: accuracy {made.accuracy:.1%} (95%: {low:.1%} to {high:.1%}), "
+        f"balanced accuracy (macro recall) {percent(made.balanced_accuracy)}"
+    )
+    print(f"{made.images:,} photos in {made.folds} folds, each asked about by a last layer that has not seen it,")
+    print(f"on the features of {made.model}, {made.seconds:.1f} s\n")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("class")
+    for column in ("photos", "precision", "recall", "F1"):
+        table.add_column(column, justify="right")
+    for row in made.classes:
+        table.add_row(row.name, f"{row.images:,}", *map(percent, (row.precision, row.recall, row.f1)))
+    table.add_row("mean of classes", "", *map(percent, (made.macro.precision, made.macro.recall, made.macro.f1)))
+    Console().print(table, highlight=False)
+    if made.not_judged:
+        print(
+            plural(
+                "{count} photo was left out: no other fold has its class.",
+                "{count} photos were left out: no other fold has their class.",
+                count=made.not_judged,
+            )
+        )
+
+
+def _progress():
+    """How far it is, where somebody looks on."""
+    if not sys.stderr.isatty():
+        return None
+
+    def told(done: int, total: int) -> None:
+        print(f"\r{done:,} of {total:,} photos", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+    return told

@@ -1,0 +1,64 @@
+"""A figure from all photos of a small folder: each is asked about by a layer that has not learnt from it."""
+
+import json
+
+import pytest
+import torch
+from photos import flowers
+
+from imgcls.audit.features import AuditImages
+from imgcls.cli.main import main
+from imgcls.errors import DatasetError
+from imgcls.inference.significance import wilson_interval
+from imgcls.training.cross_validation import cross_validate
+
+
+def images(labels, *, apart):
+    """Features of a class lie around a place of its own, `apart` from the others'."""
+    labels = torch.tensor(labels)
+    generator = torch.Generator().manual_seed(2)
+    features = torch.randn(len(labels), 8, generator=generator)
+    features[torch.arange(len(labels)), labels] += apart
+    names = [str(i) for i in range(len(labels))]
+    return AuditImages(("ash", "beech", "cedar"), features, labels, ["train"] * len(labels), names)
+
+
+@pytest.fixture
+def folder(workspace):
+    flowers(workspace.data / "garden", each=9)
+    return workspace
+
+
+def test_every_photo_counts_once_and_nothing_is_learnt_by_heart(folder):
+    labels = [0] * 30 + [1] * 30 + [2] * 30
+    made = cross_validate("garden", folder, images=images(labels, apart=6.0))
+    assert made.images == 90 and sum(map(sum, made.confusion)) == 90 and made.folds == 5
+    assert made.accuracy > 0.95 and made.interval == wilson_interval(round(made.accuracy * 90), 90)
+    noise = cross_validate("garden", folder, images=images(labels, apart=0.0))
+    assert noise.accuracy < 0.55  # features that say nothing: what had learnt from its own photos would know better
+
+
+def test_a_rare_class_shows_in_the_balanced_accuracy(folder):
+    labels = [0] * 60 + [1] * 20 + [2]
+    made = cross_validate("garden", folder, images=images(labels, apart=6.0))
+    assert made.not_judged == 1 and made.images == 80
+    assert made.classes[2].recall is None and made.balanced_accuracy == made.macro.recall
+
+
+def test_the_terminal_says_it_in_words_and_as_json(folder, capsys):
+    assert main(["cross-validate", "garden", "--folds", "3", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["images"] == 27 and said["folds"] == 3 and said["model"] == "efficientnet-lite0"
+    assert said["interval"][0] <= said["accuracy"] <= said["interval"][1]
+    assert not list(folder.train_logs.glob("*"))
+
+
+@pytest.mark.parametrize(("name", "reason"), [("mnist", "mnist has a part to be measured on"), ("nowhere", "nowhere")])
+def test_what_has_no_use_for_folds_is_told(folder, name, reason):
+    with pytest.raises(DatasetError, match=reason):
+        cross_validate(name, folder)
+
+
+def test_too_few_photos_are_told(folder):
+    with pytest.raises(DatasetError, match="too few photos for 5 folds"):
+        cross_validate("garden", folder, images=images([0, 0, 1, 1], apart=1.0))
