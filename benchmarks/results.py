@@ -211,7 +211,8 @@ def page(runs: dict[str, dict], failures: dict[str, str], before: str) -> str:
         minutes, seconds = divmod(round(run["seconds"]), 60)
         figures = f"{run['val_accuracy']:.2%} | {test} | {run['epochs']} | {minutes}:{seconds:02d}"
         lines.append(f"| {network}, {row.data} | {figures} | {_measured(run)} | {row.shows} | {command} |")
-    return "\n".join(lines) + "\n"
+    _, section, more = before.partition("\n## ")  # what other benchmarks have written below
+    return "\n".join(lines) + "\n" + section + more
 
 
 def given(flags: str) -> dict[str, str]:

@@ -488,7 +488,7 @@ COMMANDS = (
     Command("work", "", _work, hidden=True),
     Command("standby", "", lambda parser: None, hidden=True),
     *(
-        Command(f"work-{what}", "", _folder, hidden=True) for what in ("evaluate", "audit", "fetch", "calibrate")
+        Command(f"work-{what}", "", _folder, hidden=True) for what in ("evaluate", "audit", "fetch", "calibrate", "lr-find")
     ),
     Command("work-lab", "", lambda parser: parser.add_argument("lab") and None, hidden=True),
 )  # fmt: skip

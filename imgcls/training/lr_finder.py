@@ -19,6 +19,7 @@ from torch import Tensor
 
 from imgcls.data.datasets import DataSet
 from imgcls.optimizers import OPTIMIZERS
+from imgcls.progress import Progress
 from imgcls.settings import TrainSettings
 from imgcls.training.device import choose_device
 from imgcls.training.divergence import NotFiniteLossError
@@ -65,8 +66,10 @@ def range_test(
     *,
     steps: int = STEPS,
     told: Callable[[Event], None] = lambda event: None,
+    progress: Progress = lambda done, total: None,
 ) -> RangeTest:
-    """Raises ImgclsError where data, weights or device are not to be had. `told` hears how far the preparation is."""
+    """`told` hears how far the preparation is, `progress` how many steps are done; what they raise ends it. Raises
+    ImgclsError where data, weights or device are not to be had."""
     # A head's features are those of the images as they are: more views cost time and move the rate by little.
     plain = {"augment": "none"} if settings.transfer == "head" else {}
     chosen = settings.model_copy(update={"ema": 0.0, **plain})
@@ -77,7 +80,7 @@ def range_test(
         if chosen.transfer == "head":
             for done, total in learner.cache_features(file=Path(folder) / "features.f32"):
                 told(features_note(done, total, 0.0))
-        rates, losses = _steps(learner, steps)
+        rates, losses = _steps(learner, steps, progress)
     return RangeTest(rates, losses, suggestion(rates, losses), settings.lr)
 
 
@@ -97,7 +100,7 @@ def _batches(learner: Learner) -> Iterator[tuple[Tensor, Tensor]]:
         yield from learner.batches.epoch(epoch)
 
 
-def _steps(learner: Learner, steps: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _steps(learner: Learner, steps: int, progress: Progress) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """(rates, mean losses) of as many steps as the loss allows."""
     settings, usual = learner.settings, OPTIMIZERS[learner.settings.optimizer].lr
     lowest, highest = usual / SPAN, min(LARGEST_RATE, usual * SPAN)
@@ -117,6 +120,7 @@ def _steps(learner: Learner, steps: int) -> tuple[tuple[float, ...], tuple[float
         mean = KEPT_OF_BEFORE * mean + (1 - KEPT_OF_BEFORE) * loss / images
         rates.append(rate)
         losses.append(mean / (1 - KEPT_OF_BEFORE ** (number + 1)))
+        progress(len(rates), steps)
         if losses[-1] > RUNS_AWAY * min(losses):
             break
     return tuple(rates), tuple(losses)

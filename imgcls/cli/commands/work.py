@@ -14,6 +14,7 @@ JOBS = {  # the module of imgcls.runs whose `work(folder, workspace)` does it
     "work-calibrate": "page_runs",
     "work-evaluate": "evaluations",
     "work-fetch": "downloads",
+    "work-lr-find": "rate_tests",
 }
 
 
