@@ -18,6 +18,7 @@ from imgcls.models.registry import NAMES
 from imgcls.settings import TrainSettings, choices, limits, settings_group
 from imgcls.workspace import Workspace
 
+JOBS = ("evaluate", "audit", "fetch", "calibrate", "lr-find")  # what the page starts, see commands/work.py
 SPLITS = ("test", "val", "train", "all")  # of a data set
 EXAMPLES = """examples:
   imgcls serve                                              open the lab in the browser: start here
@@ -487,8 +488,6 @@ COMMANDS = (
     Command("serve", "open the lab in the browser", _serve, ("serve", "serve --host 0.0.0.0 --port 7860")),
     Command("work", "", _work, hidden=True),
     Command("standby", "", lambda parser: None, hidden=True),
-    *(
-        Command(f"work-{what}", "", _folder, hidden=True) for what in ("evaluate", "audit", "fetch", "calibrate", "lr-find")
-    ),
+    *(Command(f"work-{what}", "", _folder, hidden=True) for what in JOBS),
     Command("work-lab", "", lambda parser: parser.add_argument("lab") and None, hidden=True),
 )  # fmt: skip

@@ -62,13 +62,16 @@ Field = gr.Dropdown | gr.Radio | gr.Checkbox | gr.Number | gr.Textbox
 @dataclass
 class Form:
     """`fields`: {setting: its component}. `networks`: the table of more of them. `fold` opens `folded`, in which lie
-    all other settings; `find` lists them, `groups` has a tab a group. `rates`: learning rates to compare."""
+    all other settings; `find` lists them, `groups` has a tab a group. `rates`: learning rates to compare; `find_rate`
+    looks for one, `found_rate` says how far it is and what it found."""
 
     fields: dict[str, Field]
     networks: MoreNetworks
     fold: Disclosure
     folded: gr.Column
     rates: gr.Radio
+    find_rate: gr.Button
+    found_rate: gr.HTML
     find: gr.Dropdown
     groups: gr.Tabs
 
@@ -83,12 +86,12 @@ def build(words: Translator, workspace: Workspace, limits: Limits) -> Form:
     fold = Disclosure(words("Settings"), elem_id="settings-fold")
     with gr.Column(elem_classes="folded") as folded:
         find, tabs, rates = _folded_fields(made, words, workspace, limits)
-    return Form(made, networks, fold, folded, rates, find, tabs)
+    return Form(made, networks, fold, folded, *rates, find, tabs)
 
 
 def _folded_fields(
     made: dict[str, Field], words: Translator, workspace: Workspace, limits: Limits
-) -> tuple[gr.Dropdown, gr.Tabs, gr.Radio]:
+) -> tuple[gr.Dropdown, gr.Tabs, tuple[gr.Radio, gr.Button, gr.HTML]]:
     groups: dict[str, list[str]] = {OFTEN_TAB: [*WHAT_LEARNS, *COMMON_SETTINGS]}
     for name in FIELDS:
         often = name in (*ALWAYS_SHOWN, *groups[OFTEN_TAB])
@@ -110,12 +113,18 @@ def _folded_fields(
                             label=words("Try a learning rate that is"),
                             elem_id="rates",
                         )
+            with gr.Row(elem_classes="find-rate"):
+                button = gr.Button(
+                    words("Find a learning rate"), elem_id="find-rate", elem_classes="quiet", scale=0, min_width=180,
+                    visible=not limits.public,
+                )  # fmt: skip
+                found = gr.HTML("", elem_id="found-rate")
         for group, names in list(groups.items())[1:]:
             with gr.Tab(words(GROUPS[group]), id=group), gr.Row(elem_classes="fields"):
                 for name in names:
                     made[name] = _field(name, words, workspace, limits)
     find = gr.Dropdown(sorted(listed), value=None, label=words("Find a setting"), elem_id="find-setting")
-    return find, tabs, rates
+    return find, tabs, (rates, button, found)
 
 
 def group_of(name: str) -> str:

@@ -26,6 +26,7 @@ from imgcls.web.shared.networks import buttons
 from imgcls.web.train import plan_card
 from imgcls.web.train.form_state import ANSWERED, CHANGED, FormState, form_state
 from imgcls.web.train.preset_choices import preset_choices
+from imgcls.web.train.rate_finder import RateFinder
 
 PENDING = 4.0  # seconds between two looks at an estimate that is being measured
 FOCUS = "name => setTimeout(() => document.querySelector(`#field-${CSS.escape(name)} input`)?.focus(), 200)"
@@ -67,6 +68,7 @@ class FormEvents:
         for end in (answer.then, answer.failure):
             end(None, None, None, js=ANSWERED, **LOCAL)
         self.wire_estimates(tab, answer)
+        RateFinder(self.context, self.form).wire()
         self.wire_local()
 
     def wire_estimates(self, tab: gr.Tab, answer: Any) -> None:
