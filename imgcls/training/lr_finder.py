@@ -1,8 +1,8 @@
 """A learning-rate range test: a network that is thrown away takes steps at ever larger rates until its loss runs away.
 
-The rate that is suggested is the one in the middle of where the loss falls for longest: well before it turns, with
-room on both sides. Source: Smith 2017, Cyclical Learning Rates for Training Neural Networks, section 3.3. No run is
-made, and nothing of it stays.
+The rate that is suggested is the one in the middle of where the loss falls: well before it turns, with room on both
+sides. Source: Smith 2017, Cyclical Learning Rates for Training Neural Networks, section 3.3. No run is made, and
+nothing of it stays.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ SPAN = 1000.0  # from the optimizer's usual rate divided by this to that rate ti
 LARGEST_RATE = 100.0  # the setting's own limit
 KEPT_OF_BEFORE = 0.9  # of the mean loss so far at each step
 RUNS_AWAY = 3.0  # times the smallest mean loss: from there on it only grows
-FEWEST_FALLING = 8  # steps on which the mean loss falls; fewer are chance
+EDGE = 0.1  # of the drop: where it begins, and where it has ended
+SMALLEST_DROP = 0.05  # of the loss; less is chance
 
 
 @dataclass(frozen=True)
@@ -127,16 +128,14 @@ def _steps(learner: Learner, steps: int, progress: Progress) -> tuple[tuple[floa
 
 
 def suggestion(rates: Sequence[float], losses: Sequence[float]) -> float | None:
-    """To two figures: the rate in the middle of the longest stretch over which the loss falls, steps at which it rises
-    for a moment left out; None where it never falls for long."""
-    length, before = [1] * len(losses), [-1] * len(losses)
-    for i, loss in enumerate(losses):
-        for j in range(i):
-            if loss < losses[j] and length[i] < length[j] + 1:
-                length[i], before[i] = length[j] + 1, j
-    if not length or max(length) < FEWEST_FALLING:
+    """To two figures: the rate in the middle of the stretch over which the loss falls to its smallest; None where it
+    hardly falls."""
+    lowest = min(range(len(losses)), key=losses.__getitem__, default=0)
+    before = losses[: lowest + 1]
+    top = max(before, default=0.0)
+    drop = top - before[-1] if before else 0.0
+    if drop < SMALLEST_DROP * top or drop == 0:
         return None
-    end = start = length.index(max(length))
-    while before[start] >= 0:
-        start = before[start]
+    start = max(i for i, loss in enumerate(before) if loss >= top - EDGE * drop)
+    end = min(i for i, loss in enumerate(before) if i >= start and loss <= before[-1] + EDGE * drop)
     return float(f"{rates[(start + end) // 2]:.2g}")
