@@ -46,6 +46,10 @@ def a_download(workspace):
     return a_job("work-fetch", name="mnist")(workspace)
 
 
+def a_rate_test(workspace):
+    return a_job("work-lr-find", **with_recipe(SMALL).model_dump())(workspace)
+
+
 def a_browsers_network(workspace):
     """What *Keep in the lab* leaves to be measured."""
     page_runs.keep(
@@ -54,7 +58,15 @@ def a_browsers_network(workspace):
     return a_job("work-calibrate")(workspace)
 
 
-JOBS = [a_browsers_network, a_run, a_lab, an_evaluation, a_job("work-audit", dataset="flowers"), a_download]
+JOBS = [
+    a_browsers_network,
+    a_run,
+    a_lab,
+    an_evaluation,
+    a_job("work-audit", dataset="flowers"),
+    a_download,
+    a_rate_test,
+]
 GONE = [
     a_run,
     a_lab,

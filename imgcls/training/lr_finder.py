@@ -1,7 +1,7 @@
 """A learning-rate range test: a network that is thrown away takes steps at ever larger rates until its loss runs away.
 
-The rate that is suggested is the one in the middle of where the loss falls: well before it turns, with room on both
-sides. Source: Smith 2017, Cyclical Learning Rates for Training Neural Networks, section 3.3. No run is made, and
+The rate that is suggested is a tenth of the one at which the mean loss is smallest, where it still falls. Source: Smith
+2017, Cyclical Learning Rates for Training Neural Networks, section 3.3; the tenth is fastai's. No run is made, and
 nothing of it stays.
 """
 
@@ -36,7 +36,9 @@ SPAN = 1000.0  # from the optimizer's usual rate divided by this to that rate ti
 LARGEST_RATE = 100.0  # the setting's own limit
 KEPT_OF_BEFORE = 0.9  # of the mean loss so far at each step
 RUNS_AWAY = 3.0  # times the smallest mean loss: from there on it only grows
-EDGE = 0.1  # of the drop: where it begins, and where it has ended
+BELOW = (
+    10.0  # times below the rate at which the mean loss is smallest: it follows the loss by some steps, and turns late
+)
 SMALLEST_DROP = 0.05  # of the loss; less is chance
 
 
@@ -128,14 +130,9 @@ def _steps(learner: Learner, steps: int, progress: Progress) -> tuple[tuple[floa
 
 
 def suggestion(rates: Sequence[float], losses: Sequence[float]) -> float | None:
-    """To two figures: the rate in the middle of the stretch over which the loss falls to its smallest; None where it
-    hardly falls."""
+    """To two figures: a tenth of the rate at which the mean loss is smallest; None where it hardly falls."""
     lowest = min(range(len(losses)), key=losses.__getitem__, default=0)
-    before = losses[: lowest + 1]
-    top = max(before, default=0.0)
-    drop = top - before[-1] if before else 0.0
-    if drop < SMALLEST_DROP * top or drop == 0:
+    top = max(losses[: lowest + 1], default=0.0)
+    if not losses or losses[lowest] > (1 - SMALLEST_DROP) * top:
         return None
-    start = max(i for i, loss in enumerate(before) if loss >= top - EDGE * drop)
-    end = min(i for i, loss in enumerate(before) if i >= start and loss <= before[-1] + EDGE * drop)
-    return float(f"{rates[(start + end) // 2]:.2g}")
+    return float(f"{rates[lowest] / BELOW:.2g}")

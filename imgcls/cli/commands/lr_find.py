@@ -37,8 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
 def curve(found: RangeTest) -> list[str]:
     """Mean loss over the learning rate, which grows by a factor from column to column; | marks the suggestion."""
     rates, losses = _columns(found.rates), _columns(found.losses)
-    most, least = max(losses, default=1.0), min(losses, default=0.0)
-    heights = [round((HEIGHT - 1) * (loss - least) / max(most - least, 1e-9)) for loss in losses]
+    least = min(losses, default=0.0)
+    most = min(max(losses, default=1.0), 2 * losses[0] - least if losses else 1.0)  # what runs away is cut off
+    heights = [round((HEIGHT - 1) * (min(loss, most) - least) / max(most - least, 1e-9)) for loss in losses]
     marked, chosen = -1, found.suggestion
     if chosen is not None:
         marked = min(range(len(rates)), key=lambda i: abs(math.log(rates[i] / chosen)))
