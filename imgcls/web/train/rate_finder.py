@@ -11,7 +11,7 @@ from imgcls.errors import ImgclsError
 from imgcls.runs import rate_tests
 from imgcls.settings import TrainSettings
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import QUIET
+from imgcls.web.shared.events import SILENT
 from imgcls.web.shared.render import render
 from imgcls.web.shared.settings_form import Form
 
@@ -27,8 +27,8 @@ class RateFinder:
     def wire(self) -> None:
         values = list(self.form.fields.values())
         shown = [self.form.fields["lr"], self.form.found_rate, self.timer]
-        self.form.find_rate.click(self.wanted, values, shown, **QUIET)
-        self.timer.tick(self.looked, values, shown, **QUIET)
+        self.form.find_rate.click(self.wanted, values, shown, **SILENT)
+        self.timer.tick(self.looked, values, shown, **SILENT)
 
     def wanted(self, *given: Any) -> list[Any]:
         """Begin, unless the same has been found before."""
