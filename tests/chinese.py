@@ -9,6 +9,7 @@ NAMES = """
     resnet18 alexnet EfficientNet-Lite0 cpu cuda ONNX data/ log.txt Delete a,b,c DATASET best McNemar LayerCAM
     PIL numpy uint8 Gradio KMNIST EMNIST SVHN TrivialAugment tanh sigmoid Ray Keras TorchScript Git LFS Download Raw
     EMA MixUp CutMix
+    TensorBoard
 """.split()
 NAMES += [f"python -m imgcls {command}" for command in ("runs", "fetch", "fetch cifar10")]
 NAMES += ["torch.save(model.state_dict(), ...)", "torch.save(model.state_dict(), 'weights.pth')"]

@@ -209,6 +209,7 @@ OF_ITS_OWN = {
     ("imgcls.web.app", "Thread"),  # warms up, and sweeps, beside all that is asked
     ("imgcls.web.classify.browser_weights", "read_epoch"),  # of tensors that are handed on, not of a network
     ("imgcls.web.classify.handout", "read_epoch"),
+    ("imgcls.web.server.tensorboard", "Thread"),  # reads what a process says until that ends
 }
 # What takes seconds: no coroutine does it itself.
 MAKERS = {

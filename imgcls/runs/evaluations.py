@@ -7,7 +7,7 @@ files, so that neither is read again; where one of them changed, the evaluation 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -62,6 +62,21 @@ def look(asked: Asked, workspace: Workspace) -> background_jobs.JobStatus:
         _folder(asked, workspace),
         lambda: is_kept(asked.checkpoint, workspace, dataset=asked.dataset, part=asked.part),
     )
+
+
+def first_unfinished(
+    wanted: Sequence[Asked], workspace: Workspace, *, begin: str = ""
+) -> tuple[Asked, background_jobs.JobStatus] | None:
+    """The first that is not there yet, and how far it is; None where all are. begin: "again" begins what has stopped or
+    failed, too; "on" only what nobody has asked for. Raises ImgclsError where it cannot be begun."""
+    for one in wanted:
+        seen = look(one, workspace)
+        if (begin == "again" and seen.state in ("stopped", "failed")) or (begin and seen.state == "none"):
+            start(one, workspace)
+            seen = background_jobs.JobStatus("running")
+        if seen.state != "finished":
+            return one, seen
+    return None
 
 
 def stop(asked: Asked, workspace: Workspace) -> None:

@@ -10,6 +10,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
+import psutil
 import torch
 from torch import Tensor, nn
 
@@ -108,6 +109,13 @@ class DeviceContext:
     def barrier(self) -> None:
         if self.world > 1:
             self.accelerator.wait_for_everyone()
+
+
+def memory_mb(device: torch.device) -> float:
+    """A GPU's at the most so far; for a processor what this process holds now."""
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated(device) / 1e6, 1)
+    return round(psutil.Process().memory_info().rss / 1e6, 1)
 
 
 def choose_device(settings: TrainSettings) -> DeviceContext:

@@ -85,6 +85,7 @@ class EpochEnded(Event):
     images_per_second: float
     seconds: float
     best: bool
+    memory_mb: float = 0.0  # of the GPU the most so far, of a processor what the process holds; 0: not written down
 
 
 @dataclass(frozen=True, kw_only=True)

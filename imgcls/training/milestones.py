@@ -15,6 +15,7 @@ from imgcls.models import transfer
 from imgcls.training import events
 from imgcls.training.calibrate import calibrate
 from imgcls.training.checkpointing import CheckpointManager
+from imgcls.training.device import memory_mb
 from imgcls.training.events import Event
 from imgcls.training.learner import Learner
 from imgcls.training.meters import Stopwatch
@@ -83,6 +84,7 @@ def epoch_ended(learner: Learner, state: TrainState, epoch: int, lr: float) -> e
         images_per_second=images / max(seconds, 1e-9),
         seconds=seconds,
         best=best,
+        memory_mb=memory_mb(learner.context.device),
     )
 
 

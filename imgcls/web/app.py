@@ -40,6 +40,7 @@ from starlette.routing import Mount
 
 from imgcls.errors import ImgclsError
 from imgcls.models.torchvision_check import torchvision
+from imgcls.runs import run_index
 from imgcls.runs.launcher import keep_queue_moving, keep_worker_warm
 from imgcls.runs.lifecycle import remove_workspace_leftovers
 from imgcls.runs.sweep import keep_all_going
@@ -51,7 +52,7 @@ from imgcls.web.engine import routes as engine_routes
 from imgcls.web.i18n.translator import LANGUAGES, Translator, hide_folders
 from imgcls.web.init_lab import side_by_side
 from imgcls.web.runs_table import panel as runs_table
-from imgcls.web.server import security
+from imgcls.web.server import security, tensorboard
 from imgcls.web.server.connections import Connections, configured, raise_descriptor_limit
 from imgcls.web.server.hosting import Hosting, hosting
 from imgcls.web.server.language import LanguageMiddleware, wanted
@@ -62,7 +63,7 @@ from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.uploads import keep_sweeping, only_uploads, prepare_uploads, stored
 from imgcls.web.shared.work_gate import Busy, address_of, work
 from imgcls.web.sweeps import panel as sweeps
-from imgcls.web.train import live_cards, page_training
+from imgcls.web.train import live_cards, page_training, see_it_learn
 from imgcls.workspace import PROJECT, Workspace
 
 HERE = Path(__file__).parent
@@ -113,6 +114,7 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
         finally:
             for task in tasks:
                 task.cancel()
+            board.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=tidied)
     watch = RunCache(workspace)
@@ -120,6 +122,8 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
     people = People(workspace, shared=made.limits.public, host_password=made.host_password, framed=made.framed)
     _add_own_routes(app, watch)
     live_cards.add_routes(app, watch)
+    see_it_learn.add_routes(app, watch)
+    board = tensorboard.add_routes(app, workspace.train_logs, people)
     routes.add_routes(app, watch, people, made)
     board_routes.add_routes(app, workspace, people)
     live_routes.add_routes(app, watch)
@@ -192,13 +196,14 @@ def _mounting(made: Hosting) -> dict[str, Any]:
 
 
 def _warm(workspace: Workspace) -> None:
-    """torch and the first network are there before the first stroke, a process before the first Start; the page does
-    not wait for them."""
+    """torch and the first network are there before the first stroke, a process before the first Start, and what all
+    runs came to before their table is opened; the page does not wait for them."""
     try:
         torchvision()
         from imgcls.inference.predictor import warm
 
         warm(workspace.shipped("checkpoints", "lenet-digits", "best.safetensors"))
         keep_worker_warm(workspace)
+        run_index.rows(workspace)
     except ImgclsError as error:
         print(f"imgcls: {error}", file=sys.stderr)

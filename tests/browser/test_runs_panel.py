@@ -57,7 +57,15 @@ def test_a_thousand_runs_are_found_marked_and_laid_side_by_side(page, server):
 def test_a_sweep_is_asked_for_and_answered_on_the_page(page, server):
     page.goto(f"{server.url}/en/?tab=train&train_images=600&val_split=200&epochs=1&device=cpu")
     panel = page.locator("#sweeps")
-    panel.get_by_text("Try several values").click(timeout=SOON)
+    page.get_by_role("button", name="Settings").first.click(timeout=SOON)
+    rate = page.locator("#field-lr")
+    rate.locator("input").focus()
+    expect(rate.locator(".sw-vary")).to_have_css("opacity", "1")
+    page.keyboard.press("Tab")  # reached without a mouse
+    page.keyboard.press("Enter")
+    expect(panel.locator(".sw-factor select")).to_have_value("lr")
+    expect(panel.locator(".sw-factor input")).to_be_focused()
+    assert len(panel.locator(".sw-factor input").input_value().split(",")) == 3  # around what the form says
     values, start = panel.locator(".sw-factor input"), panel.get_by_role("button", name="Start the sweep")
     values.fill("0.05, fast")
     start.click()
@@ -73,3 +81,19 @@ def test_a_sweep_is_asked_for_and_answered_on_the_page(page, server):
     assert len(runs) == 2 and all(run.settings().train_images == 600 for run in runs)
     best = panel.get_by_role("link", name="Fill the form with the best settings").get_attribute("href")
     assert "train_images=600" in best and "lr=0." in best and "tab=train" in best
+
+    # Both next to each other: evaluated when it is asked for, the cells that differ marked, and all of it as one file.
+    chosen = ",".join(run.name for run in runs)
+    page.goto(f"{server.url}/en/?tab=train&run={runs[0].name}&runs={chosen}")
+    table = page.locator("#runs-table")
+    table.get_by_role("button", name="Evaluate them").click(timeout=SOON)
+    expect(table.locator("table.matrix.against")).to_have_count(2, timeout=180_000)
+    expect(table.locator("[data-testid=comparison]")).to_have_count(1)
+    expect(table.locator("td.differs").first).to_be_visible()
+    with page.expect_download() as told:
+        table.get_by_role("button", name="Download as one page").click()
+    html = Path(told.value.path()).read_text("utf-8")
+    assert all(run.name in html for run in runs) and 'class="matrix against"' in html
+    learnt = page.locator("#card .see-it-learn")
+    learnt.get_by_text("See it learn").click()
+    expect(learnt.locator("tbody tr")).to_have_count(12, timeout=SOON)

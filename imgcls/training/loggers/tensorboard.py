@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from imgcls.settings import TrainSettings
 from imgcls.training import events
 
@@ -110,7 +112,8 @@ class TensorBoard:
             if parameter.grad is not None:
                 norm = parameter.grad.norm().item()
                 self._writer.add_scalar(f"gradient norm/{name}", norm, event.step, walltime=event.time)
-        self._writer.add_scalar("memory/process, MB", _process_bytes() / 1e6, event.step, walltime=event.time)
+        held = psutil.Process().memory_info().rss / 1e6
+        self._writer.add_scalar("memory/process, MB", held, event.step, walltime=event.time)
         device = next(self._model.parameters()).device if self._model is not None else None
         if device is not None and device.type == "cuda":
             import torch
@@ -127,9 +130,3 @@ class TensorBoard:
         }
         settings = {k: v for k, v in self._settings.model_dump().items() if isinstance(v, int | float | str | bool)}
         self._writer.add_hparams(settings, {k: v for k, v in figures.items() if v is not None}, run_name=".")
-
-
-def _process_bytes() -> int:
-    import psutil
-
-    return psutil.Process().memory_info().rss

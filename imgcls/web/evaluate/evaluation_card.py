@@ -50,7 +50,7 @@ def card(made: Sequence[Evaluation], shown: int, compared: Compared, words: Tran
         title=names[shown],
         comparisons=comparisons(compared, words),
         same_images=len({m.ids for m in made}) == 1,
-        overview=[(name, _line(m, words)) for name, m in zip(names, made, strict=True)] if len(made) > 1 else [],
+        overview=[(name, line(m, words)) for name, m in zip(names, made, strict=True)] if len(made) > 1 else [],
         calibrated=one.calibrated,
         **figures(one, words),
     )
@@ -103,8 +103,9 @@ def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value * 100:.1f}%"
 
 
-def waiting(name: str, done: int, total: int, words: Translator) -> Markup:
-    return render("evaluation_wait", words, name=name, done=done, total=total)
+def waiting(name: str, done: int, total: int, words: Translator, *, stops: bool = True) -> Markup:
+    """stops: with a button that stops it."""
+    return render("evaluation_wait", words, name=name, done=done, total=total, stops=stops)
 
 
 def image(
@@ -216,7 +217,8 @@ def reliability(bins: Sequence[ReliabilityBin]) -> list[dict[str, float]]:
     ]
 
 
-def _line(made: Evaluation, words: Translator) -> str:
+def line(made: Evaluation, words: Translator) -> str:
+    """Its figures in a line, with the interval of the accuracy."""
     report = made.report()
     low, high = report.interval
     return words(

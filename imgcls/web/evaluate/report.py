@@ -16,14 +16,14 @@ from markupsafe import Markup
 
 from imgcls import __version__
 from imgcls.checkpoints.store import is_shipped
-from imgcls.errors import DatasetError, ImgclsError
+from imgcls.errors import DatasetError, ImgclsError, RunError
 from imgcls.recipes import needed
 from imgcls.runs import reader
-from imgcls.runs.evaluations import Compared, compare_evaluations, settings_of
+from imgcls.runs.evaluations import Compared, compare_evaluations, find_evaluation, settings_of
 from imgcls.runs.reader import RunView
 from imgcls.runs.store import find_run
 from imgcls.settings import TrainSettings, command_line
-from imgcls.web.evaluate import evaluation_card
+from imgcls.web.evaluate import evaluation_card, matrices
 from imgcls.web.evaluate.results import Evaluations, Wanted
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.server.language import CODES
@@ -60,24 +60,51 @@ class Mistake:
 
 def report(paths: Sequence[Path], evaluations: Sequence[Evaluation | None], workspace: Workspace) -> str:
     """The page. evaluations: one for each path, or None. Raises CheckpointError, DatasetError."""
-    if len(paths) > MAX_CHECKPOINTS:
-        raise DatasetError("At most {count} checkpoints go into one report.", count=MAX_CHECKPOINTS)
     names = evaluation_card.run_names(paths)
+    return _written(
+        [
+            Reported(name, settings_of(path), _view(path, workspace), made)
+            for name, path, made in zip(names, paths, evaluations, strict=True)
+        ],
+        workspace,
+    )
+
+
+def report_of_runs(views: Sequence[RunView], workspace: Workspace) -> str:
+    """Of runs as they stand, also of those without a checkpoint; with the evaluations that are kept, all of them on the
+    data set of the first. Raises RunError."""
+    having = [view for view in views if view.settings is not None]
+    if not having:
+        raise RunError("Choose a run first.")
+    dataset = having[0].settings.dataset if having[0].settings else ""
     found = [
-        Reported(name, settings_of(path), _view(path, workspace), made)
-        for name, path, made in zip(names, paths, evaluations, strict=True)
+        Reported(view.run.name, view.settings, view, _kept(view, dataset, workspace))
+        for view in having
+        if view.settings is not None
     ]
+    return _written(found, workspace)
+
+
+def _kept(view: RunView, dataset: str, workspace: Workspace) -> Evaluation | None:
+    if not view.run.best.is_file():
+        return None
+    try:
+        return find_evaluation(view.run.best, workspace, dataset=dataset)
+    except ImgclsError:  # its data set is gone
+        return None
+
+
+def _written(found: Sequence[Reported], workspace: Workspace) -> str:
+    if len(found) > MAX_CHECKPOINTS:
+        raise DatasetError("At most {count} checkpoints go into one report.", count=MAX_CHECKPOINTS)
     kept = Evaluations(workspace)
     mistakes = {one.name: _mistakes(one.evaluation, kept) for one in found if one.evaluation}
     compared = compare_evaluations({one.name: one.evaluation for one in found if one.evaluation}, workspace)
-    bodies = {}
-    for language in LANGUAGES:
-        words = Translator(language)
-        bodies[language] = _body(found, compared, mistakes, words)
+    bodies = {language: _body(found, compared, mistakes, Translator(language)) for language in LANGUAGES}
     return render(
         "run_report",
         Translator("en"),
-        title=" · ".join(names),
+        title=" · ".join(one.name for one in found),
         css=Markup("".join((WEB / f"{part}.css").read_text("utf-8") for part in ("style", "rooms"))),
         languages=[(code, CODES[code], LANGUAGES[code], body) for code, body in bodies.items()],
         version=__version__,
@@ -89,6 +116,7 @@ def _body(
 ) -> Markup:
     differing, same = settings_table([one.settings for one in found], words)
     views = [one.view for one in found if one.view]
+    evaluated = {one.name: one.evaluation for one in found if one.evaluation}
     return render(
         "run_report_body",
         words,
@@ -97,6 +125,7 @@ def _body(
         differing=differing,
         same=same,
         charts=run_card.curves(views[0], words, over=views[1:]) if views else [],
+        compared=matrices.compared(evaluated, compared, words) if matrices.comparable([*evaluated.values()]) else "",
         comparisons=evaluation_card.comparisons(compared, words),
         runs=[
             {

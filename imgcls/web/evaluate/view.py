@@ -12,7 +12,7 @@ from typing import Any
 
 from imgcls.data import edits
 from imgcls.errors import DatasetError, RunError
-from imgcls.runs import background_jobs, evaluations
+from imgcls.runs import evaluations
 from imgcls.runs.evaluations import compare_evaluations, same_classes, settings_of
 from imgcls.web.evaluate import evaluation_card
 from imgcls.web.evaluate.report import report
@@ -93,18 +93,15 @@ def server_functions(
     def evaluate_look(asked: dict[str, Any]) -> dict[str, Any]:
         """Where the evaluations stand. `start`: "again" begins what is not there; "on" what nobody has asked for."""
         wanted, begin = asked_for(asked), asked.get("start")
-        for one in wanted:
-            seen = evaluations.look(one, workspace)
-            if (begin == "again" and seen.state in ("stopped", "failed")) or (begin and seen.state == "none"):
-                evaluations.start(one, workspace)
-                seen = background_jobs.JobStatus("running")
+        unfinished = evaluations.first_unfinished(wanted, workspace, begin=str(begin or ""))
+        if unfinished:
+            one, seen = unfinished
             if seen.state == "failed" and seen.message:
                 return {"error": words.message(seen.message)}
-            if seen.state in ("stopped", "none"):
+            if seen.state != "running":
                 return {"state": seen.state}
-            if seen.state == "running":
-                name = one.checkpoint.parent.name
-                return {"state": "running", "html": evaluation_card.waiting(name, seen.done, seen.total, words)}
+            name = one.checkpoint.parent.name
+            return {"state": "running", "html": evaluation_card.waiting(name, seen.done, seen.total, words)}
         made = [found for one in wanted if (found := kept.fresh(one)) is not None]
         if len(made) < len(wanted):  # a file that cannot be read: it is made anew
             return {"state": "stopped"}

@@ -13,10 +13,13 @@ from imgcls.errors import RunError
 from imgcls.messages import N_
 from imgcls.runs import run_index
 from imgcls.runs.annotations import annotate
+from imgcls.runs.reader import RunView
 from imgcls.runs.store import Run, delete_run, find_run, rename_run
 from imgcls.settings import TrainSettings
+from imgcls.web.evaluate.report import report_of_runs
 from imgcls.web.i18n.labels import STATES
 from imgcls.web.runs_table.comparison import BY, MAX_RUNS, compared
+from imgcls.web.runs_table.matrices import RunMatrices
 from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
 
@@ -54,8 +57,11 @@ class RunsTable(AskingHTML):
 def server_functions(context: PageContext) -> list[Answering]:
     """What the browser may ask for."""
     asks = _Answers(context)
-    functions = (asks.runs_rows, asks.runs_mark, asks.runs_delete, asks.runs_rename, asks.runs_compared)
-    return [answering(_named(function), context.words, "picture") for function in functions]
+    quick = (asks.runs_rows, asks.runs_mark, asks.runs_delete, asks.runs_rename, asks.runs_compared, asks.runs_matrices)
+    return [
+        *(answering(_named(function), context.words, "picture") for function in quick),
+        answering(_named(asks.runs_report), context.words, "document"),
+    ]
 
 
 def _named(method: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -71,6 +77,7 @@ def _named(method: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict
 class _Answers:
     def __init__(self, context: PageContext) -> None:
         self.words, self.people, self.cache = context.words, context.people, context.watch
+        self.matrices = RunMatrices(context.watch.workspace, context.words)
 
     def _find(self, name: str) -> Run:
         return find_run(name, self.cache.workspace)
@@ -120,11 +127,24 @@ class _Answers:
         self.cache.forget(run.name)
         return self.runs_rows(asked)
 
+    def _views(self, asked: dict[str, Any]) -> list[RunView]:
+        """Those of the chosen runs that are still there."""
+        return [found for name in self._chosen(asked, MAX_RUNS) if (found := self.cache.view(name)) is not None]
+
     def runs_compared(self, asked: dict[str, Any]) -> dict[str, Any]:
         by = str(asked.get("by") or "epoch")
-        views = [found for name in self._chosen(asked, MAX_RUNS) if (found := self.cache.view(name)) is not None]
         by = by if by in BY else "epoch"
-        return {"html": compared(views, self.words, by=by, smooth=bool(asked.get("smooth")))}
+        return {"html": compared(self._views(asked), self.words, by=by, smooth=bool(asked.get("smooth")))}
+
+    def runs_matrices(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """`begin`: "again" once somebody has asked for them, "on" while they are waited for."""
+        return self.matrices.look(self._views(asked), str(asked.get("begin") or ""))
+
+    def runs_report(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The chosen runs in one file, with what is kept of their evaluations."""
+        views = self._views(asked)
+        html = report_of_runs(views, self.cache.workspace)
+        return {"name": f"{views[0].run.name}.html", "html": html}
 
 
 def compact(rows: list[run_index.Row]) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 // All runs as a table. Only the rows in sight are in the page: a thousand scroll as ten do.
-const ROW = 36, MORE = 8, UNDO_MS = 7000;   // px; rows above and below what is in sight; how long a deletion can be taken back
+const ROW = 36, MORE = 8, UNDO_MS = 7000, AGAIN = 700;   // px; rows above and below what is in sight; how long a deletion can be taken back; ms between two looks at an evaluation
 const WIDTH = { tick: 40, name: 260, state: 100, created: 150, note: 200, tags: 160, lr: 130, parent: 200 }, USUAL = 116;
 const NUMBERS = ['seconds', 'epochs', 'val_accuracy', 'test_accuracy'];
 const SHOWN = ['name', 'state', 'epochs', 'val_accuracy', 'lr', 'tags', 'created'];
@@ -149,6 +149,20 @@ async function compare() {
   shownRuns.innerHTML = answer.html;   // made by the lab's own templates, escaped there
   shownRuns.querySelector('[data-by]').onchange = event => { by = event.target.value; compare(); };
   shownRuns.querySelector('[data-smooth]').onchange = event => { smooth = event.target.checked; compare(); };
+  const report = shownRuns.querySelector('[data-report]');
+  if (report) report.onclick = async () => { report.disabled = true; const made = await server_says('runs_report', { names }); report.disabled = false; if (!made.error) save(made.html, made.name, 'text/html'); };
+  matrices(names, mine, '');
+}
+
+// The matrices below the curves: what is kept is shown; otherwise a button asks for it, and the page looks until it is there.
+async function matrices(names, mine, begin) {
+  const answer = await server_says('runs_matrices', { names, begin }), place = shownRuns.querySelector('.rt-matrices');
+  if (mine !== comparing || !place || !element.isConnected) return;
+  if (answer.error) { place.replaceChildren(); return; }
+  place.innerHTML = answer.html;   // made by the lab's own templates, escaped there
+  const button = place.querySelector('[data-evaluate]');
+  if (button) button.onclick = () => { button.disabled = true; matrices(names, mine, 'again'); };
+  if (answer.state === 'running') setTimeout(() => { if (mine === comparing) matrices(names, mine, begin && 'on'); }, AGAIN);
 }
 
 function input(what, value, done) {
@@ -166,9 +180,12 @@ function csv() {
   const names = [...new Set([...columns, 'val_accuracy', 'test_accuracy', 'seconds', 'note', ...settings])];
   const cell = value => { const plain = Array.isArray(value) ? value.join(' ') : String(value ?? ''); return /[",\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain; };
   const lines = [names, ...seen.map(row => names.map(name => row[name]))].map(one => one.map(cell).join(','));
-  const url = URL.createObjectURL(new Blob([lines.join('\n') + '\n'], { type: 'text/csv' }));
-  make('a', { href: url, download: 'runs.csv' }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10000);
+  save(lines.join('\n') + '\n', 'runs.csv', 'text/csv');
+}
+function save(content, download, type) {
+  const href = URL.createObjectURL(new Blob([content], { type }));
+  make('a', { href, download }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 10000);
 }
 // Taken back within a few seconds nothing has happened: only then the lab is asked to delete.
 function remove() {

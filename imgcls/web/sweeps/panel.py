@@ -14,13 +14,14 @@ from imgcls.messages import N_
 from imgcls.runs import search, sweep, sweep_result
 from imgcls.runs.queue import check_owner
 from imgcls.runs.sweep_request import again, plan
-from imgcls.settings import TrainSettings
+from imgcls.settings import TrainSettings, choices
 from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
 from imgcls.web.sweeps.result_view import drawn
 
 STYLE = Path(__file__).parent / "sweeps.css"
 LISTED = 50  # sweeps, newest first
+MOST_OFFERED = 6  # values of a setting that are all filled in
 NOT_VARIED = (*search.NOT_FACTORS, "preset", "start_from", "time_limit", "keep_epochs")
 SAID = {
     "title": N_("Try several values"),
@@ -30,6 +31,7 @@ SAID = {
     "halving": N_("the better go on"), "trials": N_("How many"), "start": N_("Start the sweep"),
     "sweep": N_("Sweep"), "stop": N_("Stop and save"), "go_on": N_("Go on"), "add_seeds": N_("More seeds"),
     "no_answer": N_("The lab does not answer: is it still open? Try again."), "remove": N_("Remove"),
+    "vary_this": N_("Vary this"),
 }  # fmt: skip
 
 
@@ -40,7 +42,8 @@ class SweepPanel(AskingHTML):
         words = context.words
         said = {f"said_{name}": words(text) for name, text in SAID.items()}
         fields = [(name, words.setting(name)) for name in TrainSettings.model_fields if name not in NOT_VARIED]
-        shown = {"fields": fields, "names": list(TrainSettings.model_fields)}
+        offered = {name: _offered(name) for name, _ in fields}
+        shown = {"fields": fields, "names": list(TrainSettings.model_fields), "offered": offered}
         super().__init__("sweeps", said, server_functions(context), longest=10, **shown, **options)
 
 
@@ -102,6 +105,16 @@ class _Answers:
         wanted = again(found.request(), {}, {}, _seeds(asked) if asked.get("seeds") else ())
         self.limits.start_sweep(wanted, self.workspace, name=found.name, owner=found.request().owner)
         return self.sweep_look(asked)
+
+
+def _offered(name: str) -> str | list[str]:
+    """What *Vary this* begins with: every value where there are few, otherwise the kind of number to go around."""
+    named, annotation = choices(name), TrainSettings.model_fields[name].annotation
+    if annotation is bool:
+        return ["false", "true"]
+    if named:
+        return list(named) if len(named) <= MOST_OFFERED else ""
+    return {int: "whole", float: "number"}.get(annotation, "") if isinstance(annotation, type) else ""
 
 
 def _seeds(asked: dict[str, Any]) -> list[str]:

@@ -71,6 +71,36 @@ element.querySelectorAll('[data-label]').forEach(label => label.prepend(said(lab
 element.querySelectorAll('[data-do]').forEach(button => { button.textContent = said(button.dataset.do); button.onclick = () => DO[button.dataset.do](); });
 names.onchange = () => look();
 factor();
+// "Vary this" beside a field of the form: seen while the field is pointed at or has the focus.
+const VARIED = new Set(props.fields.map(([name]) => name));
+function around(name, field) {
+  const offered = props.offered[name], now = field.querySelector('input[type=number]')?.value;
+  if (Array.isArray(offered)) return offered.join(', ');
+  const value = Number(now);
+  if (!offered || !now || !Number.isFinite(value)) return new URLSearchParams(location.search).get(name) || '';
+  if (!value) return '0, ';
+  const step = offered === 'whole' ? 2 : 3, made = [value / step, value, value * step];
+  return [...new Set(made.map(one => (offered === 'whole' ? Math.round(one) : Number(one.toPrecision(one === value ? 6 : 1)))))].filter(Boolean).join(', ');
+}
+function vary(name, field) {
+  const rows = [...element.querySelectorAll('.sw-factor')], same = rows.find(row => row.querySelector('select').value === name);
+  const empty = rows.find(row => !row.querySelector('input').value.trim()), row = same || empty;
+  const input = row ? row.querySelector('input') : factor(name);
+  if (row) row.querySelector('select').value = name;
+  input.value ||= around(name, field);
+  box.open = true;
+  input.focus({ preventScroll: true });
+  box.scrollIntoView({ block: 'center', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+}
+function offer(event) {
+  const field = event.target.closest?.('.room.train [id^="field-"]'), name = field?.id.slice('field-'.length);
+  if (!VARIED.has(name) || field.querySelector(':scope > .sw-vary')) return;
+  const label = props.fields.find(([one]) => one === name)[1];
+  const button = make('button', { type: 'button', className: 'sw-vary', textContent: said('vary_this'), ariaLabel: `${said('vary_this')}: ${label}` });
+  button.onclick = () => vary(name, field);
+  field.append(button);
+}
+for (const event of ['pointerover', 'focusin']) document.addEventListener(event, offer);
 const wanted = new URLSearchParams(location.search).get('sweep');
 box.addEventListener('toggle', async event => {
   if (event.target !== box) return;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -16,10 +17,12 @@ from imgcls.training import events
 from imgcls.web.i18n.labels import STATES
 from imgcls.web.i18n.log_lines import log_line
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.server import tensorboard
 from imgcls.web.shared import accuracy
 from imgcls.web.shared.curves import Series, chart, windows
 from imgcls.web.shared.render import render
 from imgcls.web.shared.run_title import run_title, subtitle
+from imgcls.web.train import see_it_learn
 
 LINES = 12
 MARKED_AFTER = 2  # epochs after the best one
@@ -52,11 +55,12 @@ def card(view: RunView, words: Translator, *, over: Sequence[RunView] = (), look
         doubts=_doubts(view, words),
         charts=curves(view, words, over),
         curves_wait=_curves_wait(view, words),
+        learnt=see_it_learn.address(view, words),
     )
 
 
-def settings(view: RunView, words: Translator) -> Markup:
-    """What the run was told, and what it leaves to take home."""
+def settings(view: RunView, words: Translator, *, host: bool = False) -> Markup:
+    """What the run was told, and what it leaves to take home; its host may open it in TensorBoard."""
     return render(
         "run_settings",
         words,
@@ -64,6 +68,7 @@ def settings(view: RunView, words: Translator) -> Markup:
         settings=_settings(view, words),
         has_checkpoint=view.run.best.is_file(),
         has_curves=bool(view.progress or view.epochs),
+        in_tensorboard=host and tensorboard.is_installed() and any(view.run.logs.glob("events.out.tfevents*")),
     )
 
 
@@ -193,10 +198,23 @@ def _settings(view: RunView, words: Translator) -> list[tuple[str, str]]:
         name: getattr(view.settings, name) for name in ALWAYS_SHOWN
     }
     return [
-        (words.setting(name), words.value(value) if isinstance(value, str) else f"{value:g}")
-        for name in TrainSettings.model_fields
-        if (value := said.get(name)) not in (None, "")
+        *(
+            (words.setting(name), words.value(value) if isinstance(value, str) else f"{value:g}")
+            for name in TrainSettings.model_fields
+            if (value := said.get(name)) not in (None, "")
+        ),
+        *_costs(view, words),
     ]
+
+
+def _costs(view: RunView, words: Translator) -> list[tuple[str, str]]:
+    """How fast its epochs went, and the memory they took."""
+    if not view.epochs:
+        return []
+    rate = statistics.median(epoch.images_per_second for epoch in view.epochs)
+    memory = max(epoch.memory_mb for epoch in view.epochs)
+    speed = (words("Speed"), f"{rate:,.0f} {words('images/s')}")
+    return [speed, *([(words("Memory"), f"{memory:,.0f} MB")] if memory else [])]
 
 
 def curve_rows(view: RunView) -> list[tuple[str, int, float, float, float, float]]:

@@ -176,7 +176,7 @@ class TrainTab:
             look.get("log", ""),
             gr.update(visible=bool(view.log)),
             gr.update(visible=view.settings is not None),
-            run_card.settings(view, words),
+            run_card.settings(view, words, host=visitor.host),
             gr.update(visible=may and view.state in ("queued", "starting", "running"), value=stop),
             gr.update(visible=may and view.at_rest and view.run.can_resume),
             gr.update(visible=view.run.best.is_file(), value=trial),
