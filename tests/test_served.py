@@ -12,6 +12,7 @@ from photos import photo
 from served import served
 
 from imgcls.imaging.strokes import render
+from imgcls.web.shared.page_load import merged
 from imgcls.workspace import PROJECT, Workspace
 
 
@@ -109,6 +110,28 @@ def test_no_two_handlers_of_an_event_wait_for_their_turn(lab, page):
                 if target is not None:
                     waiting.setdefault((target, name), []).append(event["id"])
     assert not {key: events for key, events in waiting.items() if len(events) > 1}
+
+
+@pytest.mark.parametrize("page", ["/en", "/zh"])
+def test_a_page_that_is_opened_asks_once_for_all_of_its_tabs(lab, page):
+    """Nineteen calls stood between a page and its answers before."""
+    config = lab.get(f"{page}/config").json()
+    at_load = [one for one in config["dependencies"] if any(event == "load" for _, event in one["targets"])]
+    assert len([one for one in at_load if one["backend_fn"]]) == 1
+    asked = next(one for one in at_load if one["backend_fn"])
+    assert len(set(asked["outputs"])) == len(asked["outputs"]) >= 40
+    following = [one for one in config["dependencies"] if one["trigger_after"] == asked["id"]]
+    assert following and not [one for one in following if one["backend_fn"]]
+
+
+def test_an_update_stands_over_an_earlier_one():
+    def update(**said):
+        return {"__type__": "update", **said}
+
+    assert merged(update(value=1, choices=[1]), update(choices=[1, 2])) == update(value=1, choices=[1, 2])
+    assert merged(update(value=1), update()) == update(value=1)
+    assert merged(3, update(visible=False)) == update(value=3, visible=False)
+    assert merged(update(visible=False), "a") == update(visible=False, value="a")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -1,6 +1,7 @@
 """What the page shows: whatever a person named is escaped, and HTML stands in templates alone."""
 
 import ast
+import dataclasses
 import re
 from pathlib import Path
 
@@ -13,14 +14,17 @@ from imgcls.data.report import Report
 from imgcls.inference.classify import Reading
 from imgcls.inference.predictor import Prediction
 from imgcls.messages import Message, Setting
+from imgcls.recipes import with_recipe
 from imgcls.runs.reader import RunView
 from imgcls.runs.store import Run
 from imgcls.training import events
+from imgcls.training.estimate import Estimate
 from imgcls.web.classify import answer_view
 from imgcls.web.data import report_card
 from imgcls.web.evaluate import evaluation_card
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared import curves
+from imgcls.web.shared.limits import Limits
 from imgcls.web.train import plan_card, run_card
 from imgcls.workspace import Workspace
 
@@ -65,6 +69,45 @@ def test_a_run_says_what_its_curves_wait_for(tmp_path, code, said):
     note = events.note_of_work(code, Message("made: {made}", made=64), 64, 288, 3.0)
     view = RunView(Run("r", Workspace(tmp_path)), state="running", log=(note,))
     assert said in run_card.card(view, Translator("en"))
+
+
+@pytest.mark.parametrize(("epochs", "early"), [(5, False), (50, True)])
+def test_a_run_that_is_tested_says_so_and_counts_no_seconds(tmp_path, epochs, early):
+    """Whether its epochs are over or its patience: then come up to nine seconds of tests and calibration."""
+    settings = with_recipe({"name": "r", "epochs": epochs})
+    rest = {"lr": 0.1, "images_per_second": 9000.0}
+    images = {"train": 50_000, "val": 10_000, "test": 10_000}
+    began = events.Started(
+        run="r", classes=("0",), images=images, parameters=9, trainable=9, device="cpu", precision="fp32",
+        total_steps=400 * epochs, steps_per_epoch=400,
+    )  # fmt: skip
+    step = events.Progress(step=2000, epoch=5, loss=0.1, accuracy=0.9, seconds_left=0.0 if not early else 99.0, **rest)
+    ended = [
+        events.EpochEnded(
+            epoch=i, step=400 * i, train_loss=0.1, train_accuracy=0.9, val_loss=0.1, val_accuracy=0.9, seconds=9,
+            best=True, **rest,
+        )
+        for i in range(1, 6)
+    ]  # fmt: skip
+    log = (began, *ended, *([events.Note(code="testing")] if early else []))
+    view = RunView(
+        Run("r", Workspace(tmp_path)), settings, "running", started=began, progress=(step,), epochs=(*ended,), log=log
+    )
+    assert "Testing on 10,000 images" in run_card.card(view, Translator("en"))
+    assert "0:00" not in run_card.card(view, Translator("en"))
+    taken_up = dataclasses.replace(view, started=dataclasses.replace(began, time=began.time + 99), log=log)
+    assert ("Testing" in run_card.card(taken_up, Translator("en"))) is not early  # it learns on
+
+
+@LANGUAGES
+def test_what_learns_says_no_time_before_it_is_known(words, tmp_path, monkeypatch):
+    """In place of "3.4 M parameters · …", which looks broken."""
+    known = Estimate("scratch", ("conv1",), 3_400_000, 3_400_000, 9, 9, pending=True)
+    monkeypatch.setattr(plan_card, "_estimates", lambda workspace: lambda settings, beside=False: known)
+    monkeypatch.setattr(plan_card, "kind_of", lambda dataset: "photos")
+    values = with_recipe({"model": "resnet18", "dataset": "mnist"}).model_dump()
+    made, waiting = plan_card.modes(values, Workspace(tmp_path), Limits(), words)
+    assert waiting and len(made) == 3 and all("3.4 M" in label and "…" not in label for label, _ in made)
 
 
 @LANGUAGES

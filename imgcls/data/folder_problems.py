@@ -52,6 +52,6 @@ def left_out_notes(broken: Sequence[Message]) -> list[Message]:
     return [*broken[:NAMED], rest]
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> Message | str:
     shown = ", ".join(names[:5])
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
+    return Message("{names} and {count} more", names=shown, count=len(names) - 5) if len(names) > 5 else shown

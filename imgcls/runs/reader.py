@@ -67,6 +67,16 @@ class RunView:
         return last if isinstance(last, events.Note) and going_on else None
 
     @property
+    def finishing(self) -> bool:
+        """Whether all steps are done, and it is tested, calibrated and saved: after its last epoch, or wherever else
+        its training has ended."""
+        if not self.live or self.settings is None or self.started is None:
+            return False
+        since = max(e.time for e in (self.started, *self.epochs[-1:]))
+        told = any(isinstance(e, events.Note) and e.code == "testing" and e.time >= since for e in self.log)
+        return told or len(self.epochs) >= self.settings.epochs
+
+    @property
     def share(self) -> float:
         """How much is done, 0 to 1: of what goes on before the steps while that goes on, then of the steps."""
         if self.state == "finished":

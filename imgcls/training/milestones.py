@@ -10,7 +10,7 @@ from imgcls.data.folder_problems import left_out_notes
 from imgcls.data.loader import Batches
 from imgcls.data.photos import StreamingPhotos
 from imgcls.errors import DatasetError
-from imgcls.messages import Setting
+from imgcls.messages import Message, Setting, plural
 from imgcls.models import transfer
 from imgcls.training import events
 from imgcls.training.calibrate import calibrate
@@ -110,6 +110,7 @@ def finished(
     best, meta = load_checkpoint(path)
     metrics = dict(meta.metrics)
     if learner.data.test is not None:
+        yield events.Note(code="testing", message=_testing(len(learner.data.test)))
         learner.model.load_state_dict(best.state_dict())
         accuracy, loss = learner.test()
         metrics |= {"test_accuracy": accuracy, "test_loss": loss}
@@ -128,6 +129,10 @@ def finished(
         checkpoint=str(path),
         lacking=learner.data.manifest.lacking.get("val", ()),
     )
+
+
+def _testing(images: int) -> Message:
+    return plural("Testing on {count:,} image.", "Testing on {count:,} images.", count=images)
 
 
 def _figure(meta: Meta, name: str) -> float:

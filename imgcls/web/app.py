@@ -50,8 +50,6 @@ from imgcls.web.classify.browser_weights import PageWeights
 from imgcls.web.classroom import board_routes, join_link, routes
 from imgcls.web.engine import routes as engine_routes
 from imgcls.web.i18n.translator import LANGUAGES, Translator, hide_folders
-from imgcls.web.init_lab import side_by_side
-from imgcls.web.runs_table import panel as runs_table
 from imgcls.web.server import security, tensorboard
 from imgcls.web.server.connections import Connections, configured, raise_descriptor_limit
 from imgcls.web.server.hosting import Hosting, hosting
@@ -62,8 +60,7 @@ from imgcls.web.shared.identity import People
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.uploads import keep_sweeping, only_uploads, prepare_uploads, stored
 from imgcls.web.shared.work_gate import Busy, address_of, work
-from imgcls.web.sweeps import panel as sweeps
-from imgcls.web.train import live_cards, page_training, see_it_learn
+from imgcls.web.train import live_cards, see_it_learn
 from imgcls.workspace import PROJECT, Workspace
 
 HERE = Path(__file__).parent
@@ -136,15 +133,7 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
         end_repeats(built)
         look_at_queues_every(built, QUEUE_LOOKS)
         sessions.add(f"/{language}", built)
-        css = [
-            HERE / "style.css",
-            HERE / "rooms.css",
-            page_training.STYLE,
-            side_by_side.STYLE,
-            runs_table.STYLE,
-            sweeps.STYLE,
-        ]
-        app = gr.mount_gradio_app(app, built, path=f"/{language}", css_paths=css, **_mounting(made))
+        app = gr.mount_gradio_app(app, built, path=f"/{language}", css_paths=list(style.SHEETS), **_mounting(made))
     # Last, for it takes whatever is left.
     programs = only_uploads(api.build(watch, made.limits, people), Translator("en"))
     look_at_queues_every(programs, QUEUE_LOOKS)

@@ -10,6 +10,7 @@ import gradio as gr
 from imgcls import __version__
 from imgcls.web.classify import tab as classify_tab
 from imgcls.web.classify.browser_weights import PageWeights
+from imgcls.web.classify.first_page import ROOMS
 from imgcls.web.classroom.view import ClassDialogs
 from imgcls.web.data import tab as data_tab
 from imgcls.web.evaluate import tab as evaluate_tab
@@ -21,9 +22,10 @@ from imgcls.web.init_lab.side_by_side import SideBySide
 from imgcls.web.shared import address
 from imgcls.web.shared.changes import Changes
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import SILENT, remember_values
+from imgcls.web.shared.events import remember_values
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.limits import Limits
+from imgcls.web.shared.page_load import PageLoad
 from imgcls.web.shared.render import render
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.train.tab import TrainTab
@@ -48,19 +50,20 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
         )
         changes = Changes(elem_id="changes")
         ClassDialogs(words, people, elem_id="class")
+        load = PageLoad()
         with gr.Tabs(elem_id="rooms") as rooms:
-            context = PageContext(words, watch, weights, limits, people, page, changes, rooms)
-            with gr.Tab(words("Classify"), id="classify"):
+            context = PageContext(words, watch, weights, limits, people, page, changes, rooms, load)
+            with gr.Tab(words(ROOMS["classify"]), id="classify"):
                 room = classify_tab.build(context)
-            with gr.Tab(words("Train"), id="train") as tab:
+            with gr.Tab(words(ROOMS["train"]), id="train") as tab:
                 training = TrainTab(context, room)
                 training.layout()
                 training.wire(tab)
-            with gr.Tab(words("Evaluate"), id="evaluate") as tab:
+            with gr.Tab(words(ROOMS["evaluate"]), id="evaluate") as tab:
                 evaluate_tab.build(context, tab, room)
-            with gr.Tab(words("Data"), id="data") as tab:
+            with gr.Tab(words(ROOMS["data"]), id="data") as tab:
                 data_tab.build(context, tab, training)
-            with gr.Tab(words("Init lab"), id="init-lab"):
+            with gr.Tab(words(ROOMS["init-lab"]), id="init-lab"):
                 SideBySide(context, elem_id="side-by-side")
                 init_lab_tab.build(context)
                 wrong_labels = WrongLabels(context)
@@ -68,11 +71,12 @@ def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limi
                 wrong_labels.wire()
         known = address.follow("tab", rooms)
 
-        def opened(request: gr.Request) -> Any:
+        def opened(request: gr.Request) -> list[Any]:
             wanted = address.chosen(request.query_params, "tab", known)
-            return gr.Tabs(selected=wanted) if wanted else gr.skip()
+            return [gr.Tabs(selected=wanted) if wanted else gr.skip()]
 
+        load.add(opened, [rooms])
         remember_values(page)
-        page.load(opened, None, rooms, **SILENT).then(None, None, None, js=address.READY, api_visibility="private")
+        load.wire(page).then(None, None, None, js=address.READY, api_visibility="private")
     page.queue(max_size=WAITING)
     return page

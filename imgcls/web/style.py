@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,26 @@ from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.render import render
 
 SANS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "PingFang SC", "Noto Sans CJK SC", "sans-serif"]
+WEB = Path(__file__).parent
+# Of the page, in their order.
+SHEETS = tuple(
+    WEB / name
+    for name in (
+        "frame.css",
+        "style.css",
+        "rooms.css",
+        "train/page_training.css",
+        "init_lab/side_by_side.css",
+        "runs_table/runs_table.css",
+        "sweeps/sweeps.css",
+    )
+)
+READABLE_PX = 14  # 24 on a wall of 1,920 pixels, where a projector's page is 1.75 times as large (whole_page.css)
+COMMENT, RULE, SIZE = (
+    re.compile(r"/\*.*?\*/", re.S),
+    re.compile(r"([^{}]+)\{([^{}]*)\}"),
+    re.compile(r"font-size:\s*([\d.]+)px"),
+)
 MONO = ["ui-monospace", "SFMono-Regular", "Consolas", "Noto Sans Mono CJK SC", "monospace"]
 
 
@@ -55,5 +76,15 @@ def theme() -> Base:
 @cache
 def head() -> str:
     """What stands in the head of every page: the rules that Gradio must not write anew."""
-    rules = (Path(__file__).parent / "whole_page.css").read_text("utf-8")
-    return str(render("page_style", Translator("en"), css=Markup(rules)))
+    rules = (WEB / "whole_page.css").read_text("utf-8")
+    sheets = [rules, projector_sizes("\n".join(sheet.read_text("utf-8") for sheet in SHEETS))]
+    return "".join(render("page_style", Translator("en"), css=Markup(sheet)) for sheet in sheets)
+
+
+def projector_sizes(sheet: str) -> str:
+    """A rule that makes all text larger, on a projector, which `sheet` makes smaller than the back row can read."""
+    rules = RULE.findall(COMMENT.sub("", sheet))
+    small = [
+        " ".join(where.split()) for where, said in rules if (size := SIZE.search(said)) and float(size[1]) < READABLE_PX
+    ]
+    return f"html.projector :is({', '.join(dict.fromkeys(small))}) {{ font-size: {READABLE_PX}px !important; }}"

@@ -153,6 +153,11 @@ def test_the_answer_is_in_sight_while_one_draws_on_a_phone(page, server, draw_th
     expect(page.get_by_test_id("answer")).to_have_text("3", timeout=40_000)
     box = page.get_by_test_id("answer").bounding_box()
     assert page.evaluate("scrollY") == 0 and box["y"] + box["height"] <= 664
+    page.locator("[data-panel=inside]").first.click()
+    layers = page.locator(".flow-scroll")
+    expect(layers.locator(".stage-head").first).to_be_visible()
+    assert layers.evaluate("row => row.scrollWidth > row.clientWidth")  # and it fades out where more follows
+    assert "gradient" in layers.evaluate("row => getComputedStyle(row).maskImage")
 
 
 def test_a_phone_has_margins_and_its_dialogs(page, server):

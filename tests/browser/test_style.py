@@ -3,6 +3,7 @@
 import re
 
 from playwright.sync_api import expect
+from train_form import open_settings
 
 from imgcls.workspace import PROJECT
 
@@ -58,6 +59,48 @@ def test_every_rule_above_the_container_holds(page, server):
     expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
     made = page.evaluate(BROKEN)
     assert len(made["seen"]) >= 15 and not made["wrong"], made["wrong"]
+
+
+# Every text that is to be seen, and how large it is on the screen, where that is smaller than asked.
+SMALLER = """least => {
+  const zoom = parseFloat(getComputedStyle(document.body).zoom), texts = document.createTreeWalker(document.body, 4);
+  const found = new Set();
+  while (texts.nextNode()) {
+    const text = texts.currentNode, element = text.parentElement, range = document.createRange();
+    range.selectNodeContents(text);
+    const shown = text.data.trim() && element.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+    if (!shown || element.closest('script, style') || !range.getBoundingClientRect().width) continue;
+    const svg = element.closest('svg'), box = svg?.viewBox.baseVal;
+    const scale = box?.width ? svg.getBoundingClientRect().width / box.width : zoom;
+    const size = scale * parseFloat(getComputedStyle(element).fontSize);
+    if (size < least - 0.01) found.add(`${element.outerHTML.slice(0, 120)}: ${size.toFixed(1)} px`);
+  }
+  return [...found];
+}"""
+
+
+def test_the_back_row_can_read_a_projector(page, server):
+    """Every text of every tab, with what folds open."""
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.goto(f"{server.url}/en/?projector=1")
+    expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
+    page.locator(".examples button").first.click()
+    page.locator("[data-panel=inside]").first.click()
+    expect(page.locator(".stage-head").first).to_be_visible(timeout=SOON)
+    small = page.evaluate(SMALLER, 24)
+    for tab, there in {
+        "train": "#plan p",
+        "evaluate": "#evaluate-run",
+        "data": "#samples img",
+        "init-lab": "#lab-start",
+    }.items():
+        page.locator(f"#rooms > .tab-wrapper [data-tab-id={tab}]").click()
+        expect(page.locator(there).first).to_be_visible(timeout=SOON)
+        if tab == "train":
+            open_settings(page)
+        page.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
+        small += page.evaluate(SMALLER, 24)
+    assert not small, "\n".join(small)
 
 
 def test_no_other_sheet_has_a_rule_for_a_class_of_the_root():

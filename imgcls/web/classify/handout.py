@@ -84,7 +84,7 @@ def _page(meta: Meta, parts: Mapping[str, bytes]) -> str:
         Translator("en"),
         title=name,
         name=name,
-        css=Markup((HERE.parent / "style.css").read_text("utf-8")),
+        css=Markup("\n".join((HERE.parent / name).read_text("utf-8") for name in ("frame.css", "style.css"))),
         pad=Markup((HERE / "pad.html").read_text("utf-8")),
         texts=Markup(json.dumps(texts, ensure_ascii=False).replace("<", "\\u003c")),
         parts=plain,

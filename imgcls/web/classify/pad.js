@@ -129,6 +129,8 @@ pad.png = () => {
   return reduced.toDataURL('image/png');
 };
 pad.side = SIDE;
+// What is drawn, for another pad to `put`; null while a stroke is in progress.
+pad.strokes = () => (current ? null : strokes);
 // Boxes around what is read apart, in the pixels of `grey`.
 pad.mark = boxes => {
   if (!boxes.length && !marked.length) return;

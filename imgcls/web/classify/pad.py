@@ -24,7 +24,10 @@ from imgcls.web.shared.work_gate import SKETCH_PIXELS, opened_picture
 PREFIX = "data:image/png;base64,"
 NOTHING = "none"
 MAX_CHARS = 300_000  # characters; a drawing has about 4,000
-SCRIPT = (Path(__file__).parent / "pad.js").read_text("utf-8")
+# pad.js itself stands in the page already, as a function, for the pad of its first bytes (first_page.py). Gradio reads
+# an event's name in the script.
+SCRIPT = """window.imgclsPad(element, () => trigger('drawn'), props);
+window.imgclsTakeOver(element.querySelector('.pad'));"""
 TEMPLATE = (Path(__file__).parent / "pad.html").read_text("utf-8")
 
 

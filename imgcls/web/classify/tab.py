@@ -162,8 +162,9 @@ def build(context: PageContext) -> Room:
     ).then(of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick)
     tabs = address.follow("source", sources)
 
-    def opened(request: gr.Request) -> tuple[Any, Any, Any]:
-        """What a link says, over what the page begins with."""
+    def opened(request: gr.Request) -> list[Any]:
+        """What a link says, over what the page begins with, and the answer to nothing yet; a drawing that the page has
+        kept is asked about when the checkpoint changes."""
         here = address.chosen(request.query_params, "source", tabs)
         options, _ = choices(words, watch)
         known = [name for _, name in options]
@@ -171,15 +172,19 @@ def build(context: PageContext) -> Room:
         wanted = address.chosen(request.query_params, "checkpoint", known) or usual
         # Known here and now: a tab that a link opens has no event everywhere, and where it has one it changes nothing.
         update = gr.update(choices=options) | ({"value": wanted} if wanted else {})
-        return (update, gr.Tabs(selected=here), here) if here else (update, gr.skip(), gr.skip())
+        now = wanted or chosen or ""
+        if here == "photo":
+            answers = ["", of_photo(watch, words, None, now)]
+        else:
+            name = _in_page(weights, now)
+            answers = [name, "" if name else of_drawing(watch, words, None, now)]
+        return [update, gr.Tabs(selected=here) if here else gr.skip(), here or gr.skip(), *answers]
 
     def refreshed(now: str) -> Any:
         options, first = choices(words, watch)
         return gr.update(choices=options, value=now if now in {known for _, known in options} else first)
 
-    context.page.load(opened, None, [checkpoint, sources, source], **SILENT).then(
-        of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick
-    )
+    context.load.add(opened, [checkpoint, sources, source, live, result])
     context.changes.change(refreshed, checkpoint, checkpoint, **SILENT)
 
     def used(event: gr.EventData) -> Any:

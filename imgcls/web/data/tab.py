@@ -35,11 +35,25 @@ from imgcls.web.train.tab import TrainTab
 
 SAMPLES = 24
 # What is seldom done with a set lies behind ⋯ (rooms.css).
-OPEN_MENU = "() => document.querySelector('#set-menu').parentElement.classList.toggle('menu-open')"
+# Until something else is clicked, or Escape.
+OPEN_MENU = """() => {
+  const button = document.querySelector('#set-menu'), row = button.parentElement;
+  const open = row.classList.toggle('menu-open');
+  button.setAttribute('aria-expanded', String(open));
+  if (!open) return;
+  const closed = new AbortController(), { signal } = closed;
+  const close = event => {
+    if (event.type === 'keydown' ? event.key !== 'Escape' : button.contains(event.target)) return;
+    row.classList.remove('menu-open');
+    button.setAttribute('aria-expanded', 'false');
+    closed.abort();
+  };
+  ['click', 'keydown'].forEach(name => document.addEventListener(name, close, { signal }));
+}"""
 
 
 def build(context: PageContext, tab: gr.Tab, training: TrainTab) -> None:
-    words, watch, limits, page, rooms = context.words, context.watch, context.limits, context.page, context.rooms
+    words, watch, limits, rooms = context.words, context.watch, context.limits, context.rooms
     changes = context.changes
     workspace, guarded = watch.workspace, guard(words)
     with gr.Tabs(elem_classes="sources", elem_id="data-rooms") as parts:
@@ -248,5 +262,5 @@ def build(context: PageContext, tab: gr.Tab, training: TrainTab) -> None:
     done.then(None, None, None, js=show_result_of("#unpack"), **LOCAL)
     for event in (made, done):
         event.then(lambda: listed(), None, form.form.fields["dataset"], **SILENT)
-    page.load(from_address, None, [chosen, parts], **SILENT)
+    context.load.add(from_address, [chosen, parts])
     chosen.change(None, chosen, None, js=address.puts("set", usual="mnist"), api_visibility="private")

@@ -105,7 +105,7 @@ def _written(found: Sequence[Reported], workspace: Workspace) -> str:
         "run_report",
         Translator("en"),
         title=" · ".join(one.name for one in found),
-        css=Markup("".join((WEB / f"{part}.css").read_text("utf-8") for part in ("style", "rooms"))),
+        css=Markup("".join((WEB / f"{part}.css").read_text("utf-8") for part in ("frame", "style", "rooms"))),
         languages=[(code, CODES[code], LANGUAGES[code], body) for code, body in bodies.items()],
         version=__version__,
     )

@@ -23,7 +23,7 @@ from imgcls.web.shared.uploads import uploaded
 
 
 def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
-    words, watch, limits, page, changes = context.words, context.watch, context.limits, context.page, context.changes
+    words, watch, limits, changes = context.words, context.watch, context.limits, context.changes
     workspace = watch.workspace
     listed, first = classify_tab.choices(words, watch)
     own = words("the one it was trained on")
@@ -128,7 +128,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
     run.click(begin, [checkpoints, dataset, part], view, **SILENT)
     run.click(None, None, None, js=show_result_of("#evaluate-run"), **LOCAL)
     gr.on([changes.change, tab.select], refreshed, [checkpoints, view, begun], [checkpoints, dataset, begun], **SILENT)
-    page.load(from_address, None, [checkpoints, dataset, part, view, begun], **SILENT)
+    context.load.add(from_address, [checkpoints, dataset, part, view, begun])
     for name, field in (("on", dataset), ("of", part)):
         field.change(None, field, None, js=address.puts(name), api_visibility="private")
     for chosen in (checkpoints.input, run.click):  # not what the page chooses by itself

@@ -62,9 +62,8 @@ class WrongLabels:
         self.find.click(guarded(self.on_find), [self.fields[name] for name in FOUND_BY], self.found, **REPORT_ERRORS)
         self.find.click(None, None, None, js=show_result_of("#wrong-find"), **LOCAL)
         self.card.submit(self.refresh, self.run, shown, **SILENT)
-        page, changes = self.context.page, self.context.changes
-        page.load(self.from_address, None, self.run, **SILENT).then(self.refresh, self.run, shown, **SILENT)
-        gr.on([page.load, changes.change], self.list_datasets, None, self.fields["dataset"], **SILENT)
+        self.context.changes.change(self.list_datasets, None, self.fields["dataset"], **SILENT)
+        self.context.load.add(self.from_address, [self.run, *shown, self.fields["dataset"]])
 
     def _wire_start(self, guarded: Callable[..., Any], shown: list[Any]) -> None:
         begun = self.start.click(
@@ -93,9 +92,10 @@ class WrongLabels:
         view = self.run_cache.view(name) if name else None
         return view if view and view.settings and view.settings.flip_labels else None
 
-    def from_address(self, asked_by: gr.Request) -> str:
+    def from_address(self, asked_by: gr.Request) -> list[Any]:
         name = asked_by.query_params.get("lab-wrong", "")
-        return name if self._lesson_run(name) else ""
+        name = name if self._lesson_run(name) else ""
+        return [name, *self.refresh(name), self.list_datasets()]
 
     def list_datasets(self) -> Any:
         return gr.update(choices=settings_form.dataset_choices(self.words, self.workspace))

@@ -15,7 +15,6 @@ from imgcls.web.shared.context import PageContext
 
 HERE = Path(__file__).parent
 TEMPLATE = (HERE / "side_by_side.html").read_text("utf-8")
-STYLE = HERE / "side_by_side.css"
 LOAD = "import(new URL('../scripts/{name}.js', document.baseURI)).then(page => page.start({{ element, props }}));"
 
 

@@ -30,7 +30,7 @@ TO_BEGIN_WITH = ("kaiming-uniform", "xavier-uniform", "all-zeros", "too-small", 
 
 def build(context: PageContext) -> None:
     words, watch, limits, people = context.words, context.watch, context.limits, context.people
-    page, changes = context.page, context.changes
+    changes = context.changes
     workspace, guarded = watch.workspace, guard(words)
     with gr.Row(elem_classes="room lab"):
         with gr.Column(scale=4, min_width=320, elem_classes="card settings"):
@@ -129,7 +129,7 @@ def build(context: PageContext) -> None:
     changes.change(listed, chosen, chosen, **SILENT).then(show, [chosen, expected], seen, **SILENT)
 
     def from_address(request: gr.Request) -> list[Any]:
-        """The comparison that a link names, and the settings for another one."""
+        """The comparison that a link names, with its card, and the settings for another one."""
         said = request.query_params
         picked = [name for name in choices("init") or () if name in said.get("lab-inits", "").split(",")]
         given = address.settings(said, prefix="lab-")
@@ -141,16 +141,17 @@ def build(context: PageContext) -> None:
                 given.pop(name, None)
         if given:
             given = {"lr": fill(given.get("dataset", "mnist"), given.get("model", "lenet")), **given}
-        guess = address.chosen(said, "lab-expected", picked or TO_BEGIN_WITH) or gr.skip()
+        guess = address.chosen(said, "lab-expected", picked or TO_BEGIN_WITH)
+        lab = {"value": said.get("lab"), **listed(said.get("lab"))}
         return [
-            {"value": said.get("lab"), **listed(said.get("lab"))},
+            lab,
             picked or gr.skip(),
-            guess,
+            guess or gr.skip(),
             *(given.get(name, gr.skip()) for name in names),
+            *show(request, lab["value"], guess),
         ]
 
-    brought = page.load(from_address, None, [chosen, inits, expected, *values], **SILENT)
-    brought.then(show, [chosen, expected], seen, **SILENT)
+    context.load.add(from_address, [chosen, inits, expected, *values, *seen])
     address.follow_fields("lab-", {"inits": inits, "expected": expected, **fields})
     for event in (chosen.input, begun.success, gone.success):  # not the one that a plain visit shows
         event(None, chosen, None, js=address.puts("lab"), **LOCAL)
@@ -161,11 +162,9 @@ def build(context: PageContext) -> None:
         fields["lr"],
         **SILENT,
     )
-    there = [page.load, changes.change]
-    gr.on(
-        there,
-        lambda: gr.update(choices=settings_form.dataset_choices(words, workspace)),
-        None,
-        fields["dataset"],
-        **SILENT,
-    )
+
+    def list_datasets() -> Any:
+        return gr.update(choices=settings_form.dataset_choices(words, workspace))
+
+    changes.change(list_datasets, None, fields["dataset"], **SILENT)
+    context.load.add(lambda request: [list_datasets()], [fields["dataset"]])

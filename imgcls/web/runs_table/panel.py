@@ -6,7 +6,6 @@ Which runs are ticked, the words, the sorting and the columns stand in the page'
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from imgcls.errors import RunError
@@ -23,7 +22,6 @@ from imgcls.web.runs_table.matrices import RunMatrices
 from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
 
-STYLE = Path(__file__).parent / "runs_table.css"
 MOST_AT_ONCE = 200  # runs that are marked or deleted by one click
 FIGURES = ("name", "state", "created", "seconds", "epochs", "val_accuracy", "test_accuracy", "parent", "owner", "tags",
            "note", "pinned")  # fmt: skip

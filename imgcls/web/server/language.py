@@ -19,6 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imgcls.messages import N_
+from imgcls.web.classify.first_page import with_first_page
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.shared.work_gate import work
 
@@ -150,6 +151,6 @@ class LanguageMiddleware:
             answer = Response(body, start.get("status", 404))
             answer.raw_headers = [*headers, (b"content-length", str(len(body)).encode())]
             return answer
-        said = body.replace(b"<head>", script(language), 1)
+        said = with_first_page(body.replace(b"<head>", script(language), 1), language)
         packed = await work("picture", None, lambda: gzip.compress(said, LEVEL))
         return Page(headers, said, packed)

@@ -2,7 +2,7 @@
 (() => {
   if (window.imgclsAddress) return;
   const root = document.documentElement;
-  const link = () => document.querySelector('a.language');
+  const link = () => document.querySelector('#head a.language');
 
   function show(url, push) {
     history[push ? 'pushState' : 'replaceState'](history.state, '', url);

@@ -11,12 +11,14 @@ from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.changes import Changes
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.limits import Limits
+from imgcls.web.shared.page_load import PageLoad
 from imgcls.web.shared.run_cache import RunCache
 
 
 @dataclass(frozen=True)
 class PageContext:
-    """`changes` fires when a run, a comparison or a checkpoint has come or gone; `rooms` are the tabs themselves."""
+    """`changes` fires when a run, a comparison or a checkpoint has come or gone; `rooms` are the tabs themselves;
+    `load` takes what each of them shows when the page is opened."""
 
     words: Translator
     watch: RunCache
@@ -26,3 +28,4 @@ class PageContext:
     page: gr.Blocks
     changes: Changes
     rooms: gr.Tabs
+    load: PageLoad

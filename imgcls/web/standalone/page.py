@@ -39,7 +39,13 @@ USUAL = "mnist"
 WEB = Path(__file__).parent.parent
 STYLES = tuple(
     WEB / name
-    for name in ("style.css", "train/page_training.css", "init_lab/side_by_side.css", "standalone/standalone.css")
+    for name in (
+        "frame.css",
+        "style.css",
+        "train/page_training.css",
+        "init_lab/side_by_side.css",
+        "standalone/standalone.css",
+    )
 )
 # Nothing but what is in the file; WebAssembly's own permission, and the worker that is made of the file's own text.
 POLICY = (

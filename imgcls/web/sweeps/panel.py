@@ -6,7 +6,6 @@ Folded away until it is asked for. What the form says stands in the page's addre
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from imgcls.errors import RunError
@@ -19,7 +18,6 @@ from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
 from imgcls.web.sweeps.result_view import drawn
 
-STYLE = Path(__file__).parent / "sweeps.css"
 LISTED = 50  # sweeps, newest first
 MOST_OFFERED = 6  # values of a setting that are all filled in
 NOT_VARIED = (*search.NOT_FACTORS, "preset", "start_from", "time_limit", "keep_epochs")

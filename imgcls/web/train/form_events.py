@@ -55,7 +55,7 @@ class FormEvents:
         page, changes, fields = self.context.page, self.context.changes, self.form.fields
         lists = [fields["dataset"], fields["weights"]]
         gr.on([changes.change, self.missing.submit], self.lists, None, lists, **SILENT)
-        page.load(self.opened, None, [self.state, *self.values], **SILENT)
+        self.context.load.add(self.opened, [self.state, *self.values])
         gr.on([field.change for field in self.values], None, None, None, js=CHANGED, **LOCAL)
         gr.on([page.load, self.missing.submit], None, None, None, js=CHANGED, **LOCAL)
         answer = self.state.submit(
@@ -73,12 +73,12 @@ class FormEvents:
 
     def wire_estimates(self, tab: gr.Tab, answer: Any) -> None:
         """What is shown beside the form: the plan, and what to expect of each preset."""
-        page, changes, fields = self.context.page, self.context.changes, self.form.fields
+        changes, fields = self.context.changes, self.form.fields
         timing, measuring = gr.Timer(PENDING, active=False), gr.Timer(PENDING, active=False)
         planned = [self.plan, fields["transfer"], timing]
         for event in (timing.tick, answer.then):
             event(self.planned, self.values, planned, **SILENT)
-        gr.on([page.load, changes.change], self.presets_known, self.values, fields["preset"], **SILENT)
+        changes.change(self.presets_known, self.values, fields["preset"], **SILENT)
         deciding = [fields[name].change for name in ("dataset", "model", "transfer", "weights")]
         gr.on(
             [tab.select, measuring.tick, *deciding],
@@ -106,7 +106,8 @@ class FormEvents:
         ]
 
     def opened(self, request: gr.Request) -> list[Any]:
-        """The settings that a link carries, over the recipe for its network, data and transfer, and what there is."""
+        """The settings that a link carries, over the recipe for its network, data and transfer, what there is, and what
+        to expect of each preset."""
         said = address.settings(request.query_params)
         values: dict[str, Any] = {}
         if said:
@@ -120,6 +121,9 @@ class FormEvents:
         if values:
             made["model"]["choices"] = buttons(self.words, values["model"])
             made["weights"]["visible"] = values["transfer"] != "scratch"
+        shown = {name: field.value for name, field in self.form.fields.items()} | values
+        presets, _ = preset_choices(shown, self.context.watch, self.words, ask=False)
+        made["preset"] = {"choices": presets, **made.get("preset", {})}
         state = form_state(values) if values else gr.skip()
         return [state, *(gr.update(**made[name]) if name in made else gr.skip() for name in self.names)]
 

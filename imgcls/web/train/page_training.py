@@ -8,7 +8,6 @@ from typing import Any
 import gradio as gr
 
 from imgcls.web.classify import bundle
-from imgcls.web.classify.pad import SCRIPT as PAD_SCRIPT
 from imgcls.web.classify.pad import TEMPLATE as PAD_TEMPLATE
 from imgcls.web.engine.routes import engine_names
 from imgcls.web.i18n.script_sentences import PAD, in_language
@@ -17,9 +16,8 @@ from imgcls.web.shared.settings_form import dataset_choices
 from imgcls.web.train.page_options import TRAINING, default_settings, form_choices, page_words, size_choices
 
 TEMPLATE = (Path(__file__).parent / "page_training.html").read_text("utf-8")
-STYLE = Path(__file__).parent / "page_training.css"
-LOAD = """import(new URL('../scripts/{name}.js', document.baseURI)).then(page => page.start({{ element, props,
-  pad: (element, trigger, props) => {{ {pad} }} }}));"""
+LOAD = """import(new URL('../scripts/{name}.js', document.baseURI))
+  .then(page => page.start({{ element, props, pad: window.imgclsPad }}));"""
 
 
 class PageTraining(gr.HTML):
@@ -31,7 +29,7 @@ class PageTraining(gr.HTML):
         super().__init__(
             value="",
             html_template=TEMPLATE,
-            js_on_load=LOAD.format(name=bundle.digest("page_training"), pad=PAD_SCRIPT),
+            js_on_load=LOAD.format(name=bundle.digest("page_training")),
             apply_default_css=False,
             words=page_words(words),
             choices=form_choices(words),

@@ -138,7 +138,7 @@ def _figures(view: RunView, words: Translator) -> list[tuple[str, str, str]]:
     last = view.progress[-1] if view.progress else None
     if view.live:
         left = words.estimate(view.seconds_left) if view.seconds_left is not None else "…"
-        if epochs and len(view.epochs) >= epochs:
+        if view.finishing:
             tested = _images(view, "test")
             testing = words("Testing on {count:,} images", count=tested) if tested else words("Saving")
             return [(words("Time left"), "…", testing), *_accuracies(view, words, last)]

@@ -151,8 +151,7 @@ class TrainTab:
         self.run.change(self.for_chosen, self.run, [self.over, self.new_name], **SILENT)
         self._refresh_after(self.card.submit)
         self._refresh_after(self.context.changes.change)
-        first = self.context.page.load(self.from_address, None, self.run, **SILENT)
-        first.then(self.refresh, [self.run, self.over], self.seen, **SILENT)
+        self.context.load.add(self.from_address, [self.run, *self.seen])
 
     def _refresh_after(self, event: Callable[..., Any]) -> None:
         listed = event(self.list_runs, self.run, self.run, **SILENT)
@@ -196,9 +195,10 @@ class TrainTab:
         other = {} if name in known else {"value": self.run_cache.foremost()}
         return gr.update(choices=options, visible=bool(options), **other)
 
-    def from_address(self, request: gr.Request) -> Any:
+    def from_address(self, request: gr.Request) -> list[Any]:
         name = request.query_params.get("run")
-        return {"value": name, **self.list_runs(name)}
+        shown = {"value": name, **self.list_runs(name)}
+        return [shown, *self.refresh(request, shown["value"])]
 
     def for_chosen(self, name: str | None) -> tuple[Any, str]:
         """The runs whose curves can be laid over the chosen one's, and its name to begin another one with."""
