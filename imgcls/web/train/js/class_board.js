@@ -2,6 +2,7 @@
 import { make, say } from '../../classify/js/answer.js';
 
 const HIGH = 320, LEFT = 56, TOP = 14, BOTTOM = 280, NARROWEST = 280;
+const RADIUS = 8, GAP = 12, LETTER = 14;   // of a point, between it and its name, a letter of that: units of the chart
 const AGAIN = 5000;   // ms between two looks while it is open
 const SVG = 'http://www.w3.org/2000/svg';
 const FLOORS = [0, 0.5, 0.8, 0.9, 0.95];
@@ -10,6 +11,24 @@ function drawn(tag, attributes, text = '') {
   const made = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   made.textContent = text;
+  return made;
+}
+
+// The nicknames beside their points, from the best one on, right or left of it; where neither has room, it is left to
+// whoever points at it. Letters are taken to be as wide as CJK's are, or two thirds of that.
+function named(points, left, right) {
+  const taken = points.map(({ x, y }) => [x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS]), made = [];
+  const free = box => box[0] >= left && box[2] <= right && taken.every(other => (
+    box[2] < other[0] || other[2] < box[0] || box[3] < other[1] || other[3] < box[1]));
+  for (const { nickname, x, y } of [...points].sort((one, other) => one.y - other.y)) {
+    const wide = [...nickname].reduce((sum, letter) => sum + (letter > '\u2e80' ? LETTER : LETTER * 0.66), 0);
+    const sides = [[x + GAP, 'start'], [x - GAP - wide, 'end']].map(([from, anchor]) => [[from, y - 9, from + wide, y + 9], anchor]);
+    const found = sides.find(([box]) => free(box));
+    if (!found) continue;
+    const [box, anchor] = found;
+    taken.push(box);
+    made.push(drawn('text', { class: 'name', x: anchor === 'start' ? box[0] : box[2], y: y + 5, 'text-anchor': anchor }, nickname));
+  }
   return made;
 }
 
@@ -69,14 +88,13 @@ export class ClassBoard {
     const focused = this.svg.contains(document.activeElement) ? document.activeElement.dataset.id : null;
     for (const point of points) {
       const told = this.told(point), circle = drawn('circle', {
-        class: `${point.hidden ? 'hidden' : ''}${point === this.about ? ' about' : ''}`, cx: x(point.seconds), cy: y(point.accuracy), r: 8,
+        class: `${point.hidden ? 'hidden' : ''}${point === this.about ? ' about' : ''}`, cx: x(point.seconds), cy: y(point.accuracy), r: RADIUS,
         tabindex: 0, role: 'button', 'aria-label': told, 'data-id': point.id,
       });
       for (const event of ['pointerenter', 'focus', 'click']) circle.addEventListener(event, () => this.tell(point));
-      const name = drawn('text', { class: 'name', x: x(point.seconds) + 12, y: y(point.accuracy) + 5 }, point.nickname);
-      if (x(point.seconds) > right - 90) { name.setAttribute('x', x(point.seconds) - 12); name.setAttribute('text-anchor', 'end'); }
-      parts.push(name, circle);
+      parts.push(circle);
     }
+    parts.push(...named(points.map(point => ({ nickname: point.nickname, x: x(point.seconds), y: y(point.accuracy) })), LEFT, right));
     this.svg.replaceChildren(...parts);
     if (focused) this.svg.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus();
     if (!this.about) this.line.textContent = points.length ? words.board_hint : words.board_empty;
