@@ -48,8 +48,8 @@ def validate(name: str) -> Message | None:
 
 def checked(name: str, *, error: type[ImgclsError] = DatasetError) -> str:
     """`name` itself. Raises `error` with a sentence where it is none."""
-    if (wrong := validate(name)) is not None:
-        raise error("The name '{name}' {wrong}.", name=shown(name), wrong=wrong)
+    if (fault := validate(name)) is not None:
+        raise error("The name '{name}' {wrong}.", name=shown(name), wrong=fault)
     return name
 
 
@@ -101,7 +101,7 @@ def is_option_name(name: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9][\w.-]{0,59}", name) is not None
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, names: Iterable[str]) -> str | None:
     """The known name that was probably meant by `name`; None where none is near."""
-    found = difflib.get_close_matches(name[:MAX_CHARACTERS], list(known), n=1, cutoff=0.6)
-    return found[0] if found else None
+    matches = difflib.get_close_matches(name[:MAX_CHARACTERS], list(names), n=1, cutoff=0.6)
+    return matches[0] if matches else None

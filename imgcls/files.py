@@ -92,8 +92,8 @@ def remove_leftovers(folder: Path) -> list[Path]:
 def _is_leftover(path: Path) -> bool:
     if path.name.startswith(DELETED):
         return True
-    if found := TEMPORARY.fullmatch(path.name):
-        return not ProcessId(int(found[1]), int(found[2]) / 1000).alive()
+    if match := TEMPORARY.fullmatch(path.name):
+        return not ProcessId(int(match[1]), int(match[2]) / 1000).alive()
     return bool(NAMELESS.fullmatch(path.name)) and time.time() - path.lstat().st_mtime > OLD
 
 

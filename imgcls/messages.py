@@ -88,12 +88,16 @@ class Message:
         return {"text": self.text, **({"many": self.many} if self.many else {}), "values": values}
 
     @classmethod
-    def from_dict(cls, said: dict[str, Any] | str) -> Message:
+    def from_dict(cls, as_json: dict[str, Any] | str) -> Message:
         """Of what `as_dict` made, or of a finished sentence from an older file."""
-        if isinstance(said, str):
-            return cls(said)
-        values = {str(name): _from_json(value) for name, value in said.get("values", {}).items()}
-        return _plural(said["text"], said["many"], values) if "many" in said else cls(str(said["text"]), **values)
+        if isinstance(as_json, str):
+            return cls(as_json)
+        values = {str(name): _from_json(value) for name, value in as_json.get("values", {}).items()}
+        return (
+            _plural(as_json["text"], as_json["many"], values)
+            if "many" in as_json
+            else cls(str(as_json["text"]), **values)
+        )
 
 
 def readable(text: str) -> str:
@@ -112,15 +116,15 @@ def plural(one: str, many: str, /, *, count: int, **values: Any) -> Message:
     return _plural(one, many, {"count": count, **values})
 
 
-def joined(parts: Sequence[Message], /) -> Message:
+def joined(messages: Sequence[Message], /) -> Message:
     """The parts in a row, as each language joins them: "run a, 3 classes"."""
-    return functools.reduce(lambda one, more: Message("{one}, {more}", one=one, more=more), parts)
+    return functools.reduce(lambda one, more: Message("{one}, {more}", one=one, more=more), messages)
 
 
 def _plural(one: str, many: str, values: dict[str, Any]) -> Message:
-    made = Message(one, **values)
-    object.__setattr__(made, "many", many)
-    return made
+    message = Message(one, **values)
+    object.__setattr__(message, "many", many)
+    return message
 
 
 def _plain(value: Any) -> Any:

@@ -247,8 +247,8 @@ class TrainSettings(BaseModel):
     @field_validator("augment")
     @classmethod
     def _augment(cls, value: str) -> str:
-        if wrong := augmentations.fault(value):
-            raise ValueError(wrong)
+        if fault := augmentations.fault(value):
+            raise ValueError(fault)
         return augmentations.in_order(value)
 
     @field_validator("val_split")

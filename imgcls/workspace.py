@@ -49,10 +49,10 @@ class Workspace:
     def train_logs(self) -> Path:
         return self.root / "train_logs"
 
-    def shipped(self, *parts: str) -> Path:
+    def shipped(self, *relative: str) -> Path:
         """`parts` under workspace if it is there, otherwise the copy that ships."""
-        own = self.root.joinpath(*parts)
-        return own if own.exists() else PROJECT.joinpath(*parts)
+        own = self.root.joinpath(*relative)
+        return own if own.exists() else PROJECT.joinpath(*relative)
 
 
 def child_environment(**more: str) -> dict[str, str]:

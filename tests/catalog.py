@@ -26,11 +26,11 @@ ERRORS = (
     "ImgclsError", "SettingsError", "DatasetError", "WeightsError", "CheckpointError", "RunError", "DivergedError",
     "InputError", "DeviceError", "StorageError", "ServeError", "InstallError",
 )  # fmt: skip
-SAY = {name: None for name in ("_", "N_", "words", "Message", "error", *ERRORS)} | {"plural": (1, 2)}
+SAY = {name: None for name in ("_", "N_", "words", "translate", "Message", "error", *ERRORS)} | {"plural": (1, 2)}
 
 
 def said() -> Catalog:
-    """Every sentence in the source, by what says it: an error, a `Message`, `words(...)`, `_(...)` in a template."""
+    """Every sentence in the source, by what says it: an error, a `Message`, `translate(...)`, a template's `_(...)`."""
     made = Catalog(domain=DOMAIN)
     for _, _, message, _, _ in extract_from_dir(PROJECT / "imgcls", METHODS, keywords=SAY):
         made.add(message)

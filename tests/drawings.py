@@ -22,7 +22,7 @@ def drawn(side=280, size=0.6, place=(0.5, 0.5), brush=0.07):
     for drawing in UJI:
         half, centre = size * side / 2, [p * side for p in place]
         box = (centre[0] - half, centre[1] - half, centre[0] + half, centre[1] + half)
-        images.append(render(drawing["strokes"], side=side, width=max(1, brush * side), place=box))
+        images.append(render(drawing["strokes"], side=side, width=max(1, brush * side), box=box))
     return images
 
 

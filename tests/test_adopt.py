@@ -16,7 +16,7 @@ from torch import nn
 
 from imgcls.checkpoints.format import load_checkpoint
 from imgcls.checkpoints.import_weights import adopt, check_room, proposed, proposed_classes
-from imgcls.checkpoints.recognition import Found, recognise
+from imgcls.checkpoints.recognition import RecognisedNetwork, recognise
 from imgcls.checkpoints.store import find_checkpoint
 from imgcls.data.download import load_arrays
 from imgcls.errors import CheckpointError, ImgclsError, SettingsError, WeightsError
@@ -308,7 +308,7 @@ def test_a_large_number_of_numpy_s_asks_for_no_memory(tmp_path):
 def test_images_tell_what_the_file_does_not_say(workspace, tmp_path):
     """Its activation and its pools: those with which it answers right."""
     images, labels = load_arrays("mnist", workspace)["train"]
-    inputs = proposed(Found("lenet", 1, 10), kind="digits").to_input(images[:6400])
+    inputs = proposed(RecognisedNetwork("lenet", 1, 10), kind="digits").to_input(images[:6400])
     torch.manual_seed(0)
     made = LeNet(activation="tanh", pool="avg")
     adam = torch.optim.Adam(made.parameters(), 2e-3)

@@ -214,7 +214,7 @@ OF_ITS_OWN = {
 # What takes seconds: no coroutine does it itself.
 MAKERS = {
     "handout", "handout_with", "report", "units_bytes", "units_if_there", "epochs_bytes", "page_bytes", "preview",
-    "opened_picture", "network", "read", "read_prepared", "of_drawing", "of_photo", "drawing_of", "frame_of",
+    "opened_picture", "network", "classify", "classify_prepared", "of_drawing", "of_photo", "drawing_of", "frame_of",
 }  # fmt: skip
 WEB = [module for module in FILES if inside(module, "imgcls.web") and module != GATE]
 

@@ -43,8 +43,8 @@ def test_every_training_photo_is_its_own_nearest_neighbour(wide, augment, transf
     form, learnt = predictor.meta.preprocess, Manifest.read(manifest_file("r", wide)).splits["train"].paths
     stored = torch.stack([form.to_stored(open_image(wide.data / "wide" / path)) for path in learnt])
     with torch.inference_mode():
-        _, trail = predictor.run(form.to_input(stored))
-    nearest = [names[0] for names in predictor.calibration.nearest(trail, 1)]
+        _, activations = predictor.run(form.to_input(stored))
+    nearest = [names[0] for names in predictor.calibration.nearest(activations, 1)]
     assert nearest == list(learnt)
 
 

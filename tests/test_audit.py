@@ -65,7 +65,7 @@ def test_labels_flipped_on_purpose_are_those_of_the_run_and_are_found(workspace)
     few, run = looked(workspace, "many", flip=0.1, seed=3, train_images=60), divide_photos(said, workspace)
     found = {s.path for s in few.of("label")}
     assert (few.images, few.flipped) == (60, 6) and few.recall == len(found & set(run.flipped)) / 6
-    assert found <= {path.relative_to(workspace.data / "many").as_posix() for path, _ in run.parts["train"]}
+    assert found <= {path.relative_to(workspace.data / "many").as_posix() for path, _ in run.splits["train"]}
 
 
 def test_digits_flipped_on_purpose_are_those_that_a_run_learns_from(workspace):
@@ -82,7 +82,7 @@ def test_an_image_of_a_known_set_is_called_by_its_place_in_the_file(workspace, m
     """Whatever part a seed puts it in: so that other programs find it."""
     from imgcls.data import pen_digits
     from imgcls.data.download import load_arrays
-    from imgcls.data.known_places import names_in_files
+    from imgcls.data.index_names import names_in_files
 
     drawn = torch.zeros(120, 1, 28, 28, dtype=torch.uint8), torch.zeros(120, dtype=torch.int64)
     monkeypatch.setattr(pen_digits, "load_pen_digits", lambda *place, **said: drawn)  # drawing them takes a minute
@@ -229,8 +229,8 @@ def test_what_was_found_right_is_not_said_again(own, workspace):
     suspect = made.of("label")[0]
     twin = next(s for s in made.of("duplicate") if s.score == 1.0)
     assert (suspect.path, twin.path, twin.suggested) == ("daisy/wrong.jpg", "tulip/01.jpg", "tulip/again.jpg")
-    edits.it_is_right("flowers", suspect.path, "label", suspect.label, workspace)
-    edits.it_is_right("flowers", twin.path, "duplicate", twin.suggested, workspace)
+    edits.dismiss("flowers", suspect.path, "label", suspect.label, workspace)
+    edits.dismiss("flowers", twin.path, "duplicate", twin.suggested, workspace)
     again = looked(workspace)
     assert suspect not in again.suspects and twin not in again.suspects
     edits.move_to_class("flowers", suspect.path, "tulip", workspace)  # another label is another question
@@ -248,7 +248,7 @@ def test_moving_and_deleting_can_be_undone(own, workspace):
     moved = edits.move_to_class("flowers", "rose/00.jpg", "tulip", workspace)
     assert moved.after == "tulip/00-2.jpg" and (own / "tulip" / "00-2.jpg").is_file()
     gone = edits.delete("flowers", "rose/01.jpg", workspace)
-    assert gone.deleted and len(divide_photos(said(), workspace).found.splits["train"]) == 59
+    assert gone.deleted and len(divide_photos(said(), workspace).photos.splits["train"]) == 59
     edits.undo("flowers", gone.id, workspace)
     edits.undo("flowers", moved.id, workspace)
     assert photos_of(own) == before and not list((own / ".trash").rglob("*.jpg"))
@@ -281,7 +281,7 @@ def test_only_what_the_set_lists_is_touched(path, label, tmp_path_factory):
         lambda: edits.move_to_class("flowers", "rose/00.jpg", label, lab),  # its own class, at most
         lambda: edits.delete("flowers", path, lab),
         lambda: edits.undo("flowers", path, lab),
-        lambda: edits.it_is_right("flowers", path, "label", label, lab),
+        lambda: edits.dismiss("flowers", path, "label", label, lab),
         lambda: edits.delete("../flowers", "rose/00.jpg", lab),
     ):
         with pytest.raises(ImgclsError):

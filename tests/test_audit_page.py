@@ -8,7 +8,7 @@ from asking import by_name
 from photos import flowers
 
 from imgcls.runs import audits
-from imgcls.runs.audits import Asked
+from imgcls.runs.audits import Request
 from imgcls.web.data.audit import server_functions
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.limits import ALONE, SHARED
@@ -25,7 +25,7 @@ def audited(tmp_path_factory):
     for i in range(3):
         shutil.move(root / "rose" / f"{i:02}.jpg", root / "daisy" / f"wrong{i}.jpg")
     shutil.copy(root / "tulip" / "00.jpg", root / "tulip" / "again.jpg")
-    audits.make_audit(Asked("flowers"), workspace)
+    audits.make_audit(Request("flowers"), workspace)
     return workspace
 
 
@@ -143,25 +143,25 @@ def test_photos_behind_a_link_that_have_changed_leave_no_list(lab):
     root, elsewhere = lab.data / "flowers", lab.root / "elsewhere"
     (root / "rose").rename(elsewhere)
     (root / "rose").symlink_to(elsewhere)
-    audits.make_audit(Asked("flowers"), lab)
-    assert audits.find_audit(Asked("flowers"), lab) is not None
+    audits.make_audit(Request("flowers"), lab)
+    assert audits.find_audit(Request("flowers"), lab) is not None
     next(elsewhere.iterdir()).unlink()
-    assert audits.find_audit(Asked("flowers"), lab) is None
+    assert audits.find_audit(Request("flowers"), lab) is None
 
 
 def test_its_process_says_why_it_failed(lab):
     from imgcls.runs import background_jobs
 
-    wanted = Asked("nothing")
+    wanted = Request("nothing")
     folder = background_jobs.prepare(
         background_jobs.jobs_folder("audits", lab) / audits.key_of(wanted), wanted.as_dict()
     )
-    assert audits.work(folder, lab) == 1
+    assert audits.run(folder, lab) == 1
     assert "nothing" in asking(lab)["look"]({"dataset": "nothing"})["error"]
 
 
 def test_flipped_on_purpose_it_says_how_many_were_found_and_mends_nothing(lab):
-    audits.make_audit(Asked("flowers", 0.2), lab)
+    audits.make_audit(Request("flowers", 0.2), lab)
     ask, asked = asking(lab), {**ASKED, "flip": 0.2}
     assert "flipped on purpose" in ask["look"](asked)["html"]
     assert "data-do" not in ask["list"]({**asked, "kind": "label"})["html"]

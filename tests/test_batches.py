@@ -7,9 +7,9 @@ from imgcls.augmentations import COMBINATIONS, mixes, names
 from imgcls.data.loader import Batches, evaluation_batches, images_at_once
 from imgcls.data.splitting import Split
 from imgcls.imaging.preprocess import Preprocess
-from imgcls.inference.features import Tap
+from imgcls.inference.features import FeatureExtractor
 from imgcls.models import build, transfer
-from imgcls.models.forward import in_parts
+from imgcls.models.forward import in_micro_batches
 
 CPU = torch.device("cpu")
 DIGIT = Preprocess(channels=1, resize_mode="digit", storage_size=28, size=28, mean=(0.5,), std=(0.5,))
@@ -141,12 +141,12 @@ def test_a_network_goes_forward_a_few_images_at_a_time_and_says_the_same():
     network.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
     inputs = torch.randn(30, 3, 64, 64)
     with torch.inference_mode():
-        made = in_parts(network, inputs)
+        made = in_micro_batches(network, inputs)
         assert seen == [25, 5]
         torch.testing.assert_close(made, network(inputs), rtol=1e-4, atol=1e-4)
-        assert len(in_parts(transfer.split_backbone(network)[0], inputs)) == 30 and seen[3:] == [25, 5]
-        assert in_parts(torch.nn.Flatten(), inputs).shape == (30, 3 * 64 * 64)
+        assert len(in_micro_batches(transfer.split_backbone(network)[0], inputs)) == 30 and seen[3:] == [25, 5]
+        assert in_micro_batches(torch.nn.Flatten(), inputs).shape == (30, 3 * 64 * 64)
         seen.clear()
-        logits, trail = Tap(network)(inputs)
-        assert seen == [25, 5] and trail.shape[0] == 30
+        logits, activations = FeatureExtractor(network)(inputs)
+        assert seen == [25, 5] and activations.shape[0] == 30
         torch.testing.assert_close(logits, made, rtol=1e-4, atol=1e-4)

@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 from imgcls.checkpoints.format import load_checkpoint, read_extra, read_tensors, replace_extra, save_checkpoint
 from imgcls.data.datasets import DataSet
 from imgcls.data.download import load_arrays
-from imgcls.data.negatives import draw_not_digits, load_drawings
+from imgcls.data.negatives import draw_negatives, load_drawings
 from imgcls.data.pen_digits import read_drawings
 from imgcls.data.splitting import Split
 from imgcls.errors import CheckpointError
@@ -193,12 +193,12 @@ def test_photos_far_from_any_class_are_foreign(tmp_path):
     for name, tensor in calibrate(only_its_head(model), data, features=known).items():
         torch.testing.assert_close(tensor, extra[name], rtol=1e-3, atol=1e-3)
     little = replace(data, val=data.val.take(torch.arange(34, 46)))
-    unsure = Calibration.from_tensors(calibrate(model, little), features=512, trail=514, classes=2)
-    made = Calibration.from_tensors(extra, features=512, trail=514, classes=2)
+    unsure = Calibration.from_tensors(calibrate(model, little), features=512, activation_count=514, classes=2)
+    made = Calibration.from_tensors(extra, features=512, activation_count=514, classes=2)
     predictor = Predictor(model, None, made)
-    _, trail = predictor.run(form.to_input(images))
+    _, activations = predictor.run(form.to_input(images))
     assert (made.familiarity(predictor.run(form.to_input(drawn()))[1])[0] >= 0.5).float().mean() >= 0.9
-    nearest = made.nearest(trail[:1], 3)[0]
+    nearest = made.nearest(activations[:1], 3)[0]
     assert nearest[0] == "a/0.jpg" and len(nearest) == 3
     noise = torch.randint(0, 256, (20, 3, 32, 32), dtype=torch.uint8)
     foreign = predictor.run(form.to_input(noise))[1]
@@ -209,7 +209,7 @@ def test_photos_far_from_any_class_are_foreign(tmp_path):
 
 def test_drawings_that_are_no_digit_are_made_by_seed():
     known = read_drawings(PROJECT / "data" / "pen-digits" / "pen-digits-train.json.gz")
-    first, again = (draw_not_digits(known, count=44, seed=3) for _ in range(2))
-    assert first == again and len(first) == 44 and draw_not_digits(known, count=44, seed=4) != first
+    first, again = (draw_negatives(known, count=44, seed=3) for _ in range(2))
+    assert first == again and len(first) == 44 and draw_negatives(known, count=44, seed=4) != first
     kept, held_out = load_drawings()
     assert (len(kept.others), len(kept.digits), len(held_out.others), len(held_out.digits)) == (9000, 3000, 0, 749)

@@ -271,9 +271,9 @@ def test_the_address_that_students_type(lab):
         ("localhost", "127.0.0.1"): None,
     }
     for (asked, host), url in shown.items():
-        assert address(hosting(host=host, env={}), port=7860, asked=asked) == url
+        assert address(hosting(host=host, env={}), port=7860, host_header=asked) == url
     behind = hosting(env={"IMGCLS_ALLOWED_HOSTS": "lab.example.org"})
-    assert address(behind, port=7860, asked="127.0.0.1:7860") == "https://lab.example.org"
+    assert address(behind, port=7860, host_header="127.0.0.1:7860") == "https://lab.example.org"
     space = hosting(env={"SPACE_ID": "a/b", "SPACE_HOST": "a-b.hf.space"})
     assert address(space, port=7860) == "https://a-b.hf.space"
 

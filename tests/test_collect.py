@@ -150,14 +150,14 @@ def test_the_trash_has_an_end(workspace):
 
 
 def test_photos_of_one_burst_stay_on_one_side(draft, workspace):
-    from imgcls.data.grouping import one_side
+    from imgcls.data.grouping import group_ids
 
     first = draft.add("dog", photo("black"))
     names = [first, draft.add("dog", photo("white"), burst=first), draft.add("dog", photo("grey"), burst=first)]
     assert names == ["0004.jpg", "0005-b0004.jpg", "0006-b0004.jpg"]
     assert draft.add("dog", photo("pink"), burst="0099.jpg") == "0007.jpg"  # a burst that nobody knows
     assert draft.classes()["dog"] == ["0001.jpg", "0002.jpg", "0003.jpg", *names, "0007.jpg"]
-    groups = one_side([draft.photo("dog", name) for name in draft.classes()["dog"]])
+    groups = group_ids([draft.photo("dog", name) for name in draft.classes()["dog"]])
     assert groups == [0, 1, 2, 3, 3, 3, 6]
 
 

@@ -59,8 +59,8 @@ def test_a_command_and_a_column(copy, tmp_path):
     (logs / "settings.json").write_text(json.dumps({"dataset": "mnist", "model": "lenet"}))
     insert(
         copy / "imgcls/runs/summary.py",
-        '        "letters": len(seen.run.name),\n',
-        before='        "place": queue.position(seen.run)',
+        '        "letters": len(run_view.run.name),\n',
+        before='        "place": queue.position(run_view.run)',
     )
     assert json.loads(run(copy, "-m", "imgcls", "runs", "--json", home=tmp_path))[0]["letters"] == 3
 
@@ -91,11 +91,11 @@ def test_an_endpoint_and_a_panel(copy, tmp_path):
     insert(api, "        _endpoint(greet, [])\n", before="        _endpoint(checkpoints, [])\n")
     (copy / "imgcls/web/data/greeting.html.j2").write_text("<p>{{ _('Data') }}: {{ name }}</p>")
     (copy / "imgcls/web/data/greeting.py").write_text(
-        "import gradio as gr\nfrom imgcls.web.shared.render import render\n\n\ndef greeting(words):\n"
-        "    return gr.HTML(render('greeting', words, name='<b>'), elem_id='greeting')\n"
+        "import gradio as gr\nfrom imgcls.web.shared.render import render\n\n\ndef greeting(translate):\n"
+        "    return gr.HTML(render('greeting', translate, name='<b>'), elem_id='greeting')\n"
     )
     tab = copy / "imgcls/web/data/tab.py"
-    insert(tab, "                greeting(words)\n", before="                missing = FetchView(")
+    insert(tab, "                greeting(translate)\n", before="                missing = FetchView(")
     insert(tab, "from imgcls.web.data.greeting import greeting\n", before="from imgcls.web.data import report_card\n")
     seen = json.loads(run(copy, "-c", LOOK, home=tmp_path).splitlines()[-1])
     assert "/greet" in seen["endpoints"] and seen["greeting"] == ["<p>Data: &lt;b&gt;</p>"]

@@ -15,7 +15,7 @@ from photos import flowers as photos
 from PIL import Image
 from test_evaluations import made
 
-from imgcls.inference.classify import read
+from imgcls.inference.classify import classify
 from imgcls.inference.evaluation import Evaluation
 from imgcls.inference.predictor import Predictor
 from imgcls.runs import evaluations
@@ -111,7 +111,7 @@ def test_a_digit_is_handed_over_as_a_drawing_and_read_as_it_was(workspace):
         drawing = hand_over(kept, evaluated, place, ALONE)["drawing"]
         pad = Image.open(io.BytesIO(base64.b64decode(drawing.partition(",")[2]))).resize((196, 196))
         (said,) = predictor.predict_stored(kept._split(evaluated).images[place][None], top=1)
-        assert read(predictor, [pad])[0].label == said.label
+        assert classify(predictor, [pad])[0].label == said.label
 
 
 def test_visitors_of_a_shared_lab_change_nothing(lab):
@@ -152,8 +152,8 @@ def test_a_process_of_its_own_evaluates(lab):
     assert ask["look"](asked) == {"state": "none"}
     answer = ask["look"]({**asked, "start": "again"})
     assert answer["state"] == "running" and 'role="progressbar"' in answer["html"]
-    one = evaluations.Asked(lab.checkpoints / "first" / "best.safetensors", "flowers", "train")
-    assert evaluations.look(one, lab).state == "running"
+    one = evaluations.Request(lab.checkpoints / "first" / "best.safetensors", "flowers", "train")
+    assert evaluations.status(one, lab).state == "running"
     for _ in range(600):
         answer = ask["look"]({**asked, "start": "on"})
         if answer.get("state") != "running":
@@ -163,17 +163,17 @@ def test_a_process_of_its_own_evaluates(lab):
 
 
 def test_stopped_in_its_process_it_leaves_nothing(lab):
-    one = evaluations.Asked(lab.checkpoints / "first" / "best.safetensors", "flowers", "train")
+    one = evaluations.Request(lab.checkpoints / "first" / "best.safetensors", "flowers", "train")
     folder = evaluations.prepare(one, lab)
     evaluations.stop(one, lab)
-    assert evaluations.work(folder, lab) == 0
-    assert evaluations.look(one, lab).state == "stopped"
+    assert evaluations.run(folder, lab) == 0
+    assert evaluations.status(one, lab).state == "stopped"
 
 
 def test_why_it_failed_is_said(lab):
-    one = evaluations.Asked(lab.checkpoints / "first" / "best.safetensors", "flowers", "test")
-    assert evaluations.work(evaluations.prepare(one, lab), lab) == 1
-    seen = evaluations.look(one, lab)
+    one = evaluations.Request(lab.checkpoints / "first" / "best.safetensors", "flowers", "test")
+    assert evaluations.run(evaluations.prepare(one, lab), lab) == 1
+    seen = evaluations.status(one, lab)
     assert seen.state == "failed" and "flowers" in str(seen.message)
     json.dumps(seen.message.as_dict())
 

@@ -118,7 +118,7 @@ def context(workspace, env, language="en"):
     made = hosting(env=env)
     people = People(workspace, shared=made.limits.public, host_password=made.host_password)
     return SimpleNamespace(
-        words=Translator(language), watch=RunCache(workspace), limits=made.limits, people=people, host=made
+        translate=Translator(language), run_cache=RunCache(workspace), limits=made.limits, people=people, host=made
     )
 
 
@@ -138,7 +138,7 @@ def test_the_page_begins_watches_and_stops(workspace, monkeypatch):
             assert seen["state"] == "running" and time.monotonic() < end
             time.sleep(0.1)
         ask["fetch_stop"](cifar10)
-        while downloads.look("cifar10", workspace).state == "running":
+        while downloads.status("cifar10", workspace).state == "running":
             assert time.monotonic() < end
             time.sleep(0.1)
         assert "nothing of it was kept" in ask["fetch_look"](cifar10)["html"]

@@ -15,7 +15,7 @@ from imgcls.cli.main import main
 from imgcls.imaging.ink import NoInk, find_ink
 from imgcls.imaging.layout import layout_of
 from imgcls.imaging.strokes import render
-from imgcls.inference.classify import read
+from imgcls.inference.classify import classify
 from imgcls.inference.predictor import Predictor
 from imgcls.workspace import PROJECT
 
@@ -30,7 +30,7 @@ def side_by_side(*numbers, size=0.36, gap=0.06, width=14):
     for i, number in enumerate(numbers):
         left = 0.05 + i * (size + gap)
         place = tuple(280 * v for v in (left, 0.3, left + size, 0.3 + size))
-        picture = render(UJI[number]["strokes"], side=280, width=width, place=place)
+        picture = render(UJI[number]["strokes"], side=280, width=width, box=place)
         whole = np.maximum(whole, np.asarray(picture))
     return Image.fromarray(whole)
 
@@ -56,10 +56,10 @@ def test_pen_digits_are_one_digit():
 def test_digits_side_by_side_are_read_left_to_right(reader):
     random = np.random.default_rng(5)
     pairs = [tuple(random.integers(0, len(UJI), 2)) for _ in range(40)]
-    made = read(reader, [side_by_side(*pair) for pair in pairs])
+    made = classify(reader, [side_by_side(*pair) for pair in pairs])
     right = [r.label == "".join(LABELS[i] for i in pair) for r, pair in zip(made, pairs, strict=True)]
     assert np.mean(right) >= 0.9
-    (three,) = read(reader, [side_by_side(0, 5, 9, size=0.24)])
+    (three,) = classify(reader, [side_by_side(0, 5, 9, size=0.24)])
     assert len(three.parts) == 3 and three.label == LABELS[0] + LABELS[5] + LABELS[9]
 
 
@@ -69,7 +69,7 @@ def test_a_dot_and_a_scribble_are_not_sure(reader):
     pen = ImageDraw.Draw(scribble)
     for y in range(10, 280, 43):
         pen.line([(5, y), (275, y + 10)], fill=0, width=20)
-    made = read(reader, [dot, scribble])
+    made = classify(reader, [dot, scribble])
     assert [r.doubt for r in made] == ["dot", "scribble"] and not any(r.sure for r in made)
     assert made[0].label in "0123456789"  # the answer stays
 
@@ -81,7 +81,7 @@ def test_a_small_0_in_a_broad_pen_is_no_dot(size, width):
     zeros = [drawing for drawing, label in zip(UJI, LABELS, strict=True) if label == "0"]
     place = tuple(280 * v for v in (0.3, 0.3, 0.3 + size, 0.3 + size))
     for drawing in zeros:
-        image = render(drawing["strokes"], side=280, width=width, place=place)
+        image = render(drawing["strokes"], side=280, width=width, box=place)
         ink = np.asarray(image) > 128
         hole = np.count_nonzero(binary_fill_holes(ink) & ~ink)
         if hole > 0.01 * np.count_nonzero(ink.any(0)) * np.count_nonzero(ink.any(1)):
@@ -94,20 +94,20 @@ def test_a_block_of_thick_lines_is_no_dot(reader, size):
     pen = ImageDraw.Draw(block)
     for y in range(40, 40 + size, 20):
         pen.line([(40, y), (40 + size, y + 8)], fill=0, width=20)
-    (made,) = read(reader, [block])
+    (made,) = classify(reader, [block])
     assert made.doubt == "scribble" and not made.sure
     assert kind(render([[(5, 5)]], side=280, width=32)) == "dot"  # a touch of the broadest brush
 
 
 def test_what_is_read_is_what_the_predictor_reads(reader):
     images = drawn()[::40]
-    assert [r.label for r in read(reader, images)] == [p.label for p in reader(images)]
+    assert [r.label for r in classify(reader, images)] == [p.label for p in reader(images)]
 
 
 def test_mnist_itself_is_one_digit(reader):
     image = np.zeros((28, 28), np.uint8)
     image[4:24, 13:16] = 255
-    assert read(reader, [Image.fromarray(image)])[0].label == "1"
+    assert classify(reader, [Image.fromarray(image)])[0].label == "1"
 
 
 @settings(max_examples=40, deadline=None)

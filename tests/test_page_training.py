@@ -48,7 +48,7 @@ OPENED = """
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     """A file of a few digits, and where it lies."""
-    made = make_file("mnist", FEW, Workspace(), held_out=200)
+    made = make_file("mnist", FEW, Workspace(), validation_images=200)
     path = tmp_path_factory.mktemp("data") / made.name
     path.write_bytes(made.content)
     return path
@@ -67,7 +67,7 @@ def test_a_page_reads_the_images_that_the_trainer_would_learn_from(digits):
 
 
 def test_the_name_of_a_file_is_that_of_its_content(digits):
-    again, other = make_file("mnist", FEW, Workspace(), held_out=200), make_file("mnist", FEW + 1, Workspace())
+    again, other = make_file("mnist", FEW, Workspace(), validation_images=200), make_file("mnist", FEW + 1, Workspace())
     assert again.name == digits.name and again.content == digits.read_bytes()
     assert other.name != again.name
 
@@ -115,7 +115,7 @@ def test_a_run_goes_on_from_its_state_bit_for_bit_after_a_change_in_the_middle_o
 
 
 def test_it_learns_digits_and_keeps_every_epoch(tmp_path):
-    made = make_file("mnist", 2000, Workspace(), held_out=1000)
+    made = make_file("mnist", 2000, Workspace(), validation_images=1000)
     path = tmp_path / made.name
     path.write_bytes(made.content)
     said = evaluated(
@@ -326,7 +326,7 @@ def test_the_background_job_measures_and_calibrates_what_waits(workspace):
     content = damaged.read_bytes()
     damaged.write_bytes(content[:-1000])  # as a full disk of another program leaves it
     folder = background_jobs.prepare(background_jobs.jobs_folder("page-runs", workspace) / "all", {})
-    assert page_runs.work(folder, workspace) == 0
+    assert page_runs.run(folder, workspace) == 0
     assert page_runs.waiting(workspace) in ([], [damaged])  # its header may still be read
     for path in paths:
         assert 0 < (read_meta(path).metrics["val_accuracy"] or 0) < 0.5
@@ -354,7 +354,7 @@ def test_one_that_is_kept_while_the_process_ends_is_measured_too(workspace, monk
     assert launched == [1]
     monkeypatch.setattr(page_runs, "waiting", kept_late)
     folder = background_jobs.jobs_folder("page-runs", workspace) / "all"
-    assert page_runs.work(folder, workspace) == 0
+    assert page_runs.run(folder, workspace) == 0
     assert late and late[0].parent.joinpath("measured").exists() and launched == [1]
     page_runs.calibrate_later(workspace)  # nobody is at it any more
     assert launched == [1, 1]

@@ -20,7 +20,7 @@ from imgcls.data import download, registry
 from imgcls.data.catalog import own_folders
 from imgcls.data.readers import read_mat
 from imgcls.data.registry import DATASETS, DatasetSpec, Download, absent, dataset_spec, kind_of, register
-from imgcls.data.report import report, there
+from imgcls.data.report import available_datasets, report
 from imgcls.errors import DatasetError
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.web.i18n.translator import Translator
@@ -68,7 +68,7 @@ def test_a_row_is_all_that_a_new_data_set_needs(rows, workspace, capsys):
     measured = json.loads(capsys.readouterr().out)
     assert measured["images"] == 40 and measured["accuracy"] > 0.9
     assert report("stripes", workspace).counts == {"train": (120, 120), "test": (20, 20)}
-    assert ("stripes", True) in there(workspace)
+    assert ("stripes", True) in available_datasets(workspace)
     assert ("Stripes", "stripes") in dataset_choices(Translator("zh"), workspace)
     with pytest.raises(SystemExit):
         main(["fetch", "--help"])

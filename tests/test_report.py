@@ -9,7 +9,7 @@ from photos import flowers, photo
 
 from imgcls.cli.main import main
 from imgcls.data.preview import preview
-from imgcls.data.report import report, there
+from imgcls.data.report import available_datasets, report
 from imgcls.errors import DatasetError
 from imgcls.recipes import preprocess_for, with_recipe
 
@@ -81,7 +81,7 @@ def test_the_sample_of_a_known_set(workspace):
 def test_known_sets_are_counted(workspace):
     made = report("mnist", workspace)
     assert made.images == 70_000 and sum(made.counts["test"]) == 10_000
-    assert dict(there(workspace)) == {
+    assert dict(available_datasets(workspace)) == {
         "mnist": True, "pen-digits": True, "mnist+pen-digits": True, "fashion-mnist": False, "cifar10": False,
         "kmnist": False, "emnist-letters": False, "svhn": False,
     }  # fmt: skip

@@ -32,7 +32,9 @@ def lab(workspace):
 
 def asking(workspace, language="en"):
     people = People(workspace, shared=False)
-    context = SimpleNamespace(words=Translator(language), watch=RunCache(workspace), people=people, limits=ALONE)
+    context = SimpleNamespace(
+        translate=Translator(language), run_cache=RunCache(workspace), people=people, limits=ALONE
+    )
     return by_name(server_functions(context), "runs_")
 
 

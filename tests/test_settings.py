@@ -9,7 +9,7 @@ from hypothesis import given as hypothesis_given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from imgcls.cli.parser import add_settings, given, make_parser
+from imgcls.cli.parser import add_settings, explicit_settings, make_parser
 from imgcls.errors import SettingsError
 from imgcls.models import NAMES, model_spec
 from imgcls.recipes import preprocess_for, recipe, with_recipe
@@ -87,12 +87,12 @@ def test_every_field_is_a_flag_and_comes_back_as_it_was():
     flags = []
     for name, value in settings.model_dump().items():
         flags += ["--" + name.replace("_", "-"), str(value)]
-    assert TrainSettings.checked(given(parser.parse_args(flags))) == settings
+    assert TrainSettings.checked(explicit_settings(parser.parse_args(flags))) == settings
 
 
 def test_a_bare_flag_switches_on():
     arguments = make_parser().parse_args(["train", "--nesterov", "--optimizer", "sgd"])
-    assert with_recipe(given(arguments)).nesterov is True
+    assert with_recipe(explicit_settings(arguments)).nesterov is True
 
 
 def test_settings_survive_json():

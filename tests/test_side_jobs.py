@@ -10,7 +10,7 @@ import pytest
 
 from imgcls.processes import ProcessId
 from imgcls.runs import background_jobs
-from imgcls.runs.background_jobs import look, prepare
+from imgcls.runs.background_jobs import prepare, status
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_who_ask_at_once_do_not_take_each_other_for_its_process(job):
 
     def ask():
         for _ in range(500):
-            said.append(look(job, lambda: False).state)
+            said.append(status(job, lambda: False).state)
 
     asking = [threading.Thread(target=ask) for _ in range(4)]
     for one in asking:
@@ -42,15 +42,15 @@ def test_it_goes_on_as_long_as_its_process_and_no_longer(job):
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     its_process(job, process)
     (job / "progress.json").write_text('{"done": 3, "total": 7}')
-    seen = look(job, lambda: False)
+    seen = status(job, lambda: False)
     assert (seen.state, seen.done, seen.total) == ("running", 3, 7)
     process.kill()
     process.wait()
-    assert look(job, lambda: False).state == "failed"
-    assert look(job, lambda: True).state == "finished"  # it had ended before
+    assert status(job, lambda: False).state == "failed"
+    assert status(job, lambda: True).state == "finished"  # it had ended before
 
 
 @pytest.mark.parametrize("written", ["", "7", '{"pid": 1}', '{"pid": "x", "began": 1}', '{"pid": 1, "began": null}'])
 def test_what_names_no_process_is_none(job, written):
     (job / "process.json").write_text(written)
-    assert look(job, lambda: False).state == "failed"
+    assert status(job, lambda: False).state == "failed"

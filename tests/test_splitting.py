@@ -12,9 +12,9 @@ from photos import flowers, photo
 from imgcls.cli.main import main
 from imgcls.data.evaluation_sets import load_for_evaluation
 from imgcls.data.folder_split import divide_photos
-from imgcls.data.grouping import one_side
+from imgcls.data.grouping import group_ids
 from imgcls.data.image_folders import scan
-from imgcls.data.splitting import some_of_each, stratify
+from imgcls.data.splitting import stratified_subset, stratify
 from imgcls.errors import DatasetError
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.runs.lifecycle import create_run
@@ -38,7 +38,7 @@ def said(**values):
 
 
 def names(files, part):
-    return {path.relative_to(files.folder).as_posix() for path, _ in files.parts[part]}
+    return {path.relative_to(files.folder).as_posix() for path, _ in files.splits[part]}
 
 
 @settings(max_examples=200, deadline=None)
@@ -109,13 +109,13 @@ def test_what_only_looks_alike_is_not_joined(tmp_path):
     for path, data in zip(paths, [b"x" * 9000, b"y" + b"x" * 8999, b"1", b"2", b"1", b""], strict=False):
         path.write_bytes(data)  # the first two end alike and differ
     (tmp_path / "none2").touch()
-    assert one_side([*paths, tmp_path / "none2"]) == [0, 1, 2, 3, 2, 5, 6, 7]
+    assert group_ids([*paths, tmp_path / "none2"]) == [0, 1, 2, 3, 2, 5, 6, 7]
 
 
 def test_a_limit_on_images_keeps_every_class():
     labels = [i // 20 for i in range(200)]
     for seed in range(30):
-        chosen = some_of_each(labels, 12, seed)
+        chosen = stratified_subset(labels, 12, seed)
         assert len(chosen) == len(set(chosen)) == 12 and {labels[i] for i in chosen} == set(range(10))
 
 

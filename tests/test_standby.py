@@ -107,14 +107,14 @@ def test_what_was_read_beforehand_is_taken_once_and_only_as_long_as_its_files_st
     shutil.copytree(dataset_spec("mnist").in_workspace(workspace), place)
     read, real = [], readers.read_idx
     monkeypatch.setattr(readers, "read_idx", lambda path, shape: read.append(path.name) or real(path, shape))
-    download.read_beforehand("mnist", workspace)
+    download.prefetch("mnist", workspace)
     once = len(read)
     first = download.load_arrays("mnist", workspace)
     assert len(read) == once == 4
     again = download.load_arrays("mnist", workspace)  # the first may have been changed by whoever had it
     assert len(read) == 2 * once and all(torch.equal(a, b) for a, b in zip(first["test"], again["test"], strict=True))
 
-    download.read_beforehand("mnist", workspace)
+    download.prefetch("mnist", workspace)
     labels = place / "t10k-labels-idx1-ubyte.gz"
     labels.write_bytes(labels.read_bytes()[:-100])
     with pytest.raises(DatasetError, match="cut off"):

@@ -105,7 +105,7 @@ def test_anything_gives_28_by_28_or_a_sentence(height, width, channels, seed):
 def test_any_drawing_is_whole_and_in_the_box(number, side, size, brush):
     half, middle = size * side / 2, side / 2
     box = (middle - half, middle - half, middle + half, middle + half)
-    made = mnist_normalize(render(UJI[number]["strokes"], side=side, width=max(1.5, brush * side * size), place=box))
+    made = mnist_normalize(render(UJI[number]["strokes"], side=side, width=max(1.5, brush * side * size), box=box))
     ys, xs = np.nonzero(made > 127)
     assert max(np.ptp(ys), np.ptp(xs)) <= 21 and max(np.ptp(ys), np.ptp(xs)) >= 13
 

@@ -13,7 +13,7 @@ from imgcls.checkpoints.format import Meta, load_checkpoint, save_checkpoint
 from imgcls.errors import SettingsError
 from imgcls.inference.predictor import Predictor
 from imgcls.models import build, model_spec, transfer
-from imgcls.models.layers import explained, head_name, stages, within
+from imgcls.models.layers import cam_layer, head_name, stages, within
 from imgcls.models.meta_model import misfit, skeleton
 from imgcls.models.registry import MODELS, OTHERS, REGISTRY
 from imgcls.models.torchvision_table import TABLE
@@ -83,7 +83,7 @@ def all_of_it(name, tmp_path):
     whole = {n for n, _ in model.named_parameters()}
     opened = [part for stage in stages(model) for part in stage]
     assert stages(model)[0] == (head_name(model),) and all(within(n, opened) for n in whole)
-    assert not explained(model) or model.get_submodule(explained(model))
+    assert not cam_layer(model) or model.get_submodule(cam_layer(model))
     if spec.features:
         backbone, head = transfer.split_backbone(model)
         with torch.inference_mode():

@@ -17,7 +17,7 @@ from imgcls.data.image_folders import scan
 from imgcls.data.report import report
 from imgcls.recipes import with_recipe
 from imgcls.runs import audits
-from imgcls.runs.audits import Asked
+from imgcls.runs.audits import Request
 from imgcls.runs.evaluations import evaluate_checkpoint
 from imgcls.training import events
 from imgcls.training.trainer import train
@@ -72,7 +72,7 @@ def test_what_an_audit_finds_is_mended(lab):
     root = lab.data / "flowers"
     first = os.fsdecode(b"\xe90.jpg")
     shutil.copy(root / FOLDER / first, root / FOLDER / os.fsdecode(b"\xe9again.jpg"))
-    audits.make_audit(Asked("flowers"), lab)
+    audits.make_audit(Request("flowers"), lab)
     ask, asked = answers(audit.server_functions(WORDS, lab, ALONE), "audit_"), {"dataset": "flowers"}
     twins = {**asked, "kind": "duplicate"}
     listed = ask["list"](twins)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from imgcls.data.folder_problems import Problem
 from imgcls.data.report import Report
-from imgcls.inference.classify import Reading
+from imgcls.inference.classify import Classification
 from imgcls.inference.predictor import Prediction
 from imgcls.messages import Message, Setting
 from imgcls.recipes import with_recipe
@@ -42,9 +42,9 @@ def test_an_answer(words):
     picture = np.zeros((28, 28), np.uint8)
     top = ((EVIL, 0.75), ("b", 0.25))
     one = Prediction(EVIL, 0.75, top, picture, sure=False, nearest=EVIL)
-    made = answer_view.answer(Reading(EVIL, (one,), "unfamiliar"), words)
+    made = answer_view.answer(Classification(EVIL, (one,), "unfamiliar"), words)
     safe(made)
-    safe(answer_view.answer(Reading(EVIL * 2, (one, one), None), words))
+    safe(answer_view.answer(Classification(EVIL * 2, (one, one), None), words))
     assert "75.0%" in made and 'width="28"' in made and "data:image/png;base64," in made
     safe(answer_view.problem(EVIL, words))
     safe(answer_view.empty(EVIL, EVIL, words))

@@ -13,10 +13,10 @@ from torch import Tensor
 from imgcls.audit.confident_learning import label_errors, out_of_sample
 from imgcls.audit.features import AuditImages, known_images, photo_images
 from imgcls.audit.findings import Audit, Suspect
-from imgcls.data.duplicates import copies, neighbours
+from imgcls.data.duplicates import duplicate_pairs, neighbours
 from imgcls.data.edits import Record
 from imgcls.data.folder_split import divide_photos
-from imgcls.data.grouping import one_side
+from imgcls.data.grouping import group_ids
 from imgcls.data.registry import is_builtin
 from imgcls.data.splitting import flip_labels
 from imgcls.errors import DatasetError
@@ -53,32 +53,32 @@ def audit(
             images = photo_images(dataset, workspace, progress=progress)
     run = with_recipe({"dataset": dataset, "flip_labels": flip, "seed": seed, "train_images": train_images})
     if train_images and images.folder:
-        learnt = {path for path, _ in divide_photos(run, workspace).parts["train"]}
+        learnt = {path for path, _ in divide_photos(run, workspace).splits["train"]}
         images = images.only([i for i, path in enumerate(images.files) if path in learnt])
     if len(images) < 3:
         raise DatasetError("{name} has too few images to compare them.", name=dataset)
     labels, flipped = _flipped(images, run, workspace)
     record = Record.read(images.folder) if images.folder else Record()
-    groups = one_side(images.files) if images.files else None
+    groups = group_ids(images.files) if images.files else None
     probabilities = out_of_sample(images.features, labels, len(images.classes), groups=groups).numpy()
     # What all images have in common tells none apart: twins are looked for around the mean, oddities are not.
     cosines, places = neighbours(images.features - images.features.mean(dim=0), count=CANDIDATES)
     alike, _ = neighbours(images.features, count=NEIGHBOUR)
-    wrong = label_errors(probabilities, labels.numpy())
+    label_issues = label_errors(probabilities, labels.numpy())
     suspects = [
-        *_labels(images, labels, wrong, record),
+        *_labels(images, labels, label_issues, record),
         *_copies(images, labels, cosines, places, record),
         *_oddities(images, labels, alike, record),
     ]
-    found = [bool(flipped[i]) for i, _, _ in wrong]
+    is_flipped = [bool(flipped[i]) for i, _, _ in label_issues]
     return Audit(
         name=dataset,
         classes=images.classes,
         images=len(images),
         suspects=tuple(suspects),
         flipped=int(flipped.sum()),
-        precision=sum(found) / len(found) if flip and found else None,
-        recall=sum(found) / int(flipped.sum()) if flipped.any() else None,
+        precision=sum(is_flipped) / len(is_flipped) if flip and is_flipped else None,
+        recall=sum(is_flipped) / int(flipped.sum()) if flipped.any() else None,
     )
 
 
@@ -88,35 +88,37 @@ def _flipped(images: AuditImages, run: TrainSettings, workspace: Workspace) -> t
     if not run.flip_labels:
         return labels, flipped
     if images.folder:
-        wrong = divide_photos(run, workspace).flipped
-        changed = [i for i, path in enumerate(images.paths) if path in wrong]
-        labels[changed] = torch.tensor([wrong[images.paths[i]] for i in changed], dtype=labels.dtype)
+        wrong_labels = divide_photos(run, workspace).flipped
+        changed = [i for i, path in enumerate(images.paths) if path in wrong_labels]
+        labels[changed] = torch.tensor([wrong_labels[images.paths[i]] for i in changed], dtype=labels.dtype)
     else:
-        train = torch.tensor([part == "train" for part in images.parts]).nonzero()[:, 0]
+        train = torch.tensor([split == "train" for split in images.parts]).nonzero()[:, 0]
         labels[train], places = flip_labels(labels[train], len(images.classes), share=run.flip_labels, seed=run.seed)
         changed = train[places]
     flipped[changed] = True
     return labels, flipped
 
 
-def _labels(images: AuditImages, labels: Tensor, wrong: list[tuple[int, int, float]], record: Record) -> list[Suspect]:
-    made = []
-    for i, other, score in wrong:
+def _labels(
+    images: AuditImages, labels: Tensor, label_issues: list[tuple[int, int, float]], record: Record
+) -> list[Suspect]:
+    suspects = []
+    for i, other, score in label_issues:
         label = images.classes[labels[i]]
         if not record.is_right(images.paths[i], "label", label):
-            made.append(Suspect(images.paths[i], label, images.classes[other], round(score, 4), "label"))
-    return made
+            suspects.append(Suspect(images.paths[i], label, images.classes[other], round(score, 4), "label"))
+    return suspects
 
 
 def _copies(images: AuditImages, labels: Tensor, cosines: Tensor, places: Tensor, record: Record) -> list[Suspect]:
     """Each pair once: of two parts first, which make figures too good, then of two classes, then the most alike."""
     pairs = []
-    for a, b, alike in copies(cosines, places, images.hashes, images.same):
-        one, other = sorted((a, b), key=lambda i: (images.parts[i] == "train", images.paths[i]))
-        path, twin = images.paths[one], images.paths[other]
+    for a, b, alike in duplicate_pairs(cosines, places, images.hashes, images.same):
+        first, other = sorted((a, b), key=lambda i: (images.parts[i] == "train", images.paths[i]))
+        path, twin = images.paths[first], images.paths[other]
         if not record.is_right(path, "duplicate", twin):
             worse = (images.parts[a] != images.parts[b], bool(labels[a] != labels[b]))
-            suspect = Suspect(path, images.classes[labels[one]], twin, round(alike, 4), "duplicate")
+            suspect = Suspect(path, images.classes[labels[first]], twin, round(alike, 4), "duplicate")
             pairs.append((*worse, alike, suspect))
     return [suspect for *_, suspect in sorted(pairs, key=lambda p: (p[:3], p[3].path), reverse=True)]
 
@@ -126,11 +128,11 @@ def _oddities(images: AuditImages, labels: Tensor, cosines: Tensor, record: Reco
     distance = (1 - cosines[:, -1]).clamp(0, 1).numpy()
     middle = float(np.median(distance))
     spread = max(1e-6, float(np.median(np.abs(distance - middle))) * 1.4826)
-    made = []
+    suspects = []
     for i in np.argsort(-distance, kind="stable"):
         if distance[i] < middle + ODD * spread:
             break
         if not record.is_right(images.paths[i], "outlier", ""):
             label = images.classes[labels[i]]
-            made.append(Suspect(images.paths[i], label, "", round(float(distance[i]), 4), "outlier"))
-    return made
+            suspects.append(Suspect(images.paths[i], label, "", round(float(distance[i]), 4), "outlier"))
+    return suspects

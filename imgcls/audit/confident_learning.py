@@ -32,15 +32,15 @@ def out_of_sample(
     """
     whitened = _whitened(features)
     fold = _folds(labels, groups, folds)
-    made = torch.zeros(len(labels), classes)
+    probabilities = torch.zeros(len(labels), classes)
     for number in range(folds):
         held = fold == number
         if held.any() and not held.all():
             weight, bias = _head(whitened[~held], labels[~held], classes)
-            made[held] = torch.softmax(whitened[held] @ weight + bias, dim=1)
+            probabilities[held] = torch.softmax(whitened[held] @ weight + bias, dim=1)
             learnt = torch.bincount(labels[~held], minlength=classes) > 0
-            made[held & ~learnt[labels]] = torch.nan
-    return made
+            probabilities[held & ~learnt[labels]] = torch.nan
+    return probabilities
 
 
 def label_errors(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int, float]]:
@@ -50,8 +50,8 @@ def label_errors(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[in
     probabilities: float (N, classes), out of sample, NaN of images that cannot be judged; labels: int (N,).
     """
     judged = np.flatnonzero(~np.isnan(probabilities).any(axis=1))
-    found = _label_errors(probabilities[judged], labels[judged])
-    return [(int(judged[i]), other, score) for i, other, score in found]
+    issues = _label_errors(probabilities[judged], labels[judged])
+    return [(int(judged[i]), other, score) for i, other, score in issues]
 
 
 def _label_errors(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int, float]]:
@@ -60,8 +60,8 @@ def _label_errors(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[i
     others = probabilities.copy()
     others[np.arange(count), labels] = -1.0
     behind = others.max(axis=1) - own
-    wrong = round(_expected(probabilities, labels, own, classes))
-    order = [i for i in np.argsort(-behind, kind="stable")[:wrong] if behind[i] > 0]
+    expected_errors = round(_expected(probabilities, labels, own, classes))
+    order = [i for i in np.argsort(-behind, kind="stable")[:expected_errors] if behind[i] > 0]
     return [(int(i), int(others[i].argmax()), float((1 + behind[i]) / 2)) for i in order]
 
 
@@ -81,11 +81,11 @@ def _folds(labels: Tensor, groups: Sequence[int] | None, folds: int) -> Tensor:
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0)).tolist()
     fold = torch.full((len(labels),), -1)
     group_of = list(groups) if groups is not None else list(range(len(labels)))
-    known: dict[int, int] = {}
+    fold_of_group: dict[int, int] = {}
     filled: dict[int, list[int]] = {}
     for i in order:
         sizes = filled.setdefault(int(labels[i]), [0] * folds)
-        number = known.setdefault(group_of[i], sizes.index(min(sizes)))
+        number = fold_of_group.setdefault(group_of[i], sizes.index(min(sizes)))
         sizes[number] += 1
         fold[i] = number
     return fold
@@ -115,9 +115,9 @@ def _head(features: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tenso
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        made = F.cross_entropy(features @ weight + bias, labels) + DECAY / 2 * weight.square().sum()
-        made.backward()
-        return made
+        value = F.cross_entropy(features @ weight + bias, labels) + DECAY / 2 * weight.square().sum()
+        value.backward()
+        return value
 
     optimizer.step(loss)
     return weight.detach(), bias.detach()

@@ -16,11 +16,11 @@ from imgcls.data.feature_cache import BATCH
 from imgcls.data.grouping import duplicates
 from imgcls.data.image_folders import scan
 from imgcls.data.photos import StorageFormat
-from imgcls.data.splitting import some_of_each
+from imgcls.data.splitting import stratified_subset
 from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.models import transfer
-from imgcls.models.forward import in_parts
+from imgcls.models.forward import in_micro_batches
 from imgcls.models.pretrained import load_pretrained, resolve_weights
 from imgcls.models.threads import fastest_threads
 from imgcls.progress import Progress
@@ -50,8 +50,8 @@ class AuditImages:
         return len(self.labels)
 
     def only(self, places: list[int]) -> AuditImages:
-        now = {place: i for i, place in enumerate(places)}
-        groups = ([now[place] for place in group if place in now] for group in self.same)
+        new_index = {index: i for i, index in enumerate(places)}
+        groups = ([new_index[index] for index in group if index in new_index] for group in self.same)
         return replace(
             self,
             features=self.features[places],
@@ -74,36 +74,36 @@ def photo_images(
     """All readable photos of a folder, all its parts. network: (images -> features, how it gets them); by default the
     pre-trained one that photos begin with. Raises DatasetError, WeightsError."""
     folder = folder_of(dataset, workspace)
-    found = scan(folder)
-    files = [(path, label, part) for part, pairs in found.splits.items() for path, label in pairs]
+    photos = scan(folder)
+    files = [(path, label, split) for split, pairs in photos.splits.items() for path, label in pairs]
     backbone, preprocess = network or pretrained(dataset, workspace)
     form = StorageFormat.of(preprocess, whole_photo=False)
     # A folder that is decoded for the first time can be stopped meanwhile; what is counted comes after that.
     still = progress and (lambda done, total: progress(0, total))
-    made = decoded([path for path, _, _ in files], root=folder, progress=still, **asdict(form))
-    good = made.ok.nonzero()[:, 0]
+    decoded_photos = decoded([path for path, _, _ in files], root=folder, progress=still, **asdict(form))
+    good = decoded_photos.ok.nonzero()[:, 0]
     if not len(good):
         raise DatasetError("{name} has too few images to compare them.", name=dataset)
-    kept = [files[i] for i in good.tolist()]
+    sound_files = [files[i] for i in good.tolist()]
     features, hashes = [], []
 
     def forward(places: Tensor) -> Tensor:
-        return in_parts(backbone, preprocess.to_input(made.images[places])).float()
+        return in_micro_batches(backbone, preprocess.to_input(decoded_photos.images[places])).float()
 
-    some = good[:TIMED]
-    with torch.inference_mode(), fastest_threads(lambda: forward(some), len(good) / len(some)):
+    sample = good[:TIMED]
+    with torch.inference_mode(), fastest_threads(lambda: forward(sample), len(good) / len(sample)):
         for places in good.split(BATCH):
-            images = made.images[places]
+            images = decoded_photos.images[places]
             features.append(forward(places))
             hashes.append(perceptual_hash(images))
             if progress:
-                progress(sum(map(len, features)), len(kept))
-    paths = [path for path, _, _ in kept]
+                progress(sum(map(len, features)), len(sound_files))
+    paths = [path for path, _, _ in sound_files]
     return AuditImages(
-        classes=found.classes,
+        classes=photos.classes,
         features=torch.cat(features),
-        labels=torch.tensor([label for _, label, _ in kept]),
-        parts=[part for _, _, part in kept],
+        labels=torch.tensor([label for _, label, _ in sound_files]),
+        parts=[split_name for _, _, split_name in sound_files],
         paths=[path.relative_to(folder).as_posix() for path in paths],
         hashes=torch.cat(hashes),
         same=list(duplicates(paths).values()),
@@ -130,28 +130,30 @@ def known_images(
     """A known set, all its parts as that seed divides them, or the `train_images` that a run learns from: the pixels'
     principal components are the features."""
     from imgcls.data.datasets import load_dataset
-    from imgcls.data.known_places import names_in_files
+    from imgcls.data.index_names import names_in_files
 
     settings = with_recipe({"dataset": dataset, "seed": seed})
     data = load_dataset(settings, workspace, preprocess_for(settings), progress=progress)
     called = names_in_files(data)
-    splits = {part: split for part in ("train", "val", "test") if (split := getattr(data, part)) is not None}
-    places = {part: list(range(len(split))) for part, split in splits.items()}
+    splits = {
+        split_name: split for split_name in ("train", "val", "test") if (split := getattr(data, split_name)) is not None
+    }
+    places = {split_name: list(range(len(split))) for split_name, split in splits.items()}
     if train_images:
-        places = {"train": some_of_each(data.train.labels.tolist(), train_images, seed)}
+        places = {"train": stratified_subset(data.train.labels.tolist(), train_images, seed)}
         splits = {"train": data.train.take(torch.tensor(places["train"]))}
     images = torch.cat([split.tensor for split in splits.values()])
     pixels = images.flatten(1).float() / 255
     centred = pixels - pixels.mean(dim=0)
-    names = [(part, i) for part, numbers in places.items() for i in numbers]
-    seen: dict[bytes, list[int]] = {}
+    names = [(split_name, i) for split_name, numbers in places.items() for i in numbers]
+    same_content: dict[bytes, list[int]] = {}
     for i, image in enumerate(images.numpy()):
-        seen.setdefault(image.tobytes(), []).append(i)
+        same_content.setdefault(image.tobytes(), []).append(i)
     return AuditImages(
         classes=data.classes,
         features=principal_components(centred, COMPONENTS),
         labels=torch.cat([split.labels for split in splits.values()]),
-        parts=[part for part, _ in names],
-        paths=[called[part][i] for part, i in names],
-        same=[group for group in seen.values() if len(group) > 1],
+        parts=[split_name for split_name, _ in names],
+        paths=[called[split_name][i] for split_name, i in names],
+        same=[group for group in same_content.values() if len(group) > 1],
     )

@@ -31,9 +31,9 @@ def keep_epoch(run: Path, epoch: int, state: Mapping[str, Tensor]) -> None:
     """Beside the checkpoints in the folder `run`. Raises StorageError."""
     half = {name: t.half() if t.is_floating_point() else t for name, t in state.items()}
     write_tensors(_path(run, epoch), half, {})
-    kept = epochs_of(run)
-    if len(kept) > MAX_EPOCHS:
-        for number in kept[1:-1:2]:
+    epochs = epochs_of(run)
+    if len(epochs) > MAX_EPOCHS:
+        for number in epochs[1:-1:2]:
             _path(run, number).unlink(missing_ok=True)
 
 

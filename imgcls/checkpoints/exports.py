@@ -77,18 +77,18 @@ def export_onnx(path: Path, out: Path, stored: Tensor) -> OnnxReport:
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     with torch.inference_mode():
         expected = model(inputs)
-    given = torch.from_numpy(session.run(None, {"images": inputs.numpy()})[0])
+    outputs = torch.from_numpy(session.run(None, {"images": inputs.numpy()})[0])
     write_bytes(out, content)
     opset = next(o.version for o in proto.opset_import if o.domain in ("", "ai.onnx"))
-    return OnnxReport(opset, len(inputs), float((given - expected).abs().max()))
+    return OnnxReport(opset, len(inputs), float((outputs - expected).abs().max()))
 
 
 @contextlib.contextmanager
 def _silent():
     """torch.onnx tells of its passes, which nobody asked for."""
-    before = logging.root.manager.disable
+    previous_level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
         yield
     finally:
-        logging.disable(before)
+        logging.disable(previous_level)

@@ -174,17 +174,17 @@ def _skeleton(path: Path, meta: Meta, header: Header) -> nn.Module:
         shape = {"channels": form.channels, "classes": len(meta.classes), "image_size": form.size}
         model = skeleton(meta.model, **shape, options=meta.options)
     except (RuntimeError, ValueError, AssertionError, ArithmeticError):  # images of a size that it cannot be built for
-        wrong = ("image_size", str(form.size), "")
+        mismatch = ("image_size", str(form.size), "")
     else:
-        wrong = misfit(model, {name: shape for name, shape in header.shapes.items() if not name.startswith(EXTRA)})
-    if wrong:
-        name, there, here = wrong
+        mismatch = misfit(model, {name: shape for name, shape in header.shapes.items() if not name.startswith(EXTRA)})
+    if mismatch:
+        name, in_file, here = mismatch
         raise CheckpointError(
             "{path} does not fit the {model} it says it holds: '{name}' is {there} there and {here} here.",
             path=path,
             model=meta.model,
             name=name[:100],
-            there=there or "-",
+            there=in_file or "-",
             here=here or "-",
         )
     return model

@@ -24,29 +24,29 @@ class Header(NamedTuple):
 def read_header(path: Path) -> Header:
     """Read and judged: a file that is cut off or says what cannot be is a CheckpointError. Allocates its size only."""
     try:
-        there = path.stat().st_size
-        if there > MAX_BYTES:
+        file_size = path.stat().st_size
+        if file_size > MAX_BYTES:
             raise CheckpointError(
                 "{path} is larger than {most} GiB: it is no checkpoint of this lab.", path=path, most=MAX_BYTES >> 30
             )
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= min(LARGEST_HEADER, there):
+            if not 2 <= length <= min(LARGEST_HEADER, file_size):
                 raise ValueError
             header = json.loads(file.read(length))
         metadata = header.pop("__metadata__", None) or {}
         if not all(isinstance(value, str) for value in metadata.values()):
             raise ValueError
-        shapes, at = _shapes(header, there)
+        shapes, at = _shapes(header, file_size)
     except FileNotFoundError:
         raise CheckpointError("There is no checkpoint {path}.", path=path) from None
     except OSError as error:
         raise CheckpointError("{path} cannot be read ({reason}).", path=path, reason=error.strerror) from None
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         raise CheckpointError("{path} is no safetensors file, or is cut off: copy it again.", path=path) from None
-    if 8 + length + at != there:
+    if 8 + length + at != file_size:
         raise CheckpointError(
-            "{path} is cut off ({size} of {end} bytes): copy it again.", path=path, size=there, end=8 + length + at
+            "{path} is cut off ({size} of {end} bytes): copy it again.", path=path, size=file_size, end=8 + length + at
         )
     return Header(shapes, metadata)
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from imgcls.checkpoints.format import Meta, load_checkpoint, read_meta, save_checkpoint, versions
-from imgcls.checkpoints.recognition import Found, candidates
+from imgcls.checkpoints.recognition import RecognisedNetwork, candidates
 from imgcls.data import registry
 from imgcls.data.registry import DATASETS
 from imgcls.errors import CheckpointError, SettingsError
@@ -37,10 +37,10 @@ IMAGE_KINDS[registry.PHOTOS] = registry.PHOTOS
 MAX_CLASS_CHARS = 300  # characters of a class name, as a checkpoint takes them
 
 
-def likely_kind(found: Found) -> str:
+def likely_kind(recognised: RecognisedNetwork) -> str:
     """The kind of images (see KINDS) that such a network most likely learnt from."""
-    small = found.model.startswith("lenet") or found.model == "resnet18-small" or 0 < found.size <= 32
-    return "digits" if found.channels == 1 else "tiny" if small else "photos"
+    small = recognised.model.startswith("lenet") or recognised.model == "resnet18-small" or 0 < recognised.size <= 32
+    return "digits" if recognised.channels == 1 else "tiny" if small else "photos"
 
 
 def check_room(workspace: Workspace, most: int | None) -> None:
@@ -61,26 +61,26 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def proposed(found: Found, *, kind: str = "", changes: dict[str, Any] | None = None) -> Preprocess:
+def proposed(recognised: RecognisedNetwork, *, kind: str = "", changes: dict[str, Any] | None = None) -> Preprocess:
     """How images most likely reached it: the recipe's way for this network on data of `kind` (see KINDS).
 
     changes: fields of Preprocess to set otherwise. Raises SettingsError.
     """
-    kind = kind or likely_kind(found)
+    kind = kind or likely_kind(recognised)
     if kind not in IMAGE_KINDS:
         raise SettingsError(
             "There is no kind of images called {kind}: choose one of {kinds}.",
             kind=kind[:60],
             kinds=", ".join(IMAGE_KINDS),
         )
-    changes, spec = dict(changes or {}), REGISTRY[found.model]
-    size = changes.get("size") or found.size or (spec.default_size if kind == "photos" else 0)
-    said = {"model": found.model, "dataset": IMAGE_KINDS[kind], "transfer": "scratch", "image_size": size}
-    form = preprocess_for(with_recipe(said)).model_dump(by_alias=False)
-    if form["channels"] != found.channels:
-        colour = found.channels == 3
+    changes, spec = dict(changes or {}), REGISTRY[recognised.model]
+    size = changes.get("size") or recognised.size or (spec.default_size if kind == "photos" else 0)
+    settings = {"model": recognised.model, "dataset": IMAGE_KINDS[kind], "transfer": "scratch", "image_size": size}
+    form = preprocess_for(with_recipe(settings)).model_dump(by_alias=False)
+    if form["channels"] != recognised.channels:
+        colour = recognised.channels == 3
         form |= {
-            "channels": found.channels,
+            "channels": recognised.channels,
             "mean": spec.mean if colour else HALF,
             "std": spec.std if colour else HALF,
         }
@@ -93,11 +93,11 @@ def proposed(found: Found, *, kind: str = "", changes: dict[str, Any] | None = N
         ) from None
 
 
-def proposed_classes(found: Found) -> tuple[str, ...]:
+def proposed_classes(recognised: RecognisedNetwork) -> tuple[str, ...]:
     """ImageNet's thousand where it has a thousand, digits where they are ten and grey; () where nothing is known."""
-    if found.classes == 1000:
+    if recognised.classes == 1000:
         return read_meta(PROJECT / "checkpoints" / "imagenet" / "best.safetensors").classes
-    return tuple("0123456789") if (found.classes, found.channels) == (10, 1) else ()
+    return tuple("0123456789") if (recognised.classes, recognised.channels) == (10, 1) else ()
 
 
 def adopt(
@@ -108,30 +108,30 @@ def adopt(
     name: str = "",
     kind: str = "",
     changes: dict[str, Any] | None = None,
-    chosen: Found | None = None,
+    chosen: RecognisedNetwork | None = None,
 ) -> Path:
     """The new checkpoint's path. `chosen`: one of what it may be, where that is not the likeliest. Raises ImgclsError
     with nothing written."""
-    found, state = next((f, s) for f, s in candidates(file) if chosen is None or f.model == chosen.model)
-    found = chosen or found
-    names = checked_classes(file, found, classes)
-    form = proposed(found, kind=kind, changes=changes)
+    recognised, state = next((f, s) for f, s in candidates(file) if chosen is None or f.model == chosen.model)
+    recognised = chosen or recognised
+    names = checked_classes(file, recognised, classes)
+    form = proposed(recognised, kind=kind, changes=changes)
     folder = free_folder(name or file.stem, workspace, exact=bool(name))
-    whole = _whole(_skeleton(found, form).state_dict(), state, file)
+    whole = _whole(_skeleton(recognised, form).state_dict(), state, file)
     labels = {}
-    if found.classes == 1000:
+    if recognised.classes == 1000:
         shipped = read_meta(PROJECT / "checkpoints" / "imagenet" / "best.safetensors")
         labels = shipped.labels if shipped.classes == names else {}
     meta = Meta(
-        model=found.model,
-        options=found.options,
+        model=recognised.model,
+        options=recognised.options,
         classes=names,
         labels=labels,
         preprocess=form,
         run=folder.name,
         settings={
-            "model": found.model,
-            **found.options,
+            "model": recognised.model,
+            **recognised.options,
             "dataset": IMAGE_KINDS.get(kind, "") if kind != "photos" else "",
         },
         data={"adopted": file.name},
@@ -154,21 +154,21 @@ def adopt(
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, RuntimeError | ValueError):  # images of this size leave the network nothing to look at
             raise SettingsError(
-                "{model} cannot take images of {size} pixels.", model=REGISTRY[found.model].title, size=form.size
+                "{model} cannot take images of {size} pixels.", model=REGISTRY[recognised.model].title, size=form.size
             ) from None
         raise
     return path
 
 
-def checked_classes(file: Path, found: Found, classes: Sequence[str]) -> tuple[str, ...]:
+def checked_classes(file: Path, recognised: RecognisedNetwork, classes: Sequence[str]) -> tuple[str, ...]:
     """As many different names as the network has classes. Raises SettingsError."""
     names = tuple(label.strip() for label in classes)
-    if len(names) != found.classes or len(set(names)) != len(names) or not all(names):
+    if len(names) != recognised.classes or len(set(names)) != len(names) or not all(names):
         raise SettingsError(
             "{file} holds a {model} with {count} classes: give {count} different names for them, not {given}.",
             file=file.name,
-            model=REGISTRY[found.model].title,
-            count=found.classes,
+            model=REGISTRY[recognised.model].title,
+            count=recognised.classes,
             given=len(set(names) - {""}),
         )
     if any(len(label) > MAX_CLASS_CHARS for label in names):
@@ -176,23 +176,23 @@ def checked_classes(file: Path, found: Found, classes: Sequence[str]) -> tuple[s
     return names
 
 
-def network(found: Found, state: dict[str, Tensor], file: Path, form: Preprocess) -> nn.Module:
+def network(recognised: RecognisedNetwork, state: dict[str, Tensor], file: Path, form: Preprocess) -> nn.Module:
     """In evaluation mode, without a checkpoint. Raises as `adopt`."""
-    made = _skeleton(found, form)
-    made.load_state_dict(_whole(made.state_dict(), state, file), assign=True)
-    return made.eval()
+    model = _skeleton(recognised, form)
+    model.load_state_dict(_whole(model.state_dict(), state, file), assign=True)
+    return model.eval()
 
 
-def _skeleton(found: Found, form: Preprocess) -> nn.Module:
+def _skeleton(recognised: RecognisedNetwork, form: Preprocess) -> nn.Module:
     """SettingsError where a network of guessed sizes would get images of another one."""
     try:
-        if found.guessed and form.size != found.size:
+        if recognised.guessed and form.size != recognised.size:
             raise ValueError
-        shape = {"channels": found.channels, "classes": found.classes, "image_size": form.size}
-        return skeleton(found.model, **shape, options=found.options)
+        shape = {"channels": recognised.channels, "classes": recognised.classes, "image_size": form.size}
+        return skeleton(recognised.model, **shape, options=recognised.options)
     except ValueError:
         raise SettingsError(
-            "{model} cannot take images of {size} pixels.", model=REGISTRY[found.model].title, size=form.size
+            "{model} cannot take images of {size} pixels.", model=REGISTRY[recognised.model].title, size=form.size
         ) from None
 
 
@@ -219,9 +219,9 @@ def free_folder(name: str, workspace: Workspace, *, exact: bool) -> Path:
             "The name {name} cannot be used: choose letters, digits, '.', '_' or '-'.", name=name[:100], field="name"
         )
     tries = [name] if exact else [name, *(f"{name}-{n}" for n in range(2, 1000))]
-    for wanted in tries:
-        folder = workspace.checkpoints / wanted
-        if not folder.exists() and not (workspace.train_logs / wanted).exists():
+    for candidate in tries:
+        folder = workspace.checkpoints / candidate
+        if not folder.exists() and not (workspace.train_logs / candidate).exists():
             return folder
     raise SettingsError(
         "There is a run or checkpoint called {name} already: choose another name.", name=name, field="name"

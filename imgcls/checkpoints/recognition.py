@@ -34,7 +34,7 @@ MOST_GUESSES = 8  # forms of one chain
 
 
 @dataclass(frozen=True)
-class Found:
+class RecognisedNetwork:
     """What a file is. `size`: side of its images where the shapes tell, 0 otherwise. `options`: of the network where it
     is not as usual. `guessed`: whether its forward pass was found by sizes alone."""
 
@@ -46,13 +46,13 @@ class Found:
     guessed: bool = False
 
 
-def recognise(file: Path) -> tuple[Found, dict[str, Tensor]]:
+def recognise(file: Path) -> tuple[RecognisedNetwork, dict[str, Tensor]]:
     """The network in a file and its tensors. Raises WeightsError, or CheckpointError where it is no network here."""
-    found, state = candidates(file)[0]
-    return found, state
+    best, state = candidates(file)[0]
+    return best, state
 
 
-def candidates(file: Path) -> list[tuple[Found, dict[str, Tensor]]]:
+def candidates(file: Path) -> list[tuple[RecognisedNetwork, dict[str, Tensor]]]:
     """All that the file may be, the likeliest first: one, but for a chain. Raises as `recognise`."""
     if file.suffix == ".safetensors" and file.is_file() and KEY in read_header(file).metadata:
         raise CheckpointError(
@@ -64,16 +64,17 @@ def candidates(file: Path) -> list[tuple[Found, dict[str, Tensor]]]:
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items() if not name.endswith(COUNTER)}
     parameters = sum(tensor.numel() for tensor in state.values())
     for spec in _likely(parameters):
-        found = _fits(spec, shapes)
-        if found:
-            return [(found, state)]
+        recognised = _fits(spec, shapes)
+        if recognised:
+            return [(recognised, state)]
     for spec in _likely(parameters):
         renamed = _fits_in_order(spec, shapes)
         if renamed:
-            found, names = renamed
-            return [(found, {names[name]: tensor for name, tensor in state.items() if name in names})]
+            recognised, names = renamed
+            return [(recognised, {names[name]: tensor for name, tensor in state.items() if name in names})]
     chains = [
-        (found, dict(zip(names, (state[name] for name in shapes), strict=True))) for found, names in _chains(shapes)
+        (recognised, dict(zip(names, (state[name] for name in shapes), strict=True)))
+        for recognised, names in _chains(shapes)
     ]
     if chains:
         return chains
@@ -85,14 +86,17 @@ def candidates(file: Path) -> list[tuple[Found, dict[str, Tensor]]]:
     )
 
 
-def guesses(found: Found) -> list[Found]:
+def guesses(recognised: RecognisedNetwork) -> list[RecognisedNetwork]:
     """The network with each activation and pool that it may have had, the likeliest first."""
-    if "activation" not in REGISTRY[found.model].options:
-        return [found]
+    if "activation" not in REGISTRY[recognised.model].options:
+        return [recognised]
     ways = itertools.product(("relu", "tanh", "sigmoid"), ("max", "avg"))
     usual = {"activation": "relu", "pool": "max"}
     options = [dict(zip(usual, way, strict=True)) for way in ways]
-    return [replace(found, options={k: v for k, v in one.items() if v != usual[k]}) for one in options]
+    return [
+        replace(recognised, options={k: v for k, v in options_of_guess.items() if v != usual[k]})
+        for options_of_guess in options
+    ]
 
 
 def _likely(parameters: int) -> Iterator[ModelSpec]:
@@ -103,7 +107,7 @@ def _likely(parameters: int) -> Iterator[ModelSpec]:
     yield from (spec for spec in near if abs(spec.parameters - parameters) <= LIKELY * spec.parameters)
 
 
-def _fits(spec: ModelSpec, shapes: dict[str, tuple[int, ...]]) -> Found | None:
+def _fits(spec: ModelSpec, shapes: dict[str, tuple[int, ...]]) -> RecognisedNetwork | None:
     """The network with as many channels and classes as the file has, if all its tensors are there and no other."""
     plain = skeleton(spec.name, channels=3, classes=2, image_size=spec.default_size)
     head, first = head_name(plain) + ".weight", first_convolution(plain)[0] + ".weight"
@@ -118,12 +122,14 @@ def _fits(spec: ModelSpec, shapes: dict[str, tuple[int, ...]]) -> Found | None:
         size = round(max(0, positions[1] - 1) ** 0.5) * spec.multiple
         if not spec.smallest <= size <= 1024:
             return None
-    made = skeleton(spec.name, channels=channels, classes=classes, image_size=size or spec.default_size)
-    counted = {name: () for name in made.state_dict() if name.endswith("num_batches_tracked")}
-    return None if misfit(made, {**shapes, **counted}) else Found(spec.name, channels, classes, size)
+    model = skeleton(spec.name, channels=channels, classes=classes, image_size=size or spec.default_size)
+    counted = {name: () for name in model.state_dict() if name.endswith("num_batches_tracked")}
+    return None if misfit(model, {**shapes, **counted}) else RecognisedNetwork(spec.name, channels, classes, size)
 
 
-def _fits_in_order(spec: ModelSpec, shapes: dict[str, tuple[int, ...]]) -> tuple[Found, dict[str, str]] | None:
+def _fits_in_order(
+    spec: ModelSpec, shapes: dict[str, tuple[int, ...]]
+) -> tuple[RecognisedNetwork, dict[str, str]] | None:
     """The network whose tensors have the file's shapes in the file's order, and our name for each of the file's."""
     theirs = list(shapes.items())
     first = next((shape for _, shape in theirs if len(shape) == 4), None)
@@ -139,10 +145,12 @@ def _fits_in_order(spec: ModelSpec, shapes: dict[str, tuple[int, ...]]) -> tuple
         (name.rpartition(".")[2], shape) for name, shape in theirs
     ]:
         return None
-    return Found(spec.name, channels, classes), {name: own for (name, _), (own, _) in zip(theirs, ours, strict=True)}
+    return RecognisedNetwork(spec.name, channels, classes), {
+        name: own for (name, _), (own, _) in zip(theirs, ours, strict=True)
+    }
 
 
-def _chains(shapes: dict[str, tuple[int, ...]]) -> Iterator[tuple[Found, list[str]]]:
+def _chains(shapes: dict[str, tuple[int, ...]]) -> Iterator[tuple[RecognisedNetwork, list[str]]]:
     """Every form of a plain chain that fits, the likeliest first, with its tensors' names in the file's order."""
     layers = _layers(shapes)
     if layers is None:
@@ -164,14 +172,14 @@ def _chains(shapes: dict[str, tuple[int, ...]]) -> Iterator[tuple[Found, list[st
             fitting.append((number, chain, side))
         elif maps == flat and chain.side(side):
             fitting.append((10_000 + number, replace(chain, features=(*features, "g")), side))
-    for _, chain, side in sorted(fitting, key=lambda one: one[0])[:MOST_GUESSES]:
+    for _, chain, side in sorted(fitting, key=lambda candidate: candidate[0])[:MOST_GUESSES]:
         if chain.name not in REGISTRY:
             continue
-        found = Found(chain.name, channels, classes, side, guessed=True)
-        made = skeleton(chain.name, channels=channels, classes=classes, image_size=side)
-        names = [name for name in made.state_dict() if not name.endswith(COUNTER)]
+        recognised = RecognisedNetwork(chain.name, channels, classes, side, guessed=True)
+        model = skeleton(chain.name, channels=channels, classes=classes, image_size=side)
+        names = [name for name in model.state_dict() if not name.endswith(COUNTER)]
         if len(names) == len(shapes):
-            yield found, names
+            yield recognised, names
 
 
 @dataclass(frozen=True)

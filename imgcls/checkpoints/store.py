@@ -40,17 +40,17 @@ def list_checkpoints(workspace: Workspace) -> list[CheckpointInfo]:
 
     A file is opened once: as long as its time and size stay, listing it costs a look at its folder entry.
     """
-    found: dict[str, list[CheckpointInfo]] = {"own": [], "shipped": []}
+    by_origin: dict[str, list[CheckpointInfo]] = {"own": [], "shipped": []}
     for root in _roots(workspace):
         for path in _files(root):
             info = _info(path)
             if info is not None:
-                found["shipped" if is_shipped(path) else "own"].append(info)
+                by_origin["shipped" if is_shipped(path) else "own"].append(info)
     newest: dict[str, float] = {}
-    for info in found["own"]:
+    for info in by_origin["own"]:
         newest[info.run] = max(info.created, newest.get(info.run, 0.0))
-    own = sorted(found["own"], key=lambda info: (-newest[info.run], info.run, CHECKPOINT_KINDS.index(info.kind)))
-    return own + sorted(found["shipped"], key=lambda info: SHIPPED.index(info.run))
+    own = sorted(by_origin["own"], key=lambda info: (-newest[info.run], info.run, CHECKPOINT_KINDS.index(info.kind)))
+    return own + sorted(by_origin["shipped"], key=lambda info: SHIPPED.index(info.run))
 
 
 def find_checkpoint(key: str, workspace: Workspace) -> CheckpointInfo:
@@ -69,19 +69,19 @@ def checkpoint_names(workspace: Workspace) -> list[str]:
     return sorted({path.parent.name for root in _roots(workspace) for path in _files(root) if path.is_file()})
 
 
-def checkpoint_path(wanted: str | os.PathLike[str], workspace: Workspace) -> Path:
+def checkpoint_path(name: str | os.PathLike[str], workspace: Workspace) -> Path:
     """A file, a run's folder, a run's name (its best checkpoint), or "run/last". Raises CheckpointError."""
-    path = Path(wanted)
-    shipped = workspace.shipped("checkpoints", os.fspath(wanted))
-    last = workspace.shipped("checkpoints", f"{os.fspath(wanted)}.safetensors")
+    path = Path(name)
+    shipped = workspace.shipped("checkpoints", os.fspath(name))
+    last = workspace.shipped("checkpoints", f"{os.fspath(name)}.safetensors")
     for candidate in (path, path / "best.safetensors", shipped / "best.safetensors", last):
         if candidate.is_file():
             return candidate
-    near = nearest(os.fspath(wanted), checkpoint_names(workspace))
+    near = nearest(os.fspath(name), checkpoint_names(workspace))
     if near:
-        raise CheckpointError("There is no checkpoint {wanted}: did you mean {near}?", wanted=wanted, near=near)
+        raise CheckpointError("There is no checkpoint {wanted}: did you mean {near}?", wanted=name, near=near)
     raise CheckpointError(
-        "There is no checkpoint {wanted}: give a file, or the name of a folder in checkpoints/.", wanted=wanted
+        "There is no checkpoint {wanted}: give a file, or the name of a folder in checkpoints/.", wanted=name
     )
 
 

@@ -52,28 +52,28 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if not isinstance(action, argparse._SubParsersAction) or value in action.choices:
             return super()._check_value(action, value)
-        raise argparse.ArgumentError(None, f"there is no command '{value}'{meant(value, visible())}")
+        raise argparse.ArgumentError(None, f"there is no command '{value}'{suggestion(value, visible())}")
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:  # argparse's overloads say Any, too
-        known, unknown = self.parse_known_args(args, namespace)
+        arguments, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            parser = self._chosen(known)
+            parser = self._chosen(arguments)
             flags = [flag for action in parser._actions for flag in action.option_strings]
-            parser.error(f"there is no {unknown[0]}{meant(unknown[0].split('=')[0], flags)}")
-        return known
+            parser.error(f"there is no {unknown[0]}{suggestion(unknown[0].split('=')[0], flags)}")
+        return arguments
 
-    def _chosen(self, known: argparse.Namespace) -> Parser:
+    def _chosen(self, arguments: argparse.Namespace) -> Parser:
         """The parser of the command that was given."""
         for action in self._actions:
-            if isinstance(action, argparse._SubParsersAction) and hasattr(known, "command"):
-                name = known.command.replace("_", "-")
+            if isinstance(action, argparse._SubParsersAction) and hasattr(arguments, "command"):
+                name = arguments.command.replace("_", "-")
                 return action.choices.get(name, self)
         return self
 
 
-def meant(word: str, known: Iterable[str]) -> str:
+def suggestion(word: str, known_words: Iterable[str]) -> str:
     """ ": did you mean train?" where a known word is near; otherwise "."."""
-    near = nearest(word, known)
+    near = nearest(word, known_words)
     return f": did you mean {near}?" if near else "."
 
 
@@ -92,19 +92,19 @@ def make_parser() -> Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     for command in COMMANDS:
         if command.hidden:
-            made = commands.add_parser(command.name)
+            subparser = commands.add_parser(command.name)
         else:
-            made = commands.add_parser(
+            subparser = commands.add_parser(
                 command.name,
                 help=command.help,
                 description=command.help[0].upper() + command.help[1:] + ".",
                 epilog="examples:\n" + "".join(f"  imgcls {line}\n" for line in command.examples),
                 formatter_class=argparse.RawDescriptionHelpFormatter,
             )
-        command.arguments(made)
-        made.set_defaults(command=command.module)
+        command.arguments(subparser)
+        subparser.set_defaults(command=command.module)
         if command.hidden:
-            made.set_defaults(job=command.name)
+            subparser.set_defaults(job=command.name)
     return parser
 
 
@@ -208,9 +208,9 @@ def _report(parser: argparse.ArgumentParser) -> None:
 
 
 def _checkpoint(parser: argparse.ArgumentParser, *, nargs: str | None = None, more: str = "") -> None:
-    said = f"a checkpoint file or a run's name{more}"
+    description = f"a checkpoint file or a run's name{more}"
     _completed(
-        parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs=nargs, help=said),
+        parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs=nargs, help=description),
         _checkpoint_names,
     )
 
@@ -234,12 +234,12 @@ def _runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sort", metavar="COLUMN", help="a setting or a figure, as --json calls it; --sort=-COLUMN: the largest first"
     )
-    said = parser.add_argument_group("what you say of the runs named")
-    said.add_argument("--add-tag", action="append", metavar="TAG", help="mark them")
-    said.add_argument("--remove-tag", action="append", metavar="TAG", help="unmark them")
-    said.add_argument("--note", metavar="TEXT", help="a remark; empty: none")
-    said.add_argument("--pin", dest="pinned", action="store_const", const=True, help="they come first")
-    said.add_argument("--unpin", dest="pinned", action="store_const", const=False, help="they no longer do")
+    group = parser.add_argument_group("what you say of the runs named")
+    group.add_argument("--add-tag", action="append", metavar="TAG", help="mark them")
+    group.add_argument("--remove-tag", action="append", metavar="TAG", help="unmark them")
+    group.add_argument("--note", metavar="TEXT", help="a remark; empty: none")
+    group.add_argument("--pin", dest="pinned", action="store_const", const=True, help="they come first")
+    group.add_argument("--unpin", dest="pinned", action="store_const", const=False, help="they no longer do")
     _json(parser, "one JSON array")
 
 
@@ -393,7 +393,7 @@ def _metavar(name: str) -> str:
     return "NAME" if choices(name) or name == "model" else name.upper()
 
 
-def given(arguments: argparse.Namespace) -> dict[str, str]:
+def explicit_settings(arguments: argparse.Namespace) -> dict[str, str]:
     """The settings that were given, as text."""
     return {name: value for name, value in vars(arguments).items() if name in TrainSettings.model_fields}
 

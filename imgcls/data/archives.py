@@ -51,13 +51,13 @@ def unpack(
     try:
         with ExitStack() as opened:
             archive = _opened(Path(zip_path), called, limits, opened)
-            wanted = wanted_entries(archive, called, limits, skipped, tables=True)
-            _check_disk(into.parent, sum(info.file_size for info, _ in wanted), called)
+            entries = wanted_entries(archive, called, limits, skipped, tables=True)
+            _check_disk(into.parent, sum(info.file_size for info, _ in entries), called)
             temporary.mkdir()
-            for done, (info, place) in enumerate(wanted, 1):
-                _extract(archive, info, temporary / place, called, limits)
+            for done, (info, inner_path) in enumerate(entries, 1):
+                _extract(archive, info, temporary / inner_path, called, limits)
                 if progress:
-                    progress(done, len(wanted))
+                    progress(done, len(entries))
         scan(temporary, name=f"{into.parent.name}/{into.name}")
         os.rename(temporary, into)
     except (zipfile.BadZipFile, tarfile.TarError, BadGzipFile, zlib.error, LZMAError, EOFError):
@@ -104,17 +104,17 @@ class ZippedImages:
         except DatasetError:
             self.close()
             raise
-        self.names = [place.as_posix() for _, place in self._entries]
+        self.names = [inner_path.as_posix() for _, inner_path in self._entries]
 
     def read(self, index: int) -> bytes:
-        info, place = self._entries[index]
+        info, inner_path = self._entries[index]
         try:
             with self._archive.open(info) as packed:
                 content = packed.read(info.file_size + 1)
         except (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, NotImplementedError):
             content = b""
         if len(content) != info.file_size:
-            raise DatasetError("{file} is cut off or damaged: save or copy it again.", file=place.name)
+            raise DatasetError("{file} is cut off or damaged: save or copy it again.", file=inner_path.name)
         return content
 
     def close(self) -> None:
@@ -138,14 +138,14 @@ def _check_disk(folder: Path, needed: int, called: str) -> None:
         )
 
 
-def _extract(archive: Archive, info: zipfile.ZipInfo, place: Path, called: str, limits: ZipLimits) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
+def _extract(archive: Archive, info: zipfile.ZipInfo, inner_path: Path, called: str, limits: ZipLimits) -> None:
+    inner_path.parent.mkdir(parents=True, exist_ok=True)
     written = 0
-    with archive.open(info) as packed, place.open("xb") as file:
+    with archive.open(info) as packed, inner_path.open("xb") as file:
         while block := packed.read(BLOCK):
             written += len(block)
             if written > min(info.file_size, limits.single):
                 raise DatasetError(
-                    "{file} says less than it holds ({entry}): it was not unpacked.", file=called, entry=place.name
+                    "{file} says less than it holds ({entry}): it was not unpacked.", file=called, entry=inner_path.name
                 )
             file.write(block)

@@ -27,8 +27,8 @@ def writable(folder: Path, root: Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             return folder
     user = getattr(os, "getuid", lambda: "me")()
-    known = blake2b(os.fsencode(os.path.abspath(root)), digest_size=8).hexdigest()
-    folder = Path(tempfile.gettempdir(), f"imgcls-cache-{user}", known)
+    digest = blake2b(os.fsencode(os.path.abspath(root)), digest_size=8).hexdigest()
+    folder = Path(tempfile.gettempdir(), f"imgcls-cache-{user}", digest)
     try:
         folder.parent.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -40,24 +40,24 @@ def writable(folder: Path, root: Path) -> Path:
         return Path(tempfile.mkdtemp(prefix="imgcls-cache-"))
 
 
-def make_room(folder: Path, needed: int, max_bytes: int) -> None:
+def evict(folder: Path, needed: int, max_bytes: int) -> None:
     """Deletes the longest unused until `needed` fits. Raises TooLarge where it cannot."""
-    now, kept = time.time(), []
+    now, entries = time.time(), []
     for path in folder.iterdir():
         with suppress(OSError):
             stat = path.stat()
             if path.suffix == SUFFIX:
-                kept.append((stat.st_mtime, stat.st_size, path))
+                entries.append((stat.st_mtime, stat.st_size, path))
             elif path.suffix in (".tmp", ".lock") and now - stat.st_mtime > STALE_SECONDS:
                 path.unlink()
     free = free_bytes(folder)
-    total = sum(size for _, size, _ in kept)
+    total = sum(size for _, size, _ in entries)
     if needed > max_bytes or needed > free + total:
         raise TooLarge(
             f"The decoded photos need {needed / 1e9:.1f} GB and the cache may have "
             f"{max(0, min(max_bytes, free + total)) / 1e9:.1f}: choose a smaller image size or fewer photos."
         )
-    for _, size, path in sorted(kept):
+    for _, size, path in sorted(entries):
         if total + needed <= max_bytes and needed <= free:
             break
         with suppress(OSError):  # Windows keeps a file that another run has mapped

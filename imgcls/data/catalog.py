@@ -41,7 +41,7 @@ def check_dataset(settings: TrainSettings, workspace: Workspace) -> None:
         for spec in parts_of(settings.dataset):
             spec.require(workspace)
             if not spec.renderings:
-                held_out(spec.counts["train"], settings, spec.name)
+                validation_size(spec.counts["train"], settings, spec.name)
         return
     root = folder_of(settings.dataset, workspace)
     photos = scan(root)
@@ -55,13 +55,13 @@ def check_dataset(settings: TrainSettings, workspace: Workspace) -> None:
             classes=len(photos.classes),
         )
     if "val" not in photos.splits:
-        held_out(len(photos.splits["train"]), settings, settings.dataset)
+        validation_size(len(photos.splits["train"]), settings, settings.dataset)
 
 
-def held_out(count: int, settings: TrainSettings, name: str) -> int:
+def validation_size(count: int, settings: TrainSettings, name: str) -> int:
     """How many of `count` training images are held out for validation."""
-    wanted = settings.val_split
-    size = max(1, round(count * wanted)) if wanted < 1 else int(wanted)
+    val_split = settings.val_split
+    size = max(1, round(count * val_split)) if val_split < 1 else int(val_split)
     if count - size < 2:
         raise DatasetError(
             "{name} has {count} training images, and {val_split} {wanted:g} leaves {left} of them: choose a smaller "
@@ -69,7 +69,7 @@ def held_out(count: int, settings: TrainSettings, name: str) -> int:
             val_split=Setting("val_split"),
             name=name,
             count=count,
-            wanted=wanted,
+            wanted=val_split,
             left=max(0, count - size),
         )
     return size
@@ -80,15 +80,19 @@ def count_images(settings: TrainSettings, workspace: Workspace) -> tuple[int, in
     if is_builtin(settings.dataset):
         train = val = 0
         for spec in parts_of(settings.dataset):
-            count, drawn = spec.counts["train"], spec.renderings
-            held = count - drawn.training_drawings * drawn.each if drawn else held_out(count, settings, spec.name)
+            count, renderings = spec.counts["train"], spec.renderings
+            held = (
+                count - renderings.training_drawings * renderings.each
+                if renderings
+                else validation_size(count, settings, spec.name)
+            )
             train, val = train + count - held, val + held
         classes = len(parts_of(settings.dataset)[0].classes)
     else:
-        found = scan(folder_of(settings.dataset, workspace))
-        train, classes = len(found.splits["train"]), len(found.classes)
-        val = len(found.splits.get("val", ())) or held_out(train, settings, settings.dataset)
-        train -= 0 if "val" in found.splits else val
+        photos = scan(folder_of(settings.dataset, workspace))
+        train, classes = len(photos.splits["train"]), len(photos.classes)
+        val = len(photos.splits.get("val", ())) or validation_size(train, settings, settings.dataset)
+        train -= 0 if "val" in photos.splits else val
     return min(train, settings.train_images or train), val, classes
 
 
@@ -100,9 +104,13 @@ def folder_of(dataset: str, workspace: Workspace) -> Path:
     own = own_folders(workspace)
     if dataset in own:
         return workspace.data / dataset
-    parts = dataset.replace("\\", "/").rstrip("/").split("/")
-    if len(parts) > 1:
-        nested = workspace.data.joinpath(*parts) if all(validate(part) is None for part in parts) else None
+    components = dataset.replace("\\", "/").rstrip("/").split("/")
+    if len(components) > 1:
+        nested = (
+            workspace.data.joinpath(*components)
+            if all(validate(component) is None for component in components)
+            else None
+        )
         for path in (nested, _path(dataset)):
             if path is not None and os.path.isdir(path) and not _is_data(path, workspace):
                 return path
@@ -119,14 +127,14 @@ def folder_of(dataset: str, workspace: Workspace) -> Path:
 def new_folder(name: str, workspace: Workspace) -> Path:
     """Where a new data set of that name will lie. Raises DatasetError where the name is none, or taken."""
     folder = inside(workspace.data, name)
-    if os.path.lexists(folder) or name.casefold() in {known.casefold() for known in reserved_names()}:
+    if os.path.lexists(folder) or name.casefold() in {reserved.casefold() for reserved in reserved_names()}:
         raise DatasetError("There is a data set {name} already: choose another name, or delete it first.", name=name)
     return folder
 
 
-def _path(given: str) -> Path | None:
+def _path(typed: str) -> Path | None:
     try:
-        return Path(given).expanduser().resolve()
+        return Path(typed).expanduser().resolve()
     except (OSError, ValueError, RuntimeError):  # too long, a NUL, the home of nobody
         return None
 
@@ -137,7 +145,7 @@ def _is_data(path: Path, workspace: Workspace) -> bool:
         below = path.resolve().relative_to(workspace.data.resolve())
     except ValueError:
         return False
-    return not below.parts or any(part.startswith(".") for part in below.parts)
+    return not below.parts or any(component.startswith(".") for component in below.parts)
 
 
 def own_folders(workspace: Workspace) -> list[str]:

@@ -134,16 +134,16 @@ class Draft:
         name = checked(name.strip())
         if (split := split_name(name)) and not split.before:
             raise DatasetError("A class cannot be called {name}: that name means a part of a data set.", name=name)
-        known = self.classes()
-        if name.casefold() in (other.casefold() for other in known):
+        classes = self.classes()
+        if name.casefold() in (other.casefold() for other in classes):
             raise DatasetError("There is a class {name} already.", name=name)
-        if len(known) >= self.limits.classes:
+        if len(classes) >= self.limits.classes:
             raise DatasetError("A collected data set can have at most {most} classes.", most=self.limits.classes)
-        if not known:
+        if not classes:
             check_room(self.folder, self.limits, self.visitor)
         try:
             (self.folder / name).mkdir(parents=True)
-            (self.folder / name / MADE).write_text(f"{len(known)} {time.time()}", "utf-8")
+            (self.folder / name / MADE).write_text(f"{len(classes)} {time.time()}", "utf-8")
             (self.folder / VISITOR).write_text(hashed(self.visitor), "utf-8")
         except OSError as error:
             raise DatasetError(
@@ -196,8 +196,8 @@ class Draft:
             raise DatasetError(
                 "{folder} cannot be written ({reason}).", folder=self.workspace.data, reason=error.strerror
             ) from None
-        kept = sorted(trash.glob("*/*.jpg"), key=lambda p: p.stat().st_ctime)
-        for oldest in kept[: -self.limits.photos]:
+        photos = sorted(trash.glob("*/*.jpg"), key=lambda p: p.stat().st_ctime)
+        for oldest in photos[: -self.limits.photos]:
             oldest.unlink(missing_ok=True)
 
     def restore(self, name: str, photo: str) -> Path:

@@ -33,16 +33,16 @@ def content_digests(paths: Sequence[Path], root: Path) -> tuple[str, ...]:
     keys = [_identity(path, os.fspath(path).removeprefix(start)) for path in paths]
     if not any(keys):
         return ("",) * len(paths)
-    place = writable(root / FOLDER, root) / FILE
-    known = _read(place)
+    index_file = writable(root / FOLDER, root) / FILE
+    known = _read(index_file)
     missing = {key: path for key, path in zip(keys, paths, strict=True) if key and key not in known}
     if missing:
-        found = _all_contents(missing)
-        if len(known) + len(found) > MAX_RECORDS:
+        contents = _all_contents(missing)
+        if len(known) + len(contents) > MAX_RECORDS:
             known = {key: known[key] for key in keys if key in known}
-        known.update(found)
+        known.update(contents)
         with suppress(StorageError):  # a full or read-only disk costs the next one the same second
-            write_bytes(place, b"".join(key + digest for key, digest in known.items()))
+            write_bytes(index_file, b"".join(key + digest for key, digest in known.items()))
     return tuple(known.get(key, b"").hex() for key in keys)
 
 
@@ -51,8 +51,12 @@ def _all_contents(missing: dict[bytes, Path]) -> dict[bytes, bytes]:
     keys, paths = list(missing), list(missing.values())
     starts = range(0, len(paths), TASK)
     with ThreadPoolExecutor(available_cores()) as pool:  # hashing lets go of the interpreter
-        made = pool.map(lambda i: [_content(path) for path in paths[i : i + TASK]], starts)
-        return {key: digest for key, digest in zip(keys, (one for some in made for one in some), strict=True) if digest}
+        batches = pool.map(lambda i: [_content(path) for path in paths[i : i + TASK]], starts)
+        return {
+            key: digest
+            for key, digest in zip(keys, (pair for batch in batches for pair in batch), strict=True)
+            if digest
+        }
 
 
 def _identity(path: Path, name: str) -> bytes:
@@ -61,13 +65,13 @@ def _identity(path: Path, name: str) -> bytes:
         stat = os.stat(path)
     except OSError:
         return b""
-    said = f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}"
-    return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
+    identity = f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}"
+    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
 
 
-def _read(place: Path) -> dict[bytes, bytes]:
+def _read(index_file: Path) -> dict[bytes, bytes]:
     try:
-        content = place.read_bytes()
+        content = index_file.read_bytes()
     except OSError:
         return {}
     starts = range(0, len(content) - len(content) % RECORD_BYTES, RECORD_BYTES)
@@ -76,11 +80,11 @@ def _read(place: Path) -> dict[bytes, bytes]:
 
 def _content(path: Path) -> bytes:
     """b"" where it cannot be read."""
-    made = blake2b(digest_size=DIGEST_BYTES)
+    digest = blake2b(digest_size=DIGEST_BYTES)
     try:
         with open(path, "rb") as file:
             while block := file.read(BLOCK_BYTES):
-                made.update(block)
+                digest.update(block)
     except OSError:
         return b""
-    return made.digest()
+    return digest.digest()

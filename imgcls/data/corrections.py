@@ -35,7 +35,7 @@ QUALITY = 92
 
 
 @dataclass(frozen=True)
-class Kept:
+class Correction:
     """`file`: below the set's folder; `label`: index of its right class."""
 
     path: Path
@@ -49,41 +49,41 @@ class Corrections:
     def __init__(self, workspace: Workspace, name: str, classes: Sequence[str]) -> None:
         self.folder, self.name, self.classes = inside(workspace.data, name), name, tuple(classes)
         self.workspace = workspace
-        if name.casefold() in {known.casefold() for known in reserved_names()}:
+        if name.casefold() in {reserved.casefold() for reserved in reserved_names()}:
             raise DatasetError("{name} is no set of corrections: choose another name.", name=name)
         if self.folder.exists() and self._written() != self.classes:
             if (self.folder / MARKER).is_file():
                 raise DatasetError("{name} has corrections of other classes: choose another name.", name=name)
             raise DatasetError("{name} is no set of corrections: choose another name.", name=name)
 
-    def pictures(self) -> list[Kept]:
+    def pictures(self) -> list[Correction]:
         """The newest first."""
-        found = []
+        entries = []
         for label, name in enumerate(self.classes):
             folder = self.folder / sanitize(name)
             names = os.listdir(folder) if folder.is_dir() else []
-            found += [Kept(folder / n, f"{folder.name}/{n}", label) for n in names if FILE.fullmatch(n)]
-        return sorted(found, key=lambda kept: kept.path.name, reverse=True)
+            entries += [Correction(folder / n, f"{folder.name}/{n}", label) for n in names if FILE.fullmatch(n)]
+        return sorted(entries, key=lambda entry: entry.path.name, reverse=True)
 
-    def keep(self, picture: Image.Image, label: str, *, token: str, most: int) -> Kept:
+    def keep(self, picture: Image.Image, label: str, *, token: str, most: int) -> Correction:
         """`picture`: grey as a drawing, or RGB. `most` pictures may be kept in the set."""
         if label not in self.classes:
             raise DatasetError("There is no class {name}.", name=label[:80])
-        there = self.pictures()
-        if len(there) >= most:
+        existing = self.pictures()
+        if len(existing) >= most:
             raise DatasetError("{name} is full ({most} pictures): delete some first.", name=self.name, most=most)
         if free_bytes(self.workspace.root) < 0:
             raise DatasetError("The disk is nearly full: free some space.")
-        number = max((int(kept.path.name[:5]) for kept in there), default=0) + 1
-        drawn = picture.mode == "L"
+        number = max((int(entry.path.name[:5]) for entry in existing), default=0) + 1
+        is_drawing = picture.mode == "L"
         folder = self.folder / sanitize(label)
-        path = folder / f"{number:05d}-{_mark(token)}.{'png' if drawn else 'jpg'}"
+        path = folder / f"{number:05d}-{_mark(token)}.{'png' if is_drawing else 'jpg'}"
         temporary = temporary_name(path)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not (self.folder / MARKER).is_file():
                 write_bytes(self.folder / MARKER, json.dumps({"classes": self.classes}).encode())
-            if drawn:
+            if is_drawing:
                 picture.save(temporary, "PNG")
             else:
                 small = picture.convert("RGB")
@@ -94,17 +94,17 @@ class Corrections:
             raise storage_error(path, error) from None
         finally:
             temporary.unlink(missing_ok=True)
-        return Kept(path, f"{folder.name}/{path.name}", self.classes.index(label))
+        return Correction(path, f"{folder.name}/{path.name}", self.classes.index(label))
 
     def delete(self, file: str, *, token: str | None) -> None:
         """`token`: as it was kept with; None for whoever may delete any."""
-        found = next((kept for kept in self.pictures() if kept.file == file), None)
-        if found is None:
+        correction = next((entry for entry in self.pictures() if entry.file == file), None)
+        if correction is None:
             raise DatasetError("This picture is not there any more.")
-        written = FILE.fullmatch(found.path.name)
+        written = FILE.fullmatch(correction.path.name)
         if token is not None and not (written and hmac.compare_digest(written[2], _mark(token))):
             raise DatasetError("Somebody else has kept this picture: only they, or the lab's host, delete it.")
-        found.path.unlink(missing_ok=True)
+        correction.path.unlink(missing_ok=True)
 
     def _written(self) -> tuple[str, ...] | None:
         return written_classes(self.folder)
@@ -113,20 +113,20 @@ class Corrections:
 def written_classes(folder: Path) -> tuple[str, ...] | None:
     """The classes that a set of corrections was made for; None where the folder is none."""
     try:
-        said = json.loads((folder / MARKER).read_text("utf-8"))["classes"]
+        classes = json.loads((folder / MARKER).read_text("utf-8"))["classes"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return tuple(said) if isinstance(said, list) and all(isinstance(name, str) for name in said) else None
+    return tuple(classes) if isinstance(classes, list) and all(isinstance(name, str) for name in classes) else None
 
 
 def find(name: str, workspace: Workspace, classes: Sequence[str]) -> Corrections:
     """A set that is there and holds something. Raises DatasetError."""
     if name not in own_folders(workspace):
         raise DatasetError("There is no set of corrections {name} in {folder}.", name=name, folder=workspace.data)
-    made = Corrections(workspace, name, classes)
-    if not made.pictures():
+    corrections = Corrections(workspace, name, classes)
+    if not corrections.pictures():
         raise DatasetError("{name} holds no correction: keep some first.", name=name)
-    return made
+    return corrections
 
 
 def _mark(token: str) -> str:

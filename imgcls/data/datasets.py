@@ -22,11 +22,11 @@ from imgcls.data import corrections
 from imgcls.data.content_digests import content_digests
 from imgcls.data.folder_problems import left_out_notes, listed
 from imgcls.data.folder_split import PhotoFiles, divide_photos
-from imgcls.data.known_places import divide_after, divide_places, place_names, places_of
+from imgcls.data.index_names import divide_after, divide_indices, index_names, indices_of
 from imgcls.data.manifest import LeftOut, Lineage, Manifest, ManifestSplit, lacking_notes
 from imgcls.data.photos import StorageFormat, StreamingPhotos
 from imgcls.data.registry import DatasetSpec, classes_of, is_builtin, parts_of
-from imgcls.data.splitting import Split, flip_labels, join, some_of_each
+from imgcls.data.splitting import Split, flip_labels, join, stratified_subset
 from imgcls.errors import DatasetError
 from imgcls.imaging.image_io import open_image
 from imgcls.imaging.preprocess import Preprocess
@@ -58,7 +58,7 @@ class DataSet:
     @property
     def sizes(self) -> dict[str, int]:
         """Images in each part that there is."""
-        return {part: len(s) for part in ("train", "val", "test") if (s := getattr(self, part)) is not None}
+        return {split: len(s) for split in ("train", "val", "test") if (s := getattr(self, split)) is not None}
 
 
 def load_dataset(
@@ -72,58 +72,60 @@ def load_dataset(
 ) -> DataSet:
     """Everything a run needs of its data, in the form that `preprocess` says. lineage: what the network has seen that
     the run starts from; manifest: of a run, whose images are wanted again in the same splits. Raises DatasetError."""
-    from imgcls.data.download import forget_what_was_read
+    from imgcls.data.download import clear_prefetched
 
     if is_builtin(settings.dataset):
-        made = _as_learnt(
+        data = _as_learnt(
             builtin_set(settings, workspace, preprocess, progress, lineage=lineage, manifest=manifest), settings
         )
-        forget_what_was_read()
-        made = _corrected(replace(made, fingerprint=_fingerprint(made)), settings, workspace)
+        clear_prefetched()
+        data = _corrected(replace(data, fingerprint=_fingerprint(data)), settings, workspace)
     else:
-        forget_what_was_read()
+        clear_prefetched()
         files = divide_photos(settings, workspace, lineage=lineage, manifest=manifest)
-        made = _corrected(_photos(files, settings, preprocess, progress), settings, workspace)
-    found = made.manifest
+        data = _corrected(_photos(files, settings, preprocess, progress), settings, workspace)
+    listed_images = data.manifest
     if manifest is not None:
-        found = replace(found, earlier=manifest.earlier, earlier_unknown=manifest.earlier_unknown)
+        listed_images = replace(listed_images, earlier=manifest.earlier, earlier_unknown=manifest.earlier_unknown)
     elif lineage is not None:
-        found = found.after(lineage)
-    before = lineage.notes if lineage is not None else ()
-    return replace(made, manifest=found, notes=(*before, *lacking_notes(found.lacking), *made.notes))
+        listed_images = listed_images.after(lineage)
+    lineage_notes = lineage.notes if lineage is not None else ()
+    return replace(
+        data, manifest=listed_images, notes=(*lineage_notes, *lacking_notes(listed_images.lacking), *data.notes)
+    )
 
 
 def list_images(settings: TrainSettings, workspace: Workspace, preprocess: Preprocess) -> tuple[str, Manifest]:
     """(fingerprint, manifest) of what a run with these settings would learn from now, corrections left aside; no photo
     is decoded, no drawing rendered. Raises DatasetError."""
     if is_builtin(settings.dataset):
-        made = _as_learnt(builtin_set(settings, workspace, preprocess, None, files=_labels_of), settings)
-        return _fingerprint(made), made.manifest
+        data = _as_learnt(builtin_set(settings, workspace, preprocess, None, files=_labels_of), settings)
+        return _fingerprint(data), data.manifest
     files = divide_photos(settings, workspace)
     start = os.path.join(files.folder, "")
     splits = {
-        part: ManifestSplit(
+        split: ManifestSplit(
             tuple(str(path).removeprefix(start).replace(os.sep, "/") for path, _ in pairs),
             tuple(label for _, label in pairs),
             files.folder,
         )
-        for part, pairs in files.parts.items()
+        for split, pairs in files.splits.items()
     }
     return files.fingerprint, Manifest(settings.dataset, files.classes, splits)
 
 
-def _as_learnt(made: DataSet, settings: TrainSettings) -> DataSet:
+def _as_learnt(data: DataSet, settings: TrainSettings) -> DataSet:
     """A built-in set with as many training images as are wanted, and with the labels that are made wrong on purpose."""
-    made = _limited(made, settings)
-    labels, changed = flip_labels(made.train.labels, len(made.classes), share=settings.flip_labels, seed=settings.seed)
-    made = replace(made, train=replace(made.train, labels=labels), notes=_flips(len(changed)))
-    return _with_train(made, _listed(made.manifest.splits["train"].paths, made.train)) if len(changed) else made
+    data = _limited(data, settings)
+    labels, changed = flip_labels(data.train.labels, len(data.classes), share=settings.flip_labels, seed=settings.seed)
+    data = replace(data, train=replace(data.train, labels=labels), notes=_flips(len(changed)))
+    return _with_train(data, _listed(data.manifest.splits["train"].paths, data.train)) if len(changed) else data
 
 
-def _fingerprint(made: DataSet) -> str:
+def _fingerprint(data: DataSet) -> str:
     """Of a built-in set, whose files are checked elsewhere: the labels in their order tell divisions apart."""
-    digest = blake2b(repr((made.name, made.sizes)).encode(), digest_size=16)
-    for split in (made.train, made.val):
+    digest = blake2b(repr((data.name, data.sizes)).encode(), digest_size=16)
+    for split in (data.train, data.val):
         digest.update(split.labels.numpy().tobytes())
     return digest.hexdigest()
 
@@ -144,15 +146,15 @@ def builtin_set(
 
     def divide(spec: DatasetSpec, images: int) -> tuple[Tensor, Tensor]:
         if manifest is not None:
-            train, val = (places_of(spec, manifest.splits[part].paths, images) for part in ("train", "val"))
+            train, val = (indices_of(spec, manifest.splits[split].paths, images) for split in ("train", "val"))
             return train, val
-        return divide_after(spec, images, settings, lineage) if lineage else divide_places(spec, images, settings)
+        return divide_after(spec, images, settings, lineage) if lineage else divide_indices(spec, images, settings)
 
     splits: dict[str, Split] = {}
     listed_images: dict[str, ManifestSplit] = {}
-    for part, found in _divided(settings.dataset, lambda spec: read(spec, workspace, progress), divide).items():
-        splits[part] = join([split for split, _ in found])
-        listed_images[part] = _listed([path for _, paths in found for path in paths], splits[part])
+    for name, read_files in _divided(settings.dataset, lambda spec: read(spec, workspace, progress), divide).items():
+        splits[name] = join([split for split, _ in read_files])
+        listed_images[name] = _listed([path for _, paths in read_files for path in paths], splits[name])
     classes = classes_of(settings.dataset)
     return DataSet(
         settings.dataset,
@@ -171,16 +173,16 @@ def _divided(
     divide: Callable[[DatasetSpec, int], tuple[Tensor, Tensor]],
 ) -> dict[str, list[tuple[Split, tuple[str, ...]]]]:
     """ "train", "val" and perhaps "test": the images of each built-in set in it, and what they are called."""
-    made: dict[str, list[tuple[Split, tuple[str, ...]]]] = {"train": [], "val": []}
+    divided: dict[str, list[tuple[Split, tuple[str, ...]]]] = {"train": [], "val": []}
     for spec in parts_of(dataset):
         files = read(spec)
         whole = files["train"]
-        for part, places in zip(("train", "val"), divide(spec, len(whole)), strict=True):
-            made[part].append((whole.take(places), place_names(spec, "train", places, len(whole))))
-        if "test" in files and "test" not in made:
+        for split, indices in zip(("train", "val"), divide(spec, len(whole)), strict=True):
+            divided[split].append((whole.take(indices), index_names(spec, "train", indices, len(whole))))
+        if "test" in files and "test" not in divided:
             count = len(files["test"])
-            made["test"] = [(files["test"], place_names(spec, "test", torch.arange(count), count))]
-    return made
+            divided["test"] = [(files["test"], index_names(spec, "test", torch.arange(count), count))]
+    return divided
 
 
 def built_in_images(
@@ -188,34 +190,34 @@ def built_in_images(
 ) -> tuple[Split | None, tuple[str, ...]]:
     """Everything in the "train" or the "test" files of a built-in set, in their order, and what each image is called;
     None where there is no such file."""
-    found, paths = [], []
+    splits, paths = [], []
     for spec in parts_of(dataset):
-        if file not in spec.counts or (file == "test" and found):
+        if file not in spec.counts or (file == "test" and splits):
             continue
         split = _files_of(spec, workspace, progress)[file]
-        found.append(split)
-        paths += place_names(spec, file, torch.arange(len(split)), len(split))
-    return (join(found) if found else None), tuple(paths)
+        splits.append(split)
+        paths += index_names(spec, file, torch.arange(len(split)), len(split))
+    return (join(splits) if splits else None), tuple(paths)
 
 
 def _files_of(spec: DatasetSpec, workspace: Workspace, progress: Progress | None) -> dict[str, Split]:
     from imgcls.data.download import load_arrays
 
-    return {part: Split(*arrays) for part, arrays in load_arrays(spec.name, workspace, progress=progress).items()}
+    return {name: Split(*arrays) for name, arrays in load_arrays(spec.name, workspace, progress=progress).items()}
 
 
 def _labels_of(spec: DatasetSpec, workspace: Workspace, progress: Progress | None) -> dict[str, Split]:
     """Labels alone, with numbers for images: rendering all drawings of a set takes a minute."""
     from imgcls.data.download import load_arrays
 
-    if drawn := spec.renderings:
+    if renderings := spec.renderings:
         spec.require(workspace)
-        labels = drawn.read_labels(spec.in_workspace(workspace) / spec.required[0])
-        found = {"train": torch.tensor(labels, dtype=torch.int64).repeat(drawn.each)}
+        labels = renderings.read_labels(spec.in_workspace(workspace) / spec.required[0])
+        labels_of_split = {"train": torch.tensor(labels, dtype=torch.int64).repeat(renderings.each)}
     else:
         arrays = load_arrays(spec.name, workspace, progress=progress)
-        found = {part: part_labels for part, (_, part_labels) in arrays.items()}
-    return {part: Split(torch.arange(len(one)), one) for part, one in found.items()}
+        labels_of_split = {name: labels for name, (_, labels) in arrays.items()}
+    return {name: Split(torch.arange(len(labels)), labels) for name, labels in labels_of_split.items()}
 
 
 def _listed(paths: Sequence[str], split: Split, folder: Path | None = None) -> ManifestSplit:
@@ -223,16 +225,16 @@ def _listed(paths: Sequence[str], split: Split, folder: Path | None = None) -> M
 
 
 def _photos(files: PhotoFiles, settings: TrainSettings, preprocess: Preprocess, progress: Progress | None) -> DataSet:
-    splits, notes = {}, [*_flips(len(files.flipped)), *files.found.notes, *files.notes]
+    splits, notes = {}, [*_flips(len(files.flipped)), *files.photos.notes, *files.notes]
     broken: list[LeftOut] = []
-    for part, pairs in files.parts.items():
-        whole_photo = part == "train" and crops_photos(settings.augment)
-        splits[part] = decode(files.folder, pairs, preprocess, broken, progress, whole_photo=whole_photo)
-        if len(splits[part]) < (2 if part == "train" else 1):
+    for split, pairs in files.splits.items():
+        whole_photo = split == "train" and crops_photos(settings.augment)
+        splits[split] = decode(files.folder, pairs, preprocess, broken, progress, whole_photo=whole_photo)
+        if len(splits[split]) < (2 if split == "train" else 1):
             raise DatasetError(
                 "{name} has no readable image to use for {part}: look at its report.",
                 name=settings.dataset,
-                part=Setting("part", part),
+                part=Setting("part", split),
             )
     learnt = set(splits["train"].labels.tolist())
     if lost := tuple(name for i, name in enumerate(files.classes) if i not in learnt):
@@ -245,7 +247,7 @@ def _photos(files: PhotoFiles, settings: TrainSettings, preprocess: Preprocess, 
         notes.append(
             Message("The photos do not fit into the cache: they are read anew in every epoch, which is slower.")
         )
-    notes += left_out_notes([one.reason for one in broken])
+    notes += left_out_notes([left_out.reason for left_out in broken])
     return DataSet(
         settings.dataset,
         files.classes,
@@ -258,7 +260,10 @@ def _photos(files: PhotoFiles, settings: TrainSettings, preprocess: Preprocess, 
         Manifest(
             settings.dataset,
             files.classes,
-            {part: _listed(_below(files.folder, split), split, files.folder) for part, split in splits.items()},
+            {
+                split_name: _listed(_below(files.folder, split), split, files.folder)
+                for split_name, split in splits.items()
+            },
             (*files.left_out, *broken),
         ),
     )
@@ -303,13 +308,17 @@ def decode(
     labels = torch.tensor([label for _, label in files], dtype=torch.int64)
     paths = tuple(str(path) for path, _ in files)
     try:
-        made = decoded([path for path, _ in files], root=folder, **stored, max_bytes=MAX_BYTES, progress=progress)
+        decoded_photos = decoded(
+            [path for path, _ in files], root=folder, **stored, max_bytes=MAX_BYTES, progress=progress
+        )
     except TooLarge:
         return Split(StreamingPhotos(paths, **stored), labels, None, paths)
     start = os.path.join(folder, "")
-    broken.extend(LeftOut(str(path).removeprefix(start).replace(os.sep, "/"), why) for path, why in made.errors)
-    split = Split(made.images, labels, made.aspects if whole_photo else None, paths)
-    return split if bool(made.ok.all()) else split.take(made.ok.nonzero()[:, 0])
+    broken.extend(
+        LeftOut(str(path).removeprefix(start).replace(os.sep, "/"), why) for path, why in decoded_photos.errors
+    )
+    split = Split(decoded_photos.images, labels, decoded_photos.aspects if whole_photo else None, paths)
+    return split if bool(decoded_photos.ok.all()) else split.take(decoded_photos.ok.nonzero()[:, 0])
 
 
 def as_answered(data: DataSet, split: Split, *, progress: Progress | None = None) -> Split:
@@ -327,13 +336,13 @@ def as_answered(data: DataSet, split: Split, *, progress: Progress | None = None
     unique = list(dict.fromkeys(split.paths))  # of corrections each is there many times
     try:
         files = [Path(path) for path in unique]
-        made = decoded(files, root=folder, **stored, max_bytes=MAX_BYTES, progress=progress)
+        decoded_photos = decoded(files, root=folder, **stored, max_bytes=MAX_BYTES, progress=progress)
     except TooLarge:
         return Split(StreamingPhotos(split.paths, **stored), split.labels, None, split.paths)
-    place = {path: i for i, path in enumerate(unique)}
-    places = torch.tensor([place[path] for path in split.paths])
-    images = made.images if len(unique) == len(split) else made.images[places]
-    for i in (~made.ok[places]).nonzero()[:, 0].tolist():  # readable when the run began
+    position = {path: i for i, path in enumerate(unique)}
+    indices = torch.tensor([position[path] for path in split.paths])
+    images = decoded_photos.images if len(unique) == len(split) else decoded_photos.images[indices]
+    for i in (~decoded_photos.ok[indices]).nonzero()[:, 0].tolist():  # readable when the run began
         if streamed is None and isinstance(split.images, Tensor):
             images[i] = _smaller(split.images[i].cpu(), images.shape[-1])
     return Split(images, split.labels, None, split.paths)
@@ -343,48 +352,52 @@ def _smaller(image: Tensor, side: int) -> Tensor:
     return F.interpolate(image[None].float(), (side, side), mode="bilinear", antialias=True)[0].round().to(torch.uint8)
 
 
-def _corrected(made: DataSet, settings: TrainSettings, workspace: Workspace) -> DataSet:
+def _corrected(data: DataSet, settings: TrainSettings, workspace: Workspace) -> DataSet:
     """With the set of corrections among its training images, each often enough that together they are SHARE of them."""
     if not settings.corrections:
-        return made
-    found = corrections.find(settings.corrections, workspace, made.classes)
-    if made.train.streams:
+        return data
+    correction_set = corrections.find(settings.corrections, workspace, data.classes)
+    if data.train.streams:
         raise DatasetError(
-            "{name} does not fit into the cache, so that no corrections can be learnt beside it.", name=made.name
+            "{name} does not fit into the cache, so that no corrections can be learnt beside it.", name=data.name
         )
-    pairs, form = [(kept.path, kept.label) for kept in found.pictures()], made.preprocess
+    pairs, preprocess = (
+        [(correction.path, correction.label) for correction in correction_set.pictures()],
+        data.preprocess,
+    )
     if is_builtin(settings.dataset):
-        read = [(form.to_stored(open_image(path)), label) for path, label in pairs]
+        read = [(preprocess.to_stored(open_image(path)), label) for path, label in pairs]
         images, labels = torch.stack([image for image, _ in read]), torch.tensor([label for _, label in read])
         added = Split(images, labels)
     else:
-        added = decode(found.folder, pairs, form, [], None, whole_photo=crops_photos(settings.augment))
-    often = min(MOST_OFTEN, max(1, round(SHARE * len(made.train) / max(1, len(added)))))
-    train = join([made.train, added.take(torch.arange(len(added)).repeat(often))])
+        added = decode(correction_set.folder, pairs, preprocess, [], None, whole_photo=crops_photos(settings.augment))
+    often = min(MOST_OFTEN, max(1, round(SHARE * len(data.train) / max(1, len(added)))))
+    train = join([data.train, added.take(torch.arange(len(added)).repeat(often))])
     digest = blake2b(digest_size=4)
     for path, label in sorted(pairs):
         digest.update(f"{path.name} {label} {blake2b(path.read_bytes(), digest_size=8).hexdigest()} ".encode())
     own, beside = (
-        made.manifest.splits["train"],
-        [(f"{settings.corrections}/{kept.file}", kept) for kept in found.pictures()],
+        data.manifest.splits["train"],
+        [(f"{settings.corrections}/{correction.file}", correction) for correction in correction_set.pictures()],
     )
     listed_images = ManifestSplit(
         own.paths + tuple(path for path, _ in beside),
-        own.labels + tuple(kept.label for _, kept in beside),
-        known_digests=own.digests + content_digests([kept.path for _, kept in beside], found.folder),
+        own.labels + tuple(correction.label for _, correction in beside),
+        known_digests=own.digests
+        + content_digests([correction.path for _, correction in beside], correction_set.folder),
     )
-    fingerprint = made.fingerprint + CORRECTED + digest.hexdigest()
-    return _with_train(replace(made, train=train, fingerprint=fingerprint), listed_images)
+    fingerprint = data.fingerprint + CORRECTED + digest.hexdigest()
+    return _with_train(replace(data, train=train, fingerprint=fingerprint), listed_images)
 
 
-def _limited(made: DataSet, settings: TrainSettings) -> DataSet:
+def _limited(data: DataSet, settings: TrainSettings) -> DataSet:
     """The first `train_images` of a seeded order; no class is left out."""
-    if not settings.train_images or settings.train_images >= len(made.train):
-        return made
-    wanted = some_of_each(made.train.labels.tolist(), settings.train_images, settings.seed)
-    limited = replace(made, train=made.train.take(torch.tensor(wanted)))
-    return _with_train(limited, made.manifest.splits["train"].take(wanted))
+    if not settings.train_images or settings.train_images >= len(data.train):
+        return data
+    subset = stratified_subset(data.train.labels.tolist(), settings.train_images, settings.seed)
+    limited = replace(data, train=data.train.take(torch.tensor(subset)))
+    return _with_train(limited, data.manifest.splits["train"].take(subset))
 
 
-def _with_train(made: DataSet, images: ManifestSplit) -> DataSet:
-    return replace(made, manifest=replace(made.manifest, splits={**made.manifest.splits, "train": images}))
+def _with_train(data: DataSet, images: ManifestSplit) -> DataSet:
+    return replace(data, manifest=replace(data.manifest, splits={**data.manifest.splits, "train": images}))

@@ -32,7 +32,7 @@ import PIL
 import torch
 from filelock import FileLock
 
-from imgcls.data.cache_room import SUFFIX, TooLarge, make_room, writable
+from imgcls.data.cache_room import SUFFIX, TooLarge, evict, writable
 from imgcls.data.photos import StorageFormat
 from imgcls.errors import DatasetError, InputError
 from imgcls.imaging.preprocess import CROP, Channels, Interpolation, ResizeMode
@@ -48,7 +48,7 @@ MAGIC = b"imgclsPH"
 
 
 @dataclass
-class Kept:
+class CacheEntry:
     """images: uint8 (N, C, side, side), mapped copy-on-write; aspects: float32 (N,); identities: uint8 (N, 16);
     ok: uint8 (N,); errors: [[place, message]] in order."""
 
@@ -66,13 +66,13 @@ class Writer:
     mapped file would kill the process (SIGBUS).
     """
 
-    def __init__(self, place: Path, identities: np.ndarray, form: StorageFormat) -> None:
+    def __init__(self, cache_file: Path, identities: np.ndarray, form: StorageFormat) -> None:
         count = len(identities)
-        self.place, self.identities, self.form = place, identities, form
+        self.cache_file, self.identities, self.form = cache_file, identities, form
         self.aspects, self.ok = np.ones(count, np.float32), np.zeros(count, np.uint8)
         self.errors: list[tuple[int, Message]] = []
         self._images: np.memmap | None = None
-        self._temporary = place.with_name(f"{place.stem}-{secrets.token_hex(6)}.tmp")
+        self._temporary = cache_file.with_name(f"{cache_file.stem}-{secrets.token_hex(6)}.tmp")
         try:
             with self._temporary.open("xb") as file:
                 if hasattr(os, "posix_fallocate"):
@@ -93,14 +93,16 @@ class Writer:
     def finish(self) -> None:
         self.images.flush()
         self._images = None  # Windows neither appends to a mapped file nor renames it
-        said = json.dumps([(i, why.as_dict()) for i, why in sorted(self.errors, key=lambda error: error[0])]).encode()
+        error_bytes = json.dumps(
+            [(i, why.as_dict()) for i, why in sorted(self.errors, key=lambda error: error[0])]
+        ).encode()
         with self._temporary.open("ab") as file:
-            for part in (self.aspects.tobytes(), self.identities.tobytes(), self.ok.tobytes(), said):
-                file.write(part)
-            file.write(TAIL.pack(MAGIC, len(self.ok), self.form.bytes_each, len(said), VERSION))
+            for block in (self.aspects.tobytes(), self.identities.tobytes(), self.ok.tobytes(), error_bytes):
+                file.write(block)
+            file.write(TAIL.pack(MAGIC, len(self.ok), self.form.bytes_each, len(error_bytes), VERSION))
             file.flush()
             os.fsync(file.fileno())
-        os.replace(self._temporary, self.place)
+        os.replace(self._temporary, self.cache_file)
 
     def discard(self) -> None:
         """Nothing half-written stays; after `finish` there is nothing left to delete."""
@@ -109,26 +111,26 @@ class Writer:
             self._temporary.unlink()
 
 
-def read(place: Path, form: StorageFormat) -> Kept | None:
-    """What is kept at `place` in `form`, or None where the file is missing, cut off or foreign."""
+def read(cache_file: Path, form: StorageFormat) -> CacheEntry | None:
+    """What is kept at `cache_file` in `form`, or None where the file is missing, cut off or foreign."""
     try:
-        with place.open("rb") as file:
+        with cache_file.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - TAIL.size))
-            magic, count, each, said, version = TAIL.unpack(file.read(TAIL.size))
-            whole = count * (each + BESIDE) + said + TAIL.size
+            magic, count, each, error_length, version = TAIL.unpack(file.read(TAIL.size))
+            whole = count * (each + BESIDE) + error_length + TAIL.size
             if (magic, each, version, size) != (MAGIC, form.bytes_each, VERSION, whole) or count < 1:
                 return None
             file.seek(count * each)
             aspects = np.frombuffer(file.read(count * 4), np.float32).copy()
             identities = np.frombuffer(file.read(count * DIGEST), np.uint8).reshape(count, DIGEST)
             ok = np.frombuffer(file.read(count), np.uint8).copy()
-            errors = [(int(i), Message.from_dict(why)) for i, why in json.loads(file.read(said))]
+            errors = [(int(i), Message.from_dict(why)) for i, why in json.loads(file.read(error_length))]
         if any(not 0 <= i < count for i, _ in errors):
             return None
         shape = (count, form.channels, form.side, form.side)
         # Copy-on-write: tensors want memory that could be written, and the file can never be.
-        return Kept(np.memmap(place, np.uint8, "c", shape=shape), aspects, identities, ok, errors)
+        return CacheEntry(np.memmap(cache_file, np.uint8, "c", shape=shape), aspects, identities, ok, errors)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, struct.error):
         return None
 
@@ -178,32 +180,32 @@ def decoded(
     identities = _identities(paths, names)
     folder = writable(cache or root / FOLDER, root)
     # The Pillow version: another one may read what this one could not.
-    told = f"{VERSION} {PIL.__version__} {len(paths)}".encode()
+    version = f"{VERSION} {PIL.__version__} {len(paths)}".encode()
     kind = form.name
-    place = folder / f"{kind}-{blake2b(told + identities.tobytes(), digest_size=12).hexdigest()}{SUFFIX}"
-    kept = read(place, form)
-    if kept is None:
-        make_room(folder, len(paths) * (form.bytes_each + BESIDE), max_bytes)
-        with _only_builder(place):
-            kept = read(place, form)  # while this process waited, another may have built it
-            if kept is None:
-                _build(place, paths, names, identities, form, _earlier(folder, kind, form), progress)
-                kept = read(place, form)
-    if kept is None:
+    cache_file = folder / f"{kind}-{blake2b(version + identities.tobytes(), digest_size=12).hexdigest()}{SUFFIX}"
+    entry = read(cache_file, form)
+    if entry is None:
+        evict(folder, len(paths) * (form.bytes_each + BESIDE), max_bytes)
+        with _only_builder(cache_file):
+            entry = read(cache_file, form)  # while this process waited, another may have built it
+            if entry is None:
+                _build(cache_file, paths, names, identities, form, _earlier(folder, kind, form), progress)
+                entry = read(cache_file, form)
+    if entry is None:
         raise DatasetError(
             "The decoded photos in {place} cannot be read back: check the disk, or delete {folder}.",
-            place=place,
+            place=cache_file,
             folder=folder,
         )
     with suppress(OSError):
-        os.utime(place)  # the longest unused go first
+        os.utime(cache_file)  # the longest unused go first
     if progress:
         progress(len(paths), len(paths))
     return Decoded(
-        torch.from_numpy(kept.images),
-        torch.from_numpy(kept.aspects),
-        torch.from_numpy(kept.ok).bool(),
-        [(paths[i], why) for i, why in kept.errors],
+        torch.from_numpy(entry.images),
+        torch.from_numpy(entry.aspects),
+        torch.from_numpy(entry.ok).bool(),
+        [(paths[i], why) for i, why in entry.errors],
     )
 
 
@@ -220,17 +222,17 @@ def _identities(paths: Sequence[Path], names: Sequence[str]) -> np.ndarray:
     for path, name in zip(paths, names, strict=True):
         try:
             stat = os.stat(path)
-            said = f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}"
+            identity = f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}"
         except OSError:
-            said = f"{name}\0missing"
-        digests += blake2b(said.encode("utf-8", "surrogatepass"), digest_size=DIGEST).digest()
+            identity = f"{name}\0missing"
+        digests += blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=DIGEST).digest()
     return np.frombuffer(bytes(digests), np.uint8).reshape(-1, DIGEST)
 
 
 @contextmanager
-def _only_builder(place: Path) -> Iterator[None]:
+def _only_builder(cache_file: Path) -> Iterator[None]:
     """One process at a time; where the file system has no locks both build, and the renaming keeps them apart."""
-    lock = FileLock(f"{place}.lock")
+    lock = FileLock(f"{cache_file}.lock")
     try:
         lock.acquire()
     except (OSError, NotImplementedError):
@@ -245,7 +247,7 @@ def _only_builder(place: Path) -> Iterator[None]:
 
 
 def _build(
-    place: Path,
+    cache_file: Path,
     paths: Sequence[Path],
     names: Sequence[str],
     identities: np.ndarray,
@@ -254,37 +256,37 @@ def _build(
     progress: Progress | None,
 ) -> None:
     try:
-        made = Writer(place, identities, form)
+        writer = Writer(cache_file, identities, form)
     except OSError as error:
-        raise TooLarge(_no_room(place, error)) from error
+        raise TooLarge(_no_room(cache_file, error)) from error
 
     def fill(start: int) -> int:
         end = min(start + TASK, len(paths))
         for i in range(start, end):
-            known = earlier.get(identities[i].tobytes())
-            if known is not None:
-                made.images[i], made.aspects[i], made.ok[i] = *known, 1
+            cached = earlier.get(identities[i].tobytes())
+            if cached is not None:
+                writer.images[i], writer.aspects[i], writer.ok[i] = *cached, 1
                 continue
             try:
-                image, made.aspects[i] = form.read(paths[i], name=names[i])
+                image, writer.aspects[i] = form.read(paths[i], name=names[i])
             except InputError as error:
-                made.errors.append((i, error.message))
+                writer.errors.append((i, error.message))
                 continue
-            made.images[i], made.ok[i] = image.numpy(), 1
+            writer.images[i], writer.ok[i] = image.numpy(), 1
         return end
 
     try:
         _in_threads(fill, range(0, len(paths), TASK), len(paths), progress)
         try:
-            made.finish()
+            writer.finish()
         except OSError as error:
-            raise TooLarge(_no_room(place, error)) from error
+            raise TooLarge(_no_room(cache_file, error)) from error
     finally:
-        made.discard()
+        writer.discard()
 
 
-def _no_room(place: Path, error: OSError) -> str:
-    return f"The decoded photos cannot be kept in {place.parent} ({error.strerror or error}): make room there."
+def _no_room(cache_file: Path, error: OSError) -> str:
+    return f"The decoded photos cannot be kept in {cache_file.parent} ({error.strerror or error}): make room there."
 
 
 def _in_threads(work: Callable[[int], int], starts: range, count: int, progress: Progress | None) -> None:
@@ -301,10 +303,10 @@ def _in_threads(work: Callable[[int], int], starts: range, count: int, progress:
 
 def _earlier(folder: Path, kind: str, form: StorageFormat) -> dict[bytes, tuple[np.ndarray, float]]:
     """identity -> (image, aspect) of every photo that is kept in the same form."""
-    found: dict[bytes, tuple[np.ndarray, float]] = {}
-    for place in folder.glob(f"{kind}-*{SUFFIX}"):
-        kept = read(place, form)
-        if kept is not None:
-            digests, aspects = kept.identities, kept.aspects
-            found.update((digests[i].tobytes(), (kept.images[i], aspects[i])) for i in np.flatnonzero(kept.ok))
-    return found
+    cached: dict[bytes, tuple[np.ndarray, float]] = {}
+    for cache_file in folder.glob(f"{kind}-*{SUFFIX}"):
+        entry = read(cache_file, form)
+        if entry is not None:
+            digests, aspects = entry.identities, entry.aspects
+            cached.update((digests[i].tobytes(), (entry.images[i], aspects[i])) for i in np.flatnonzero(entry.ok))
+    return cached

@@ -28,22 +28,22 @@ from imgcls.progress import Progress
 from imgcls.workspace import Workspace
 
 BLOCK = 1 << 18  # bytes
-_read_before: dict[str, tuple[tuple, Arrays]] = {}  # by a set's name: its files' times and sizes, what they hold
+_prefetched: dict[str, tuple[tuple, Arrays]] = {}  # by a set's name: its files' times and sizes, what they hold
 
 
-def read_beforehand(name: str, workspace: Workspace) -> None:
+def prefetch(name: str, workspace: Workspace) -> None:
     """Where a process waits for work: the next `load_arrays` of these files has it at once. Raises DatasetError."""
-    _read_before[name] = _as_they_lie(name, workspace), load_arrays(name, workspace)
+    _prefetched[name] = _as_they_lie(name, workspace), load_arrays(name, workspace)
 
 
-def forget_what_was_read() -> None:
-    """It was another set that was wanted: its memory is free again."""
-    _read_before.clear()
+def clear_prefetched() -> None:
+    """Another set was loaded: free the memory of the prefetched one."""
+    _prefetched.clear()
 
 
 def _as_they_lie(name: str, workspace: Workspace) -> tuple:
-    found = ((path, path.stat()) for path in sorted(dataset_spec(name).in_workspace(workspace).iterdir()))
-    return tuple((path.as_posix(), seen.st_mtime_ns, seen.st_size) for path, seen in found)
+    stats = ((path, path.stat()) for path in sorted(dataset_spec(name).in_workspace(workspace).iterdir()))
+    return tuple((path.as_posix(), stat.st_mtime_ns, stat.st_size) for path, stat in stats)
 
 
 def load_arrays(name: str, workspace: Workspace, *, progress: Progress | None = None) -> Arrays:
@@ -51,9 +51,9 @@ def load_arrays(name: str, workspace: Workspace, *, progress: Progress | None = 
     file."""
     spec = dataset_spec(name)
     spec.require(workspace)
-    before = _read_before.pop(name, None)
-    if before and before[0] == _as_they_lie(name, workspace):
-        return before[1]
+    prefetched = _prefetched.pop(name, None)
+    if prefetched and prefetched[0] == _as_they_lie(name, workspace):
+        return prefetched[1]
     arrays = spec.read(spec.source(workspace, progress))
     for split, count in spec.counts.items():
         _check(spec, split, count, arrays)
@@ -92,13 +92,13 @@ def fetch(name: str, workspace: Workspace, *, progress: Progress | None = None, 
         spec.require(workspace)
     base = base or os.environ.get("IMGCLS_DATA_MIRROR")
     urls = (base.rstrip("/") + "/",) if base else spec.urls
-    folder, before = workspace.data.joinpath(*spec.folder), 0
+    folder, done_before = workspace.data.joinpath(*spec.folder), 0
     how = spec.how_to_get(workspace)
     for download in spec.downloads:
         if all((folder / file).is_file() for file in download.files):
             continue
         packed = folder / download.name
-        before += _download(urls, packed, download.md5, how, _after(before, progress))
+        done_before += _download(urls, packed, download.md5, how, _after(done_before, progress))
         if download.members:
             _unpack(packed, download)
 
@@ -136,9 +136,9 @@ def _members(packed: Path, download: Download, stack: ExitStack) -> Iterator[tup
         yield name, stream
 
 
-def _after(before: int, progress: Progress | None) -> Progress | None:
+def _after(done_before: int, progress: Progress | None) -> Progress | None:
     """`progress` of one file after `before` bytes of others."""
-    return progress and (lambda done, total: progress(before + done, before + total))
+    return progress and (lambda done, total: progress(done_before + done, done_before + total))
 
 
 def _download(urls: tuple[str, ...], path: Path, md5: str, how: Message, progress: Callable | None) -> int:

@@ -24,8 +24,8 @@ ROWS = 1024  # photos that are compared with all others at a time
 def perceptual_hash(images: Tensor) -> Tensor:
     """uint8 (N, C, S, S) -> bool (N, 63)."""
     grey = F.interpolate(images.float().mean(dim=1, keepdim=True), (HASHED_PX, HASHED_PX), mode="area")[:, 0]
-    places = torch.arange(HASHED_PX, dtype=torch.float32)
-    cosines = torch.cos(math.pi / HASHED_PX * (places[None] + 0.5) * torch.arange(LOW, dtype=torch.float32)[:, None])
+    positions = torch.arange(HASHED_PX, dtype=torch.float32)
+    cosines = torch.cos(math.pi / HASHED_PX * (positions[None] + 0.5) * torch.arange(LOW, dtype=torch.float32)[:, None])
     low = (cosines @ grey @ cosines.T).flatten(1)[:, 1:]
     return low > low.median(dim=1, keepdim=True).values
 
@@ -34,27 +34,28 @@ def neighbours(features: Tensor, *, count: int = 5) -> tuple[Tensor, Tensor]:
     """(cosines, places), each (N, count): every image's nearest others, the nearest first."""
     unit = F.normalize(features, dim=1)
     count = min(count, len(unit) - 1)
-    found = []
+    nearest = []
     for start in range(0, len(unit), ROWS):
         cosines = unit[start : start + ROWS] @ unit.T
         rows = torch.arange(len(cosines))
         cosines[rows, rows + start] = -2.0
-        found.append(cosines.topk(count, dim=1))
-    return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
+        nearest.append(cosines.topk(count, dim=1))
+    return torch.cat([f.values for f in nearest]), torch.cat([f.indices for f in nearest])
 
 
-def copies(
-    cosines: Tensor, places: Tensor, hashes: Tensor | None, same: list[list[int]]
+def duplicate_pairs(
+    cosines: Tensor, neighbour_indices: Tensor, hashes: Tensor | None, same: list[list[int]]
 ) -> list[tuple[int, int, float]]:
-    """[(image, image, how alike: 0 to 1)], each pair once: the very same ones (1.0), and those of which both looks say
-    so. cosines, places: of `neighbours`; hashes: of `perceptual_hash`, or None for the very same ones only."""
-    found = {(group[0], other): 1.0 for group in same for other in group[1:]}
+    """[(image, image, how alike: 0 to 1)], each pair once: the very same ones (1.0), and those of which both measures
+    say so. cosines, neighbour_indices: of `neighbours`; hashes: of `perceptual_hash`, or None for the very same ones
+    only."""
+    pairs = {(group[0], other): 1.0 for group in same for other in group[1:]}
     if hashes is not None:
-        for i, j, cosine in _close(cosines, places):
+        for i, j, cosine in _close(cosines, neighbour_indices):
             differ = int((hashes[i] != hashes[j]).sum())
-            if (i, j) not in found and same_picture(cosine, differ):
-                found[i, j] = min(cosine, 0.9999)
-    return [(a, b, alike) for (a, b), alike in found.items()]
+            if (i, j) not in pairs and same_picture(cosine, differ):
+                pairs[i, j] = min(cosine, 0.9999)
+    return [(a, b, alike) for (a, b), alike in pairs.items()]
 
 
 def same_picture(cosine: float, differ: int) -> bool:
@@ -62,10 +63,10 @@ def same_picture(cosine: float, differ: int) -> bool:
     return cosine >= COSINE and differ <= DIFFER
 
 
-def _close(cosines: Tensor, places: Tensor) -> list[tuple[int, int, float]]:
+def _close(cosines: Tensor, neighbour_indices: Tensor) -> list[tuple[int, int, float]]:
     rows, columns = (cosines >= COSINE).nonzero(as_tuple=True)
     pairs = {}
     for i, column in zip(rows.tolist(), columns.tolist(), strict=True):
-        j = int(places[i, column])
+        j = int(neighbour_indices[i, column])
         pairs[min(i, j), max(i, j)] = float(cosines[i, column])
     return [(i, j, cosine) for (i, j), cosine in sorted(pairs.items())]

@@ -47,7 +47,7 @@ class Change:
 
 @dataclass
 class Record:
-    """right: path -> what was found right about it (see `said`); changes: the newest last."""
+    """right: path -> what was found right about it (see `dismissal_key`); changes: the newest last."""
 
     right: dict[str, list[str]] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Record:
         """An empty one where there is none, or where it cannot be read."""
         try:
             written = json.loads((folder / RECORD).read_text("utf-8"))
-            right = {str(path): [str(s) for s in found] for path, found in written["right"].items()}
+            right = {str(path): [str(s) for s in dismissed] for path, dismissed in written["right"].items()}
             return cls(right, [Change(str(c["id"]), str(c["before"]), str(c["after"])) for c in written["changes"]])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls()
@@ -67,30 +67,30 @@ class Record:
         write_bytes(folder / RECORD, json.dumps(content, indent=1).encode())
 
     def is_right(self, path: str, kind: str, about: str) -> bool:
-        return said(kind, about) in self.right.get(path, ())
+        return dismissal_key(kind, about) in self.right.get(path, ())
 
 
-def said(kind: str, about: str) -> str:
+def dismissal_key(kind: str, about: str) -> str:
     """One thing that can be right about an image: a label ("label rose"), a twin ("duplicate a/1.jpg"), an oddity."""
     return f"{kind} {about}".strip()
 
 
-def it_is_right(dataset: str, path: str, kind: str, about: str, workspace: Workspace) -> None:
+def dismiss(dataset: str, path: str, kind: str, about: str, workspace: Workspace) -> None:
     """Remember that a person has looked: the audit does not say it again. about: the label, or the other file."""
     with _set(dataset, workspace) as (folder, record):
         _listed(folder, path)
-        found = record.right.setdefault(path, [])
-        if said(kind, about) not in found:
-            found.append(said(kind, about))
+        dismissed = record.right.setdefault(path, [])
+        if dismissal_key(kind, about) not in dismissed:
+            dismissed.append(dismissal_key(kind, about))
         record.write(folder)
 
 
-def not_right(dataset: str, path: str, kind: str, about: str, workspace: Workspace) -> None:
-    """Takes `it_is_right` back."""
+def undismiss(dataset: str, path: str, kind: str, about: str, workspace: Workspace) -> None:
+    """Takes `dismiss` back."""
     with _set(dataset, workspace) as (folder, record):
-        found = record.right.get(path, [])
-        if said(kind, about) in found:
-            found.remove(said(kind, about))
+        dismissed = record.right.get(path, [])
+        if dismissal_key(kind, about) in dismissed:
+            dismissed.remove(dismissal_key(kind, about))
             record.write(folder)
 
 
@@ -106,7 +106,7 @@ def move_to_class(dataset: str, path: str, label: str, workspace: Workspace) -> 
             raise DatasetError("There is no class {name}: add it first.", name=shown(label))
         # root/<part>/<class>/...: the class's folder is the sibling of the image's own.
         own = Path(path).parts
-        at = next(i for i, part in enumerate(own) if class_name(part) in classes)
+        at = next(i for i, component in enumerate(own) if class_name(component) in classes)
         if class_name(own[at]) == label:
             raise DatasetError("{name} is of class {label} already.", name=shown(path), label=label)
         beside = (f.name for f in folder.joinpath(*own[:at]).iterdir() if f.is_dir() and class_name(f.name) == label)
@@ -156,8 +156,13 @@ def _move(folder: Path, record: Record, path: str, target: Path) -> Change:
 
 
 def _is_inside(path: str) -> bool:
-    parts = PurePosixPath(path).parts
-    return bool(parts) and ".." not in parts and not PurePosixPath(path).is_absolute() and ":" not in parts[0]
+    components = PurePosixPath(path).parts
+    return (
+        bool(components)
+        and ".." not in components
+        and not PurePosixPath(path).is_absolute()
+        and ":" not in components[0]
+    )
 
 
 def _rename(path: Path, target: Path) -> None:
@@ -170,10 +175,10 @@ def _rename(path: Path, target: Path) -> None:
 
 def _listed(folder: Path, path: str) -> tuple[str, ...]:
     """The set's classes. Raises DatasetError where `path` is not one of its images: nothing else can be named."""
-    found = scan(folder)
-    if not any(path == known.relative_to(folder).as_posix() for files in found.splits.values() for known, _ in files):
+    photos = scan(folder)
+    if not any(path == photo.relative_to(folder).as_posix() for files in photos.splits.values() for photo, _ in files):
         raise DatasetError("{name} is not an image of this data set (any more).", name=shown(path))
-    return found.classes
+    return photos.classes
 
 
 @contextmanager

@@ -72,24 +72,24 @@ def evaluation_set(
     if is_builtin(dataset):
         own = is_own(dataset, trained.settings, workspace)
         part = part or ("test" if has_test(dataset) else "val" if own else "all")
-        made = _built_in(dataset, workspace, trained, preprocess, classes, part, progress)
+        evaluation = _built_in(dataset, workspace, trained, preprocess, classes, part, progress)
     else:
-        made = _photos(dataset, workspace, trained, preprocess, classes, part, progress)
-    if not len(made.split):
+        evaluation = _photos(dataset, workspace, trained, preprocess, classes, part, progress)
+    if not len(evaluation.split):
         raise DatasetError(
             "{name} has no readable image to use for {part}: look at its report.",
             name=dataset,
-            part=Setting("part", made.part),
+            part=Setting("part", evaluation.part),
         )
     wanted_shape = (preprocess.channels, preprocess.storage_size, preprocess.storage_size)
-    if tuple(made.split.images.shape[1:]) != wanted_shape:
+    if tuple(evaluation.split.images.shape[1:]) != wanted_shape:
         raise DatasetError(
             "{name} has images of {shape}, but the checkpoint wants {wanted}: choose a data set of the same kind.",
             name=dataset,
-            shape=tuple(made.split.images.shape[1:]),
+            shape=tuple(evaluation.split.images.shape[1:]),
             wanted=wanted_shape,
         )
-    return made
+    return evaluation
 
 
 def load_for_evaluation(
@@ -103,11 +103,11 @@ def load_for_evaluation(
     progress: Progress | None = None,
 ) -> tuple[Split, str]:
     """(images, which part of `dataset` they are), for whoever wants nothing but images to try a network on."""
-    known = TrainedOn(trained)
-    made = evaluation_set(
-        dataset, workspace, trained=known, preprocess=preprocess, classes=classes, part=part, progress=progress
+    trained_on = TrainedOn(trained)
+    evaluation = evaluation_set(
+        dataset, workspace, trained=trained_on, preprocess=preprocess, classes=classes, part=part, progress=progress
     )
-    return made.split, made.part
+    return evaluation.split, evaluation.part
 
 
 def is_own(dataset: str, trained: TrainSettings, workspace: Workspace) -> bool:
@@ -115,11 +115,11 @@ def is_own(dataset: str, trained: TrainSettings, workspace: Workspace) -> bool:
     return same_data(dataset, trained.dataset, workspace)
 
 
-def same_data(one: str, other: str, workspace: Workspace) -> bool:
+def same_data(first: str, other: str, workspace: Workspace) -> bool:
     """Whether two names stand for one folder, or share a built-in set."""
-    if is_builtin(one):
-        return bool(set(one.split("+")) & set(other.split("+")))
-    return not is_builtin(other) and _same_folder(one, other, workspace)
+    if is_builtin(first):
+        return bool(set(first.split("+")) & set(other.split("+")))
+    return not is_builtin(other) and _same_folder(first, other, workspace)
 
 
 def _photos(
@@ -132,47 +132,47 @@ def _photos(
     progress: Progress | None,
 ) -> EvaluationSet:
     folder, own = folder_of(dataset, workspace), is_own(dataset, trained.settings, workspace)
-    found, manifest = scan(folder, least=1), trained.manifest if own else None
-    _known_to_the_network(dataset, found, classes)
-    parts, anew = dict(found.splits), False
+    photos, manifest = scan(folder, least=1), trained.manifest if own else None
+    _known_to_the_network(dataset, photos, classes)
+    splits, anew = dict(photos.splits), False
     if manifest is not None:
-        parts = photos_of(manifest, found, folder)
+        splits = photos_of(manifest, photos, folder)
     elif own:  # divided as for training, with the labels that the photos have
         settings = trained.settings.model_copy(update={"dataset": dataset, "flip_labels": 0.0})
-        parts = divide_photos(settings, workspace).parts
-        anew = "val" not in found.splits and _divided_anew(trained, workspace)
-    part = part or (("test" if "test" in parts else "val") if own else "all")
-    whole = [pair for pairs in found.splits.values() for pair in pairs]
-    pairs = whole if part == "all" else parts.get(part, [])
-    place = {name: classes.index(name) for name in found.classes}
-    pairs = [(path, place[found.classes[label]]) for path, label in pairs]
+        splits = divide_photos(settings, workspace).splits
+        anew = "val" not in photos.splits and _divided_anew(trained, workspace)
+    part = part or (("test" if "test" in splits else "val") if own else "all")
+    whole = [pair for pairs in photos.splits.values() for pair in pairs]
+    pairs = whole if part == "all" else splits.get(part, [])
+    index = {name: classes.index(name) for name in photos.classes}
+    pairs = [(path, index[photos.classes[label]]) for path, label in pairs]
     left_out: list[LeftOut] = []
     split = decode(folder, pairs, preprocess, left_out, progress)
     ids = content_digests([Path(path) for path in split.paths or ()], folder)
-    if manifest is not None and part in manifest.splits and part not in found.splits:
+    if manifest is not None and part in manifest.splits and part not in photos.splits:
         left_out += _lost(manifest, part, {*content_digests([path for path, _ in whole], folder)})
     return EvaluationSet(split, part, ids, tuple(left_out), anew and part == "val")
 
 
-def _known_to_the_network(dataset: str, found: PhotoFolder, classes: Sequence[str]) -> None:
+def _known_to_the_network(dataset: str, photos: PhotoFolder, classes: Sequence[str]) -> None:
     """A folder with some of the network's classes is measured on those; raises DatasetError where it has others."""
-    if not set(found.classes) <= set(classes):
+    if not set(photos.classes) <= set(classes):
         raise DatasetError(
             "{name} has the classes {classes}, but the checkpoint knows {known}: choose a data set with "
             "the same classes.",
             name=dataset,
-            classes=listed(found.classes),
+            classes=listed(photos.classes),
             known=listed(classes),
         )
 
 
-def _lost(manifest: Manifest, part: str, there: set[str]) -> list[LeftOut]:
+def _lost(manifest: Manifest, part: str, existing: set[str]) -> list[LeftOut]:
     """Images of a run's split that are no longer in its folder, as they were."""
     split = manifest.splits[part]
     return [
         LeftOut(path, Message("{path} is gone, or holds another picture now.", path=path))
-        for path, one in zip(split.paths, split.ids, strict=True)
-        if one not in there
+        for path, image_id in zip(split.paths, split.ids, strict=True)
+        if image_id not in existing
     ]
 
 
@@ -183,9 +183,9 @@ def _divided_anew(trained: TrainedOn, workspace: Workspace) -> bool:
         return False
     files = divide_photos(trained.settings, workspace)
     # What was kept of other pictures is no part of the folder; an earlier version wrote it behind without a mark.
-    known = trained.fingerprint.split(CORRECTED)[0]
-    known = known[: len(files.fingerprint)] if trained.settings.corrections else known
-    return files.fingerprint != known
+    own_fingerprint = trained.fingerprint.split(CORRECTED)[0]
+    own_fingerprint = own_fingerprint[: len(files.fingerprint)] if trained.settings.corrections else own_fingerprint
+    return files.fingerprint != own_fingerprint
 
 
 def _built_in(
@@ -198,13 +198,13 @@ def _built_in(
     progress: Progress | None,
 ) -> EvaluationSet:
     """What is not asked for is not made."""
-    known, manifest = classes_of(dataset), trained.manifest
-    if known != tuple(classes):
+    own_classes, manifest = classes_of(dataset), trained.manifest
+    if own_classes != tuple(classes):
         raise DatasetError(
             "{name} has the classes {classes}, but the checkpoint knows {known}: choose a data set with "
             "the same classes.",
             name=dataset,
-            classes=listed(known),
+            classes=listed(own_classes),
             known=listed(classes),
         )
     empty = EvaluationSet(Split(torch.empty(0), torch.empty(0, dtype=torch.int64)), part, ())
@@ -213,19 +213,23 @@ def _built_in(
         return EvaluationSet(split, part, ids) if split is not None else empty
     if manifest is not None and part in ("train", "val") and is_own(dataset, trained.settings, workspace):
         split, ids = built_in_images(dataset, workspace, "train", progress)
-        wanted = manifest.trained if part == "train" else manifest.validated
-        places = [i for i, one in enumerate(ids) if one in wanted]
+        image_ids = manifest.trained if part == "train" else manifest.validated
+        indices = [i for i, image_id in enumerate(ids) if image_id in image_ids]
         assert split is not None
-        return EvaluationSet(split.take(torch.tensor(places)), part, tuple(ids[i] for i in places)) if places else empty
+        return (
+            EvaluationSet(split.take(torch.tensor(indices)), part, tuple(ids[i] for i in indices)) if indices else empty
+        )
     settings = trained.settings.model_copy(update={"dataset": dataset})
-    made = builtin_set(settings, workspace, preprocess, progress)
-    names = [name for name in (("train", "val", "test") if part == "all" else (part,)) if name in made.sizes]
-    split = join([getattr(made, name) for name in names])
-    return EvaluationSet(split, part, tuple(one for name in names for one in made.manifest.splits[name].ids))
+    evaluation = builtin_set(settings, workspace, preprocess, progress)
+    names = [name for name in (("train", "val", "test") if part == "all" else (part,)) if name in evaluation.sizes]
+    split = join([getattr(evaluation, name) for name in names])
+    return EvaluationSet(
+        split, part, tuple(image_id for name in names for image_id in evaluation.manifest.splits[name].ids)
+    )
 
 
-def _same_folder(one: str, other: str, workspace: Workspace) -> bool:
+def _same_folder(first: str, other: str, workspace: Workspace) -> bool:
     try:
-        return os.path.samefile(folder_of(one, workspace), folder_of(other, workspace))
+        return os.path.samefile(folder_of(first, workspace), folder_of(other, workspace))
     except (DatasetError, OSError):
         return False

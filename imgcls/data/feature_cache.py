@@ -23,7 +23,7 @@ from imgcls.errors import DatasetError
 from imgcls.files import free_bytes, storage_error
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.messages import Setting
-from imgcls.models.forward import in_parts
+from imgcls.models.forward import in_micro_batches
 
 Autocast = Callable[[], AbstractContextManager]
 BATCH = 64  # images at the most on a processor, see images_at_once
@@ -51,16 +51,16 @@ class FeatureBatches:
     def fill(self, backbone: nn.Module, autocast: Autocast) -> Iterator[int]:
         """Run the backbone over every view of every image; after each batch, how many images are done."""
         batches, views, file, done = self.batches, self.views, self.file, 0
-        wanted = torch.arange(len(batches.split)).split(images_at_once(BATCH, batches.preprocess.size, batches.device))
+        chunks = torch.arange(len(batches.split)).split(images_at_once(BATCH, batches.preprocess.size, batches.device))
         for view in range(views):
             plain = view == 0 and self._has_plain
-            seeds = [_mix(batches.seed, view, number, 1) for number in range(len(wanted))]
-            for indices, (inputs, labels) in zip(wanted, batches.prepared(wanted, seeds, plain=plain), strict=True):
+            seeds = [_mix(batches.seed, view, number, 1) for number in range(len(chunks))]
+            for indices, (inputs, labels) in zip(chunks, batches.prepared(chunks, seeds, plain=plain), strict=True):
                 with torch.inference_mode(), autocast():
-                    made = in_parts(backbone, inputs).float()
+                    outputs = in_micro_batches(backbone, inputs).float()
                 if not self.features.numel():
-                    self.features = _room(views, len(batches.split), made, file)
-                self.features[view, indices.to(self.features.device)] = made.to(self.features.device)
+                    self.features = _room(views, len(batches.split), outputs, file)
+                self.features[view, indices.to(self.features.device)] = outputs.to(self.features.device)
                 # A broken photo's stand-in brings its own label.
                 self.labels[indices.to(self.labels.device)] = labels.to(self.labels.device)
                 done += len(indices)
@@ -75,10 +75,10 @@ class FeatureBatches:
         generator = torch.Generator().manual_seed(_mix(batches.seed, number, 2))
         views = torch.randint(self.features.shape[0], (len(order),), generator=generator).to(workspace)
         for step in range(first, self.steps):
-            part = slice(step * self.batch_size + batches.rank, (step + 1) * self.batch_size, batches.world)
-            indices = order[part]
+            share = slice(step * self.batch_size + batches.rank, (step + 1) * self.batch_size, batches.world)
+            indices = order[share]
             yield (
-                self.features[views[part], indices].to(batches.device),
+                self.features[views[share], indices].to(batches.device),
                 self.labels[indices.to(self.labels.device)],
             )
 
@@ -89,8 +89,8 @@ def evaluation_features(
     """The split's features, batch by batch, nothing random."""
     for images, labels in evaluation_batches(split, preprocess, batch_size=BATCH, device=device):
         with torch.inference_mode(), autocast():
-            made = in_parts(backbone, images).float()
-        yield made, labels  # outside: whoever takes it may need gradients
+            outputs = in_micro_batches(backbone, images).float()
+        yield outputs, labels  # outside: whoever takes it may need gradients
 
 
 def _room(views: int, images: int, like: Tensor, file: Path) -> Tensor:
@@ -108,9 +108,9 @@ def _room(views: int, images: int, like: Tensor, file: Path) -> Tensor:
             augment_views=Setting("augment_views"),
         )
     try:
-        with open(file, "wb") as made:
+        with open(file, "wb") as out:
             if hasattr(os, "posix_fallocate"):  # what is promised cannot be taken by others meanwhile
-                os.posix_fallocate(made.fileno(), 0, needed)
+                os.posix_fallocate(out.fileno(), 0, needed)
     except OSError as error:
         raise storage_error(file, error) from None
     count = views * images * like.shape[1]

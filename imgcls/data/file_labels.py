@@ -50,15 +50,15 @@ class FileLabels:
 
 def tables_in(root: Path) -> list[Path]:
     """Files that may hold labels, near the top."""
-    found: list[Path] = []
+    tables: list[Path] = []
     for folder, folders, names in os.walk(root):
         depth = len(Path(folder).relative_to(root).parts)
         folders[:] = sorted(f for f in folders if not is_litter(f)) if depth < DEPTH else []
         for name in sorted(names):
             path = Path(folder, name)
             if name.lower().endswith(SUFFIXES) and not name.startswith(".") and _size(path) <= MAX_BYTES:
-                found.append(path)
-    return found[:MAX_TABLES]
+                tables.append(path)
+    return tables[:MAX_TABLES]
 
 
 def is_generic(name: str) -> bool:
@@ -67,18 +67,18 @@ def is_generic(name: str) -> bool:
 
 
 def table_labels(images: Sequence[Path], tables: Sequence[Path]) -> FileLabels | None:
-    known = _known(images)
+    paths_by_name = _known(images)
     best: tuple[Path, dict[Path, str]] | None = None
     for table in tables:
-        named = _labelled(table, known)
+        named = _labelled(table, paths_by_name)
         if named and (best is None or len(named) > len(best[1])):
             best = table, named
     if best is None:
         return None
     table, named = best
     names = tuple(sorted(set(named.values()), key=natural_key))
-    place = {name: i for i, name in enumerate(names)}
-    files = [(path, place[named[path]]) for path in images if path in named]
+    index = {name: i for i, name in enumerate(names)}
+    files = [(path, index[named[path]]) for path in images if path in named]
     return FileLabels(names, files, len(images) - len(files), table)
 
 
@@ -86,9 +86,9 @@ def name_labels(images: Sequence[Path]) -> FileLabels | None:
     """`cat.0.jpg`, `cat_1.jpg`, `cat (2).jpg`: what stands before the number."""
     labels: dict[Path, str] = {}
     for path in images:
-        found = NUMBERED.fullmatch(path.stem)
-        if found and any(letter.isalpha() for letter in found[1]):
-            labels[path] = found[1].strip(" ._!-")
+        match = NUMBERED.fullmatch(path.stem)
+        if match and any(letter.isalpha() for letter in match[1]):
+            labels[path] = match[1].strip(" ._!-")
     counts = Counter(labels.values())
     if (
         len(labels) < LABELLED_NAMES * len(images)
@@ -98,8 +98,8 @@ def name_labels(images: Sequence[Path]) -> FileLabels | None:
     ):
         return None
     names = tuple(sorted(counts, key=natural_key))
-    place = {name: i for i, name in enumerate(names)}
-    files = [(path, place[labels[path]]) for path in images if path in labels]
+    index = {name: i for i, name in enumerate(names)}
+    files = [(path, index[labels[path]]) for path in images if path in labels]
     return FileLabels(names, files, len(images) - len(files))
 
 
@@ -112,25 +112,25 @@ def _size(path: Path) -> int:
 
 def _known(images: Sequence[Path]) -> dict[str, Path]:
     """Every way in which a table may call an image -> the image; what two could be called stands for none."""
-    found: dict[str, Path | None] = {}
+    candidates: dict[str, Path | None] = {}
     top = len(Path(os.path.commonpath([path.parent for path in images])).parts) if images else 0
     for path in images:
-        parts = path.parts[max(0, top - 1) :]
-        ways = {path.stem, *("/".join(parts[i:]) for i in range(len(parts)))}
+        components = path.parts[max(0, top - 1) :]
+        ways = {path.stem, *("/".join(components[i:]) for i in range(len(components)))}
         for way in {way.casefold() for way in ways}:
-            found[way] = None if way in found and found[way] != path else path
-    return {way: path for way, path in found.items() if path is not None}
+            candidates[way] = None if way in candidates and candidates[way] != path else path
+    return {way: path for way, path in candidates.items() if path is not None}
 
 
-def _labelled(table: Path, known: Mapping[str, Path]) -> dict[Path, str] | None:
+def _labelled(table: Path, paths_by_name: Mapping[str, Path]) -> dict[Path, str] | None:
     """Image -> label; None where this is no table of labels. An image with two different labels has none."""
     rows = _rows(table)
     if len(rows) < 2:
         return None
     width = max(map(len, rows))
-    named = [sum(_image(row, column, known) is not None for row in rows) for column in range(width)]
+    named = [sum(_image(row, column, paths_by_name) is not None for row in rows) for column in range(width)]
     column = max(range(width), key=named.__getitem__)
-    header = rows[0] if _image(rows[0], column, known) is None else None
+    header = rows[0] if _image(rows[0], column, paths_by_name) is None else None
     body = rows[1:] if header else rows
     if not body or named[column] < NAMED_FILES * len(body):
         return None
@@ -138,24 +138,27 @@ def _labelled(table: Path, known: Mapping[str, Path]) -> dict[Path, str] | None:
     labels = _one_hot(header, body, column) or _column(header, body, column)
     if labels is None:
         return None
-    found: dict[Path, str | None] = {}
+    candidates: dict[Path, str | None] = {}
     for row, label in zip(body, labels, strict=True):
-        path = _image(row, column, known)
+        path = _image(row, column, paths_by_name)
         if path is None or not label:
             continue
         if label.isdecimal() and int(label) < len(listed):
             label = listed[int(label)]
-        found[path] = None if path in found and found[path] != label else label
-    made = {path: label for path, label in found.items() if label is not None}
-    return made if len(set(made.values())) > 1 else None
+        candidates[path] = None if path in candidates and candidates[path] != label else label
+    label_of_path = {path: label for path, label in candidates.items() if label is not None}
+    return label_of_path if len(set(label_of_path.values())) > 1 else None
 
 
-def _image(row: Sequence[str], column: int, known: Mapping[str, Path]) -> Path | None:
+def _image(row: Sequence[str], column: int, paths_by_name: Mapping[str, Path]) -> Path | None:
     if column >= len(row):
         return None
     way = row[column].strip().replace("\\", "/").removeprefix("./").casefold()
-    parts = way.split("/")
-    return next((known[tail] for i in range(len(parts)) if (tail := "/".join(parts[i:])) in known), None)
+    components = way.split("/")
+    return next(
+        (paths_by_name[tail] for i in range(len(components)) if (tail := "/".join(components[i:])) in paths_by_name),
+        None,
+    )
 
 
 def _one_hot(header: Sequence[str] | None, body: Sequence[Sequence[str]], files: int) -> list[str] | None:
@@ -167,9 +170,9 @@ def _one_hot(header: Sequence[str] | None, body: Sequence[Sequence[str]], files:
     if len(columns) < 2:
         return None
     ones = [[i for i in columns if row[i].startswith("1")] for row in body]
-    if sum(len(found) == 1 for found in ones) < NAMED_FILES * len(body):
+    if sum(len(matches) == 1 for matches in ones) < NAMED_FILES * len(body):
         return None
-    return [header[found[0]] if len(found) == 1 else "" for found in ones]
+    return [header[matches[0]] if len(matches) == 1 else "" for matches in ones]
 
 
 def _column(header: Sequence[str] | None, body: Sequence[Sequence[str]], files: int) -> list[str] | None:
@@ -211,7 +214,7 @@ def _words(line: str) -> list[str]:
     file, *rest = line.split()
     boxes = [BOXES.fullmatch(word) for word in rest]
     if rest and all(boxes):
-        labels = {found[1] for found in boxes if found}
+        labels = {box[1] for box in boxes if box}
         return [file, labels.pop() if len(labels) == 1 else ""]
     return line.strip().rsplit(None, 1) if rest else [file]
 

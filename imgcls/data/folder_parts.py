@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgcls.data.folder_problems import Scan, listed
+from imgcls.data.folder_problems import ScanReport, listed
 from imgcls.errors import DatasetError
 from imgcls.imaging.image_files import find_images, is_image_name, is_litter, natural_key
 from imgcls.messages import Message
@@ -24,7 +24,7 @@ THINGS = (
     "|集|数据|数据集|样本|图片|图像|照片"
 )
 SPLIT_NAME = re.compile(
-    "|".join(f"(?P<{split}>{'|'.join(words)})" for split, words in WORDS.items()).join(("(?:", ")"))
+    "|".join(f"(?P<{split}>{'|'.join(synonyms)})" for split, synonyms in WORDS.items()).join(("(?:", ")"))
     + f"(?: ?(?:{THINGS}))*(?P<number> ?[0-9]{{1,4}})?"
 )
 PLAIN = frozenset(("train", "training", "val", "valid", "validation", "test", "testing"))  # which need no explaining
@@ -41,13 +41,13 @@ class SplitName:
 
 def split_name(folder: str) -> SplitName | None:
     """None where the name is no split's. Letter case, "_" and "-" do not matter."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", folder)
-    words = re.sub(r"[\W_]+", " ", words).strip().casefold().replace("hold out", "holdout")
-    starts = [0, *(found.end() for found in re.finditer(" ", words))]
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", folder)
+    spaced = re.sub(r"[\W_]+", " ", spaced).strip().casefold().replace("hold out", "holdout")
+    starts = [0, *(space.end() for space in re.finditer(" ", spaced))]
     for start in starts:
-        if found := SPLIT_NAME.fullmatch(words, start):
-            split = next(name for name in WORDS if found[name])
-            return SplitName(split, words[:start].strip(), bool(found["number"]))
+        if match := SPLIT_NAME.fullmatch(spaced, start):
+            split = next(name for name in WORDS if match[name])
+            return SplitName(split, spaced[:start].strip(), bool(match["number"]))
     return None
 
 
@@ -64,7 +64,7 @@ def see_through(root: Path, *, in_split: bool = False) -> Path:
     return root
 
 
-def find_parts(root: Path, found: Scan) -> dict[str, Path] | None:
+def find_parts(root: Path, report: ScanReport) -> dict[str, Path] | None:
     """Split -> its folder where `root` is divided into train, val and test; None where it holds classes.
 
     Their images lie in class folders, or have their labels in their names or in a table.
@@ -78,46 +78,46 @@ def find_parts(root: Path, found: Scan) -> dict[str, Path] | None:
     flat = any(split == "train" and images_in(folder) for folder, split in named.items())
     if not nested and not (everything and flat):
         for folder in named:
-            found.note(
+            report.note(
                 "class-named-like-part",
                 Message(
                     "{name} has a class called {folder}: if that is a part of the data and not a class, put the class "
                     "folders inside it.",
-                    name=found.name,
+                    name=report.name,
                     folder=folder.name,
                 ),
             )
         return None
-    parts: dict[str, Path] = {}
-    for folder, part in named.items():
-        if part in parts:
+    splits: dict[str, Path] = {}
+    for folder, split in named.items():
+        if split in splits:
             raise DatasetError(
                 "{name} has two folders for {part}, {folder} and {other}: join them into one.",
-                name=found.name,
-                part=part,
-                folder=parts[part].name,
+                name=report.name,
+                part=split,
+                folder=splits[split].name,
                 other=folder.name,
             )
-        parts[part] = folder
-    if "train" not in parts:
+        splits[split] = folder
+    if "train" not in splits:
         if not everything:
             return None
         raise DatasetError(
             "{name} has {folders} but no train folder: add one.",
-            name=found.name,
+            name=report.name,
             folders=listed([f.name for f in named]),
         )
     for folder in inside:
         if folder not in named:
-            found.note(
+            report.note(
                 "folder-beside-parts",
                 Message(
                     "{name}/{folder} is left out: beside train only val and test are used.",
-                    name=found.name,
+                    name=report.name,
                     folder=folder.name,
                 ),
             )
-    return parts
+    return splits
 
 
 def _splits_among(inside: Sequence[Path]) -> dict[Path, str]:
@@ -127,12 +127,12 @@ def _splits_among(inside: Sequence[Path]) -> dict[Path, str]:
     kinds: dict[str, set[str]] = {}
     for name in names.values():
         kinds.setdefault(name.before, set()).add(name.split)
-    made = {}
+    splits = {}
     for folder, name in names.items():
         beside = kinds[name.before]
         if (not name.before and not name.numbered) or ("train" in beside and len(beside) > 1):
-            made[folder] = name.split
-    return made
+            splits[folder] = name.split
+    return splits
 
 
 def _is_plain(folder: Path) -> bool:

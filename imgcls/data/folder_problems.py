@@ -25,7 +25,7 @@ class Problem:
 
 
 @dataclass
-class Scan:
+class ScanReport:
     """What a look through the folder that is called `name` has found so far; `files`: images."""
 
     name: str

@@ -22,7 +22,7 @@ COLLECTED = re.compile(r"(\d{4,})(?:-b(\d{4,}))?")
 SECOND = re.compile(r"(?<!\d)(\d{8}_\d{6})")
 
 
-def one_side(paths: Sequence[Path], *, bursts: bool = True) -> list[int]:
+def group_ids(paths: Sequence[Path], *, bursts: bool = True) -> list[int]:
     """For each photo the place of the first one that it must not be parted from; its own where there is none. bursts:
     False for copies alone.
 
@@ -51,21 +51,24 @@ def one_side(paths: Sequence[Path], *, bursts: bool = True) -> list[int]:
 def duplicates(paths: Sequence[Path]) -> dict[Hashable, list[int]]:
     """Groups of places whose files hold the same bytes."""
     groups = _by(range(len(paths)), lambda i: _size(paths[i]))
-    for look in (_end, _digest):
+    for measure in (_end, _digest):
         finer: dict[Hashable, list[int]] = {}
-        for known, group in groups.items():
-            finer |= {(known, key): same for key, same in _by(group, lambda i, look=look: look(paths[i])).items()}
+        for key_of_group, group in groups.items():
+            finer |= {
+                (key_of_group, key): same
+                for key, same in _by(group, lambda i, measure=measure: measure(paths[i])).items()
+            }
         groups = finer
     return groups
 
 
-def _by(places: Sequence[int], key) -> dict[Hashable, list[int]]:
+def _by(indices: Sequence[int], key) -> dict[Hashable, list[int]]:
     """Places by what `key` says of them, those that it says nothing of and those that are alone left out."""
-    found = defaultdict(list)
-    for i in places:
-        if (known := key(i)) is not None:
-            found[known].append(i)
-    return {known: group for known, group in found.items() if len(group) > 1}
+    groups = defaultdict(list)
+    for i in indices:
+        if (key_of_group := key(i)) is not None:
+            groups[key_of_group].append(i)
+    return {key_of_group: group for key_of_group, group in groups.items() if len(group) > 1}
 
 
 def burst(path: Path) -> Hashable | None:
@@ -95,11 +98,11 @@ def _end(path: Path) -> bytes | None:
 
 def _digest(path: Path) -> bytes | None:
     """Of the whole file, a block at a time."""
-    made = blake2b(digest_size=16)
+    digest = blake2b(digest_size=16)
     try:
         with open(path, "rb") as file:
             while block := file.read(BLOCK):
-                made.update(block)
+                digest.update(block)
     except OSError:
         return None
-    return made.digest()
+    return digest.digest()

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from imgcls.data.file_labels import FileLabels, is_generic, name_labels, table_labels, tables_in
 from imgcls.data.folder_parts import PLAIN, find_parts, folders_in, images_in, see_through, split_name
-from imgcls.data.folder_problems import Problem, Scan, listed
+from imgcls.data.folder_problems import Problem, ScanReport, listed
 from imgcls.errors import DatasetError
 from imgcls.imaging.image_files import find_images, is_image_name, is_litter, natural_key
 from imgcls.messages import Message, Setting, plural, readable
@@ -67,22 +67,22 @@ def scan(root: Path, *, name: str | None = None, least: int = MIN_CLASSES) -> Ph
     name = name or f"{root.parent.name}/{root.name}".lstrip("/")
     if not root.is_dir():
         raise DatasetError("There is no folder {root}: check its name.", root=root)
-    found = Scan(name)
+    report = ScanReport(name)
     inner = see_through(root)
-    parts = find_parts(inner, found)
+    split_folders = find_parts(inner, report)
     tables = tables_in(root)
-    if parts is None:
-        whole = _labelled(inner, name, tables, found)
+    if split_folders is None:
+        whole = _labelled(inner, name, tables, report)
         if len(whole.names) < least:
-            _too_few(whole.names, inner, found)
-        classes, splits, by_folder = _by_class_first(whole, inner, found)
+            _too_few(whole.names, inner, report)
+        classes, splits, by_folder = _by_class_first(whole, inner, report)
         by_folder = by_folder and whole.how is None
     else:
-        classes, splits, by_folder = _split(parts, tables, found)
+        classes, splits, by_folder = _split(split_folders, tables, report)
         if len(classes) < least:
-            _too_few(classes, inner, found)
-    _other_files(inner, found)
-    return PhotoFolder(name, inner, classes, splits, tuple(found.problems), by_folder)
+            _too_few(classes, inner, report)
+    _other_files(inner, report)
+    return PhotoFolder(name, inner, classes, splits, tuple(report.problems), by_folder)
 
 
 def folder_state(root: Path) -> Iterator[tuple[str, int, int]]:
@@ -97,108 +97,113 @@ def folder_state(root: Path) -> Iterator[tuple[str, int, int]]:
 
 
 def _split(
-    parts: dict[str, Path], tables: list[Path], found: Scan
+    split_folders: dict[str, Path], tables: list[Path], report: ScanReport
 ) -> tuple[tuple[str, ...], dict[str, list[tuple[Path, int]]], bool]:
-    train = _labelled(see_through(parts["train"], in_split=True), f"{found.name}/{parts['train'].name}", tables, found)
+    train = _labelled(
+        see_through(split_folders["train"], in_split=True),
+        f"{report.name}/{split_folders['train'].name}",
+        tables,
+        report,
+    )
     if not train.names:
-        _no_classes_in_train(parts, found)
+        _no_classes_in_train(split_folders, report)
     classes, splits, by_folder = train.names, {"train": train.files}, train.how is None
-    place = {name.casefold(): i for i, name in enumerate(classes)}
-    for part in ("val", "test"):
-        if part not in parts:
+    index = {name.casefold(): i for i, name in enumerate(classes)}
+    for split in ("val", "test"):
+        if split not in split_folders:
             continue
-        folder = parts[part]
-        made = _labelled(see_through(folder, in_split=True), f"{found.name}/{folder.name}", tables, found)
-        if not any(name.casefold() in place for name in made.names):
-            found.note(
+        folder = split_folders[split]
+        labelled = _labelled(see_through(folder, in_split=True), f"{report.name}/{folder.name}", tables, report)
+        if not any(name.casefold() in index for name in labelled.names):
+            report.note(
                 "part-without-classes",
                 Message(
                     "{name}/{folder} is left out: it has none of the classes that train has.",
-                    name=found.name,
+                    name=report.name,
                     folder=folder.name,
                 ),
             )
             continue
-        unknown = [name for name in made.names if name.casefold() not in place]
+        unknown = [name for name in labelled.names if name.casefold() not in index]
         if unknown:
             raise DatasetError(
                 "{name}/{folder} has the class {unknown}, which train has not: rename it, or add it to train.",
-                name=found.name,
+                name=report.name,
                 folder=folder.name,
                 unknown=unknown[0],
             )
-        splits[part] = [(path, place[made.names[i].casefold()]) for path, i in made.files]
-        by_folder = by_folder and made.how is None
-        there = {name.casefold() for name in made.names}
-        missing = [name for name in classes if name.casefold() not in there]
+        splits[split] = [(path, index[labelled.names[i].casefold()]) for path, i in labelled.files]
+        by_folder = by_folder and labelled.how is None
+        present = {name.casefold() for name in labelled.names}
+        missing = [name for name in classes if name.casefold() not in present]
         if missing:
-            found.note(
+            report.note(
                 "class-missing-in-part",
                 Message(
                     "{name}/{folder} has no images of {classes}.",
-                    name=found.name,
+                    name=report.name,
                     folder=folder.name,
                     classes=listed(missing),
                 ),
             )
-    for part, files in splits.items():
-        if parts[part].name.casefold() not in PLAIN:
-            found.note("split", _understood(part, parts[part].name, classes, files))
+    for split, files in splits.items():
+        if split_folders[split].name.casefold() not in PLAIN:
+            report.note("split", _understood(split, split_folders[split].name, classes, files))
     return classes, splits, by_folder
 
 
-def _understood(part: str, folder: str, classes: tuple[str, ...], files: list[tuple[Path, int]]) -> Message:
+def _understood(split: str, folder: str, classes: tuple[str, ...], files: list[tuple[Path, int]]) -> Message:
     return Message(
         "{folder} is used as {part}: {classes} classes, {count:,} images.",
         folder=folder,
-        part=Setting("part", part),
-        classes=len({i for _, i in files}) if part != "train" else len(classes),
+        part=Setting("part", split),
+        classes=len({i for _, i in files}) if split != "train" else len(classes),
         count=len(files),
     )
 
 
-def _no_classes_in_train(parts: dict[str, Path], found: Scan) -> None:
-    if all(images_in(folder) and not folders_in(folder) for folder in parts.values()):
+def _no_classes_in_train(splits: dict[str, Path], report: ScanReport) -> None:
+    if all(images_in(folder) and not folders_in(folder) for folder in splits.values()):
         raise DatasetError(
             "In {name} the images lie directly in {folders}: make a folder for each class inside, e.g. {first}/cats.",
-            name=found.name,
-            folders=listed(sorted(f.name for f in parts.values())),
-            first=parts["train"].name,
+            name=report.name,
+            folders=listed(sorted(f.name for f in splits.values())),
+            first=splits["train"].name,
         )
     raise DatasetError(
-        "{name}/{folder} has no class folders with images: add them.", name=found.name, folder=parts["train"].name
+        "{name}/{folder} has no class folders with images: add them.", name=report.name, folder=splits["train"].name
     )
 
 
-def _labelled(root: Path, shown: str, tables: list[Path], found: Scan) -> _Labelled:
+def _labelled(root: Path, shown: str, tables: list[Path], report: ScanReport) -> _Labelled:
     """The images of one folder with their labels: from class folders, a table beside them, or their names."""
-    names, files = _classes(root, shown, found)
+    names, files = _classes(root, shown, report)
     if len(names) >= MIN_CLASSES:
-        given = table_labels([path for path, _ in files], tables) if tables else None
-        if given is None or _agree(given, files):
+        labels = table_labels([path for path, _ in files], tables) if tables else None
+        if labels is None or _agree(labels, files):
             _check_versions(root, shown)
             return _Labelled(names, files)
     else:
         images = list(find_images(root))
-        given = table_labels(images, tables)
-        if given is None and all(is_generic(name) or split_name(name) for name in names):
-            given = name_labels(images)
-        if given is None:
+        labels = table_labels(images, tables)
+        if labels is None and all(is_generic(name) or split_name(name) for name in names):
+            labels = name_labels(images)
+        if labels is None:
             return _Labelled(names, files)
-    found.forget("loose-images", "empty-class")
-    how = _how(given, shown)
-    found.note("labels", how)
-    if given.unnamed:
-        found.note(
+    report.forget("loose-images", "empty-class")
+    how = _how(labels, shown)
+    report.note("labels", how)
+    if labels.unnamed:
+        report.note(
             "unlabelled",
             plural(
                 "{name} has {count} image without a label: left out.",
                 "{name} has {count} images without a label: left out.",
-                count=given.unnamed,
+                count=labels.unnamed,
                 name=shown,
             ),
         )
-    return _Labelled(given.names, given.files, how)
+    return _Labelled(labels.names, labels.files, how)
 
 
 def _agree(table: FileLabels, files: list[tuple[Path, int]]) -> bool:
@@ -209,29 +214,29 @@ def _agree(table: FileLabels, files: list[tuple[Path, int]]) -> bool:
 
 
 def _how(labels: FileLabels, shown: str) -> Message:
-    known = {"name": shown, "classes": len(labels.names), "count": len(labels.files), "listed": listed(labels.names)}
+    fields = {"name": shown, "classes": len(labels.names), "count": len(labels.files), "listed": listed(labels.names)}
     if labels.table is None:
         return Message(
             "{name}: the labels are what the file names begin with: {classes} classes ({listed}), {count:,} images.",
-            **known,
+            **fields,
         )
     return Message(
         "{name}: the labels stand in {table}: {classes} classes ({listed}), {count:,} images.",
         table=labels.table.name,
-        **known,
+        **fields,
     )
 
 
 def _by_class_first(
-    whole: _Labelled, root: Path, found: Scan
+    whole: _Labelled, root: Path, report: ScanReport
 ) -> tuple[tuple[str, ...], dict[str, list[tuple[Path, int]]], bool]:
     """`cats/train/1.jpg`: each class with its own splits."""
     inside = [] if whole.how else [names for names in map(_subfolders, folders_in(root)) if names]
     shared = set.intersection(*map(set, inside)) if len(inside) > 1 else set()
     if not _are_splits(shared):
         return whole.names, {"train": whole.files}, True
-    known = {name: split.split for name in shared if (split := split_name(name))}
-    return whole.names, _splits_within(whole.files, root, known, found), False
+    split_of_name = {name: split.split for name in shared if (split := split_name(name))}
+    return whole.names, _splits_within(whole.files, root, split_of_name, report), False
 
 
 def _are_splits(names: set[str]) -> bool:
@@ -244,9 +249,9 @@ def _check_versions(root: Path, shown: str) -> None:
     """Folders that share their sub-folders' names are versions of one data set, or splits under names unknown here:
     DatasetError, they must not be learnt as classes."""
     inside = {folder: names for folder in folders_in(root) if len(names := _subfolders(folder)) > 1}
-    for one, other in itertools.combinations(inside, 2):
-        shared = set(inside[one]) & set(inside[other])
-        if len(shared) < 2 or 2 * len(shared) < max(len(inside[one]), len(inside[other])) or _are_splits(shared):
+    for first, other in itertools.combinations(inside, 2):
+        shared = set(inside[first]) & set(inside[other])
+        if len(shared) < 2 or 2 * len(shared) < max(len(inside[first]), len(inside[other])) or _are_splits(shared):
             continue
         alike = [folder for folder in inside if shared & set(inside[folder])]
         raise DatasetError(
@@ -255,8 +260,8 @@ def _check_versions(root: Path, shown: str) -> None:
             "classes, put their images directly into them.",
             name=shown,
             folders=listed([folder.name for folder in alike]),
-            shared=listed(sorted((inside[one][name] for name in shared), key=natural_key)),
-            first=one.name,
+            shared=listed(sorted((inside[first][name] for name in shared), key=natural_key)),
+            first=first.name,
         )
 
 
@@ -266,52 +271,52 @@ def _subfolders(folder: Path) -> dict[str, str]:
 
 
 def _splits_within(
-    files: list[tuple[Path, int]], root: Path, known: dict[str, str], found: Scan
+    files: list[tuple[Path, int]], root: Path, split_of_name: dict[str, str], report: ScanReport
 ) -> dict[str, list[tuple[Path, int]]]:
-    made: dict[str, list[tuple[Path, int]]] = {"train": []}
+    by_split: dict[str, list[tuple[Path, int]]] = {"train": []}
     for path, label in files:
-        parts = path.relative_to(root).parts
-        split = known.get(parts[1].casefold(), "train") if len(parts) > 2 else "train"
-        made.setdefault(split, []).append((path, label))
-    for name, split in sorted(known.items()):
-        classes = tuple(str(i) for i in {label for _, label in made[split]})
-        found.note("split", _understood(split, name, classes, made[split]))
-    return {split: made[split] for split in ("train", "val", "test") if split in made}
+        components = path.relative_to(root).parts
+        split = split_of_name.get(components[1].casefold(), "train") if len(components) > 2 else "train"
+        by_split.setdefault(split, []).append((path, label))
+    for name, split in sorted(split_of_name.items()):
+        classes = tuple(str(i) for i in {label for _, label in by_split[split]})
+        report.note("split", _understood(split, name, classes, by_split[split]))
+    return {split: by_split[split] for split in ("train", "val", "test") if split in by_split}
 
 
-def _classes(root: Path, shown: str, found: Scan) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
+def _classes(root: Path, shown: str, report: ScanReport) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
     """Class names and [(path, class index)] of the folders in `root`; a folder without images is no class."""
     names: list[str] = []
-    taken: set[str] = set()
+    names_seen: set[str] = set()
     photos: list[tuple[Path, int]] = []
     empty: list[str] = []
     elsewhere: list[Path] = []
     for folder in folders_in(root):
         name = class_name(folder.name)
-        if name.casefold() in taken:  # Cat and cat are one folder on Windows and macOS
+        if name.casefold() in names_seen:  # Cat and cat are one folder on Windows and macOS
             raise DatasetError("{place} has two folders called {name}: join them into one.", place=shown, name=name)
         closed: list[Path] = []
         inside = list(find_images(folder, closed=closed, leave_out=elsewhere))
-        for one in closed:
-            found.note("closed-folder", _closed(one.relative_to(root).as_posix(), shown))
-        found.files += len(inside)
-        if found.files > MAX_FILES:
-            raise DatasetError("{name} has more than {most:,} images: use fewer.", name=found.name, most=MAX_FILES)
+        for closed_folder in closed:
+            report.note("closed-folder", _closed(closed_folder.relative_to(root).as_posix(), shown))
+        report.files += len(inside)
+        if report.files > MAX_FILES:
+            raise DatasetError("{name} has more than {most:,} images: use fewer.", name=report.name, most=MAX_FILES)
         if not inside:
             empty.append(name)
             continue
         photos.extend((path, len(names)) for path in inside)
         names.append(name)
-        taken.add(name.casefold())
+        names_seen.add(name.casefold())
     if len(names) > MAX_CLASSES:
         raise DatasetError(
             "{name} has {count} classes and at most {most:,} are allowed: use fewer.",
-            name=found.name,
+            name=report.name,
             count=len(names),
             most=MAX_CLASSES,
         )
     if elsewhere:
-        found.note(
+        report.note(
             "links-back",
             Message(
                 "{name} has a link that leads back into the data set ({example}): left out.",
@@ -320,13 +325,13 @@ def _classes(root: Path, shown: str, found: Scan) -> tuple[tuple[str, ...], list
             ),
         )
     if empty and names:
-        found.note(
+        report.note(
             "empty-class",
             Message("{name} has no images of {classes}: left out.", name=shown, classes=listed(empty)),
         )
     loose = images_in(root)
     if loose and names:
-        found.note(
+        report.note(
             "loose-images",
             plural(
                 "{name} has {count} image outside its class folders: left out.",
@@ -348,11 +353,11 @@ def class_name(folder: str) -> str:
     return unicodedata.normalize("NFC", readable(folder))
 
 
-def _too_few(classes: tuple[str, ...], root: Path, found: Scan) -> None:
+def _too_few(classes: tuple[str, ...], root: Path, report: ScanReport) -> None:
     if classes:
         raise DatasetError(
             "{name} has 1 class; classification needs at least {least}: make a folder for each class.",
-            name=found.name,
+            name=report.name,
             least=MIN_CLASSES,
         )
     loose = images_in(root)
@@ -364,13 +369,13 @@ def _too_few(classes: tuple[str, ...], root: Path, found: Scan) -> None:
                 "{name} has {count} images but no class folders: make a folder for each class and sort the images "
                 "into them.",
                 count=loose,
-                name=found.name,
+                name=report.name,
             )
         )
-    raise DatasetError("{name} has no images: make a folder for each class and put images into them.", name=found.name)
+    raise DatasetError("{name} has no images: make a folder for each class and put images into them.", name=report.name)
 
 
-def _other_files(root: Path, found: Scan) -> None:
+def _other_files(root: Path, report: ScanReport) -> None:
     """Says which files are there that no one will read."""
     kinds: Counter[str] = Counter()
     for _, folders, files in os.walk(root):
@@ -378,12 +383,12 @@ def _other_files(root: Path, found: Scan) -> None:
         kinds.update(os.path.splitext(f)[1].lower() for f in files if not is_image_name(f) and not is_litter(f))
     if kinds:
         count = sum(kinds.values())
-        found.note(
+        report.note(
             "other-files",
             plural(
                 "{name} has {count} file of another kind: left out.",
                 "{name} has {count} files of other kinds: left out.",
                 count=count,
-                name=found.name,
+                name=report.name,
             ),
         )

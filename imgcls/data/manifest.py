@@ -69,13 +69,13 @@ class ManifestSplit:
             return self.paths
         return tuple(digest or path for path, digest in zip(self.paths, self.digests, strict=True))
 
-    def take(self, places: list[int]) -> ManifestSplit:
-        known = self.known_digests
+    def take(self, indices: list[int]) -> ManifestSplit:
+        digests = self.known_digests
         return ManifestSplit(
-            tuple(self.paths[i] for i in places),
-            tuple(self.labels[i] for i in places),
+            tuple(self.paths[i] for i in indices),
+            tuple(self.labels[i] for i in indices),
             self.folder,
-            None if known is None else tuple(known[i] for i in places),
+            None if digests is None else tuple(digests[i] for i in indices),
         )
 
 
@@ -106,9 +106,9 @@ class Changes:
     @property
     def message(self) -> Message:
         """ "2 images are gone, e.g. rose/03.jpg; 1 image is new, e.g. rose/99.jpg"."""
-        said = []
+        sentences = []
         if self.gone:
-            said.append(
+            sentences.append(
                 plural(
                     "{count} image is gone (e.g. {example})",
                     "{count} images are gone (e.g. {example})",
@@ -117,7 +117,7 @@ class Changes:
                 )
             )
         if self.unreadable:
-            said.append(
+            sentences.append(
                 plural(
                     "{count} image cannot be read any more (e.g. {example})",
                     "{count} images cannot be read any more (e.g. {example})",
@@ -126,7 +126,7 @@ class Changes:
                 )
             )
         if self.replaced:
-            said.append(
+            sentences.append(
                 plural(
                     "{count} image has been replaced by another (e.g. {example})",
                     "{count} images have been replaced by others (e.g. {example})",
@@ -135,7 +135,7 @@ class Changes:
                 )
             )
         if self.moved:
-            said.append(
+            sentences.append(
                 plural(
                     "{count} image is in another class or split (e.g. {example})",
                     "{count} images are in another class or split (e.g. {example})",
@@ -144,7 +144,7 @@ class Changes:
                 )
             )
         if self.new:
-            said.append(
+            sentences.append(
                 plural(
                     "{count} image is new (e.g. {example})",
                     "{count} images are new (e.g. {example})",
@@ -152,7 +152,7 @@ class Changes:
                     example=self.new[0],
                 )
             )
-        return joined(said)
+        return joined(sentences)
 
 
 @dataclass(frozen=True)
@@ -171,16 +171,16 @@ class Manifest:
     @cached_property
     def digest(self) -> str:
         """The same for the same images in the same order, classes and splits, wherever they lie."""
-        made = blake2b(json.dumps(self.classes).encode(), digest_size=16)
+        hasher = blake2b(json.dumps(self.classes).encode(), digest_size=16)
         for name, split in self.splits.items():
             lines = zip(split.paths, split.labels, split.digests, strict=True)
             text = f"\n{name}\n" + "\n".join(f"{path}\0{label}\0{digest}" for path, label, digest in lines)
-            made.update(text.encode("utf-8", "surrogatepass"))
+            hasher.update(text.encode("utf-8", "surrogatepass"))
         if self.earlier:
-            made.update("\n".join(("", EARLIER, *sorted(self.earlier))).encode("utf-8", "surrogatepass"))
+            hasher.update("\n".join(("", EARLIER, *sorted(self.earlier))).encode("utf-8", "surrogatepass"))
         if self.earlier_unknown:
-            made.update("\n".join(("", UNKNOWN, *sorted(self.earlier_unknown))).encode("utf-8", "surrogatepass"))
-        return made.hexdigest()
+            hasher.update("\n".join(("", UNKNOWN, *sorted(self.earlier_unknown))).encode("utf-8", "surrogatepass"))
+        return hasher.hexdigest()
 
     @cached_property
     def trained(self) -> frozenset[str]:
@@ -200,10 +200,10 @@ class Manifest:
     @property
     def lacking(self) -> dict[str, tuple[str, ...]]:
         """The classes that a split has no image of; only splits that lack some."""
-        found = {name: set(split.labels) for name, split in self.splits.items()}
+        classes_of = {name: set(split.labels) for name, split in self.splits.items()}
         missing = {
-            name: tuple(title for i, title in enumerate(self.classes) if i not in there)
-            for name, there in found.items()
+            name: tuple(title for i, title in enumerate(self.classes) if i not in present)
+            for name, present in classes_of.items()
         }
         return {name: titles for name, titles in missing.items() if titles}
 
@@ -211,16 +211,16 @@ class Manifest:
         """With what the networks have learnt that the run starts from."""
         return replace(self, earlier=lineage.learnt - self.trained, earlier_unknown=lineage.unknown)
 
-    def changes_to(self, now: Manifest) -> Changes:
+    def changes_to(self, current: Manifest) -> Changes:
         """What a person has to know where `now` has another digest."""
-        before, after = _by_path(self), _by_path(now)
-        there, broken = [path for path in before if path in after], {one.path for one in now.left_out}
+        before, after = _by_path(self), _by_path(current)
+        common, broken = [path for path in before if path in after], {left_out.path for left_out in current.left_out}
         lost = [path for path in before if path not in after]
         return Changes(
             gone=tuple(path for path in lost if path not in broken),
             unreadable=tuple(path for path in lost if path in broken),
-            replaced=tuple(path for path in there if before[path][0] != after[path][0]),
-            moved=tuple(path for path in there if before[path][1:] != after[path][1:]),
+            replaced=tuple(path for path in common if before[path][0] != after[path][0]),
+            moved=tuple(path for path in common if before[path][1:] != after[path][1:]),
             new=tuple(path for path in after if path not in before),
         )
 
@@ -232,17 +232,17 @@ class Manifest:
             "classes": self.classes,
             "images": {name: len(split) for name, split in self.splits.items()},
             "lacking": self.lacking,
-            "left_out": [one.as_dict() for one in self.left_out],
+            "left_out": [left_out.as_dict() for left_out in self.left_out],
             UNKNOWN: sorted(self.earlier_unknown),
             "digest": self.digest,
         }
         lines = [json.dumps(header)]
         for name, split in self.splits.items():
             start = f'{{"split": "{name}", "path": '
-            for place, label, digest in zip(split.paths, split.labels, split.digests, strict=True):
+            for image_path, label, digest in zip(split.paths, split.labels, split.digests, strict=True):
                 end = f', "digest": "{digest}"}}' if digest else "}"
-                lines.append(f'{start}{json.dumps(place)}, "class": {label}{end}')
-        lines += [json.dumps({"split": EARLIER, "id": one}) for one in sorted(self.earlier)]
+                lines.append(f'{start}{json.dumps(image_path)}, "class": {label}{end}')
+        lines += [json.dumps({"split": EARLIER, "id": image_id}) for image_id in sorted(self.earlier)]
         write_bytes(path, gzip.compress(("\n".join(lines) + "\n").encode(), GZIP_LEVEL, mtime=0))
 
     @classmethod
@@ -266,18 +266,22 @@ class Manifest:
                 paths.append(row["path"])
                 labels.append(int(row["class"]))
                 digests.append(row.get("digest", ""))
-            made = cls(
+            manifest = cls(
                 header["dataset"],
                 tuple(header["classes"]),
                 {
                     name: ManifestSplit(tuple(paths), tuple(labels), known_digests=tuple(digests))
                     for name, (paths, labels, digests) in columns.items()
                 },
-                tuple(LeftOut(one["path"], Message.from_dict(one["reason"])) for one in header["left_out"]),
+                tuple(
+                    LeftOut(left_out["path"], Message.from_dict(left_out["reason"])) for left_out in header["left_out"]
+                ),
                 frozenset(earlier),
                 frozenset(str(name) for name in header.get(UNKNOWN, ())),
             )
-            return made if made.digest == header["digest"] and {"train", "val"} <= set(made.splits) else None
+            return (
+                manifest if manifest.digest == header["digest"] and {"train", "val"} <= set(manifest.splits) else None
+            )
         except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError):
             return None
 
@@ -350,7 +354,7 @@ def page_manifest_file(run: str, workspace: Workspace) -> Path:
 def _by_path(manifest: Manifest) -> dict[str, tuple[str, str, int]]:
     """path -> (id, split, label)."""
     return {
-        path: (one, name, label)
+        path: (image_id, name, label)
         for name, split in manifest.splits.items()
-        for path, one, label in zip(split.paths, split.ids, split.labels, strict=True)
+        for path, image_id, label in zip(split.paths, split.ids, split.labels, strict=True)
     }

@@ -59,8 +59,8 @@ class Drawings:
 def load_drawings() -> tuple[Drawings, Drawings] | None:
     """(to learn from, held out: digits by other writers), made once and shipped; None where the file is not there."""
     try:
-        with np.load(SHIPPED, allow_pickle=False) as kept:
-            images, labels, held = (torch.from_numpy(kept[name]) for name in ("images", "labels", "held_out"))
+        with np.load(SHIPPED, allow_pickle=False) as archive:
+            images, labels, held = (torch.from_numpy(archive[name]) for name in ("images", "labels", "held_out"))
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
     images, labels = images[:, None], labels.long()
@@ -72,22 +72,22 @@ def make_drawings(path: Path, pen_digits: Path) -> None:
     drawings, labels = read_drawings(pen_digits)
     # No piece of a held-out writer's digit is in a negative.
     first = len(drawings) - len(drawings) // PEN.validation_every
-    made, said, held = [], [], []
+    pictures, labels_of, held = [], [], []
     for count, seed in NEGATIVES:
         random = np.random.default_rng(seed)
-        others = draw_not_digits((drawings[:first], labels[:first]), count=count, seed=seed)
-        made += [render_by_chance(drawing, random) for drawing in others]
-        said += [NO_DIGIT] * count
+        others = draw_negatives((drawings[:first], labels[:first]), count=count, seed=seed)
+        pictures += [render_by_chance(drawing, random) for drawing in others]
+        labels_of += [NO_DIGIT] * count
         held += [False] * count
     images, digits = load_pen_digits(pen_digits, renderings=1, seed=0)  # as training has them
     for i in [*range(0, first, first // DIGITS_KEPT)[:DIGITS_KEPT], *range(first, len(drawings))]:
-        made.append(images[i, 0].numpy())
-        said.append(int(digits[i]))
+        pictures.append(images[i, 0].numpy())
+        labels_of.append(int(digits[i]))
         held.append(i >= first)
-    np.savez_compressed(path, images=np.stack(made), labels=np.array(said, np.int8), held_out=np.array(held))
+    np.savez_compressed(path, images=np.stack(pictures), labels=np.array(labels_of, np.int8), held_out=np.array(held))
 
 
-def draw_not_digits(digits: tuple[list[Drawing], list[int]], *, count: int, seed: int) -> list[Drawing]:
+def draw_negatives(digits: tuple[list[Drawing], list[int]], *, count: int, seed: int) -> list[Drawing]:
     """`count` drawings in the tablet's units, y pointing up as the pen digits' do."""
     random = np.random.default_rng([seed, count])
     maker = _Maker(digits, random)
@@ -101,8 +101,8 @@ class _Maker:
         self.digits = list(zip(*digits, strict=True))
 
     def drawing(self, kind: str) -> Drawing:
-        made = _fitted(_by_hand(getattr(self, f"_{kind}")(), self.random))
-        return [[[float(x), BOX - float(y)] for x, y in stroke] for stroke in made]
+        strokes = _fitted(_by_hand(getattr(self, f"_{kind}")(), self.random))
+        return [[[float(x), BOX - float(y)] for x, y in stroke] for stroke in strokes]
 
     def _letter(self) -> list[Stroke]:
         return self.glyphs[self.random.integers(len(self.glyphs))]
@@ -133,11 +133,11 @@ class _Maker:
         share = self.random.uniform(0.35, 0.55)
         points = [(i, p) for i, s in enumerate(strokes) for p in s]
         first, last = int(len(points) * share), int(len(points) * (1 - share))
-        kept = points[:first] if self.random.random() < 0.5 else points[last:]
-        made = [np.array([p for i, p in kept if i == n]) for n in range(len(strokes))]
-        made = [s for s in made if len(s) > 2]
+        points_left = points[:first] if self.random.random() < 0.5 else points[last:]
+        strokes_left = [np.array([p for i, p in points_left if i == n]) for n in range(len(strokes))]
+        strokes_left = [s for s in strokes_left if len(s) > 2]
         # A straight line or a plain arc may be a 1 or a 7: it gets company.
-        return made + self._stroke() if made else self._random()
+        return strokes_left + self._stroke() if strokes_left else self._random()
 
     def _pieces(self) -> list[Stroke]:
         return [s for _ in range(2) for s in self._piece_of_digit()]
@@ -174,11 +174,11 @@ def read_alphabet() -> list[list[Stroke]]:
 
 
 def _strokes(text: str) -> list[Stroke]:
-    made = []
+    strokes = []
     for stroke in text.strip().split(";"):
         points = np.array([tuple(map(float, p.split(","))) for p in stroke.lstrip("~").split()]) * 10
-        made.append(_curve(points) if stroke.startswith("~") else points)
-    return made
+        strokes.append(_curve(points) if stroke.startswith("~") else points)
+    return strokes
 
 
 def _curve(points: Stroke) -> Stroke:
@@ -188,8 +188,8 @@ def _curve(points: Stroke) -> Stroke:
     p = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     t = np.linspace(0, 1, 8, endpoint=False)[:, None, None]
     a, b, c, d = p[:-3], p[1:-2], p[2:-1], p[3:]
-    made = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
-    return np.concatenate([made.transpose(1, 0, 2).reshape(-1, 2), points[-1:]])
+    curve = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+    return np.concatenate([curve.transpose(1, 0, 2).reshape(-1, 2), points[-1:]])
 
 
 def _beside(left: list[Stroke], right: list[Stroke], gap: float) -> list[Stroke]:
@@ -212,7 +212,7 @@ def _by_hand(strokes: list[Stroke], random: np.random.Generator) -> list[Stroke]
         [[stretch, slant], [0, 1 / stretch]]
     )
     field = random.normal(0, 5.0, (4, 4, 2))
-    made = []
+    bent = []
     for stroke in _fitted(strokes):
         at = np.clip(_dense(stroke + random.normal(0, 1.5, stroke.shape)), 0, 100)
         knot = np.minimum((at * 0.03).astype(int), 2)
@@ -223,17 +223,17 @@ def _by_hand(strokes: list[Stroke], random: np.random.Generator) -> list[Stroke]
             for dx in (0, 1)
             for dy in (0, 1)
         )
-        made.append((at + bend) @ matrix.T)
-    return made
+        bent.append((at + bend) @ matrix.T)
+    return bent
 
 
 def _dense(stroke: Stroke, step: float = 8.0) -> Stroke:
     """Points at most about `step` apart, so that straight lines bend too."""
-    made = [stroke[:1]]
+    dense = [stroke[:1]]
     for a, b in zip(stroke, stroke[1:], strict=False):
         n = max(1, int(np.hypot(*(b - a)) / step))
-        made.append(a + (b - a) * (np.arange(1, n + 1) / n)[:, None])
-    return np.concatenate(made)
+        dense.append(a + (b - a) * (np.arange(1, n + 1) / n)[:, None])
+    return np.concatenate(dense)
 
 
 if __name__ == "__main__":

@@ -79,11 +79,11 @@ def _stroke(images: Tensor, generator: Generator) -> Tensor:
 def _among_neighbours(images: Tensor, choose: Callable[..., Tensor], dim: int) -> Tensor:
     """Each pixel, the one before and the one after it along `dim`: the one to `choose`: 1.6 µs of a core an image,
     where torch's pool takes 11 (benchmarks/pen_speed.py)."""
-    made, side = images.clone(), images.shape[dim]
+    changed, side = images.clone(), images.shape[dim]
     for to, of in ((slice(1, side), slice(0, side - 1)), (slice(0, side - 1), slice(1, side))):
-        there = made[(slice(None),) * dim + (to,)]
-        choose(there, images[(slice(None),) * dim + (of,)], out=there)
-    return made
+        target = changed[(slice(None),) * dim + (to,)]
+        choose(target, images[(slice(None),) * dim + (of,)], out=target)
+    return changed
 
 
 def _between(n: int, low: float, high: float, generator: Generator, device: torch.device) -> Tensor:

@@ -49,15 +49,15 @@ RENDERING = b"2"  # count up when the pictures made of a drawing change: kept on
 def read_renderings(source: Source) -> Arrays:
     """Every drawing as often as the set's row says; one set of renderings for every run, because making them takes a
     minute."""
-    drawn = source.spec.renderings
-    made = load_pen_digits(
+    renderings_of = source.spec.renderings
+    split = load_pen_digits(
         source.file(source.spec.files[0]),
-        renderings=drawn.each if drawn else 1,
+        renderings=renderings_of.each if renderings_of else 1,
         seed=0,
         cache=source.cache,
         progress=source.progress,
     )
-    return {"train": made}
+    return {"train": split}
 
 
 def load_pen_digits(
@@ -69,21 +69,22 @@ def load_pen_digits(
     Raises DatasetError where the file is broken.
     """
     drawings, labels = read_drawings(path)
-    known = blake2b(path.read_bytes() + RENDERING, digest_size=8)
-    kept = cache / f"pen-digits-{known.hexdigest()}-{renderings}-{seed}.npy" if cache else None
-    images = _kept(kept, len(drawings) * renderings)
+    digest = blake2b(path.read_bytes() + RENDERING, digest_size=8)
+    cache_file = cache / f"pen-digits-{digest.hexdigest()}-{renderings}-{seed}.npy" if cache else None
+    images = _kept(cache_file, len(drawings) * renderings)
     if images is None:
         images = _render_all(drawings, renderings, seed, progress)
-        if kept:
-            _keep(kept, images)
+        if cache_file:
+            _keep(cache_file, images)
     return torch.from_numpy(images)[:, None], torch.tensor(labels).repeat(renderings)
 
 
-def load_some_pen_digits(path: Path, *, count: int, held_out: int, seed: int) -> tuple[Tensor, Tensor]:
-    """(uint8 (count, 1, 28, 28), int64 labels) of drawings that are trained on: not of the last one in `held_out`."""
+def load_some_pen_digits(path: Path, *, count: int, validation_every: int, seed: int) -> tuple[Tensor, Tensor]:
+    """(uint8 (count, 1, 28, 28), int64 labels) of drawings that are trained on: not of the last one in
+    `validation_every`."""
     drawings, labels = read_drawings(path)
     random = np.random.default_rng(seed)
-    chosen = random.choice(len(drawings) - len(drawings) // held_out, size=count, replace=False)
+    chosen = random.choice(len(drawings) - len(drawings) // validation_every, size=count, replace=False)
     images = np.stack([render_by_chance(drawings[i], random) for i in chosen])
     return torch.from_numpy(images)[:, None], torch.tensor([labels[i] for i in chosen])
 
@@ -116,12 +117,12 @@ def _render_all(drawings: list[Drawing], renderings: int, seed: int, progress: P
     ]
     # Processes, because most of the time goes into many small numpy calls that hold the interpreter.
     with ProcessPoolExecutor(min(os.cpu_count() or 1, 8, len(tasks)), mp_context=get_context("spawn")) as pool:
-        made = []
+        rendered = []
         for done, images in enumerate(pool.map(_render_some, tasks), 1):
-            made.append(images)
+            rendered.append(images)
             if progress:
                 progress(done * len(drawings) * renderings // len(tasks), len(drawings) * renderings)
-        return np.concatenate(made)
+        return np.concatenate(rendered)
 
 
 def _render_some(task: tuple[list[Drawing], list[int]]) -> np.ndarray:
@@ -138,7 +139,7 @@ def render_by_chance(drawing: Drawing, random: np.random.Generator) -> np.ndarra
         size = random.uniform(0.25, 0.85) * side
         left, top = random.uniform(0.04 * side, 0.96 * side - size, 2)
         width = max(1.0, np.exp(random.uniform(np.log(0.012), np.log(0.17))) * size)
-        image = render(flipped, side=side, width=width, place=(left, top, left + size, top + size))
+        image = render(flipped, side=side, width=width, box=(left, top, left + size, top + size))
         try:
             return mnist_normalize(_photographed(image, random) if random.random() < 0.25 else image)
         except InputError:

@@ -93,10 +93,10 @@ class StreamingPhotos(Dataset):
         self.paths, self.form = [str(path) for path in paths], StorageFormat(**form)
         self.broken: set[int] = set()
 
-    def why_broken(self, place: int) -> Message | None:
+    def why_broken(self, index: int) -> Message | None:
         """The sentence about a photo that could not be read; None where it can be by now."""
         try:
-            self.form.read(Path(self.paths[place]))
+            self.form.read(Path(self.paths[index]))
         except InputError as error:
             return error.message
         return None
@@ -112,10 +112,10 @@ class StreamingPhotos(Dataset):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, place: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         form = self.form
         try:
-            image, aspect = form.read(Path(self.paths[place]))
+            image, aspect = form.read(Path(self.paths[index]))
         except InputError:
             black = torch.zeros((form.channels, form.side, form.side), dtype=torch.uint8)
             return black, torch.tensor(1.0), torch.tensor(False)

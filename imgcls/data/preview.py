@@ -73,14 +73,14 @@ def _with_renderings(
     specs = parts_of(settings.dataset)
     total, splits = sum(spec.counts["train"] for spec in specs), []
     for spec in specs:
-        some = count if len(specs) == 1 else round(count * spec.counts["train"] / total)
-        if drawn := spec.renderings:
+        share = count if len(specs) == 1 else round(count * spec.counts["train"] / total)
+        if renderings := spec.renderings:
             file = spec.source(workspace).file(spec.files[0])
-            splits.append(Split(*drawn.render(file, some, drawn.validation_every, seed)))
+            splits.append(Split(*renderings.render(file, share, renderings.validation_every, seed)))
         else:
-            one = settings.model_copy(update={"dataset": spec.name})
-            whole = load_dataset(one, workspace, preprocess).train
-            splits.append(whole.take(_some(len(whole), some, seed)))
+            one_set = settings.model_copy(update={"dataset": spec.name})
+            whole = load_dataset(one_set, workspace, preprocess).train
+            splits.append(whole.take(_some(len(whole), share, seed)))
     split = join(splits)
     return classes_of(settings.dataset), split.take(_some(len(split), len(split), seed))
 
@@ -89,13 +89,13 @@ def _photos(
     settings: TrainSettings, workspace: Workspace, preprocess: Preprocess, count: int, seed: int
 ) -> tuple[tuple[str, ...], Split]:
     """Some photos of the folder, in the form that training keeps them in; broken ones are passed over."""
-    found = scan(folder_of(settings.dataset, workspace))
-    files = found.splits["train"]
+    photos = scan(folder_of(settings.dataset, workspace))
+    files = photos.splits["train"]
     whole = crops_photos(settings.augment)
     form = StorageFormat.of(preprocess, whole_photo=whole)
     images, aspects, labels = [], [], []
-    for place in _some(len(files), count * 2, seed).tolist():
-        path, label = files[place]
+    for i in _some(len(files), count * 2, seed).tolist():
+        path, label = files[i]
         try:
             image, aspect = form.read(path)
         except InputError:
@@ -107,4 +107,4 @@ def _photos(
             break
     if not images:
         raise DatasetError("{name} has no readable image to use for train: look at its report.", name=settings.dataset)
-    return found.classes, Split(torch.stack(images), torch.tensor(labels), torch.tensor(aspects) if whole else None)
+    return photos.classes, Split(torch.stack(images), torch.tensor(labels), torch.tensor(aspects) if whole else None)

@@ -41,17 +41,17 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """The idx format: two zero bytes, the type (8: uint8), the number of dimensions, each as a big-endian uint32."""
     size = int(np.prod(shape))
     header = bytes([0, 0, 8, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
-    wanted = len(header) + size
+    expected = len(header) + size
     try:
         with path.open("rb") as file:
-            content = file.read(wanted + wanted // 100 + 1000)  # what cannot be packed is longer packed
+            content = file.read(expected + expected // 100 + 1000)  # what cannot be packed is longer packed
         if path.suffix == ".gz":  # in one call: the gzip module's pieces take half as long again
             stream = zlib.decompressobj(wbits=31)
-            content = stream.decompress(content, wanted + 1)
+            content = stream.decompress(content, expected + 1)
             content = content if stream.eof else b""
     except (OSError, zlib.error):
         content = b""
-    if len(content) != wanted or not content.startswith(header):
+    if len(content) != expected or not content.startswith(header):
         raise damaged(path)
     return np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape).copy()
 
@@ -99,38 +99,38 @@ def read_mat(path: Path) -> dict[str, np.ndarray]:
         content = memoryview(path.read_bytes())
         if bytes(content[126:128]) != b"IM":  # written on a little-endian machine, as all are today
             raise damaged(path)
-        arrays, place = {}, MAT_HEADER
-        while place < len(content):
-            kind, element, place = _mat_element(content, place)
+        arrays, offset = {}, MAT_HEADER
+        while offset < len(content):
+            kind, element, offset = _mat_element(content, offset)
             if kind == MAT_COMPRESSED:
                 kind, element, _ = _mat_element(memoryview(zlib.decompress(element)), 0)
-            if kind == MAT_MATRIX and (found := _mat_array(element)):
-                arrays[found[0]] = found[1]
+            if kind == MAT_MATRIX and (array := _mat_array(element)):
+                arrays[array[0]] = array[1]
         return arrays
     except (OSError, ValueError, IndexError, KeyError, zlib.error, struct.error):
         raise damaged(path) from None
 
 
-def _mat_element(content: memoryview, place: int) -> tuple[int, memoryview, int]:
+def _mat_element(content: memoryview, offset: int) -> tuple[int, memoryview, int]:
     """(type, what it holds, where the next one begins)."""
-    kind, size = struct.unpack_from("<II", content, place)
+    kind, size = struct.unpack_from("<II", content, offset)
     if kind >> 16:  # a small element: four bytes or fewer, beside their size
         kind, size = kind & 0xFFFF, kind >> 16
-        return kind, content[place + 4 : place + 4 + size], place + 8
-    end = place + 8 + size
+        return kind, content[offset + 4 : offset + 4 + size], offset + 8
+    end = offset + 8 + size
     if end > len(content):
         raise ValueError
-    return kind, content[place + 8 : end], end if kind == MAT_COMPRESSED else end + -size % 8
+    return kind, content[offset + 8 : end], end if kind == MAT_COMPRESSED else end + -size % 8
 
 
 def _mat_array(content: memoryview) -> tuple[str, np.ndarray] | None:
     """(name, array); None where it holds no plain numbers."""
-    _, flags, place = _mat_element(content, 0)
-    _, dimensions, place = _mat_element(content, place)
-    _, name, place = _mat_element(content, place)
+    _, flags, offset = _mat_element(content, 0)
+    _, dimensions, offset = _mat_element(content, offset)
+    _, name, offset = _mat_element(content, offset)
     if flags[0] not in MAT_NUMERIC:
         return None
-    kind, numbers, _ = _mat_element(content, place)
+    kind, numbers, _ = _mat_element(content, offset)
     shape = np.frombuffer(dimensions, "<i4")
     values = np.frombuffer(numbers, MAT_DTYPES[kind]).astype(MAT_NUMERIC[flags[0]], copy=False)
     return bytes(name).decode("latin-1"), values.reshape(shape, order="F")

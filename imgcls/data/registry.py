@@ -190,7 +190,7 @@ def _pen_labels(file: Path) -> list[int]:
 
 def _pen_sample(file: Path, count: int, validation_every: int, seed: int) -> tuple[Tensor, Tensor]:
     module = import_module("imgcls.data.pen_digits")
-    return module.load_some_pen_digits(file, count=count, held_out=validation_every, seed=seed)
+    return module.load_some_pen_digits(file, count=count, validation_every=validation_every, seed=seed)
 
 
 def _idx_files(train: str, test: str, digests: tuple[str, str, str, str]) -> tuple[Download, ...]:
@@ -371,9 +371,9 @@ REGISTERED: list[str] = []  # names of the rows that were added from outside
 def register(spec: DatasetSpec) -> DatasetSpec:
     """Add a row for this process, or replace one that was added. Raises DatasetError where the name is another's, or a
     field cannot be so."""
-    wrong = _first_fault(spec)
-    if wrong:
-        raise DatasetError("The data set {name} cannot be registered: {why}", name=spec.name[:80], why=wrong)
+    fault = _first_fault(spec)
+    if fault:
+        raise DatasetError("The data set {name} cannot be registered: {why}", name=spec.name[:80], why=fault)
     DATASETS[spec.name] = spec
     if spec.name not in REGISTERED:
         REGISTERED.append(spec.name)
@@ -415,7 +415,7 @@ def dataset_spec(name: str) -> DatasetSpec:
 def parts_of(name: str) -> tuple[DatasetSpec, ...]:
     """The rows of a built-in set: of two joined, both."""
     spec = dataset_spec(name)
-    return tuple(DATASETS[part] for part in spec.parts) or (spec,)
+    return tuple(DATASETS[name] for name in spec.parts) or (spec,)
 
 
 def kind_of(dataset: str) -> str:

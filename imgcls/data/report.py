@@ -49,12 +49,12 @@ class Report:
         return sum(map(sum, self.counts.values()))
 
     def as_dict(self) -> dict[str, Any]:
-        said = asdict(self)
-        said["broken"] = [(file, str(why)) for file, why in self.broken]
-        said["problems"] = [problem.as_dict() for problem in self.problems]
-        said["images"] = self.images
-        said["counts"] = {part: dict(zip(self.classes, n, strict=True)) for part, n in self.counts.items()}
-        return said
+        record = asdict(self)
+        record["broken"] = [(file, str(why)) for file, why in self.broken]
+        record["problems"] = [problem.as_dict() for problem in self.problems]
+        record["images"] = self.images
+        record["counts"] = {split: dict(zip(self.classes, n, strict=True)) for split, n in self.counts.items()}
+        return record
 
 
 def report(name: str, workspace: Workspace, *, progress: Progress | None = None) -> Report:
@@ -63,18 +63,18 @@ def report(name: str, workspace: Workspace, *, progress: Progress | None = None)
         return _builtin(name, workspace)
     from imgcls.data.catalog import folder_of
 
-    found = scan(folder_of(name, workspace))
-    files = [(part, path, label) for part, photos in found.splits.items() for path, label in photos]
+    folder = scan(folder_of(name, workspace))
+    files = [(split, path, label) for split, photos in folder.splits.items() for path, label in photos]
     pool = ThreadPoolExecutor(min(8, available_cores()), thread_name_prefix="report")
     try:
         looked = []
-        for done, one in enumerate(pool.map(_look, [path for _, path, _ in files]), 1):
-            looked.append(one)
+        for done, looked_at in enumerate(pool.map(_look, [path for _, path, _ in files]), 1):
+            looked.append(looked_at)
             if progress and (done % 50 == 0 or done == len(files)):
                 progress(done, len(files))
     finally:  # whoever no longer wants to know does not wait for the rest
         pool.shutdown(cancel_futures=True)
-    return _of_photos(name, found, files, looked)
+    return _of_photos(name, folder, files, looked)
 
 
 @dataclass(frozen=True)
@@ -93,27 +93,27 @@ def _look(path: Path) -> _Looked:
         return _Looked(None, error.message if isinstance(error, InputError) else Message(str(error)))
 
 
-def _of_photos(name: str, found: PhotoFolder, files: list[tuple[str, Path, int]], looked: list[_Looked]) -> Report:
+def _of_photos(name: str, photos: PhotoFolder, files: list[tuple[str, Path, int]], looked: list[_Looked]) -> Report:
     def shown(path: Path) -> str:
-        return path.relative_to(found.root).as_posix()
+        return path.relative_to(photos.root).as_posix()
 
-    counts = {part: [0] * len(found.classes) for part in found.splits}
+    counts = {split: [0] * len(photos.classes) for split in photos.splits}
     broken, sound = [], []
-    for file, one in zip(files, looked, strict=True):
-        if one.error:
-            broken.append((shown(file[1]), one.error))
+    for file, looked_at in zip(files, looked, strict=True):
+        if looked_at.error:
+            broken.append((shown(file[1]), looked_at.error))
             continue
         counts[file[0]][file[2]] += 1
         sound.append(file)
     same = duplicates([path for _, path, _ in sound]).values()
-    groups = sorted([(shown(path), part, label) for part, path, label in map(sound.__getitem__, g)] for g in same)
-    noted = [note for one in looked for note in one.notes]
-    problems = [*found.problems, *_findings(found, counts, groups, len(broken)), *_noted(noted)]
+    groups = sorted([(shown(path), split, label) for split, path, label in map(sound.__getitem__, g)] for g in same)
+    noted = [note for looked_at in looked for note in looked_at.notes]
+    problems = [*photos.problems, *_findings(photos, counts, groups, len(broken)), *_noted(noted)]
     return Report(
         name=name,
-        classes=found.classes,
-        counts={part: tuple(n) for part, n in counts.items()},
-        sizes=_sizes([one.size for one in looked if one.size]),
+        classes=photos.classes,
+        counts={split: tuple(n) for split, n in counts.items()},
+        sizes=_sizes([looked_at.size for looked_at in looked if looked_at.size]),
         broken=tuple(broken[:LISTED]),
         doubles=tuple(tuple(path for path, _, _ in group) for group in groups[:LISTED]),
         problems=tuple(problems),
@@ -127,20 +127,20 @@ def _alike(group: list[tuple[str, str, int]], column: int) -> bool:
 
 def _noted(notes: list[Message]) -> list[Problem]:
     """Images that were read all the same: the first few by name."""
-    made = [Problem("odd-image", note) for note in notes[:NAMED]]
+    problems = [Problem("odd-image", note) for note in notes[:NAMED]]
     if rest := len(notes) - NAMED:
         more = plural("{count} more image is like that.", "{count} more images are like that.", count=rest)
-        made += [Problem("odd-image", more)] if rest > 0 else []
-    return made
+        problems += [Problem("odd-image", more)] if rest > 0 else []
+    return problems
 
 
 def _findings(
-    found: PhotoFolder, counts: dict[str, list[int]], groups: list[list[tuple[str, str, int]]], broken: int
+    photos: PhotoFolder, counts: dict[str, list[int]], groups: list[list[tuple[str, str, int]]], broken: int
 ) -> list[Problem]:
     """What a person should know before training, worst first."""
-    made = []
+    problems = []
     if broken:
-        made.append(
+        problems.append(
             Problem(
                 "broken",
                 plural(
@@ -152,7 +152,7 @@ def _findings(
         )
     mixed = [group for group in groups if not _alike(group, 2)]
     if mixed:
-        made.append(
+        problems.append(
             Problem(
                 "double-labels",
                 plural(
@@ -165,7 +165,7 @@ def _findings(
         )
     leaked = [group for group in groups if not _alike(group, 1)]
     if leaked:
-        made.append(
+        problems.append(
             Problem(
                 "leak",
                 plural(
@@ -180,7 +180,7 @@ def _findings(
         )
     plain = sum(_alike(group, 1) and _alike(group, 2) for group in groups)
     if plain:
-        made.append(
+        problems.append(
             Problem(
                 "doubles",
                 plural(
@@ -191,8 +191,8 @@ def _findings(
     train = counts["train"]
     most, least = max(train), min(train)
     if least and most / least >= IMBALANCE:
-        large, small = found.classes[train.index(most)], found.classes[train.index(least)]
-        made.append(
+        large, small = photos.classes[train.index(most)], photos.classes[train.index(least)]
+        problems.append(
             Problem(
                 "imbalance",
                 Message(
@@ -205,7 +205,7 @@ def _findings(
             )
         )
     if most < 10:
-        made.append(
+        problems.append(
             Problem(
                 "few",
                 plural(
@@ -215,7 +215,7 @@ def _findings(
                 ),
             )
         )
-    return made
+    return problems
 
 
 def _pair(group: list[tuple[str, str, int]], side: Callable[[tuple[str, str, int]], Any]) -> dict[str, str]:
@@ -249,12 +249,12 @@ def _builtin(name: str, workspace: Workspace) -> Report:
     return Report(
         name=name,
         classes=classes,
-        counts={part: tuple(found[i] for i in range(len(classes))) for part, found in counts.items()},
+        counts={split: tuple(per_class[i] for i in range(len(classes))) for split, per_class in counts.items()},
         sizes=((side, side),) * 3,
     )
 
 
-def there(workspace: Workspace) -> list[tuple[str, bool]]:
+def available_datasets(workspace: Workspace) -> list[tuple[str, bool]]:
     """Every data set's name and whether it is here: built-in ones, then one's own folders."""
     from imgcls.data.catalog import own_folders
 

@@ -45,9 +45,9 @@ class Split:
         assert isinstance(self.images, Tensor), "these photos are read from their files"
         return self.images
 
-    def image(self, place: int) -> Tensor:
+    def image(self, index: int) -> Tensor:
         """One image: uint8 (C, H, W). A photo that cannot be read is black."""
-        return self.images[place] if isinstance(self.images, Tensor) else self.images[place][0]
+        return self.images[index] if isinstance(self.images, Tensor) else self.images[index][0]
 
     def take(self, indices: Tensor) -> Split:
         paths = None if self.paths is None else tuple(self.paths[i] for i in indices.tolist())
@@ -64,7 +64,7 @@ class Split:
         return replace(self, images=images, labels=self.labels.to(device), aspects=aspects)
 
     def read(
-        self, wanted: Sequence[Tensor], *, leave_out_broken: bool = False
+        self, batches: Sequence[Tensor], *, leave_out_broken: bool = False
     ) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
         """(images, aspects or None, labels) for each of the lists of indices, in that order.
 
@@ -73,25 +73,25 @@ class Split:
         """
         stored = self.images
         if isinstance(stored, StreamingPhotos):
-            yield from self._streamed(stored, wanted, leave_out_broken)
+            yield from self._streamed(stored, batches, leave_out_broken)
             return
-        for indices in wanted:
+        for indices in batches:
             indices = indices.to(stored.device)
             # index_select copies rows whole: measured 16 us for 64 digits where images[indices] takes 81.
             images, labels = stored.index_select(0, indices), self.labels.index_select(0, indices)
             yield images, None if self.aspects is None else self.aspects[indices], labels
 
     def _streamed(
-        self, photos: StreamingPhotos, wanted: Sequence[Tensor], leave_out_broken: bool
+        self, photos: StreamingPhotos, batches: Sequence[Tensor], leave_out_broken: bool
     ) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
-        workers = min(MAX_WORKERS, available_cores(), len(wanted)) if len(wanted) > 1 else 0
+        workers = min(MAX_WORKERS, available_cores(), len(batches)) if len(batches) > 1 else 0
         loader = DataLoader(
             photos,
-            batch_sampler=[indices.tolist() for indices in wanted],
+            batch_sampler=[indices.tolist() for indices in batches],
             num_workers=workers,
             generator=torch.Generator(),  # its own: a number drawn from the global one would change the dropout
         )
-        for indices, (images, aspects, ok) in zip(wanted, loader, strict=True):
+        for indices, (images, aspects, ok) in zip(batches, loader, strict=True):
             labels = self.labels[indices]
             if not bool(ok.all()):
                 photos.broken.update(indices[~ok].tolist())
@@ -106,10 +106,10 @@ class Split:
                 images, aspects, labels = images[good], aspects[good], labels[good]
             yield images, aspects if photos.form.resize_mode == "stretch" else None, labels
 
-    def _readable_after(self, photos: StreamingPhotos, place: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _readable_after(self, photos: StreamingPhotos, index: int) -> tuple[Tensor, Tensor, Tensor]:
         """(image, aspect, label) of the next photo that can be read: the same one whenever the run passes here."""
         for step in range(1, len(self)):
-            other = (place + step) % len(self)
+            other = (index + step) % len(self)
             image, aspect, ok = photos[other]
             if ok:
                 return image, aspect, self.labels[other]
@@ -127,7 +127,7 @@ def stratify(
 ) -> list[int]:
     """Places of `size` photos for validation: from each class its share, no group parted, never all of a class.
 
-    groups: for each photo the group that must stay on one side (grouping.one_side). Where groups are larger than what
+    groups: for each photo the group that must stay on one side (grouping.group_ids). Where groups are larger than what
     is due, somewhat fewer are held out. A group of several classes stays in training. Of a class that would have
     nothing held out, since its photos are one burst, the last fifth is: better measured on photos that look alike than
     not at all. copies: for each photo the group of its copies alone, which are never parted; without it no burst is
@@ -138,22 +138,22 @@ def stratify(
     for i, group in enumerate(groups):
         members.setdefault(group, []).append(i)
     of_class: dict[int, list[list[int]]] = {label: [] for label in quotas}
-    known = list(members.values())
-    for place in torch.randperm(len(known), generator=torch.Generator().manual_seed(seed)).tolist():
-        if len(label := {labels[i] for i in known[place]}) == 1:
-            of_class[label.pop()].append(known[place])
+    groups_left = list(members.values())
+    for index in torch.randperm(len(groups_left), generator=torch.Generator().manual_seed(seed)).tolist():
+        if len(label := {labels[i] for i in groups_left[index]}) == 1:
+            of_class[label.pop()].append(groups_left[index])
     held = []
     for label, quota in quotas.items():
-        taken: list[int] = []
+        chosen: list[int] = []
         apart = of_class[label]
         for group in apart:
-            if len(taken) + len(group) <= quota:
-                taken += group
-        if quota and not taken and len(apart) > 1:  # every group is larger than the share: the smallest, then
-            taken = min(apart, key=len)
-        if quota and not taken and copies is not None:
-            taken = _last_fifth(label, labels, copies())
-        held += taken
+            if len(chosen) + len(group) <= quota:
+                chosen += group
+        if quota and not chosen and len(apart) > 1:  # every group is larger than the share: the smallest, then
+            chosen = min(apart, key=len)
+        if quota and not chosen and copies is not None:
+            chosen = _last_fifth(label, labels, copies())
+        held += chosen
     if not held:
         raise DatasetError(
             "{name} cannot be divided: all photos of a class are the same or of one burst; add other photos, "
@@ -171,17 +171,17 @@ def _last_fifth(label: int, labels: Sequence[int], copies: Sequence[int]) -> lis
         members.setdefault(group, []).append(i)
     own = [group for group in members.values() if all(labels[i] == label for i in group)]
     count = sum(labels[i] == label for i in range(len(labels)))
-    most, taken = max(1, round(BURST_SHARE * count)), []
+    most, chosen = max(1, round(BURST_SHARE * count)), []
     for group in sorted(own, key=max, reverse=True):
-        if len(taken) + len(group) > most:
+        if len(chosen) + len(group) > most:
             break
-        taken += group
-    if not taken and own:  # the last photo has many copies
-        taken = min(own, key=len)
-    return taken if len(taken) < count else []
+        chosen += group
+    if not chosen and own:  # the last photo has many copies
+        chosen = min(own, key=len)
+    return chosen if len(chosen) < count else []
 
 
-def some_of_each(labels: Sequence[int], count: int, seed: int) -> list[int]:
+def stratified_subset(labels: Sequence[int], count: int, seed: int) -> list[int]:
     """Places of the first `count` images of a seeded order; no class is left out as long as there is room for all."""
     if count >= len(labels):
         return list(range(len(labels)))
@@ -190,11 +190,11 @@ def some_of_each(labels: Sequence[int], count: int, seed: int) -> list[int]:
     for i in order:
         first.setdefault(labels[i], i)
     chosen = list(first.values())[:count]
-    there = set(chosen)
+    chosen_set = set(chosen)
     for i in order:
         if len(chosen) == count:
             break
-        if i not in there:
+        if i not in chosen_set:
             chosen.append(i)
     return sorted(chosen)
 
@@ -223,16 +223,16 @@ def _quotas(counts: Counter[int], size: int, seed: int, name: str) -> dict[int, 
     return quotas
 
 
-def join(parts: list[Split]) -> Split:
-    if len(parts) == 1:
-        return parts[0]
-    aspects = [p.aspects for p in parts if p.aspects is not None]
-    paths = [p.paths for p in parts if p.paths is not None]
+def join(splits: list[Split]) -> Split:
+    if len(splits) == 1:
+        return splits[0]
+    aspects = [p.aspects for p in splits if p.aspects is not None]
+    paths = [p.paths for p in splits if p.paths is not None]
     return Split(
-        torch.cat([p.tensor for p in parts]),
-        torch.cat([p.labels for p in parts]),
-        torch.cat(aspects) if len(aspects) == len(parts) else None,
-        tuple(path for some in paths for path in some) if len(paths) == len(parts) else None,
+        torch.cat([p.tensor for p in splits]),
+        torch.cat([p.labels for p in splits]),
+        torch.cat(aspects) if len(aspects) == len(splits) else None,
+        tuple(path for of_split in paths for path in of_split) if len(paths) == len(splits) else None,
     )
 
 

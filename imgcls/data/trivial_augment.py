@@ -48,8 +48,8 @@ def _read(images: Tensor, source: Callable[[Tensor, Tensor], tuple[Tensor, Tenso
     x, y = source(columns, rows)
     x, y = x.round().long(), y.round().long()
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    places = (y.clamp(0, height - 1) * width + x.clamp(0, width - 1)).view(n, 1, -1).expand(-1, channels, -1)
-    return images.flatten(2).gather(2, places).view_as(images) * inside[:, None]
+    positions = (y.clamp(0, height - 1) * width + x.clamp(0, width - 1)).view(n, 1, -1).expand(-1, channels, -1)
+    return images.flatten(2).gather(2, positions).view_as(images) * inside[:, None]
 
 
 def _each(values: Tensor) -> Tensor:

@@ -88,15 +88,15 @@ def wanted_entries(
     """The entries to unpack and where to; refuses the zip for what no honest one holds. tables: with the files that may
     hold the images' labels."""
     entries = archive.infolist()
-    wanted: list[tuple[zipfile.ZipInfo, PurePosixPath]] = []
-    taken: set[str] = set()
+    to_unpack: list[tuple[zipfile.ZipInfo, PurePosixPath]] = []
+    names_taken: set[str] = set()
     spelt: dict[str, str] = {}
     for info, name in zip(entries, _names(entries), strict=True):
-        place = _place(name, called)
-        if info.is_dir() or name.endswith(("/", "\\")) or place is None:
+        inner_path = _place(name, called)
+        if info.is_dir() or name.endswith(("/", "\\")) or inner_path is None:
             continue
-        table = tables and place.name.lower().endswith(TABLES) and info.file_size <= MAX_TABLE_BYTES
-        if not (table or is_image_name(place.name)) or stat.S_ISLNK(info.external_attr >> 16):
+        table = tables and inner_path.name.lower().endswith(TABLES) and info.file_size <= MAX_TABLE_BYTES
+        if not (table or is_image_name(inner_path.name)) or stat.S_ISLNK(info.external_attr >> 16):
             skipped.append(name)
             continue
         if info.flag_bits & ENCRYPTED_FLAG:
@@ -110,14 +110,14 @@ def wanted_entries(
                 entry=shown(name),
                 most=limits.single / 1e6,
             )
-        place = _one_spelling(place, spelt)
-        number, free = 2, place
-        while free.as_posix().casefold() in taken:
-            number, free = number + 1, place.with_name(numbered(place.name, number))
-        taken.add(free.as_posix().casefold())
-        wanted.append((info, free))
-    _check_size([info for info, _ in wanted], called, limits)
-    if not any(is_image_name(place.name) for _, place in wanted):
+        inner_path = _one_spelling(inner_path, spelt)
+        number, free = 2, inner_path
+        while free.as_posix().casefold() in names_taken:
+            number, free = number + 1, inner_path.with_name(numbered(inner_path.name, number))
+        names_taken.add(free.as_posix().casefold())
+        to_unpack.append((info, free))
+    _check_size([info for info, _ in to_unpack], called, limits)
+    if not any(is_image_name(inner_path.name) for _, inner_path in to_unpack):
         if any(name.lower().endswith(".zip") for name in skipped):
             raise DatasetError(
                 "{file} holds no images, only zips, which are not opened: zip a folder that has a folder of images for "
@@ -127,16 +127,16 @@ def wanted_entries(
         raise DatasetError(
             "{file} holds no images: zip a folder that has a folder of images for each class.", file=called
         )
-    return wanted
+    return to_unpack
 
 
-def _one_spelling(place: PurePosixPath, spelt: dict[str, str]) -> PurePosixPath:
+def _one_spelling(inner_path: PurePosixPath, spelt: dict[str, str]) -> PurePosixPath:
     """Folders Cat and cat are one, as they are on Windows and macOS: spelt as the first of them."""
     folders: list[str] = []
-    for part in place.parts[:-1]:
-        way = "/".join((*folders, part)).casefold()
-        folders.append(spelt.setdefault(way, part))
-    return PurePosixPath(*folders, place.name)
+    for component in inner_path.parts[:-1]:
+        way = "/".join((*folders, component)).casefold()
+        folders.append(spelt.setdefault(way, component))
+    return PurePosixPath(*folders, inner_path.name)
 
 
 def _check_size(infos: list[zipfile.ZipInfo], called: str, limits: ZipLimits) -> None:
@@ -192,17 +192,17 @@ def _decoded(raw: bytes, encoding: str) -> str | None:
 
 def _place(name: str, called: str) -> PurePosixPath | None:
     """Where an entry goes below the folder; None for what archivers and file managers leave behind."""
-    parts = [p for p in name.replace("\\", "/").split("/") if p not in ("", ".")]
-    if name.startswith(("/", "\\")) or PureWindowsPath(name).drive or ".." in parts:
+    components = [p for p in name.replace("\\", "/").split("/") if p not in ("", ".")]
+    if name.startswith(("/", "\\")) or PureWindowsPath(name).drive or ".." in components:
         raise DatasetError(
             "{file} has the entry '{entry}', which would leave its folder: it was not unpacked.",
             file=called,
             entry=shown(name),
         )
-    if len(parts) > MAX_DEPTH:
+    if len(components) > MAX_DEPTH:
         raise DatasetError(
             "{file} has more than {most} folders inside each other: make a flatter zip.", file=called, most=MAX_DEPTH
         )
-    if not parts or any(is_litter(part) for part in parts):
+    if not components or any(is_litter(component) for component in components):
         return None
-    return PurePosixPath(*(sanitize(part) for part in parts))
+    return PurePosixPath(*(sanitize(component) for component in components))

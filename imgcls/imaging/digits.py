@@ -81,8 +81,8 @@ def _whole_strokes(ink: np.ndarray) -> np.ndarray:
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     keep = np.zeros(count + 1, bool)
     keep[1:] = areas >= max(2, 0.04 * areas.max())
-    kept = np.repeat(np.repeat(keep[labels] | ~coarse, step, 0), step, 1)
-    return ink * kept[: ink.shape[0], : ink.shape[1]]
+    mask = np.repeat(np.repeat(keep[labels] | ~coarse, step, 0), step, 1)
+    return ink * mask[: ink.shape[0], : ink.shape[1]]
 
 
 def _fine(crop: np.ndarray) -> Image.Image:
@@ -110,8 +110,8 @@ def _pen_width(fine: Image.Image) -> np.ndarray:
         if abs(grow) < 0.3:
             break
         array = _moved_edge(array, grow)
-        before, width = width, _stroke_width(array > 0.5)
-        if width == 0 or abs(width - before) < 0.1:
+        previous, width = width, _stroke_width(array > 0.5)
+        if width == 0 or abs(width - previous) < 0.1:
             break
     return array
 
@@ -157,6 +157,6 @@ def _centred(ink: np.ndarray) -> np.ndarray:
     box = (left, top, left + IMAGE_PX * pixel, top + IMAGE_PX * pixel)
     filtered = Image.Resampling.BOX if pixel >= 2 else Image.Resampling.BILINEAR
     small = padded.resize((IMAGE_PX, IMAGE_PX), filtered, box=box)
-    made = np.asarray(small, dtype=np.float32)
-    peak = made.max()
-    return np.minimum(made * (255 / peak), 255).round().astype(np.uint8) if peak else made.astype(np.uint8)
+    array = np.asarray(small, dtype=np.float32)
+    peak = array.max()
+    return np.minimum(array * (255 / peak), 255).round().astype(np.uint8) if peak else array.astype(np.uint8)

@@ -24,7 +24,7 @@ def find_images(
     beside `path` or above it; it receives those links.
     """
     walk = _Walk(set(), [] if closed is None else closed, leave_out, os.path.realpath(os.path.dirname(os.fspath(path))))
-    return (Path(found) for found in _walk(os.fspath(path), walk))
+    return (Path(name) for name in _walk(os.fspath(path), walk))
 
 
 def is_litter(name: str) -> bool:
@@ -38,8 +38,8 @@ def is_image_name(name: str) -> bool:
 
 def natural_key(name: str) -> tuple:
     """Sorts "img2" before "img10"."""
-    parts = re.split("([0-9]+)", name.casefold())
-    return tuple(int(p) if i % 2 else p for i, p in enumerate(parts)), name
+    pieces = re.split("([0-9]+)", name.casefold())
+    return tuple(int(p) if i % 2 else p for i, p in enumerate(pieces)), name
 
 
 @dataclass
@@ -62,8 +62,8 @@ def _walk(folder: str, walk: _Walk) -> Iterator[str]:
         return
     walk.seen.add(real)
     try:
-        with os.scandir(folder) as found:
-            entries = sorted((e for e in found if not is_litter(e.name)), key=lambda e: natural_key(e.name))
+        with os.scandir(folder) as listing:
+            entries = sorted((e for e in listing if not is_litter(e.name)), key=lambda e: natural_key(e.name))
     except OSError:
         walk.closed.append(Path(folder))
         return
@@ -80,5 +80,5 @@ def _is_around(folder: str, root: str) -> bool:
     return os.path.commonpath((folder, root)) in (folder, root) if _one_drive(folder, root) else False
 
 
-def _one_drive(one: str, other: str) -> bool:
-    return os.path.splitdrive(one)[0] == os.path.splitdrive(other)[0]
+def _one_drive(first: str, other: str) -> bool:
+    return os.path.splitdrive(first)[0] == os.path.splitdrive(other)[0]

@@ -116,14 +116,14 @@ def _decoded(
         with _opened(source, called) as file:
             formats = _formats(file)
             with Image.open(file, formats=formats) as image:
-                made = _as_rgb(image, keep_alpha, near, called, booked)
-            if made is None:  # a JPEG that ends too soon
+                rgb = _as_rgb(image, keep_alpha, near, called, booked)
+            if rgb is None:  # a JPEG that ends too soon
                 with Image.open(BytesIO(_bytes_of(file) + END_OF_JPEG), formats=formats) as image:
-                    made = _as_rgb(image, keep_alpha, near, called, booked)
-                if made is None:
+                    rgb = _as_rgb(image, keep_alpha, near, called, booked)
+                if rgb is None:
                     raise _damaged(called)
-                _check_missing(made, called)
-            return made
+                _check_missing(rgb, called)
+            return rgb
     except InputError:
         raise
     except UnidentifiedImageError:
@@ -159,9 +159,9 @@ def _as_rgb(
         notes.append(
             Message("{file} has no value above {most:,} of 65,535: it is made brighter.", file=called, most=dark)
         )
-    made = to_rgb(image, keep_alpha, _turn(image))
-    made.info[NOTES] = tuple(notes)
-    return made
+    rgb = to_rgb(image, keep_alpha, _turn(image))
+    rgb.info[NOTES] = tuple(notes)
+    return rgb
 
 
 def _pass_over_blank(image: Image.Image) -> None:
@@ -195,9 +195,9 @@ def _check_missing(image: Image.Image, called: str) -> None:
     missing = 0
     for strip, _ in reversed(list(strips(image))):
         rows = np.asarray(strip)
-        there = np.flatnonzero(((rows < low) | (rows > high)).any(axis=(1, 2)))
-        missing += len(rows) - (there[-1] + 1 if len(there) else 0)
-        if len(there):
+        filled = np.flatnonzero(((rows < low) | (rows > high)).any(axis=(1, 2)))
+        missing += len(rows) - (filled[-1] + 1 if len(filled) else 0)
+        if len(filled):
             break
     if missing > MOST_MISSING * image.height:
         raise _damaged(called)
@@ -243,8 +243,8 @@ def _formats(file: BinaryIO) -> list[str]:
 def _name(source: str | Path | bytes | BinaryIO) -> str:
     if isinstance(source, (str, Path)):
         return str(source)
-    given = getattr(source, "name", None)
-    return given if isinstance(given, str) else "The image"
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else "The image"
 
 
 @contextmanager

@@ -44,8 +44,8 @@ def to_grey(image: Image.Image | np.ndarray) -> np.ndarray:
         both = np.asarray(image.convert("LA"), dtype=np.float32)
         grey, alpha = both[..., 0], both[..., 1] / 255
         if alpha.min() < 1:
-            seen = alpha.sum()
-            light = seen > 0 and (grey * alpha).sum() / seen > 127
+            opacity = alpha.sum()
+            light = opacity > 0 and (grey * alpha).sum() / opacity > 127
             return grey * alpha + (0.0 if light else 255.0) * (1 - alpha)
         return grey
     if image.mode.startswith(("I", "F")):
@@ -91,8 +91,8 @@ def _median(values: np.ndarray) -> float:
 def strongest(values: np.ndarray, count: int) -> float:
     """The mean of the `count` largest values, to a grey level; 0 where none is positive."""
     counts = np.bincount(np.maximum(values, 0).ravel().astype(np.uint16))[::-1]
-    taken = np.diff(np.minimum(counts.cumsum(), count), prepend=0)
-    return float((taken * np.arange(len(counts) - 1, -1, -1)).sum()) / count
+    counted = np.diff(np.minimum(counts.cumsum(), count), prepend=0)
+    return float((counted * np.arange(len(counts) - 1, -1, -1)).sum()) / count
 
 
 def _paper(grey: np.ndarray) -> np.ndarray:
@@ -101,10 +101,10 @@ def _paper(grey: np.ndarray) -> np.ndarray:
     if np.mean(np.abs(grey - middle) < 2) > 0.5:  # even paper: most drawings
         return np.full_like(grey, middle)
     steps = [max(1, side // 48) for side in grey.shape]
-    some = tuple(slice(step // 2, None, step) for step in steps)
+    grid = tuple(slice(step // 2, None, step) for step in steps)
     every = _terms(grey.shape)
-    terms = every.reshape(*grey.shape, -1)[some].reshape(-1, every.shape[-1]).astype(np.float64)
-    values = grey[some].ravel()
+    terms = every.reshape(*grey.shape, -1)[grid].reshape(-1, every.shape[-1]).astype(np.float64)
+    values = grey[grid].ravel()
     weights = np.ones(len(values))
     for _ in range(8):
         # Six normal equations, well conditioned from -1 to 1; the ridge is for strips too narrow to bend. numpy's lstsq

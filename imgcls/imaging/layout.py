@@ -38,14 +38,14 @@ def layout_of(ink: np.ndarray) -> Layout:
     """ink: float (H, W) in 0..1, as `ink.find_ink` gives it, with some above 0.3."""
     coarse, step = coarsened(ink)
     labels, count = pieces(coarse)
-    found: list[tuple[int, Box]] = []
+    areas: list[tuple[int, Box]] = []
     for name in range(1, count + 1):
         rows, columns = np.nonzero(labels == name)
         left, top, right, bottom = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
-        found.append((len(rows), (int(left) * step, int(top) * step, int(right) * step, int(bottom) * step)))
-    largest = max(area for area, _ in found)
+        areas.append((len(rows), (int(left) * step, int(top) * step, int(right) * step, int(bottom) * step)))
+    largest = max(area for area, _ in areas)
     least = min(largest, max(2, SPECK * largest))
-    boxes = sorted(box for area, box in found if area >= least)
+    boxes = sorted(box for area, box in areas if area >= least)
     whole = _around(boxes)
     solid = ink > 0.3
     inked = solid[whole[1] : whole[3], whole[0] : whole[2]]
@@ -73,13 +73,13 @@ def _ring(inked: np.ndarray, least: float) -> bool:
 
 def _groups(boxes: list[Box]) -> list[Box]:
     """Boxes whose columns overlap belong together; left to right."""
-    made: list[Box] = []
+    lines: list[Box] = []
     for box in boxes:
-        if made and box[0] < made[-1][2]:
-            made[-1] = _around([made[-1], box])
+        if lines and box[0] < lines[-1][2]:
+            lines[-1] = _around([lines[-1], box])
         else:
-            made.append(box)
-    return made
+            lines.append(box)
+    return lines
 
 
 def _in_a_row(groups: list[Box]) -> bool:

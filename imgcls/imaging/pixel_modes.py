@@ -25,17 +25,17 @@ def flatten(image: Image.Image) -> Image.Image:
     """Transparency over white; other modes unchanged."""
     if not has_transparency(image):
         return image
-    made = Image.new("RGB", image.size)
+    flat = Image.new("RGB", image.size)
     for strip, top in strips(image):
         strip = strip.convert("RGBA")
-        made.paste(Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB"), (0, top))
-    return made
+        flat.paste(Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB"), (0, top))
+    return flat
 
 
 def to_rgb(image: Image.Image, keep_alpha: bool, turn: Image.Transpose | None = None) -> Image.Image:
     """Any mode -> RGB, or RGBA where there is transparency to keep; turned on the way, without a third copy."""
     size = image.size if turn not in SIDEWAYS else (image.height, image.width)
-    made = Image.new("RGBA" if keep_alpha and has_transparency(image) else "RGB", size)
+    flat = Image.new("RGBA" if keep_alpha and has_transparency(image) else "RGB", size)
     grey = _grey_range(image) if image.mode[0] in "IF" else None
     for strip, top in strips(image):
         rows = (top, top + strip.height)
@@ -43,9 +43,9 @@ def to_rgb(image: Image.Image, keep_alpha: bool, turn: Image.Transpose | None = 
             strip = Image.fromarray(_eight_bits(strip, *grey))
         elif strip.mode == "La":
             strip = strip.convert("LA")
-        strip = strip.convert(made.mode) if made.mode == "RGBA" else flatten(strip).convert("RGB")
-        made.paste(strip if turn is None else strip.transpose(turn), _place(rows, image.size, turn))
-    return made
+        strip = strip.convert(flat.mode) if flat.mode == "RGBA" else flatten(strip).convert("RGB")
+        flat.paste(strip if turn is None else strip.transpose(turn), _place(rows, image.size, turn))
+    return flat
 
 
 def _place(rows: tuple[int, int], size: tuple[int, int], turn: Image.Transpose | None) -> tuple[int, int]:
@@ -83,11 +83,11 @@ def _is_16_bits(image: Image.Image) -> bool:
 
 
 def _extremes(image: Image.Image) -> tuple[float, float]:
-    found = []
+    extremes = []
     for strip, _ in strips(image):
         values = np.nan_to_num(np.asarray(strip).astype(np.float64))
-        found += [float(values.min()), float(values.max())]
-    return min(found), max(found)
+        extremes += [float(values.min()), float(values.max())]
+    return min(extremes), max(extremes)
 
 
 def _grey_range(image: Image.Image) -> tuple[float, float]:

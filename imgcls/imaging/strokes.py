@@ -11,15 +11,15 @@ Strokes = Sequence[Sequence[Sequence[float]]]
 
 
 def render(
-    strokes: Strokes, *, side: int = 280, width: float = 20, place: tuple[float, float, float, float] | None = None
+    strokes: Strokes, *, side: int = 280, width: float = 20, box: tuple[float, float, float, float] | None = None
 ) -> Image.Image:
     """Strokes as a pad would show them: white ink on black, "L", `side` pixels square, antialiased.
 
-    strokes: [[(x, y), ...], ...], y pointing down, any unit. width: of the pen, in pixels. place: (left, top, right,
+    strokes: [[(x, y), ...], ...], y pointing down, any unit. width: of the pen, in pixels. box: (left, top, right,
     bottom) in pixels to fit the drawing into, keeping its shape; the middle 60 % by default.
     """
     fine = 3 if side <= 150 else 2
-    left, top, right, bottom = place or (0.2 * side, 0.2 * side, 0.8 * side, 0.8 * side)
+    left, top, right, bottom = box or (0.2 * side, 0.2 * side, 0.8 * side, 0.8 * side)
     points = np.array([p[:2] for stroke in strokes for p in stroke], dtype=np.float64)
     low, high = points.min(0), points.max(0)
     scale = min((right - left) / max(high[0] - low[0], 1e-9), (bottom - top) / max(high[1] - low[1], 1e-9))

@@ -1,7 +1,7 @@
 """What a checkpoint knows of its own doubts: a temperature, how familiar an image is, where it lies, what is like it.
 
 Made once training is over, kept as tensors beside the weights (half precision), read by the page's own arithmetic too.
-`trail` is what `trail.Tap` gives: the inputs of the last linear layers and the logits; `features` the last
+`activations` is what a FeatureExtractor gives: the inputs of the last linear layers and the logits; `features` the last
 layer's input within it.
 
     probabilities = softmax(logits / temperature)
@@ -12,7 +12,7 @@ layer's input within it.
 
 A network that reads digits has a detector besides, which has seen what is no digit; familiarity is then
 
-    score         = weight_2 @ relu(weight_1 @ trail + bias_1) + bias_2
+    score         = weight_2 @ relu(weight_1 @ activations + bias_1) + bias_2
     familiarity   = 1 / (1 + exp(threshold - score))
 
 Measured on letters of another alphabet than the detector has seen, those apart that look like a digit, with 98 % of
@@ -44,7 +44,7 @@ class Neighbours:
 
 
 @dataclass(frozen=True)
-class Detector:
+class OODDetector:
     """Tells what a network was trained on from what it was not: weight_1 float (H, T), bias_1 (H,), weight_2 (1, H),
     bias_2 (1,)."""
 
@@ -53,9 +53,9 @@ class Detector:
     weight_2: Tensor
     bias_2: Tensor
 
-    def __call__(self, trail: Tensor) -> Tensor:
+    def __call__(self, activations: Tensor) -> Tensor:
         """float (N, T) -> score float (N,): large as usual, small for what is foreign."""
-        hidden = F.relu(F.linear(trail, self.weight_1, self.bias_1))
+        hidden = F.relu(F.linear(activations, self.weight_1, self.bias_1))
         return F.linear(hidden, self.weight_2, self.bias_2)[:, 0]
 
     def tensors(self) -> dict[str, Tensor]:
@@ -64,10 +64,10 @@ class Detector:
             for name, tensor in vars(self).items()
         }
 
-    def fits(self, trail: int) -> bool:
+    def fits(self, width: int) -> bool:
         hidden = len(self.bias_1)
         return (
-            self.weight_1.shape == (hidden, trail)
+            self.weight_1.shape == (hidden, width)
             and self.weight_2.shape == (1, hidden)
             and self.bias_1.shape == (hidden,)
             and self.bias_2.shape == (1,)
@@ -89,39 +89,39 @@ class Calibration:
     points: Tensor
     labels: Tensor
     neighbours: Neighbours | None = None
-    detector: Detector | None = None
+    detector: OODDetector | None = None
 
     def probabilities(self, logits: Tensor) -> Tensor:
         return (logits / self.temperature).softmax(dim=1)
 
-    def familiarity(self, trail: Tensor) -> tuple[Tensor, Tensor]:
+    def familiarity(self, activations: Tensor) -> tuple[Tensor, Tensor]:
         """float (N, T) -> (familiarity float (N,), nearest class int64 (N,))."""
-        distance, nearest = torch.cdist(self.whitened(trail), self.means).min(dim=1)
+        distance, nearest = torch.cdist(self.whitened(activations), self.means).min(dim=1)
         if self.detector is not None:
-            return torch.sigmoid(self.detector(trail) - self.threshold), nearest
+            return torch.sigmoid(self.detector(activations) - self.threshold), nearest
         return torch.exp2(-((distance / self.threshold) ** 2)), nearest
 
-    def features(self, trail: Tensor) -> Tensor:
-        return features_of(trail, self.whitening.shape[1], len(self.means))
+    def features(self, activations: Tensor) -> Tensor:
+        return features_of(activations, self.whitening.shape[1], len(self.means))
 
-    def whitened(self, trail: Tensor) -> Tensor:
+    def whitened(self, activations: Tensor) -> Tensor:
         """float (N, T) -> z, float (N, R)."""
-        return self.features(trail) @ self.whitening.T + self.shift
+        return self.features(activations) @ self.whitening.T + self.shift
 
-    def place(self, trail: Tensor) -> Tensor:
+    def place(self, activations: Tensor) -> Tensor:
         """float (N, T) -> float (N, 2), a place on the map."""
-        return self.features(trail) @ self.axes.T + self.origin
+        return self.features(activations) @ self.axes.T + self.origin
 
-    def nearest(self, trail: Tensor, count: int) -> list[list[str]]:
+    def nearest(self, activations: Tensor, count: int) -> list[list[str]]:
         """Names of the `count` training images most like each."""
         if self.neighbours is None:
-            return [[] for _ in trail]
-        distance = torch.cdist(self.whitened(trail), self.neighbours.features.float())
-        found = distance.topk(min(count, distance.shape[1]), dim=1, largest=False).indices
-        return [[self.neighbours.names[i] for i in row] for row in found.tolist()]
+            return [[] for _ in activations]
+        distance = torch.cdist(self.whitened(activations), self.neighbours.features.float())
+        indices = distance.topk(min(count, distance.shape[1]), dim=1, largest=False).indices
+        return [[self.neighbours.names[i] for i in row] for row in indices.tolist()]
 
     def tensors(self) -> dict[str, Tensor]:
-        made = {
+        tensors_by_name = {
             "temperature": torch.tensor([self.temperature]),
             "threshold": torch.tensor([self.threshold]),
             "means": self.means.half(),
@@ -134,21 +134,21 @@ class Calibration:
         }
         if self.neighbours is not None:
             text = json.dumps(self.neighbours.names).encode()
-            made["neighbour_features"] = self.neighbours.features.half()
-            made["neighbour_names"] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
+            tensors_by_name["neighbour_features"] = self.neighbours.features.half()
+            tensors_by_name["neighbour_names"] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
         if self.detector is not None:
-            made |= self.detector.tensors()
-        return made
+            tensors_by_name |= self.detector.tensors()
+        return tensors_by_name
 
     @classmethod
     def from_tensors(
-        cls, tensors: Mapping[str, Tensor], *, features: int, trail: int, classes: int
+        cls, tensors: Mapping[str, Tensor], *, features: int, activation_count: int, classes: int
     ) -> Calibration | None:
         """None where there are none. Raises CheckpointError where they do not fit the network."""
         if not tensors:
             return None
         try:
-            made = cls(
+            calibration = cls(
                 temperature=float(tensors["temperature"].item()),
                 threshold=float(tensors["threshold"].item()),
                 means=tensors["means"].float(),
@@ -161,31 +161,31 @@ class Calibration:
                 neighbours=_neighbours(tensors),
                 detector=_detector(tensors),
             )
-            width = made.whitening.shape[0]
+            width = calibration.whitening.shape[0]
             fits = (
-                made.whitening.shape == (width, features)
-                and made.shift.shape == (width,)
-                and made.means.shape == (classes, width)
-                and made.axes.shape == (2, features)
-                and made.origin.shape == (2,)
-                and made.points.shape == (len(made.labels), 2)
-                and made.temperature > 0
+                calibration.whitening.shape == (width, features)
+                and calibration.shift.shape == (width,)
+                and calibration.means.shape == (classes, width)
+                and calibration.axes.shape == (2, features)
+                and calibration.origin.shape == (2,)
+                and calibration.points.shape == (len(calibration.labels), 2)
+                and calibration.temperature > 0
             )
-            if made.detector is not None:
-                fits &= made.detector.fits(trail)
-            if made.neighbours is not None:
-                fits &= made.neighbours.features.shape == (len(made.neighbours.names), width)
+            if calibration.detector is not None:
+                fits &= calibration.detector.fits(activation_count)
+            if calibration.neighbours is not None:
+                fits &= calibration.neighbours.features.shape == (len(calibration.neighbours.names), width)
         except (KeyError, ValueError, RuntimeError, AttributeError, UnicodeDecodeError):
             fits = False
         if not fits:
             raise CheckpointError("The checkpoint's calibration does not fit its network: calibrate it again.")
-        return made
+        return calibration
 
 
-def _detector(tensors: Mapping[str, Tensor]) -> Detector | None:
+def _detector(tensors: Mapping[str, Tensor]) -> OODDetector | None:
     if "detector_weight_1" not in tensors:
         return None
-    return Detector(**{name: tensors[f"detector_{name}"].float() for name in Detector.__dataclass_fields__})
+    return OODDetector(**{name: tensors[f"detector_{name}"].float() for name in OODDetector.__dataclass_fields__})
 
 
 def _neighbours(tensors: Mapping[str, Tensor]) -> Neighbours | None:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imgcls.inference.calibration import Calibration, Detector, Neighbours
+from imgcls.inference.calibration import Calibration, Neighbours, OODDetector
 from imgcls.inference.features import features_of
 
 QUANTILE = 0.98  # of validation images pass
@@ -31,36 +31,36 @@ HIDDEN, DETECTOR_EPOCHS, DETECTOR_BATCH, DETECTOR_LR = 64, 6, 512, 5e-3
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a network made of some images: trail float (N, T), logits float (N, C), labels int64 (N,)."""
+class LayerOutputs:
+    """What a network made of some images: activations float (N, T), logits float (N, C), labels int64 (N,)."""
 
-    trail: Tensor
+    activations: Tensor
     logits: Tensor
     labels: Tensor
 
 
 def fit(
-    train: Seen,
-    val: Seen,
+    train: LayerOutputs,
+    val: LayerOutputs,
     *,
     features: int,
     names: Sequence[str] | None = None,
     also: Tensor | None = None,
-    detector: Detector | None = None,
+    detector: OODDetector | None = None,
 ) -> Calibration:
     """Where classes lie is learnt from training images, how far is too far from validation images.
 
     features: width of the last layer's input; names: where each training image came from, to keep them as neighbours;
-    also: trails of other images that are to pass, e.g. pen drawings; detector: from `fit_detector`.
+    also: activations of other images that are to pass, e.g. pen drawings; detector: from `fit_detector`.
     """
     classes = val.logits.shape[1]
-    of_train, of_val = (features_of(seen.trail, features, classes) for seen in (train, val))
+    of_train, of_val = (features_of(outputs.activations, features, classes) for outputs in (train, val))
     keep = min(features, WIDEST[features <= 1024], max(1, len(of_train) // IMAGES_A_DIRECTION))
     whitening, shift, means = _whitened(of_train, train.labels, classes, keep)
-    limits = [val.trail] if also is None else [val.trail, also]
+    limits = [val.activations] if also is None else [val.activations, also]
     if detector is not None:
         threshold = min(float(detector(t).quantile(1 - DETECTOR_QUANTILE)) for t in limits)
-    elif len(val.trail) < FEWEST:
+    elif len(val.activations) < FEWEST:
         threshold = NOTHING_IS_FAR
     else:
         placed = [features_of(t, features, classes) @ whitening.T + shift for t in limits]
@@ -81,11 +81,11 @@ def fit(
     )
 
 
-def fit_detector(known: Tensor, foreign: Tensor) -> Detector:
-    """A small network that tells trails of digits from trails of what is none: HIDDEN units, seconds. Seeded."""
+def fit_detector(familiar: Tensor, foreign: Tensor) -> OODDetector:
+    """A small network that tells activations of digits from those of what is none: HIDDEN units, seconds. Seeded."""
     generator = torch.Generator().manual_seed(0)
-    x = torch.cat([known, foreign])
-    y = torch.cat([torch.ones(len(known)), torch.zeros(len(foreign))])
+    x = torch.cat([familiar, foreign])
+    y = torch.cat([torch.ones(len(familiar)), torch.zeros(len(foreign))])
     middle, scale = x.mean(dim=0), x.std(dim=0)
     scale = scale + 0.1 * scale.mean()  # units that are silent here may speak elsewhere: not a thousandfold
     x = (x - middle) / scale
@@ -105,7 +105,7 @@ def fit_detector(known: Tensor, foreign: Tensor) -> Detector:
             loss.backward()
             optimizer.step()
     weight = _rounded(first.weight.detach() / scale)
-    return Detector(
+    return OODDetector(
         weight, first.bias.detach() - weight @ middle, _rounded(last.weight.detach()), last.bias.detach().clone()
     )
 
@@ -150,9 +150,9 @@ def _whitened(features: Tensor, labels: Tensor, classes: int, keep: int) -> tupl
     """(whitening (R, F), shift (R,), class means (C, R)): the `keep` directions in which features vary most, made
     equally wide, the middle of all images at 0."""
     exact, middle = features.double(), features.double().mean(dim=0)
-    there = torch.bincount(labels, minlength=classes)
+    images_of_class = torch.bincount(labels, minlength=classes)
     means = torch.zeros(classes, features.shape[1], dtype=torch.float64).index_add_(0, labels, exact - middle)
-    means /= there.clamp(min=1)[:, None]
+    means /= images_of_class.clamp(min=1)[:, None]
     directions = _principal(exact - middle, keep)
     centred = exact - middle - means[labels]
     size = float(centred.square().mean()) or 1.0
@@ -160,11 +160,11 @@ def _whitened(features: Tensor, labels: Tensor, classes: int, keep: int) -> tupl
     covariance = placed_there.T @ placed_there / max(len(features), 1)
     covariance = (1 - SHRINK) * covariance + SHRINK * size * torch.eye(keep, dtype=torch.float64)
     whitening = torch.linalg.inv(torch.linalg.cholesky(covariance)) @ directions.T
-    kept = _rounded(whitening.float())
-    placed = _rounded((means @ kept.double().T).float())
+    rounded = _rounded(whitening.float())
+    placed = _rounded((means @ rounded.double().T).float())
     # A class without an image is near nothing; half precision holds 65,504.
-    placed[there == 0] = 1e4
-    return kept, -(kept.double() @ middle).float(), placed
+    placed[images_of_class == 0] = 1e4
+    return rounded, -(rounded.double() @ middle).float(), placed
 
 
 def _principal(centred: Tensor, keep: int) -> Tensor:
@@ -177,9 +177,9 @@ def _principal(centred: Tensor, keep: int) -> Tensor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         wide = min(keep + OVERSAMPLED, *centred.shape)
-        found = torch.svd_lowrank(centred, q=wide, niter=ITERATIONS)[2][:, :keep]
-    missing = keep - found.shape[1]  # fewer rows than directions asked for
-    return torch.nn.functional.pad(found, (0, missing)) if missing else found
+        directions = torch.svd_lowrank(centred, q=wide, niter=ITERATIONS)[2][:, :keep]
+    missing = keep - directions.shape[1]  # fewer rows than directions asked for
+    return torch.nn.functional.pad(directions, (0, missing)) if missing else directions
 
 
 def _map(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

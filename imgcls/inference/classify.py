@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Classification:
     """`label`: the class, or the digits from left to right; `parts`: a prediction for each of them, or just one.
 
     `doubt`: why it does not count: "dot", "scribble" or "unfamiliar"; None where it does.
@@ -37,13 +37,13 @@ class Reading:
     @property
     def familiarity(self) -> float | None:
         """Of the least familiar digit; None where the checkpoint is not calibrated."""
-        known = [part.familiarity for part in self.parts if part.familiarity is not None]
-        return min(known) if known else None
+        scores = [digit.familiarity for digit in self.parts if digit.familiarity is not None]
+        return min(scores) if scores else None
 
     @property
     def confidence(self) -> float:
         """Of the least sure digit."""
-        return min(part.confidence for part in self.parts)
+        return min(digit.confidence for digit in self.parts)
 
     @property
     def top(self) -> tuple[tuple[str, float], ...]:
@@ -75,39 +75,39 @@ def prepare(form: Preprocess, image: Image.Image) -> Prepared:
     ink = find_ink(image)
     layout = layout_of(ink)
     cuts = [ink[top:bottom, left:right] for left, top, right, bottom in layout.boxes]
-    parts = [ink, *(cuts if layout.kind == "several" else [])]
-    return Prepared(layout.kind, torch.stack([form.store_digit(normalize_ink(part)) for part in parts]))
+    images = [ink, *(cuts if layout.kind == "several" else [])]
+    return Prepared(layout.kind, torch.stack([form.store_digit(normalize_ink(digit)) for digit in images]))
 
 
-def read(predictor: Predictor, images: Sequence[Image.Image], *, language: str = "en") -> list[Reading]:
+def classify(predictor: Predictor, images: Sequence[Image.Image], *, language: str = "en") -> list[Classification]:
     """Raises InputError where an image cannot be used, e.g. a blank drawing."""
     form = predictor.meta.preprocess
-    return read_prepared(predictor, [prepare(form, image) for image in images], language=language)
+    return classify_prepared(predictor, [prepare(form, image) for image in images], language=language)
 
 
-def read_prepared(
+def classify_prepared(
     predictor: Predictor, prepared: Sequence[Prepared], *, language: str = "en", top: int | None = None
-) -> list[Reading]:
+) -> list[Classification]:
     import torch
 
     if not prepared:
         return []
-    stored = torch.cat([one.stored for one in prepared])
+    stored = torch.cat([item.stored for item in prepared])
     answers = iter(predictor.predict_stored(stored, language=language, top=top))
-    made = []
-    for one in prepared:
+    readings = []
+    for item in prepared:
         whole = next(answers)
-        parts = tuple(next(answers) for _ in one.stored[1:])
-        if parts and not (whole.sure and not all(part.sure for part in parts)):
-            unsure = not all(part.sure for part in parts)
-            label = "".join(part.label for part in parts)
-            made.append(Reading(label, parts, "unfamiliar" if unsure else None))
+        digits = tuple(next(answers) for _ in item.stored[1:])
+        if digits and not (whole.sure and not all(digit.sure for digit in digits)):
+            unsure = not all(digit.sure for digit in digits)
+            label = "".join(digit.label for digit in digits)
+            readings.append(Classification(label, digits, "unfamiliar" if unsure else None))
         else:
-            made.append(_one(whole, one.kind))
-    return made
+            readings.append(_one(whole, item.kind))
+    return readings
 
 
-def _one(prediction: Prediction, kind: str = "digit") -> Reading:
+def _one(prediction: Prediction, kind: str = "digit") -> Classification:
     if kind == "dot" or kind == "scribble":
-        return Reading(prediction.label, (prediction,), kind)
-    return Reading(prediction.label, (prediction,), None if prediction.sure else "unfamiliar")
+        return Classification(prediction.label, (prediction,), kind)
+    return Classification(prediction.label, (prediction,), None if prediction.sure else "unfamiliar")

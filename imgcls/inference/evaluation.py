@@ -74,13 +74,13 @@ class Evaluation:
             "classes_without_images": [row.name for row in report.classes if not row.images],
         }
         where = {"checkpoint": self.checkpoint, "dataset": self.dataset, "part": self.part}
-        known = {
+        facts = {
             "calibrated": self.calibrated,
             "divided_anew": self.divided_anew,
             "tta": self.tta,
             "seconds": round(self.seconds, 3),
         }
-        return {**where, **known, **left_out, **report.as_dict()}
+        return {**where, **facts, **left_out, **report.as_dict()}
 
 
 @torch.inference_mode()
@@ -98,31 +98,33 @@ def run_evaluation(
     raises ends the evaluation.
     """
     keep = min(KEPT_CLASSES, len(predictor.meta.classes))
-    made: list[tuple[Tensor, ...]] = []
+    columns: list[tuple[Tensor, ...]] = []
     done = 0
     for inputs, indices in batches:
-        said, plain, familiarity = _answers(predictor, inputs)
+        shares, plain, familiarity = _answers(predictor, inputs)
         if tta:
             mirrored = _answers(predictor, inputs.flip(-1))
-            said, plain = (said + mirrored[0]) / 2, torch.logaddexp(plain, mirrored[1]) - math.log(2)
-        likeliest, classes = said.topk(keep, dim=1)
+            shares, plain = (shares + mirrored[0]) / 2, torch.logaddexp(plain, mirrored[1]) - math.log(2)
+        likeliest, classes = shares.topk(keep, dim=1)
         true = labels[indices.cpu()]
-        made.append((true, classes, likeliest, F.nll_loss(plain, true, reduction="none"), familiarity, indices))
+        columns.append((true, classes, likeliest, F.nll_loss(plain, true, reduction="none"), familiarity, indices))
         done += len(indices)
         progress(done, len(labels))
-    if not made:
+    if not columns:
         raise CheckpointError("There is no image to evaluate on.")
-    true, classes, likeliest, losses, familiarity, indices = (torch.cat(column) for column in zip(*made, strict=True))
+    true, classes, likeliest, losses, familiarity, indices = (
+        torch.cat(column) for column in zip(*columns, strict=True)
+    )
     return Outputs(true, classes, likeliest, losses, familiarity, familiarity >= SURE), indices.cpu()
 
 
 def _answers(predictor: Predictor, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(probabilities as they are shown, log probabilities of the network's own logits, familiarity)."""
-    logits, trail = (t.float().cpu() for t in predictor.run(inputs))
+    logits, activations = (t.float().cpu() for t in predictor.run(inputs))
     plain, calibration = logits.log_softmax(dim=1), predictor.calibration
     if calibration is None:
         return logits.softmax(dim=1), plain, torch.ones(len(logits))
-    return calibration.probabilities(logits), plain, calibration.familiarity(trail)[0]
+    return calibration.probabilities(logits), plain, calibration.familiarity(activations)[0]
 
 
 def key_of(checkpoint: Path, data: Iterable[Any]) -> str:
@@ -133,24 +135,24 @@ def key_of(checkpoint: Path, data: Iterable[Any]) -> str:
     except OSError:
         read_meta(checkpoint)  # says what is wrong with it
         raise
-    known = blake2b(f"{VERSION} {content}".encode(), digest_size=12)
+    digest = blake2b(f"{VERSION} {content}".encode(), digest_size=12)
     for item in data:
-        known.update(repr(item).encode("utf-8", "surrogatepass") + b"\0")
-    return known.hexdigest()
+        digest.update(repr(item).encode("utf-8", "surrogatepass") + b"\0")
+    return digest.hexdigest()
 
 
 @lru_cache(maxsize=64)
 def _content(path: Path, modified: int, size: int) -> str:
-    known = blake2b(digest_size=12)
+    digest = blake2b(digest_size=12)
     with open(path, "rb") as file:
         while chunk := file.read(1 << 20):
-            known.update(chunk)
-    return known.hexdigest()
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
-def save_evaluation(folder: Path, key: str, made: Evaluation) -> None:
+def save_evaluation(folder: Path, key: str, evaluation: Evaluation) -> None:
     """Atomically; the oldest beyond KEPT_FILES are removed."""
-    out = made.outputs
+    out = evaluation.outputs
     tensors = {
         "labels": out.labels.to(torch.int32),
         "classes": out.classes.to(torch.int32),
@@ -158,19 +160,16 @@ def save_evaluation(folder: Path, key: str, made: Evaluation) -> None:
         "losses": out.losses,
         "familiarity": out.familiarity,
         "sure": out.sure,
-        "indices": made.indices.to(torch.int32),
+        "indices": evaluation.indices.to(torch.int32),
     }
-    said = {
-        "checkpoint": made.checkpoint, "model": made.model, "dataset": made.dataset, "part": made.part,
-        "classes": made.classes, "calibrated": made.calibrated, "seconds": made.seconds, "created": made.created,
-        "divided_anew": made.divided_anew, "tta": made.tta,
-        "paths": made.paths, "ids": made.ids, "left_out": [(path, why.as_dict()) for path, why in made.left_out],
-    }  # fmt: skip
-    text = json.dumps(said).encode()
+    names = ("checkpoint", "model", "dataset", "part", "classes", "calibrated", "seconds", "created")
+    metadata = {name: getattr(evaluation, name) for name in (*names, "divided_anew", "tta", "paths", "ids")}
+    metadata["left_out"] = [(path, why.as_dict()) for path, why in evaluation.left_out]
+    text = json.dumps(metadata).encode()
     tensors["json"] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
     write_tensors(folder / f"{key}.safetensors", tensors, {KEY: str(VERSION)})
-    kept = sorted(folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
-    for old in kept[:-KEPT_FILES]:
+    files = sorted(folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
+    for old in files[:-KEPT_FILES]:
         old.unlink(missing_ok=True)
 
 
@@ -186,8 +185,8 @@ def load_evaluation(folder: Path, key: str) -> Evaluation | None:
             if (file.metadata() or {}).get(KEY) != str(VERSION):
                 return None
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        said = json.loads(tensors["json"].numpy().tobytes())
-        paths = said.pop("paths")
+        metadata = json.loads(tensors["json"].numpy().tobytes())
+        paths = metadata.pop("paths")
         outputs = Outputs(
             labels=tensors["labels"].long(),
             classes=tensors["classes"].long(),
@@ -196,10 +195,13 @@ def load_evaluation(folder: Path, key: str) -> Evaluation | None:
             familiarity=tensors["familiarity"],
             sure=tensors["sure"].bool(),
         )
-        said["classes"], said["ids"] = tuple(said["classes"]), tuple(said["ids"])
-        said["left_out"] = tuple((path, Message.from_dict(why)) for path, why in said["left_out"])
+        metadata["classes"], metadata["ids"] = tuple(metadata["classes"]), tuple(metadata["ids"])
+        metadata["left_out"] = tuple((path, Message.from_dict(why)) for path, why in metadata["left_out"])
         return Evaluation(
-            **said, outputs=outputs, indices=tensors["indices"].long(), paths=None if paths is None else tuple(paths)
+            **metadata,
+            outputs=outputs,
+            indices=tensors["indices"].long(),
+            paths=None if paths is None else tuple(paths),
         )
     except (SafetensorError, OSError, KeyError, ValueError, TypeError):
         return None

@@ -44,71 +44,71 @@ def units_of(predictor: Predictor, stored: Tensor) -> dict[str, Tensor]:
     stored = stored[:: max(1, len(stored) // IMAGES)][:IMAGES]
     strongest: dict[str, list[Tensor]] = {layer: [] for layer in LAYERS}
 
-    def kept(layer: str):
-        def hook(module: torch.nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+    def watch_layer(layer: str):
+        def hook(module: torch.nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             if threading.get_ident() == ours:
                 strongest[layer].append(output.flatten(2).amax(2) if output.dim() > 2 else output)
 
         return hook
 
-    hooks = [getattr(predictor.model, layer).register_forward_hook(kept(layer)) for layer in LAYERS]
+    hooks = [getattr(predictor.model, layer).register_forward_hook(watch_layer(layer)) for layer in LAYERS]
     try:
         for batch in stored.split(BATCH):
             predictor.run(predictor.meta.preprocess.to_input(batch))
     finally:
         for hook in hooks:
             hook.remove()
-    made, wanted = {}, {}
+    figures, top_images = {}, {}
     silences = predictor.meta.options.get("activation", "relu") == "relu"
     for layer in LAYERS:
         answers = torch.cat(strongest[layer])  # (N, units), before the activation
-        made[f"dead.{layer}"] = ((answers.amax(0) <= 0) & silences).to(torch.uint8)
+        figures[f"dead.{layer}"] = ((answers.amax(0) <= 0) & silences).to(torch.uint8)
         if layer in CONVOLUTIONS:
             values, indices = answers.topk(min(IMAGES_PER_MAP, len(answers)), dim=0)
-            wanted[layer] = torch.where(values > 0, indices, -1).T
-    every = torch.cat([indices.flatten() for indices in wanted.values()]).unique()
+            top_images[layer] = torch.where(values > 0, indices, -1).T
+    every = torch.cat([indices.flatten() for indices in top_images.values()]).unique()
     every = every[every >= 0]
-    place = torch.full((len(stored),), -1).scatter(0, every, torch.arange(len(every)))
-    for layer, indices in wanted.items():
-        made[f"top.{layer}"] = torch.where(indices >= 0, place[indices], -1).contiguous()
-    return made | {"images": stored[every, 0].contiguous()}
+    position = torch.full((len(stored),), -1).scatter(0, every, torch.arange(len(every)))
+    for layer, indices in top_images.items():
+        figures[f"top.{layer}"] = torch.where(indices >= 0, position[indices], -1).contiguous()
+    return figures | {"images": stored[every, 0].contiguous()}
 
 
 MAPS = 16  # of each stage
 
-Seen = Callable[[str, Tensor], None]
+OnOutput = Callable[[str, Tensor], None]
 
 
 def stage_layers(model: nn.Module, inputs: Tensor) -> list[str]:
     """Dotted names, from the input up, as `inputs` (1, C, S, S) go through. None for a transformer: its one
     convolution cuts the picture into patches."""
-    if not layers.explained(model):
+    if not layers.cam_layer(model):
         return []
     below_head = layers.stages(model)[1:]
-    parts = {part: number for number, stage in enumerate(reversed(below_head)) for part in stage}
-    found: dict[int, str] = {}
+    stage_of = {layer: number for number, stage in enumerate(reversed(below_head)) for layer in stage}
+    layer_of_stage: dict[int, str] = {}
 
-    def seen(name: str, output: Tensor) -> None:
-        inside = [part for part in parts if layers.within(name, [part])]
+    def note_layer(name: str, output: Tensor) -> None:
+        inside = [stage for stage in stage_of if layers.within(name, [stage])]
         if not inside or output.dim() != 4 or output.shape[-1] == 1:
             return
-        number = parts[max(inside, key=len)]
+        number = stage_of[max(inside, key=len)]
         # AlexNet's `features` is the first stage's and holds the second's layers: what runs after those is not its.
-        if number >= max(found, default=0):
-            found[number] = name
+        if number >= max(layer_of_stage, default=0):
+            layer_of_stage[number] = name
 
-    with _watched(model, [name for name, _ in model.named_modules() if name], seen), torch.no_grad():
+    with _watched(model, [name for name, _ in model.named_modules() if name], note_layer), torch.no_grad():
         model(inputs)
-    return [found[number] for number in sorted(found)]
+    return [layer_of_stage[number] for number in sorted(layer_of_stage)]
 
 
 def layer_cam(model: nn.Module, inputs: Tensor, target: int, names: Sequence[str]) -> list[Tensor]:
     """inputs: float (1, C, S, S), normalised. A heat map float (h, w) in 0..1 of class `target` for each layer."""
-    kept: dict[str, Tensor] = {}  # where a ReLU in place follows, after it, which makes no difference
-    with torch.inference_mode(False), torch.enable_grad(), _watched(model, names, kept.__setitem__):
+    outputs: dict[str, Tensor] = {}  # where a ReLU in place follows, after it, which makes no difference
+    with torch.inference_mode(False), torch.enable_grad(), _watched(model, names, outputs.__setitem__):
         logits = model(inputs.clone().requires_grad_())
-        gradients = torch.autograd.grad(logits[0, target], [kept[name] for name in names])
-    heats = [(g.relu() * kept[name].detach()).sum(dim=1).relu()[0] for name, g in zip(names, gradients, strict=True)]
+        gradients = torch.autograd.grad(logits[0, target], [outputs[name] for name in names])
+    heats = [(g.relu() * outputs[name].detach()).sum(dim=1).relu()[0] for name, g in zip(names, gradients, strict=True)]
     return [_scaled(heat) for heat in heats]
 
 
@@ -117,15 +117,15 @@ def strongest_maps(
 ) -> list[tuple[list[int], Tensor, int]]:
     """For each layer the `count` maps of the highest mean after a ReLU, strongest first: (their numbers, float (count,
     h, w) in 0..1, by the largest value of the layer's maps; how many maps it has)."""
-    kept: dict[str, Tensor] = {}
-    with torch.no_grad(), _watched(model, names, kept.__setitem__):
+    outputs: dict[str, Tensor] = {}
+    with torch.no_grad(), _watched(model, names, outputs.__setitem__):
         model(inputs)
-    made = []
+    strongest = []
     for name in names:
-        maps = kept[name][0].relu()
+        maps = outputs[name][0].relu()
         chosen = maps.mean(dim=(1, 2)).topk(min(count, len(maps))).indices
-        made.append((chosen.tolist(), _scaled(maps)[chosen], len(maps)))
-    return made
+        strongest.append((chosen.tolist(), _scaled(maps)[chosen], len(maps)))
+    return strongest
 
 
 def _scaled(values: Tensor) -> Tensor:
@@ -133,15 +133,15 @@ def _scaled(values: Tensor) -> Tensor:
 
 
 @contextmanager
-def _watched(model: nn.Module, names: Sequence[str], seen: Seen) -> Iterator[None]:
+def _watched(model: nn.Module, names: Sequence[str], on_output: OnOutput) -> Iterator[None]:
     """`seen` is told each layer's output while the block lasts. Other threads may run the same network meanwhile: what
     passes through it for them is not looked at."""
     ours = threading.get_ident()
 
     def hook_of(name: str):
-        def hook(layer: nn.Module, given: tuple[Tensor, ...], output: object) -> None:
+        def hook(layer: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
             if threading.get_ident() == ours and isinstance(output, Tensor):
-                seen(name, output)
+                on_output(name, output)
 
         return hook
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imgcls.inference.significance import wilson_interval
-from imgcls.models.forward import in_parts
+from imgcls.models.forward import in_micro_batches
 
 BATCH = 256
 BINS = 15  # of confidence, equally wide. Source: Guo et al. 2017
@@ -128,7 +128,7 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], *, auto
     losses, predicted, labels = [], [], []
     for inputs, targets in batches:
         with autocast() if autocast else contextlib.nullcontext():
-            logits = in_parts(model, inputs)
+            logits = in_micro_batches(model, inputs)
         losses.append(F.cross_entropy(logits.float(), targets, reduction="sum"))
         predicted.append(logits.argmax(dim=1))
         labels.append(targets)

@@ -55,10 +55,10 @@ class Predictor:
     _loading: dict[tuple[Path, int, int], threading.Lock] = {}
 
     def __init__(self, model: nn.Module, meta: Meta, calibration: Calibration | None = None) -> None:
-        from imgcls.inference.features import Tap
+        from imgcls.inference.features import FeatureExtractor
 
         self.model, self.meta, self.calibration = model, meta, calibration
-        self.run = Tap(model)
+        self.run = FeatureExtractor(model)
 
     @cached_property
     def bytes(self) -> int:
@@ -70,11 +70,14 @@ class Predictor:
         """Raises CheckpointError with one sentence when the file cannot be used."""
         from imgcls.inference.calibration import Calibration
 
-        made = cls(*load_checkpoint(path))
-        made.calibration = Calibration.from_tensors(
-            read_extra(Path(path)), features=made.run.features, trail=made.run.width, classes=len(made.meta.classes)
+        predictor = cls(*load_checkpoint(path))
+        predictor.calibration = Calibration.from_tensors(
+            read_extra(Path(path)),
+            features=predictor.run.features,
+            activation_count=predictor.run.width,
+            classes=len(predictor.meta.classes),
         )
-        return made
+        return predictor
 
     @classmethod
     def cached(cls, path: Path | str) -> Predictor:
@@ -95,19 +98,19 @@ class Predictor:
                 if key in cls._kept:
                     return cls._kept[key]
             try:
-                made = cls.load(path)
+                predictor = cls.load(path)
                 with cls._lock:
-                    cls._keep(key, made)
+                    cls._keep(key, predictor)
             finally:
                 with cls._lock:
                     cls._loading.pop(key, None)
-        return made
+        return predictor
 
     @classmethod
-    def _keep(cls, key: tuple[Path, int, int], made: Predictor) -> None:
-        cls._kept[key] = made
+    def _keep(cls, key: tuple[Path, int, int], predictor: Predictor) -> None:
+        cls._kept[key] = predictor
         while len(cls._kept) > 1 and (
-            len(cls._kept) > CACHE_ENTRIES or sum(kept.bytes for kept in cls._kept.values()) > KEPT_BYTES
+            len(cls._kept) > CACHE_ENTRIES or sum(predictor.bytes for predictor in cls._kept.values()) > KEPT_BYTES
         ):
             cls._kept.popitem(last=False)
 
@@ -150,26 +153,26 @@ class Predictor:
 
         inputs, names = self.meta.preprocess.to_input(stored), self.meta.names(language)
         with torch.inference_mode():
-            logits, trail = self.run(inputs)
-            known = self._familiar(trail, names)
+            logits, activations = self.run(inputs)
+            details = self._familiar(activations, names)
             calibration = self.calibration
             probabilities = calibration.probabilities(logits) if calibration else logits.softmax(dim=1)
-        seen = self.meta.preprocess.picture(inputs).numpy()
+        pictures = self.meta.preprocess.picture(inputs).numpy()
         count = min(top or len(self.meta.classes), len(self.meta.classes))
         values, indices = probabilities.topk(count, dim=1)
         answers = []
         for row, (ps, classes) in enumerate(zip(values.tolist(), indices.tolist(), strict=True)):
             named = tuple((names[c], p) for c, p in zip(classes, ps, strict=True))
-            picture = seen[row, 0] if seen.shape[1] == 1 else seen[row].transpose(1, 2, 0)
-            answers.append(Prediction(named[0][0], named[0][1], named, picture, **known[row]))
+            picture = pictures[row, 0] if pictures.shape[1] == 1 else pictures[row].transpose(1, 2, 0)
+            answers.append(Prediction(named[0][0], named[0][1], named, picture, **details[row]))
         return answers
 
-    def _familiar(self, trail: Tensor, names: Sequence[str]) -> list[dict[str, Any]]:
+    def _familiar(self, activations: Tensor, names: Sequence[str]) -> list[dict[str, Any]]:
         """What a Prediction says of familiarity, a row each."""
         if self.calibration is None:
-            return [{} for _ in trail]
-        familiarity, nearest = self.calibration.familiarity(trail)
-        rows = zip(familiarity.tolist(), nearest.tolist(), self.calibration.place(trail).tolist(), strict=True)
+            return [{} for _ in activations]
+        familiarity, nearest = self.calibration.familiarity(activations)
+        rows = zip(familiarity.tolist(), nearest.tolist(), self.calibration.place(activations).tolist(), strict=True)
         return [{"sure": f >= SURE, "familiarity": f, "nearest": names[c], "place": (x, y)} for f, c, (x, y) in rows]
 
 

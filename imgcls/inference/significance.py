@@ -53,11 +53,11 @@ def paired_interval(only_first: int, only_second: int, images: int) -> tuple[flo
 def holm(p_values: Sequence[float]) -> list[float]:
     """p-values adjusted for asking so many questions at once. Source: Holm 1979."""
     order = sorted(range(len(p_values)), key=lambda i: p_values[i])
-    made, highest = [1.0] * len(p_values), 0.0
+    adjusted, highest = [1.0] * len(p_values), 0.0
     for rank, i in enumerate(order):
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
-        made[i] = highest
-    return made
+        adjusted[i] = highest
+    return adjusted
 
 
 def mean_and_spread(values: Sequence[float]) -> tuple[float | None, float | None]:

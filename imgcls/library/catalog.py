@@ -26,10 +26,10 @@ class DatasetInfo:
 
 def datasets() -> list[DatasetInfo]:
     """Every data set: the built-in and registered ones, then the folders under data/."""
-    from imgcls.data.report import there
+    from imgcls.data.report import available_datasets
 
     load_plugins()
-    return [DatasetInfo(name, is_here) for name, is_here in there(Workspace.from_environment())]
+    return [DatasetInfo(name, is_here) for name, is_here in available_datasets(Workspace.from_environment())]
 
 
 def dataset_name(dataset: str | os.PathLike[str]) -> str:
@@ -55,8 +55,8 @@ def audit(
 
     Returns the findings, the worst of each kind first; the page shows them, too. Raises DatasetError.
     """
-    from imgcls.runs.audits import Asked, make_audit
+    from imgcls.runs.audits import Request, make_audit
 
     load_plugins()
-    asked = Asked(dataset_name(dataset), train_images=train_images)
-    return make_audit(asked, Workspace.from_environment(), progress=progress)
+    request = Request(dataset_name(dataset), train_images=train_images)
+    return make_audit(request, Workspace.from_environment(), progress=progress)

@@ -102,8 +102,8 @@ class Evaluation:
         large = len(self.classes) > LARGEST_MATRIX
         rows = [] if large else [_shares(true, row) for true, row in enumerate(self.confusion)]
         matrix = list(zip(self.classes, rows, strict=False))
-        there = [row for row in self.report.classes if row.f1 is not None]
-        worst = sorted(there, key=lambda row: row.f1 or 0.0)[:WORST_CLASSES]
+        measured = [row for row in self.report.classes if row.f1 is not None]
+        worst = sorted(measured, key=lambda row: row.f1 or 0.0)[:WORST_CLASSES]
         return html("evaluation", evaluation=self, matrix=matrix, worst=worst)
 
 
@@ -131,10 +131,10 @@ def evaluate(
 
     load_plugins()
     workspace = Workspace.from_environment()
-    told = _told if progress else lambda done, total: None
+    on_progress = _print_progress if progress else lambda done, total: None
     path = _path(checkpoint, workspace)
     return Evaluation(
-        evaluate_checkpoint(path, workspace, dataset=dataset_name(dataset), part=split, tta=tta, progress=told)
+        evaluate_checkpoint(path, workspace, dataset=dataset_name(dataset), part=split, tta=tta, progress=on_progress)
     )
 
 
@@ -149,13 +149,15 @@ def compare(
     """
     from imgcls.runs.evaluations import compare_evaluations
 
-    one = evaluate(first, dataset=dataset, split=split)
-    other = evaluate(second, dataset=dataset or one.dataset, split=split)
-    paths = [Path(one.checkpoint), Path(other.checkpoint)]
+    evaluation = evaluate(first, dataset=dataset, split=split)
+    other = evaluate(second, dataset=dataset or evaluation.dataset, split=split)
+    paths = [Path(evaluation.checkpoint), Path(other.checkpoint)]
     names = [path.parent.name for path in paths]
     if names[0] == names[1]:
         names = [str(path) for path in paths]
-    compared = compare_evaluations({names[0]: one.outputs, names[1]: other.outputs}, Workspace.from_environment())
+    compared = compare_evaluations(
+        {names[0]: evaluation.outputs, names[1]: other.outputs}, Workspace.from_environment()
+    )
     if compared.refusals:
         raise DatasetError(compared.refusals[0].reason)
     return compared.comparisons[0]
@@ -171,5 +173,5 @@ def _shares(true: int, row: tuple[int, ...]) -> list[tuple[int, float, bool]]:
     return [(count, 0.85 * count / images, predicted == true) for predicted, count in enumerate(row)]
 
 
-def _told(done: int, total: int) -> None:
+def _print_progress(done: int, total: int) -> None:
     print(f"\r{done:,} of {total:,} images", end="\n" if done == total else "", flush=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor, nn
 
-    from imgcls.inference.classify import Reading
+    from imgcls.inference.classify import Classification
     from imgcls.inference.predictor import Predictor
     from imgcls.library.training import Run
 
@@ -100,10 +100,10 @@ class Net:
         return self._classify([images], top)[0]
 
     def _classify(self, images: Sequence[Any], top: int | None) -> list[Prediction]:
-        from imgcls.inference.classify import prepare, read_prepared
+        from imgcls.inference.classify import classify_prepared, prepare
 
         prepared = [prepare(self._predictor.meta.preprocess, as_picture(image)) for image in images]
-        return [_prediction(reading) for reading in read_prepared(self._predictor, prepared, top=top)]
+        return [_prediction(reading) for reading in classify_prepared(self._predictor, prepared, top=top)]
 
 
 def load(checkpoint: str | os.PathLike[str] | Run) -> Net:
@@ -116,8 +116,8 @@ def load(checkpoint: str | os.PathLike[str] | Run) -> Net:
     Raises CheckpointError where there is none, or where it cannot be used.
     """
     load_plugins()
-    wanted = checkpoint if isinstance(checkpoint, str | os.PathLike) else checkpoint.name
-    return Net(checkpoint_path(wanted, Workspace.from_environment()))
+    name = checkpoint if isinstance(checkpoint, str | os.PathLike) else checkpoint.name
+    return Net(checkpoint_path(name, Workspace.from_environment()))
 
 
 def as_picture(image: Any) -> Image.Image:
@@ -171,7 +171,7 @@ def _batches(images: Any) -> list[Any]:
     return [images[i : i + BATCH_IMAGES] for i in range(0, len(images), BATCH_IMAGES)]
 
 
-def _prediction(reading: Reading) -> Prediction:
+def _prediction(reading: Classification) -> Prediction:
     return Prediction(
         label=reading.label,
         confidence=reading.confidence,

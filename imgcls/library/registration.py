@@ -169,7 +169,7 @@ def _read(splits: dict[str, Images], source: Source) -> Arrays:
     form = Preprocess(
         channels=kind.channels, resize_mode=kind.resize_mode, storage_size=side, size=side, mean=half, std=half
     )
-    made, done, total = {}, 0, sum(source.spec.counts.values())
+    arrays, done, total = {}, 0, sum(source.spec.counts.values())
     for split, items in splits.items():
         images, labels = [], []
         for i in range(len(items)):
@@ -188,19 +188,19 @@ def _read(splits: dict[str, Images], source: Source) -> Arrays:
             done += 1
             if source.progress:
                 source.progress(done, total)
-        made[split] = (torch.stack(images), torch.tensor(labels, dtype=torch.int64))
-    return made
+        arrays[split] = (torch.stack(images), torch.tensor(labels, dtype=torch.int64))
+    return arrays
 
 
 def _version(splits: dict[str, Images]) -> str:
     """Of a sample of the items: another sample is another version."""
     from imgcls.library.nets import as_picture
 
-    known = blake2b(digest_size=12)
+    digest = blake2b(digest_size=12)
     for split, items in splits.items():
         count = len(items)
-        known.update(f"{split} {count}".encode())
+        digest.update(f"{split} {count}".encode())
         for i in range(0, count, max(1, count // SAMPLE_IMAGES)):
             image, label = items[i]
-            known.update(as_picture(image).tobytes() + str(label).encode())
-    return known.hexdigest()
+            digest.update(as_picture(image).tobytes() + str(label).encode())
+    return digest.hexdigest()

@@ -61,8 +61,8 @@ class Sweep:
     @property
     def runs(self) -> list[Run]:
         """Its runs that have begun."""
-        made = (self._sweep.run(trial) for trial in self._sweep.trials())
-        return [Run(run.name, self.workspace) for run in made if (run.logs / "settings.json").is_file()]
+        runs_of_trials = (self._sweep.run(trial) for trial in self._sweep.trials())
+        return [Run(run.name, self.workspace) for run in runs_of_trials if (run.logs / "settings.json").is_file()]
 
     def resume(
         self,
@@ -75,8 +75,8 @@ class Sweep:
     ) -> Sweep:
         """Go on where it was; more values, seeds or trials enlarge it. Runs that have ended are not trained again."""
         load_plugins()
-        asked = again(self._sweep.request(), {}, dict(vary or {}), seeds, trials=trials, jobs=jobs)
-        return _followed(asked, self.name, self.workspace, progress)
+        request = again(self._sweep.request(), {}, dict(vary or {}), seeds, trials=trials, jobs=jobs)
+        return _followed(request, self.name, self.workspace, progress)
 
     def stop(self) -> None:
         """Its runs save and end; nothing new begins."""
@@ -87,12 +87,12 @@ class Sweep:
         stored.delete(self._sweep)
 
     def _repr_html_(self) -> str:
-        found = sweep_result.result(self._sweep)
+        result = sweep_result.result(self._sweep)
         return html(
             "sweep",
-            found=found,
-            factors=list(found.request.factors),
-            effects=[str(sentence) for sentence in found.effects()],
+            found=result,
+            factors=list(result.request.factors),
+            effects=[str(sentence) for sentence in result.effects()],
         )
 
 
@@ -133,32 +133,32 @@ def sweep(
     Returns the finished or stopped sweep. Raises ImgclsError, with one sentence that says what to do.
     """
     load_plugins()
-    said = {"dataset": dataset_name(dataset), **{key: plain(value) for key, value in settings.items()}}
-    asked = plan(said, vary, seeds, kind=search, trials=trials, jobs=jobs)
-    asked = replace(asked, engine=engine)
-    return _followed(asked, name, Workspace.from_environment(), progress, address)
+    settings_with_dataset = {"dataset": dataset_name(dataset), **{key: plain(value) for key, value in settings.items()}}
+    request = plan(settings_with_dataset, vary, seeds, kind=search, trials=trials, jobs=jobs)
+    request = replace(request, engine=engine)
+    return _followed(request, name, Workspace.from_environment(), progress, address)
 
 
-def _followed(asked: Request, name: str, workspace: Workspace, progress: bool, address: str = "") -> Sweep:
+def _followed(request: Request, name: str, workspace: Workspace, progress: bool, address: str = "") -> Sweep:
     follow = stored.follow
-    if asked.engine == "ray":
+    if request.engine == "ray":
         from imgcls.runs import ray_engine
 
         ray_engine.connected(address)  # before anything is made
         follow = partial(ray_engine.follow, address=address)
-    made = stored.create(asked, workspace, name=name)
+    stored_sweep = stored.create(request, workspace, name=name)
     done: list[str] = []
 
-    def told(trial: stored.Trial) -> None:
+    def on_end(trial: stored.Trial) -> None:
         done.append(trial.name)
         if progress:
-            print(sweep_result.line(made, trial, len(done)), file=sys.stderr, flush=True)
+            print(sweep_result.line(stored_sweep, trial, len(done)), file=sys.stderr, flush=True)
 
     try:
-        for _ in follow(made, told=told):
+        for _ in follow(stored_sweep, told=on_end):
             pass
     except KeyboardInterrupt:
-        stored.stop(made)
-        for _ in follow(made, told=told):
+        stored.stop(stored_sweep)
+        for _ in follow(stored_sweep, told=on_end):
             pass
-    return Sweep(made.name, workspace)
+    return Sweep(stored_sweep.name, workspace)

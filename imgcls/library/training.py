@@ -218,19 +218,19 @@ def plain(value: Any) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
-def run_html(seen: RunView) -> str:
+def run_html(run_view: RunView) -> str:
     """A run as a notebook shows it."""
-    steps = seen.started.steps_per_epoch if seen.started else 1
-    epochs = seen.epochs
-    best = seen.best
-    test = seen.ending.test_accuracy if isinstance(seen.ending, events.Finished) else None
+    steps = run_view.started.steps_per_epoch if run_view.started else 1
+    epochs = run_view.epochs
+    best = run_view.best
+    test = run_view.ending.test_accuracy if isinstance(run_view.ending, events.Finished) else None
     figures = [f"best validation accuracy {best.val_accuracy:.2%} (epoch {best.epoch})"] if best else []
     figures += [] if test is None else [f"test accuracy {test:.2%}"]
     charts = [
         Chart(
             title,
             (
-                Line("training", [(p.step / steps, getattr(p, name)) for p in seen.progress], TRAINING_COLOUR),
+                Line("training", [(p.step / steps, getattr(p, name)) for p in run_view.progress], TRAINING_COLOUR),
                 Line("validation", [(e.epoch, getattr(e, f"val_{name}")) for e in epochs], VALIDATION_COLOUR, True),
             ),
             percent=name == "accuracy",
@@ -239,10 +239,10 @@ def run_html(seen: RunView) -> str:
     ]
     return html(
         "run",
-        name=seen.run.name,
-        status=seen.state,
+        name=run_view.run.name,
+        status=run_view.state,
         figures=figures,
-        message="" if seen.failure is None else str(seen.failure),
-        share=seen.share if seen.live else None,
-        charts=charts if seen.progress or epochs else [],
+        message="" if run_view.failure is None else str(run_view.failure),
+        share=run_view.share if run_view.live else None,
+        charts=charts if run_view.progress or epochs else [],
     )

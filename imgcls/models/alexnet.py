@@ -22,8 +22,8 @@ class AlexNet(nn.Module):
 
     def __init__(self, channels: int = 3, classes: int = 1000, *, half: bool = False) -> None:
         super().__init__()
-        made = torchvision().models.AlexNet(num_classes=classes)
-        self.features, self.avgpool, self.classifier = made.features, made.avgpool, made.classifier
+        alexnet = torchvision().models.AlexNet(num_classes=classes)
+        self.features, self.avgpool, self.classifier = alexnet.features, alexnet.avgpool, alexnet.classifier
         if half:
             self._halve(channels, classes)
         elif channels != 3:
@@ -33,10 +33,10 @@ class AlexNet(nn.Module):
         """One of the paper's two halves, as many courses have it: 48 to 192 channels, linear layers of 2,048."""
         self.features[0] = nn.Conv2d(channels, 48, kernel_size=11, stride=4, padding=2)
         self.features[3] = nn.Conv2d(48, 128, kernel_size=5, padding=2)
-        for place, (inputs, outputs) in {6: (128, 192), 8: (192, 192), 10: (192, 128)}.items():
-            self.features[place] = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)
-        for place, (inputs, outputs) in {1: (128 * 36, 2048), 4: (2048, 2048), 6: (2048, classes)}.items():
-            self.classifier[place] = nn.Linear(inputs, outputs)
+        for index, (inputs, outputs) in {6: (128, 192), 8: (192, 192), 10: (192, 128)}.items():
+            self.features[index] = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)
+        for index, (inputs, outputs) in {1: (128 * 36, 2048), 4: (2048, 2048), 6: (2048, classes)}.items():
+            self.classifier[index] = nn.Linear(inputs, outputs)
 
     def forward(self, images: Tensor) -> Tensor:
         """Float (N, channels, H, W) -> logits (N, classes)."""

@@ -52,9 +52,9 @@ class ChainLayers:
 
     @property
     def title(self) -> str:
-        said = {"m": "pool", "g": "mean"}
-        words = [said[f] if isinstance(f, str) else f"conv {f.maps}@{f.kernel}×{f.kernel}" for f in self.features]
-        return ", ".join([*words, *map(str, self.hidden)])
+        names = {"m": "pool", "g": "mean"}
+        layers = [names[f] if isinstance(f, str) else f"conv {f.maps}@{f.kernel}×{f.kernel}" for f in self.features]
+        return ", ".join([*layers, *map(str, self.hidden)])
 
     def side(self, image_size: int) -> int:
         """Of the last maps; 0 where the images are too small."""
@@ -76,20 +76,20 @@ def parse(name: str) -> ChainLayers | None:
     features: list[Convolution | str] = []
     hidden: list[int] = []
     for token in name.removeprefix(PREFIX).split("-"):
-        found = CONVOLUTION.fullmatch(token)
+        match = CONVOLUTION.fullmatch(token)
         if re.fullmatch(r"\d{1,4}", token):
             hidden.append(int(token))
         elif hidden or features[-1:] == ["g"]:
             return None
         elif token in ("m", "g") and features:
             features.append(token)
-        elif found:
-            maps, kernel, padding, normalised, bare = found.groups()
+        elif match:
+            maps, kernel, padding, normalised, bare = match.groups()
             features.append(Convolution(int(maps), int(kernel), int(padding or 0), bool(normalised), not bare))
         else:
             return None
-    made = ChainLayers(tuple(features), tuple(hidden))
-    return made if made.name == name and _is_modest(made) else None
+    layers = ChainLayers(tuple(features), tuple(hidden))
+    return layers if layers.name == name and _is_modest(layers) else None
 
 
 def _is_modest(layers: ChainLayers) -> bool:
@@ -133,8 +133,8 @@ def build(
         classifier.extend([nn.Linear(wide, units), act()])
         wide = units
     classifier.append(nn.Linear(wide, classes))
-    made = nn.Sequential()
-    made.add_module("features", features)
-    made.add_module("flatten", nn.Flatten())
-    made.add_module("classifier", classifier)
-    return made
+    network = nn.Sequential()
+    network.add_module("features", features)
+    network.add_module("flatten", nn.Flatten())
+    network.add_module("classifier", classifier)
+    return network

@@ -128,24 +128,24 @@ def no_weights(spec: ModelSpec, folder: Path, why: Sequence[Message] = ()) -> We
 
 
 def _download(source: Source, folder: Path, progress: Progress, timeout: float) -> Path:
-    part = folder / f".{source.file}.part"
-    there = part.stat().st_size if part.is_file() else 0
-    request = urllib.request.Request(source.url, headers={"Range": f"bytes={there}-"} if there else {})
+    partial = folder / f".{source.file}.part"
+    offset = partial.stat().st_size if partial.is_file() else 0
+    request = urllib.request.Request(source.url, headers={"Range": f"bytes={offset}-"} if offset else {})
     try:
         answer = _Redirects.open(request, timeout)
     except urllib.error.HTTPError as error:
         if error.code == 416:  # the part is longer than the file: it is of another one
-            part.unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
         raise
     with answer:
         if answer.status != 206:
-            there = 0
-        wanted = source.sha256 or _hash_of(answer)
-        total = there + int(answer.headers.get("Content-Length") or 0)
+            offset = 0
+        expected = source.sha256 or _hash_of(answer)
+        total = offset + int(answer.headers.get("Content-Length") or 0)
         if total > MAX_BYTES:
             raise Broken(Message("it is larger than weights are"))
-        with part.open("ab" if there else "wb") as file:
-            done = there
+        with partial.open("ab" if offset else "wb") as file:
+            done = offset
             while block := answer.read(BLOCK):
                 file.write(block)
                 done += len(block)
@@ -156,12 +156,12 @@ def _download(source: Source, folder: Path, progress: Progress, timeout: float) 
             os.fsync(file.fileno())
     if total and done < total:
         raise Broken(Message("it was cut off at {done} of {total} bytes", done=done, total=total))
-    with part.open("rb") as file:
+    with partial.open("rb") as file:
         digest = _digest(file)
-    if not wanted or not digest.hexdigest().startswith(wanted):
-        part.unlink()
+    if not expected or not digest.hexdigest().startswith(expected):
+        partial.unlink()
         raise Broken(Message("it is another file than the one that was asked for"))
-    os.replace(part, folder / source.file)
+    os.replace(partial, folder / source.file)
     return folder / source.file
 
 
@@ -198,9 +198,9 @@ def _hash_of(answer) -> str:
 def _hash_in(headers) -> str:
     """A Hugging Face host names a large file by its SHA-256."""
     for name in ("X-Linked-Etag", "ETag"):
-        found = re.fullmatch(r'(?:W/)?"?([0-9a-f]{64})"?', headers.get(name) or "")
-        if found:
-            return found[1]
+        match = re.fullmatch(r'(?:W/)?"?([0-9a-f]{64})"?', headers.get(name) or "")
+        if match:
+            return match[1]
     return ""
 
 

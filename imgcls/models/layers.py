@@ -16,9 +16,9 @@ LARGE = 0.34  # of the parameters: a part with more is taken apart into its chil
 
 def head_name(model: nn.Module) -> str:
     """The dotted name of the layer that names the classes."""
-    said = _said(model, "head")
-    if said:
-        return said
+    from_spec = _from_spec(model, "head")
+    if from_spec:
+        return from_spec
     layers = list(model.named_modules())
     linear = [name for name, module in layers if isinstance(module, nn.Linear)]
     return (linear or [name for name, module in layers if isinstance(module, nn.Conv2d)])[-1]
@@ -31,9 +31,9 @@ def head_of(model: nn.Module) -> nn.Linear | nn.Conv2d:
 
 
 def first_convolution(model: nn.Module) -> tuple[str, nn.Conv2d]:
-    said = _said(model, "first_convolution")
-    known = [(said, model.get_submodule(said))] if said else model.named_modules()
-    return next((name, module) for name, module in known if isinstance(module, nn.Conv2d))
+    from_spec = _from_spec(model, "first_convolution")
+    modules = [(from_spec, model.get_submodule(from_spec))] if from_spec else model.named_modules()
+    return next((name, module) for name, module in modules if isinstance(module, nn.Conv2d))
 
 
 def convolution_like(old: nn.Conv2d, *, channels: int, classes: int) -> nn.Conv2d:
@@ -44,36 +44,38 @@ def convolution_like(old: nn.Conv2d, *, channels: int, classes: int) -> nn.Conv2
 
 def stages(model: nn.Module) -> tuple[tuple[str, ...], ...]:
     """Names of parts from the head down, what each step of gradual unfreezing adds; the last holds all the rest."""
-    said = _said(model, "stages")
-    if said:
-        return said
+    from_spec = _from_spec(model, "stages")
+    if from_spec:
+        return from_spec
     head = head_name(model)
-    parts = [name for name in _parts(model) if not _within(head, name) and not _within(name, head)]
-    count = min(STAGES, len(parts))
-    cuts = [round(i * len(parts) / count) for i in range(count + 1)]
-    runs = [tuple(parts[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
-    known = [*parts, head]
-    rest = tuple(name for name, _ in model.named_parameters() if not any(_within(name, part) for part in known))
+    units = [name for name in _parts(model) if not _within(head, name) and not _within(name, head)]
+    count = min(STAGES, len(units))
+    cuts = [round(i * len(units) / count) for i in range(count + 1)]
+    runs = [tuple(units[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+    units_and_head = [*units, head]
+    rest = tuple(
+        name for name, _ in model.named_parameters() if not any(_within(name, unit) for unit in units_and_head)
+    )
     runs[0] = (*rest, *runs[0])
     return ((head,), *reversed(runs))
 
 
-def explained(model: nn.Module) -> str:
+def cam_layer(model: nn.Module) -> str:
     """The layer whose maps show where the network looked; "" where it has none with places left in them."""
-    said = _said(model, "explain")
-    if said:
-        return said
+    from_spec = _from_spec(model, "explain")
+    if from_spec:
+        return from_spec
     convolutions = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
     head = head_name(model)
     inner = [name for name in convolutions[1:] if name != head]
     if not inner:
         return ""  # a transformer: one convolution cuts the patches
-    return next(part for part in reversed(list(_parts(model))) if _within(inner[-1], part))
+    return next(unit for unit in reversed(list(_parts(model))) if _within(inner[-1], unit))
 
 
-def within(name: str, parts: tuple[str, ...] | list[str]) -> bool:
-    """Whether a parameter or layer is one of `parts` or lies in one."""
-    return any(_within(name, part) for part in parts)
+def within(name: str, units: tuple[str, ...] | list[str]) -> bool:
+    """Whether a parameter or layer is one of `units` or lies in one."""
+    return any(_within(name, unit) for unit in units)
 
 
 def replace(model: nn.Module, name: str, new: nn.Module) -> None:
@@ -82,8 +84,8 @@ def replace(model: nn.Module, name: str, new: nn.Module) -> None:
     setattr(model.get_submodule(parent), leaf, new)
 
 
-def _within(name: str, part: str) -> bool:
-    return name == part or name.startswith(part + ".")
+def _within(name: str, unit: str) -> bool:
+    return name == unit or name.startswith(unit + ".")
 
 
 def _parts(model: nn.Module) -> Iterator[str]:
@@ -100,5 +102,5 @@ def _parts(model: nn.Module) -> Iterator[str]:
             yield name
 
 
-def _said(model: nn.Module, field: str):
+def _from_spec(model: nn.Module, field: str):
     return getattr(getattr(model, "spec", None), field, None)

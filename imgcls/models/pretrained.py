@@ -29,20 +29,20 @@ AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")  # side exits that only training fr
 
 
 def resolve_weights(
-    wanted: str, *, model: str, folder: Path, download: bool = True, progress: Progress | None = None
+    weights: str, *, model: str, folder: Path, download: bool = True, progress: Progress | None = None
 ) -> Path:
     """A file name in `folder`, one that ships, a path, or "imagenet": wherever those weights are or can be had from.
 
     "imagenet" is looked for in `folder`, among what ships and in torch's own cache, then fetched into `folder`.
     """
-    if wanted != "imagenet":
-        for path in (folder / wanted, SHIPPED / wanted, Path(wanted).expanduser()):
+    if weights != "imagenet":
+        for path in (folder / weights, SHIPPED / weights, Path(weights).expanduser()):
             if path.is_file():
                 return path
         there = ", ".join(sorted(p.name for p in weight_files(folder))) or "nothing"
         raise WeightsError(
             "There are no weights '{wanted}': {folder} holds {there}; put the file there.",
-            wanted=wanted,
+            wanted=weights,
             folder=folder,
             there=there,
         )
@@ -55,20 +55,20 @@ def resolve_weights(
     raise no_weights(spec, folder)
 
 
-def check_weights(wanted: str, *, model: str, folder: Path) -> None:
+def check_weights(weights: str, *, model: str, folder: Path) -> None:
     """What can be said before a run is made. Raises WeightsError; fetches nothing that a network may still bring."""
     spec = model_spec(model)
-    if wanted == "imagenet" and spec.weights and local_weights(spec, folder) is None:
+    if weights == "imagenet" and spec.weights and local_weights(spec, folder) is None:
         check_reachable(spec, folder)
     else:
-        read_state(resolve_weights(wanted, model=model, folder=folder, download=False))
+        read_state(resolve_weights(weights, model=model, folder=folder, download=False))
 
 
 def local_weights(spec: ModelSpec, folder: Path) -> Path | None:
     """The network's ImageNet weights on this computer, None where they are not there."""
     names = [*spec.weights, *([f"{spec.name}.safetensors"] if spec.mirror else [])]
-    places = [folder, SHIPPED, Path(torch.hub.get_dir()) / "checkpoints"]
-    return next((place / name for place in places for name in names if (place / name).is_file()), None)
+    folders = [folder, SHIPPED, Path(torch.hub.get_dir()) / "checkpoints"]
+    return next((folder / name for folder in folders for name in names if (folder / name).is_file()), None)
 
 
 def load_pretrained(

@@ -77,7 +77,7 @@ def fastest_threads(
 
     times: how often something like it is to be done. Where one thread is done soon, it has one, which waits for nobody.
     """
-    before, counts = torch.get_num_threads(), candidates(available_cores())
+    threads, counts = torch.get_num_threads(), candidates(available_cores())
     try:
         torch.set_num_threads(1)
         forward()  # the very first one makes buffers
@@ -88,4 +88,4 @@ def fastest_threads(
             torch.set_num_threads(max(rates, key=rates.__getitem__))
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)

@@ -57,12 +57,12 @@ def unfreeze_at(model: nn.Module, epoch: int, every: int) -> None:
 
 def trainable_layers(model: nn.Module) -> list[str]:
     """The layers with parameters that learn, top parts only: ["layer4", "fc"]."""
-    seen: dict[str, None] = {}
+    layers: dict[str, None] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            parts = name.split(".")[:-1] or [name]  # the layer that has it
-            seen[".".join(parts[:2]) if parts[0] in DEEP else parts[0]] = None
-    return list(seen)
+            components = name.split(".")[:-1] or [name]  # the layer that has it
+            layers[".".join(components[:2]) if components[0] in DEEP else components[0]] = None
+    return list(layers)
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:
@@ -81,8 +81,8 @@ def param_groups(model: nn.Module, *, mode: str, lr: float, backbone_factor: flo
         return [{"params": head, "lr": lr}]
     if mode == "scratch":
         return [{"params": list(model.parameters()), "lr": lr}]
-    known = {id(p) for p in head}
-    rest = [p for p in model.parameters() if id(p) not in known]
+    head_ids = {id(p) for p in head}
+    rest = [p for p in model.parameters() if id(p) not in head_ids]
     return [{"params": head, "lr": lr}, {"params": rest, "lr": lr * backbone_factor}]
 
 
@@ -95,14 +95,14 @@ class Backbone(nn.Module):
         self.spec = getattr(model, "spec", None)
 
     def forward(self, images: Tensor) -> Tensor:
-        kept: list[Tensor] = []
+        inputs: list[Tensor] = []
         # What goes into the head is what the backbone says; the head's own product is the smallest there is.
-        hook = head_of(self.model).register_forward_pre_hook(lambda _, given: kept.append(given[0]))
+        hook = head_of(self.model).register_forward_pre_hook(lambda _, hook_inputs: inputs.append(hook_inputs[0]))
         try:
             self.model(images)
         finally:
             hook.remove()
-        return kept[0]
+        return inputs[0]
 
 
 def split_backbone(model: nn.Module) -> tuple[Backbone, nn.Module]:
@@ -119,11 +119,11 @@ def folded(model: nn.Module) -> nn.Module:
     """
     from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-    made = copy.deepcopy(model).eval()
-    for module in list(made.modules()):
+    folded_model = copy.deepcopy(model).eval()
+    for module in list(folded_model.modules()):
         children = list(module.named_children())  # in the order they are defined, which here is the order of use
         for (name, first), (after, second) in zip(children, children[1:], strict=False):
             if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
                 setattr(module, name, fuse_conv_bn_eval(first, second))
                 setattr(module, after, nn.Identity())
-    return made.to(memory_format=torch.channels_last)
+    return folded_model.to(memory_format=torch.channels_last)

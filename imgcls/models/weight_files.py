@@ -102,7 +102,7 @@ def _tensors(state: Any, depth: int = DEPTH) -> dict[str, Tensor]:
     if own:
         whole = all(type(value) in (*PLAIN, _Number, Tensor, torch.nn.Parameter) for value in state.values())
         return own if whole else {}
-    inner = {str(name): found for name, value in state.items() if (found := _tensors(value, depth - 1))}
+    inner = {str(name): tensors for name, value in state.items() if (tensors := _tensors(value, depth - 1))}
     preferred = [name for name in WRAPPERS if name in inner]
     return inner[preferred[0]] if preferred else next(iter(inner.values())) if len(inner) == 1 else {}
 

@@ -28,15 +28,15 @@ def size_of_weights(weights: object, workspace: Workspace | None = None) -> int:
         return 0
     folder = (workspace or Workspace.from_environment()).weight
     try:
-        given = [Path(named).expanduser()]
+        candidates = [Path(named).expanduser()]
     except RuntimeError:  # the home of somebody who is not known here
-        given = []
-    for path in (folder / named, PROJECT / "weight" / named, *given):
+        candidates = []
+    for path in (folder / named, PROJECT / "weight" / named, *candidates):
         side = _said(path)
         if side:
             return side
-    found = re.search(r"(?<!\d)(\d{2,3})px", named)
-    return int(found[1]) if found else 0
+    match = re.search(r"(?<!\d)(\d{2,3})px", named)
+    return int(match[1]) if match else 0
 
 
 def _said(path: Path) -> int:

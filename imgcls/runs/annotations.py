@@ -28,8 +28,8 @@ class Annotations:
 def read(run: Run) -> Annotations:
     """Nothing where nobody has said anything."""
     try:
-        said: dict[str, Any] = json.loads((run.logs / FILE).read_text("utf-8"))
-        return Annotations(tuple(map(str, said["tags"])), str(said["note"]), bool(said["pinned"]))
+        record: dict[str, Any] = json.loads((run.logs / FILE).read_text("utf-8"))
+        return Annotations(tuple(map(str, record["tags"])), str(record["note"]), bool(record["pinned"]))
     except (OSError, ValueError, KeyError, TypeError):
         return Annotations()
 
@@ -43,23 +43,23 @@ def annotate(
     pinned: bool | None = None,
 ) -> Annotations:
     """Change what is given; the rest stays. Raises RunError for what is too long or too much, and StorageError."""
-    wanted = [tag.strip() for tag in add if tag.strip()]
-    for tag in wanted:
+    added = [tag.strip() for tag in add if tag.strip()]
+    for tag in added:
         if len(tag) > TAG_CHARS or "," in tag or any(ord(c) < 32 for c in tag):
             raise RunError("A tag has at most {most} characters and no comma: '{tag}'.", most=TAG_CHARS, tag=tag[:60])
     if note is not None and len(note) > NOTE_CHARS:
         raise RunError("A note has at most {most} characters.", most=NOTE_CHARS)
     with locked(run.workspace):
-        before = read(run)
-        tags = tuple(sorted({*before.tags, *wanted} - {tag.strip() for tag in remove}))
+        current = read(run)
+        tags = tuple(sorted({*current.tags, *added} - {tag.strip() for tag in remove}))
         if len(tags) > MOST_TAGS:
             raise RunError("A run has at most {most} tags.", most=MOST_TAGS)
-        said = replace(
-            before,
+        annotations = replace(
+            current,
             tags=tags,
-            note=before.note if note is None else note.strip(),
-            pinned=before.pinned if pinned is None else pinned,
+            note=current.note if note is None else note.strip(),
+            pinned=current.pinned if pinned is None else pinned,
         )
-        if said != before:
-            write_bytes(run.logs / FILE, json.dumps(asdict(said), ensure_ascii=False).encode())
-    return said
+        if annotations != current:
+            write_bytes(run.logs / FILE, json.dumps(asdict(annotations), ensure_ascii=False).encode())
+    return annotations

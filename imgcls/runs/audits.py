@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
@@ -30,7 +30,7 @@ MAX_SUSPECTS = 5000  # suspects of a kind that are kept, the worst first
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """flip: share of the labels that are flipped first, to see how many of them are found again; train_images: only
     those that a run with this setting learns from."""
 
@@ -43,74 +43,81 @@ class Asked:
         return asdict(self)
 
 
-def make_audit(asked: Asked, workspace: Workspace, *, progress: Callable[[int, int], None] | None = None) -> Audit:
+def make_audit(request: Request, workspace: Workspace, *, progress: Callable[[int, int], None] | None = None) -> Audit:
     """A new one, kept. Raises DatasetError, WeightsError."""
     from imgcls.audit.audit import audit
 
-    files = _files(asked.dataset, workspace)
-    made = audit(
-        asked.dataset,
+    files = _files(request.dataset, workspace)
+    result = audit(
+        request.dataset,
         workspace,
-        flip=asked.flip,
-        seed=asked.seed,
-        train_images=asked.train_images,
+        flip=request.flip,
+        seed=request.seed,
+        train_images=request.train_images,
         progress=progress,
     )
-    kept: dict[str, int] = {}
+    per_kind: dict[str, int] = {}
     suspects = []
-    for suspect in made.suspects:
-        kept[suspect.kind] = kept.get(suspect.kind, 0) + 1
-        if kept[suspect.kind] <= MAX_SUSPECTS:
+    for suspect in result.suspects:
+        per_kind[suspect.kind] = per_kind.get(suspect.kind, 0) + 1
+        if per_kind[suspect.kind] <= MAX_SUSPECTS:
             suspects.append(suspect.as_dict())
-    said = {
-        "version": VERSION, "created": time.time(), "name": made.name, "classes": made.classes, "images": made.images,
-        "suspects": suspects, "flipped": made.flipped, "precision": made.precision, "recall": made.recall,
+    record = {
+        "version": VERSION,
+        "created": time.time(),
+        "name": result.name,
+        "classes": result.classes,
+        "images": result.images,
+        "suspects": suspects,
+        "flipped": result.flipped,
+        "precision": result.precision,
+        "recall": result.recall,
         "files": files,
-    }  # fmt: skip
-    write_bytes(_path(asked, workspace), json.dumps(said, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-    return made
+    }
+    write_bytes(_path(request, workspace), json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    return result
 
 
-def find_audit(asked: Asked, workspace: Workspace) -> Audit | None:
+def find_audit(request: Request, workspace: Workspace) -> Audit | None:
     """The last one, without what has been mended or found right since; None where there is none to read."""
     try:
-        said = json.loads(_path(asked, workspace).read_bytes().decode("utf-8", "surrogatepass"))
-        if said["version"] != VERSION or said["files"] != _files(asked.dataset, workspace):
+        saved = json.loads(_path(request, workspace).read_bytes().decode("utf-8", "surrogatepass"))
+        if saved["version"] != VERSION or saved["files"] != _files(request.dataset, workspace):
             return None
-        suspects = [Suspect(**suspect) for suspect in said["suspects"]]
-        classes = tuple(str(name) for name in said["classes"])
-        made = Audit(
-            said["name"], classes, int(said["images"]), (), int(said["flipped"]), said["precision"], said["recall"]
+        suspects = [Suspect(**suspect) for suspect in saved["suspects"]]
+        classes = tuple(str(name) for name in saved["classes"])
+        result = Audit(
+            saved["name"], classes, int(saved["images"]), (), int(saved["flipped"]), saved["precision"], saved["recall"]
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not is_builtin(asked.dataset):
-        folder = folder_of(asked.dataset, workspace)
+    if not is_builtin(request.dataset):
+        folder = folder_of(request.dataset, workspace)
         record = Record.read(folder)
         suspects = [suspect for suspect in suspects if _open(suspect, folder, record)]
-    return Audit(made.name, made.classes, made.images, tuple(suspects), made.flipped, made.precision, made.recall)
+    return replace(result, suspects=tuple(suspects))
 
 
-def start(asked: Asked, workspace: Workspace) -> None:
+def start(request: Request, workspace: Workspace) -> None:
     """Make a new one, unless somebody is at it. Raises ImgclsError where it cannot be."""
-    folder = _folder(asked, workspace)
-    if background_jobs.look(folder, lambda: False).state != "running":
-        background_jobs.start(folder, asked.as_dict(), "work-audit", workspace)
-        _path(asked, workspace).unlink(missing_ok=True)  # the earlier one, now that a new one is on its way
+    folder = _folder(request, workspace)
+    if background_jobs.status(folder, lambda: False).state != "running":
+        background_jobs.start(folder, request.as_dict(), "work-audit", workspace)
+        _path(request, workspace).unlink(missing_ok=True)  # the earlier one, now that a new one is on its way
 
 
-def look(asked: Asked, workspace: Workspace) -> background_jobs.JobStatus:
-    return background_jobs.look(_folder(asked, workspace), _path(asked, workspace).is_file)
+def status(request: Request, workspace: Workspace) -> background_jobs.JobStatus:
+    return background_jobs.status(_folder(request, workspace), _path(request, workspace).is_file)
 
 
-def stop(asked: Asked, workspace: Workspace) -> None:
-    background_jobs.stop(_folder(asked, workspace))
+def stop(request: Request, workspace: Workspace) -> None:
+    background_jobs.stop(_folder(request, workspace))
 
 
-def work(folder: Path, workspace: Workspace) -> int:
+def run(folder: Path, workspace: Workspace) -> int:
     """In its own process: make the audit that job.json asks for. The exit code."""
-    return background_jobs.work(
-        folder, lambda asked, told: make_audit(Asked(**asked), workspace, progress=told) and None
+    return background_jobs.run(
+        folder, lambda request, progress: make_audit(Request(**request), workspace, progress=progress) and None
     )
 
 
@@ -121,26 +128,26 @@ def _files(dataset: str, workspace: Workspace) -> str:
         return "".join(spec.version for spec in parts_of(dataset))
     folder = folder_of(dataset, workspace)
     images = chain(folder_state(folder), folder_state(folder / TRASH))
-    known = sorted((size, modified) for _, size, modified in images)
-    return blake2b(repr(known).encode(), digest_size=12).hexdigest()
+    file_states = sorted((size, modified) for _, size, modified in images)
+    return blake2b(repr(file_states).encode(), digest_size=12).hexdigest()
 
 
 def _open(suspect: Suspect, folder: Path, record: Record) -> bool:
     """Whether it is still to be decided: its image (and its twin) are where they were, and nobody found it right."""
     about = {"label": suspect.label, "duplicate": suspect.suggested, "outlier": ""}[suspect.kind]
-    there = [suspect.path, *([suspect.suggested] if suspect.kind == "duplicate" else [])]
-    inside = all(".." not in Path(path).parts and not Path(path).is_absolute() for path in there)
-    there_still = inside and all((folder / path).is_file() for path in there)
+    paths = [suspect.path, *([suspect.suggested] if suspect.kind == "duplicate" else [])]
+    inside = all(".." not in Path(path).parts and not Path(path).is_absolute() for path in paths)
+    there_still = inside and all((folder / path).is_file() for path in paths)
     return there_still and not record.is_right(suspect.path, suspect.kind, about)
 
 
-def _path(asked: Asked, workspace: Workspace) -> Path:
-    return workspace.data / ".imgcls-cache" / "audits" / f"{key_of(asked)}.json"
+def _path(request: Request, workspace: Workspace) -> Path:
+    return workspace.data / ".imgcls-cache" / "audits" / f"{key_of(request)}.json"
 
 
-def _folder(asked: Asked, workspace: Workspace) -> Path:
-    return background_jobs.jobs_folder("audits", workspace) / key_of(asked)
+def _folder(request: Request, workspace: Workspace) -> Path:
+    return background_jobs.jobs_folder("audits", workspace) / key_of(request)
 
 
-def key_of(asked: Asked) -> str:
-    return blake2b(repr(asked).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+def key_of(request: Request) -> str:
+    return blake2b(repr(request).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

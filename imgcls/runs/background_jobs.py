@@ -50,7 +50,7 @@ def jobs_folder(kind: str, workspace: Workspace) -> Path:
     return workspace.data / ".imgcls-cache" / kind / "jobs"
 
 
-def start(folder: Path, asked: dict[str, Any], command: str, workspace: Workspace) -> None:
+def start(folder: Path, request: dict[str, Any], command: str, workspace: Workspace) -> None:
     """Have `python -m imgcls COMMAND FOLDER` do what is asked, unless somebody is at it. Raises ImgclsError."""
     jobs = folder.parent
     jobs.mkdir(parents=True, exist_ok=True)
@@ -65,19 +65,19 @@ def start(folder: Path, asked: dict[str, Any], command: str, workspace: Workspac
         for other in jobs.iterdir():
             if other.is_dir() and other not in going:
                 shutil.rmtree(other, ignore_errors=True)
-        prepare(folder, asked)
+        prepare(folder, request)
         pid = launch(workspace, [command, str(folder)], log=folder / "log.txt")
         write_bytes(folder / "process.json", json.dumps(asdict(ProcessId.of(pid))).encode())
 
 
-def prepare(folder: Path, asked: dict[str, Any]) -> Path:
-    """The folder of a job that `work` can take up."""
+def prepare(folder: Path, request: dict[str, Any]) -> Path:
+    """The folder of a job that `run` can take up."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(folder / "job.json", json.dumps(asked).encode())
+    write_bytes(folder / "job.json", json.dumps(request).encode())
     return folder
 
 
-def look(folder: Path, is_kept: Callable[[], bool]) -> JobStatus:
+def status(folder: Path, is_kept: Callable[[], bool]) -> JobStatus:
     """How far it is; "none" where nobody has asked for it yet. is_kept: whether what it makes is there."""
     if is_kept():
         return JobStatus("finished")
@@ -101,7 +101,7 @@ def stop(folder: Path) -> None:
         (folder / "stop").touch()
 
 
-def work(
+def run(
     folder: Path,
     make: Callable[[dict[str, Any], Callable[[int, int], None]], None],
     *,
@@ -111,7 +111,7 @@ def work(
     asked since that nobody else will do: `start` found this process, and relies on it."""
     while True:
         try:
-            code = _made(folder, make)
+            code = _run_once(folder, make)
         except BaseException:
             (folder / "process.json").unlink(missing_ok=True)
             raise
@@ -121,15 +121,15 @@ def work(
                 return code
 
 
-def _made(folder: Path, make: Callable[[dict[str, Any], Callable[[int, int], None]], None]) -> int:
-    told = 0.0
+def _run_once(folder: Path, make: Callable[[dict[str, Any], Callable[[int, int], None]], None]) -> int:
+    last_report = 0.0
 
     def progress(done: int, total: int) -> None:
-        nonlocal told
+        nonlocal last_report
         if (folder / "stop").exists():
             raise Interrupted
-        if time.monotonic() - told >= TELL:
-            told = time.monotonic()
+        if time.monotonic() - last_report >= TELL:
+            last_report = time.monotonic()
             _write(folder, {"done": done, "total": total})
 
     try:
@@ -153,11 +153,11 @@ def _alive(folder: Path) -> bool:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        said = json.loads(path.read_text("utf-8"))
-        return said if isinstance(said, dict) else {}
+        content = json.loads(path.read_text("utf-8"))
+        return content if isinstance(content, dict) else {}
     except (OSError, ValueError):
         return {}
 
 
-def _write(folder: Path, said: dict[str, Any]) -> None:
-    write_bytes(folder / "progress.json", json.dumps(said, default=str).encode())
+def _write(folder: Path, record: dict[str, Any]) -> None:
+    write_bytes(folder / "progress.json", json.dumps(record, default=str).encode())

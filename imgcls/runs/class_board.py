@@ -79,25 +79,25 @@ class ClassBoard:
         """The oldest first; what is hidden is the host's alone."""
         return [point for point in self._read() if host or not point.hidden]
 
-    def send(self, said: Mapping[str, Any], owner: Owner) -> Point:
+    def send(self, sent: Mapping[str, Any], owner: Owner) -> Point:
         """Raises ImgclsError where a figure is none, or where somebody sends too fast."""
-        point = _checked(said, owner)
+        point = _checked(sent, owner)
         with locked(self.workspace):
-            there = self._read()
-            own = [one for one in there if one.who == point.who]
-            near = [one for one in there if one.address == point.address and point.sent - one.sent < MINUTE]
-            if any(point.sent - one.sent < PAUSE for one in own) or len(near) >= A_MINUTE:
+            points = self._read()
+            own = [other for other in points if other.who == point.who]
+            near = [other for other in points if other.address == point.address and point.sent - other.sent < MINUTE]
+            if any(point.sent - other.sent < PAUSE for other in own) or len(near) >= A_MINUTE:
                 raise RunError("One at a time: wait a moment, then send it again.")
             if len(own) >= POINTS_EACH:
-                there.remove(own[0])
-            if len(there) >= MAX_POINTS:
-                there.remove(_of_the_fullest(there))
-            self._write([*there, point])
+                points.remove(own[0])
+            if len(points) >= MAX_POINTS:
+                points.remove(_of_the_fullest(points))
+            self._write([*points, point])
         return point
 
     def hide(self, id: Any, *, hidden: bool) -> None:
         with locked(self.workspace):
-            self._write([replace(one, hidden=hidden) if one.id == id else one for one in self._read()])
+            self._write([replace(point, hidden=hidden) if point.id == id else point for point in self._read()])
 
     def clear(self) -> None:
         with locked(self.workspace):
@@ -106,7 +106,7 @@ class ClassBoard:
     def _read(self) -> list[Point]:
         """A damaged file is an empty board."""
         try:
-            return [Point(**one) for one in json.loads(self.file.read_text("utf-8"))]
+            return [Point(**fields) for fields in json.loads(self.file.read_text("utf-8"))]
         except (OSError, ValueError, TypeError):
             return []
 
@@ -115,7 +115,7 @@ class ClassBoard:
             self.file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(self.file.parent, error) from None
-        write_bytes(self.file, json.dumps([asdict(one) for one in points]).encode())
+        write_bytes(self.file, json.dumps([asdict(point) for point in points]).encode())
 
 
 def _of_the_fullest(points: list[Point]) -> Point:
@@ -124,10 +124,10 @@ def _of_the_fullest(points: list[Point]) -> Point:
     return next(point for point in points if point.address == address)
 
 
-def _checked(said: Mapping[str, Any], owner: Owner) -> Point:
+def _checked(sent: Mapping[str, Any], owner: Owner) -> Point:
     try:
-        accuracy, seconds = float(said["accuracy"]), float(said["seconds"])
-        run = PageRun(str(said["dataset"])[:80], str(said["model"])[:40], int(said["images"]), dict(said["settings"]))
+        accuracy, seconds = float(sent["accuracy"]), float(sent["seconds"])
+        run = PageRun(str(sent["dataset"])[:80], str(sent["model"])[:40], int(sent["images"]), dict(sent["settings"]))
         if not (
             0 <= accuracy <= 1 and 0 <= seconds <= MAX_SECONDS and 0 <= run.images <= 10**7 and math.isfinite(seconds)
         ):
@@ -137,6 +137,6 @@ def _checked(said: Mapping[str, Any], owner: Owner) -> Point:
         settings = run.settings()  # of the right kind and size, whatever was sent
     except (ValueError, KeyError, TypeError, OverflowError, ImgclsError):
         raise SettingsError("The board takes an accuracy and settings: train in this browser, then send it.") from None
-    told = {name: getattr(settings, name) for name in SETTINGS_SHOWN}
+    shown = {name: getattr(settings, name) for name in SETTINGS_SHOWN}
     who, address, now = hashed(owner.id), owner.address, time.time()
-    return Point(owner.nickname, who, accuracy, seconds, run.dataset, run.model, run.images, told, address, sent=now)
+    return Point(owner.nickname, who, accuracy, seconds, run.dataset, run.model, run.images, shown, address, sent=now)

@@ -14,20 +14,20 @@ def start(name: str, workspace: Workspace) -> None:
     background_jobs.start(_folder(name, workspace), {"name": name}, "work-fetch", workspace)
 
 
-def look(name: str, workspace: Workspace) -> background_jobs.JobStatus:
+def status(name: str, workspace: Workspace) -> background_jobs.JobStatus:
     """`done` and `total` count bytes."""
-    return background_jobs.look(_folder(name, workspace), lambda: not absent(name, workspace))
+    return background_jobs.status(_folder(name, workspace), lambda: not absent(name, workspace))
 
 
 def stop(name: str, workspace: Workspace) -> None:
     background_jobs.stop(_folder(name, workspace))
 
 
-def work(folder: Path, workspace: Workspace) -> int:
+def run(folder: Path, workspace: Workspace) -> int:
     """In its own process: fetch what job.json names. The exit code."""
     from imgcls.data.download import fetch
 
-    return background_jobs.work(folder, lambda asked, told: fetch(asked["name"], workspace, progress=told))
+    return background_jobs.run(folder, lambda request, progress: fetch(request["name"], workspace, progress=progress))
 
 
 def _folder(name: str, workspace: Workspace) -> Path:

@@ -34,7 +34,7 @@ from imgcls.runs import background_jobs
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """`dataset`, `part`: as in `evaluate_checkpoint`."""
 
     checkpoint: Path
@@ -45,56 +45,56 @@ class Asked:
         return {"checkpoint": str(self.checkpoint), "dataset": self.dataset, "part": self.part}
 
 
-def start(asked: Asked, workspace: Workspace) -> None:
+def start(request: Request, workspace: Workspace) -> None:
     """Have it evaluated, unless it is kept already or somebody is at it. Raises ImgclsError where it cannot be."""
-    if look(asked, workspace).state not in ("finished", "running"):
-        background_jobs.start(_folder(asked, workspace), asked.as_dict(), "work-evaluate", workspace)
+    if status(request, workspace).state not in ("finished", "running"):
+        background_jobs.start(_folder(request, workspace), request.as_dict(), "work-evaluate", workspace)
 
 
-def prepare(asked: Asked, workspace: Workspace) -> Path:
-    """The folder of a job that `work` can take up."""
-    return background_jobs.prepare(_folder(asked, workspace), asked.as_dict())
+def prepare(request: Request, workspace: Workspace) -> Path:
+    """The folder of a job that `run` can take up."""
+    return background_jobs.prepare(_folder(request, workspace), request.as_dict())
 
 
-def look(asked: Asked, workspace: Workspace) -> background_jobs.JobStatus:
+def status(request: Request, workspace: Workspace) -> background_jobs.JobStatus:
     """How far it is; "none" where nobody has asked for it yet."""
-    return background_jobs.look(
-        _folder(asked, workspace),
-        lambda: is_kept(asked.checkpoint, workspace, dataset=asked.dataset, part=asked.part),
+    return background_jobs.status(
+        _folder(request, workspace),
+        lambda: is_kept(request.checkpoint, workspace, dataset=request.dataset, part=request.part),
     )
 
 
 def first_unfinished(
-    wanted: Sequence[Asked], workspace: Workspace, *, begin: str = ""
-) -> tuple[Asked, background_jobs.JobStatus] | None:
+    requests: Sequence[Request], workspace: Workspace, *, begin: str = ""
+) -> tuple[Request, background_jobs.JobStatus] | None:
     """The first that is not there yet, and how far it is; None where all are. begin: "again" begins what has stopped or
     failed, too; "on" only what nobody has asked for. Raises ImgclsError where it cannot be begun."""
-    for one in wanted:
-        seen = look(one, workspace)
-        if (begin == "again" and seen.state in ("stopped", "failed")) or (begin and seen.state == "none"):
-            start(one, workspace)
-            seen = background_jobs.JobStatus("running")
-        if seen.state != "finished":
-            return one, seen
+    for request in requests:
+        job = status(request, workspace)
+        if (begin == "again" and job.state in ("stopped", "failed")) or (begin and job.state == "none"):
+            start(request, workspace)
+            job = background_jobs.JobStatus("running")
+        if job.state != "finished":
+            return request, job
     return None
 
 
-def stop(asked: Asked, workspace: Workspace) -> None:
-    background_jobs.stop(_folder(asked, workspace))
+def stop(request: Request, workspace: Workspace) -> None:
+    background_jobs.stop(_folder(request, workspace))
 
 
-def work(folder: Path, workspace: Workspace) -> int:
+def run(folder: Path, workspace: Workspace) -> int:
     """In its own process: evaluate what job.json asks. The exit code."""
 
-    def make(asked: dict[str, Any], progress: Callable[[int, int], None]) -> None:
-        path = Path(asked["checkpoint"])
-        evaluate_checkpoint(path, workspace, dataset=asked["dataset"], part=asked["part"], progress=progress)
+    def make(request: dict[str, Any], progress: Callable[[int, int], None]) -> None:
+        path = Path(request["checkpoint"])
+        evaluate_checkpoint(path, workspace, dataset=request["dataset"], part=request["part"], progress=progress)
 
-    return background_jobs.work(folder, make)
+    return background_jobs.run(folder, make)
 
 
-def _folder(asked: Asked, workspace: Workspace) -> Path:
-    key = evaluation_key(asked.checkpoint, workspace, dataset=asked.dataset, part=asked.part)
+def _folder(request: Request, workspace: Workspace) -> Path:
+    key = evaluation_key(request.checkpoint, workspace, dataset=request.dataset, part=request.part)
     return background_jobs.jobs_folder("evaluations", workspace) / key
 
 
@@ -114,9 +114,9 @@ def evaluate_checkpoint(
     """
     if tta:
         _check_mirrors(dataset or settings_of(path).dataset, settings_of(path).dataset)
-    kept = find_evaluation(path, workspace, dataset=dataset, part=part, tta=tta)
-    if kept is not None:
-        return kept
+    cached = find_evaluation(path, workspace, dataset=dataset, part=part, tta=tta)
+    if cached is not None:
+        return cached
     import torch
 
     from imgcls.inference.evaluation import Evaluation, run_evaluation, save_evaluation
@@ -135,7 +135,7 @@ def evaluate_checkpoint(
         batches = _batches(split, meta, device, BATCH)
         outputs, indices = run_evaluation(predictor, batches, split.labels, tta=tta, progress=progress)
     left_out = [*images.left_out, *_unread(split, indices.tolist())]
-    made = Evaluation(
+    evaluation = Evaluation(
         checkpoint=str(path),
         model=meta.model,
         dataset=dataset,
@@ -145,14 +145,14 @@ def evaluate_checkpoint(
         outputs=outputs,
         indices=indices,
         ids=images.ids,
-        left_out=tuple((one.path, one.reason) for one in left_out),
+        left_out=tuple((image.path, image.reason) for image in left_out),
         paths=split.paths,
         seconds=time.perf_counter() - began,
         divided_anew=images.divided_anew,
         tta=tta,
     )
-    save_evaluation(kept_in(path, workspace), _key(path, trained, dataset, part, workspace, tta=tta), made)
-    return made
+    save_evaluation(kept_in(path, workspace), _key(path, trained, dataset, part, workspace, tta=tta), evaluation)
+    return evaluation
 
 
 def _check_mirrors(*datasets: str) -> None:
@@ -240,14 +240,14 @@ class Refusal:
 Measured = dict[tuple[str, int], bool]  # (image, its label) -> whether it was recognised
 
 
-def compare_evaluations(made: Mapping[str, Evaluation], workspace: Workspace) -> Compared:
+def compare_evaluations(evaluations: Mapping[str, Evaluation], workspace: Workspace) -> Compared:
     """Every pair of `made` (name -> evaluation) on the images that both were measured on and neither has learnt."""
-    measured = {name: _measured(one, workspace) for name, one in made.items()}
+    measured = {name: _measured(evaluation, workspace) for name, evaluation in evaluations.items()}
     pairs, refusals = [], []
-    for a, b in combinations(made, 2):
+    for a, b in combinations(evaluations, 2):
         first, second = measured[a], measured[b]
         shared = [key for key in first or () if second is not None and key in second]
-        if made[a].classes != made[b].classes:
+        if evaluations[a].classes != evaluations[b].classes:
             reason = Message("{first} and {second} know different classes.", first=a, second=b)
             refusals.append(Refusal(a, b, reason))
         elif first is None or second is None or not shared:
@@ -274,16 +274,18 @@ def _why_not(a: str, b: str, first: Measured | None, second: Measured | None) ->
     )
 
 
-def _measured(made: Evaluation, workspace: Workspace) -> Measured | None:
+def _measured(evaluation: Evaluation, workspace: Workspace) -> Measured | None:
     """Of the images that the network has not learnt from; None where it is not known which those are."""
-    path = Path(made.checkpoint)
+    path = Path(evaluation.checkpoint)
     # Nothing is trained on a test part, nor on a set that is another one than the network's own.
-    if made.part != "test" and provenance.may_have_learnt(made.dataset, path, workspace):
+    if evaluation.part != "test" and provenance.may_have_learnt(evaluation.dataset, path, workspace):
         return None
     manifest = provenance.manifest_of(path, workspace)
     learnt = manifest.learnt if manifest else frozenset[str]()
-    rows = zip(made.indices.tolist(), made.outputs.labels.tolist(), made.outputs.right.tolist(), strict=True)
-    return {(made.ids[i], label): right for i, label, right in rows if made.ids[i] not in learnt}
+    rows = zip(
+        evaluation.indices.tolist(), evaluation.outputs.labels.tolist(), evaluation.outputs.right.tolist(), strict=True
+    )
+    return {(evaluation.ids[i], label): right for i, label, right in rows if evaluation.ids[i] not in learnt}
 
 
 def kept_in(path: Path, workspace: Workspace) -> Path:

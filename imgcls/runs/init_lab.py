@@ -51,8 +51,8 @@ class Lab(Job):
         return Run(f"{self.name}-{init}", self.workspace)
 
     def statistics(self) -> dict[str, list[LayerStatistics]]:
-        said = _read(self.logs / "statistics.json") or {}
-        return {init: [LayerStatistics(**row) for row in rows] for init, rows in said.items()}
+        record = _read(self.logs / "statistics.json") or {}
+        return {init: [LayerStatistics(**row) for row in rows] for init, rows in record.items()}
 
     def state(self) -> str:
         """queued, starting, running, stopping, finished, stopped, failed, or interrupted."""
@@ -66,8 +66,8 @@ class Lab(Job):
         written = self.written()
         if written is not None:
             return written.message
-        said = (_read(self.logs / "ended.json") or {}).get("message")
-        return (Message.from_dict(said) if isinstance(said, dict) else Message(said)) if said else None
+        record = (_read(self.logs / "ended.json") or {}).get("message")
+        return (Message.from_dict(record) if isinstance(record, dict) else Message(record)) if record else None
 
     def ask_to_stop(self) -> None:
         """The lab saves and ends, and so does the run it is at."""
@@ -77,10 +77,10 @@ class Lab(Job):
                 self.run(init).ask_to_stop()
 
     def _asked(self) -> dict:
-        asked = _read(self.logs / "lab.json")
-        if asked is None:
+        request = _read(self.logs / "lab.json")
+        if request is None:
             raise RunError("There is no lab '{name}' in {folder}.", name=self.name, folder=self.workspace.train_logs)
-        return asked
+        return request
 
 
 def create_lab(settings: TrainSettings, inits: Sequence[str], workspace: Workspace) -> Lab:
@@ -151,9 +151,9 @@ def _claim(settings: TrainSettings, inits: tuple[str, ...], workspace: Workspace
     if any(taken(n, workspace) for n in (name, *(f"{name}-{init}" for init in inits))):
         raise RunError("A run called {name} is there already: choose another name.", name=name)
     lab = Lab(name, workspace)
-    asked = {"settings": settings.model_copy(update={"name": ""}).model_dump(), "inits": inits}
+    request = {"settings": settings.model_copy(update={"name": ""}).model_dump(), "inits": inits}
     with claimed(lab.logs):
-        write_bytes(lab.logs / "lab.json", json.dumps(asked, indent=2).encode())
+        write_bytes(lab.logs / "lab.json", json.dumps(request, indent=2).encode())
         write_state(lab.logs, state)
     return lab
 
@@ -167,8 +167,8 @@ def find_lab(name: str, workspace: Workspace) -> Lab:
 
 def list_labs(workspace: Workspace) -> list[Lab]:
     """Every lab, newest first."""
-    made = [p for p in workspace.train_logs.glob("*/lab.json") if NAME.fullmatch(p.parent.name)]
-    return [Lab(p.parent.name, workspace) for p in sorted(made, key=lambda p: -p.stat().st_mtime)]
+    files = [p for p in workspace.train_logs.glob("*/lab.json") if NAME.fullmatch(p.parent.name)]
+    return [Lab(p.parent.name, workspace) for p in sorted(files, key=lambda p: -p.stat().st_mtime)]
 
 
 def delete_lab(lab: Lab) -> None:
@@ -203,19 +203,19 @@ def work(lab: Lab, *, loggers: Sequence[Logger] = ()) -> dict[str, events.Event]
 def _work(lab: Lab, loggers: Sequence[Logger]) -> tuple[dict[str, events.Event], str]:
     from imgcls.training.layer_statistics import layer_statistics
 
-    settings, ended, found = lab.settings, {}, {}
+    settings, ended, rows_of_init = lab.settings, {}, {}
     for init in lab.inits:
         if lab.stop_asked():
             return ended, "stopped"
-        found[init] = [
+        rows_of_init[init] = [
             asdict(row) for row in layer_statistics(settings.model_copy(update={"init": init}), lab.workspace)
         ]
-        write_bytes(lab.logs / "statistics.json", json.dumps(found).encode())
+        write_bytes(lab.logs / "statistics.json", json.dumps(rows_of_init).encode())
     for init in lab.inits:
-        made = create_run(settings.model_copy(update={"init": init, "name": lab.run(init).name}), lab.workspace)
+        lab_run = create_run(settings.model_copy(update={"init": init, "name": lab.run(init).name}), lab.workspace)
         if lab.stop_asked():  # asked while this run was being made: it could not be told
-            made.stop()
-        ended[init] = work_run(made, loggers=loggers)
+            lab_run.stop()
+        ended[init] = work_run(lab_run, loggers=loggers)
         if isinstance(ended[init], events.Stopped):
             return ended, "stopped"
     return ended, "finished"

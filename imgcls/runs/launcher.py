@@ -66,11 +66,11 @@ def resume_run(
     """Start a stopped or interrupted run again from where it last saved, from now on with `settings` where they are
     given. Limits as in `start_run`."""
     with locked(run.workspace):
-        before = check_resumable(run)
-        state = before.to("starting", resume=True, part_of="", message=None, owner=before.owner or owner)
+        saved_state = check_resumable(run)
+        state = saved_state.to("starting", resume=True, part_of="", message=None, owner=saved_state.owner or owner)
         state = admitted(state, run.workspace, at_once, wait, each)
         take_up(run, state, settings=settings)
-        start_claimed(run, state, "work", run.name, "--resume", before=before)
+        start_claimed(run, state, "work", run.name, "--resume", previous=saved_state)
     return run
 
 
@@ -97,7 +97,7 @@ def start_next(workspace: Workspace, *, at_once: int | None = None) -> list[str]
     return started
 
 
-def start_claimed(job: Job, state: RunState, *command: str, before: RunState | None = None) -> None:
+def start_claimed(job: Job, state: RunState, *command: str, previous: RunState | None = None) -> None:
     """Under the workspace's lock: the process of a job whose folder was just made, unless it has to wait. Where none
     can be started the folder goes again; one that goes on has its state of `before` again."""
     if state.state == "queued":
@@ -105,10 +105,10 @@ def start_claimed(job: Job, state: RunState, *command: str, before: RunState | N
     try:
         _launch(job, state, *command)
     except ImgclsError:
-        if before is None:
+        if previous is None:
             shutil.rmtree(hide(job.logs), ignore_errors=True)
         else:
-            write_state(job.logs, before)
+            write_state(job.logs, previous)
         raise
 
 

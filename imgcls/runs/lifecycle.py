@@ -78,8 +78,8 @@ def claim_run(settings: TrainSettings, workspace: Workspace, state: RunState) ->
     if name and taken(name, workspace):
         raise RunError("A run called {name} is there already: choose another name.", name=name)
     if not name:
-        wanted = settings.default_name()
-        numbered = (wanted, *(f"{wanted}-{i}" for i in range(2, 1000)))
+        default_name = settings.default_name()
+        numbered = (default_name, *(f"{default_name}-{i}" for i in range(2, 1000)))
         name = next(n for n in numbered if not taken(n, workspace))
     run = Run(name, workspace)
     with claimed(run.logs):
@@ -145,9 +145,9 @@ def take_up(run: Run, state: RunState, *, settings: TrainSettings | None = None)
     """Under the workspace's lock: a stopped run goes on, from now on with `settings`."""
     if settings is not None and settings != run.settings():
         path = run.logs / "settings.json"
-        made = path.stat()
+        stat = path.stat()
         write_bytes(path, settings.model_dump_json(indent=2).encode())
-        os.utime(path, ns=(made.st_atime_ns, made.st_mtime_ns))  # its time is when the run was made
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # its time is when the run was made
     (run.logs / "stop").unlink(missing_ok=True)
     run.say(events.Note(code="resuming", message=Message("going on from where it was saved")))
     write_state(run.logs, state)

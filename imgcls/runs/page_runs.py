@@ -57,8 +57,8 @@ class PageRun:
     def settings(self) -> TrainSettings:
         """Raises SettingsError."""
         given = {name: self.given[name] for name in SETTINGS if name in self.given}
-        said = {"dataset": self.dataset, "model": self.model, "transfer": "scratch", "train_images": self.images}
-        return with_recipe(said | given | {"start_from": self.start_from})
+        settings = {"dataset": self.dataset, "model": self.model, "transfer": "scratch", "train_images": self.images}
+        return with_recipe(settings | given | {"start_from": self.start_from})
 
 
 def keep(
@@ -111,17 +111,17 @@ def _checked(content: bytes, model: str, channels: int, classes: int, size: int)
     if len(content) > BYTES:
         raise CheckpointError("That is no network of a page: it is larger than {most:,} bytes.", most=BYTES)
     try:
-        found = load(content)
+        tensors = load(content)
     except (SafetensorError, ValueError, KeyError, TypeError, json.JSONDecodeError):
         raise CheckpointError("What the page sent is no file of weights: train again, then keep it.") from None
     own = skeleton(model, channels=channels, classes=classes, image_size=size).state_dict()
-    for name in sorted(own.keys() | found.keys()):
-        there, here = found.get(name), own.get(name)
-        if there is None or here is None or there.shape != here.shape or there.dtype != torch.float32:
+    for name in sorted(own.keys() | tensors.keys()):
+        sent, here = tensors.get(name), own.get(name)
+        if sent is None or here is None or sent.shape != here.shape or sent.dtype != torch.float32:
             raise CheckpointError("What the page sent does not fit {model} at '{name}'.", model=model, name=name[:60])
-        if not bool((there.abs() <= LARGEST_WEIGHT).all()):  # false for what is no number
+        if not bool((sent.abs() <= LARGEST_WEIGHT).all()):  # false for what is no number
             raise CheckpointError("The training diverged: such weights cannot be kept. Choose a smaller learning rate.")
-    return found
+    return tensors
 
 
 def calibrate_later(workspace: Workspace) -> None:
@@ -132,18 +132,18 @@ def calibrate_later(workspace: Workspace) -> None:
 
 def waiting(workspace: Workspace) -> list[Path]:
     """Checkpoints from a browser that nobody has measured yet, the oldest first."""
-    found = []
+    checkpoints = []
     for path in workspace.checkpoints.glob("*/best.safetensors"):
         try:
             meta = read_meta(path)
         except ImgclsError:
             continue
         if meta.data.get("trained_in") == BROWSER and not meta.data.get("measured"):
-            found.append((meta.created, path))
-    return [path for _, path in sorted(found)]
+            checkpoints.append((meta.created, path))
+    return [path for _, path in sorted(checkpoints)]
 
 
-def work(folder: Path, workspace: Workspace) -> int:
+def run(folder: Path, workspace: Workspace) -> int:
     """In its own process: measure and calibrate until nothing waits. The exit code."""
 
     failed: set[Path] = set()
@@ -158,7 +158,7 @@ def work(folder: Path, workspace: Workspace) -> int:
                 failed.add(paths[0])
             done += 1
 
-    return background_jobs.work(folder, make, more=lambda: not failed.issuperset(waiting(workspace)))
+    return background_jobs.run(folder, make, more=lambda: not failed.issuperset(waiting(workspace)))
 
 
 def measure(path: Path, workspace: Workspace) -> None:
@@ -172,11 +172,11 @@ def measure(path: Path, workspace: Workspace) -> None:
     model, meta = load_checkpoint(path)
     metrics, extra = dict(meta.metrics), read_extra(path)
     try:
-        seen = manifest_of(path, workspace)
-        data = load_dataset(settings_of(path), workspace, meta.preprocess, manifest=seen)
-        if seen is not None and data.classes == meta.classes:
-            found = evaluate(model, _batches(data))
-            metrics = {"val_accuracy": found.accuracy, "val_loss": found.loss}
+        manifest = manifest_of(path, workspace)
+        data = load_dataset(settings_of(path), workspace, meta.preprocess, manifest=manifest)
+        if manifest is not None and data.classes == meta.classes:
+            result = evaluate(model, _batches(data))
+            metrics = {"val_accuracy": result.accuracy, "val_loss": result.loss}
             extra = calibrate(model, data)
     except ImgclsError:
         pass

@@ -58,8 +58,8 @@ def reorder(workspace: Workspace, names: Sequence[str]) -> None:
     with locked(workspace):
         queued = dict(waiting(workspace))
         first = [name for name in dict.fromkeys(names) if name in queued]
-        for place, name in enumerate([*first, *(name for name in queued if name not in first)], 1):
-            write_state(workspace.train_logs / name, queued[name].to("queued", place=float(place)))
+        for position, name in enumerate([*first, *(name for name in queued if name not in first)], 1):
+            write_state(workspace.train_logs / name, queued[name].to("queued", place=float(position)))
 
 
 def close(workspace: Workspace) -> None:
@@ -124,30 +124,30 @@ class Turn:
     ahead: int = 0
 
 
-def turns(workspace: Workspace, look: Callable[[Run], RunView] = view) -> list[Turn]:
+def turns(workspace: Workspace, view_of: Callable[[Run], RunView] = view) -> list[Turn]:
     """What goes on, the oldest first, then what waits, the next one first.
 
     What goes on says what it still needs; one that has not said it yet, or waits, counts as it was estimated. Its time
     limit says nothing: a run of ten seconds would count as half an hour.
     """
-    known = states(workspace)
-    live = sorted((s.created, name, s) for name, s in known.items() if s.live and not s.part_of)
-    going_on = [Turn(name, state, None, _left(Run(name, workspace), state, look)) for _, name, state in live]
+    all_states = states(workspace)
+    live = sorted((s.created, name, s) for name, s in all_states.items() if s.live and not s.part_of)
+    going_on = [Turn(name, state, None, _left(Run(name, workspace), state, view_of)) for _, name, state in live]
     queued = waiting(workspace)
     # The lanes are filled as `start_next` does: whoever is free first takes the next one.
     at_once = max(1, queued[0][1].at_once) if queued else 1
     free: list[float | None] = [turn.seconds for turn in going_on]
     free += [0.0] * (at_once - len(free))
-    made = list(going_on)
-    for place, (name, state) in enumerate(queued, 1):
-        told = sorted(seconds for seconds in free if seconds is not None)[:at_once]
+    in_turn = list(going_on)
+    for position, (name, state) in enumerate(queued, 1):
+        free_at = sorted(seconds for seconds in free if seconds is not None)[:at_once]
         if None in free:
-            made.append(Turn(name, state, place, ahead=len(made)))
+            in_turn.append(Turn(name, state, position, ahead=len(in_turn)))
             continue
-        made.append(Turn(name, state, place, told[0], len(made)))
+        in_turn.append(Turn(name, state, position, free_at[0], len(in_turn)))
         whole = state.expected
-        free = [None if whole is None else told[0] + whole, *told[1:]]
-    return made
+        free = [None if whole is None else free_at[0] + whole, *free_at[1:]]
+    return in_turn
 
 
 def turn_of(run: Run) -> Turn | None:
@@ -155,9 +155,9 @@ def turn_of(run: Run) -> Turn | None:
     return next((turn for turn in turns(run.workspace) if turn.name == run.name and turn.place), None)
 
 
-def _left(run: Run, state: RunState, look: Callable[[Run], RunView]) -> float | None:
-    seen = look(run)
-    if seen.seconds_left is not None:
-        return seen.seconds_left
+def _left(run: Run, state: RunState, view_of: Callable[[Run], RunView]) -> float | None:
+    run_view = view_of(run)
+    if run_view.seconds_left is not None:
+        return run_view.seconds_left
     whole = state.expected
-    return None if whole is None else max(0.0, whole - seen.seconds)
+    return None if whole is None else max(0.0, whole - run_view.seconds)

@@ -38,14 +38,14 @@ class Found:
 
 def start(settings: TrainSettings, workspace: Workspace) -> None:
     """Unless it is known already, or somebody is at it. Raises ImgclsError where there can be no such run."""
-    if look(settings, workspace).state not in ("finished", "running"):
+    if status(settings, workspace).state not in ("finished", "running"):
         lifecycle.check_run(settings, workspace)
         background_jobs.start(_folder(settings, workspace), settings.model_dump(), "work-lr-find", workspace)
 
 
-def look(settings: TrainSettings, workspace: Workspace) -> background_jobs.JobStatus:
+def status(settings: TrainSettings, workspace: Workspace) -> background_jobs.JobStatus:
     """How far it is, in steps; "none" where nobody has asked for it."""
-    return background_jobs.look(_folder(settings, workspace), _path(settings, workspace).is_file)
+    return background_jobs.status(_folder(settings, workspace), _path(settings, workspace).is_file)
 
 
 def find(settings: TrainSettings, workspace: Workspace) -> Found | None:
@@ -56,7 +56,7 @@ def find(settings: TrainSettings, workspace: Workspace) -> Found | None:
         return None
 
 
-def work(folder: Path, workspace: Workspace) -> int:
+def run(folder: Path, workspace: Workspace) -> int:
     """In its own process: the test that job.json asks for. The exit code."""
 
     def make(asked: dict[str, Any], progress: Callable[[int, int], None]) -> None:
@@ -72,7 +72,7 @@ def work(folder: Path, workspace: Workspace) -> int:
         for old in sorted(path.parent.glob("*.json"), key=lambda other: other.stat().st_mtime)[:-KEPT_FILES]:
             old.unlink(missing_ok=True)
 
-    return background_jobs.work(folder, make)
+    return background_jobs.run(folder, make)
 
 
 def _folder(settings: TrainSettings, workspace: Workspace) -> Path:

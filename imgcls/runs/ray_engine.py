@@ -61,13 +61,13 @@ class Keeper:
 
 
 def _files(run: Run) -> Files:
-    found = {}
+    files = {}
     for folder in (run.logs, run.checkpoints):
         for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
             if path.is_file() and path.name not in STAYS and not path.name.startswith("."):
                 with contextlib.suppress(OSError):
-                    found[path.relative_to(run.workspace.root).as_posix()] = path.read_bytes()
-    return found
+                    files[path.relative_to(run.workspace.root).as_posix()] = path.read_bytes()
+    return files
 
 
 class _Sender:
@@ -140,11 +140,11 @@ def follow(sweep: Sweep, address: str, told: Callable[[Trial], None]) -> Iterato
     keeper = ray.remote(Keeper).options(num_cpus=0, scheduling_strategy=_here(ray)).remote(str(sweep.workspace.root))
     flying: dict[Any, Trial] = {}
     while True:
-        asked = sweep.request()
-        if asked.going:
-            for trial, until in sweeps.due(sweep, asked):
+        request = sweep.request()
+        if request.going:
+            for trial, until in sweeps.due(sweep, request):
                 if trial not in flying.values():
-                    flying[_submit(ray, sweep, asked, trial, until, keeper)] = trial
+                    flying[_submit(ray, sweep, request, trial, until, keeper)] = trial
         ready, _ = ray.wait(list(flying), timeout=POLL_SECONDS) if flying else ([], [])
         for reference in ready:
             trial = flying.pop(reference)
@@ -181,12 +181,12 @@ def _here(ray: Any) -> Any:
     return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 
 
-def _submit(ray: Any, sweep: Sweep, asked: Request, trial: Trial, until: int, keeper: Any) -> Any:
+def _submit(ray: Any, sweep: Sweep, request: Request, trial: Trial, until: int, keeper: Any) -> Any:
     """The run's folder in the workspace, as if this process trained it, and its task."""
-    run, settings = sweep.run(trial), sweep.settings(trial, asked)
+    run, settings = sweep.run(trial), sweep.settings(trial, request)
     with locked(sweep.workspace):
-        before = run.written()
-        state = RunState(owner=asked.owner) if before is None else before
+        saved_state = run.written()
+        state = RunState(owner=request.owner) if saved_state is None else saved_state
         state = state.to("running", parent=sweep.name, until=until, process=ProcessId.current(), message=None)
         if run.can_resume:
             (run.logs / "stop").unlink(missing_ok=True)
@@ -204,7 +204,7 @@ def _submit(ray: Any, sweep: Sweep, asked: Request, trial: Trial, until: int, ke
 def _ended(ray: Any, sweep: Sweep, trial: Trial, reference: Any) -> None:
     """What came of a task, written into the run's state."""
     run = sweep.run(trial)
-    asked = run.stop_asked()
+    stop_requested = run.stop_asked()
     try:
         ended, rested = ray.get(reference)
     except ray.exceptions.RayError as error:  # its machines were lost once too often, or the task is broken
@@ -212,5 +212,5 @@ def _ended(ray: Any, sweep: Sweep, trial: Trial, reference: Any) -> None:
         ended, rested = "failed", False
         run.say(sweeps.killed(RETRIES + 1))
     finish(run, ended)
-    if ended == "stopped" and asked and not rested:
+    if ended == "stopped" and stop_requested and not rested:
         sweeps.leave_out(sweep, run)

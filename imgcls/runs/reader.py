@@ -117,9 +117,9 @@ class EventLogReader:
         self._begin(run.written())
 
     def _begin(self, written: RunState | None) -> None:
-        made = self.run.logs / "settings.json"
+        settings_file = self.run.logs / "settings.json"
         try:
-            created = written.created if written else made.stat().st_mtime
+            created = written.created if written else settings_file.stat().st_mtime
         except OSError:
             created = 0.0
         try:
@@ -160,34 +160,34 @@ class EventLogReader:
             return []
         whole = new[: new.rfind(b"\n") + 1]
         self._offset += len(whole)
-        made = (events.from_line(line) for line in whole.decode("utf-8", "replace").splitlines())
-        return [event for event in made if event is not None]
+        new_events = (events.from_line(line) for line in whole.decode("utf-8", "replace").splitlines())
+        return [event for event in new_events if event is not None]
 
     def _take(self, event: events.Event, changes: dict[str, Any]) -> dict[str, Any]:
         """What the event changes in the view, beside the lists."""
         started = changes.get("started", self.view.started)
-        made: dict[str, Any] = {"last_time": max(changes.get("last_time", self.view.last_time), event.time)}
+        updates: dict[str, Any] = {"last_time": max(changes.get("last_time", self.view.last_time), event.time)}
         if isinstance(event, events.Started):
             # What a killed run did after it last saved is done again: the lines of the first time go.
             self._progress = [p for p in self._progress if p.step <= event.first_step]
             self._epochs = [e for e in self._epochs if e.step <= event.first_step]
             self._earlier = changes.get("trained", self.view.trained)
             event = dataclasses.replace(event, notes=event.notes[:NOTES])
-            made |= {"started": event, "ending": None}
+            updates |= {"started": event, "ending": None}
             started = None  # of the last sitting: what has passed since is no training
         elif isinstance(event, events.Note) and event.code == "resuming":
-            made |= {"started": None, "ending": None}
+            updates |= {"started": None, "ending": None}
             started = None
         elif isinstance(event, events.ThreadsChosen):
-            made["threads"] = event
+            updates["threads"] = event
         elif isinstance(event, events.ENDINGS):
-            made["ending"] = event
+            updates["ending"] = event
         if isinstance(started, events.Started):
-            made["trained"] = self._earlier + max(0.0, event.time - started.time)
+            updates["trained"] = self._earlier + max(0.0, event.time - started.time)
         if isinstance(event, events.Finished | events.Stopped):
-            made["trained"] = event.seconds
+            updates["trained"] = event.seconds
         self._keep(event)
-        return made
+        return updates
 
     def _keep(self, event: events.Event) -> None:
         """In the lists that it belongs to."""
@@ -210,11 +210,11 @@ class EventLogReader:
         return ending or now if now == "interrupted" else now
 
 
-def _goes_on_from(before: events.Event | None, event: events.Event) -> bool:
+def _goes_on_from(previous: events.Event | None, event: events.Event) -> bool:
     """Whether both are words on one and the same work."""
-    if not (isinstance(before, events.Note) and isinstance(event, events.Note)):
+    if not (isinstance(previous, events.Note) and isinstance(event, events.Note)):
         return False
-    return event.done is not None and before.done is not None and before.code == event.code
+    return event.done is not None and previous.done is not None and previous.code == event.code
 
 
 def view(run: Run) -> RunView:

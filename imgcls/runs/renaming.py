@@ -47,17 +47,17 @@ def finish(logs: Path, workspace: Workspace) -> None:
         return
     to = workspace.train_logs / name
     if logs != to:
-        before, after = workspace.checkpoints / logs.name, workspace.checkpoints / name
-        if to.exists() or (before.is_dir() and after.exists()):  # the name has gone to another run
+        old_folder, after = workspace.checkpoints / logs.name, workspace.checkpoints / name
+        if to.exists() or (old_folder.is_dir() and after.exists()):  # the name has gone to another run
             (logs / INTENT).unlink(missing_ok=True)
             return
-        _move(before, after)
+        _move(old_folder, after)
         _move(logs, to)
     path = to / "settings.json"
     with contextlib.suppress(OSError, ValueError, TypeError, StorageError):  # its name is its folder's in any case
-        made, settings = path.stat(), json.loads(path.read_text("utf-8"))
+        stat, settings = path.stat(), json.loads(path.read_text("utf-8"))
         write_bytes(path, json.dumps(settings | {"name": name}, indent=2).encode())
-        os.utime(path, ns=(made.st_atime_ns, made.st_mtime_ns))  # its time is when the run was made
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # its time is when the run was made
     (to / INTENT).unlink(missing_ok=True)
 
 

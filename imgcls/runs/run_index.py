@@ -31,56 +31,58 @@ Row = dict[str, Any]
 
 def rows(workspace: Workspace) -> list[Row]:
     """A row a run: its summary, tags, note, pin and parent."""
-    known = _read(workspace)
-    made: dict[str, tuple[str, Row]] = {}
+    cached = _read(workspace)
+    fresh: dict[str, tuple[str, Row]] = {}
     changed = False
     for run in list_runs(workspace):
         signature = _signature(run)
-        before = known.get(run.name)
-        if before and before[0] == signature and before[1]["state"] not in MOVING:
-            made[run.name] = (signature, before[1])
+        entry = cached.get(run.name)
+        if entry and entry[0] == signature and entry[1]["state"] not in MOVING:
+            fresh[run.name] = (signature, entry[1])
             continue
-        made[run.name] = (signature, row(run))
+        fresh[run.name] = (signature, row(run))
         changed = True
-    if changed or len(made) != len(known):
+    if changed or len(fresh) != len(cached):
         with contextlib.suppress(StorageError):  # it is slower without, no more
-            write_bytes(workspace.train_logs / FILE, json.dumps({"version": VERSION, "rows": made}).encode())
-    return [found for _, found in made.values()]
+            write_bytes(workspace.train_logs / FILE, json.dumps({"version": VERSION, "rows": fresh}).encode())
+    return [run_row for _, run_row in fresh.values()]
 
 
 def row(run: Run) -> Row:
     """Of one run, read now."""
-    seen = view(run)
+    run_view = view(run)
     about = annotations.read(run)
-    return summary(seen) | {
+    return summary(run_view) | {
         "tags": list(about.tags),
         "note": about.note,
         "pinned": about.pinned,
-        "parent": seen.written.parent if seen.written else "",
+        "parent": run_view.written.parent if run_view.written else "",
     }
 
 
 def _signature(run: Run) -> str:
     """Changes with every file that a row is made of."""
-    found = []
+    parts_of_signature = []
     for name in SOURCES:
         try:
-            there = os.stat(run.logs / name)
-            found.append(f"{there.st_mtime_ns}.{there.st_size}")
+            stat = os.stat(run.logs / name)
+            parts_of_signature.append(f"{stat.st_mtime_ns}.{stat.st_size}")
         except OSError:
-            found.append("")
+            parts_of_signature.append("")
     try:
         best = os.stat(run.best).st_mtime_ns
     except OSError:
         best = 0
-    return " ".join((*found, str(best), str(run.can_resume)))
+    return " ".join((*parts_of_signature, str(best), str(run.can_resume)))
 
 
 def _read(workspace: Workspace) -> dict[str, tuple[str, Row]]:
     try:
-        said = json.loads((workspace.train_logs / FILE).read_text("utf-8"))
-        if said["version"] != VERSION:
+        index = json.loads((workspace.train_logs / FILE).read_text("utf-8"))
+        if index["version"] != VERSION:
             return {}
-        return {name: (signature, found) for name, (signature, found) in said["rows"].items() if "state" in found}
+        return {
+            name: (signature, run_row) for name, (signature, run_row) in index["rows"].items() if "state" in run_row
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

@@ -67,10 +67,10 @@ def as_range(values: Sequence[Any]) -> Range | None:
         return None
     low, _, high = values[0].partition("..")
     try:
-        made = Range(float(low), float(high))
+        parsed = Range(float(low), float(high))
     except ValueError:
         return None
-    return made if made.low < made.high else None
+    return parsed if parsed.low < parsed.high else None
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -109,31 +109,31 @@ def check_search(search: str, trials: int, factors: Factors) -> None:
                             setting=Setting("trials"), field="trials")  # fmt: skip
 
 
-def combinations(factors: Factors, trials: int, there: Sequence[Combination] = ()) -> list[Combination]:
+def combinations(factors: Factors, trials: int, existing: Sequence[Combination] = ()) -> list[Combination]:
     """Those that are `there`, and then what is missing: every one, or as many drawn ones as make `trials`.
 
     The same factors are drawn in the same order: more trials begin with those of fewer.
     """
-    made = list(there)
-    known = {key(one) for one in made}
+    combinations_so_far = list(existing)
+    keys_seen = {key(combination) for combination in combinations_so_far}
     if not trials:
         named = [values for values in factors.values() if isinstance(values, tuple)]  # `check_search`: no ranges here
         for values in itertools.product(*named):
-            one = dict(zip(factors, values, strict=True))
-            if key(one) not in known:
-                made.append(one)
-        return made
+            combination = dict(zip(factors, values, strict=True))
+            if key(combination) not in keys_seen:
+                combinations_so_far.append(combination)
+        return combinations_so_far
     chance = random.Random(repr(sorted((name, str(values)) for name, values in factors.items())))
     missed = 0
-    while len(made) < trials and missed < DRAWS + 20 * len(known):
-        one = {name: _drawn(name, values, chance) for name, values in factors.items()}
-        if key(one) in known:
+    while len(combinations_so_far) < trials and missed < DRAWS + 20 * len(keys_seen):
+        combination = {name: _drawn(name, values, chance) for name, values in factors.items()}
+        if key(combination) in keys_seen:
             missed += 1
             continue
         missed = 0
-        known.add(key(one))
-        made.append(one)
-    return made
+        keys_seen.add(key(combination))
+        combinations_so_far.append(combination)
+    return combinations_so_far
 
 
 def _drawn(name: str, values: tuple[Value, ...] | Range, chance: random.Random) -> Value:

@@ -36,23 +36,23 @@ def check_column(name: str) -> str:
 
 def condition(text: str) -> Callable[[Row], bool]:
     """ "lr>0.01", "state=finished", "note~blurred". Raises SettingsError."""
-    found = CONDITION.fullmatch(text)
-    if not found:
+    match = CONDITION.fullmatch(text)
+    if not match:
         raise SettingsError("A condition is written like lr>0.01 or state=finished: '{text}' is not.", text=text)
-    column, sign, wanted = check_column(found[1]), found[2], found[3]
+    column, sign, target = check_column(match[1]), match[2], match[3]
 
     def holds(row: Row) -> bool:
-        there = value(row, column)
+        cell = value(row, column)
         if sign == "~":
-            return wanted.lower() in str(there).lower()
-        if isinstance(there, bool):
-            return OPERATORS[sign](str(there).lower(), wanted.lower())
-        if isinstance(there, int | float):
+            return target.lower() in str(cell).lower()
+        if isinstance(cell, bool):
+            return OPERATORS[sign](str(cell).lower(), target.lower())
+        if isinstance(cell, int | float):
             try:
-                return OPERATORS[sign](float(there), float(wanted))
+                return OPERATORS[sign](float(cell), float(target))
             except ValueError:
                 return sign == "!="
-        return there is not None and OPERATORS[sign](str(there), wanted)
+        return cell is not None and OPERATORS[sign](str(cell), target)
 
     return holds
 
@@ -68,27 +68,27 @@ def select(
     """Those that have every word, meet every condition and bear every tag. `sort`: a column, with - before it the
     largest first; runs without a value come last, pinned ones first."""
     tests = [condition(text) for text in conditions]
-    wanted = words.lower().split()
-    found = [
+    terms = words.lower().split()
+    matching = [
         row
         for row in rows
-        if all(word in _text(row) for word in wanted)
+        if all(word in _text(row) for word in terms)
         and all(test(row) for test in tests)
         and set(tags) <= set(row["tags"])
     ]
     if sort:
         column = check_column(sort.removeprefix("-"))
-        having = [row for row in found if value(row, column) is not None]
+        having = [row for row in matching if value(row, column) is not None]
         having.sort(key=lambda row: _sortable(value(row, column)), reverse=sort.startswith("-"))
-        found = having + [row for row in found if value(row, column) is None]
-    return sorted(found, key=lambda row: not row["pinned"])
+        matching = having + [row for row in matching if value(row, column) is None]
+    return sorted(matching, key=lambda row: not row["pinned"])
 
 
 def _text(row: Row) -> str:
     settings = row["settings"] or {}
-    said = (row["name"], row["state"], row["note"], row["owner"] or "", *row["tags"], *map(str, settings.values()))
-    return " ".join(said).lower()
+    searched = (row["name"], row["state"], row["note"], row["owner"] or "", *row["tags"], *map(str, settings.values()))
+    return " ".join(searched).lower()
 
 
-def _sortable(there: Any) -> tuple[int, Any]:
-    return (0, there) if isinstance(there, int | float) else (1, str(there))
+def _sortable(cell: Any) -> tuple[int, Any]:
+    return (0, cell) if isinstance(cell, int | float) else (1, str(cell))

@@ -103,8 +103,8 @@ def read_state(folder: Path) -> RunState | None:
     """None where there is none: a run of an earlier version, or nothing."""
     path = folder / "state.json"
     try:
-        there = path.stat()
-        return _read(path, there.st_ino, there.st_mtime_ns)
+        stat = path.stat()
+        return _read(path, stat.st_ino, stat.st_mtime_ns)
     except OSError:
         return None
 
@@ -149,7 +149,7 @@ def change(workspace: Workspace, folder: Path, state: str, **changes: Any) -> Ru
     """
     try:
         with locked(workspace):
-            known = read_state(folder)
-            return known and write_state(folder, known.to(state, **changes))
+            state_before = read_state(folder)
+            return state_before and write_state(folder, state_before.to(state, **changes))
     except (StorageError, RunError):
         return None

@@ -215,8 +215,8 @@ def hide(folder: Path) -> Path:
 
 def list_runs(workspace: Workspace) -> list[Run]:
     """Every run, newest first."""
-    made = workspace.train_logs.glob("*/settings.json")
-    runs = [Run(path.parent.name, workspace) for path in made if NAME.fullmatch(path.parent.name)]
+    settings_files = workspace.train_logs.glob("*/settings.json")
+    runs = [Run(path.parent.name, workspace) for path in settings_files if NAME.fullmatch(path.parent.name)]
     return sorted(runs, key=made_at, reverse=True)
 
 
@@ -229,8 +229,8 @@ def made_at(run: Run) -> float:
 
 def states(workspace: Workspace) -> dict[str, RunState]:
     """Every job's state, runs and labs, by name."""
-    found = {path.parent.name: read_state(path.parent) for path in workspace.train_logs.glob("*/state.json")}
-    return {name: state for name, state in found.items() if state is not None and NAME.fullmatch(name)}
+    run_states = {path.parent.name: read_state(path.parent) for path in workspace.train_logs.glob("*/state.json")}
+    return {name: state for name, state in run_states.items() if state is not None and NAME.fullmatch(name)}
 
 
 def running(workspace: Workspace) -> list[str]:

@@ -10,34 +10,34 @@ from imgcls.runs.reader import RunView
 from imgcls.training import events
 
 
-def summary(seen: RunView) -> dict[str, Any]:
-    best, ending = seen.best, seen.ending
-    owner = seen.written.owner if seen.written else None
+def summary(run_view: RunView) -> dict[str, Any]:
+    best, ending = run_view.best, run_view.ending
+    owner = run_view.written.owner if run_view.written else None
     return {
-        "name": seen.run.name,
-        "state": seen.state,
-        "place": queue.position(seen.run) if seen.state == "queued" else None,
+        "name": run_view.run.name,
+        "state": run_view.state,
+        "place": queue.position(run_view.run) if run_view.state == "queued" else None,
         "owner": owner.nickname if owner else None,
-        "created": seen.created,
-        "seconds": round(seen.seconds, 1),
-        "done": round(seen.share, 4),
-        "epochs": len(seen.epochs),
+        "created": run_view.created,
+        "seconds": round(run_view.seconds, 1),
+        "done": round(run_view.share, 4),
+        "epochs": len(run_view.epochs),
         "best_epoch": best.epoch if best else None,
         "val_accuracy": best.val_accuracy if best else None,
         "val_loss": best.val_loss if best else None,
-        "classes_without_validation": list(seen.started.lacking.get("val", ())) if seen.started else [],
+        "classes_without_validation": list(run_view.started.lacking.get("val", ())) if run_view.started else [],
         "test_accuracy": ending.test_accuracy if isinstance(ending, events.Finished) else None,
-        "message": None if seen.failure is None else str(seen.failure),
-        "checkpoint": str(seen.run.best) if seen.run.best.is_file() else None,
-        "can_resume": seen.at_rest and seen.run.can_resume,
-        "exact_until": seen.exact_until,
-        "settings": seen.settings.model_dump() if seen.settings else None,
+        "message": None if run_view.failure is None else str(run_view.failure),
+        "checkpoint": str(run_view.run.best) if run_view.run.best.is_file() else None,
+        "can_resume": run_view.at_rest and run_view.run.can_resume,
+        "exact_until": run_view.exact_until,
+        "settings": run_view.settings.model_dump() if run_view.settings else None,
     }
 
 
-def figures(seen: RunView) -> dict[str, list[dict[str, Any]]]:
+def figures(run_view: RunView) -> dict[str, list[dict[str, Any]]]:
     """`progress`: a few points of training loss and accuracy an epoch; `epochs`: what each epoch ended with."""
     return {
-        "progress": [asdict(point) for point in seen.progress],
-        "epochs": [asdict(epoch) for epoch in seen.epochs],
+        "progress": [asdict(point) for point in run_view.progress],
+        "epochs": [asdict(epoch) for epoch in run_view.epochs],
     }

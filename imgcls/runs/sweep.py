@@ -331,7 +331,7 @@ def _start(sweep: Sweep, asked: Request, trial: Trial, until: int, *, here: bool
         return None
     if here:
         return run, resume
-    start_claimed(run, state, "work", run.name, *(["--resume"] if resume else []), before=before if resume else None)
+    start_claimed(run, state, "work", run.name, *(["--resume"] if resume else []), previous=before if resume else None)
     return None
 
 

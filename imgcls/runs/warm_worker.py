@@ -63,15 +63,15 @@ class WarmWorker:
         try:
             process.stdin.write(json.dumps({"arguments": list(arguments), "log": str(log)}).encode() + b"\n")
             process.stdin.close()
-            taken = lines.get(timeout=ANSWER) == b"taken\n"
+            accepted = lines.get(timeout=ANSWER) == b"taken\n"
         except (OSError, Empty):
-            taken = False
-        if not taken:
+            accepted = False
+        if not accepted:
             process.kill()  # it must not begin after another process has
-        later = threading.Timer(LATER if taken else 0.0, self.ready)
+        later = threading.Timer(LATER if accepted else 0.0, self.ready)
         later.daemon = True
         later.start()
-        return process.pid if taken else None
+        return process.pid if accepted else None
 
     @contextlib.contextmanager
     def _log(self):
@@ -87,8 +87,8 @@ class WarmWorker:
 
 def _listen(process: subprocess.Popen, ready: threading.Event, lines: SimpleQueue[bytes]) -> None:
     assert process.stdout is not None
-    with process.stdout as said:
-        for line in said:
+    with process.stdout as output:
+        for line in output:
             if line == b"ready\n":
                 ready.set()
             else:
@@ -103,10 +103,10 @@ def wait() -> list[str] | None:
     line = sys.stdin.readline()
     if not line.endswith("\n"):
         return None
-    asked = json.loads(line)
-    with open(asked["log"], "ab") as log, open(os.devnull, "rb") as nothing:
+    request = json.loads(line)
+    with open(request["log"], "ab") as log, open(os.devnull, "rb") as nothing:
         os.write(1, b"taken\n")
         os.dup2(nothing.fileno(), 0)
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-    return asked["arguments"]
+    return request["arguments"]

@@ -54,15 +54,17 @@ def stream(run: Run, *, loggers: Sequence[Logger] = (), resume: bool = False) ->
 
             settings = run.settings()
             tell.open(TensorBoard, run.logs, settings)
-            made = train(settings, workspace=run.workspace, run=run.name, should_stop=should_stop, resume=resume)
+            event_stream = train(
+                settings, workspace=run.workspace, run=run.name, should_stop=should_stop, resume=resume
+            )
             try:
-                for last in made:
+                for last in event_stream:
                     tell(last)
                     if not isinstance(last, events.ENDINGS):
                         yield last
             except GeneratorExit:
                 ask()
-                for last in made:
+                for last in event_stream:
                     tell(last)
                 raise
         except Exception as error:
@@ -144,35 +146,35 @@ class Loggers(contextlib.ExitStack):
     def open(self, kind: Callable[..., Any], *arguments: Any) -> None:
         """A logger that is a context manager; without it, and said so, where it cannot be made."""
         try:
-            made = kind(*arguments)
+            logger = kind(*arguments)
         except Exception as error:
             self(_note(kind.__name__, error))
             return
-        self.callback(self._close, made)
-        self.add(made)
+        self.callback(self._close, logger)
+        self.add(logger)
 
     def __call__(self, event: events.Event) -> None:
-        said = [note for place in range(len(self._loggers)) if (note := self._tell(place, event))]
-        for note in said:
-            for place in range(len(self._loggers)):
-                if place not in self._owed:
-                    self._tell(place, note)
+        notes = [note for number in range(len(self._loggers)) if (note := self._tell(number, event))]
+        for note in notes:
+            for number in range(len(self._loggers)):
+                if number not in self._owed:
+                    self._tell(number, note)
 
-    def _tell(self, place: int, event: events.Event) -> events.Note | None:
+    def _tell(self, number: int, event: events.Event) -> events.Note | None:
         """A note for the others when this one has failed for the first time."""
-        logger = self._loggers[place]
+        logger = self._loggers[number]
         try:
             logger(event)
-            if place in self._owed:
-                logger(self._owed[place])
-                del self._owed[place]
+            if number in self._owed:
+                logger(self._owed[number])
+                del self._owed[number]
             return None
         except Exception as error:
             note = _note(type(logger).__name__, error)
-            self._owed.setdefault(place, note)
-            if place in self._failed:
+            self._owed.setdefault(number, note)
+            if number in self._failed:
                 return None
-            self._failed.add(place)
+            self._failed.add(number)
             with contextlib.suppress(OSError, ValueError):  # stderr may be on the same full disk
                 print(f"{type(logger).__name__}: {error}; the run goes on", file=sys.stderr, flush=True)
             return note
@@ -197,29 +199,29 @@ def _stopper(run: Run) -> Iterator[tuple[Callable[[], bool], Callable[[], None]]
 
     A second Ctrl-C does not wait for the step.
     """
-    asked = threading.Event()
+    stop_requested = threading.Event()
     looked = 0.0
 
     def on_signal(number: int, _frame: object) -> None:
-        if asked.is_set() and number == signal.SIGINT:
+        if stop_requested.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
-        asked.set()
+        stop_requested.set()
 
     def should_stop() -> bool:
         nonlocal looked
         now = time.monotonic()
-        if not asked.is_set() and now - looked > POLL:
+        if not stop_requested.is_set() and now - looked > POLL:
             looked = now
             if run.stop_asked():
-                asked.set()
-        return asked.is_set()
+                stop_requested.set()
+        return stop_requested.is_set()
 
     names = [n for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
-    before = {}
+    previous_handlers = {}
     if threading.current_thread() is threading.main_thread():
-        before = {getattr(signal, n): signal.signal(getattr(signal, n), on_signal) for n in names}
+        previous_handlers = {getattr(signal, n): signal.signal(getattr(signal, n), on_signal) for n in names}
     try:
-        yield should_stop, asked.set
+        yield should_stop, stop_requested.set
     finally:
-        for number, handler in before.items():
+        for number, handler in previous_handlers.items():
             signal.signal(number, handler)

@@ -22,9 +22,9 @@ from imgcls.data.registry import DIGITS
 from imgcls.data.splitting import Split
 from imgcls.errors import CheckpointError
 from imgcls.imaging.preprocess import Preprocess
-from imgcls.inference.calibration import Detector
-from imgcls.inference.calibration_fit import NEIGHBOURS, Seen, fit, fit_detector
-from imgcls.inference.features import TINY, Tap
+from imgcls.inference.calibration import OODDetector
+from imgcls.inference.calibration_fit import NEIGHBOURS, LayerOutputs, fit, fit_detector
+from imgcls.inference.features import TINY, FeatureExtractor
 from imgcls.inference.metrics import BATCH
 from imgcls.models import transfer
 from imgcls.progress import Progress
@@ -48,7 +48,7 @@ def calibrate(
     features: {"train" and "val": what goes into the last layer, (N, F)}, in the order of the images.
     """
     device = device or torch.device("cpu")
-    tap = Tap(copy.deepcopy(model).to(device).eval())
+    tap = FeatureExtractor(copy.deepcopy(model).to(device).eval())
     tiny = transfer.count_parameters(model)[1] <= TINY
     places = {
         "train": _places(len(data.train), MAX_IMAGES // 2 if tiny else NEIGHBOURS),
@@ -62,14 +62,14 @@ def calibrate(
     known = features if tap.width == tap.features + tap.classes else None  # other layers' inputs were not kept
 
     @torch.inference_mode()
-    def seen(split: Split, part: str) -> tuple[Seen, Tensor]:
+    def seen(split: Split, part: str) -> tuple[LayerOutputs, Tensor]:
         nonlocal done
         if known is not None:
             rows_of = known[part]
             given = rows_of[places[part].to(rows_of.device)].to(device)
             logits = transfer.head_of(tap.model)(given)
             trail = torch.cat([given, logits], dim=1).cpu()
-            return Seen(trail, logits.cpu(), split.labels.cpu()), torch.arange(len(split))
+            return LayerOutputs(trail, logits.cpu(), split.labels.cpu()), torch.arange(len(split))
         rows: list[tuple[Tensor, ...]] = []
         numbered = replace(split, labels=torch.arange(len(split)))
         for inputs, indices in evaluation_batches(numbered, data.preprocess, batch_size=BATCH, device=device):
@@ -79,7 +79,7 @@ def calibrate(
         if not rows:
             raise CheckpointError("There is no image to calibrate on.")
         trail, logits, indices = (torch.cat(column) for column in zip(*rows, strict=True))
-        return Seen(trail, logits, split.labels[indices]), indices
+        return LayerOutputs(trail, logits, split.labels[indices]), indices
 
     (of_train, which), (of_val, _) = seen(train, "train"), seen(val, "val")
     names = None
@@ -89,7 +89,7 @@ def calibrate(
     return fit(of_train, of_val, features=tap.features, names=names, also=also, detector=detector).tensors()
 
 
-def _of_digits(data: DataSet, tap: Tap, device: torch.device) -> tuple[Detector | None, Tensor | None]:
+def _of_digits(data: DataSet, tap: FeatureExtractor, device: torch.device) -> tuple[OODDetector | None, Tensor | None]:
     """(a detector, trails of drawings by other writers that are to pass), for a network that reads digits."""
     form = data.preprocess
     kept = load_drawings() if form.resize_mode == "digit" and data.classes == DIGITS else None
@@ -105,7 +105,7 @@ def _of_digits(data: DataSet, tap: Tap, device: torch.device) -> tuple[Detector 
 
 
 @torch.inference_mode()
-def _trails(tap: Tap, form: Preprocess, images: Tensor, device: torch.device) -> Tensor:
+def _trails(tap: FeatureExtractor, form: Preprocess, images: Tensor, device: torch.device) -> Tensor:
     """images: uint8 (N, 1, 28, 28)."""
     made = []
     for some in images.split(BATCH):

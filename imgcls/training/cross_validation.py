@@ -17,7 +17,7 @@ import torch
 from imgcls.audit.confident_learning import FOLDS, out_of_sample
 from imgcls.audit.features import AuditImages, photo_images
 from imgcls.data.catalog import folder_of
-from imgcls.data.grouping import one_side
+from imgcls.data.grouping import group_ids
 from imgcls.data.registry import is_builtin
 from imgcls.errors import DatasetError
 from imgcls.inference.metrics import ClassFigures, MacroMeans, Outputs, classification_report
@@ -87,7 +87,7 @@ def cross_validate(
             name=dataset,
             folds=folds,
         )
-    groups = one_side(images.files) if images.files else None
+    groups = group_ids(images.files) if images.files else None
     probabilities = out_of_sample(images.features, images.labels, len(images.classes), groups=groups, folds=folds)
     judged = ~probabilities.isnan().any(dim=1)
     report = classification_report(_outputs(images, probabilities, judged), images.classes)

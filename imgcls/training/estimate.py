@@ -32,7 +32,7 @@ from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.messages import Message
 from imgcls.models import build, transfer
-from imgcls.models.forward import in_parts
+from imgcls.models.forward import in_micro_batches
 from imgcls.models.pretrained import check_weights
 from imgcls.models.registry import network_options
 from imgcls.models.threads import candidates, measure
@@ -164,9 +164,9 @@ def _divided(
 ) -> tuple[tuple[Message, ...], Tensor, tuple[str, ...]]:
     """(notes, labels of the training part, classes)."""
     files = divide_photos(TrainSettings(dataset=dataset, val_split=val_split, seed=seed), workspace)
-    there = {label for _, label in files.parts["val"]}
+    there = {label for _, label in files.splits["val"]}
     lacking = [name for label, name in enumerate(files.classes) if label not in there]
-    labels = torch.tensor([label for _, label in files.parts["train"]], dtype=torch.int64)
+    labels = torch.tensor([label for _, label in files.splits["train"]], dtype=torch.int64)
     return (*lacking_notes({"val": lacking}), *files.notes), labels, files.classes
 
 
@@ -209,7 +209,7 @@ def _timed(settings: TrainSettings) -> Timing | None:
 
         def step() -> None:
             with torch.inference_mode(), context.autocast():
-                in_parts(backbone, next(batches)[0])
+                in_micro_batches(backbone, next(batches)[0])
 
         return Timing(step=0.0, image=_fastest(step, settings, context.device) / count)
     transfer.train_mode(model, settings.transfer)

@@ -26,7 +26,7 @@ from imgcls.imaging.preprocess import Preprocess
 from imgcls.inference.metrics import BATCH, evaluate
 from imgcls.messages import Setting
 from imgcls.models import build, transfer
-from imgcls.models.forward import in_parts
+from imgcls.models.forward import in_micro_batches
 from imgcls.models.pretrained import load_pretrained, resolve_weights
 from imgcls.models.registry import network_options
 from imgcls.recipes import preprocess_for
@@ -140,7 +140,7 @@ class Learner:
 
             def forward() -> None:
                 with torch.inference_mode(), self.context.autocast():
-                    in_parts(backbone, inputs)
+                    in_micro_batches(backbone, inputs)
 
             return forward
         model, optimizer = copy.deepcopy((self.model, self.optimizer))

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from imgcls.checkpoints.import_weights import checked_classes, network, proposed
-from imgcls.checkpoints.recognition import Found, candidates, guesses
+from imgcls.checkpoints.recognition import RecognisedNetwork, candidates, guesses
 from imgcls.data.evaluation_sets import load_for_evaluation
 from imgcls.data.loader import evaluation_batches
 from imgcls.inference.metrics import BATCH, evaluate
@@ -27,7 +27,7 @@ SAMPLE = 200  # images on which each is tried
 class Trial:
     """`right` of `images` of the data set's `part`."""
 
-    found: Found
+    found: RecognisedNetwork
     right: int
     images: int
     part: str

@@ -15,9 +15,9 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from imgcls.data.report import there
+from imgcls.data.report import available_datasets
 from imgcls.errors import InputError, RunError, SettingsError
-from imgcls.inference.classify import Reading, read
+from imgcls.inference.classify import Classification, classify
 from imgcls.recipes import with_recipe
 from imgcls.runs import queue as runs_queue
 from imgcls.runs.reader import RunView
@@ -37,8 +37,8 @@ MAX_NAME_CHARS = 100  # characters of a name that are looked at: no run's is lon
 EXAMPLE = {"dataset": "mnist", "model": "lenet", "epochs": 1}
 
 
-def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:  # noqa: C901 - an endpoint each, which share what the page has
-    workspace = watch.workspace
+def build(run_cache: RunCache, limits: Limits, people: People) -> gr.Blocks:  # noqa: C901 - an endpoint each, which share what the page has
+    workspace = run_cache.workspace
 
     async def classify(request: gr.Request, image: str | None, checkpoint: str | None) -> dict[str, Any]:
         """Classify an image: a photo, or a picture of a digit.
@@ -51,17 +51,17 @@ def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:  # noqa
             "top": [[label, probability], ...], "sure": whether it looks like what the network was trained on,
             "familiarity": by how much, from 0 on, null where the checkpoint is not calibrated}
         """
-        chosen = watch.checkpoint(checkpoint if "/" in (checkpoint or "") else f"{checkpoint}/best")
+        chosen = run_cache.checkpoint(checkpoint if "/" in (checkpoint or "") else f"{checkpoint}/best")
         if not image:
             raise InputError("Give an image file to classify.")
         kind, user = network_kind(chosen), address_of(request)
-        made = await work(kind, None, lambda: _read(chosen, image), user)
+        classification = await work(kind, None, lambda: _read(chosen, image), user)
         return {
-            "label": made.label,
-            "confidence": made.confidence,
-            "top": [list(pair) for pair in made.top],
-            "sure": made.sure,
-            "familiarity": made.familiarity,
+            "label": classification.label,
+            "confidence": classification.confidence,
+            "top": [list(pair) for pair in classification.top],
+            "sure": classification.sure,
+            "familiarity": classification.familiarity,
         }
 
     def checkpoints() -> list[dict[str, Any]]:
@@ -79,7 +79,7 @@ def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:  # noqa
                 "metrics": info.metrics,
                 "created": info.created,
             }
-            for info in watch.checkpoints()
+            for info in run_cache.checkpoints()
         ]
 
     def datasets() -> list[dict[str, Any]]:
@@ -88,7 +88,7 @@ def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:  # noqa
         Returns:
             [{"name": for the settings of /train, "here": whether its files are on this machine}, ...]
         """
-        return [{"name": name, "here": here} for name, here in there(workspace)]
+        return [{"name": name, "here": here} for name, here in available_datasets(workspace)]
 
     def train(request: gr.Request, settings: dict[str, Any], nickname: str = "") -> dict[str, str]:
         """Start a training run; it goes on by itself. Where the lab is shared it may have to wait in the queue.
@@ -112,7 +112,7 @@ def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:  # noqa
         Returns:
             [{"name", "state", "done": 0 to 1, "epochs", "val_accuracy", "test_accuracy", "settings", ...}, ...]
         """
-        return [_said(view) for run in watch.runs() if (view := watch.view(run.name))]
+        return [_said(view) for run in run_cache.runs() if (view := run_cache.view(run.name))]
 
     def run(name: str | None) -> dict[str, Any]:
         """A run as it stands.
@@ -122,7 +122,7 @@ def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:  # noqa
         Returns:
             as in /runs, and "figures": {"progress": [...], "epochs": [...]}, the points of its curves
         """
-        view = watch.view(_found(name).name)
+        view = run_cache.view(_found(name).name)
         if view is None:  # deleted a moment ago
             raise RunError("There is no run '{name}'.", name=name)
         return _said(view) | {"figures": figures(view)}
@@ -136,10 +136,10 @@ def build(watch: RunCache, limits: Limits, people: People) -> gr.Blocks:  # noqa
         Returns:
             as /run, without figures
         """
-        asked = _found(name)
-        runs_queue.stop(asked, people.owner_of_key(key or ""), host=not people.shared)
-        watch.forget(asked.name)
-        view = watch.view(asked.name)
+        run = _found(name)
+        runs_queue.stop(run, people.owner_of_key(key or ""), host=not people.shared)
+        run_cache.forget(run.name)
+        view = run_cache.view(run.name)
         return _said(view) if view else {}
 
     def _found(name: str | None) -> Run:
@@ -164,9 +164,9 @@ def _endpoint(function: Callable[..., Any], inputs: list[Component]) -> None:
     button.click(guard(Translator("en"), toast=False)(function), inputs, answer, api_name=function.__name__)
 
 
-def _read(checkpoint: Path, image: str) -> Reading:
+def _read(checkpoint: Path, image: str) -> Classification:
     with opened_picture(image, keep_alpha=True, name="The image") as picture:
-        return read(network(checkpoint), [picture])[0]
+        return classify(network(checkpoint), [picture])[0]
 
 
 def _said(view: RunView) -> dict[str, Any]:

@@ -69,36 +69,36 @@ QUEUE_LOOKS = 0.02  # seconds between two looks of Gradio's at a queue of events
 
 def serve(*, host: str | None = None, port: int | None = None, show: bool | None = None) -> int:
     """Serve until interrupted; the exit code. `show`: open a browser (by default when a person is at the terminal)."""
-    made = hosting(host, port)
+    hosting_settings = hosting(host, port)
     workspace = Workspace.from_environment()
-    listening = listen(made.host, made.port)
-    app = create_app(made, workspace)
+    listening = listen(hosting_settings.host, hosting_settings.port)
+    app = create_app(hosting_settings, workspace)
     check_refusals(next(route.app for route in app.routes if isinstance(route, Mount) and route.path == "/en"))
-    held = Connections(most=raise_descriptor_limit(), proxies=made.trusted_proxies)
-    config = configured(app, held, host=made.host, port=made.port)
-    url = url_of(made.host, listening.getsockname()[1])
+    held = Connections(most=raise_descriptor_limit(), proxies=hosting_settings.trusted_proxies)
+    config = configured(app, held, host=hosting_settings.host, port=hosting_settings.port)
+    url = url_of(hosting_settings.host, listening.getsockname()[1])
     print(f"The lab is open at {url}  (Ctrl-C closes it; runs go on)", flush=True)
-    join = join_link.address(made, port=listening.getsockname()[1])
+    join = join_link.address(hosting_settings, port=listening.getsockname()[1])
     if join:
         print(f"Others type {join}", flush=True)
         if sys.stdout.isatty():
             join_link.print_code(join, sys.stdout)
-    if made.limits.public and not made.password:
+    if hosting_settings.limits.public and not hosting_settings.password:
         print("Anybody who reaches this address can use it; IMGCLS_PASSWORD sets a password.", file=sys.stderr)
-    if show if show is not None else sys.stdout.isatty() and not made.limits.public:
+    if show if show is not None else sys.stdout.isatty() and not hosting_settings.limits.public:
         threading.Timer(0.5, webbrowser.open, [url]).start()
     remove_workspace_leftovers(workspace)
-    keep_queue_moving(workspace, made.limits.runs_at_once)
-    keep_all_going(workspace, made.limits.runs_at_once)
+    keep_queue_moving(workspace, hosting_settings.limits.runs_at_once)
+    keep_all_going(workspace, hosting_settings.limits.runs_at_once)
     threading.Thread(target=_warm, args=[workspace], daemon=True).start()
     uvicorn.Server(config).run(sockets=[listening])
     return 0
 
 
-def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
+def create_app(hosting_settings: Hosting, workspace: Workspace) -> FastAPI:
     """The whole lab as an ASGI application."""
     uploads = prepare_uploads(workspace)
-    if made.limits.public:
+    if hosting_settings.limits.public:
         hide_folders(workspace.root, PROJECT, uploads, Path.home())
     sessions = Sessions()
 
@@ -114,38 +114,45 @@ def create_app(made: Hosting, workspace: Workspace) -> FastAPI:
             board.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=tidied)
-    watch = RunCache(workspace)
-    weights = PageWeights(watch)
-    people = People(workspace, shared=made.limits.public, host_password=made.host_password, framed=made.framed)
-    _add_own_routes(app, watch)
-    live_cards.add_routes(app, watch)
-    see_it_learn.add_routes(app, watch)
+    run_cache = RunCache(workspace)
+    weights = PageWeights(run_cache)
+    people = People(
+        workspace,
+        shared=hosting_settings.limits.public,
+        host_password=hosting_settings.host_password,
+        framed=hosting_settings.framed,
+    )
+    _add_own_routes(app, run_cache)
+    live_cards.add_routes(app, run_cache)
+    see_it_learn.add_routes(app, run_cache)
     board = tensorboard.add_routes(app, workspace.train_logs, people)
-    routes.add_routes(app, watch, people, made)
+    routes.add_routes(app, run_cache, people, hosting_settings)
     board_routes.add_routes(app, workspace, people)
-    live_routes.add_routes(app, watch)
+    live_routes.add_routes(app, run_cache)
     static.serve(app, weights)
-    engine_routes.add_routes(app, watch, weights, made.limits)
-    downloads.add_routes(app, watch)
+    engine_routes.add_routes(app, run_cache, weights, hosting_settings.limits)
+    downloads.add_routes(app, run_cache)
     for language in LANGUAGES:
-        words = Translator(language)
-        built = only_uploads(page.build(words, watch, weights, made.limits, people), words)
+        translate = Translator(language)
+        built = only_uploads(page.build(translate, run_cache, weights, hosting_settings.limits, people), translate)
         end_repeats(built)
         look_at_queues_every(built, QUEUE_LOOKS)
         sessions.add(f"/{language}", built)
-        app = gr.mount_gradio_app(app, built, path=f"/{language}", css_paths=list(style.SHEETS), **_mounting(made))
+        app = gr.mount_gradio_app(
+            app, built, path=f"/{language}", css_paths=list(style.SHEETS), **_mounting(hosting_settings)
+        )
     # Last, for it takes whatever is left.
-    programs = only_uploads(api.build(watch, made.limits, people), Translator("en"))
+    programs = only_uploads(api.build(run_cache, hosting_settings.limits, people), Translator("en"))
     look_at_queues_every(programs, QUEUE_LOOKS)
     sessions.add("", programs)
-    app = gr.mount_gradio_app(app, programs, path="/", **_mounting(made))
+    app = gr.mount_gradio_app(app, programs, path="/", **_mounting(hosting_settings))
     app.add_middleware(LanguageMiddleware)
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=5)
-    security.guard(app, made, stored, sessions)
+    security.guard(app, hosting_settings, stored, sessions)
     return app
 
 
-def _add_own_routes(app: FastAPI, watch: RunCache) -> None:
+def _add_own_routes(app: FastAPI, run_cache: RunCache) -> None:
     @app.api_route("/", methods=["GET", "HEAD"])
     async def by_language(request: Request) -> RedirectResponse:
         chosen = wanted(request.headers.get("accept-language", ""))
@@ -166,18 +173,18 @@ def _add_own_routes(app: FastAPI, watch: RunCache) -> None:
 
     @app.get("/changes")
     async def changes(request: Request) -> PlainTextResponse:
-        key = ("changes", str(watch.workspace.root))
-        version = await work("state", key, watch.version, address_of(request))
+        key = ("changes", str(run_cache.workspace.root))
+        version = await work("state", key, run_cache.version, address_of(request))
         return PlainTextResponse(version, headers={"Cache-Control": "no-store"})
 
 
-def _mounting(made: Hosting) -> dict[str, Any]:
+def _mounting(hosting_settings: Hosting) -> dict[str, Any]:
     return {
         "ssr_mode": False,
         "show_error": False,
         "run_history": False,
         "footer_links": [],
-        "max_file_size": f"{made.limits.upload_mb}mb",
+        "max_file_size": f"{hosting_settings.limits.upload_mb}mb",
         "theme": style.theme(),
         "head": style.head(),
         "app_kwargs": app_options(),

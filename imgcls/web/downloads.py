@@ -54,8 +54,8 @@ def add_routes(app: FastAPI, runs: RunCache) -> None:  # noqa: C901 - a download
     @app.get("/corrections/{name}.zip")
     async def corrections(name: str, request: Request) -> Response:
         """A set of corrections as the zip that the Data tab takes."""
-        made = ("corrections", root, name)
-        path = await work("download", made, lambda: _zipped(name, workspace), address_of(request))
+        key = ("corrections", root, name)
+        path = await work("download", key, lambda: _zipped(name, workspace), address_of(request))
         if path is None:
             return PlainTextResponse("There is no such set of corrections (any more).", 404)
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}.zip"}
@@ -87,12 +87,12 @@ def _report(view: RunView, workspace: Workspace) -> str:
     """Made once for the checkpoint, the curves and the evaluation as they are now."""
     best = view.run.best
     try:
-        made, evaluated = find_evaluation(best, workspace), evaluation_key(best, workspace)
+        evaluation, evaluated = find_evaluation(best, workspace), evaluation_key(best, workspace)
     except DatasetError:  # its data set is gone
-        made, evaluated = None, ""
+        evaluation, evaluated = None, ""
     stamps = tuple(stamp_of(path) for path in (best, view.run.logs / "events.jsonl"))
-    key = ("report of", str(best), *stamps, evaluated, made.created if made else "")
-    return work_here("document", key, lambda: report([best], [made], workspace), keep=True)
+    key = ("report of", str(best), *stamps, evaluated, evaluation.created if evaluation else "")
+    return work_here("document", key, lambda: report([best], [evaluation], workspace), keep=True)
 
 
 def _zipped(name: str, workspace: Workspace) -> Path | None:
@@ -102,12 +102,12 @@ def _zipped(name: str, workspace: Workspace) -> Path | None:
     root = workspace.data / name
     pictures = sorted(root.glob("*/[0-9]*"))
     digest = hashlib.sha256(repr([(str(path), stamp_of(path)) for path in pictures]).encode()).hexdigest()[:32]
-    made = made_folder(workspace) / f"{digest}.zip"
-    if made.is_file():
-        os.utime(made)
-        return made
-    with replacing(made) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    archive_path = made_folder(workspace) / f"{digest}.zip"
+    if archive_path.is_file():
+        os.utime(archive_path)
+        return archive_path
+    with replacing(archive_path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for path in pictures:
             with contextlib.suppress(OSError):  # deleted meanwhile
                 archive.write(path, path.relative_to(root).as_posix())
-    return made
+    return archive_path

@@ -35,45 +35,47 @@ WAITING = 200  # events that wait in all, before one is told that the lab is bus
 SCRIPTS = ("choices.js", "show_result.js", "address.js", "charts.js", "keyboard.js", "glossary.js")  # of the whole page
 
 
-def build(words: Translator, watch: RunCache, weights: PageWeights, limits: Limits, people: People) -> gr.Blocks:
+def build(
+    translate: Translator, run_cache: RunCache, weights: PageWeights, limits: Limits, people: People
+) -> gr.Blocks:
     with gr.Blocks(
-        title=words("imgcls · image classification lab"),
+        title=translate("imgcls · image classification lab"),
         analytics_enabled=False,
         delete_cache=(3600, 3600),
         fill_width=True,
     ) as page:
         gr.HTML(
-            render("head", words, others=words.others, version=__version__, glossary=glossary(words)),
+            render("head", translate, others=translate.others, version=__version__, glossary=glossary(translate)),
             elem_id="head",
             apply_default_css=False,
             js_on_load="".join((SHARED / name).read_text("utf-8") for name in SCRIPTS),
         )
         changes = Changes(elem_id="changes")
-        ClassDialogs(words, people, elem_id="class")
+        ClassDialogs(translate, people, elem_id="class")
         load = PageLoad()
         with gr.Tabs(elem_id="rooms") as rooms:
-            context = PageContext(words, watch, weights, limits, people, page, changes, rooms, load)
-            with gr.Tab(words(ROOMS["classify"]), id="classify"):
+            context = PageContext(translate, run_cache, weights, limits, people, page, changes, rooms, load)
+            with gr.Tab(translate(ROOMS["classify"]), id="classify"):
                 room = classify_tab.build(context)
-            with gr.Tab(words(ROOMS["train"]), id="train") as tab:
+            with gr.Tab(translate(ROOMS["train"]), id="train") as tab:
                 training = TrainTab(context, room)
                 training.layout()
                 training.wire(tab)
-            with gr.Tab(words(ROOMS["evaluate"]), id="evaluate") as tab:
+            with gr.Tab(translate(ROOMS["evaluate"]), id="evaluate") as tab:
                 evaluate_tab.build(context, tab, room)
-            with gr.Tab(words(ROOMS["data"]), id="data") as tab:
+            with gr.Tab(translate(ROOMS["data"]), id="data") as tab:
                 data_tab.build(context, tab, training)
-            with gr.Tab(words(ROOMS["init-lab"]), id="init-lab"):
+            with gr.Tab(translate(ROOMS["init-lab"]), id="init-lab"):
                 SideBySide(context, elem_id="side-by-side")
                 init_lab_tab.build(context)
                 wrong_labels = WrongLabels(context)
                 wrong_labels.layout()
                 wrong_labels.wire()
-        known = address.follow("tab", rooms)
+        tab_ids = address.follow("tab", rooms)
 
         def opened(request: gr.Request) -> list[Any]:
-            wanted = address.chosen(request.query_params, "tab", known)
-            return [gr.Tabs(selected=wanted) if wanted else gr.skip()]
+            tab_id = address.chosen(request.query_params, "tab", tab_ids)
+            return [gr.Tabs(selected=tab_id) if tab_id else gr.skip()]
 
         load.add(opened, [rooms])
         remember_values(page)

@@ -34,20 +34,20 @@ def serve(app: FastAPI, weights: PageWeights) -> None:
 
     @app.get("/weights/{name}/epochs")
     async def epochs(name: str, request: Request) -> Response:
-        _, kept = await found(name, request)
-        made = ("epochs", root, name, kept)
-        content = await work("download", made, lambda: weights.epochs(name), address_of(request), keep=True)
+        _, epochs_kept = await found(name, request)
+        key = ("epochs", root, name, epochs_kept)
+        content = await work("download", key, lambda: weights.epochs(name), address_of(request), keep=True)
         return _none() if content is None else Response(content, media_type="application/octet-stream")
 
     @app.get("/weights/{name}/page")
     async def page(name: str, request: Request) -> Response:
-        path, kept = await found(name, request)
+        path, epochs_kept = await found(name, request)
         if path is None:
             return _none()
         units = await units_of(name, request)
-        made = ("page", root, name, kept, units is None)
+        key = ("page", root, name, epochs_kept, units is None)
         try:
-            content = await work("document", made, lambda: handout_with(path, units), address_of(request), keep=True)
+            content = await work("document", key, lambda: handout_with(path, units), address_of(request), keep=True)
         except CheckpointError as error:
             return PlainTextResponse(Translator("en").message(error.message), 404)
         title = quote(f"{path.parent.name}.html")
@@ -55,8 +55,8 @@ def serve(app: FastAPI, weights: PageWeights) -> None:
         return Response(content, media_type="text/html; charset=utf-8", headers=headers)
 
     async def units_of(name: str, request: Request) -> bytes | None:
-        made = ("units", root, name)
-        return await work("download", made, lambda: weights.units(name), address_of(request), keep=True)
+        key = ("units", root, name)
+        return await work("download", key, lambda: weights.units(name), address_of(request), keep=True)
 
     async def found(name: str, request: Request) -> tuple[Path | None, tuple[int, ...]]:
         """The checkpoint, and the epochs that are kept beside it."""

@@ -38,7 +38,7 @@ MONO = ["ui-monospace", "SFMono-Regular", "Consolas", "Noto Sans Mono CJK SC", "
 
 
 def theme() -> Base:
-    made = Base(
+    base_theme = Base(
         primary_hue=colors.indigo,
         neutral_hue=colors.slate,
         radius_size=sizes.radius_md,
@@ -46,7 +46,7 @@ def theme() -> Base:
         font=SANS,
         font_mono=MONO,
     )
-    return made.set(
+    return base_theme.set(
         body_background_fill="#f6f7fb",
         body_background_fill_dark="#0d1018",
         body_text_color_subdued="#5b6475",

@@ -31,7 +31,7 @@ def lab(server):
     for i in range(3):
         shutil.move(root / "rose" / f"{i:02}.jpg", root / "daisy" / f"wrong{i}.jpg")
     evaluate_checkpoint(made(workspace, "first"), workspace, dataset="flowers")
-    audits.make_audit(audits.Asked("flowers"), workspace)
+    audits.make_audit(audits.Request("flowers"), workspace)
     return workspace
 
 

@@ -18,7 +18,7 @@ from drawings import UJI  # noqa: E402
 
 from imgcls.checkpoints.format import Meta, load_checkpoint, save_checkpoint  # noqa: E402
 from imgcls.imaging.preprocess import Preprocess  # noqa: E402
-from imgcls.inference.classify import read  # noqa: E402
+from imgcls.inference.classify import classify  # noqa: E402
 from imgcls.inference.predictor import Predictor  # noqa: E402
 from imgcls.models import build  # noqa: E402
 from imgcls.web.classify import bundle  # noqa: E402
@@ -72,8 +72,8 @@ def read_in_page(page, server, drawings, path):
     return made
 
 
-def image_of(read):
-    return Image.fromarray(np.frombuffer(base64.b64decode(read["grey"]), np.uint8).reshape(196, 196))
+def image_of(view):
+    return Image.fromarray(np.frombuffer(base64.b64decode(view["grey"]), np.uint8).reshape(196, 196))
 
 
 def test_page_and_server_agree_on_720_drawings(page, server):
@@ -204,7 +204,7 @@ def test_digits_side_by_side_are_boxed_and_read_as_a_number(page, server):
                          for stroke in half])  # fmt: skip
     made = page.evaluate(READ, [drawings, weights, script])
     predictor = Predictor.load(SHIPPED)
-    expected = read(predictor, [image_of(r) for r in made])
+    expected = classify(predictor, [image_of(r) for r in made])
     assert [r["shown"] for r in made] == [r.label for r in expected]
     assert sum(len(r["shown"]) == 2 for r in made) >= 3
     page.evaluate("drawing => document.querySelector('#pad .pad').put(drawing)",

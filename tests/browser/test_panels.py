@@ -12,7 +12,7 @@ from test_live import SOON, opened
 from imgcls.checkpoints.epochs import keep_epoch
 from imgcls.checkpoints.format import Meta, replace_extra, save_checkpoint
 from imgcls.imaging.preprocess import Preprocess
-from imgcls.inference.calibration_fit import Seen, fit
+from imgcls.inference.calibration_fit import LayerOutputs, fit
 from imgcls.inference.predictor import Predictor
 from imgcls.models import build
 
@@ -45,8 +45,8 @@ def planted(server):
     predictor = Predictor.load(path)
     images = (torch.rand(60, 1, 28, 28) > 0.8).to(torch.uint8) * 255
     with torch.no_grad():
-        logits, trail = predictor.run(PREPROCESS.to_input(images))
-    seen = Seen(trail + 0.1 * torch.randn_like(trail), logits, logits.argmax(1))
+        logits, activations = predictor.run(PREPROCESS.to_input(images))
+    seen = LayerOutputs(activations + 0.1 * torch.randn_like(activations), logits, logits.argmax(1))
     replace_extra(path, fit(seen, seen, features=predictor.run.features).tensors())
     return path
 

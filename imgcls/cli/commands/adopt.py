@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from imgcls.checkpoints.import_weights import IMAGE_KINDS, adopt, proposed, proposed_classes
-from imgcls.checkpoints.recognition import Found, recognise
+from imgcls.checkpoints.recognition import RecognisedNetwork, recognise
 from imgcls.data.registry import classes_of, is_builtin, kind_of
 from imgcls.errors import DatasetError, SettingsError
 from imgcls.models.registry import REGISTRY
@@ -18,17 +18,19 @@ from imgcls.workspace import Workspace
 def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
     file = Path(arguments.file).expanduser()
-    found, _ = recognise(file)
-    title = REGISTRY[found.model].title
-    print(f"{file.name} is {title} with {found.channels} channels and {found.classes} classes.", file=sys.stderr)
-    classes = _classes(arguments, workspace) or proposed_classes(found)
+    recognised, _ = recognise(file)
+    title = REGISTRY[recognised.model].title
+    print(
+        f"{file.name} is {title} with {recognised.channels} channels and {recognised.classes} classes.", file=sys.stderr
+    )
+    classes = _classes(arguments, workspace) or proposed_classes(recognised)
     if not classes and sys.stdin.isatty():
         classes = _named(input("Names of the classes, in their order, with commas between: "))
     if not classes:
         raise SettingsError(
             "{file} does not say what its {count} classes are called: give --classes a,b,c or --classes-from DATASET.",
             file=file.name,
-            count=found.classes,
+            count=recognised.classes,
         )
     kind, changes = _preprocess(arguments.preprocess or "")
     if arguments.classes_from and not kind:
@@ -36,13 +38,13 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = None
     if arguments.classes_from:
         chosen = _tried(file, arguments.classes_from, workspace, classes=classes, kind=kind, changes=changes)
-    elif found.guessed:
+    elif recognised.guessed:
         print(
             "How its layers are joined is a guess from their sizes, with ReLU and max pooling: --classes-from DATASET "
             "tries every form on images.",
             file=sys.stderr,
         )
-    form = proposed(chosen or found, kind=kind, changes=changes)
+    form = proposed(chosen or recognised, kind=kind, changes=changes)
     print(
         f"Images reach it at {form.size}x{form.size} ({form.resize_mode}), mean {form.mean}, std {form.std}; "
         "--preprocess says otherwise.",
@@ -65,14 +67,14 @@ def _classes(arguments: argparse.Namespace, workspace: Workspace) -> tuple[str, 
 
 
 def _named(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.replace("，", ",").split(",") if part.strip())
+    return tuple(item.strip() for item in text.replace("，", ",").split(",") if item.strip())
 
 
 def _preprocess(text: str) -> tuple[str, dict[str, Any]]:
     """ "photos,size=160,mean=0.5/0.5/0.5" -> ("photos", {"size": 160, "mean": (.5, .5, .5)})."""
     kind, changes = "", {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, value = part.partition("=")
+    for item in filter(None, (item.strip() for item in text.split(","))):
+        name, equals, value = item.partition("=")
         if not equals:
             kind = name
             continue
@@ -91,13 +93,13 @@ def _preprocess(text: str) -> tuple[str, dict[str, Any]]:
             raise SettingsError(
                 "--preprocess has {part}: give a kind ({kinds}) and, where it differs, size=, mean=, std=, "
                 "resize_mode=, interpolation= or crop=.",
-                part=part[:60],
+                part=item[:60],
                 kinds=", ".join(IMAGE_KINDS),
             ) from None
     return kind, changes
 
 
-def _tried(file: Path, dataset: str, workspace: Workspace, **options: Any) -> Found | None:
+def _tried(file: Path, dataset: str, workspace: Workspace, **options: Any) -> RecognisedNetwork | None:
     """The form that answers best on some images of the data set whose classes it has; None where that cannot be."""
     from imgcls.training.trial import try_on
 

@@ -7,7 +7,7 @@ import sys
 
 from imgcls.audit.findings import Audit, Kind, Suspect
 from imgcls.cli.main import to_json
-from imgcls.runs.audits import Asked, make_audit
+from imgcls.runs.audits import Request, make_audit
 from imgcls.workspace import Workspace
 
 ROWS_SHOWN = 20  # of each kind, for people; --json has all
@@ -20,30 +20,33 @@ TITLES: dict[Kind, str] = {
 
 def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
-    asked = Asked(arguments.dataset, arguments.flip_labels, arguments.seed, arguments.train_images)
-    made = make_audit(asked, workspace, progress=_progress())
+    request = Request(arguments.dataset, arguments.flip_labels, arguments.seed, arguments.train_images)
+    result = make_audit(request, workspace, progress=_progress())
     if arguments.json:
-        for suspect in made.suspects:
+        for suspect in result.suspects:
             print(to_json(suspect.as_dict()))
-        if made.flipped:
-            print(f"flipped {made.flipped}, found {made.recall:.1%}, right {made.precision or 0:.1%}", file=sys.stderr)
+        if result.flipped:
+            print(
+                f"flipped {result.flipped}, found {result.recall:.1%}, right {result.precision or 0:.1%}",
+                file=sys.stderr,
+            )
         return 0
-    show(made)
+    show(result)
     return 0
 
 
-def show(made: Audit) -> None:
-    print(f"{made.name}: {made.images:,} images, {len(made.classes)} classes")
-    if made.flipped:
-        print(f"of {made.flipped} labels flipped on purpose {made.recall:.1%} were found; ", end="")
-        print(f"{made.precision or 0:.1%} of those found were flipped")
+def show(result: Audit) -> None:
+    print(f"{result.name}: {result.images:,} images, {len(result.classes)} classes")
+    if result.flipped:
+        print(f"of {result.flipped} labels flipped on purpose {result.recall:.1%} were found; ", end="")
+        print(f"{result.precision or 0:.1%} of those found were flipped")
     for kind, title in TITLES.items():
-        found = made.of(kind)
-        print(f"\n{title}: {len(found) or 'none'}")
-        for suspect in found[:ROWS_SHOWN]:
+        suspects = result.of(kind)
+        print(f"\n{title}: {len(suspects) or 'none'}")
+        for suspect in suspects[:ROWS_SHOWN]:
             print("  " + _line(suspect))
-        if len(found) > ROWS_SHOWN:
-            print(f"  and {len(found) - ROWS_SHOWN} more: --json has all of them")
+        if len(suspects) > ROWS_SHOWN:
+            print(f"  and {len(suspects) - ROWS_SHOWN} more: --json has all of them")
 
 
 def _line(suspect: Suspect) -> str:
@@ -59,7 +62,7 @@ def _progress():
     if not sys.stderr.isatty():
         return None
 
-    def told(done: int, total: int) -> None:
+    def show_progress(done: int, total: int) -> None:
         print(f"\r{done:,} of {total:,} images", end="\n" if done == total else "", file=sys.stderr, flush=True)
 
-    return told
+    return show_progress

@@ -37,19 +37,19 @@ def run(arguments: argparse.Namespace) -> int:
             path=path,
             name=settings.dataset,
         )
-    made = calibrate(model, data)
-    replace_extra(path, made)
-    said = {
+    tensors = calibrate(model, data)
+    replace_extra(path, tensors)
+    record = {
         "checkpoint": str(path),
-        "temperature": float(made["temperature"].item()),
-        "bytes": sum(t.numel() * t.element_size() for t in made.values()),
+        "temperature": float(tensors["temperature"].item()),
+        "bytes": sum(t.numel() * t.element_size() for t in tensors.values()),
         "images": len(data.val),
     }
     if arguments.json:
-        print(json.dumps(said))
+        print(json.dumps(record))
     else:
         print(
-            f"{path}: temperature {said['temperature']:.3f}, from {said['images']:,} validation images; "
-            f"{said['bytes'] / 1000:.0f} KB of calibration in it"
+            f"{path}: temperature {record['temperature']:.3f}, from {record['images']:,} validation images; "
+            f"{record['bytes'] / 1000:.0f} KB of calibration in it"
         )
     return 0

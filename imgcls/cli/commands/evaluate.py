@@ -24,28 +24,30 @@ WIDEST_MATRIX = 30  # classes; a wider one fits no terminal
 
 def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
-    paths = [checkpoint_path(wanted, workspace) for wanted in arguments.checkpoint]
+    paths = [checkpoint_path(name, workspace) for name in arguments.checkpoint]
     if len(set(paths)) < len(paths):
         raise SettingsError("The same checkpoint is given twice: give different ones to compare.")
     dataset = arguments.dataset or (settings_of(paths[0]).dataset if len(paths) > 1 else "")
-    made = []
+    evaluations = []
     for path in paths:
-        told = Progress(path)
-        made.append(
+        progress = Progress(path)
+        evaluations.append(
             evaluate_checkpoint(
-                path, workspace, dataset=dataset, part=arguments.part or "", tta=arguments.tta, progress=told
+                path, workspace, dataset=dataset, part=arguments.part or "", tta=arguments.tta, progress=progress
             )
         )
-        told.end()
-    compared = between(made, workspace)
+        progress.end()
+    compared = between(evaluations, workspace)
     if arguments.json:
-        print(to_json(made[0].as_dict() if len(made) == 1 else as_dict(made, compared)))
+        print(to_json(evaluations[0].as_dict() if len(evaluations) == 1 else as_dict(evaluations, compared)))
         return 0
-    for one in made:
-        mirrored = ", with mirror images" if one.tta else ""
-        show(one.report(), title=f"{one.checkpoint} on {one.dataset} ({one.part}{mirrored})")
-        show_left_out(one)
-        if one.divided_anew:
+    for evaluation in evaluations:
+        mirrored = ", with mirror images" if evaluation.tta else ""
+        show(
+            evaluation.report(), title=f"{evaluation.checkpoint} on {evaluation.dataset} ({evaluation.part}{mirrored})"
+        )
+        show_left_out(evaluation)
+        if evaluation.divided_anew:
             print(f"\n{DIVIDED_ANEW}")
     for pair in compared.comparisons:
         print(pair)
@@ -54,35 +56,36 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def as_dict(made: list[Evaluation], compared: Compared) -> dict[str, Any]:
+def as_dict(evaluations: list[Evaluation], compared: Compared) -> dict[str, Any]:
     """Several checkpoints, for JSON. `images`, `dataset` and `part`: of the first one; each comparison has its own."""
     return {
-        "dataset": made[0].dataset,
-        "part": made[0].part,
-        "images": len(made[0].indices),
-        "checkpoints": [one.as_dict() for one in made],
+        "dataset": evaluations[0].dataset,
+        "part": evaluations[0].part,
+        "images": len(evaluations[0].indices),
+        "checkpoints": [evaluation.as_dict() for evaluation in evaluations],
         "comparisons": [{**asdict(c), "better": c.better} for c in compared.comparisons],
         "not_compared": [
-            {"first": one.first, "second": one.second, "reason": str(one.reason)} for one in compared.refusals
+            {"first": refusal.first, "second": refusal.second, "reason": str(refusal.reason)}
+            for refusal in compared.refusals
         ],
     }
 
 
-def between(made: list[Evaluation], workspace: Workspace) -> Compared:
+def between(evaluations: list[Evaluation], workspace: Workspace) -> Compared:
     """Every pair, each on the images that both were measured on and neither has learnt."""
-    short = [Path(m.checkpoint).parent.name for m in made]
-    names = short if len(set(short)) == len(short) else [m.checkpoint for m in made]
-    return compare_evaluations(dict(zip(names, made, strict=True)), workspace)
+    short = [Path(m.checkpoint).parent.name for m in evaluations]
+    names = short if len(set(short)) == len(short) else [m.checkpoint for m in evaluations]
+    return compare_evaluations(dict(zip(names, evaluations, strict=True)), workspace)
 
 
-def show_left_out(made: Evaluation) -> None:
+def show_left_out(evaluation: Evaluation) -> None:
     """How many images are missing from the figures above, and why the first of them are."""
-    if not made.left_out:
+    if not evaluation.left_out:
         return
-    count = len(made.left_out)
+    count = len(evaluation.left_out)
     print()
     print(plural("{count} image was left out:", "{count} images were left out:", count=count))
-    for _, why in made.left_out[:NAMED]:
+    for _, why in evaluation.left_out[:NAMED]:
         print(f"  {why}")
     if count > NAMED:
         rest = plural("and {count} more", "and {count} more", count=count - NAMED)

@@ -14,8 +14,8 @@ ENDING = {"page": ".html", "onnx": ".onnx", "state-dict": ".pth"}
 
 def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
-    for flag, given in (("--space", arguments.space), ("--train", arguments.train)):
-        if given and arguments.what != "page":
+    for flag, value in (("--space", arguments.space), ("--train", arguments.train)):
+        if value and arguments.what != "page":
             raise SettingsError("{flag} belongs to a page: give `{command}`.", flag=flag, command="export page")
     if arguments.what == "site":
         return _site(arguments, workspace)
@@ -87,14 +87,14 @@ def _onnx(path: Path, out: Path, workspace: Workspace) -> None:
     from imgcls.runs.evaluations import settings_of
 
     trained, meta = settings_of(path), read_meta(path)
-    split, part = load_for_evaluation(
+    split, split_name = load_for_evaluation(
         trained.dataset, workspace, trained=trained, preprocess=meta.preprocess, classes=meta.classes
     )
     stored, _, _ = next(split.read([torch.arange(min(IMAGES_COMPARED, len(split)))], leave_out_broken=True))
-    made = export_onnx(path, out, stored)
+    onnx = export_onnx(path, out, stored)
     print(
-        f"{out}: opset {made.opset}; on {made.images} images of {trained.dataset} ({part}) its logits differ from "
-        f"PyTorch's by at most {made.difference:.1e}."
+        f"{out}: opset {onnx.opset}; on {onnx.images} images of {trained.dataset} ({split_name}) its logits differ "
+        f"from PyTorch's by at most {onnx.difference:.1e}."
     )
 
 

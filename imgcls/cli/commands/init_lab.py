@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 
 from imgcls.cli.main import to_json
-from imgcls.cli.parser import given
+from imgcls.cli.parser import explicit_settings
 from imgcls.messages import Terminal
 from imgcls.recipes import with_recipe
 from imgcls.runs import init_lab
@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     from imgcls.training.loggers.console import PlainConsole
 
     inits = [name.strip() for name in arguments.inits.split(",") if name.strip()]
-    lab = init_lab.create_lab(with_recipe(given(arguments)), inits, Workspace.from_environment())
+    lab = init_lab.create_lab(with_recipe(explicit_settings(arguments)), inits, Workspace.from_environment())
     ended = init_lab.work(lab, loggers=[PlainConsole(sys.stderr if arguments.json else None)])
     start_next(lab.workspace)
     if failure := lab.failure():
@@ -45,8 +45,8 @@ def _summary(lab: init_lab.Lab, ended: dict[str, events.Event]) -> dict:
 def _figures(event: events.Event) -> dict:
     if isinstance(event, events.Finished):
         return {"state": "finished", "val_accuracy": event.best_val_accuracy, "val_loss": event.best_val_loss}
-    said = str(event.message) if isinstance(event, events.Failed) else None
-    return {"state": type(event).__name__.lower(), "val_accuracy": None, "val_loss": None, "error": said}
+    error = str(event.message) if isinstance(event, events.Failed) else None
+    return {"state": type(event).__name__.lower(), "val_accuracy": None, "val_loss": None, "error": error}
 
 
 def _show(lab: init_lab.Lab, ended: dict[str, events.Event]) -> None:
@@ -72,12 +72,12 @@ def _show(lab: init_lab.Lab, ended: dict[str, events.Event]) -> None:
     for name in ("initialisation", "validation accuracy", "validation loss", "run"):
         table.add_column(name)
     for init, event in ended.items():
-        made = _figures(event)
-        if made["state"] == "finished":
-            said = (f"{made['val_accuracy']:.2%}", f"{made['val_loss']:.4f}")
+        figures = _figures(event)
+        if figures["state"] == "finished":
+            cells = (f"{figures['val_accuracy']:.2%}", f"{figures['val_loss']:.4f}")
         else:
-            said = (made["state"], made.get("error") or "")
-        table.add_row(init, *said, lab.run(init).name)
+            cells = (figures["state"], figures.get("error") or "")
+        table.add_row(init, *cells, lab.run(init).name)
     console.print(table, highlight=False)
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from imgcls.cli.main import to_json
-from imgcls.cli.parser import given
+from imgcls.cli.parser import explicit_settings
 from imgcls.recipes import with_recipe
 from imgcls.runs.lifecycle import check_run
 from imgcls.training.lr_finder import RangeTest, range_test
@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 64, 12  # of the curve, in characters
 def run(arguments: argparse.Namespace) -> int:
     from imgcls.training.loggers.console import PlainConsole
 
-    settings, workspace = with_recipe(given(arguments)), Workspace.from_environment()
+    settings, workspace = with_recipe(explicit_settings(arguments)), Workspace.from_environment()
     check_run(settings, workspace)
     found = range_test(settings, workspace, steps=arguments.steps, told=PlainConsole(sys.stderr))
     if arguments.json:

@@ -13,7 +13,7 @@ from imgcls.cli.main import to_json
 from imgcls.errors import InputError
 from imgcls.imaging.image_files import find_images
 from imgcls.imaging.image_io import notes_of, opened_image
-from imgcls.inference.classify import Prepared, Reading, prepare, read_prepared
+from imgcls.inference.classify import Classification, Prepared, classify_prepared, prepare
 from imgcls.inference.predictor import Predictor
 from imgcls.workspace import Workspace
 
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failed or closed else 0
 
 
-def tell(path: Path, answer: Reading | str, notes: list[str], *, in_json: bool) -> None:
+def tell(path: Path, answer: Classification | str, notes: list[str], *, in_json: bool) -> None:
     """One line of output; what is wrong, and what should be known, goes to where errors go."""
     if in_json:
         print(as_json(path, answer, notes), flush=True)
@@ -63,11 +63,11 @@ def files(named: list[str], closed: list[Path]) -> Iterator[Path]:
 
 def classify(
     predictor: Predictor, paths: list[Path], *, top: int, notes: dict[Path, list[str]]
-) -> Iterator[tuple[Path, Reading | str]]:
+) -> Iterator[tuple[Path, Classification | str]]:
     """Each path with what it was read as, or with the sentence that says why it was not; in order. `notes` receives
     what should be known of one that was read all the same."""
     prepared: dict[int, Prepared] = {}
-    wrong: dict[int, str] = {}
+    errors: dict[int, str] = {}
     form = predictor.meta.preprocess
     for i, path in enumerate(paths):
         try:
@@ -75,17 +75,17 @@ def classify(
                 prepared[i] = prepare(form, image)
                 notes[path] = [str(note) for note in notes_of(image)]
         except InputError as error:
-            wrong[i] = str(error)
+            errors[i] = str(error)
     with predictor.threads(len(prepared)):
-        answers = dict(zip(prepared, read_prepared(predictor, list(prepared.values()), top=top), strict=True))
+        answers = dict(zip(prepared, classify_prepared(predictor, list(prepared.values()), top=top), strict=True))
     for i, path in enumerate(paths):
-        yield path, answers[i] if i in answers else wrong[i]
+        yield path, answers[i] if i in answers else errors[i]
 
 
-def as_json(path: Path, answer: Reading | str, notes: list[str]) -> str:
+def as_json(path: Path, answer: Classification | str, notes: list[str]) -> str:
     if isinstance(answer, str):
         return to_json({"path": str(path), "error": answer})
-    said = {
+    record = {
         "path": str(path),
         "label": answer.label,
         "confidence": round(answer.confidence, 6),
@@ -93,15 +93,15 @@ def as_json(path: Path, answer: Reading | str, notes: list[str]) -> str:
         "sure": answer.sure,
         "familiarity": None if answer.familiarity is None else round(answer.familiarity, 4),
     }
-    return to_json(said | ({"notes": notes} if notes else {}))
+    return to_json(record | ({"notes": notes} if notes else {}))
 
 
-def as_text(path: Path, answer: Reading | str) -> str:
+def as_text(path: Path, answer: Classification | str) -> str:
     if isinstance(answer, str):
         print(f"imgcls: {answer}", file=sys.stderr)
         return f"{path}: not read"
-    said = f"{path}: " + ", ".join(f"{label} {p:.1%}" for label, p in answer.top)
+    line = f"{path}: " + ", ".join(f"{label} {p:.1%}" for label, p in answer.top)
     if answer.doubt is None:
-        return said
-    nearest = next((part.nearest for part in answer.parts if not part.sure), "")
-    return said + WHY_NOT[answer.doubt].format(nearest=nearest)
+        return line
+    nearest = next((digit.nearest for digit in answer.parts if not digit.sure), "")
+    return line + WHY_NOT[answer.doubt].format(nearest=nearest)

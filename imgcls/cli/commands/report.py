@@ -18,17 +18,19 @@ from imgcls.workspace import Workspace
 
 def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
-    paths = [checkpoint_path(wanted, workspace).absolute() for wanted in arguments.runs]
+    paths = [checkpoint_path(name, workspace).absolute() for name in arguments.runs]
     if len(set(paths)) < len(paths):
         raise SettingsError("The same checkpoint is given twice: give different ones to compare.")
     dataset = arguments.dataset or settings_of(paths[0]).dataset
-    made = []
+    evaluations = []
     for path in paths:
-        told = Progress(path)
-        made.append(evaluate_checkpoint(path, workspace, dataset=dataset, part=arguments.part or "", progress=told))
-        told.end()
+        progress = Progress(path)
+        evaluations.append(
+            evaluate_checkpoint(path, workspace, dataset=dataset, part=arguments.part or "", progress=progress)
+        )
+        progress.end()
     out = Path(arguments.out) if arguments.out else _free(f"{paths[0].parent.name}.html")
-    content = report(paths, made, workspace).encode()
+    content = report(paths, evaluations, workspace).encode()
     write_bytes(out, content)
     print(f"{out}: {len(content) / 1000:.0f} kB; it opens in any browser and asks for nothing.")
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from imgcls.cli.commands.train import begin
+from imgcls.cli.commands.train import claim_and_train
 from imgcls.runs.lifecycle import prepare_resume
 from imgcls.runs.store import Run, find_run
 from imgcls.workspace import Workspace
@@ -13,9 +13,9 @@ from imgcls.workspace import Workspace
 def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
 
-    def taken_up() -> Run:
-        made = find_run(arguments.run, workspace)
-        prepare_resume(made, epochs=arguments.epochs)
-        return made
+    def prepared_run() -> Run:
+        run = find_run(arguments.run, workspace)
+        prepare_resume(run, epochs=arguments.epochs)
+        return run
 
-    return begin(taken_up, workspace, resume=True)
+    return claim_and_train(prepared_run, workspace, resume=True)

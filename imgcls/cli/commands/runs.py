@@ -21,30 +21,30 @@ def run(arguments: argparse.Namespace) -> int:
     if _says_something(arguments):
         if not chosen:
             raise RunError("Name the runs that are tagged, noted or pinned: imgcls runs RUN --add-tag TAG.")
-        for one in chosen:
+        for run_named in chosen:
             annotate(
-                one,
+                run_named,
                 add=arguments.add_tag or (),
                 remove=arguments.remove_tag or (),
                 note=arguments.note,
                 pinned=arguments.pinned,
             )
-    found = rows(workspace)
+    all_rows = rows(workspace)
     if chosen:
-        names = {one.name for one in chosen}
-        found = [row for row in found if row["name"] in names]
-    seen = select(
-        found,
+        names = {run_named.name for run_named in chosen}
+        all_rows = [row for row in all_rows if row["name"] in names]
+    selected = select(
+        all_rows,
         words=arguments.search or "",
         conditions=arguments.where or (),
         tags=arguments.tag or (),
         sort=arguments.sort or "",
     )
     if arguments.json:
-        print(to_json(seen))
-    elif seen:
-        table(seen)
-    elif found:
+        print(to_json(selected))
+    elif selected:
+        table(selected)
+    elif all_rows:
         print("No run is like that.", file=sys.stderr)
     else:
         print("No runs yet: python -m imgcls train", file=sys.stderr)
@@ -52,8 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _says_something(arguments: argparse.Namespace) -> bool:
-    said = (arguments.add_tag, arguments.remove_tag, arguments.note, arguments.pinned)
-    return any(value is not None for value in said)
+    changes = (arguments.add_tag, arguments.remove_tag, arguments.note, arguments.pinned)
+    return any(value is not None for value in changes)
 
 
 GAP = 2  # characters between two columns
@@ -61,31 +61,31 @@ TITLES = ("run", "state", "epochs", "val", "test", "tags")
 NOTE_CHARS = 40  # of tags and a note together
 
 
-def table(seen: list[dict[str, Any]]) -> None:
+def table(selected: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     # A pipe has no width of its own: long names must not be cut there.
     console = Console(width=None if sys.stdout.isatty() else 160)
-    cells = [_cells(row) for row in seen]
+    cells = [_cells(row) for row in selected]
     titles = TITLES if any(row[-1] for row in cells) else TITLES[:-1]
     cells = [row[: len(titles)] for row in cells]
     figures = sum(max(map(len, column)) + GAP for column in list(zip(titles, *cells, strict=True))[1:])
-    made = Table(box=None, pad_edge=False)
+    grid = Table(box=None, pad_edge=False)
     for title in titles:
-        made.add_column(title, justify="left" if title in ("run", "state", "tags") else "right", no_wrap=True)
+        grid.add_column(title, justify="left" if title in ("run", "state", "tags") else "right", no_wrap=True)
     for name, *others in cells:
-        made.add_row(_shortened(name, max(6, console.width - figures)), *others)
-    console.print(made)
+        grid.add_row(_shortened(name, max(6, console.width - figures)), *others)
+    console.print(grid)
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     epochs = row["settings"]["epochs"] if row["settings"] else "?"
     accuracies = ("" if row[k] is None else f"{row[k]:.2%}" for k in ("val_accuracy", "test_accuracy"))
     state = row["state"] if row["place"] is None else f"{row['state']} ({row['place']})"
-    said = " ".join(filter(None, ("*" if row["pinned"] else "", *(f"#{tag}" for tag in row["tags"]), row["note"])))
-    said = said if len(said) <= NOTE_CHARS else said[: NOTE_CHARS - 1] + "…"
-    return row["name"], state, f"{row['epochs']}/{epochs}", *accuracies, said
+    remarks = " ".join(filter(None, ("*" if row["pinned"] else "", *(f"#{tag}" for tag in row["tags"]), row["note"])))
+    remarks = remarks if len(remarks) <= NOTE_CHARS else remarks[: NOTE_CHARS - 1] + "…"
+    return row["name"], state, f"{row['epochs']}/{epochs}", *accuracies, remarks
 
 
 def _shortened(name: str, width: int) -> str:

@@ -15,10 +15,10 @@ def run(arguments: argparse.Namespace) -> int:
         sweep.stop(sweep.find(arguments.run, workspace))
         print(f"{arguments.run}: its runs save and end. To go on: python -m imgcls sweep --resume {arguments.run}")
         return 0
-    made = find_run(arguments.run, workspace)
-    state = made.written()
+    target = find_run(arguments.run, workspace)
+    state = target.written()
     queued = state is not None and state.state == "queued"
-    made.stop()
-    said = "is not in the queue any more" if queued else "saves and ends after the step it is in"
-    print(f"{made.name} {said}.")
+    target.stop()
+    sentence = "is not in the queue any more" if queued else "saves and ends after the step it is in"
+    print(f"{target.name} {sentence}.")
     return 0

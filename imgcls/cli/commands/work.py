@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imgcls.workspace import Workspace
 
-JOBS = {  # the module of imgcls.runs whose `work(folder, workspace)` does it
+JOBS = {  # the module of imgcls.runs whose `run(folder, workspace)` does it
     "work-audit": "audits",
     "work-calibrate": "page_runs",
     "work-evaluate": "evaluations",
@@ -21,7 +21,7 @@ JOBS = {  # the module of imgcls.runs whose `work(folder, workspace)` does it
 def run(arguments: argparse.Namespace) -> int:
     if arguments.job in JOBS:
         module = importlib.import_module(f"imgcls.runs.{JOBS[arguments.job]}")
-        return module.work(Path(arguments.folder), Workspace.from_environment())
+        return module.run(Path(arguments.folder), Workspace.from_environment())
     return OTHERS[arguments.job](arguments)
 
 
@@ -58,7 +58,7 @@ def _stand_by(arguments: argparse.Namespace) -> int:
 
     import imgcls.training.trainer  # noqa: F401
     from imgcls.cli.main import main
-    from imgcls.data.download import read_beforehand
+    from imgcls.data.download import prefetch
     from imgcls.errors import ImgclsError
     from imgcls.runs.warm_worker import wait
     from imgcls.settings import TrainSettings
@@ -68,9 +68,9 @@ def _stand_by(arguments: argparse.Namespace) -> int:
     TensorBoard.writer_class()
     rehearse()
     with contextlib.suppress(ImgclsError, OSError):
-        read_beforehand(TrainSettings.model_fields["dataset"].default, Workspace.from_environment())
-    asked = wait()
-    return 0 if asked is None else main(asked)
+        prefetch(TrainSettings.model_fields["dataset"].default, Workspace.from_environment())
+    arguments_sent = wait()
+    return 0 if arguments_sent is None else main(arguments_sent)
 
 
 OTHERS: dict[str, Callable[[argparse.Namespace], int]] = {

@@ -9,7 +9,7 @@ from PIL import Image
 from imgcls.checkpoints.format import read_meta
 from imgcls.errors import ImgclsError
 from imgcls.imaging.ink import NoInk
-from imgcls.inference.classify import read
+from imgcls.inference.classify import classify
 from imgcls.web.classify import answer_view
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.run_cache import RunCache
@@ -18,46 +18,55 @@ from imgcls.web.shared.work_gate import Kind, network, network_kind
 ORDERED = 10  # up to so many classes the bars stay in their own order, so that they do not jump while one draws
 
 
-def kind_of(watch: RunCache, chosen: str | None) -> Kind:
+def kind_of(run_cache: RunCache, chosen: str | None) -> Kind:
     """The pool in which the chosen checkpoint's answer is made; where it is none, the sentence that says so."""
     try:
-        return network_kind(watch.checkpoint(chosen))
+        return network_kind(run_cache.checkpoint(chosen))
     except ImgclsError:
         return "picture"
 
 
-def of_drawing(watch: RunCache, words: Translator, drawing: Image.Image | None, chosen: str) -> str:
+def of_drawing(run_cache: RunCache, translate: Translator, drawing: Image.Image | None, chosen: str) -> str:
     """What the checkpoint makes of a drawing: HTML."""
-    return _answer(watch, words, drawing, chosen, lambda: nothing_drawn(words))
+    return _answer(run_cache, translate, drawing, chosen, lambda: nothing_drawn(translate))
 
 
-def of_photo(watch: RunCache, words: Translator, image: Image.Image | None, chosen: str) -> str:
+def of_photo(run_cache: RunCache, translate: Translator, image: Image.Image | None, chosen: str) -> str:
     """What the checkpoint makes of a photo: HTML."""
-    return _answer(watch, words, image, chosen, lambda: no_photo(words, _known(watch, words, chosen)), photo=True)
+    return _answer(
+        run_cache,
+        translate,
+        image,
+        chosen,
+        lambda: no_photo(translate, _known(run_cache, translate, chosen)),
+        photo=True,
+    )
 
 
-def nothing_drawn(words: Translator) -> str:
-    return answer_view.empty(words("Draw something"), words("The answer appears here while you draw."), words)
+def nothing_drawn(translate: Translator) -> str:
+    return answer_view.empty(
+        translate("Draw something"), translate("The answer appears here while you draw."), translate
+    )
 
 
-def no_photo(words: Translator, known: str) -> str:
+def no_photo(translate: Translator, knowledge: str) -> str:
     """`known`: what the chosen network can answer."""
-    more = words("Upload a file, paste a picture or use the camera.")
-    return answer_view.empty(words("Choose a photo"), f"{more} {known}".strip(), words)
+    more = translate("Upload a file, paste a picture or use the camera.")
+    return answer_view.empty(translate("Choose a photo"), f"{more} {knowledge}".strip(), translate)
 
 
-def _known(watch: RunCache, words: Translator, chosen: str) -> str:
+def _known(run_cache: RunCache, translate: Translator, chosen: str) -> str:
     """Without its weights; '' where it cannot be read."""
     try:
-        path = watch.checkpoint(chosen)
-        return answer_view.knowledge(_name(chosen), read_meta(path).names(words.language), words)
+        path = run_cache.checkpoint(chosen)
+        return answer_view.knowledge(_name(chosen), read_meta(path).names(translate.language), translate)
     except ImgclsError:
         return ""
 
 
 def _answer(
-    watch: RunCache,
-    words: Translator,
+    run_cache: RunCache,
+    translate: Translator,
     image: Image.Image | None,
     chosen: str,
     nothing: Callable[[], str],
@@ -67,27 +76,27 @@ def _answer(
     """`nothing`: what stands there where there is nothing to read."""
     if image is None:
         try:
-            watch.checkpoint(chosen)
+            run_cache.checkpoint(chosen)
         except ImgclsError as error:
-            return answer_view.problem(words.message(error.message), words)
+            return answer_view.problem(translate.message(error.message), translate)
         return nothing()
     try:
-        predictor = network(watch.checkpoint(chosen))
-        reading = read(predictor, [image], language=words.language)[0]
+        predictor = network(run_cache.checkpoint(chosen))
+        reading = classify(predictor, [image], language=translate.language)[0]
     except NoInk:
-        return no_writing(words, chosen, predictor.meta.names(words.language)) if photo else nothing()
+        return no_writing(translate, chosen, predictor.meta.names(translate.language)) if photo else nothing()
     except ImgclsError as error:
-        return answer_view.problem(words.message(error.message), words)
-    classes = predictor.meta.names(words.language)
+        return answer_view.problem(translate.message(error.message), translate)
+    classes = predictor.meta.names(translate.language)
     order = classes if len(classes) <= ORDERED else None
-    known = "" if answer_view.are_digits(classes) else answer_view.knowledge(_name(chosen), classes, words)
-    return answer_view.answer(reading, words, keep_order=order, knows=known)
+    knowledge = "" if answer_view.are_digits(classes) else answer_view.knowledge(_name(chosen), classes, translate)
+    return answer_view.answer(reading, translate, keep_order=order, knows=knowledge)
 
 
-def no_writing(words: Translator, chosen: str, classes: Sequence[str]) -> str:
+def no_writing(translate: Translator, chosen: str, classes: Sequence[str]) -> str:
     """A photo without any ink, given to a network that reads ink."""
-    known = answer_view.knowledge(_name(chosen), classes, words)
-    return answer_view.problem(words("{known} It finds no writing here.", known=known), words)
+    knowledge = answer_view.knowledge(_name(chosen), classes, translate)
+    return answer_view.problem(translate("{known} It finds no writing here.", known=knowledge), translate)
 
 
 def _name(chosen: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from imgcls.inference.classify import Reading
+from imgcls.inference.classify import Classification
 from imgcls.web.i18n.script_sentences import SENTENCES
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.render import render
@@ -22,14 +22,14 @@ CLOSE = 0.25  # probability of the second class from which on it is named beside
 
 
 def answer(
-    reading: Reading, words: Translator, *, keep_order: tuple[str, ...] | None = None, knows: str = ""
+    reading: Classification, translate: Translator, *, keep_order: tuple[str, ...] | None = None, knows: str = ""
 ) -> Markup:
     """`keep_order`: all classes in their own order instead of the likeliest first; bars then stay where they are.
     Of several digits each has one bar. `knows`: what the network can answer at all."""
     first, several = reading.parts[0], len(reading.parts) > 1
     chances = dict(first.top)
     if several:
-        rows = [(part.label, part.confidence, True) for part in reading.parts]
+        rows = [(digit.label, digit.confidence, True) for digit in reading.parts]
     elif keep_order:
         rows = [(name, chances.get(name, 0.0), name == first.label) for name in keep_order]
     else:
@@ -37,21 +37,21 @@ def answer(
     height, width = first.model_input.shape[:2]
     return render(
         "answer",
-        words,
+        translate,
         label=reading.label,
         confidence=percent(reading.confidence),
         unsure=not reading.sure,
-        note=remark(reading, words),
+        note=remark(reading, translate),
         knows=knows,
         rows=[(name, share, percent(share), best) for name, share, best in rows],
-        pictures=[data_url(part.model_input) for part in reading.parts],
+        pictures=[data_url(digit.model_input) for digit in reading.parts],
         width=width,
         height=height,
-        pixels=pixels(width, height, first.model_input.ndim == 2, words),
+        pixels=pixels(width, height, first.model_input.ndim == 2, translate),
     )
 
 
-def compared(reading: Reading, title: str, facts: str, words: Translator) -> Markup:
+def compared(reading: Classification, title: str, facts: str, translate: Translator) -> Markup:
     """One of several checkpoints' answers to the same picture."""
     first = reading.parts[0]
     several = len(reading.parts) > 1
@@ -61,30 +61,30 @@ def compared(reading: Reading, title: str, facts: str, words: Translator) -> Mar
     height, width = first.model_input.shape[:2]
     return render(
         "compared",
-        words,
+        translate,
         title=title,
         label=reading.label,
-        note=doubt(reading, words),
+        note=doubt(reading, translate),
         rows=[(name, share, percent(share), best) for name, share, best in rows],
-        pictures=[data_url(part.model_input) for part in reading.parts],
-        pixels=pixels(width, height, first.model_input.ndim == 2, words),
+        pictures=[data_url(digit.model_input) for digit in reading.parts],
+        pixels=pixels(width, height, first.model_input.ndim == 2, translate),
         facts=facts,
     )
 
 
-def doubt(reading: Reading, words: Translator) -> str:
+def doubt(reading: Classification, translate: Translator) -> str:
     """Why an answer does not count, for a line of its own; '' where it does."""
-    return words("Not sure: {reason}", reason=remark(reading, words)) if reading.doubt else ""
+    return translate("Not sure: {reason}", reason=remark(reading, translate)) if reading.doubt else ""
 
 
-def remark(reading: Reading, words: Translator) -> str:
+def remark(reading: Classification, translate: Translator) -> str:
     """One sentence below the answer: why it does not count, or which class is nearly as likely; '' otherwise."""
     if reading.doubt is not None:
         share = percent(reading.confidence)
-        return words(SENTENCES[f"doubt_{reading.doubt}"], share=share, label=reading.label)
+        return translate(SENTENCES[f"doubt_{reading.doubt}"], share=share, label=reading.label)
     close = reading.top[1:2] if len(reading.parts) == 1 else ()
     if close and close[0][1] >= CLOSE:
-        return words(SENTENCES["close"], first=reading.label, second=close[0][0])
+        return translate(SENTENCES["close"], first=reading.label, second=close[0][0])
     return ""
 
 
@@ -93,28 +93,28 @@ def are_digits(classes: Sequence[str]) -> bool:
     return "".join(classes) == "0123456789"
 
 
-def knowledge(checkpoint: str, classes: Sequence[str], words: Translator) -> str:
+def knowledge(checkpoint: str, classes: Sequence[str], translate: Translator) -> str:
     """What a network can answer at all: it has to choose one of these whatever it is shown."""
     if are_digits(classes):
         text, named = SENTENCES["knows_digits"], ""
     else:
         text, comma = SENTENCES["knows_some" if len(classes) > NAMED else "knows"], SENTENCES["listed"]
-        named = words(comma).join(classes[:NAMED])
-    return words(text, checkpoint=checkpoint, count=f"{len(classes):,}", classes=named)
+        named = translate(comma).join(classes[:NAMED])
+    return translate(text, checkpoint=checkpoint, count=f"{len(classes):,}", classes=named)
 
 
-def empty(title: str, more: str, words: Translator) -> Markup:
-    return render("no_answer", words, problem=None, title=title, more=more)
+def empty(title: str, more: str, translate: Translator) -> Markup:
+    return render("no_answer", translate, problem=None, title=title, more=more)
 
 
-def problem(sentence: str, words: Translator) -> Markup:
-    return render("no_answer", words, problem=sentence)
+def problem(sentence: str, translate: Translator) -> Markup:
+    return render("no_answer", translate, problem=sentence)
 
 
-def pixels(width: int, height: int, grey: bool, words: Translator) -> str:
+def pixels(width: int, height: int, grey: bool, translate: Translator) -> str:
     if grey:
-        return words("{width} × {height} pixels, grey", width=width, height=height)
-    return words("{width} × {height} pixels, colour", width=width, height=height)
+        return translate("{width} × {height} pixels, grey", width=width, height=height)
+    return translate("{width} × {height} pixels, colour", width=width, height=height)
 
 
 def data_url(picture: np.ndarray) -> str:

@@ -22,7 +22,7 @@ from imgcls.data.archives import ZippedImages
 from imgcls.errors import ImgclsError, InputError
 from imgcls.filenames import shown
 from imgcls.imaging.ink import NoInk
-from imgcls.inference.classify import Prepared, Reading, prepare, read_prepared
+from imgcls.inference.classify import Classification, Prepared, classify_prepared, prepare
 from imgcls.web.classify import answer_view
 from imgcls.web.evaluate.results import as_url
 from imgcls.web.i18n.translator import Translator
@@ -40,36 +40,36 @@ THUMBNAIL_PX = 56  # pixels, of pictures that the page does not have itself
 BATCHES_AT_ONCE = 2  # batches of one visitor: one is decoded while the network has the other
 
 
-def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list[Answering]:
-    def many_begin(asked: dict[str, Any]) -> dict[str, Any]:
+def server_functions(translate: Translator, cache: RunCache, limits: Limits) -> list[Answering]:
+    def many_begin(payload: dict[str, Any]) -> dict[str, Any]:
         """How many pictures there may be, and how they are to be asked for; of a zip how many it holds."""
-        form = read_meta(cache.checkpoint(str(asked["checkpoint"]))).preprocess
-        said = {"most": limits.many, "batch": _batch(form), "at_once": 1 if limits.public else BATCHES_AT_ONCE}
-        if "zip" in asked:
-            with ZippedImages(uploaded(asked["zip"]), limits.zip) as found:
-                said["total"] = len(found.names)
-        return said
+        form = read_meta(cache.checkpoint(str(payload["checkpoint"]))).preprocess
+        limits_sent = {"most": limits.many, "batch": _batch(form), "at_once": 1 if limits.public else BATCHES_AT_ONCE}
+        if "zip" in payload:
+            with ZippedImages(uploaded(payload["zip"]), limits.zip) as archive:
+                limits_sent["total"] = len(archive.names)
+        return limits_sent
 
-    async def many_read(asked: dict[str, Any]) -> dict[str, Any]:
+    async def many_read(payload: dict[str, Any]) -> dict[str, Any]:
         """Rows of one batch: {"files": [[path or data URL, name], ...]}, or {"zip": path, "start": index}."""
-        path, user = cache.checkpoint(str(asked["checkpoint"])), asked["visitor"]
+        path, user = cache.checkpoint(str(payload["checkpoint"])), payload["visitor"]
         form = read_meta(path).preprocess
-        if "zip" in asked:
-            start = int(asked["start"])
+        if "zip" in payload:
+            start = int(payload["start"])
             if not 0 <= start < limits.many:
                 raise InputError("At most {most:,} pictures are read in a go.", most=limits.many)
-            archive = await work("picture", None, lambda: ZippedImages(uploaded(asked["zip"]), limits.zip), user)
+            archive = await work("picture", None, lambda: ZippedImages(uploaded(payload["zip"]), limits.zip), user)
             with archive:
-                wanted = range(start, min(start + _batch(form), len(archive.names), limits.many))
-                entries = _one_by_one(archive, wanted)
-                return {"rows": await _rows(path, form, entries, words, thumbs=True, user=user)}
-        files = asked["files"]
+                indices = range(start, min(start + _batch(form), len(archive.names), limits.many))
+                entries = _one_by_one(archive, indices)
+                return {"rows": await _rows(path, form, entries, translate, thumbs=True, user=user)}
+        files = payload["files"]
         if not isinstance(files, list) or len(files) > max(BATCH.values()):
             raise InputError("At most {most:,} pictures are read in a go.", most=max(BATCH.values()))
         named = [(shown(str(name)), lambda sent=sent: _content(sent)) for sent, name in files]
-        return {"rows": await _rows(path, form, named, words, thumbs=False, user=user)}
+        return {"rows": await _rows(path, form, named, translate, thumbs=False, user=user)}
 
-    return [answering(many_begin, words, "picture"), answering(many_read, words)]
+    return [answering(many_begin, translate, "picture"), answering(many_read, translate)]
 
 
 def _batch(form: Preprocess) -> int:
@@ -89,7 +89,7 @@ def _content(sent: Any) -> Path | bytes:
 Source = tuple[str, Callable[[], Path | bytes]]
 
 
-def _one_by_one(archive: ZippedImages, wanted: Iterable[int]) -> list[Source]:
+def _one_by_one(archive: ZippedImages, indices: Iterable[int]) -> list[Source]:
     """An entry is read when its turn comes, by one thread at a time: a zip has one place where it is read."""
     reading = threading.Lock()
 
@@ -97,11 +97,11 @@ def _one_by_one(archive: ZippedImages, wanted: Iterable[int]) -> list[Source]:
         with reading:
             return archive.read(index)
 
-    return [(archive.names[index], partial(read, index)) for index in wanted]
+    return [(archive.names[index], partial(read, index)) for index in indices]
 
 
 async def _rows(
-    checkpoint: Path, form: Preprocess, sources: list[Source], words: Translator, *, thumbs: bool, user: str
+    checkpoint: Path, form: Preprocess, sources: list[Source], translate: Translator, *, thumbs: bool, user: str
 ) -> list[dict[str, Any]]:
     """Decoded by all threads that pictures have, then one batch for the network."""
 
@@ -114,28 +114,30 @@ async def _rows(
         except ImgclsError as error:
             return error, ""
 
-    def opened_all(part: list[Source]) -> list[tuple[Prepared | ImgclsError, str]]:
-        return [opened(source) for source in part]
+    def opened_all(share: list[Source]) -> list[tuple[Prepared | ImgclsError, str]]:
+        return [opened(source) for source in share]
 
     threads = POOLS["picture"].threads
-    parts = [sources[i::threads] for i in range(threads)]
-    found = await asyncio.gather(*(work("picture", None, partial(opened_all, part), user) for part in parts))
-    made = [found[i % threads][i // threads] for i in range(len(sources))]
-    readable = [one for one, _ in made if isinstance(one, Prepared)]
+    shares = [sources[i::threads] for i in range(threads)]
+    prepared_of_thread = await asyncio.gather(
+        *(work("picture", None, partial(opened_all, share), user) for share in shares)
+    )
+    prepared_or_error = [prepared_of_thread[i % threads][i // threads] for i in range(len(sources))]
+    readable = [item for item, _ in prepared_or_error if isinstance(item, Prepared)]
 
-    def answered() -> list[Reading]:
-        return read_prepared(network(checkpoint), readable, language=words.language, top=2)
+    def classifications() -> list[Classification]:
+        return classify_prepared(network(checkpoint), readable, language=translate.language, top=2)
 
-    readings = iter(await work(network_kind(checkpoint), None, answered, user))
+    readings = iter(await work(network_kind(checkpoint), None, classifications, user))
     rows = []
-    for (name, _), (one, thumb) in zip(sources, made, strict=True):
+    for (name, _), (item, thumb) in zip(sources, prepared_or_error, strict=True):
         row = {"name": name, "thumb": thumb}
-        if isinstance(one, Prepared):
-            rows.append(row | _answer(next(readings), words))
+        if isinstance(item, Prepared):
+            rows.append(row | _answer(next(readings), translate))
         else:
-            blank = isinstance(one, NoInk)
-            told = words("No ink was found on this picture.") if blank else words.message(one.message)
-            rows.append(row | {"error": told, "blank": blank})
+            blank = isinstance(item, NoInk)
+            sentence = translate("No ink was found on this picture.") if blank else translate.message(item.message)
+            rows.append(row | {"error": sentence, "blank": blank})
     return rows
 
 
@@ -144,13 +146,13 @@ def _shrinks(form: Preprocess) -> bool:
     return form.resize_mode in ("crop", "square", "stretch")
 
 
-def _answer(reading: Reading, words: Translator) -> dict[str, Any]:
+def _answer(reading: Classification, translate: Translator) -> dict[str, Any]:
     familiarity = reading.familiarity
     return {
         "label": reading.label,
         "confidence": round(reading.confidence, 6),
         "sure": reading.sure,
-        "note": answer_view.doubt(reading, words),
+        "note": answer_view.doubt(reading, translate),
         "familiarity": None if familiarity is None else round(familiarity, 4),
     }
 

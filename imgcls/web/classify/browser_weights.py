@@ -58,18 +58,20 @@ def page_bytes(path: Path, *, half: bool = False) -> bytes:
         raise CheckpointError("{path} cannot be read ({reason}): copy it again.", path=path, reason=error) from None
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     expected = _shapes(meta)
-    if wrong := next((name for name, shape in expected.items() if shapes.get(name) != shape), None):
-        reason = f"{wrong}: {shapes.get(wrong)}, {expected[wrong]}"
+    if misfit := next((name for name, shape in expected.items() if shapes.get(name) != shape), None):
+        reason = f"{misfit}: {shapes.get(misfit)}, {expected[misfit]}"
         raise CheckpointError(
             "{path} does not fit the {model} it says it holds: {reason}", path=path, model=meta.model, reason=reason
         )
     sent = {name: tensors[name].astype(np.float16 if half else np.float32) for name in expected}
     sent |= _calibration(tensors, len(meta.classes))
-    said = meta.model_dump(
+    description = meta.model_dump(
         mode="json", include={"model", "options", "classes", "preprocess", "run", "kind", "epoch", "metrics"}
     )
-    kept = len(epochs_of(path.parent)) > 1
-    return save(sent, {"page": json.dumps(said | {"name": path.parent.name, "sure": SURE, "epochs_kept": kept})})
+    has_epochs = len(epochs_of(path.parent)) > 1
+    return save(
+        sent, {"page": json.dumps(description | {"name": path.parent.name, "sure": SURE, "epochs_kept": has_epochs})}
+    )
 
 
 def _shapes(meta: Meta) -> dict[str, tuple[int, ...]]:
@@ -114,15 +116,15 @@ def epochs_bytes(path: Path) -> bytes | None:
     from safetensors.torch import save
 
     shapes = {name: tuple(t.shape) for name, t in network(path).model.state_dict().items()}
-    tensors, there = {}, []
+    tensors, epoch_numbers = {}, []
     for epoch in epochs_of(path.parent):
         try:
-            found = read_epoch(path.parent, epoch, shapes)
+            tensors_of_epoch = read_epoch(path.parent, epoch, shapes)
         except CheckpointError:  # of another run in this folder, or just going
             continue
-        there.append(epoch)
-        tensors |= {f"{epoch}/{name}": tensor for name, tensor in found.items()}
-    return save(tensors, {"page": json.dumps({"epochs": there})}) if there else None
+        epoch_numbers.append(epoch)
+        tensors |= {f"{epoch}/{name}": tensor for name, tensor in tensors_of_epoch.items()}
+    return save(tensors, {"page": json.dumps({"epochs": epoch_numbers})}) if epoch_numbers else None
 
 
 def units_bytes(path: Path, workspace: Workspace) -> bytes:
@@ -171,14 +173,14 @@ class PageWeights:
             return None
         try:
             stat = path.stat()
-            known = (path, stat.st_mtime_ns, stat.st_size)
-            if known not in self._names:
+            file_state = (path, stat.st_mtime_ns, stat.st_size)
+            if file_state not in self._names:
                 made_by = f"{__version__} {bundle.digest()} {path.parent.name} "
                 content = hashlib.sha256(made_by.encode() + path.read_bytes())
-                self._names[known] = content.hexdigest()[:32]
+                self._names[file_state] = content.hexdigest()[:32]
         except OSError as error:
             raise CheckpointError("{path} cannot be read ({reason}).", path=path, reason=error.strerror) from None
-        name = self._names[known]
+        name = self._names[file_state]
         self._paths[name] = path
         return name
 
@@ -203,8 +205,8 @@ class PageWeights:
 
     def units(self, name: str) -> bytes | None:
         """None where there is no such checkpoint, or its data set is not here."""
-        found = self.path(name)
-        return units_if_there(found, self.cache.workspace) if found else None
+        checkpoint = self.path(name)
+        return units_if_there(checkpoint, self.cache.workspace) if checkpoint else None
 
     def found(self, name: str) -> tuple[Path | None, tuple[int, ...]]:
         """The checkpoint's file, and the epochs that are kept beside it: a run that goes on adds some."""
@@ -213,8 +215,8 @@ class PageWeights:
 
     def epochs(self, name: str) -> bytes | None:
         """None where there is no such checkpoint, or no epochs beside it."""
-        found = self.path(name)
-        return epochs_bytes(found) if found else None
+        checkpoint = self.path(name)
+        return epochs_bytes(checkpoint) if checkpoint else None
 
     def path(self, name: str) -> Path | None:
         """The checkpoint's file."""

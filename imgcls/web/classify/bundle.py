@@ -35,21 +35,21 @@ def worker() -> str:
 
 def _bundled(entry: str) -> tuple[str, str]:
     """The text of all files, and the names that `entry` exports."""
-    parts: dict[str, str] = {}
+    modules: dict[str, str] = {}
     exports: dict[str, str] = {}
 
     def add(name: str) -> None:
         text = _path(name).read_text("utf-8")
         handed_on = RE_EXPORT.findall(text)
         for _, needed in IMPORT.findall(text) + handed_on:
-            if needed not in parts:
+            if needed not in modules:
                 add(needed)
         exports[name] = ", ".join([*EXPORT.findall(text), *(names.strip("{ }") for names, _ in handed_on)])
         body = EXPORT.sub("", IMPORT.sub(r"const \1 = \2Js;", RE_EXPORT.sub(r"const \1 = \2Js;", text)))
-        parts[name] = f"const {name}Js = (() => {{\n{body}\nreturn {{ {exports[name]} }};\n}})();\n"
+        modules[name] = f"const {name}Js = (() => {{\n{body}\nreturn {{ {exports[name]} }};\n}})();\n"
 
     add(entry)
-    return "\n".join(parts.values()), exports[entry]
+    return "\n".join(modules.values()), exports[entry]
 
 
 def _path(name: str) -> Path:

@@ -35,11 +35,11 @@ class LiveCamera(gr.HTML):
     """`seen` asks about the picture in its value, `began` is told when the camera opens, `ended` when it is
     stopped and no picture is held."""
 
-    def __init__(self, words: Translator | None = None, **options: Any) -> None:
-        words = words or Translator("en")
+    def __init__(self, translate: Translator | None = None, **options: Any) -> None:
+        translate = translate or Translator("en")
         options.setdefault("html_template", (HERE / "camera.html").read_text("utf-8"))
         options.setdefault("js_on_load", (HERE / "camera.js").read_text("utf-8"))
-        super().__init__(value="", apply_default_css=False, **in_language(CAMERA, words), **options)
+        super().__init__(value="", apply_default_css=False, **in_language(CAMERA, translate), **options)
 
     def preprocess(self, payload: Any) -> str:
         return ""  # no event takes it: pictures are asked about directly

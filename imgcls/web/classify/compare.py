@@ -13,10 +13,10 @@ from imgcls.checkpoints.epochs import epochs_of
 from imgcls.checkpoints.format import read_meta
 from imgcls.checkpoints.store import CheckpointInfo
 from imgcls.errors import CheckpointError
-from imgcls.inference.classify import read
+from imgcls.inference.classify import classify
 from imgcls.models.registry import model_spec
 from imgcls.web.classify import answer_view
-from imgcls.web.classify import inputs as given
+from imgcls.web.classify.inputs import input_image
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache, checkpoint_title, key
@@ -31,59 +31,63 @@ QUICK_S, EXTRA_TIMINGS = 0.15, 2  # an answer of so few seconds is timed again: 
 EPOCH = re.compile(r"(.+)@(\d{1,6})")
 
 
-def server_functions(words: Translator, cache: RunCache, limits: Limits) -> list[Answering]:
-    def compare_list(asked: dict[str, Any]) -> dict[str, Any]:
+def server_functions(translate: Translator, cache: RunCache, limits: Limits) -> list[Answering]:
+    def compare_list(payload: dict[str, Any]) -> dict[str, Any]:
         """What may be compared with the chosen checkpoint: those of its classes, the others apart."""
-        chosen = str(asked["checkpoint"])
+        chosen = str(payload["checkpoint"])
         about = read_meta(cache.checkpoint(chosen))
-        drawn = not asked.get("photo")
+        is_drawing = not payload.get("photo")
         same: list[dict[str, Any]] = []
         others: list[dict[str, Any]] = []
         for info in cache.checkpoints():
             alike = info.classes == about.classes
             if info.kind == "best" or key(info) == chosen:
                 (same if alike else others).append(
-                    {"key": key(info), "title": checkpoint_title(info, words), "fits": alike or info.photos != drawn}
+                    {
+                        "key": key(info),
+                        "title": checkpoint_title(info, translate),
+                        "fits": alike or info.photos != is_drawing,
+                    }
                 )
             if alike and info.kind == "best":
-                same += _epochs(info, words)
-        same.sort(key=lambda one: one["key"] != chosen)
-        first = [one["key"] for one in same if "@" not in one["key"]][:AT_FIRST]
+                same += _epochs(info, translate)
+        same.sort(key=lambda entry: entry["key"] != chosen)
+        first = [entry["key"] for entry in same if "@" not in entry["key"]][:AT_FIRST]
         return {"same": same, "others": others, "chosen": first, "most": limits.compare}
 
-    def compare_one(asked: dict[str, Any]) -> dict[str, Any]:
+    def compare_one(payload: dict[str, Any]) -> dict[str, Any]:
         """What one of them makes of the picture: HTML."""
-        with given.picture(asked) as picture:
-            predictor, title = _opened(str(asked["key"]), cache, words)
+        with input_image(payload) as picture:
+            predictor, title = _opened(str(payload["key"]), cache, translate)
             began = time.perf_counter()
-            reading = read(predictor, [picture], language=words.language)[0]
+            reading = classify(predictor, [picture], language=translate.language)[0]
             seconds = time.perf_counter() - began
             for _ in range(EXTRA_TIMINGS if seconds < QUICK_S else 0):
                 began = time.perf_counter()
-                read(predictor, [picture], language=words.language)
+                classify(predictor, [picture], language=translate.language)
                 seconds = min(seconds, time.perf_counter() - began)
-        return {"html": answer_view.compared(reading, title, _facts(predictor, seconds, words), words)}
+        return {"html": answer_view.compared(reading, title, _facts(predictor, seconds, translate), translate)}
 
-    return [answering(compare_list, words, "state"), answering(compare_one, words, "network")]
+    return [answering(compare_list, translate, "state"), answering(compare_one, translate, "network")]
 
 
-def _epochs(info: CheckpointInfo, words: Translator) -> list[dict[str, Any]]:
+def _epochs(info: CheckpointInfo, translate: Translator) -> list[dict[str, Any]]:
     """The first and the last of its epochs that are kept."""
-    kept = epochs_of(info.path.parent)
-    if len(kept) < 2:
+    epochs = epochs_of(info.path.parent)
+    if len(epochs) < 2:
         return []
-    wanted = dict.fromkeys([kept[0], kept[1], kept[-1]])
+    shown_epochs = dict.fromkeys([epochs[0], epochs[1], epochs[-1]])
     return [
-        {"key": f"{key(info)}@{epoch}", "title": f"{info.run} · {_epoch(epoch, words)}", "fits": True}
-        for epoch in wanted
+        {"key": f"{key(info)}@{epoch}", "title": f"{info.run} · {_epoch(epoch, translate)}", "fits": True}
+        for epoch in shown_epochs
     ]
 
 
-def _epoch(epoch: int, words: Translator) -> str:
-    return words("after epoch {epoch}", epoch=epoch) if epoch else words("before the first step")
+def _epoch(epoch: int, translate: Translator) -> str:
+    return translate("after epoch {epoch}", epoch=epoch) if epoch else translate("before the first step")
 
 
-def _opened(named: str, cache: RunCache, words: Translator) -> tuple[Predictor, str]:
+def _opened(named: str, cache: RunCache, translate: Translator) -> tuple[Predictor, str]:
     """ "run/best" or, for the weights after its epoch 3, "run/best@3". Raises CheckpointError."""
     if not (of_epoch := EPOCH.fullmatch(named)):
         predictor = network(cache.checkpoint(named))
@@ -91,13 +95,13 @@ def _opened(named: str, cache: RunCache, words: Translator) -> tuple[Predictor, 
     path, epoch = cache.checkpoint(of_epoch[1]), int(of_epoch[2])
     if epoch not in epochs_of(path.parent):
         raise CheckpointError("Epoch {epoch} of {run} is not kept.", epoch=epoch, run=path.parent.name)
-    return network_of_epoch(path, epoch), f"{path.parent.name} · {_epoch(epoch, words)}"
+    return network_of_epoch(path, epoch), f"{path.parent.name} · {_epoch(epoch, translate)}"
 
 
-def _facts(predictor: Predictor, seconds: float, words: Translator) -> str:
+def _facts(predictor: Predictor, seconds: float, translate: Translator) -> str:
     """ "LeNet · 0.2 MB · 1.4 ms"."""
     name = model_spec(predictor.meta.model).title
-    return words(
+    return translate(
         "{network} · {size:.1f} MB · {time} ms",
         network=name,
         size=predictor.bytes / 1e6,

@@ -55,15 +55,15 @@ def handout_with(path: Path, units: bytes | None) -> str:
     if room < 0:
         raise CheckpointError("{path} is too large for a page of its own.", path=path)
     if units:
-        thin = next((made for most in IMAGES if _encoded(made := _fewer(units, most)) <= room * 0.4), None)
+        thin = next((fewer for most in IMAGES if _encoded(fewer := _fewer(units, most)) <= room * 0.4), None)
         if thin:
             parts["units"] = thin
             room -= _encoded(thin)
     if len(numbers) > 1:
         for count in range(len(numbers), 1, -1):
-            made = _epochs(path, [numbers[i * (len(numbers) - 1) // (count - 1)] for i in range(count)])
-            if _encoded(made) <= room:
-                parts["epochs"] = made
+            epochs_file = _epochs(path, [numbers[i * (len(numbers) - 1) // (count - 1)] for i in range(count)])
+            if _encoded(epochs_file) <= room:
+                parts["epochs"] = epochs_file
                 break
     return _page(meta, parts)
 
@@ -93,22 +93,22 @@ def _page(meta: Meta, parts: Mapping[str, bytes]) -> str:
     )
 
 
-def _texts(meta: Meta, words: Translator, language: str) -> dict[str, dict[str, str]]:
+def _texts(meta: Meta, translate: Translator, language: str) -> dict[str, dict[str, str]]:
     accuracy = meta.metrics.get("test_accuracy") or meta.metrics.get("val_accuracy")
     network = [f"LeNet · {', '.join(meta.classes[:12])}{' …' if len(meta.classes) > 12 else ''}"]
     if accuracy is not None:
-        measure = words("Test accuracy") if meta.metrics.get("test_accuracy") else words("Validation accuracy")
+        measure = translate("Test accuracy") if meta.metrics.get("test_accuracy") else translate("Validation accuracy")
         network.append(f"{measure} {accuracy:.1%}")
     return {
-        "pad": in_language(PAD, words),
-        "live": in_language(SENTENCES, words),
+        "pad": in_language(PAD, translate),
+        "live": in_language(SENTENCES, translate),
         "page": {
             "code": CODES[language],
             "name": LANGUAGES[language],
             "title": f"{meta.run or 'LeNet'} · imgcls",
-            "what": words("A network that runs in this page: draw, and see what it makes of it"),
+            "what": translate("A network that runs in this page: draw, and see what it makes of it"),
             "network": " · ".join(network),
-            "about": words("Made with imgcls. Everything is in this file; it works offline."),
+            "about": translate("Made with imgcls. Everything is in this file; it works offline."),
         },
     }
 
@@ -124,9 +124,9 @@ def _fewer(units: bytes, most: int) -> bytes:
 
     used = torch.cat([t.flatten() for t in tops.values()]).unique()
     used = used[used >= 0]
-    place = torch.full((len(tensors["images"]) + 1,), -1).scatter(0, used, torch.arange(len(used)))
-    made = {name: place[t].contiguous() for name, t in tops.items()}  # -1 finds the last, which is -1
-    return save(dead | made | {"images": tensors["images"][used].contiguous()}, {"page": "{}"})
+    position = torch.full((len(tensors["images"]) + 1,), -1).scatter(0, used, torch.arange(len(used)))
+    tensors_left = {name: position[t].contiguous() for name, t in tops.items()}  # -1 finds the last, which is -1
+    return save(dead | tensors_left | {"images": tensors["images"][used].contiguous()}, {"page": "{}"})
 
 
 def _epochs(path: Path, numbers: Sequence[int]) -> bytes:
@@ -135,14 +135,14 @@ def _epochs(path: Path, numbers: Sequence[int]) -> bytes:
     from safetensors.torch import save
 
     shapes = {name: tuple(t.shape) for name, t in network(path).model.state_dict().items()}
-    made: dict[str, Tensor] = {}
+    tensors_of_epochs: dict[str, Tensor] = {}
     for number in numbers:
         for name, tensor in read_epoch(path.parent, number, shapes).items():
             rows = tensor.float().reshape(len(tensor), -1)
             scale = rows.abs().amax(1).clamp(min=1e-12) / 127
-            made[f"{number}/{name}"] = (rows / scale[:, None]).round().to(torch.int8).reshape(tensor.shape)
-            made[f"scale/{number}/{name}"] = scale
-    return save(made, {"page": json.dumps({"epochs": list(numbers)})})
+            tensors_of_epochs[f"{number}/{name}"] = (rows / scale[:, None]).round().to(torch.int8).reshape(tensor.shape)
+            tensors_of_epochs[f"scale/{number}/{name}"] = scale
+    return save(tensors_of_epochs, {"page": json.dumps({"epochs": list(numbers)})})
 
 
 def _encoded(content: bytes) -> int:

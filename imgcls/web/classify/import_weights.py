@@ -38,21 +38,27 @@ def build(  # noqa: PLR0915 - fields and their handlers
 ) -> gr.Accordion:
     """The fold at the place where it is called. `checkpoint` is set to what was made, `sources` to the tab where it can
     be tried; `listed`: the checkpoints to choose from."""
-    words, workspace, limits = context.words, context.watch.workspace, context.limits
-    hint = words(
+    translate, workspace, limits = context.translate, context.run_cache.workspace, context.limits
+    hint = translate(
         "A file that another program saved (.pth, .pt or .safetensors, at most {most:,} MB) becomes a checkpoint of "
         "this lab. Network, channels and number of classes are recognised; nothing in the file is executed.",
         most=limits.upload_mb,
     )
-    with gr.Accordion(words("Use weights of your own"), open=False, elem_id="adopting", elem_classes="card") as fold:
-        gr.HTML(render("title", words, title=None, more=hint), elem_classes="part-title")
+    with gr.Accordion(
+        translate("Use weights of your own"), open=False, elem_id="adopting", elem_classes="card"
+    ) as fold:
+        gr.HTML(render("title", translate, title=None, more=hint), elem_classes="part-title")
         file = gr.File(
-            label=words("File of weights"), file_types=list(WEIGHTS), show_label=False, elem_id="adopt-file", height=120
+            label=translate("File of weights"),
+            file_types=list(WEIGHTS),
+            show_label=False,
+            elem_id="adopt-file",
+            height=120,
         )
-        said = gr.HTML("", elem_id="adopt-said", elem_classes="part-title", min_height=0)
+        message = gr.HTML("", elem_id="adopt-said", elem_classes="part-title", min_height=0)
         with gr.Column(visible=False, elem_id="adopt-ask") as ask:
             classes = gr.Textbox(
-                label=words("Names of the classes, in their order, with commas between"),
+                label=translate("Names of the classes, in their order, with commas between"),
                 lines=2,
                 max_lines=6,
                 max_length=MAX_NAMES_CHARS,
@@ -60,16 +66,18 @@ def build(  # noqa: PLR0915 - fields and their handlers
             )
             with gr.Row(elem_classes="fields"):
                 kind = gr.Dropdown(
-                    [(words(name), value) for value, name in IMAGE_KINDS.items()],
-                    label=words("What it learnt from"),
+                    [(translate(name), value) for value, name in IMAGE_KINDS.items()],
+                    label=translate("What it learnt from"),
                     elem_id="adopt-kind",
                 )
-                size = gr.Number(label=words.setting("image_size"), precision=0, elem_id="adopt-size")
-                mean = gr.Textbox(label=words("Mean"), max_lines=1, max_length=80, elem_id="adopt-mean")
-                std = gr.Textbox(label=words("Standard deviation"), max_lines=1, max_length=80, elem_id="adopt-std")
-                name = gr.Textbox(label=words("Checkpoint's name"), max_lines=1, max_length=80, elem_id="adopt-name")
-            make = gr.Button(words("Make it a checkpoint"), variant="primary", elem_id="adopt-make")
-    found = gr.State(None)
+                size = gr.Number(label=translate.setting("image_size"), precision=0, elem_id="adopt-size")
+                mean = gr.Textbox(label=translate("Mean"), max_lines=1, max_length=80, elem_id="adopt-mean")
+                std = gr.Textbox(label=translate("Standard deviation"), max_lines=1, max_length=80, elem_id="adopt-std")
+                name = gr.Textbox(
+                    label=translate("Checkpoint's name"), max_lines=1, max_length=80, elem_id="adopt-name"
+                )
+            make = gr.Button(translate("Make it a checkpoint"), variant="primary", elem_id="adopt-make")
+    recognised = gr.State(None)
     form = [classes, kind, size, mean, std, name]
 
     def looked(path: str | None) -> list[Any]:
@@ -81,41 +89,43 @@ def build(  # noqa: PLR0915 - fields and their handlers
         from imgcls.checkpoints.recognition import recognise
 
         try:
-            made, _ = recognise(Path(path))
+            recognised_network, _ = recognise(Path(path))
         except ImgclsError as error:
-            return [None, _problem(error, words), *nothing[2:]]
-        known = proposed_classes(made)
-        usual = likely_kind(made)
-        more = words(
+            return [None, _problem(error, translate), *nothing[2:]]
+        class_names = proposed_classes(recognised_network)
+        usual = likely_kind(recognised_network)
+        more = translate(
             "{model}; channels: {channels}, classes: {count:,}",
-            count=made.classes,
-            channels=made.channels,
-            model=REGISTRY[made.model].title,
+            count=recognised_network.classes,
+            channels=recognised_network.channels,
+            model=REGISTRY[recognised_network.model].title,
         )
         return [
-            made,
-            render("title", words, title=Path(path).name, more=more),
+            recognised_network,
+            render("title", translate, title=Path(path).name, more=more),
             gr.update(visible=True),
             gr.update(
-                value=", ".join(known) if len(known) <= MAX_NAMES_SHOWN else "",
-                placeholder=words("ImageNet's 1,000 classes") if len(known) > MAX_NAMES_SHOWN else words("cat, dog"),
+                value=", ".join(class_names) if len(class_names) <= MAX_NAMES_SHOWN else "",
+                placeholder=translate("ImageNet's 1,000 classes")
+                if len(class_names) > MAX_NAMES_SHOWN
+                else translate("cat, dog"),
             ),
             usual,
-            *_form_of(made, usual),
+            *_form_of(recognised_network, usual),
             gr.update(value="", placeholder=Path(path).stem[:80]),
         ]
 
-    def other_kind(made: Any, chosen: str) -> list[Any]:
-        return _form_of(made, chosen) if made else [gr.skip()] * 3
+    def other_kind(recognised_network: Any, chosen: str) -> list[Any]:
+        return _form_of(recognised_network, chosen) if recognised_network else [gr.skip()] * 3
 
-    def adopt_it(path: str | None, said_classes: str, *given: Any) -> list[Any]:
+    def adopt_it(path: str | None, said_classes: str, *values: Any) -> list[Any]:
         """The checkpoint, chosen in the list above; or the sentence that says what is missing."""
         try:
-            key = _adopted(path, said_classes, *given)
+            key = _adopted(path, said_classes, *values)
         except ImgclsError as error:
-            return [gr.skip(), gr.skip(), gr.skip(), _problem(error, words), gr.skip(), gr.skip()]
-        done = render("title", words, title=None, more=words("{name} is there.", name=key.split("/")[0]))
-        tab = gr.Tabs(selected="draw" if given[0] == "digits" else "photo")
+            return [gr.skip(), gr.skip(), gr.skip(), _problem(error, translate), gr.skip(), gr.skip()]
+        done = render("title", translate, title=None, more=translate("{name} is there.", name=key.split("/")[0]))
+        tab = gr.Tabs(selected="draw" if values[0] == "digits" else "photo")
         return [gr.update(choices=listed(), value=key), tab, None, done, gr.update(visible=False), None]
 
     def _adopted(
@@ -128,8 +138,8 @@ def build(  # noqa: PLR0915 - fields and their handlers
             raise SettingsError("Choose a file of weights first.")
         check_room(workspace, limits.adopted if limits.public else None)
         changes = {"size": size, "mean": _numbers(mean), "std": _numbers(std)}
-        named = tuple(part.strip() for part in said_classes.replace("，", ",").split(",") if part.strip())
-        made = adopt(
+        named = tuple(item.strip() for item in said_classes.replace("，", ",").split(",") if item.strip())
+        path_made = adopt(
             Path(path),
             workspace,
             classes=named or proposed_classes(recognise(Path(path))[0]),
@@ -137,34 +147,34 @@ def build(  # noqa: PLR0915 - fields and their handlers
             kind=kind,
             changes={field: value for field, value in changes.items() if value},
         )
-        context.watch.forget(made.parent.name)
-        return f"{made.parent.name}/{made.stem}"
+        context.run_cache.forget(path_made.parent.name)
+        return f"{path_made.parent.name}/{path_made.stem}"
 
-    gr.on([file.upload, file.clear, file.delete], looked, file, [found, said, ask, *form], **REPORT_ERRORS)
-    kind.input(other_kind, [found, kind], [size, mean, std], **REPORT_ERRORS)
-    made = [checkpoint, sources, file, said, ask, found]
-    make.click(adopt_it, [file, *form], made, api_visibility="private")
+    gr.on([file.upload, file.clear, file.delete], looked, file, [recognised, message, ask, *form], **REPORT_ERRORS)
+    kind.input(other_kind, [recognised, kind], [size, mean, std], **REPORT_ERRORS)
+    after_import = [checkpoint, sources, file, message, ask, recognised]
+    make.click(adopt_it, [file, *form], after_import, api_visibility="private")
     make.click(None, None, None, js=show_result_of("#adopt-make"), **LOCAL)
     return fold
 
 
-def _form_of(found: Any, kind: str) -> list[Any]:
+def _form_of(recognised_network: Any, kind: str) -> list[Any]:
     """Size, mean and standard deviation as the recipe has them for images of this kind."""
     from imgcls.checkpoints.import_weights import proposed
 
-    form = proposed(found, kind=kind)
+    form = proposed(recognised_network, kind=kind)
     return [form.size, *(", ".join(f"{value:g}" for value in values) for values in (form.mean, form.std))]
 
 
 def _numbers(text: str) -> tuple[float, ...]:
     """ "0.5, 0.5, 0.5" -> (.5, .5, .5). Raises SettingsError."""
     try:
-        return tuple(float(part) for part in text.replace("，", ",").replace("/", ",").split(",") if part.strip())
+        return tuple(float(item) for item in text.replace("，", ",").replace("/", ",").split(",") if item.strip())
     except ValueError:
         raise SettingsError(
             "{text} cannot be read: give a number for each channel, with commas between.", text=text[:60]
         ) from None
 
 
-def _problem(error: ImgclsError, words: Translator) -> str:
-    return report_card.problem(words.message(error.message), words)
+def _problem(error: ImgclsError, translate: Translator) -> str:
+    return report_card.problem(translate.message(error.message), translate)

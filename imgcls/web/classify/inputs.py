@@ -15,14 +15,14 @@ from imgcls.web.shared.work_gate import opened_picture
 
 
 @contextmanager
-def picture(asked: Mapping[str, Any]) -> Iterator[Image.Image]:
+def input_image(payload: Mapping[str, Any]) -> Iterator[Image.Image]:
     """{"drawing": a PNG's data URL} or {"photo": a path that the upload answered}, while the block lasts. Raises
     InputError."""
-    if "photo" in asked:
-        with opened_picture(uploaded(asked["photo"]), keep_alpha=True, name="The photo") as image:
+    if "photo" in payload:
+        with opened_picture(uploaded(payload["photo"]), keep_alpha=True, name="The photo") as image:
             yield image
         return
-    drawing = drawing_of(asked.get("drawing"))
+    drawing = drawing_of(payload.get("drawing"))
     if drawing is None:
         raise InputError("There is nothing to read: draw something first.")
     yield drawing

@@ -22,12 +22,12 @@ LOAD = """import(new URL('../scripts/{name}.js', document.baseURI))
 
 
 class LiveAnswer(gr.HTML):
-    def __init__(self, words: Translator, value: str, **options: Any) -> None:
+    def __init__(self, translate: Translator, value: str, **options: Any) -> None:
         super().__init__(
             value=value,
             html_template=TEMPLATE,
             js_on_load=LOAD.format(name=bundle.digest()),
             apply_default_css=False,
-            words=in_language(ON_DEMAND | SENTENCES, words),
+            words=in_language(ON_DEMAND | SENTENCES, translate),
             **options,
         )

@@ -26,40 +26,40 @@ from imgcls.web.shared.work_gate import address_of, work
 MAX_BYTES = 310_000  # bytes of a question: a picture of at most 300,000 characters, and the checkpoint's name
 
 
-def add_routes(app: FastAPI, watch: RunCache) -> None:
-    def drawn(words: Translator, asked: Any) -> str:
-        return of_drawing(watch, words, drawing_of(asked["drawing"]), str(asked["checkpoint"] or ""))
+def add_routes(app: FastAPI, run_cache: RunCache) -> None:
+    def answer_drawing(translate: Translator, payload: Any) -> str:
+        return of_drawing(run_cache, translate, drawing_of(payload["drawing"]), str(payload["checkpoint"] or ""))
 
-    def seen(words: Translator, asked: Any) -> str:
-        return of_photo(watch, words, frame_of(asked["picture"]), str(asked["checkpoint"] or ""))
+    def answer_frame(translate: Translator, payload: Any) -> str:
+        return of_photo(run_cache, translate, frame_of(payload["picture"]), str(payload["checkpoint"] or ""))
 
     # Without FastAPI's own way, as looks.py.
-    app.add_route("/drawn/{language}", _route(watch, drawn, "drawing"), methods=["POST"])
-    app.add_route("/seen/{language}", _route(watch, seen, "picture"), methods=["POST"])
+    app.add_route("/drawn/{language}", _route(run_cache, answer_drawing, "drawing"), methods=["POST"])
+    app.add_route("/seen/{language}", _route(run_cache, answer_frame, "picture"), methods=["POST"])
 
 
-def _route(watch: RunCache, answer: Callable[[Translator, Any], str], of: str) -> Any:
+def _route(run_cache: RunCache, answer: Callable[[Translator, Any], str], of: str) -> Any:
     """POST {`of`: a data URL, "checkpoint": its key} -> HTML."""
 
     async def route(request: Request) -> Response:
         if request.path_params["language"] not in LANGUAGES:
             return Response(status_code=404)
         body = b""
-        async for part in request.stream():
-            body += part
+        async for chunk in request.stream():
+            body += chunk
             if len(body) > MAX_BYTES:  # reading a large one as JSON would keep everybody waiting
                 return Response(status_code=413)
         try:
-            asked = json.loads(body)
-            asked = {name: asked[name] for name in (of, "checkpoint")}
+            payload = json.loads(body)
+            payload = {name: payload[name] for name in (of, "checkpoint")}
         except (ValueError, LookupError, TypeError, RecursionError):
             return Response(status_code=422)
-        words = _words(request.path_params["language"])
-        kind = kind_of(watch, str(asked["checkpoint"] or ""))
+        translate = _words(request.path_params["language"])
+        kind = kind_of(run_cache, str(payload["checkpoint"] or ""))
         try:
-            html = await work(kind, None, lambda: str(answer(words, asked)), address_of(request))
+            html = await work(kind, None, lambda: str(answer(translate, payload)), address_of(request))
         except InputError as error:
-            html = str(answer_view.problem(words.message(error.message), words))
+            html = str(answer_view.problem(translate.message(error.message), translate))
         return HTMLResponse(html)
 
     return route

@@ -23,10 +23,10 @@ MAX_CHARS = 5000  # characters of the value
 
 class OnDemand(AskingHTML):
     def __init__(self, context: PageContext, **options: Any) -> None:
-        words, cache, limits = context.words, context.watch, context.limits
-        functions = [f for part in (compare, batch) for f in part.server_functions(words, cache, limits)]
-        functions += stages.server_functions(words, cache)
-        functions += corrections.server_functions(words, cache, limits, context.people)
+        translate, cache, limits = context.translate, context.run_cache, context.limits
+        functions = [f for panel in (compare, batch) for f in panel.server_functions(translate, cache, limits)]
+        functions += stages.server_functions(translate, cache)
+        functions += corrections.server_functions(translate, cache, limits, context.people)
         super().__init__(
             "panels", {}, functions, longest=MAX_CHARS, script=LOAD.format(name=bundle.digest()), **options
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgcls.errors import InputError
-from imgcls.web.classify import inputs as given
+from imgcls.web.classify.inputs import input_image
 from imgcls.web.evaluate.results import as_url, training_image
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.run_cache import RunCache
@@ -39,67 +39,67 @@ class _Opened(NamedTuple):
     names: list[str]  # of the stages' layers
 
 
-def server_functions(words: Translator, cache: RunCache) -> list[Answering]:
-    def stages_why(asked: dict[str, Any]) -> dict[str, Any]:
+def server_functions(translate: Translator, cache: RunCache) -> list[Answering]:
+    def stages_why(payload: dict[str, Any]) -> dict[str, Any]:
         """Where the network looks for class `target`, by default its answer, and the training images most like the
         picture; with `untrained`, where the same network would look before it had learnt anything."""
         from imgcls.inference.explain import layer_cam
 
-        opened = _open(asked, cache)
-        said: dict[str, Any] = {}
-        if not asked.get("untrained"):
-            said = _answer(opened, words) | {"alike": _alike(opened, cache)}
-        target = int(asked["target"] if asked.get("target") is not None else said["likely"][0][0])
+        opened = _open(payload, cache)
+        answer: dict[str, Any] = {}
+        if not payload.get("untrained"):
+            answer = _answer(opened, translate) | {"alike": _alike(opened, cache)}
+        target = int(payload["target"] if payload.get("target") is not None else answer["likely"][0][0])
         if not 0 <= target < len(opened.predictor.meta.classes):
             raise InputError("There is no such class.")
-        model = _untrained(opened.predictor) if asked.get("untrained") else opened.predictor.model
+        model = _untrained(opened.predictor) if payload.get("untrained") else opened.predictor.model
         heats = layer_cam(model, opened.inputs, target, opened.names)
         stages = [_sent(name, heat[None]) for name, heat in zip(opened.names, heats, strict=True)]
-        return {"target": target, "stages": stages} | said
+        return {"target": target, "stages": stages} | answer
 
-    def stages_maps(asked: dict[str, Any]) -> dict[str, Any]:
+    def stages_maps(payload: dict[str, Any]) -> dict[str, Any]:
         """The strongest maps of the first convolution and of each stage."""
         from imgcls.inference.explain import strongest_maps
         from imgcls.models.layers import first_convolution
 
-        opened = _open(asked, cache)
+        opened = _open(payload, cache)
         model = opened.predictor.model
         names = list(dict.fromkeys([first_convolution(model)[0], *opened.names]))
-        found = strongest_maps(model, opened.inputs, names)
-        said = _answer(opened, words)
+        strongest = strongest_maps(model, opened.inputs, names)
+        answer = _answer(opened, translate)
         stages = [
             _sent(name, maps) | {"numbers": [number + 1 for number in numbers], "count": count}
-            for name, (numbers, maps, count) in zip(names, found, strict=True)
+            for name, (numbers, maps, count) in zip(names, strongest, strict=True)
         ]
-        return {"stages": stages} | said
+        return {"stages": stages} | answer
 
-    return [answering(function, words, "network") for function in (stages_why, stages_maps)]
+    return [answering(function, translate, "network") for function in (stages_why, stages_maps)]
 
 
-def _open(asked: dict[str, Any], cache: RunCache) -> _Opened:
+def _open(payload: dict[str, Any], cache: RunCache) -> _Opened:
     """Raises InputError for a network without places to show."""
     from imgcls.inference.explain import stage_layers
 
-    path = cache.checkpoint(str(asked["checkpoint"]))
+    path = cache.checkpoint(str(payload["checkpoint"]))
     predictor = network(path)
     form = predictor.meta.preprocess
-    with given.picture(asked) as picture:
+    with input_image(payload) as picture:
         inputs = form.to_input(form.to_stored(picture)[None])
     if not (names := stage_layers(predictor.model, inputs)):
         raise InputError("This network cuts the picture into patches: it has no maps to show.")
     return _Opened(path, predictor, inputs, names)
 
 
-def _answer(opened: _Opened, words: Translator) -> dict[str, Any]:
+def _answer(opened: _Opened, translate: Translator) -> dict[str, Any]:
     """likely: [[index, name, probability], ...]; classes: all names; picture: what the network saw."""
     import torch
 
     predictor, form = opened.predictor, opened.predictor.meta.preprocess
-    names = predictor.meta.names(words.language)
+    names = predictor.meta.names(translate.language)
     with torch.inference_mode():
         logits, _ = predictor.run(opened.inputs)
-        known = predictor.calibration
-        shares = known.probabilities(logits)[0] if known else logits.softmax(dim=1)[0]
+        calibration = predictor.calibration
+        shares = calibration.probabilities(logits)[0] if calibration else logits.softmax(dim=1)[0]
     top = shares.topk(min(LIKELY, len(names)))
     likely = [[c, names[c], share] for c, share in zip(top.indices.tolist(), top.values.tolist(), strict=True)]
     return {"likely": likely, "classes": names, "picture": as_url(_image(form.picture(opened.inputs)[0]))}
@@ -109,13 +109,13 @@ def _alike(opened: _Opened, cache: RunCache) -> list[dict[str, str]]:
     """Those that the checkpoint has kept and that are still there, the most alike first."""
     import torch
 
-    known = opened.predictor.calibration
-    if known is None or known.neighbours is None:
+    calibration = opened.predictor.calibration
+    if calibration is None or calibration.neighbours is None:
         return []
     with torch.inference_mode():
-        names = known.nearest(opened.predictor.run(opened.inputs)[1], ALIKE)[0]
-    found = [{"name": name, "url": training_image(opened.path, name, cache.workspace)} for name in names]
-    return [one for one in found if one["url"]]
+        names = calibration.nearest(opened.predictor.run(opened.inputs)[1], ALIKE)[0]
+    images = [{"name": name, "url": training_image(opened.path, name, cache.workspace)} for name in names]
+    return [image for image in images if image["url"]]
 
 
 def _untrained(predictor: Predictor) -> nn.Module:

@@ -65,54 +65,54 @@ class Room:
 
 
 def build(context: PageContext) -> Room:
-    words, watch, weights = context.words, context.watch, context.weights
-    listed, chosen = choices(words, watch)
+    translate, run_cache, weights = context.translate, context.run_cache, context.weights
+    listed, chosen = choices(translate, run_cache)
     first = _in_page(weights, chosen)
     with gr.Row(elem_classes="room classify", equal_height=True):
         with gr.Column(scale=5, min_width=320, elem_classes="card give"):
             with gr.Tabs(elem_classes="sources", elem_id="sources") as sources:
-                with gr.Tab(words("Draw"), id="draw"):
-                    pad = DrawingPad(words, in_page=bool(first), elem_id="pad")
-                with gr.Tab(words("Photo"), id="photo"):
+                with gr.Tab(translate("Draw"), id="draw"):
+                    pad = DrawingPad(translate, in_page=bool(first), elem_id="pad")
+                with gr.Tab(translate("Photo"), id="photo"):
                     photo = Photo(
                         type="filepath",
-                        label=words("Photo"),
+                        label=translate("Photo"),
                         sources=["upload", "clipboard", "webcam"],
                         show_label=False,
                         height=330,
                         elem_id="photo",
                         buttons=["fullscreen"],
                     )
-                    camera = LiveCamera(words, elem_id="camera")
+                    camera = LiveCamera(translate, elem_id="camera")
                     gr.HTML(
-                        render("no_webcam", words),
+                        render("no_webcam", translate),
                         js_on_load="if (window.isSecureContext) element.remove();",
                     )
         with gr.Column(scale=6, min_width=320, elem_classes="card get"):
             checkpoint = Choice(
                 listed,
                 value=chosen,
-                label=words("Checkpoint"),
+                label=translate("Checkpoint"),
                 elem_id="checkpoint",
                 allow_custom_value=True,
             )
-            live = LiveAnswer(words, first, elem_id="live")
-            result = gr.HTML("" if first else nothing_drawn(words), elem_id="result")
+            live = LiveAnswer(translate, first, elem_id="live")
+            result = gr.HTML("" if first else nothing_drawn(translate), elem_id="result")
     inside = OnDemand(context, elem_id="inside")
-    import_weights.build(context, checkpoint, sources, lambda: choices(words, watch)[0])
+    import_weights.build(context, checkpoint, sources, lambda: choices(translate, run_cache)[0])
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
 
     def read_upload(path: str | None, chosen: str) -> str:
         if not path:
-            return of_photo(watch, words, None, chosen)
-        with opened_picture(path, keep_alpha=True, name=words("Photo")) as image:
-            return of_photo(watch, words, image, chosen)
+            return of_photo(run_cache, translate, None, chosen)
+        with opened_picture(path, keep_alpha=True, name=translate("Photo")) as image:
+            return of_photo(run_cache, translate, image, chosen)
 
     async def answer(request: gr.Request, chosen: str, make: Callable[[], str]) -> str:
         try:
-            return await work(kind_of(watch, chosen), None, make, address_of(request))
+            return await work(kind_of(run_cache, chosen), None, make, address_of(request))
         except InputError as error:
-            return answer_view.problem(words.message(error.message), words)
+            return answer_view.problem(translate.message(error.message), translate)
 
     async def of_upload(request: gr.Request, path: str | None, chosen: str) -> str:
         """What the checkpoint makes of a photo: HTML."""
@@ -126,15 +126,15 @@ def build(context: PageContext) -> Room:
             return "", await of_upload(request, path, chosen)
         if name := _in_page(weights, chosen):
             return name, ""
-        return "", await answer(request, chosen, lambda: of_drawing(watch, words, drawing_of(drawing), chosen))
+        return "", await answer(request, chosen, lambda: of_drawing(run_cache, translate, drawing_of(drawing), chosen))
 
     source = gr.State("draw")
     # An answer may come back after another network was chosen, which the page computes itself.
-    away = answer_view.problem(words("The lab does not answer: is the network there? Try again."), words)
+    away = answer_view.problem(translate("The lab does not answer: is the network there? Try again."), translate)
 
     def ask(where: str, of: str, root: str) -> str:
-        asked = ASK.replace("OF", of).replace("WHERE", f"{where}/{words.language}").replace("ROOT", root)
-        return asked.replace("AWAY", json.dumps(str(away)))
+        script = ASK.replace("OF", of).replace("WHERE", f"{where}/{translate.language}").replace("ROOT", root)
+        return script.replace("AWAY", json.dumps(str(away)))
 
     pad.drawn(None, [pad, checkpoint], result, js=ask("drawn", "drawing", "#pad .pad"), api_visibility="private").then(
         None, [live, result], result, js="(inPage, said) => inPage ? '' : said", api_visibility="private"
@@ -149,10 +149,10 @@ def build(context: PageContext) -> Room:
     photo.change(of_upload, [photo, checkpoint], result, api_visibility="private", **quick)
     checkpoint.change(of_either, [source, pad, photo, checkpoint], [live, result], api_visibility="private", **quick)
 
-    def switched(before: str, chosen: str, event: gr.SelectData) -> tuple[str, Any]:
+    def switched(previous: str, chosen: str, event: gr.SelectData) -> tuple[str, Any]:
         """The tab, and the network that ships for it in place of the one that ships for the other."""
-        here, there = ("photo", "draw") if event.index == 1 else ("draw", "photo")
-        return here, BEGIN[here] if before != here and chosen == BEGIN[there] else gr.skip()
+        here, elsewhere = ("photo", "draw") if event.index == 1 else ("draw", "photo")
+        return here, BEGIN[here] if previous != here and chosen == BEGIN[elsewhere] else gr.skip()
 
     sources.select(
         switched,
@@ -166,31 +166,33 @@ def build(context: PageContext) -> Room:
         """What a link says, over what the page begins with, and the answer to nothing yet; a drawing that the page has
         kept is asked about when the checkpoint changes."""
         here = address.chosen(request.query_params, "source", tabs)
-        options, _ = choices(words, watch)
-        known = [name for _, name in options]
-        usual = BEGIN[here] if here and BEGIN.get(here) in known else None
-        wanted = address.chosen(request.query_params, "checkpoint", known) or usual
+        options, _ = choices(translate, run_cache)
+        keys = [name for _, name in options]
+        usual = BEGIN[here] if here and BEGIN.get(here) in keys else None
+        wanted_key = address.chosen(request.query_params, "checkpoint", keys) or usual
         # Known here and now: a tab that a link opens has no event everywhere, and where it has one it changes nothing.
-        update = gr.update(choices=options) | ({"value": wanted} if wanted else {})
-        now = wanted or chosen or ""
+        update = gr.update(choices=options) | ({"value": wanted_key} if wanted_key else {})
+        now = wanted_key or chosen or ""
         if here == "photo":
-            answers = ["", of_photo(watch, words, None, now)]
+            answers = ["", of_photo(run_cache, translate, None, now)]
         else:
             name = _in_page(weights, now)
-            answers = [name, "" if name else of_drawing(watch, words, None, now)]
+            answers = [name, "" if name else of_drawing(run_cache, translate, None, now)]
         return [update, gr.Tabs(selected=here) if here else gr.skip(), here or gr.skip(), *answers]
 
-    def refreshed(now: str) -> Any:
-        options, first = choices(words, watch)
-        return gr.update(choices=options, value=now if now in {known for _, known in options} else first)
+    def refreshed(current: str) -> Any:
+        options, first = choices(translate, run_cache)
+        return gr.update(choices=options, value=current if current in {keys for _, keys in options} else first)
 
     context.load.add(opened, [checkpoint, sources, source, live, result])
     context.changes.change(refreshed, checkpoint, checkpoint, **SILENT)
 
     def used(event: gr.EventData) -> Any:
         """A network that has just learnt from corrections."""
-        wanted, options = str(told_by(event).get("checkpoint") or ""), choices(words, watch)[0]
-        return gr.update(choices=options, value=wanted) if wanted in {name for _, name in options} else gr.skip()
+        wanted_key, options = str(told_by(event).get("checkpoint") or ""), choices(translate, run_cache)[0]
+        return (
+            gr.update(choices=options, value=wanted_key) if wanted_key in {name for _, name in options} else gr.skip()
+        )
 
     inside.submit(used, None, checkpoint, **SILENT)
     checkpoint.change(None, checkpoint, None, js=address.puts("checkpoint"), api_visibility="private")
@@ -200,9 +202,9 @@ def build(context: PageContext) -> Room:
     return Room(checkpoint, pad, photo, result, sources, source)
 
 
-def choices(words: Translator, watch: RunCache) -> tuple[list[tuple[str, str]], str | None]:
+def choices(translate: Translator, run_cache: RunCache) -> tuple[list[tuple[str, str]], str | None]:
     """([(title, key)], the one to begin with: it reads drawings)."""
-    listed = [(checkpoint_title(info, words), key(info)) for info in watch.checkpoints()]
+    listed = [(checkpoint_title(info, translate), key(info)) for info in run_cache.checkpoints()]
     return listed, listed[0][1] if listed else None
 
 

@@ -23,28 +23,28 @@ def add_routes(app: FastAPI, workspace: Workspace, people: People) -> None:
     board = ClassBoard(workspace)
 
     @app.get("/class/board")
-    async def seen(request: Request, language: str = "en") -> JSONResponse:
+    async def board_state(request: Request, language: str = "en") -> JSONResponse:
         return await in_words(request, language, lambda _: _seen(board, people, request))
 
     @app.post("/class/board")
-    async def asked(request: Request, language: str = "en") -> JSONResponse:
+    async def board_action(request: Request, language: str = "en") -> JSONResponse:
         """`what`: send (with accuracy, seconds, dataset, model, images, settings); the host's: hide, show (with `id`),
         clear."""
         content = await request.body()
 
-        def made(_: Translator) -> Asked:
+        def do_it(_: Translator) -> Asked:
             _do(_read(content), board, people, request)
             return _seen(board, people, request)
 
-        return await in_words(request, language, made)
+        return await in_words(request, language, do_it)
 
 
-def _do(said: dict[str, Any], board: ClassBoard, people: People, request: Request) -> None:
-    what = said.get("what")
+def _do(action: dict[str, Any], board: ClassBoard, people: People, request: Request) -> None:
+    what = action.get("what")
     if not people.shared:
         raise RunError("A class board belongs to a shared lab.")
     if what == "send" and (owner := people.starter(request)):
-        board.send(said, owner)
+        board.send(action, owner)
     elif what not in ("hide", "show", "clear"):
         raise RunError("The board knows nothing of that.")
     elif not people.visitor(request).host:
@@ -52,7 +52,7 @@ def _do(said: dict[str, Any], board: ClassBoard, people: People, request: Reques
     elif what == "clear":
         board.clear()
     else:
-        board.hide(said.get("id"), hidden=what == "hide")
+        board.hide(action.get("id"), hidden=what == "hide")
 
 
 def _seen(board: ClassBoard, people: People, request: Request) -> Asked:
@@ -63,9 +63,9 @@ def _seen(board: ClassBoard, people: People, request: Request) -> Asked:
 
 def _read(content: bytes) -> dict[str, Any]:
     try:
-        said = json.loads(content) if len(content) <= MAX_BYTES else None
+        message = json.loads(content) if len(content) <= MAX_BYTES else None
     except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
+        message = None
+    if not isinstance(message, dict):
         raise SettingsError("The board takes an accuracy and settings: train in this browser, then send it.")
-    return said
+    return message

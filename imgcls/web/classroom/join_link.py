@@ -13,25 +13,27 @@ from imgcls.web.server.hosting import Hosting, is_loopback, lan_address
 ELSEWHERE = ("0.0.0.0", "::", "[::]")
 
 
-def address(hosting: Hosting, *, port: int, asked: str = "", scheme: str = "http") -> str | None:
+def address(hosting: Hosting, *, port: int, host_header: str = "", scheme: str = "http") -> str | None:
     """Where others find the lab; None where it listens to this computer alone.
 
     `asked`: the Host header of whoever wants to know, which has been allowed already: where that name is not this
     computer's own for itself, others can use it too.
     """
-    name = _name(asked)
-    if asked and name and not is_loopback(name) and name not in ELSEWHERE:
-        return f"{scheme}://{asked}"
+    name = _name(host_header)
+    if host_header and name and not is_loopback(name) and name not in ELSEWHERE:
+        return f"{scheme}://{host_header}"
     if hosting.public_name:
         return f"https://{hosting.public_name}"
     if is_loopback(hosting.host):
         return None
     if hosting.host not in ELSEWHERE:
         return f"http://{_bracketed(hosting.host)}:{port}"
-    found = lan_address()
-    allowed = [one for one in hosting.allowed_hosts if not is_loopback(one) and one not in ELSEWHERE and "*" not in one]
-    if found in allowed or "*" in hosting.allowed_hosts:
-        return f"http://{found}:{port}" if found else None
+    own_address = lan_address()
+    allowed = [
+        host for host in hosting.allowed_hosts if not is_loopback(host) and host not in ELSEWHERE and "*" not in host
+    ]
+    if own_address in allowed or "*" in hosting.allowed_hosts:
+        return f"http://{own_address}:{port}" if own_address else None
     return f"http://{_bracketed(allowed[0])}:{port}" if allowed else None
 
 

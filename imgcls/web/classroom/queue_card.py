@@ -34,7 +34,7 @@ class Row:
 
 def card(
     turns: Sequence[Turn],
-    words: Translator,
+    translate: Translator,
     visitor: Visitor,
     *,
     closed: bool,
@@ -45,8 +45,8 @@ def card(
     addresses = Counter(t.state.owner.address for t in turns if t.place and t.state.owner and t.state.owner.address)
     return render(
         "queue_card",
-        words,
-        rows=[_row(turn, title(turn.name), words, visitor, addresses) for turn in turns[:LISTED]],
+        translate,
+        rows=[_row(turn, title(turn.name), translate, visitor, addresses) for turn in turns[:LISTED]],
         more=len(turns) - LISTED,
         closed=closed,
         host=visitor.host,
@@ -55,24 +55,24 @@ def card(
     )
 
 
-def _row(turn: Turn, title: str, words: Translator, visitor: Visitor, addresses: Counter[str]) -> Row:
+def _row(turn: Turn, title: str, translate: Translator, visitor: Visitor, addresses: Counter[str]) -> Row:
     state, owner = turn.state.now, turn.state.owner
     own = bool(owner and visitor.owner and owner.id == visitor.owner.id)
-    time = words.estimate(turn.seconds) if turn.seconds is not None else ""
+    time = translate.estimate(turn.seconds) if turn.seconds is not None else ""
     if turn.place is None:
-        when = words("about {time} left", time=time) if time and state == "running" else ""
-        button = words("Stop and save") if state != "stopping" else ""
+        when = translate("about {time} left", time=time) if time and state == "running" else ""
+        button = translate("Stop and save") if state != "stopping" else ""
     else:
-        after = words.plural("after {count} other", "after {count} others", count=turn.ahead)
-        when = words("starts in about {time}", time=time) if time else after
-        button = words("Withdraw") if own else words("Remove")
+        after = translate.plural("after {count} other", "after {count} others", count=turn.ahead)
+        when = translate("starts in about {time}", time=time) if time else after
+        button = translate("Withdraw") if own else translate("Remove")
     return Row(
         name=turn.name,
         title=title,
         place=turn.place,
-        who=owner.nickname if owner and owner.nickname else words("the lab itself"),
+        who=owner.nickname if owner and owner.nickname else translate("the lab itself"),
         own=own,
-        state=words(STATES[state]),
+        state=translate(STATES[state]),
         when=when,
         button=button if visitor.may_stop(turn.state) else "",
         near=addresses[owner.address] if turn.place and owner and visitor.host else 0,

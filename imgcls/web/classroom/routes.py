@@ -33,23 +33,23 @@ Asked = dict[str, Any]
 ONE_UP, ONE_DOWN = -1, 1
 
 
-def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) -> None:  # noqa: C901, PLR0915 - a route each
-    workspace, wrong = watch.workspace, WrongPasswords()
+def add_routes(app: FastAPI, run_cache: RunCache, people: People, hosting: Hosting) -> None:  # noqa: C901, PLR0915 - a route each
+    workspace, wrong_passwords = run_cache.workspace, WrongPasswords()
 
     @app.get("/class")
-    async def seen(request: Request, language: str = "en") -> JSONResponse:
+    async def queue_state(request: Request, language: str = "en") -> JSONResponse:
         """Who one is, and the queue as one may see it."""
-        return await in_words(request, language, lambda words: _seen(people.visitor(request), words))
+        return await in_words(request, language, lambda translate: _seen(people.visitor(request), translate))
 
     @app.get("/class/join")
     async def join(request: Request, language: str = "en") -> JSONResponse:
-        def made(words: Translator) -> Asked:
+        def make(translate: Translator) -> Asked:
             port = (request.scope.get("server") or ("", hosting.port))[1] or hosting.port
-            asked, scheme = request.headers.get("host", ""), request.url.scheme
-            url = join_link.address(hosting, port=port, asked=asked, scheme=scheme)
+            host_header, scheme = request.headers.get("host", ""), request.url.scheme
+            url = join_link.address(hosting, port=port, host_header=host_header, scheme=scheme)
             html = render(
                 "join",
-                words,
+                translate,
                 address=f"{url}{request.scope.get('root_path', '')}" if url else None,
                 code=join_link.code(url) if url else None,
                 shared=people.shared,
@@ -59,71 +59,71 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
             )
             return {"html": html}
 
-        return await in_words(request, language, made)
+        return await in_words(request, language, make)
 
     @app.post("/class/nickname")
-    async def nickname(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
-        def made(words: Translator) -> Asked:
-            known = people.visitor(request).owner if people.shared else None
-            owner = people.named(asked.get("nickname"), known)
+    async def nickname(request: Request, payload: Asked = Body()) -> JSONResponse:  # noqa: B008
+        def make(translate: Translator) -> Asked:
+            current_owner = people.visitor(request).owner if people.shared else None
+            owner = people.named(payload.get("nickname"), current_owner)
             after.append(lambda answer: people.remember(answer, request, owner))
-            return _seen(Visitor(owner, people.visitor(request).host), words)
+            return _seen(Visitor(owner, people.visitor(request).host), translate)
 
         after: list[Callable[[JSONResponse], None]] = []
-        return await in_words(request, asked.get("language"), made, after)
+        return await in_words(request, payload.get("language"), make, after)
 
     @app.post("/class/host")
-    async def enter(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
-        def made(words: Translator) -> Asked:
+    async def enter(request: Request, payload: Asked = Body()) -> JSONResponse:  # noqa: B008
+        def make(translate: Translator) -> Asked:
             if not people.has_host:
                 raise RunError("This lab has no host: IMGCLS_HOST_PASSWORD sets a password for one.")
             client = request.client.host if request.client else ""
-            if not people.is_password(asked.get("password")):
-                if wrong.wait(client):
+            if not people.is_password(payload.get("password")):
+                if wrong_passwords.wait(client):
                     raise RunError("Too many wrong passwords: wait a little, then try again.")
-                wrong.count(client)
+                wrong_passwords.count(client)
                 raise RunError("That is not the host's password: try again.")
             after.append(lambda answer: people.remember_host(answer, request))
-            return _seen(Visitor(people.visitor(request).owner, host=True), words)
+            return _seen(Visitor(people.visitor(request).owner, host=True), translate)
 
         after: list[Callable[[JSONResponse], None]] = []
-        return await in_words(request, asked.get("language"), made, after)
+        return await in_words(request, payload.get("language"), make, after)
 
     @app.post("/class/leave")
-    async def leave(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
-        def made(words: Translator) -> Asked:
-            return _seen(Visitor(people.visitor(request).owner), words)
+    async def leave(request: Request, payload: Asked = Body()) -> JSONResponse:  # noqa: B008
+        def make(translate: Translator) -> Asked:
+            return _seen(Visitor(people.visitor(request).owner), translate)
 
         return await in_words(
-            request, asked.get("language"), made, [lambda answer: people.forget_host(answer, request)]
+            request, payload.get("language"), make, [lambda answer: people.forget_host(answer, request)]
         )
 
     @app.post("/class/do")
-    async def do(request: Request, asked: Asked = Body()) -> JSONResponse:  # noqa: B008
+    async def do(request: Request, payload: Asked = Body()) -> JSONResponse:  # noqa: B008
         """`what`: stop (or withdraw) `run`, one's own; the host's: up, down, remove,
         remove-address, close, reopen."""
 
-        def made(words: Translator) -> Asked:
-            visitor, what = people.visitor(request), str(asked.get("what"))
+        def make(translate: Translator) -> Asked:
+            visitor, what = people.visitor(request), str(payload.get("what"))
             if what not in DOES:
                 raise RunError("The queue knows nothing of that.")
             if what != "stop" and not visitor.host:
                 raise RunError("Only the lab's host can do that.")
-            DOES[what](asked.get("run"), visitor)
-            watch.forget(str(asked.get("run")))
-            return _seen(visitor, words)
+            DOES[what](payload.get("run"), visitor)
+            run_cache.forget(str(payload.get("run")))
+            return _seen(visitor, translate)
 
-        return await in_words(request, asked.get("language"), made)
+        return await in_words(request, payload.get("language"), make)
 
-    def _seen(visitor: Visitor, words: Translator) -> Asked:
-        turns = watch.turns() if people.shared else []
+    def _seen(visitor: Visitor, translate: Translator) -> Asked:
+        turns = run_cache.turns() if people.shared else []
 
         def title(name: str) -> str:
-            view = watch.view(name)
-            return run_title(view, words) if view else name
+            view = run_cache.view(name)
+            return run_title(view, translate) if view else name
 
         closed, has_host = queue.is_closed(workspace), people.has_host
-        html = queue_card.card(turns, words, visitor, closed=closed, host_password=has_host, title=title)
+        html = queue_card.card(turns, translate, visitor, closed=closed, host_password=has_host, title=title)
         named = visitor.owner.nickname if visitor.owner else ""
         return {"nickname": named, "host": visitor.host, "html": html if people.shared else "", "busy": bool(turns)}
 
@@ -138,20 +138,20 @@ def add_routes(app: FastAPI, watch: RunCache, people: People, hosting: Hosting) 
         queue.stop(job(name), visitor.owner, host=visitor.host)
 
     def move(name: Any, by: int) -> None:
-        names = [turn.name for turn in watch.turns() if turn.place]
+        names = [turn.name for turn in run_cache.turns() if turn.place]
         if name in names:
             at = names.index(name)
             names.insert(max(0, at + by), names.pop(at))
             queue.reorder(workspace, names)
 
     def remove(name: Any, visitor: Visitor) -> None:
-        found = job(name)
-        if (state := found.written()) and state.state == "queued":
-            found.stop()
-        elif isinstance(found, Run):
-            delete_run(found)
+        found_job = job(name)
+        if (state := found_job.written()) and state.state == "queued":
+            found_job.stop()
+        elif isinstance(found_job, Run):
+            delete_run(found_job)
         else:
-            delete_lab(find_lab(found.name, workspace))
+            delete_lab(find_lab(found_job.name, workspace))
 
     def remove_address(name: Any, _: Visitor) -> None:
         """Everything that waits and was started from where this run was: a nickname costs nothing."""
@@ -177,19 +177,19 @@ async def in_words(
     after: list[Callable[[JSONResponse], None]] | None = None,
 ) -> JSONResponse:
     """`after`: what is done to an answer that is no refusal."""
-    words = _words(language if isinstance(language, str) and language in LANGUAGES else "en")
+    translate = _words(language if isinstance(language, str) and language in LANGUAGES else "en")
     headers = {"Cache-Control": "no-store"}
 
     def answer() -> JSONResponse:
-        made = JSONResponse(make(words), headers=headers)
+        response = JSONResponse(make(translate), headers=headers)
         for finish in after or ():
-            finish(made)
-        return made
+            finish(response)
+        return response
 
     try:
         return await work("state", None, answer, address_of(request))
     except ImgclsError as error:
-        return JSONResponse({"error": words.message(error.message)}, 403, headers=headers)
+        return JSONResponse({"error": translate.message(error.message)}, 403, headers=headers)
 
 
 @cache

@@ -20,8 +20,10 @@ REFRESH = "() => { window.imgclsClass?.refresh(); }"
 
 
 class ClassDialogs(gr.HTML):
-    def __init__(self, words: Translator, people: People, **options: Any) -> None:
-        html = render("class_dialogs", words, language=words.language, shared=people.shared, has_host=people.has_host)
+    def __init__(self, translate: Translator, people: People, **options: Any) -> None:
+        html = render(
+            "class_dialogs", translate, language=translate.language, shared=people.shared, has_host=people.has_host
+        )
         super().__init__(value=html, js_on_load=SCRIPT, apply_default_css=False, **options)
 
 

@@ -16,7 +16,7 @@ from imgcls.data import edits
 from imgcls.data.registry import is_builtin
 from imgcls.errors import DatasetError, RunError
 from imgcls.runs import audits
-from imgcls.runs.audits import Asked
+from imgcls.runs.audits import Request
 from imgcls.web.data import audit_card
 from imgcls.web.data.audit_images import Pictures, short
 from imgcls.web.i18n.translator import Translator
@@ -31,153 +31,157 @@ MOST_FLIPPED = 0.9
 
 class AuditView(AskingHTML):
     def __init__(
-        self, words: Translator, workspace: Workspace, limits: Limits, people: People | None = None, **options: Any
+        self, translate: Translator, workspace: Workspace, limits: Limits, people: People | None = None, **options: Any
     ) -> None:
-        functions = server_functions(words, workspace, limits, people)
-        super().__init__("audit", _said(words), functions, longest=5000, **options)
+        functions = server_functions(translate, workspace, limits, people)
+        super().__init__("audit", _said(translate), functions, longest=5000, **options)
 
 
 def request(dataset: str, *, flip: float = 0.0, train_images: int = 0, begin: bool = False) -> str:
     """The component's value that has this shown; another one each time, for the data may have changed."""
-    asked = {"dataset": dataset, "flip": flip, "train_images": train_images, "begin": begin}
-    return json.dumps({**asked, "asked": time.time()})
+    payload = {"dataset": dataset, "flip": flip, "train_images": train_images, "begin": begin}
+    return json.dumps({**payload, "asked": time.time()})
 
 
-def _said(words: Translator) -> dict[str, str]:
+def _said(translate: Translator) -> dict[str, str]:
     return {
-        "no_answer": words("The lab does not answer: is the network there? Try again."),
-        "stopped": words("Stopped."),
-        "moved": words("Moved to {label}."),
-        "deleted": words("Deleted: it lies in the data set's trash."),
-        "right": words("Remembered: it will not be named again."),
-        "undo": words("Undo"),
-        "undone": words("Taken back."),
+        "no_answer": translate("The lab does not answer: is the network there? Try again."),
+        "stopped": translate("Stopped."),
+        "moved": translate("Moved to {label}."),
+        "deleted": translate("Deleted: it lies in the data set's trash."),
+        "right": translate("Remembered: it will not be named again."),
+        "undo": translate("Undo"),
+        "undone": translate("Taken back."),
     }
 
 
 def server_functions(  # noqa: C901, PLR0915 - a question each, over what they share
-    words: Translator, workspace: Workspace, limits: Limits, people: People | None = None
+    translate: Translator, workspace: Workspace, limits: Limits, people: People | None = None
 ) -> list[Answering]:
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
     pictures = Pictures(workspace)
 
-    def looks_after(asked: dict[str, Any]) -> bool:
+    def looks_after(payload: dict[str, Any]) -> bool:
         """Whether whoever asks looks after the lab: on one's own computer everybody does."""
-        return not limits.public or (people is not None and people.visitor(asked["request"]).host)
+        return not limits.public or (people is not None and people.visitor(payload["request"]).host)
 
-    def asked_for(asked: dict[str, Any]) -> Asked:
-        dataset, flip = str(asked["dataset"]), float(asked.get("flip") or 0)
+    def asked_for(payload: dict[str, Any]) -> Request:
+        dataset, flip = str(payload["dataset"]), float(payload.get("flip") or 0)
         limits.check_name(dataset)
         if not 0 <= flip <= MOST_FLIPPED:
             raise DatasetError("From 0 to 90% of the labels can be flipped.")
-        return Asked(dataset, round(flip, 2), train_images=max(0, int(asked.get("train_images") or 0)))
+        return Request(dataset, round(flip, 2), train_images=max(0, int(payload.get("train_images") or 0)))
 
-    def own(wanted: Asked) -> bool:
+    def own(request: Request) -> bool:
         """Labels that were flipped on purpose are not wrong in the folder: there is nothing to mend."""
-        return not limits.public and not wanted.flip and pictures.may_change(wanted.dataset)
+        return not limits.public and not request.flip and pictures.may_change(request.dataset)
 
-    def audit_look(asked: dict[str, Any]) -> dict[str, Any]:
+    def audit_look(payload: dict[str, Any]) -> dict[str, Any]:
         """Where it stands. `start`: begin a new one; in a shared lab whoever looks after it does that."""
-        wanted = asked_for(asked)
-        if asked.get("start"):
-            if not looks_after(asked):
-                more = f" --flip-labels {wanted.flip:g}" if wanted.flip else ""
-                more += f" --train-images {wanted.train_images}" if wanted.train_images else ""
+        request = asked_for(payload)
+        if payload.get("start"):
+            if not looks_after(payload):
+                more = f" --flip-labels {request.flip:g}" if request.flip else ""
+                more += f" --train-images {request.train_images}" if request.train_images else ""
                 raise RunError(
                     "In a shared lab whoever looks after it does this: `{command}`.",
-                    command=f"python -m imgcls audit {wanted.dataset}{more}",
+                    command=f"python -m imgcls audit {request.dataset}{more}",
                 )
-            audits.start(wanted, workspace)
-        seen = audits.look(wanted, workspace)
-        if seen.state == "failed" and seen.message:
-            return {"error": words.message(seen.message)}
-        if seen.state == "running":
-            html = audit_card.waiting(wanted.dataset, seen.done, seen.total, words, may_stop=looks_after(asked))
+            audits.start(request, workspace)
+        status = audits.status(request, workspace)
+        if status.state == "failed" and status.message:
+            return {"error": translate.message(status.message)}
+        if status.state == "running":
+            html = audit_card.waiting(
+                request.dataset, status.done, status.total, translate, may_stop=looks_after(payload)
+            )
             return {"state": "running", "html": html}
-        made = audits.find_audit(wanted, workspace) if seen.state == "finished" else None
-        if made is None:
-            return {"state": "none" if seen.state == "finished" else seen.state}
-        kind = next((kind for kind in audit_card.TITLES if made.of(kind)), "label")
-        html = audit_card.card(made, words, kind=kind, own=own(wanted), may_start=looks_after(asked))
+        audit = audits.find_audit(request, workspace) if status.state == "finished" else None
+        if audit is None:
+            return {"state": "none" if status.state == "finished" else status.state}
+        kind = next((kind for kind in audit_card.TITLES if audit.of(kind)), "label")
+        html = audit_card.card(audit, translate, kind=kind, own=own(request), may_start=looks_after(payload))
         return {"state": "finished", "html": html, "kind": kind}
 
-    def audit_stop(asked: dict[str, Any]) -> dict[str, Any]:
-        if not looks_after(asked):
+    def audit_stop(payload: dict[str, Any]) -> dict[str, Any]:
+        if not looks_after(payload):
             raise RunError("In a shared lab it may be somebody else's too: it ends by itself, or its host stops it.")
-        audits.stop(asked_for(asked), workspace)
+        audits.stop(asked_for(payload), workspace)
         return {}
 
-    def found(wanted: Asked) -> Audit:
-        made = audits.find_audit(wanted, workspace)
-        if made is None:
+    def finished_audit(request: Request) -> Audit:
+        audit = audits.find_audit(request, workspace)
+        if audit is None:
             raise DatasetError("This list is not there any more: look again.")
-        return made
+        return audit
 
-    def audit_list(asked: dict[str, Any]) -> dict[str, Any]:
+    def audit_list(payload: dict[str, Any]) -> dict[str, Any]:
         """Suspects of a kind, PAGE at once, without those before `start_at`."""
-        wanted, start = asked_for(asked), max(int(asked.get("start_at") or 0), 0)
-        made = found(wanted)
-        named = made.of(asked["kind"])
-        called = str if is_builtin(wanted.dataset) else short
+        request, start = asked_for(payload), max(int(payload.get("start_at") or 0), 0)
+        audit = finished_audit(request)
+        named = audit.of(payload["kind"])
+        called = str if is_builtin(request.dataset) else short
         shown = [
             audit_card.Shown(
                 place=start + i,
-                suspect=one,
-                picture=pictures.thumbnail(wanted.dataset, one.path),
-                twin=pictures.thumbnail(wanted.dataset, one.suggested) if one.kind == "duplicate" else "",
-                name=called(one.path),
-                twin_name=called(one.suggested),
+                suspect=suspect,
+                picture=pictures.thumbnail(request.dataset, suspect.path),
+                twin=pictures.thumbnail(request.dataset, suspect.suggested) if suspect.kind == "duplicate" else "",
+                name=called(suspect.path),
+                twin_name=called(suspect.suggested),
             )
-            for i, one in enumerate(named[start : start + PAGE])
+            for i, suspect in enumerate(named[start : start + PAGE])
         ]
-        paths = [[_as_text(one.suspect.path), _as_text(one.suspect.suggested)] for one in shown]
-        html = audit_card.items(shown, made.classes, words, own=own(wanted))
+        paths = [
+            [_as_text(shown_suspect.suspect.path), _as_text(shown_suspect.suspect.suggested)] for shown_suspect in shown
+        ]
+        html = audit_card.items(shown, audit.classes, translate, own=own(request))
         return {"html": html, "paths": paths, "total": len(named), "next": start + len(shown)}
 
-    def named(asked: dict[str, Any]) -> tuple[str, Suspect]:
+    def named(payload: dict[str, Any]) -> tuple[str, Suspect]:
         """The suspect that is meant: by its path, for the list has become shorter since it was shown."""
         limits.may_delete()
-        wanted = asked_for(asked)
-        if not own(wanted):
-            raise DatasetError("{name} came with the lab: it is not changed.", name=wanted.dataset)
-        suggested = asked.get("suggested")
-        for one in found(wanted).of(asked["kind"]):
-            if _as_text(one.path) == asked["path"] and suggested in (None, _as_text(one.suggested)):
-                return wanted.dataset, one
+        request = asked_for(payload)
+        if not own(request):
+            raise DatasetError("{name} came with the lab: it is not changed.", name=request.dataset)
+        suggested = payload.get("suggested")
+        for suspect in finished_audit(request).of(payload["kind"]):
+            if _as_text(suspect.path) == payload["path"] and suggested in (None, _as_text(suspect.suggested)):
+                return request.dataset, suspect
         raise DatasetError("This image has been mended already, or is not there any more.")
 
-    def audit_move(asked: dict[str, Any]) -> dict[str, Any]:
+    def audit_move(payload: dict[str, Any]) -> dict[str, Any]:
         """label: another class than the suggested one."""
-        dataset, one = named(asked)
-        label = str(asked.get("label") or one.suggested)
-        return {"change": edits.move_to_class(dataset, one.path, label, workspace).id}
+        dataset, suspect = named(payload)
+        label = str(payload.get("label") or suspect.suggested)
+        return {"change": edits.move_to_class(dataset, suspect.path, label, workspace).id}
 
-    def audit_delete(asked: dict[str, Any]) -> dict[str, Any]:
-        dataset, one = named(asked)
-        return {"change": edits.delete(dataset, one.path, workspace).id}
+    def audit_delete(payload: dict[str, Any]) -> dict[str, Any]:
+        dataset, suspect = named(payload)
+        return {"change": edits.delete(dataset, suspect.path, workspace).id}
 
-    def audit_right(asked: dict[str, Any]) -> dict[str, Any]:
-        dataset, one = named(asked)
-        about = {"label": one.label, "duplicate": one.suggested, "outlier": ""}[one.kind]
-        edits.it_is_right(dataset, one.path, one.kind, about, workspace)
-        return {"right": [_as_text(one.path), one.kind, _as_text(about)]}
+    def audit_right(payload: dict[str, Any]) -> dict[str, Any]:
+        dataset, suspect = named(payload)
+        about = {"label": suspect.label, "duplicate": suspect.suggested, "outlier": ""}[suspect.kind]
+        edits.dismiss(dataset, suspect.path, suspect.kind, about, workspace)
+        return {"right": [_as_text(suspect.path), suspect.kind, _as_text(about)]}
 
-    def audit_undo(asked: dict[str, Any]) -> dict[str, Any]:
+    def audit_undo(payload: dict[str, Any]) -> dict[str, Any]:
         """change: the id of a move or a deletion; right: what was found right."""
         limits.may_delete()
-        wanted = asked_for(asked)
-        if "right" in asked:
-            path, kind, about = map(str, asked["right"])
-            edits.not_right(wanted.dataset, _as_path(path), kind, _as_path(about), workspace)
+        request = asked_for(payload)
+        if "right" in payload:
+            path, kind, about = map(str, payload["right"])
+            edits.undismiss(request.dataset, _as_path(path), kind, _as_path(about), workspace)
         else:
-            edits.undo(wanted.dataset, str(asked["change"]), workspace)
+            edits.undo(request.dataset, str(payload["change"]), workspace)
         return {}
 
     small = (audit_stop, audit_move, audit_delete, audit_right, audit_undo)
     return [
-        answering(audit_look, words, "picture"),
-        answering(audit_list, words, "picture"),
-        *(answering(function, words, "state") for function in small),
+        answering(audit_look, translate, "picture"),
+        answering(audit_list, translate, "picture"),
+        *(answering(function, translate, "state") for function in small),
     ]
 
 
@@ -187,4 +191,4 @@ def _as_text(path: str) -> str:
 
 
 def _as_path(text: str) -> str:
-    return re.sub(r"\\u(dc[0-9a-f]{2})", lambda found: chr(int(found[1], 16)), text)
+    return re.sub(r"\\u(dc[0-9a-f]{2})", lambda match: chr(int(match[1], 16)), text)

@@ -34,44 +34,45 @@ class Shown:
     twin_name: str
 
 
-def card(made: Audit, words: Translator, *, kind: str, own: bool, may_start: bool) -> Markup:
+def card(audit: Audit, translate: Translator, *, kind: str, own: bool, may_start: bool) -> Markup:
     """own: whether images may be moved and deleted here; may_start: whether it may be made anew."""
     return render(
         "audit",
-        words,
-        name=words.value(made.name),
-        images=made.images,
-        kinds=[(key, words(title), len(made.of(key))) for key, title in TITLES.items()],
+        translate,
+        name=translate.value(audit.name),
+        images=audit.images,
+        kinds=[(key, translate(title), len(audit.of(key))) for key, title in TITLES.items()],
         kind=kind,
         own=own,
         may_start=may_start,
-        flipped=made.flipped,
-        found=_found(made, words),
+        flipped=audit.flipped,
+        found=_found(audit, translate),
     )
 
 
-def items(shown: Sequence[Shown], classes: Sequence[str], words: Translator, *, own: bool) -> Markup:
+def items(shown: Sequence[Shown], classes: Sequence[str], translate: Translator, *, own: bool) -> Markup:
     """classes: of the data set; a wrong label may belong to any of them."""
     others = {
-        one.place: [name for name in classes if name not in (one.suspect.label, one.suspect.suggested)] for one in shown
+        item.place: [name for name in classes if name not in (item.suspect.label, item.suspect.suggested)]
+        for item in shown
     }
-    return render("audit_items", words, shown=shown, others=others, own=own)
+    return render("audit_items", translate, shown=shown, others=others, own=own)
 
 
-def waiting(name: str, done: int, total: int, words: Translator, *, may_stop: bool) -> Markup:
-    return render("audit_wait", words, name=words.value(name), done=done, total=total, may_stop=may_stop)
+def waiting(name: str, done: int, total: int, translate: Translator, *, may_stop: bool) -> Markup:
+    return render("audit_wait", translate, name=translate.value(name), done=done, total=total, may_stop=may_stop)
 
 
-def _found(made: Audit, words: Translator) -> str:
+def _found(audit: Audit, translate: Translator) -> str:
     """What became of the labels that were flipped on purpose."""
-    if not made.flipped:
+    if not audit.flipped:
         return ""
-    return words.plural(
+    return translate.plural(
         "{count:,} label was flipped on purpose. Found again: {recall:.0%}; of the labels named below "
         "{precision:.0%} were flipped.",
         "{count:,} labels were flipped on purpose. Found again: {recall:.0%}; of the labels named below "
         "{precision:.0%} were flipped.",
-        count=made.flipped,
-        recall=made.recall or 0.0,
-        precision=made.precision or 0.0,
+        count=audit.flipped,
+        recall=audit.recall or 0.0,
+        precision=audit.precision or 0.0,
     )

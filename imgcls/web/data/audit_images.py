@@ -50,15 +50,19 @@ class Pictures:
         with self._lock:
             if self._set is None or self._set[0] != dataset:
                 from imgcls.data.datasets import load_dataset
-                from imgcls.data.known_places import names_in_files
+                from imgcls.data.index_names import names_in_files
 
                 settings = with_recipe({"dataset": dataset})
                 data = load_dataset(settings, self.workspace, preprocess_for(settings))
                 called = names_in_files(data)
-                self._set = dataset, data, {name: (part, i) for part in called for i, name in enumerate(called[part])}
+                self._set = (
+                    dataset,
+                    data,
+                    {name: (split, i) for split in called for i, name in enumerate(called[split])},
+                )
             _, data, places = self._set
-        part, place = places[path]
-        array = getattr(data, part).image(place).permute(1, 2, 0).numpy()
+        split_name, index = places[path]
+        array = getattr(data, split_name).image(index).permute(1, 2, 0).numpy()
         return Image.fromarray(np.ascontiguousarray(array[..., 0] if array.shape[-1] == 1 else array))
 
 

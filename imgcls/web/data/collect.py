@@ -33,98 +33,98 @@ THUMBNAIL_PX = 96  # pixels
 class Collect(AskingHTML):
     """`change` fires when a data set has been saved; the handler gets its name."""
 
-    def __init__(self, words: Translator, workspace: Workspace, limits: Limits, **options: Any) -> None:
-        functions = server_functions(words, workspace, limits)
-        super().__init__("collect", _said(words), functions, longest=200, **options)
+    def __init__(self, translate: Translator, workspace: Workspace, limits: Limits, **options: Any) -> None:
+        functions = server_functions(translate, workspace, limits)
+        super().__init__("collect", _said(translate), functions, longest=200, **options)
 
 
-def _said(words: Translator) -> dict[str, str]:
+def _said(translate: Translator) -> dict[str, str]:
     """What `collect.js` and the template say, by the names they know."""
     return {
-        "camera_on": words("Camera on"),
-        "camera_off": words("Camera off"),
-        "camera_is_off": words("The camera is off"),
-        "take": words("Take"),
-        "take_more": words("Hold for a photo every quarter of a second"),
-        "drop_here": words("Drop photos here, or click to choose"),
-        "class_name": words("Name of a class, e.g. cat"),
-        "add_class": words("Add class"),
-        "set_name": words("Name of the data set"),
-        "save_set": words("Save"),
-        "clear_draft": words("Clear"),
-        "clear_draft_sure": words("Throw all these photos away?"),
-        "remove_class": words("Remove class"),
-        "remove_photo": words("Delete this photo"),
-        "photo_removed": words("The photo is deleted."),
-        "undo": words("Undo"),
-        "here_go_photos": words("Photos go here"),
-        "photos_go_here": words("Photos go here now: take or drop some."),
-        "no_photos_yet": words("No photos yet."),
-        "two_classes": words("Add at least two classes, with some photos of each."),
-        "no_camera": words("The camera could not be opened: allow it in the browser, or drop photos instead."),
-        "not_readable": words("{file} cannot be read by this browser: save it as JPEG or PNG."),
-        "no_answer": words("The lab does not answer: is the network there? Try again."),
-        "camera_gone": words("The camera is gone: plug it in again, or choose another, and start it once more."),
-        "no_webcam": words(
+        "camera_on": translate("Camera on"),
+        "camera_off": translate("Camera off"),
+        "camera_is_off": translate("The camera is off"),
+        "take": translate("Take"),
+        "take_more": translate("Hold for a photo every quarter of a second"),
+        "drop_here": translate("Drop photos here, or click to choose"),
+        "class_name": translate("Name of a class, e.g. cat"),
+        "add_class": translate("Add class"),
+        "set_name": translate("Name of the data set"),
+        "save_set": translate("Save"),
+        "clear_draft": translate("Clear"),
+        "clear_draft_sure": translate("Throw all these photos away?"),
+        "remove_class": translate("Remove class"),
+        "remove_photo": translate("Delete this photo"),
+        "photo_removed": translate("The photo is deleted."),
+        "undo": translate("Undo"),
+        "here_go_photos": translate("Photos go here"),
+        "photos_go_here": translate("Photos go here now: take or drop some."),
+        "no_photos_yet": translate("No photos yet."),
+        "two_classes": translate("Add at least two classes, with some photos of each."),
+        "no_camera": translate("The camera could not be opened: allow it in the browser, or drop photos instead."),
+        "not_readable": translate("{file} cannot be read by this browser: save it as JPEG or PNG."),
+        "no_answer": translate("The lab does not answer: is the network there? Try again."),
+        "camera_gone": translate("The camera is gone: plug it in again, or choose another, and start it once more."),
+        "no_webcam": translate(
             "The camera works at http://127.0.0.1 and over https only: from another computer's plain "
             "http address, the browser keeps it closed. Upload a photo instead."
         ),
     }
 
 
-def server_functions(words: Translator, workspace: Workspace, limits: Limits) -> list[Answering]:  # noqa: C901 - functions that share a draft
+def server_functions(translate: Translator, workspace: Workspace, limits: Limits) -> list[Answering]:  # noqa: C901 - functions that share a draft
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
 
-    def draft(asked: dict[str, Any]) -> Draft:
-        token, visitor = asked.get("token"), asked["visitor"]
+    def draft(payload: dict[str, Any]) -> Draft:
+        token, visitor = payload.get("token"), payload["visitor"]
         if isinstance(token, str):
             return Draft(workspace, token, limits.collect, visitor=visitor)
         return Draft.new(workspace, limits.collect, visitor=visitor)
 
-    def collect_open(asked: dict[str, Any]) -> dict[str, Any]:
+    def collect_open(payload: dict[str, Any]) -> dict[str, Any]:
         """The draft of that token with its thumbnails, or a new one."""
-        made = draft(asked)
+        class_draft = draft(payload)
         classes = {
-            name: [[photo, small] for photo in photos if (small := _thumbnail(made.folder / name / photo))]
-            for name, photos in made.classes().items()
+            name: [[photo, small] for photo in photos if (small := _thumbnail(class_draft.folder / name / photo))]
+            for name, photos in class_draft.classes().items()
         }
-        return {"token": made.token, "classes": [[name, photos] for name, photos in classes.items()]}
+        return {"token": class_draft.token, "classes": [[name, photos] for name, photos in classes.items()]}
 
-    def collect_class(asked: dict[str, Any]) -> dict[str, Any]:
-        name = str(asked["name"]).strip()
-        draft(asked).add_class(name)
+    def collect_class(payload: dict[str, Any]) -> dict[str, Any]:
+        name = str(payload["name"]).strip()
+        draft(payload).add_class(name)
         return {"name": name}
 
-    def collect_unclass(asked: dict[str, Any]) -> dict[str, Any]:
-        draft(asked).remove_class(str(asked["name"]))
+    def collect_unclass(payload: dict[str, Any]) -> dict[str, Any]:
+        draft(payload).remove_class(str(payload["name"]))
         return {}
 
-    def collect_photo(asked: dict[str, Any]) -> dict[str, Any]:
-        made, name = draft(asked), str(asked["name"])
-        with _image(asked["image"]) as image:
-            return {"photo": made.add(name, image, burst=str(asked.get("burst") or ""))}
+    def collect_photo(payload: dict[str, Any]) -> dict[str, Any]:
+        class_draft, name = draft(payload), str(payload["name"])
+        with _image(payload["image"]) as image:
+            return {"photo": class_draft.add(name, image, burst=str(payload.get("burst") or ""))}
 
-    def collect_unphoto(asked: dict[str, Any]) -> dict[str, Any]:
-        draft(asked).remove(str(asked["name"]), str(asked["photo"]))
+    def collect_unphoto(payload: dict[str, Any]) -> dict[str, Any]:
+        draft(payload).remove(str(payload["name"]), str(payload["photo"]))
         return {}
 
-    def collect_restore(asked: dict[str, Any]) -> dict[str, Any]:
-        return {"photo": draft(asked).restore(str(asked["name"]), str(asked["photo"])).name}
+    def collect_restore(payload: dict[str, Any]) -> dict[str, Any]:
+        return {"photo": draft(payload).restore(str(payload["name"]), str(payload["photo"])).name}
 
-    def collect_save(asked: dict[str, Any]) -> dict[str, Any]:
+    def collect_save(payload: dict[str, Any]) -> dict[str, Any]:
         room_for_one_more(workspace, limits)
-        return {"saved": draft(asked).save(str(asked["name"])).name}
+        return {"saved": draft(payload).save(str(payload["name"])).name}
 
-    def collect_clear(asked: dict[str, Any]) -> dict[str, Any]:
-        draft(asked).clear()
+    def collect_clear(payload: dict[str, Any]) -> dict[str, Any]:
+        draft(payload).clear()
         return {}
 
     small = (collect_class, collect_unclass, collect_unphoto, collect_restore, collect_clear)
     return [
-        answering(collect_open, words, "picture"),
-        answering(collect_photo, words, "picture"),
-        answering(collect_save, words, "dataset"),
-        *(answering(function, words, "state") for function in small),
+        answering(collect_open, translate, "picture"),
+        answering(collect_photo, translate, "picture"),
+        answering(collect_save, translate, "dataset"),
+        *(answering(function, translate, "state") for function in small),
     ]
 
 

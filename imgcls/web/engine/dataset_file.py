@@ -51,8 +51,8 @@ class DatasetFile:
 
 def page_settings(dataset: str, images: int, start_from: str = "") -> TrainSettings:
     """The recipe of a LeNet on so many of its images (0: all). Raises SettingsError."""
-    said = {"dataset": dataset, "model": MODEL, "transfer": "scratch", "train_images": images}
-    return with_recipe(said | {"start_from": start_from})
+    given = {"dataset": dataset, "model": MODEL, "transfer": "scratch", "train_images": images}
+    return with_recipe(given | {"start_from": start_from})
 
 
 def page_classes(dataset: str, workspace: Workspace) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ def page_classes(dataset: str, workspace: Workspace) -> tuple[str, ...]:
 
 
 def make_file(
-    dataset: str, images: int, workspace: Workspace, *, start_from: str = "", held_out: int = HELD_OUT
+    dataset: str, images: int, workspace: Workspace, *, start_from: str = "", validation_images: int = HELD_OUT
 ) -> DatasetFile:
     """start_from: a checkpoint that the page learns on from, which has to have seen none of what is held out. Raises
     ImgclsError where the data set is not here, or does not fit into a page."""
@@ -78,7 +78,7 @@ def make_file(
     form = data.preprocess
     if form.storage_size != form.size or form.size not in (28, 32) or data.train.streams:
         raise DatasetError("{dataset} does not fit into a page: train on it on the computer.", dataset=dataset)
-    if (len(data.train) + held_out) * form.channels * form.size**2 > MAX_BYTES:
+    if (len(data.train) + validation_images) * form.channels * form.size**2 > MAX_BYTES:
         raise DatasetError(
             "{dataset} is too large for a page: choose fewer {train_images}.",
             dataset=dataset,
@@ -86,7 +86,7 @@ def make_file(
         )
     if not len(data.val):
         raise DatasetError("{dataset} holds out no image: train on it on the computer.", dataset=dataset)
-    held = min(held_out, len(data.val))
+    held = min(validation_images, len(data.val))
     meta = Meta(
         model=MODEL,
         classes=data.classes,
@@ -108,12 +108,12 @@ def make_file(
         "held": held,
         "meta": meta.model_dump(mode="json"),
     }
-    said = json.dumps(header).encode()
+    header_bytes = json.dumps(header).encode()
     splits = [(data.train, len(data.train)), (data.val, held)]
     pixels = [_bytes(split.tensor[:count]) for split, count in splits]
     labels = [_bytes(split.labels[:count].to(torch.uint8)) for split, count in splits]
-    parts = [struct.pack("<I", len(said)), said, *pixels, *labels]
-    content = gzip.compress(b"".join(parts), LEVEL, mtime=0)
+    blocks = [struct.pack("<I", len(header_bytes)), header_bytes, *pixels, *labels]
+    content = gzip.compress(b"".join(blocks), LEVEL, mtime=0)
     name = hashlib.sha256(content).hexdigest()[:32]
     return DatasetFile(name, content, data.classes, data.manifest)
 
@@ -136,17 +136,17 @@ class DatasetFiles:
         if not 0 <= images <= TrainSettings.model_fields["train_images"].metadata[-1].le:
             raise SettingsError("Choose how many images to learn from.", field="train_images")
         with self._lock:
-            known = (dataset, images, _state(dataset, self.workspace), _ancestor(start_from, self.workspace))
-            if known not in self._made:
-                self._made[known] = make_file(dataset, images, self.workspace, start_from=start_from)
+            key = (dataset, images, _state(dataset, self.workspace), _ancestor(start_from, self.workspace))
+            if key not in self._made:
+                self._made[key] = make_file(dataset, images, self.workspace, start_from=start_from)
                 while len(self._made) > CACHE_ENTRIES:
                     self._made.popitem(last=False)
-            self._made.move_to_end(known)
-            return self._made[known]
+            self._made.move_to_end(key)
+            return self._made[key]
 
     def content(self, name: str) -> bytes | None:
         """None where it was made by an earlier server, or has been given up."""
-        return next((made.content for made in list(self._made.values()) if made.name == name), None)
+        return next((file.content for file in list(self._made.values()) if file.name == name), None)
 
 
 def _state(dataset: str, workspace: Workspace) -> Hashable:

@@ -42,12 +42,12 @@ def engine_file(build: str) -> bytes:
     return (HERE / f"lenet-{build}.wasm").read_bytes()
 
 
-def add_routes(app: FastAPI, watch: RunCache, weights: PageWeights, limits: Limits) -> None:
-    files, root = DatasetFiles(watch.workspace), str(watch.workspace.root)
+def add_routes(app: FastAPI, run_cache: RunCache, weights: PageWeights, limits: Limits) -> None:
+    files, root = DatasetFiles(run_cache.workspace), str(run_cache.workspace.root)
 
     @app.get("/engine/{name}")
     async def engine(name: str) -> Response:
-        build = next((build for build, known in engine_names().items() if known == name), None)
+        build = next((build for build, own_name in engine_names().items() if own_name == name), None)
         return _for_ever(engine_file(build) if build else None, "application/wasm")
 
     @app.get("/training-data")
@@ -56,13 +56,13 @@ def add_routes(app: FastAPI, watch: RunCache, weights: PageWeights, limits: Limi
     ) -> JSONResponse:
         """Where the file lies: its name changes with its content, so that a browser may keep it."""
 
-        def made() -> Answer:
+        def make() -> Answer:
             limits.check_name(dataset)
             if images not in SIZES:
                 raise SettingsError("Choose how many images to learn from.", field="train_images")
             return {"url": f"training-data/{files.file(dataset, images, start_from).name}"}
 
-        return await answer("document", ("training-data", root, dataset, images, start_from), made, request, language)
+        return await answer("document", ("training-data", root, dataset, images, start_from), make, request, language)
 
     @app.get("/training-data/{name}")
     async def training_file(name: str) -> Response:
@@ -72,21 +72,21 @@ def add_routes(app: FastAPI, watch: RunCache, weights: PageWeights, limits: Limi
     async def checkpoints(request: Request, dataset: str = "mnist", language: str = "en") -> JSONResponse:
         """LeNets of the lab that know the same classes by images of the same form: a page may learn on from them."""
 
-        def made() -> Answer:
+        def make() -> Answer:
             limits.check_name(dataset)
-            classes, form = page_classes(dataset, watch.workspace), preprocess_for(page_settings(dataset, 0))
-            same = [info for info in watch.checkpoints() if info.classes == classes and info.model == MODEL]
-            known = [(key(info), read_meta(info.path)) for info in same]
+            classes, form = page_classes(dataset, run_cache.workspace), preprocess_for(page_settings(dataset, 0))
+            same = [info for info in run_cache.checkpoints() if info.classes == classes and info.model == MODEL]
+            checkpoints_of_form = [(key(info), read_meta(info.path)) for info in same]
             return [
                 {"title": title, "url": f"../weights/{name}", "widths": [6, 16], **OPTIONS, **meta.options}
-                for title, meta in known
+                for title, meta in checkpoints_of_form
                 if meta.preprocess == form and (name := weights.name(title))
             ]
 
-        return await answer("state", ("page-checkpoints", root, dataset), made, request, language)
+        return await answer("state", ("page-checkpoints", root, dataset), make, request, language)
 
     @app.post("/page-runs")
-    async def kept(request: Request, language: str = "en") -> JSONResponse:
+    async def keep_network(request: Request, language: str = "en") -> JSONResponse:
         """The length of a JSON description (4 bytes, little endian), the description, a safetensors file."""
         content = await request.body()
         return await answer("document", None, lambda: keep(content), request, language)
@@ -96,14 +96,14 @@ def add_routes(app: FastAPI, watch: RunCache, weights: PageWeights, limits: Limi
 
         length = int.from_bytes(content[:4], "little")
         try:
-            said = json.loads(content[4 : 4 + length] if length <= HEADER_BYTES else b"")
+            description = json.loads(content[4 : 4 + length] if length <= HEADER_BYTES else b"")
             run = page_runs.PageRun(
-                dataset=str(said["dataset"]),
-                model=str(said["model"]),
-                images=int(said["images"]),
-                given=dict(said["settings"]),
-                start_from=str(said.get("start_from", "")),
-                name=str(said.get("name", "")).strip()[:80],
+                dataset=str(description["dataset"]),
+                model=str(description["model"]),
+                images=int(description["images"]),
+                given=dict(description["settings"]),
+                start_from=str(description.get("start_from", "")),
+                name=str(description.get("name", "")).strip()[:80],
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise SettingsError("What the page sent cannot be read: reload it, then keep the network again.") from None
@@ -111,14 +111,14 @@ def add_routes(app: FastAPI, watch: RunCache, weights: PageWeights, limits: Limi
         if run.images not in SIZES:  # a file of any other size would be made for this alone
             raise SettingsError("A page learns from {sizes} images, 0 for all.", sizes=", ".join(map(str, SIZES)))
         limits.check(run.settings())
-        check_room(watch.workspace, limits.adopted if limits.public else None)
+        check_room(run_cache.workspace, limits.adopted if limits.public else None)
         file = files.file(run.dataset, run.images, run.start_from)
         # The data, or the network it started from, may have changed while the page learnt: then nobody knows any more.
-        seen = file.manifest if file.manifest.digest == said.get("manifest") else None
-        path = page_runs.keep(content[4 + length :], run, file.classes, watch.workspace, seen)
-        watch.forget(path.parent.name)
+        manifest = file.manifest if file.manifest.digest == description.get("manifest") else None
+        path = page_runs.keep(content[4 + length :], run, file.classes, run_cache.workspace, manifest)
+        run_cache.forget(path.parent.name)
         with contextlib.suppress(ImgclsError):  # the lab is busy: the next one to be kept has it measured, too
-            page_runs.calibrate_later(watch.workspace)
+            page_runs.calibrate_later(run_cache.workspace)
         return {"name": path.parent.name, "checkpoint": f"{path.parent.name}/best"}
 
 
@@ -126,12 +126,12 @@ async def answer(
     kind: Kind, named: Hashable, make: Callable[[], Answer], request: Request, language: str
 ) -> JSONResponse:
     """What `make` says, through the gate; or `error`, one sentence in the page's language."""
-    words = _words(language if language in LANGUAGES else "en")
+    translate = _words(language if language in LANGUAGES else "en")
     headers = {"Cache-Control": "no-store"}
     try:
         return JSONResponse(await work(kind, named, make, address_of(request)), headers=headers)
     except ImgclsError as error:
-        return JSONResponse({"error": words.message(error.message)}, 403, headers=headers)
+        return JSONResponse({"error": translate.message(error.message)}, 403, headers=headers)
 
 
 @cache

@@ -22,7 +22,7 @@ from imgcls.checkpoints.format import read_meta
 from imgcls.data.catalog import own_folders
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.inference.predictor import Prediction
-from imgcls.runs.evaluations import Asked, find_evaluation, images_for, settings_of
+from imgcls.runs.evaluations import Request, find_evaluation, images_for, settings_of
 from imgcls.web.shared.work_gate import network, opened_picture
 from imgcls.workspace import Workspace
 
@@ -57,7 +57,7 @@ class Evaluations:
         self._lock = threading.Lock()
         self._made: OrderedDict[tuple, Any] = OrderedDict()
 
-    def get(self, asked: Asked) -> Evaluation:
+    def get(self, asked: Request) -> Evaluation:
         """Raises DatasetError where it has to be made (again)."""
         found = self._kept(
             ("evaluation", asked),
@@ -68,7 +68,7 @@ class Evaluations:
             raise DatasetError("This evaluation is not there any more: evaluate again.")
         return found
 
-    def fresh(self, asked: Asked) -> Evaluation | None:
+    def fresh(self, asked: Request) -> Evaluation | None:
         """As it lies on the disk now."""
         with self._lock:
             self._made.pop(("evaluation", asked), None)

@@ -23,7 +23,12 @@ from imgcls.web.shared.uploads import uploaded
 
 
 def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
-    words, watch, limits, changes = context.words, context.watch, context.limits, context.changes
+    words, watch, limits, changes = (
+        context.translate,
+        context.run_cache,
+        context.limits,
+        context.changes,
+    )
     workspace = watch.workspace
     listed, first = classify_tab.choices(words, watch)
     own = words("the one it was trained on")

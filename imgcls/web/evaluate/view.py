@@ -63,7 +63,7 @@ def server_functions(
         """Whether whoever asks looks after the lab: on one's own computer everybody does."""
         return not limits.public or (people is not None and people.visitor(asked["request"]).host)
 
-    def asked_for(asked: dict[str, Any]) -> list[evaluations.Asked]:
+    def asked_for(asked: dict[str, Any]) -> list[evaluations.Request]:
         chosen, dataset, part = asked["checkpoints"], str(asked.get("dataset") or ""), str(asked.get("part") or "")
         if not isinstance(chosen, list) or not chosen:
             raise RunError("Choose a checkpoint first.")
@@ -76,9 +76,9 @@ def server_functions(
         if len(paths) > 1:  # on the same images: those of the first
             same_classes(paths)
             dataset = dataset or settings_of(paths[0]).dataset
-        return [evaluations.Asked(path, dataset, part) for path in paths]
+        return [evaluations.Request(path, dataset, part) for path in paths]
 
-    def one_of(asked: dict[str, Any]) -> tuple[evaluations.Asked, Any]:
+    def one_of(asked: dict[str, Any]) -> tuple[evaluations.Request, Any]:
         which = asked_for(asked)
         chosen = which[min(max(int(asked.get("which") or 0), 0), len(which) - 1)]
         return chosen, kept.get(chosen)

@@ -47,5 +47,5 @@ GLOSSARY = {
 }
 
 
-def glossary(words: Translator) -> dict[str, str]:
-    return {words(label): words(sentence) for label, sentence in GLOSSARY.items()}
+def glossary(translate: Translator) -> dict[str, str]:
+    return {translate(label): translate(sentence) for label, sentence in GLOSSARY.items()}

@@ -7,7 +7,7 @@ from imgcls.training.loggers.console import lines
 from imgcls.web.i18n.translator import Translator
 
 
-def log_line(event: events.Event, words: Translator) -> str:
+def log_line(event: events.Event, translate: Translator) -> str:
     """One line of the log; empty for what is only of passing interest."""
-    said = [event.message] if isinstance(event, events.Failed) else lines(event)
-    return "; ".join(map(words.message, said))
+    messages = [event.message] if isinstance(event, events.Failed) else lines(event)
+    return "; ".join(map(translate.message, messages))

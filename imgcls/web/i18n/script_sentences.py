@@ -179,6 +179,6 @@ ON_DEMAND = {
 }
 
 
-def in_language(sentences: Mapping[str, str], words: Translator) -> dict[str, str]:
+def in_language(sentences: Mapping[str, str], translate: Translator) -> dict[str, str]:
     """The scripts fill the braces in."""
-    return {name: words(text) for name, text in sentences.items()}
+    return {name: translate(text) for name, text in sentences.items()}

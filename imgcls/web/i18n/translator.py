@@ -34,10 +34,10 @@ def hide_folders(*folders: Path) -> None:
     _hidden.sort(key=len, reverse=True)
 
 
-def _without_folders(said: str) -> str:
+def _without_folders(text: str) -> str:
     for folder in _hidden:
-        said = said.replace(folder + os.sep, "").replace(folder, Path(folder).name)
-    return said
+        text = text.replace(folder + os.sep, "").replace(folder, Path(folder).name)
+    return text
 
 
 class Translator(Language):
@@ -57,11 +57,11 @@ class Translator(Language):
 
     def message(self, message: Message) -> str:
         """What a visitor is told: without the folders that are this server's business (`hide_folders`)."""
-        said = message.said(self)
-        told = _without_folders(said)
-        if told != said:
+        sentence = message.said(self)
+        without_folders = _without_folders(sentence)
+        if without_folders != sentence:
             note(str(message))
-        return told
+        return without_folders
 
     def setting(self, name: str, value: str | None = None) -> str:
         """The label of a setting in the form, or of one of its values; a part of a data set."""

@@ -21,58 +21,58 @@ from imgcls.web.shared.render import render
 from imgcls.web.train.run_card import diverged, trained
 
 
-def none(words: Translator) -> Markup:
-    return render("no_lab", words)
+def none(translate: Translator) -> Markup:
+    return render("no_lab", translate)
 
 
 def card(
-    lab: Lab, state: str, views: Mapping[str, RunView], words: Translator, *, expected: str = "", look: str = ""
+    lab: Lab, state: str, views: Mapping[str, RunView], translate: Translator, *, expected: str = "", look: str = ""
 ) -> Markup:
     """`expected`: the initialisation that whoever asked thought would learn best; `look`: as live_cards.py makes it."""
-    said = lab.failure()
+    failure = lab.failure()
     statistics = lab.statistics()
     return render(
         "lab_card",
-        words,
+        translate,
         lab=lab,
         look=look,
         state=state,
-        state_said=words(STATES[state]),
-        made=f"{words.value(lab.settings.model)} · {words.value(lab.settings.dataset)}",
-        failed=words.message(said) if said else None,
-        results=[_result(init, views.get(init), words) for init in lab.inits],
-        charts=_curves(lab, views, words),
+        state_said=translate(STATES[state]),
+        made=f"{translate.value(lab.settings.model)} · {translate.value(lab.settings.dataset)}",
+        failed=translate.message(failure) if failure else None,
+        results=[_result(init, views.get(init), translate) for init in lab.inits],
+        charts=_curves(lab, views, translate),
         band=layer_lessons.sound_band(),
         lessons=[
             {
                 "init": init,
                 "tone": tone(init),
-                "name": words.value(init),
-                "rule": words(layer_lessons.RULES[init]),
-                "said": layer_lessons.lesson(rows, words),
-                "moves": layer_lessons.movement(rows, words),
+                "name": translate.value(init),
+                "rule": translate(layer_lessons.RULES[init]),
+                "said": layer_lessons.lesson(rows, translate),
+                "moves": layer_lessons.movement(rows, translate),
                 "layers": layer_lessons.layers(rows),
                 "steps": max(len(row.updates) for row in rows),
             }
             for init, rows in statistics.items()
             if rows and init in layer_lessons.RULES
         ],
-        answer=_answer(expected, state, views, words),
+        answer=_answer(expected, state, views, translate),
     )
 
 
-def _answer(expected: str, state: str, views: Mapping[str, RunView], words: Translator) -> str | None:
+def _answer(expected: str, state: str, views: Mapping[str, RunView], translate: Translator) -> str | None:
     """Whether what was expected came true, once it is known."""
     best = {init: view.best.val_loss for init, view in views.items() if view.best}
     if state != "finished" or not best or expected not in views:
         return None
     first = min(best, key=best.__getitem__)
     if first == expected:
-        return words("As you expected, {init} learnt best.", init=words.value(first))
-    return words(
+        return translate("As you expected, {init} learnt best.", init=translate.value(first))
+    return translate(
         "You expected {expected}, and {init} learnt best: its pictures below say why.",
-        expected=words.value(expected),
-        init=words.value(first),
+        expected=translate.value(expected),
+        init=translate.value(first),
     )
 
 
@@ -81,24 +81,24 @@ def tone(init: str) -> str:
     return f"c{(choices('init') or ()).index(init) + 1}"
 
 
-def _result(init: str, view: RunView | None, words: Translator) -> tuple[str, str, str, str]:
+def _result(init: str, view: RunView | None, translate: Translator) -> tuple[str, str, str, str]:
     """(tone, initialisation, best validation accuracy, how it is going)."""
     images = view.started.images.get("val", 0) if view and view.started else 0
     value = accuracy.share(view.best.val_accuracy, images) if view and view.best else "–"
     if view is None:
-        more = words("waits its turn")
+        more = translate("waits its turn")
     elif diverged(view):
-        more = words("diverged")
+        more = translate("diverged")
     else:
-        more = words(STATES[view.state])
-    return tone(init), words.value(init), value, more
+        more = translate(STATES[view.state])
+    return tone(init), translate.value(init), value, more
 
 
-def _curves(lab: Lab, views: Mapping[str, RunView], words: Translator) -> list[Markup]:
+def _curves(lab: Lab, views: Mapping[str, RunView], translate: Translator) -> list[Markup]:
     if not any(view.progress for view in views.values()):
         return []
     total = lab.settings.epochs
-    named = {init: words.value(init) for init in views}
+    named = {init: translate.value(init) for init in views}
 
     def over(measure: str) -> list[Series]:
         return [
@@ -107,20 +107,20 @@ def _curves(lab: Lab, views: Mapping[str, RunView], words: Translator) -> list[M
         ]
 
     loss = chart(
-        words("Training loss"),
+        translate("Training loss"),
         over("loss"),
-        words,
+        translate,
         x_end=total,
-        x_name=words("epochs"),
+        x_name=translate("epochs"),
         legend=False,
         top=4.0,
     )
     accuracy = chart(
-        words("Training accuracy"),
+        translate("Training accuracy"),
         over("accuracy"),
-        words,
+        translate,
         x_end=total,
-        x_name=words("epochs"),
+        x_name=translate("epochs"),
         percent=True,
         legend=False,
     )

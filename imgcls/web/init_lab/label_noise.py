@@ -31,30 +31,32 @@ QUIET_BUTTON: dict[str, Any] = {"variant": "secondary", "elem_classes": ["quiet"
 
 class WrongLabels:
     def __init__(self, context: PageContext) -> None:
-        self.context, self.words, self.limits, self.people = context, context.words, context.limits, context.people
-        self.run_cache, self.workspace = context.watch, context.watch.workspace
+        self.context, self.words, self.limits, self.people = context, context.translate, context.limits, context.people
+        self.run_cache, self.workspace = context.run_cache, context.run_cache.workspace
 
     def layout(self) -> None:
-        words = self.words
-        more = words(
+        translate = self.words
+        more = translate(
             "Some labels are wrong on purpose. The network ends up knowing them by heart: training accuracy goes on "
             "rising while validation accuracy turns and falls. Where it turns, stopping would have been best. Networks "
             "that never saw a label can point out which labels look wrong."
         )
         with gr.Row(elem_classes="room lab"):
             with gr.Column(scale=4, min_width=320, elem_classes="card settings"):
-                gr.HTML(render("title", words, title=words("Wrong labels"), more=more), elem_classes="part-title")
+                gr.HTML(
+                    render("title", translate, title=translate("Wrong labels"), more=more), elem_classes="part-title"
+                )
                 with gr.Row(elem_classes="fields"):
                     self.fields = settings_form.some(
-                        words, self.workspace, self.limits, FIELDS, prefix="wrong", values=TO_BEGIN_WITH
+                        translate, self.workspace, self.limits, FIELDS, prefix="wrong", values=TO_BEGIN_WITH
                     )
                 with gr.Column(elem_classes="start-bar"):
-                    self.start = gr.Button(words("Train on them"), variant="primary", elem_id="wrong-start")
+                    self.start = gr.Button(translate("Train on them"), variant="primary", elem_id="wrong-start")
             with gr.Column(scale=8, min_width=320, elem_classes="card watching"):
-                self.card = WatchedCard(render("no_wrong_run", words), elem_id="wrong-card")
-                self.find = gr.Button(words("Now find them again"), elem_id="wrong-find", elem_classes="quiet")
+                self.card = WatchedCard(render("no_wrong_run", translate), elem_id="wrong-card")
+                self.find = gr.Button(translate("Now find them again"), elem_id="wrong-find", elem_classes="quiet")
                 self.run = gr.Textbox("", visible=False)  # the name of the run that is shown
-        self.found = AuditView(words, self.workspace, self.limits, self.people, elem_id="flipped-audit")
+        self.found = AuditView(translate, self.workspace, self.limits, self.people, elem_id="flipped-audit")
 
     def wire(self) -> None:
         guarded, shown = guard(self.words), [self.card, self.find]
@@ -84,9 +86,9 @@ class WrongLabels:
         view = self._lesson_run(name)
         if view is None:
             return [render("no_wrong_run", self.words), gr.update(**QUIET_BUTTON)]
-        look = live_cards.run_look(self.run_cache, view.run.name, self.words, ()) or {}
+        card = live_cards.run_look(self.run_cache, view.run.name, self.words, ()) or {}
         over = view.at_rest and view.best is not None
-        return [look.get("html", ""), gr.update(**(MAIN if over else QUIET_BUTTON))]
+        return [card.get("html", ""), gr.update(**(MAIN if over else QUIET_BUTTON))]
 
     def _lesson_run(self, name: str | None) -> RunView | None:
         view = self.run_cache.view(name) if name else None
@@ -100,16 +102,16 @@ class WrongLabels:
     def list_datasets(self) -> Any:
         return gr.update(choices=settings_form.dataset_choices(self.words, self.workspace))
 
-    def on_start(self, asked_by: gr.Request, *given: Any) -> str:
+    def on_start(self, asked_by: gr.Request, *values: Any) -> str:
         """A run like any other, which Train lists, too."""
-        settings = with_recipe({n: value for n, value in zip(self.fields, given, strict=True) if value is not None})
+        settings = with_recipe({n: value for n, value in zip(self.fields, values, strict=True) if value is not None})
         expected = plan_card.expected(settings, self.workspace) if self.people.shared else None
         run = self.limits.start(settings, self.workspace, owner=self.people.starter(asked_by), expected=expected)
         self.run_cache.forget(run.name)
         return run.name
 
-    def on_find(self, *given: Any) -> str:
+    def on_find(self, *values: Any) -> str:
         """Among those that the run learns from."""
-        said = {n: value for n, value in zip(FOUND_BY, given, strict=True) if value is not None}
-        settings = TrainSettings.checked(said)
+        settings_named = {n: value for n, value in zip(FOUND_BY, values, strict=True) if value is not None}
+        settings = TrainSettings.checked(settings_named)
         return request(settings.dataset, flip=settings.flip_labels, train_images=settings.train_images, begin=True)

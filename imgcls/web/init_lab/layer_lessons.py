@@ -94,27 +94,29 @@ def layers(rows: Sequence[LayerStatistics]) -> list[Layer]:
     ]
 
 
-def lesson(rows: Sequence[LayerStatistics], words: Translator) -> str:
+def lesson(rows: Sequence[LayerStatistics], translate: Translator) -> str:
     """What happens to the signal on its way through, in one sentence; what that means for learning in another."""
     count, first, last = len(rows), rows[0].given, rows[-1].std
     if last is None or first is None:
-        return words("The signal grows beyond every number before it reaches the last layer: nothing can be learnt.")
+        return translate(
+            "The signal grows beyond every number before it reaches the last layer: nothing can be learnt."
+        )
     if last == 0 or first == 0:
-        return words(
+        return translate(
             "Nothing comes through, and all units of a layer are alike: the same gradient moves them all alike, so "
             "they stay alike and the network cannot learn."
         )
     whole = last / first
     each = whole ** (1 / count)
     if each < 0.5:
-        said = words(
+        sentence = translate(
             "Each layer hands on about 1/{part} of the signal: after {count} layers {left} of it is left.",
             part=_round(1 / each),
             count=count,
             left=_share(whole),
         )
     elif each > 2:
-        said = words(
+        sentence = translate(
             "Each layer makes the signal about {times} times larger: after {count} layers it is {whole} times what "
             "came in.",
             times=_round(each),
@@ -122,32 +124,36 @@ def lesson(rows: Sequence[LayerStatistics], words: Translator) -> str:
             whole=_share(whole),
         )
     else:
-        said = words(
+        sentence = translate(
             "Each layer hands on about as much as it gets: after {count} layers the signal is {whole} times what came "
             "in.",
             count=count,
             whole=_share(whole),
         )
-    return f"{said} {_learning(rows, words)}".strip()
+    return f"{sentence} {_learning(rows, translate)}".strip()
 
 
-def movement(rows: Sequence[LayerStatistics], words: Translator) -> str:
+def movement(rows: Sequence[LayerStatistics], translate: Translator) -> str:
     """How far the first steps move the weights, in one sentence."""
     changes = [change for row in rows if (change := _change(row)) is not None]
     if not changes:
-        return words("Not one weight moves in the first steps.")
+        return translate("Not one weight moves in the first steps.")
     middle = statistics.median(changes)
     if middle > FAR_TOO_MUCH:
         times = _share(10**middle)
-        return words("A step changes the weights by {times} times what they were: it forgets what it had.", times=times)
-    said = words("A step changes the weights by about 1/{part} of what they were", part=_round(10**-middle))
+        return translate(
+            "A step changes the weights by {times} times what they were: it forgets what it had.", times=times
+        )
+    sentence = translate("A step changes the weights by about 1/{part} of what they were", part=_round(10**-middle))
     if all(row.gradient is not None and row.gradient < NO_GRADIENT for row in rows):
-        return words("{said}, and only by weight decay, which makes them smaller still: nothing is learnt.", said=said)
+        return translate(
+            "{said}, and only by weight decay, which makes them smaller still: nothing is learnt.", said=sentence
+        )
     if middle > USUAL_STEP + 1:
-        return words("{said}: a large step, learning is quick or unsteady.", said=said)
+        return translate("{said}: a large step, learning is quick or unsteady.", said=sentence)
     if middle < USUAL_STEP - 1.5:
-        return words("{said}: so little that learning takes for ever.", said=said)
-    return words("{said}: a usual step.", said=said)
+        return translate("{said}: so little that learning takes for ever.", said=sentence)
+    return translate("{said}: a usual step.", said=sentence)
 
 
 def _says(row: LayerStatistics) -> Histogram | None:
@@ -162,8 +168,8 @@ def _says(row: LayerStatistics) -> Histogram | None:
 
 def _change(row: LayerStatistics) -> float | None:
     """log10 of a step's change over the weights, the median of the first steps."""
-    known = [update for update in row.updates if update is not None]
-    return statistics.median(known) if known else None
+    updates = [update for update in row.updates if update is not None]
+    return statistics.median(updates) if updates else None
 
 
 def _steps(updates: Sequence[float | None]) -> tuple[tuple[tuple[float, float], ...], ...]:
@@ -178,12 +184,12 @@ def _steps(updates: Sequence[float | None]) -> tuple[tuple[tuple[float, float], 
     return tuple(tuple(line) for line in lines if line)
 
 
-def _learning(rows: Sequence[LayerStatistics], words: Translator) -> str:
+def _learning(rows: Sequence[LayerStatistics], translate: Translator) -> str:
     gradient = rows[0].gradient
     if gradient is None or gradient > 100:
-        return words("The gradients are so large that the first step throws the weights far away.")
+        return translate("The gradients are so large that the first step throws the weights far away.")
     if gradient < 1e-6:
-        return words("Next to no gradient reaches the first layer: it does not learn.")
+        return translate("Next to no gradient reaches the first layer: it does not learn.")
     return ""
 
 

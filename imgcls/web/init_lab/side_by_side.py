@@ -20,18 +20,18 @@ LOAD = "import(new URL('../scripts/{name}.js', document.baseURI)).then(page => p
 
 class SideBySide(gr.HTML):
     def __init__(self, context: PageContext, **options: Any) -> None:
-        words = context.words
+        translate = context.translate
         super().__init__(
             value="",
             html_template=TEMPLATE,
             js_on_load=LOAD.format(name=bundle.digest("init_lab")),
             apply_default_css=False,
-            title=words(SIDE["side_title"]),
-            more=words(SIDE["side_about"]),
-            language=words.language,
+            title=translate(SIDE["side_title"]),
+            more=translate(SIDE["side_about"]),
+            language=translate.language,
             worker=bundle.digest("worker"),
             engines=engine_names(),
-            **side_options(words),
+            **side_options(translate),
             **options,
         )
 

@@ -28,12 +28,12 @@ SIDE = {
 }
 
 
-def side_options(words: Translator, dataset: str = DATASET) -> dict[str, Any]:
+def side_options(translate: Translator, dataset: str = DATASET) -> dict[str, Any]:
     defaults = default_settings(dataset)
     return {
-        "words": page_words(words) | {name: words(text) for name, text in SIDE.items()},
-        "inits": [(name, words.value(name), words(RULES[name])) for name in choices("init") or ()],
-        "activations": [(name, words.setting("activation", name)) for name in choices("activation") or ()],
+        "words": page_words(translate) | {name: translate(text) for name, text in SIDE.items()},
+        "inits": [(name, translate.value(name), translate(RULES[name])) for name in choices("init") or ()],
+        "activations": [(name, translate.setting("activation", name)) for name in choices("activation") or ()],
         "dataset": dataset,
         "images": IMAGES,
         "defaults": {**defaults, "batch_size": 64, "augment": "none"},

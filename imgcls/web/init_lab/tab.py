@@ -29,69 +29,69 @@ TO_BEGIN_WITH = ("kaiming-uniform", "xavier-uniform", "all-zeros", "too-small", 
 
 
 def build(context: PageContext) -> None:
-    words, watch, limits, people = context.words, context.watch, context.limits, context.people
+    translate, run_cache, limits, people = context.translate, context.run_cache, context.limits, context.people
     changes = context.changes
-    workspace, guarded = watch.workspace, guard(words)
+    workspace, guarded = run_cache.workspace, guard(translate)
     with gr.Row(elem_classes="room lab"):
         with gr.Column(scale=4, min_width=320, elem_classes="card settings"):
-            what = words("The same network, data and seed; only the first weights differ. See what that does.")
+            what = translate("The same network, data and seed; only the first weights differ. See what that does.")
             gr.HTML(
-                render("title", words, title=None, more=what),
+                render("title", translate, title=None, more=what),
                 elem_classes="part-title",
             )
             inits = gr.CheckboxGroup(
-                [(words.value(name), name) for name in choices("init") or ()],
+                [(translate.value(name), name) for name in choices("init") or ()],
                 value=list(TO_BEGIN_WITH),
-                label=words.setting("init"),
+                label=translate.setting("init"),
                 elem_id="lab-inits",
             )
-            fields = settings_form.some(words, workspace, limits, ALWAYS_SHOWN, prefix="lab")
+            fields = settings_form.some(translate, workspace, limits, ALWAYS_SHOWN, prefix="lab")
             with gr.Row(elem_classes="fields"):
-                fields |= settings_form.some(words, workspace, limits, FIELDS, prefix="lab", values={"epochs": 2})
+                fields |= settings_form.some(translate, workspace, limits, FIELDS, prefix="lab", values={"epochs": 2})
             expected = gr.Radio(
-                [(words.value(name), name) for name in TO_BEGIN_WITH],
+                [(translate.value(name), name) for name in TO_BEGIN_WITH],
                 value=None,
-                label=words("What do you expect: which one learns best?"),
+                label=translate("What do you expect: which one learns best?"),
                 elem_id="lab-expected",
             )
             with gr.Column(elem_classes="start-bar"):
-                start = gr.Button(words("Compare"), variant="primary", elem_id="lab-start")
+                start = gr.Button(translate("Compare"), variant="primary", elem_id="lab-start")
         with gr.Column(scale=8, min_width=320, elem_classes="card watching"):
             if people.shared:
                 QueueSlot()
-            chosen = Choice([], label=words("Comparison"), elem_id="lab", allow_custom_value=True, visible=False)
-            shown = WatchedCard(lab_card.none(words), elem_id="lab-card")
+            chosen = Choice([], label=translate("Comparison"), elem_id="lab", allow_custom_value=True, visible=False)
+            shown = WatchedCard(lab_card.none(translate), elem_id="lab-card")
             with gr.Row(elem_classes="actions"):
-                stop = gr.Button(words("Stop and save"), elem_id="lab-stop", elem_classes="quiet", visible=False)
-                delete = gr.Button(words("Delete"), elem_id="lab-delete", elem_classes="quiet risky", visible=False)
+                stop = gr.Button(translate("Stop and save"), elem_id="lab-stop", elem_classes="quiet", visible=False)
+                delete = gr.Button(translate("Delete"), elem_id="lab-delete", elem_classes="quiet risky", visible=False)
     names, values = list(fields), list(fields.values())
-    seen = [shown, stop, delete]
+    outputs = [shown, stop, delete]
 
     def show(request: gr.Request, name: str | None, guess: str | None = None) -> list[Any]:
         lab = next((lab for lab in init_lab.list_labs(workspace) if lab.name == name), None)
         if lab is None:
-            return [lab_card.none(words), *[gr.update(visible=False)] * 2]
+            return [lab_card.none(translate), *[gr.update(visible=False)] * 2]
         state = lab.state()
         live, visitor = state in ("queued", *LIVE), people.visitor(request)
-        look = live_cards.lab_look(watch, lab.name, words, [guess] if guess else []) or {}
+        card = live_cards.lab_look(run_cache, lab.name, translate, [guess] if guess else []) or {}
         return [
-            look.get("html", ""),
+            card.get("html", ""),
             gr.update(visible=state in ("queued", "starting", "running") and visitor.may_stop(lab.written())),
             gr.update(visible=not live and visitor.host),
         ]
 
     def listed(name: str | None) -> Any:
-        known = [lab.name for lab in init_lab.list_labs(workspace)]
-        other = {} if name in known else {"value": known[0] if known else None}
-        return gr.update(choices=known, visible=bool(known), **other)
+        names_of_labs = [lab.name for lab in init_lab.list_labs(workspace)]
+        other = {} if name in names_of_labs else {"value": names_of_labs[0] if names_of_labs else None}
+        return gr.update(choices=names_of_labs, visible=bool(names_of_labs), **other)
 
-    def begin(request: gr.Request, picked: list[str], *given: Any) -> str:
-        said = {name: value for name, value in zip(names, given, strict=True) if value is not None}
-        settings, owner = with_recipe(said), people.starter(request)
-        one = plan_card.expected(settings, workspace) if people.shared else None
-        expected = one and one * len(picked)
+    def begin(request: gr.Request, picked: list[str], *values: Any) -> str:
+        settings_named = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+        settings, owner = with_recipe(settings_named), people.starter(request)
+        seconds_of_one = plan_card.expected(settings, workspace) if people.shared else None
+        expected = seconds_of_one and seconds_of_one * len(picked)
         name = limits.start_lab(settings, picked, workspace, owner=owner, expected=expected).name
-        watch.forget(name)
+        run_cache.forget(name)
         return name
 
     def ask_stop(request: gr.Request, name: str) -> None:
@@ -106,7 +106,7 @@ def build(context: PageContext) -> None:
         return settings_form.defaults({"dataset": dataset, "model": model, "transfer": "scratch"})["lr"]
 
     # The page's own: the guess that is clicked next is never answered for. One whose initialisation goes, goes with it.
-    every = json.dumps([(words.value(name), name) for name in choices("init") or ()])
+    every = json.dumps([(translate.value(name), name) for name in choices("init") or ()])
     among = f"(picked, guess) => {{ const left = {every}.filter(([, name]) => picked.includes(name)); return "
     among += (
         f"guess && !picked.includes(guess) ? {updates(choices='left', value='null')} : {updates(choices='left')}; }}"
@@ -118,40 +118,43 @@ def build(context: PageContext) -> None:
     )
     for js in (REFRESH, show_result_of("#lab-start")):
         begun.success(None, None, None, js=js, api_visibility="private")
-    begun.success(listed, chosen, chosen, **SILENT).then(show, [chosen, expected], seen, **SILENT)
-    stop.click(guarded(ask_stop), chosen, None, **REPORT_ERRORS).then(show, [chosen, expected], seen, **SILENT)
+    begun.success(listed, chosen, chosen, **SILENT).then(show, [chosen, expected], outputs, **SILENT)
+    stop.click(guarded(ask_stop), chosen, None, **REPORT_ERRORS).then(show, [chosen, expected], outputs, **SILENT)
     gone = delete.click(
-        guarded(remove), chosen, None, js=confirm(words("Delete this comparison and its runs?")), **REPORT_ERRORS
+        guarded(remove), chosen, None, js=confirm(translate("Delete this comparison and its runs?")), **REPORT_ERRORS
     )
-    gone.success(listed, chosen, chosen, **SILENT).then(show, [chosen, expected], seen, **SILENT)
-    chosen.change(show, [chosen, expected], seen, **SILENT)
-    shown.submit(show, [chosen, expected], seen, **SILENT)
-    changes.change(listed, chosen, chosen, **SILENT).then(show, [chosen, expected], seen, **SILENT)
+    gone.success(listed, chosen, chosen, **SILENT).then(show, [chosen, expected], outputs, **SILENT)
+    chosen.change(show, [chosen, expected], outputs, **SILENT)
+    shown.submit(show, [chosen, expected], outputs, **SILENT)
+    changes.change(listed, chosen, chosen, **SILENT).then(show, [chosen, expected], outputs, **SILENT)
 
     def from_address(request: gr.Request) -> list[Any]:
         """The comparison that a link names, with its card, and the settings for another one."""
-        said = request.query_params
-        picked = [name for name in choices("init") or () if name in said.get("lab-inits", "").split(",")]
-        given = address.settings(said, prefix="lab-")
-        for name, known in (
-            ("dataset", settings_form.dataset_choices(words, workspace)),
-            ("model", buttons(words)),
+        query = request.query_params
+        picked = [name for name in choices("init") or () if name in query.get("lab-inits", "").split(",")]
+        settings_named = address.settings(query, prefix="lab-")
+        for name, options in (
+            ("dataset", settings_form.dataset_choices(translate, workspace)),
+            ("model", buttons(translate)),
         ):
-            if given.get(name) not in [value for _, value in known]:
-                given.pop(name, None)
-        if given:
-            given = {"lr": fill(given.get("dataset", "mnist"), given.get("model", "lenet")), **given}
-        guess = address.chosen(said, "lab-expected", picked or TO_BEGIN_WITH)
-        lab = {"value": said.get("lab"), **listed(said.get("lab"))}
+            if settings_named.get(name) not in [value for _, value in options]:
+                settings_named.pop(name, None)
+        if settings_named:
+            settings_named = {
+                "lr": fill(settings_named.get("dataset", "mnist"), settings_named.get("model", "lenet")),
+                **settings_named,
+            }
+        guess = address.chosen(query, "lab-expected", picked or TO_BEGIN_WITH)
+        lab = {"value": query.get("lab"), **listed(query.get("lab"))}
         return [
             lab,
             picked or gr.skip(),
             guess or gr.skip(),
-            *(given.get(name, gr.skip()) for name in names),
+            *(settings_named.get(name, gr.skip()) for name in names),
             *show(request, lab["value"], guess),
         ]
 
-    context.load.add(from_address, [chosen, inits, expected, *values, *seen])
+    context.load.add(from_address, [chosen, inits, expected, *values, *outputs])
     address.follow_fields("lab-", {"inits": inits, "expected": expected, **fields})
     for event in (chosen.input, begun.success, gone.success):  # not the one that a plain visit shows
         event(None, chosen, None, js=address.puts("lab"), **LOCAL)
@@ -164,7 +167,7 @@ def build(context: PageContext) -> None:
     )
 
     def list_datasets() -> Any:
-        return gr.update(choices=settings_form.dataset_choices(words, workspace))
+        return gr.update(choices=settings_form.dataset_choices(translate, workspace))
 
     changes.change(list_datasets, None, fields["dataset"], **SILENT)
     context.load.add(lambda request: [list_datasets()], [fields["dataset"]])

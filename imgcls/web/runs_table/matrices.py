@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from imgcls.errors import CheckpointError, DatasetError, RunError
 from imgcls.runs import evaluations
-from imgcls.runs.evaluations import Asked, compare_evaluations, same_classes, settings_of
+from imgcls.runs.evaluations import Request, compare_evaluations, same_classes, settings_of
 from imgcls.runs.reader import RunView
 from imgcls.web.evaluate import evaluation_card, matrices
 from imgcls.web.evaluate.results import Evaluations
@@ -33,7 +33,7 @@ class RunMatrices:
         try:
             same_classes(paths)
             dataset = settings_of(paths[0]).dataset  # all on the same images: those of the first
-            wanted = [Asked(path, dataset) for path in paths]
+            wanted = [Request(path, dataset) for path in paths]
             unfinished = evaluations.first_unfinished(wanted, self.workspace, begin=begin)
         except (CheckpointError, DatasetError) as error:  # of other classes; a data set that is gone
             return self._said("apart", sentence=self.words.message(error.message))
@@ -50,7 +50,7 @@ class RunMatrices:
             }
         return self._said(seen.state, sentence=self.words.message(seen.message) if seen.message else "")
 
-    def _finished(self, wanted: Sequence[Asked]) -> dict[str, Any]:
+    def _finished(self, wanted: Sequence[Request]) -> dict[str, Any]:
         made = [found for one in wanted if (found := self._kept.fresh(one)) is not None]
         if len(made) < len(wanted):  # a file that cannot be read: it is made anew
             return self._said("stopped")

@@ -45,7 +45,7 @@ class RunsTable(AskingHTML):
     """The panel, with the page's own words for columns and states."""
 
     def __init__(self, context: PageContext, **options: Any) -> None:
-        words = context.words
+        words = context.translate
         said = {f"said_{name}": words(text) for name, text in SAID.items()}
         labels = {name: words.setting(name) for name in TrainSettings.model_fields}
         shown = {"labels": labels, "states": {name: words(text) for name, text in STATES.items()}, "most": MAX_RUNS}
@@ -57,8 +57,8 @@ def server_functions(context: PageContext) -> list[Answering]:
     asks = _Answers(context)
     quick = (asks.runs_rows, asks.runs_mark, asks.runs_delete, asks.runs_rename, asks.runs_compared, asks.runs_matrices)
     return [
-        *(answering(_named(function), context.words, "picture") for function in quick),
-        answering(_named(asks.runs_report), context.words, "document"),
+        *(answering(_named(function), context.translate, "picture") for function in quick),
+        answering(_named(asks.runs_report), context.translate, "document"),
     ]
 
 
@@ -74,8 +74,8 @@ def _named(method: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict
 
 class _Answers:
     def __init__(self, context: PageContext) -> None:
-        self.words, self.people, self.cache = context.words, context.people, context.watch
-        self.matrices = RunMatrices(context.watch.workspace, context.words)
+        self.words, self.people, self.cache = context.translate, context.people, context.run_cache
+        self.matrices = RunMatrices(context.run_cache.workspace, context.translate)
 
     def _find(self, name: str) -> Run:
         return find_run(name, self.cache.workspace)

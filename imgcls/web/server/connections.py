@@ -143,8 +143,8 @@ def raise_descriptor_limit() -> int:
     except ImportError:  # Windows counts sockets apart
         return ALL
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 8192 if hard == resource.RLIM_INFINITY else min(hard, 8192)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
+    limit = 8192 if hard == resource.RLIM_INFINITY else min(hard, 8192)
+    if soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        soft = limit
     return min(ALL, max(64, soft - DESCRIPTORS_KEPT))

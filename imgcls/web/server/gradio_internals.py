@@ -57,7 +57,7 @@ USED = re.compile(
 UNUSED = re.compile(rf"{PAGE}/(login|logout|monitoring|monitoring/.*|svelte/.*|.*/?gradio_api(/.*)?)", re.S)
 # What the guard watches, by one address each: under another name it would pass unwatched.
 ROUTES = tuple(
-    f"/gradio_api/{one}" for one in ("upload", "component_server", "queue/join", "queue/data", "run/x", "call/x")
+    f"/gradio_api/{path}" for path in ("upload", "component_server", "queue/join", "queue/data", "run/x", "call/x")
 )
 
 # For every class of a component Gradio writes a stub file beside the module that defines it, at each start. An
@@ -166,16 +166,16 @@ class Sessions:
                 del self._readers[key]
 
     async def forget_unread(self) -> None:
-        now, seen = self._clock(), set()
+        now, keys_seen = self._clock(), set()
         for page, queue in self._queues.items():
             for session in list(queue.pending_messages_per_session):
                 key = page, session
                 if self._readers[key]:
                     continue
-                seen.add(key)
+                keys_seen.add(key)
                 if now - self._unread.setdefault(key, now) > UNREAD_SECONDS:
                     await self._forget(queue, session)
-        self._unread = {key: since for key, since in self._unread.items() if key in seen}
+        self._unread = {key: since for key, since in self._unread.items() if key in keys_seen}
 
     async def keep_forgetting(self) -> None:
         while True:
@@ -191,9 +191,9 @@ class Sessions:
     def _session(self, queue: Queue, session: str, event: str) -> str:
         if not event:
             return session
-        known = queue.event_ids_to_events.get(event)
-        if known is not None:
-            return known.session_hash
+        event_entry = queue.event_ids_to_events.get(event)
+        if event_entry is not None:
+            return event_entry.session_hash
         return next((name for name, events in queue.pending_event_ids_session.items() if event in events), event)
 
 
@@ -206,10 +206,10 @@ class _Tracebacks:
     def __getattr__(self, name: str) -> Any:
         return getattr(traceback, name)
 
-    def print_exc(self, *given: Any, **said: Any) -> None:
+    def print_exc(self, *args: Any, **kwargs: Any) -> None:
         error = sys.exc_info()[1]
         if error is not None and is_ours(error):
-            traceback.print_exc(*given, **said)
+            traceback.print_exc(*args, **kwargs)
         elif error is not None:
             note(f"An event was given what it does not take: {type(error).__name__}")
 

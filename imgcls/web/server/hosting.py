@@ -108,8 +108,8 @@ def lan_address() -> str | None:
 def _addresses() -> list[str]:
     """Every IPv4 address of this computer, those of the usual private networks first."""
     with contextlib.suppress(OSError):
-        found = {a.address for card in psutil.net_if_addrs().values() for a in card if a.family == socket.AF_INET}
-        return sorted(found, key=lambda a: (ipaddress.ip_address(a).is_link_local, not a.startswith("192.168."), a))
+        addresses = {a.address for card in psutil.net_if_addrs().values() for a in card if a.family == socket.AF_INET}
+        return sorted(addresses, key=lambda a: (ipaddress.ip_address(a).is_link_local, not a.startswith("192.168."), a))
     return []
 
 

@@ -28,10 +28,10 @@ PICTURE = Path(__file__).parents[1] / "favicon.png"  # one that Gradio could rea
 def check_refusals(page: ASGIApp) -> None:
     """`page`: a mounted one. An event that is given a file that nobody has uploaded, or an address, is refused, and
     nothing of it lies among the uploads. Raises InstallError."""
-    before = _uploads()
+    uploads_before = _uploads()
     with contextlib.redirect_stderr(io.StringIO()):  # Gradio tells of every refusal
         accepted = asyncio.run(_accepted(page))
-    if accepted or _uploads() != before:
+    if accepted or _uploads() != uploads_before:
         raise InstallError(
             "Gradio {version} gives visitors files that nobody has uploaded, and the one this lab was tested with does "
             "not: run `{command}`.",
@@ -52,12 +52,12 @@ async def _accepted(page: ASGIApp) -> list[str]:
         event = next(
             event
             for event in config["dependencies"]
-            if event["backend_fn"] and not event["queue"] and "image" in [types[one] for one in event["inputs"]]
+            if event["backend_fn"] and not event["queue"] and "image" in [types[id] for id in event["inputs"]]
         )
         accepted = []
         for path in (str(PICTURE), "http://127.0.0.1:9/picture.png"):
             file = {"path": path, "meta": {"_type": "gradio.FileData"}}
-            data = [file if types[one] == "image" else None for one in event["inputs"]]
+            data = [file if types[id] == "image" else None for id in event["inputs"]]
             body = {"fn_index": event["id"], "data": data, "session_hash": "probe"}
             answer = await client.post(PREDICT, json=body)
             if answer.status_code < 400:
@@ -68,7 +68,11 @@ async def _accepted(page: ASGIApp) -> list[str]:
 def check_configuration(config: Any) -> None:
     """config: what Gradio tells the browser of a page. Raises InstallError where it has another form."""
     try:
-        fields = {one["id"]: one["props"]["elem_id"] for one in config["components"] if one["type"] == "dropdown"}
+        fields = {
+            component["id"]: component["props"]["elem_id"]
+            for component in config["components"]
+            if component["type"] == "dropdown"
+        }
         whole = any(fields.values()) and all(
             event["id"] >= 0 and event["outputs"] is not None for event in config["dependencies"]
         )

@@ -102,7 +102,7 @@ class PolicyMiddleware:
             await self.app(scope, receive, send)
             return
 
-        async def answered(message: Message) -> None:
+        async def watched_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 out = MutableHeaders(scope=message)
                 out.setdefault("Content-Security-Policy", self.policy)
@@ -110,7 +110,7 @@ class PolicyMiddleware:
                 out.setdefault("Referrer-Policy", "same-origin")
             await send(message)
 
-        await self.app(scope, receive, answered)
+        await self.app(scope, receive, watched_send)
 
 
 class ForwardedMiddleware:
@@ -129,8 +129,8 @@ class ForwardedMiddleware:
         if client := scope.get("client"):  # to a lab on "::" IPv4 comes as IPv6
             scope = {**scope, "client": (str(_unmapped(client[0]) or client[0]), client[1])}
         if not trusts(self.trusted, scope.get("client")):
-            kept = [(name, value) for name, value in scope["headers"] if not FORWARDED.fullmatch(name)]
-            await self.app({**scope, "headers": kept}, receive, send)
+            sent_headers = [(name, value) for name, value in scope["headers"] if not FORWARDED.fullmatch(name)]
+            await self.app({**scope, "headers": sent_headers}, receive, send)
             return
         host = Headers(scope=scope).get("x-forwarded-host", "").partition(",")[0].strip()
         if host:
@@ -189,7 +189,7 @@ class SecurityMiddleware:
         length = int(Headers(scope=scope).get("content-length") or 0) if scope["method"] not in READING else 0
         started, refused, come = False, None, None
 
-        async def answered(message: Message) -> None:
+        async def watched_send(message: Message) -> None:
             nonlocal started
             if come is not None and come.refused is not None and not started:
                 return  # what the application makes of a request that was broken off
@@ -204,7 +204,7 @@ class SecurityMiddleware:
         try:
             stored = await work("state", ("stored", id(self)), self.stored) if kind == "upload" else 0
             with self.traffic.coming(kind, client, length, stored) as come:
-                await self.app(scope, come.watched(receive) if length else receive, answered)
+                await self.app(scope, come.watched(receive) if length else receive, watched_send)
                 refused = come.refused
         except Refused as error:
             refused = error
@@ -245,8 +245,8 @@ class SecurityMiddleware:
                 after = {"Retry-After": str(math.ceil(seconds))}
                 return PlainTextResponse("Too many wrong passwords: wait a little, then try again.", 429, after)
             self.wrong.count(client)
-        asked = {"WWW-Authenticate": 'Basic realm="imgcls", charset="UTF-8"'}
-        return PlainTextResponse("This lab asks for a password (any user name).", 401, asked)
+        challenge = {"WWW-Authenticate": 'Basic realm="imgcls", charset="UTF-8"'}
+        return PlainTextResponse("This lab asks for a password (any user name).", 401, challenge)
 
 
 class WrongPasswords:
@@ -316,10 +316,10 @@ def knows(authorization: str, password: bytes) -> bool:
     if kind.lower() != "basic":
         return False
     try:
-        given = base64.b64decode(written, validate=True).decode("utf-8").partition(":")[2]
+        password_typed = base64.b64decode(written, validate=True).decode("utf-8").partition(":")[2]
     except (binascii.Error, ValueError):
         return False
-    return hmac.compare_digest(_digest(given), password)
+    return hmac.compare_digest(_digest(password_typed), password)
 
 
 def _digest(password: str) -> bytes:

@@ -17,18 +17,18 @@ def share(value: float, images: int) -> str:
     return f"{value:.{digits}%}"
 
 
-def counted(value: float, images: int, words: Translator) -> str:
+def counted(value: float, images: int, translate: Translator) -> str:
     """ "11 of 18 images", "of 5,000 images" where nobody counts them one by one."""
     if images < 1000:
-        return words.plural(
+        return translate.plural(
             "{right} of {count} image", "{right} of {count} images", right=round(value * images), count=images
         )
-    return words.plural("of {count:,} image", "of {count:,} images", count=images)
+    return translate.plural("of {count:,} image", "of {count:,} images", count=images)
 
 
-def lacking(classes: Sequence[str], words: Translator) -> str:
+def lacking(classes: Sequence[str], translate: Translator) -> str:
     """Of classes that there is no image of."""
-    return words.plural(
+    return translate.plural(
         "There is no image of {classes}: the figures say nothing of this class.",
         "There is no image of {classes}: the figures say nothing of these classes.",
         count=len(classes),
@@ -36,12 +36,12 @@ def lacking(classes: Sequence[str], words: Translator) -> str:
     )
 
 
-def doubt(value: float, images: int, words: Translator) -> str | None:
+def doubt(value: float, images: int, translate: Translator) -> str | None:
     """How far off a figure from few images may be; None where there are enough."""
     if not 0 < images < FEW:
         return None
     low, high = wilson_interval(round(value * images), images)
-    return words.plural(
+    return translate.plural(
         "Measured on {count} image only: on other images it could just as well be {low:.0%} or {high:.0%}.",
         "Measured on {count} images only: on other images it could just as well be {low:.0%} or {high:.0%}.",
         count=images,

@@ -47,17 +47,17 @@ def follow_fields(prefix: str, fields: Mapping[str, Changing]) -> None:
 def follow(name: str, tabs: Tabs) -> list[str]:
     """The address says under `name` which of `tabs` is open, and the back button returns to the one before. Their
     ids."""
-    known = cast("list[Tab]", tabs.children)
-    for tab in known:
+    tab_items = cast("list[Tab]", tabs.children)
+    for tab in tab_items:
         opens = f"() => {{ window.imgclsAddress?.open({json.dumps(name)}, {json.dumps(tab.id)}); }}"
         tab.select(None, None, None, js=opens, api_visibility="private")
-    return [str(tab.id) for tab in known]
+    return [str(tab.id) for tab in tab_items]
 
 
-def chosen(given: Mapping[str, str], name: str, known: Collection[str]) -> str | None:
+def chosen(query: Mapping[str, str], name: str, options: Collection[str]) -> str | None:
     """What a link has under `name`, where that is one of `known`."""
-    wanted = given.get(name)
-    return wanted if wanted in known else None
+    value = query.get(name)
+    return value if value in options else None
 
 
 def puts_settings(names: Iterable[str]) -> str:
@@ -75,15 +75,15 @@ def query(settings: Mapping[str, Any]) -> str:
     return urlencode({name: value for name, value in settings.items() if usual.get(name) != value})
 
 
-def settings(given: Mapping[str, str], *, prefix: str = "") -> dict[str, Any]:
+def settings(query: Mapping[str, str], *, prefix: str = "") -> dict[str, Any]:
     """The settings that a query names, each one checked by itself."""
-    said: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for name in TrainSettings.model_fields:
-        value = given.get(prefix + name, "")
+        value = query.get(prefix + name, "")
         # A folder of another computer would be asked for as soon as the link is opened, with this one's credentials.
         if 0 < len(value) <= 500 and not value.startswith(("//", "\\\\", "/\\", "\\/")):
             try:
-                said[name] = getattr(TrainSettings.checked({name: value}), name)
+                settings[name] = getattr(TrainSettings.checked({name: value}), name)
             except SettingsError:
                 continue
-    return said
+    return settings

@@ -20,8 +20,8 @@ class PageContext:
     """`changes` fires when a run, a comparison or a checkpoint has come or gone; `rooms` are the tabs themselves;
     `load` takes what each of them shows when the page is opened."""
 
-    words: Translator
-    watch: RunCache
+    translate: Translator
+    run_cache: RunCache
     weights: PageWeights
     limits: Limits
     people: People

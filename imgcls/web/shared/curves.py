@@ -53,7 +53,7 @@ class _Scale:
 def chart(
     title: str,
     series: Sequence[Series],
-    words: Translator,
+    translate: Translator,
     *,
     x_end: float,
     x_name: str,
@@ -65,30 +65,30 @@ def chart(
     """One chart from x = 0 to `x_end`. `percent`: y is a share, drawn from 0 to 100 % and, for the zoom, on the part of
     the scale that it ends in; `top`: the highest y that the scale of other charts may reach;
     `mark`: (x, what is there), a line down the chart."""
-    drawn = [(s, [p for p in s.points if math.isfinite(p[1])]) for s in series]
-    values = [y for _, points in drawn for _, y in points]
+    finite = [(s, [p for p in s.points if math.isfinite(p[1])]) for s in series]
+    values = [y for _, points in finite for _, y in points]
     if percent:
         scales = [_Scale(0.0, 1.0, x_end)]
-        if (low := _floor(drawn)) > 0:
+        if (low := _floor(finite)) > 0:
             scales.append(_Scale(low, 1.0, x_end))
     else:
         scales = [_Scale(0.0, _ceiling([min(value, top) for value in values]), x_end)]
-    last = "; ".join(f"{s.name} {number(points[-1][1], percent)}" for s, points in drawn if points)
+    last = "; ".join(f"{s.name} {number(points[-1][1], percent)}" for s, points in finite if points)
     outside = [y for y in values if scales[0].outside(y)]
     return render(
         "chart",
-        words,
+        translate,
         title=title,
         spoken=f"{title}: {last}",
-        legend=[s for s, points in drawn if legend and points],
-        scales=[_drawing(scale, drawn, percent) for scale in scales],
+        legend=[s for s, points in finite if legend and points],
+        scales=[_drawing(scale, finite, percent) for scale in scales],
         values=[
             {
                 "name": s.name,
                 "tone": s.tone,
                 "points": [[round(scales[0].x(x), 1), round(x, 2), number(y, percent)] for x, y in points],
             }
-            for s, points in drawn
+            for s, points in finite
         ],
         outside=len(outside),
         highest=number(max(outside, default=0), percent),
@@ -102,7 +102,7 @@ def chart(
     )
 
 
-def _drawing(scale: _Scale, drawn: Sequence[tuple[Series, list[tuple[float, float]]]], percent: bool) -> dict:
+def _drawing(scale: _Scale, finite: Sequence[tuple[Series, list[tuple[float, float]]]], percent: bool) -> dict:
     """The lines across and every series' places on one scale."""
     return {
         "across": [(scale.y(value), number(value, percent)) for value in _ticks(scale)],
@@ -114,7 +114,7 @@ def _drawing(scale: _Scale, drawn: Sequence[tuple[Series, list[tuple[float, floa
                 "places": [(scale.x(x), scale.y(y)) for x, y in points],
                 "outside": [(scale.x(x), scale.outside(y)) for x, y in points if scale.outside(y)],
             }
-            for s, points in drawn
+            for s, points in finite
             if points
         ],
     }
@@ -123,18 +123,18 @@ def _drawing(scale: _Scale, drawn: Sequence[tuple[Series, list[tuple[float, floa
 def windows(points: Sequence[tuple[float, float, float]], count: int = 100) -> list[tuple[float, float]]:
     """Means over windows of equal numbers of images: `points` are (x at its end, weight, value); at most `count`."""
     total = sum(weight for _, weight, _ in points)
-    size, made, weights, summed = total / count, [], 0.0, 0.0
+    size, points_smoothed, weights, summed = total / count, [], 0.0, 0.0
     for i, (x, weight, value) in enumerate(points):
         weights, summed = weights + weight, summed + weight * value
         if weights >= size * 0.999 or i + 1 == len(points):
-            made.append((x, summed / weights if weights else value))
+            points_smoothed.append((x, summed / weights if weights else value))
             weights, summed = 0.0, 0.0
-    return made
+    return points_smoothed
 
 
-def _floor(drawn: Sequence[tuple[Series, list[tuple[float, float]]]]) -> float:
+def _floor(finite: Sequence[tuple[Series, list[tuple[float, float]]]]) -> float:
     """Where the zoomed scale of shares begins: below where every series spends its last half."""
-    late = [y for _, points in drawn for _, y in points[len(points) // 2 :]]
+    late = [y for _, points in finite for _, y in points[len(points) // 2 :]]
     low = min(late, default=0.0)
     return next((floor for floor in (0.98, 0.95, 0.9, 0.8, 0.5) if low >= floor), 0.0)
 
@@ -144,8 +144,8 @@ def _ceiling(values: Sequence[float]) -> float:
     if not values:
         return 1.0
     usual = sorted(values)[int((len(values) - 1) * 0.97)]
-    wanted = max(values) if max(values) <= 6 * usual else usual * 1.1
-    return _step(max(wanted, 1e-6) / 4) * 4
+    top = max(values) if max(values) <= 6 * usual else usual * 1.1
+    return _step(max(top, 1e-6) / 4) * 4
 
 
 def _step(least: float) -> float:

@@ -29,30 +29,30 @@ LOCAL: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden",
 REPORT_ERRORS: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
-def guard(words: Translator, *, toast: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def guard(translate: Translator, *, toast: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An error that a person can mend becomes one sentence; any other keeps its traceback in the log.
 
     `toast`: told on the page, where it is HTML to Gradio; to a program it is plain text.
     """
 
     def guarded(action: Callable[..., Any]) -> Callable[..., Any]:
-        def told(error: ImgclsError) -> gr.Error:
-            said = words.message(error.message)
-            return gr.Error(html.escape(said) if toast else said, duration=15, print_exception=False)
+        def toast_error(error: ImgclsError) -> gr.Error:
+            sentence = translate.message(error.message)
+            return gr.Error(html.escape(sentence) if toast else sentence, duration=15, print_exception=False)
 
         @wraps(action)
-        def safely(*given: Any) -> Any:
+        def safely(*values: Any) -> Any:
             try:
-                return action(*given)
+                return action(*values)
             except ImgclsError as error:
-                raise told(error) from None
+                raise toast_error(error) from None
 
         @wraps(action)
-        async def safely_later(*given: Any) -> Any:
+        async def safely_later(*values: Any) -> Any:
             try:
-                return await action(*given)
+                return await action(*values)
             except ImgclsError as error:
-                raise told(error) from None
+                raise toast_error(error) from None
 
         return safely_later if inspect.iscoroutinefunction(action) else safely
 

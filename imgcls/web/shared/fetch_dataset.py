@@ -18,53 +18,53 @@ from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
 
 class FetchView(AskingHTML):
     def __init__(self, context: PageContext, **options: Any) -> None:
-        said = {"no_answer": context.words("The lab does not answer: is the network there? Try again.")}
-        super().__init__("fetch", said, server_functions(context), longest=500, **options)
+        sentences = {"no_answer": context.translate("The lab does not answer: is the network there? Try again.")}
+        super().__init__("fetch", sentences, server_functions(context), longest=500, **options)
 
 
 def server_functions(context: PageContext) -> list[Answering]:
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
-    words, workspace = context.words, context.watch.workspace
+    translate, workspace = context.translate, context.run_cache.workspace
 
-    def missing(asked: dict[str, Any]) -> str | None:
-        return to_fetch(str(asked["dataset"]), workspace)
+    def missing(payload: dict[str, Any]) -> str | None:
+        return to_fetch(str(payload["dataset"]), workspace)
 
-    def may_fetch(asked: dict[str, Any]) -> bool:
-        return context.limits.fetch or context.people.visitor(asked["request"]).host
+    def may_fetch(payload: dict[str, Any]) -> bool:
+        return context.limits.fetch or context.people.visitor(payload["request"]).host
 
-    def fetch_look(asked: dict[str, Any]) -> dict[str, Any]:
+    def fetch_look(payload: dict[str, Any]) -> dict[str, Any]:
         """Where it stands. `start`: begin."""
-        name = missing(asked)
+        name = missing(payload)
         if name is None:
             return {"state": "here", "html": ""}
-        may = may_fetch(asked)
-        if asked.get("start"):
+        may = may_fetch(payload)
+        if payload.get("start"):
             if not may:
                 raise RunError("In a shared lab whoever looks after it does this: `{command}`.", command=_command(name))
             downloads.start(name, workspace)
-        seen = downloads.look(name, workspace)
-        if seen.state == "finished":
+        status = downloads.status(name, workspace)
+        if status.state == "finished":
             return {"state": "here", "html": ""}
         html = render(
             "fetch",
-            words,
-            name=words.value(name),
-            state=seen.state,
-            done=seen.done,
-            total=seen.total,
-            failed=words.message(seen.message) if seen.message else None,
+            translate,
+            name=translate.value(name),
+            state=status.state,
+            done=status.done,
+            total=status.total,
+            failed=translate.message(status.message) if status.message else None,
             may=may,
             command=_command(name),
         )
-        return {"state": seen.state, "html": html}
+        return {"state": status.state, "html": html}
 
-    def fetch_stop(asked: dict[str, Any]) -> dict[str, Any]:
-        name = missing(asked)
-        if name and may_fetch(asked):
+    def fetch_stop(payload: dict[str, Any]) -> dict[str, Any]:
+        name = missing(payload)
+        if name and may_fetch(payload):
             downloads.stop(name, workspace)
         return {}
 
-    return [answering(function, words, "state") for function in (fetch_look, fetch_stop)]
+    return [answering(function, translate, "state") for function in (fetch_look, fetch_stop)]
 
 
 def _command(name: str) -> str:

@@ -94,16 +94,16 @@ class People:
         """`owner`, with the address that a request comes from."""
         return replace(owner, address=hashed(network_of(address_of(request))))
 
-    def named(self, nickname: Any, known: Owner | None = None) -> Owner:
+    def named(self, nickname: Any, current: Owner | None = None) -> Owner:
         """Somebody of that nickname: a new one, or the one that is `known` already. Raises RunError."""
-        said = nickname if isinstance(nickname, str) else ""
-        if len(said) <= 4 * NICKNAME:  # a megabyte is not looked at
-            said = " ".join(unicodedata.normalize("NFC", said).split())
-        if len(said) > NICKNAME:
+        name = nickname if isinstance(nickname, str) else ""
+        if len(name) <= 4 * NICKNAME:  # a megabyte is not looked at
+            name = " ".join(unicodedata.normalize("NFC", name).split())
+        if len(name) > NICKNAME:
             raise RunError("A nickname has at most {most} characters: choose a shorter one.", most=NICKNAME)
-        if not can_be_read(said):
+        if not can_be_read(name):
             raise RunError("Type a nickname: letters, digits, whatever can be read.")
-        owner = Owner(known.id if known else secrets.token_urlsafe(16), said)
+        owner = Owner(current.id if current else secrets.token_urlsafe(16), name)
         owner = Owner(owner.id, self._told_apart(owner))
         with self._lock:
             self._nicknames[owner.id] = owner.nickname
@@ -114,17 +114,17 @@ class People:
     def _told_apart(self, owner: Owner) -> str:
         """ "Ann 2" where another Ann is here, or has a run."""
         with self._lock:
-            others = {name.casefold() for one, name in self._nicknames.items() if one != owner.id}
+            others = {name.casefold() for owner_id, name in self._nicknames.items() if owner_id != owner.id}
         runs = states(self.workspace).values()
         others |= {s.owner.nickname.casefold() for s in runs if s.owner and s.owner.id != owner.id}
         tries = (f"{owner.nickname[: NICKNAME - 4]} {number}" for number in range(2, 1000))
         names = (name for name in (owner.nickname, *tries) if name.casefold() not in others)
         return next(names, owner.nickname)
 
-    def is_password(self, given: Any) -> bool:
+    def is_password(self, typed: Any) -> bool:
         """Takes as long for a near miss as for any other."""
-        said = given if isinstance(given, str) and len(given) <= MAX_COOKIE_CHARS else ""
-        digest = hashlib.sha256(said.encode("utf-8", "surrogatepass")).digest()
+        password = typed if isinstance(typed, str) and len(typed) <= MAX_COOKIE_CHARS else ""
+        digest = hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest()
         return hmac.compare_digest(digest, self._password) and self.has_host
 
     def signed(self, owner: Owner) -> str:
@@ -181,8 +181,8 @@ class People:
         return URLSafeTimedSerializer(self.secret(), salt=salt, signer_kwargs={"digest_method": hashlib.sha256})
 
     def _cookie(self, cookies: Mapping[str, str], what: str) -> str:
-        said = cookies.get(self._name(what))
-        return said if isinstance(said, str) else ""
+        value = cookies.get(self._name(what))
+        return value if isinstance(value, str) else ""
 
     def _name(self, what: str) -> str:
         """Two labs on one computer have the same cookies: each knows its own by name."""
@@ -231,8 +231,8 @@ class LeftHosts:
         try:
             written = self._path.stat().st_mtime_ns
             if self._read[0] != written:
-                said = json.loads(self._path.read_text("utf-8"))
-                self._read = written, {str(name): float(until) for name, until in said.items()}
+                until_of_name = json.loads(self._path.read_text("utf-8"))
+                self._read = written, {str(name): float(until) for name, until in until_of_name.items()}
         except (OSError, ValueError, AttributeError, TypeError):
             return {}
         return self._read[1]
@@ -249,8 +249,8 @@ def can_be_read(nickname: str) -> bool:
 def _secret(workspace: Workspace) -> bytes:
     path = workspace.train_logs / SECRET
     with locked(workspace):
-        if kept := _kept(path):
-            return kept
+        if secret := _kept(path):
+            return secret
         with replacing(path) as temporary:
             temporary.touch(mode=0o600)  # before anything is in it
             temporary.write_bytes(secrets.token_bytes(BYTES))
@@ -259,9 +259,9 @@ def _secret(workspace: Workspace) -> bytes:
 
 def _kept(path: Path) -> bytes:
     try:
-        said = path.read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
         return b""
     except OSError as error:
         raise storage_error(path, error) from None
-    return said if len(said) == BYTES else b""
+    return content if len(content) == BYTES else b""

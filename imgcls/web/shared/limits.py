@@ -66,16 +66,16 @@ class Limits:
         """Raises SettingsError where they ask for more than may be had here."""
         self.check_name(settings.dataset, settings.weights, settings.corrections)
         size = preprocess_for(settings).size  # 0 is the recipe's
-        for name, asked, most in (
+        for name, value, most in (
             ("epochs", settings.epochs, self.epochs),
             ("image_size", size, self.image_size),
             ("augment_views", settings.augment_views, self.augment_views),  # kept on the disk, each of them
         ):
-            if asked > most:
+            if value > most:
                 raise SettingsError(
                     "{setting} is {asked}, but this shared lab allows at most {most}.",
                     setting=Setting(name),
-                    asked=asked,
+                    asked=value,
                     most=most,
                     field=name,
                 )
@@ -113,10 +113,12 @@ class Limits:
     def resume(self, run: Run, **who: Any) -> Run:
         return resume_run(run, settings=self.check(run.settings()), **self._queue, **who)
 
-    def start_sweep(self, asked: Request, workspace: Workspace, *, name: str = "", owner: Owner | None = None) -> Sweep:
+    def start_sweep(
+        self, request: Request, workspace: Workspace, *, name: str = "", owner: Owner | None = None
+    ) -> Sweep:
         """Start a sweep, or go on with the one of that name, as far as it is allowed: its runs wait like all others."""
         if self.public:
-            runs = len(asked.combinations) * len(asked.seeds)
+            runs = len(request.combinations) * len(request.seeds)
             if runs > self.sweep_runs:
                 raise SettingsError(
                     "That would be {count} runs, and this shared lab allows {most}: name fewer values or seeds.",
@@ -124,13 +126,13 @@ class Limits:
                     most=self.sweep_runs,
                     field="vary",
                 )
-            for one in asked.combinations:
-                self.check_settings(with_recipe({**asked.base, **one}))
+            for combination in request.combinations:
+                self.check_settings(with_recipe({**request.base, **combination}))
             check_room(workspace, owner, self.waiting_each)
-            asked = replace(asked, base={"time_limit": self.minutes, **asked.base}, jobs=1)
-        made = sweep.create(asked, workspace, name=name, at_once=self.runs_at_once, owner=owner)
-        sweep.push(made)
-        return made
+            request = replace(request, base={"time_limit": self.minutes, **request.base}, jobs=1)
+        new_sweep = sweep.create(request, workspace, name=name, at_once=self.runs_at_once, owner=owner)
+        sweep.push(new_sweep)
+        return new_sweep
 
     def start_lab(self, settings: TrainSettings, inits: Sequence[str], workspace: Workspace, **who: Any) -> Lab:
         """The time limit of one run is shared by the runs of a lab."""

@@ -33,20 +33,20 @@ class NetworkButtons(gr.Radio):
         return _named(payload)
 
 
-def buttons(words: Translator, chosen: object = "") -> list[tuple[str, str]]:
+def buttons(translate: Translator, chosen: object = "") -> list[tuple[str, str]]:
     """The choices of `NetworkButtons`."""
     names = [*NAMES, *REGISTERED]
     names += [chosen] if isinstance(chosen, str) and chosen in REGISTRY and chosen not in names else []
-    return [(words.value(name), name) for name in names]
+    return [(translate.value(name), name) for name in names]
 
 
 class MoreNetworks(gr.HTML):
     """`submit` fires when a row was chosen; the value is its name."""
 
-    def __init__(self, words: Translator, **options: Any) -> None:
+    def __init__(self, translate: Translator, **options: Any) -> None:
         super().__init__(
             value="",
-            html_template=render("networks", words, rows=TABLE),
+            html_template=render("networks", translate, rows=TABLE),
             js_on_load=SCRIPT,
             apply_default_css=False,
             **options,

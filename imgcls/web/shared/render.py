@@ -23,7 +23,7 @@ TEMPLATES = Environment(
 )
 
 
-def render(template: str, words: Translator, **values: Any) -> Markup:
+def render(template: str, translate: Translator, **values: Any) -> Markup:
     """`template`.html.j2 in the language of `words`, which are `_` and `plural` inside it."""
-    made = TEMPLATES.get_template(f"{template}.html.j2").render(_=words, plural=words.plural, **values)
-    return Markup(readable(made.strip()))
+    html = TEMPLATES.get_template(f"{template}.html.j2").render(_=translate, plural=translate.plural, **values)
+    return Markup(readable(html.strip()))

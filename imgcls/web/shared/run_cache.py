@@ -91,22 +91,22 @@ class RunCache:
         """
         stamp, key, mine = _touched(self.workspace, data_set), (data_set, *what), False
         with self._lock:
-            known, made = self._made.get(key, (0.0, None))
-            if made is None or known != stamp:
-                made, mine = Future(), True
-                self._made[key] = (stamp, made)
+            stamp_of_entry, future = self._made.get(key, (0.0, None))
+            if future is None or stamp_of_entry != stamp:
+                future, mine = Future(), True
+                self._made[key] = (stamp, future)
                 while len(self._made) > CACHE_ENTRIES:
                     self._made.popitem(last=False)
         if mine:
             try:
-                made.set_result(work_here("dataset", None, make, user))
+                future.set_result(work_here("dataset", None, make, user))
             except BaseException as error:
                 with self._lock:
-                    if self._made.get(key) == (stamp, made):
+                    if self._made.get(key) == (stamp, future):
                         del self._made[key]
-                made.set_exception(error)
+                future.set_exception(error)
         try:
-            return made.result()
+            return future.result()
         except Interrupted:
             if mine:
                 raise
@@ -148,10 +148,10 @@ class RunCache:
 
     def checkpoints(self) -> list[CheckpointInfo]:
         """The shipped ones that read drawings first, then the newest."""
-        known = self._checkpoints()
-        shipped = [info for info in known if is_shipped(info.path) and info.kind == "best"]
+        all_checkpoints = self._checkpoints()
+        shipped = [info for info in all_checkpoints if is_shipped(info.path) and info.kind == "best"]
         of_labs = self._of_labs()
-        own = [info for info in known if not is_shipped(info.path) and info.run not in of_labs]
+        own = [info for info in all_checkpoints if not is_shipped(info.path) and info.run not in of_labs]
         return shipped + own[:LISTED]
 
     def checkpoint(self, chosen: str | None) -> Path:
@@ -215,25 +215,25 @@ def _touched(workspace: Workspace, name: str) -> float:
 def stamp_of(path: Path) -> tuple[int, int]:
     """Changes with a file's content: (when it was written, its size)."""
     try:
-        there = path.stat()
+        stat = path.stat()
     except OSError:
         return 0, 0
-    return there.st_mtime_ns, there.st_size
+    return stat.st_mtime_ns, stat.st_size
 
 
 def key(info: CheckpointInfo) -> str:
     return f"{info.run}/{info.kind}"
 
 
-def checkpoint_title(info: CheckpointInfo, words: Translator) -> str:
+def checkpoint_title(info: CheckpointInfo, translate: Translator) -> str:
     """ "lenet-digits · reads drawings · test 99.4%"; one measure for all of a person's own, so that they compare."""
-    parts = [info.run]
+    facts = [info.run]
     if is_shipped(info.path):
-        parts.append(words(SHIPPED[info.run]))
+        facts.append(translate(SHIPPED[info.run]))
     else:
-        parts.append(words(CHECKPOINT_LABELS[info.kind]))
-    part = "test" if is_shipped(info.path) else "val"
-    accuracy = info.metrics.get(f"{part}_accuracy")
+        facts.append(translate(CHECKPOINT_LABELS[info.kind]))
+    split = "test" if is_shipped(info.path) else "val"
+    accuracy = info.metrics.get(f"{split}_accuracy")
     if accuracy is not None:
-        parts.append(f"{words(PARTS[part])} {accuracy:.1%}")
-    return " · ".join(parts)
+        facts.append(f"{translate(PARTS[split])} {accuracy:.1%}")
+    return " · ".join(facts)

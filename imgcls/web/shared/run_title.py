@@ -11,13 +11,13 @@ from imgcls.web.i18n.translator import Translator
 DAY_SECONDS = 24 * 3600
 
 
-def run_title(view: RunView, words: Translator) -> str:
-    return view.run.name if is_named(view) else what_it_is(view, words) or view.run.name
+def run_title(view: RunView, translate: Translator) -> str:
+    return view.run.name if is_named(view) else what_it_is(view, translate) or view.run.name
 
 
-def subtitle(view: RunView, words: Translator) -> str:
+def subtitle(view: RunView, translate: Translator) -> str:
     """What the title does not say."""
-    return what_it_is(view, words) if is_named(view) else ""
+    return what_it_is(view, translate) if is_named(view) else ""
 
 
 def is_named(view: RunView) -> bool:
@@ -28,13 +28,17 @@ def is_named(view: RunView) -> bool:
     return not re.fullmatch(re.escape(usual) + r"-\d{8}-\d{6}(-\d+)?", view.run.name)
 
 
-def what_it_is(view: RunView, words: Translator) -> str:
+def what_it_is(view: RunView, translate: Translator) -> str:
     """ "LeNet on MNIST · Sprint · 00:35"; the day, too, where it was another."""
     settings = view.settings
     if settings is None:
         return ""
-    made = words("{network} on {dataset}", network=words.value(settings.model), dataset=words.value(settings.dataset))
-    return " · ".join([made, words.value(settings.preset), *([moment(view.created)] if view.created else [])])
+    network_and_data = translate(
+        "{network} on {dataset}", network=translate.value(settings.model), dataset=translate.value(settings.dataset)
+    )
+    return " · ".join(
+        [network_and_data, translate.value(settings.preset), *([moment(view.created)] if view.created else [])]
+    )
 
 
 def moment(seconds: float) -> str:

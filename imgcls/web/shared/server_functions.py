@@ -29,8 +29,8 @@ class AskingHTML(gr.HTML):
 
     def __init__(
         self,
-        part: str,
-        said: Mapping[str, str],
+        template: str,
+        sentences: Mapping[str, str],
         functions: Sequence[Answering],
         *,
         longest: int,
@@ -41,11 +41,11 @@ class AskingHTML(gr.HTML):
         folder = Path(inspect.getfile(type(self))).parent
         options.setdefault("value", "")
         super().__init__(
-            html_template=(folder / f"{part}.html").read_text("utf-8"),
-            js_on_load=script or (folder / f"{part}.js").read_text("utf-8"),
+            html_template=(folder / f"{template}.html").read_text("utf-8"),
+            js_on_load=script or (folder / f"{template}.js").read_text("utf-8"),
             server_functions=list(functions),
             apply_default_css=False,
-            **said,
+            **sentences,
             **options,
         )
 
@@ -57,7 +57,7 @@ class AskingHTML(gr.HTML):
 
 
 def answering(
-    function: Function | Callable[[dict[str, Any]], Awaitable[Answer]], words: Translator, kind: Kind | None = None
+    function: Function | Callable[[dict[str, Any]], Awaitable[Answer]], translate: Translator, kind: Kind | None = None
 ) -> Answering:
     """What comes from the browser is not trusted: whatever is no object of the right shape gets a sentence too.
 
@@ -67,32 +67,32 @@ def answering(
 
     def sentence(error: Exception) -> Answer:
         if isinstance(error, ImgclsError):
-            return {"error": words.message(error.message)}
+            return {"error": translate.message(error.message)}
         note(f"{function.__name__} was asked for what is not there: {error!r}")
-        return {"error": words("That did not work: choose again.")}
+        return {"error": translate("That did not work: choose again.")}
 
-    def given(asked: Any, request: gr.Request | None) -> dict[str, Any]:
+    def as_dict(payload: Any, request: gr.Request | None) -> dict[str, Any]:
         return {
-            **(asked if isinstance(asked, dict) else {}),
+            **(payload if isinstance(payload, dict) else {}),
             "visitor": address_of(request),
             "request": request,
         }
 
-    def answered(asked: Any, request: gr.Request | None = None) -> Answer:
+    def answer_at_once(payload: Any, request: gr.Request | None = None) -> Answer:
         try:
-            return function(given(asked, request))  # pyright: ignore[reportReturnType]
+            return function(as_dict(payload, request))  # pyright: ignore[reportReturnType]
         except MALFORMED as error:
             return sentence(error)
 
-    async def worked(asked: Any, request: gr.Request | None = None) -> Answer:
-        wanted = given(asked, request)
+    async def worked(payload: Any, request: gr.Request | None = None) -> Answer:
+        inputs = as_dict(payload, request)
         try:
             if kind is None:
-                return await function(wanted)  # pyright: ignore[reportGeneralTypeIssues]
-            return await work(kind, None, lambda: function(wanted), wanted["visitor"])  # pyright: ignore[reportReturnType]
+                return await function(inputs)  # pyright: ignore[reportGeneralTypeIssues]
+            return await work(kind, None, lambda: function(inputs), inputs["visitor"])  # pyright: ignore[reportReturnType]
         except MALFORMED as error:
             return sentence(error)
 
-    chosen = worked if kind is not None or inspect.iscoroutinefunction(function) else answered
+    chosen = worked if kind is not None or inspect.iscoroutinefunction(function) else answer_at_once
     chosen.__name__ = function.__name__
     return chosen

@@ -76,54 +76,58 @@ class Form:
     groups: gr.Tabs
 
 
-def build(words: Translator, workspace: Workspace, limits: Limits) -> Form:
+def build(translate: Translator, workspace: Workspace, limits: Limits) -> Form:
     """The form at the place where it is called."""
-    made: dict[str, Field] = {}
+    built: dict[str, Field] = {}
     for name in ALWAYS_SHOWN:
-        made[name] = _field(name, words, workspace, limits)
-    with gr.Accordion(words("More networks"), open=False, elem_classes="more-networks"):
-        networks = MoreNetworks(words, elem_id="networks")
-    fold = Disclosure(words("Settings"), elem_id="settings-fold")
+        built[name] = _field(name, translate, workspace, limits)
+    with gr.Accordion(translate("More networks"), open=False, elem_classes="more-networks"):
+        networks = MoreNetworks(translate, elem_id="networks")
+    fold = Disclosure(translate("Settings"), elem_id="settings-fold")
     with gr.Column(elem_classes="folded") as folded:
-        find, tabs, rates = _folded_fields(made, words, workspace, limits)
-    return Form(made, networks, fold, folded, *rates, find, tabs)
+        find, tabs, rates = _folded_fields(built, translate, workspace, limits)
+    return Form(built, networks, fold, folded, *rates, find, tabs)
 
 
 def _folded_fields(
-    made: dict[str, Field], words: Translator, workspace: Workspace, limits: Limits
+    built: dict[str, Field], translate: Translator, workspace: Workspace, limits: Limits
 ) -> tuple[gr.Dropdown, gr.Tabs, tuple[gr.Radio, gr.Button, gr.HTML]]:
     groups: dict[str, list[str]] = {OFTEN_TAB: [*WHAT_LEARNS, *COMMON_SETTINGS]}
     for name in FIELDS:
         often = name in (*ALWAYS_SHOWN, *groups[OFTEN_TAB])
         if not often and not (limits.public and name in ("device", "threads", "compile")):
             groups.setdefault(settings_group(name), []).append(name)
-    listed = [(words.setting(name), name) for names in groups.values() for name in names]
+    listed = [(translate.setting(name), name) for names in groups.values() for name in names]
     with gr.Tabs(elem_classes="sources") as tabs:
-        with gr.Tab(words("Often changed"), id=OFTEN_TAB):
+        with gr.Tab(translate("Often changed"), id=OFTEN_TAB):
             with gr.Row(elem_classes="fields learns"):
                 for name in WHAT_LEARNS:
-                    made[name] = _field(name, words, workspace, limits)
+                    built[name] = _field(name, translate, workspace, limits)
             with gr.Row(elem_classes="fields"):
                 for name in COMMON_SETTINGS:
-                    made[name] = _field(name, words, workspace, limits)
+                    built[name] = _field(name, translate, workspace, limits)
                     if name == "lr":
                         rates = gr.Radio(
-                            [(words(RATE_NAMES[name]), name) for name in RATES],
+                            [(translate(RATE_NAMES[name]), name) for name in RATES],
                             value="right",
-                            label=words("Try a learning rate that is"),
+                            label=translate("Try a learning rate that is"),
                             elem_id="rates",
                         )
             with gr.Row(elem_classes="find-rate"):
                 button = gr.Button(
-                    words("Find a learning rate"), elem_id="find-rate", elem_classes="quiet", scale=0, min_width=180,
+                    translate("Find a learning rate"),
+                    elem_id="find-rate",
+                    elem_classes="quiet",
+                    scale=0,
+                    min_width=180,
                     visible=not limits.public,
-                )  # fmt: skip
+                )
                 found = gr.HTML("", elem_id="found-rate")
         for group, names in list(groups.items())[1:]:
-            with gr.Tab(words(GROUPS[group]), id=group), gr.Row(elem_classes="fields"):
+            with gr.Tab(translate(GROUPS[group]), id=group), gr.Row(elem_classes="fields"):
                 for name in names:
-                    made[name] = _field(name, words, workspace, limits)
-    find = gr.Dropdown(sorted(listed), value=None, label=words("Find a setting"), elem_id="find-setting")
+                    built[name] = _field(name, translate, workspace, limits)
+    find = gr.Dropdown(sorted(listed), value=None, label=translate("Find a setting"), elem_id="find-setting")
     return find, tabs, (rates, button, found)
 
 
@@ -139,8 +143,8 @@ def rate(kind: str, values: Mapping[str, Any]) -> float:
     return usual if factor == 1 else float(f"{usual * factor:.0e}")
 
 
-def rate_choices(values: Mapping[str, Any], words: Translator) -> list[tuple[str, str]]:
-    return [(f"{words(RATE_NAMES[kind])}\n{rate(kind, values):g}", kind) for kind in RATES]
+def rate_choices(values: Mapping[str, Any], translate: Translator) -> list[tuple[str, str]]:
+    return [(f"{translate(RATE_NAMES[kind])}\n{rate(kind, values):g}", kind) for kind in RATES]
 
 
 def rate_kind(values: Mapping[str, Any]) -> str | None:
@@ -159,34 +163,34 @@ def for_optimizer(values: Mapping[str, Any]) -> dict[str, Any]:
         return usual
 
 
-def summary(values: Mapping[str, Any], words: Translator) -> str:
+def summary(values: Mapping[str, Any], translate: Translator) -> str:
     """The folded settings in a line: what is not the recipe's; epochs and learning rate where all is."""
     changed = [name for name in differing(values) if name not in (*ALWAYS_SHOWN, "name")]
     names = changed[:SUMMED_UP] or ["epochs", "lr"]
-    told = [f"{words.setting(name)} {_told(values.get(name), words)}" for name in names]
-    return " · ".join([*told, *(["…"] if len(changed) > SUMMED_UP else [])])
+    changed_settings = [f"{translate.setting(name)} {_told(values.get(name), translate)}" for name in names]
+    return " · ".join([*changed_settings, *(["…"] if len(changed) > SUMMED_UP else [])])
 
 
-def _told(value: Any, words: Translator) -> str:
+def _told(value: Any, translate: Translator) -> str:
     if isinstance(value, bool) or value is None:
         return "✓" if value else "–"
-    return words.value(value) if isinstance(value, str) else f"{value:g}"
+    return translate.value(value) if isinstance(value, str) else f"{value:g}"
 
 
-def marks(names: Sequence[str], wrong: str, before: str, sentence: str, words: Translator) -> list[Any]:
+def marks(names: Sequence[str], faulty: str, previous: str, sentence: str, translate: Translator) -> list[Any]:
     """Updates of the fields: `sentence` under the one that is `wrong`, its help again under the one that was."""
     return [
         gr.update(info=sentence, elem_classes=["wrong"])
-        if name == wrong
-        else gr.update(info=words.help(name), elem_classes=[])
-        if name == before
+        if name == faulty
+        else gr.update(info=translate.help(name), elem_classes=[])
+        if name == previous
         else gr.skip()
         for name in names
     ]
 
 
 def some(
-    words: Translator,
+    translate: Translator,
     workspace: Workspace,
     limits: Limits,
     names: Sequence[str],
@@ -195,15 +199,15 @@ def some(
     values: Mapping[str, Any] | None = None,
 ) -> dict[str, Field]:
     """A few of the fields, for another room: {setting: its component}."""
-    return {name: _field(name, words, workspace, limits, prefix=prefix, values=values or {}) for name in names}
+    return {name: _field(name, translate, workspace, limits, prefix=prefix, values=values or {}) for name in names}
 
 
-def dataset_choices(words: Translator, workspace: Workspace) -> list[tuple[str, str]]:
+def dataset_choices(translate: Translator, workspace: Workspace) -> list[tuple[str, str]]:
     """[(title, name)], those that are not here marked."""
 
     def title(name: str) -> str:
-        said = words.value(name)
-        return words("{name} · not here yet", name=said) if is_builtin(name) and absent(name, workspace) else said
+        title = translate.value(name)
+        return translate("{name} · not here yet", name=title) if is_builtin(name) and absent(name, workspace) else title
 
     return [(title(name), name) for name in (*DATASETS, *own_folders(workspace))]
 
@@ -216,35 +220,35 @@ def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     """What the recipe says for the chosen network, data, transfer and weights; the settings' own otherwise, and for
     those where nothing is chosen."""
     plain = {name: FIELDS[name].default for name in FIELDS}
-    said = {name: values.get(name) or plain[name] for name in RECIPE_INPUTS}
-    usual = {**plain, "preset": said["preset"], "transfer": usual_transfer(said["model"], said["dataset"])}
+    chosen = {name: values.get(name) or plain[name] for name in RECIPE_INPUTS}
+    usual = {**plain, "preset": chosen["preset"], "transfer": usual_transfer(chosen["model"], chosen["dataset"])}
     try:
-        usual |= recipe(**said)
+        usual |= recipe(**chosen)
     except SettingsError:  # no such network: the plan says so, and the form stays as it is
         return usual
-    return usual if said["transfer"] == "scratch" else usual | for_weights(said["model"], values.get("weights"))
+    return usual if chosen["transfer"] == "scratch" else usual | for_weights(chosen["model"], values.get("weights"))
 
 
 def differing(values: Mapping[str, Any]) -> dict[str, Any]:
     """What has to be said in a terminal: everything that is not the recipe's."""
     usual = defaults(values)
-    said = {name: values[name] or usual[name] for name in ("dataset", "model")}
+    chosen = {name: values[name] or usual[name] for name in ("dataset", "model")}
     if values.get("preset") not in ("", None, FIELDS["preset"].default):
-        said["preset"] = values["preset"]
-    said |= {n: v for n, v in values.items() if n not in said and v != usual.get(n) and v not in ("", None)}
+        chosen["preset"] = values["preset"]
+    chosen |= {n: v for n, v in values.items() if n not in chosen and v != usual.get(n) and v not in ("", None)}
     optimizer = values.get("optimizer")
-    if "optimizer" in said:  # then the recipe's rates are not what the terminal would take
+    if "optimizer" in chosen:  # then the recipe's rates are not what the terminal would take
         usual = {**usual, **recipe(**{n: values[n] for n in RECIPE_INPUTS}, optimizer=str(optimizer))}
         for name in ("lr", "weight_decay"):
-            said.pop(name, None)
+            chosen.pop(name, None)
             if values.get(name) not in (None, usual.get(name)):
-                said[name] = values[name]
-    return said
+                chosen[name] = values[name]
+    return chosen
 
 
 def _field(
     name: str,
-    words: Translator,
+    translate: Translator,
     workspace: Workspace,
     limits: Limits,
     prefix: str = "field",
@@ -253,8 +257,8 @@ def _field(
     info = FIELDS[name]
     start = defaults({"model": "lenet", "dataset": "mnist", "transfer": "scratch"}) | dict(values or {})
     shown: dict[str, Any] = {
-        "label": words.setting(name),
-        "info": words.help(name) if prefix == "field" and name not in ALWAYS_SHOWN else None,
+        "label": translate.setting(name),
+        "info": translate.help(name) if prefix == "field" and name not in ALWAYS_SHOWN else None,
         "value": start[name],
         "elem_id": f"{prefix}-{name}",
         "min_width": 140,
@@ -263,21 +267,21 @@ def _field(
     # Both lists grow while the page is open; on one's own computer a path may be written too. What is chosen is
     # checked when it is used.
     if name == "dataset":
-        return Choice(dataset_choices(words, workspace), allow_custom_value=True, **shown)
+        return Choice(dataset_choices(translate, workspace), allow_custom_value=True, **shown)
     if name == "weights":
-        seen = prefix != "field" or start["transfer"] != "scratch"
-        return Choice(weights_choices(workspace), allow_custom_value=True, visible=seen, **shown)
+        visible = prefix != "field" or start["transfer"] != "scratch"
+        return Choice(weights_choices(workspace), allow_custom_value=True, visible=visible, **shown)
     if name == "transfer" and prefix == "field":
-        return gr.Radio([(words.value(value), value) for value in named or ()], **shown)
+        return gr.Radio([(translate.value(value), value) for value in named or ()], **shown)
     if name == "preset":
-        return gr.Radio([(words.value(value), value) for value in named or ()], **shown)
+        return gr.Radio([(translate.value(value), value) for value in named or ()], **shown)
     if name == "model":
-        return NetworkButtons(buttons(words), **shown)
+        return NetworkButtons(buttons(translate), **shown)
     if name == "augment":  # others can be combined and typed
-        offered = [(words.value(value), value) for value in (*(named or ()), *COMBINATIONS)]
+        offered = [(translate.value(value), value) for value in (*(named or ()), *COMBINATIONS)]
         return Choice(offered, allow_custom_value=True, **shown)
     if named:
-        return gr.Dropdown([(words.value(value), value) for value in named or ()], **shown)
+        return gr.Dropdown([(translate.value(value), value) for value in named or ()], **shown)
     if info.annotation is bool:
         return gr.Checkbox(**shown)
     if info.annotation in (int, float):

@@ -47,15 +47,15 @@ def prepare_uploads(workspace: Workspace) -> Path:
 def sweep(workspace: Workspace, *, now: float | None = None) -> None:
     """Removes what was uploaded, or made for a download, long enough ago, whichever server did it: one that was killed
     remembers nothing."""
-    before = (time.time() if now is None else now) - KEPT_SECONDS
+    oldest = (time.time() if now is None else now) - KEPT_SECONDS
     for root in (upload_folder(), workspace.root / MADE):
         for folder, folders, names in os.walk(root, topdown=False):
             for name in names:
                 path = os.path.join(folder, name)
                 with contextlib.suppress(OSError):  # gone meanwhile
-                    there = os.lstat(path)
+                    stat = os.lstat(path)
                     # A copy has its original's time of writing, and its own of change.
-                    if max(there.st_mtime, there.st_ctime) < before:
+                    if max(stat.st_mtime, stat.st_ctime) < oldest:
                         os.unlink(path)
             for name in folders:
                 with contextlib.suppress(OSError):  # something is in it
@@ -69,20 +69,20 @@ async def keep_sweeping(workspace: Workspace) -> None:
         await asyncio.sleep(SWEEP_SECONDS)
 
 
-def only_uploads(page: gr.Blocks, words: Translator) -> gr.Blocks:
+def only_uploads(page: gr.Blocks, translate: Translator) -> gr.Blocks:
     """Before it is mounted."""
-    told = words("Upload the file itself: nothing is fetched from other machines.")
-    take_uploads_alone(page, lambda: gr.Error(told, print_exception=False))
+    refusal = translate("Upload the file itself: nothing is fetched from other machines.")
+    take_uploads_alone(page, lambda: gr.Error(refusal, print_exception=False))
     return page
 
 
 def uploaded(path: object) -> Path:
     """The file of that path, as the upload answered it. Raises InputError for any other."""
     folder = os.path.realpath(upload_folder())
-    found = os.path.realpath(path) if isinstance(path, str) and "\0" not in path else ""
-    if not found.startswith(folder + os.sep) or not os.path.isfile(found):
+    real_path = os.path.realpath(path) if isinstance(path, str) and "\0" not in path else ""
+    if not real_path.startswith(folder + os.sep) or not os.path.isfile(real_path):
         raise InputError("The file is not there any more: uploads are kept for an hour. Choose it again.")
-    return Path(found)
+    return Path(real_path)
 
 
 def made_folder(workspace: Workspace) -> Path:

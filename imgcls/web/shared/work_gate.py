@@ -181,9 +181,9 @@ class WorkGate:
         with self._changed:
             if keep and named in self._cached:
                 self._cached.move_to_end(named)
-                known: _Job = _Job(kind, None, make, user, keep)
-                known.answer.set_result(self._cached[named])
-                return known, False
+                new_job: _Job = _Job(kind, None, make, user, keep)
+                new_job.answer.set_result(self._cached[named])
+                return new_job, False
             job = self._flights.get(named) if key is not None else None
             if job is not None:
                 job.waiting += 1
@@ -227,16 +227,16 @@ class WorkGate:
             del job  # its answer may be large
 
     def _do(self, job: _Job) -> None:
-        before, self._here.working = self.inside, True
+        outer, self._here.working = self.inside, True
         with self._changed:
             self.made[job.kind] += 1
         answer, error = None, None
         try:
             answer = job.make()
-        except BaseException as wrong:
-            error = wrong
+        except BaseException as fault:
+            error = fault
         finally:
-            self._here.working = before
+            self._here.working = outer
         with self._changed:
             if job.key is not None:
                 self._flights.pop((job.kind, job.key), None)

@@ -71,8 +71,8 @@ class Alone:
 
     def html(self) -> str:
         inside = {
-            id: Markup(part if isinstance(part, str) else base64.b64encode(part).decode())
-            for id, part in self.parts.items()
+            id: Markup(content if isinstance(content, str) else base64.b64encode(content).decode())
+            for id, content in self.parts.items()
         }
         start = {"title": self.start, "url": "weights", "widths": [6, 16], **self.network} if self.start else None
         options = {
@@ -97,24 +97,24 @@ class Alone:
             pad_script=Markup(bundle.compact((WEB / "classify" / "pad.js").read_text("utf-8"))),
         )
 
-    def _texts(self, words: Translator, language: str) -> dict[str, Any]:
+    def _texts(self, translate: Translator, language: str) -> dict[str, Any]:
         return {
-            "words": page_words(words),
-            "pad_words": in_language(PAD, words),
-            "side": side_options(words, self.dataset),
-            "choices": form_choices(words),
-            "datasets": [(self.dataset, words.value(self.dataset))],
-            "sizes": size_choices(words, self.sizes),
+            "words": page_words(translate),
+            "pad_words": in_language(PAD, translate),
+            "side": side_options(translate, self.dataset),
+            "choices": form_choices(translate),
+            "datasets": [(self.dataset, translate.value(self.dataset))],
+            "sizes": size_choices(translate, self.sizes),
             "page": {
                 "code": CODES[language],
                 "name": LANGUAGES[language],
                 "title": f"{self.title} · imgcls",
-                "what": words("A network that learns in this page: train it, draw, and see what it makes of it"),
-                "about": words("Made with imgcls. Everything is in this file; it works offline.")
+                "what": translate("A network that learns in this page: train it, draw, and see what it makes of it"),
+                "about": translate("Made with imgcls. Everything is in this file; it works offline.")
                 if self.files is None
-                else words("Made with imgcls. Once loaded it works offline; nothing leaves this browser."),
-                "rooms": words("Rooms"),
-                **{f"room_{name}": words(title) for name, title in ROOMS.items()},
+                else translate("Made with imgcls. Once loaded it works offline; nothing leaves this browser."),
+                "rooms": translate("Rooms"),
+                **{f"room_{name}": translate(title) for name, title in ROOMS.items()},
             },
         }
 
@@ -130,24 +130,24 @@ def training_page(checkpoint: Path | None, workspace: Workspace) -> str:
         )
     dataset = dataset_for(meta, workspace)
     start = known_as(checkpoint, workspace) if checkpoint else ""
-    images = make_file(dataset, IMAGES, workspace, start_from=start, held_out=HELD_OUT)
+    images = make_file(dataset, IMAGES, workspace, start_from=start, validation_images=HELD_OUT)
     parts = engine_parts() | {f"data-{IMAGES}": images.content, "worker": bundle.compact(bundle.worker())}
     if checkpoint:
         parts["weights"] = page_bytes(checkpoint, half=True)
     title = (meta.run if meta else "") or "LeNet"
     rooms = ("train", "draw", "init") if checkpoint else ("train", "init")
     name = (start or title) if checkpoint else ""
-    made = Alone(
+    page = Alone(
         title, dataset, (IMAGES,), rooms, parts, start=name, network=OPTIONS | (meta.options if meta else {})
     ).html()
-    if len(made.encode()) > MAX_BYTES:
+    if len(page.encode()) > MAX_BYTES:
         raise DatasetError(
             "{count:,} images of {dataset} do not fit into one file of {most:g} MB: choose a checkpoint of digits.",
             count=IMAGES,
             dataset=dataset,
             most=MAX_BYTES / 1e6,
         )
-    return made
+    return page
 
 
 def engine_parts() -> dict[str, bytes | str]:

@@ -65,8 +65,8 @@ def site_files(workspace: Workspace, sizes: Sequence[int] = SIZES) -> dict[str, 
     for images in sizes:
         parts[f"data-{images}"] = make_file(dataset, images, workspace, start_from=f"{NETWORK}/best").content
     named, files = {}, {}
-    for id, part in parts.items():
-        content = part.encode() if isinstance(part, str) else part
+    for id, content_or_text in parts.items():
+        content = content_or_text.encode() if isinstance(content_or_text, str) else content_or_text
         named[id] = f"{id}-{hashlib.sha256(content).hexdigest()[:DIGITS]}.{ENDINGS.get(id, 'bin')}"
         files[named[id]] = content
     alone = Alone(
@@ -91,7 +91,7 @@ def _own(name: str) -> bytes:
 def _manifest() -> bytes:
     icon = {"src": ICON, "sizes": "any", "type": "image/svg+xml"}
     icons = [icon | {"purpose": purpose} for purpose in ("any", "maskable")]
-    said = {
+    manifest = {
         "name": "imgcls",
         "short_name": "imgcls",
         "start_url": "./",
@@ -100,13 +100,13 @@ def _manifest() -> bytes:
         "theme_color": "#4338ca",
         "icons": icons,
     }
-    return json.dumps(said, indent=1).encode()
+    return json.dumps(manifest, indent=1).encode()
 
 
 def _service_worker(files: dict[str, bytes]) -> bytes:
-    made = hashlib.sha256(b"".join(files.values())).hexdigest()[:DIGITS]
+    digest = hashlib.sha256(b"".join(files.values())).hexdigest()[:DIGITS]
     names = ["./", *sorted(name for name in files if name != "index.html")]
-    head = f"const NAME = 'imgcls-{made}', FILES = {json.dumps(names)};\n"
+    head = f"const NAME = 'imgcls-{digest}', FILES = {json.dumps(names)};\n"
     return head.encode() + _own("sw.js")
 
 

@@ -37,7 +37,7 @@ class SweepPanel(AskingHTML):
     """The panel."""
 
     def __init__(self, context: PageContext, **options: Any) -> None:
-        words = context.words
+        words = context.translate
         said = {f"said_{name}": words(text) for name, text in SAID.items()}
         fields = [(name, words.setting(name)) for name in TrainSettings.model_fields if name not in NOT_VARIED]
         offered = {name: _offered(name) for name, _ in fields}
@@ -57,13 +57,13 @@ def server_functions(context: PageContext) -> list[Answering]:
         return answer
 
     methods = (asks.sweep_start, asks.sweep_list, asks.sweep_look, asks.sweep_stop, asks.sweep_go_on)
-    return [answering(function(method), context.words, "network") for method in methods]
+    return [answering(function(method), context.translate, "network") for method in methods]
 
 
 class _Answers:
     def __init__(self, context: PageContext) -> None:
-        self.words, self.people, self.limits = context.words, context.people, context.limits
-        self.workspace = context.watch.workspace
+        self.words, self.people, self.limits = context.translate, context.people, context.limits
+        self.workspace = context.run_cache.workspace
 
     def sweep_start(self, asked: dict[str, Any]) -> dict[str, Any]:
         """`settings`: those of the form, as the address has them; `vary`: [[setting, values as text], ...]."""

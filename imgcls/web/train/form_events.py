@@ -45,8 +45,8 @@ class FormEvents:
         command: gr.HTML,
         wrong: gr.State,
     ) -> None:
-        self.context, self.words, self.form, self.missing = context, context.words, form, missing
-        self.workspace = context.watch.workspace
+        self.context, self.words, self.form, self.missing = context, context.translate, form, missing
+        self.workspace = context.run_cache.workspace
         self.plan, self.command, self.wrong = plan, command, wrong
         self.state = FormState(elem_id="form-state")
         self.names, self.values = list(form.fields), list(form.fields.values())
@@ -122,7 +122,7 @@ class FormEvents:
             made["model"]["choices"] = buttons(self.words, values["model"])
             made["weights"]["visible"] = values["transfer"] != "scratch"
         shown = {name: field.value for name, field in self.form.fields.items()} | values
-        presets, _ = preset_choices(shown, self.context.watch, self.words, ask=False)
+        presets, _ = preset_choices(shown, self.context.run_cache, self.words, ask=False)
         made["preset"] = {"choices": presets, **made.get("preset", {})}
         state = form_state(values) if values else gr.skip()
         return [state, *(gr.update(**made[name]) if name in made else gr.skip() for name in self.names)]
@@ -206,10 +206,10 @@ class FormEvents:
     def presets_known(self, *given: Any) -> Any:
         """What to expect of each preset, as far as it is known."""
         said = dict(zip(self.names, given, strict=True))
-        return gr.update(choices=preset_choices(said, self.context.watch, self.words, ask=False)[0])
+        return gr.update(choices=preset_choices(said, self.context.run_cache, self.words, ask=False)[0])
 
     def presets_asked(self, *given: Any) -> list[Any]:
         """The same, and what is not known is measured: somebody looks at the form."""
         said = dict(zip(self.names, given, strict=True))
-        made, pending = preset_choices(said, self.context.watch, self.words, ask=True)
+        made, pending = preset_choices(said, self.context.run_cache, self.words, ask=True)
         return [gr.update(choices=made), gr.Timer(active=pending)]

@@ -24,8 +24,8 @@ class PageTraining(gr.HTML):
     """The panel, and the switch above it: here, or where the lab runs. Of its value nothing reaches the server."""
 
     def __init__(self, context: PageContext, **options: Any) -> None:
-        words, shared = context.words, context.people.shared
-        datasets = [(value, label) for label, value in dataset_choices(words, context.watch.workspace)]
+        words, shared = context.translate, context.people.shared
+        datasets = [(value, label) for label, value in dataset_choices(words, context.run_cache.workspace)]
         super().__init__(
             value="",
             html_template=TEMPLATE,

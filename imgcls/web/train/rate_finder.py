@@ -20,7 +20,7 @@ LOOK = 1.0  # seconds between two looks at a test that goes on
 
 class RateFinder:
     def __init__(self, context: PageContext, form: Form) -> None:
-        self.form, self.words, self.workspace = form, context.words, context.watch.workspace
+        self.form, self.words, self.workspace = form, context.translate, context.run_cache.workspace
         self.limits = context.limits
         self.timer = gr.Timer(LOOK, active=False)
 
@@ -50,7 +50,7 @@ class RateFinder:
         return TrainSettings.checked(dict(zip(self.form.fields, given, strict=True)))
 
     def _shown(self, settings: TrainSettings) -> list[Any]:
-        status = rate_tests.look(settings, self.workspace)
+        status = rate_tests.status(settings, self.workspace)
         if status.state == "running":
             if not status.total:
                 return self._said(self.words("Getting ready to try learning rates …"), again=True)

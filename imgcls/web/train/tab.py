@@ -38,12 +38,12 @@ class TrainTab:
     def __init__(self, context: PageContext, classify: classify_tab.Room) -> None:
         self.context, self.classify = context, classify
         self.words, self.run_cache, self.limits, self.people = (
-            context.words,
-            context.watch,
+            context.translate,
+            context.run_cache,
             context.limits,
             context.people,
         )
-        self.workspace = context.watch.workspace
+        self.workspace = context.run_cache.workspace
         self.named = NAMED if self.people.shared else None  # whose it is, is asked first
 
     # ---- what stands where
