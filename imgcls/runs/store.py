@@ -14,6 +14,7 @@ How a run begins, or goes on, is in `lifecycle.py`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -214,10 +215,17 @@ def hide(folder: Path) -> Path:
 
 
 def list_runs(workspace: Workspace) -> list[Run]:
-    """Every run, newest first."""
-    settings_files = workspace.train_logs.glob("*/settings.json")
-    runs = [Run(path.parent.name, workspace) for path in settings_files if NAME.fullmatch(path.parent.name)]
-    return sorted(runs, key=made_at, reverse=True)
+    """Every run, newest first. As plain text: every page asks twice a second, and a thousand paths are 30 ms."""
+    root = str(workspace.train_logs)
+    created: list[tuple[float, str]] = []
+    try:
+        names = [name for name in os.listdir(root) if NAME.fullmatch(name)]
+    except OSError:
+        return []
+    for name in names:
+        with contextlib.suppress(OSError):  # no run, or deleted in the meantime
+            created.append((os.stat(f"{root}/{name}/settings.json").st_mtime, name))
+    return [Run(name, workspace) for _, name in sorted(created, reverse=True)]
 
 
 def made_at(run: Run) -> float:
