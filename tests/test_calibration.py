@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from doodles import HOUSES, OTHERS, SMILEYS, by_hands
 from drawings import seen
 from scipy.optimize import minimize_scalar
 
@@ -54,6 +55,14 @@ def test_digits_of_strangers_pass(condition):
 def test_letters_are_flagged(width):
     pictures = [mnist_normalize(render(d["strokes"], width=width)) for d in LETTERS if d["letter"] not in LIKE_DIGITS]
     assert len(pictures) == 74 and flagged(pictures) >= 0.8
+
+
+@pytest.mark.parametrize("width", [10, 20])
+@pytest.mark.parametrize(("doodles", "least"), [(HOUSES, 0.9), (SMILEYS, 0.9), (list(OTHERS.values()), 0.85)])
+def test_doodles_are_flagged(doodles, least, width):
+    """What a class draws first to fool a network that knows digits alone."""
+    drawn = [hand for i, strokes in enumerate(doodles) for hand in by_hands(strokes, 8, seed=i)]
+    assert flagged([mnist_normalize(render(strokes, width=width)) for strokes in drawn]) >= least
 
 
 def test_scribbles_and_pairs_are_flagged():
@@ -212,4 +221,4 @@ def test_drawings_that_are_no_digit_are_made_by_seed():
     first, again = (draw_negatives(known, count=44, seed=3) for _ in range(2))
     assert first == again and len(first) == 44 and draw_negatives(known, count=44, seed=4) != first
     kept, held_out = load_drawings()
-    assert (len(kept.others), len(kept.digits), len(held_out.others), len(held_out.digits)) == (9000, 3000, 0, 749)
+    assert (len(kept.others), len(kept.digits), len(held_out.others), len(held_out.digits)) == (12000, 3000, 0, 749)

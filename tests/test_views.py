@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from markupsafe import Markup
 
-from imgcls.data.folder_problems import Problem
+from imgcls.data.folder_problems import Problem, listed
 from imgcls.data.report import Report
 from imgcls.inference.classify import Classification
 from imgcls.inference.predictor import Prediction
@@ -134,6 +134,12 @@ def test_a_part_of_a_data_set_is_called_by_its_name_in_each_language():
     told = Message(sentence, name="test", part=Setting("part", "val"))
     assert "use for validation" in Translator("en").message(told) and "验证" in Translator("zh").message(told)
     assert "use for val:" in str(told) and Translator("zh").message(told).startswith("test ")
+
+
+def test_a_long_list_of_names_ends_in_the_language_of_its_sentence():
+    told = Message("{name} has no images of {classes}: left out.", name="x", classes=listed("abcdefgh"))
+    assert "d, e and 3 more" in str(told)
+    assert "more" not in Translator("zh").message(told) and "3" in Translator("zh").message(told)
 
 
 def test_html_stands_in_templates_alone():

@@ -1,12 +1,14 @@
 """Pen drawings that are no digit, made from a seed: what teaches a network, or its calibration, where digits end.
 
 Letters of a small stroke alphabet, pieces of real digits, digits turned, mirrored, crossed out or side by side,
-scribbles and shapes, all bent as a hand would and drawn with many pens. Letters that look like a digit (o, l, s, z,
-b, g, q, ...) are left out. `python -m imgcls.data.negatives` makes the file that ships. Knows no network.
+scribbles and shapes, outlines with marks in them, all bent as a hand would and drawn with many pens. Letters that look
+like a digit (o, l, s, z, b, g, q, ...) are left out. `python -m imgcls.data.negatives` makes the file that ships. Knows
+no network.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -23,8 +25,6 @@ Stroke = np.ndarray  # float (points, 2), y pointing down
 ALPHABET = Path(__file__).with_name("stroke_alphabet.txt")
 NO_DIGIT = -1
 SHIPPED = PROJECT.joinpath("data", *PEN_DIGITS.folder, "drawings.npz")
-NEGATIVES = ((5000, 11), (4000, 12))  # (how many, seed)
-DIGITS_KEPT = 3000
 DRAWING_KINDS = (
     "letter",
     "letter",
@@ -38,6 +38,9 @@ DRAWING_KINDS = (
     "random",
     "word",
 )
+FIGURES = ("figure",)
+NEGATIVES = ((5000, 11, DRAWING_KINDS), (4000, 12, DRAWING_KINDS), (3000, 13, FIGURES))  # (how many, seed, which)
+DIGITS_KEPT = 3000
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,9 @@ def make_drawings(path: Path, pen_digits: Path) -> None:
     # No piece of a held-out writer's digit is in a negative.
     first = len(drawings) - len(drawings) // PEN.validation_every
     pictures, labels_of, held = [], [], []
-    for count, seed in NEGATIVES:
+    for count, seed, kinds in NEGATIVES:
         random = np.random.default_rng(seed)
-        others = draw_negatives((drawings[:first], labels[:first]), count=count, seed=seed)
+        others = draw_negatives((drawings[:first], labels[:first]), count=count, seed=seed, kinds=kinds)
         pictures += [render_by_chance(drawing, random) for drawing in others]
         labels_of += [NO_DIGIT] * count
         held += [False] * count
@@ -87,11 +90,13 @@ def make_drawings(path: Path, pen_digits: Path) -> None:
     np.savez_compressed(path, images=np.stack(pictures), labels=np.array(labels_of, np.int8), held_out=np.array(held))
 
 
-def draw_negatives(digits: tuple[list[Drawing], list[int]], *, count: int, seed: int) -> list[Drawing]:
+def draw_negatives(
+    digits: tuple[list[Drawing], list[int]], *, count: int, seed: int, kinds: Sequence[str] = DRAWING_KINDS
+) -> list[Drawing]:
     """`count` drawings in the tablet's units, y pointing up as the pen digits' do."""
     random = np.random.default_rng([seed, count])
     maker = _Maker(digits, random)
-    return [maker.drawing(DRAWING_KINDS[i % len(DRAWING_KINDS)]) for i in range(count)]
+    return [maker.drawing(kinds[i % len(kinds)]) for i in range(count)]
 
 
 class _Maker:
@@ -163,6 +168,39 @@ class _Maker:
     def _random(self) -> list[Stroke]:
         return [s for _ in range(self.random.integers(2, 5)) for s in self._stroke()]
 
+    def _figure(self) -> list[Stroke]:
+        """A closed outline, round or with corners, with marks in it that touch it nowhere, as pupils draw things; some
+        have lines that leave it."""
+        corners = int(self.random.integers(3, 7)) if self.random.random() < 0.5 else 0
+        half = self.random.uniform(32, 50, 2)
+        # An outline that is nearly round is a 0, and so is one with a dot or a stroke in it to some.
+        marks = int(self.random.integers(1 if 0 < corners < 5 else 3, 6))
+        rays = int(self.random.integers(1, 4)) if self.random.random() < 0.3 else 0
+        made = [_outline(corners, np.array([50.0, 50.0]), half, self.random)]
+        made += [stroke for _ in range(marks) for stroke in self._marks(half)]
+        return made + [self._ray(half) for _ in range(rays)]
+
+    def _marks(self, half: np.ndarray) -> list[Stroke]:
+        """A dot, a small outline, an arc or a line; or two of them, mirrored, as eyes and windows are."""
+        random, way = self.random, int(self.random.integers(4))
+        if way == 0:
+            mark = random.uniform(-2, 2, (2, 2))
+        elif way == 1:
+            mark = _outline(int(random.choice([0, 4])), np.zeros(2), half * random.uniform(0.08, 0.2, 2), random)
+        elif way == 2:
+            turns = np.linspace(0, random.uniform(0.6, 1.1) * np.pi, 12) + random.choice([0, np.pi])
+            mark = half * random.uniform(0.2, 0.4, 2) * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+        else:
+            end = half * random.uniform(-0.3, 0.3, 2)
+            mark = np.array([-end, end])
+        placed = mark + half * random.uniform(-0.45, 0.45, 2)
+        mirrored = [50 + placed * (-1, 1)] if random.random() < 0.5 else []
+        return [50 + placed, *mirrored]
+
+    def _ray(self, half: np.ndarray) -> Stroke:
+        turn, out = self.random.uniform(0, 2 * np.pi), np.sort(self.random.uniform(0.9, 1.9, 2))
+        return 50 + half * out[:, None] * np.array([np.cos(turn), np.sin(turn)])
+
     def _scribble(self) -> list[Stroke]:
         return [_curve(self.random.uniform(0, 100, (int(self.random.integers(7, 40)), 2)))]
 
@@ -190,6 +228,18 @@ def _curve(points: Stroke) -> Stroke:
     a, b, c, d = p[:-3], p[1:-2], p[2:-1], p[3:]
     curve = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
     return np.concatenate([curve.transpose(1, 0, 2).reshape(-1, 2), points[-1:]])
+
+
+def _outline(corners: int, middle: np.ndarray, half: np.ndarray, random: np.random.Generator) -> Stroke:
+    """Closed: with so many corners, or round."""
+    start = random.uniform(0, 2 * np.pi)
+    if corners:
+        places = np.append(np.arange(corners) + random.uniform(-0.25, 0.25, corners), 0.0)
+        places[-1] = places[0] + corners
+        turns = start + places * (2 * np.pi / corners)
+    else:
+        turns = start + np.linspace(0, 2 * np.pi + random.uniform(-0.2, 0.4), 24)
+    return middle + half * np.stack([np.cos(turns), np.sin(turns)], axis=1)
 
 
 def _beside(left: list[Stroke], right: list[Stroke], gap: float) -> list[Stroke]:

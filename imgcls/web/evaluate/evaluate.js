@@ -16,6 +16,13 @@ async function ask(name, more = {}) {
   return answer || { error: said.no_answer };
 }
 
+// What cannot be evaluated is told where the result would be.
+function refused(sentence) {
+  const told = make('div', { className: 'nothing problem' }, make('strong', { textContent: sentence }));
+  told.setAttribute('role', 'alert');
+  view.replaceChildren(told);
+}
+
 function nothing(title, more) {
   view.replaceChildren(make('div', { className: 'nothing' }, make('strong', { textContent: title }),
     ...(more ? [make('span', { textContent: more })] : [])));
@@ -25,7 +32,7 @@ async function look(start) {
   clearTimeout(timer);
   const mine = ++turn, answer = await ask('evaluate_look', { start });
   if (mine !== turn || !element.isConnected) return;
-  if (answer.error) { nothing(answer.error); return; }
+  if (answer.error) { refused(answer.error); return; }
   if (answer.state === 'none') { nothing(said.nothing, said.nothing_more); return; }
   if (answer.state === 'stopped') { nothing(said.stopped); return; }
   view.innerHTML = answer.html;   // made by the lab's own templates, escaped there
