@@ -1,8 +1,7 @@
 """A learning-rate range test: a network that is thrown away takes steps at ever larger rates until its loss runs away.
 
-The rate that is suggested is a tenth of the one at which the mean loss is smallest, where it still falls. Source: Smith
-2017, Cyclical Learning Rates for Training Neural Networks, section 3.3; the tenth is fastai's. No run is made, and
-nothing of it stays.
+The rate that is suggested is a third of the one at which the mean loss is smallest, where it still falls. Source: Smith
+2017, Cyclical Learning Rates for Training Neural Networks, section 3.3. No run is made, and nothing of it stays.
 """
 
 from __future__ import annotations
@@ -36,9 +35,10 @@ SPAN = 1000.0  # from the optimizer's usual rate divided by this to that rate ti
 LARGEST_RATE = 100.0  # the setting's own limit
 KEPT_OF_BEFORE = 0.9  # of the mean loss so far at each step
 RUNS_AWAY = 3.0  # times the smallest mean loss: from there on it only grows
-BELOW = (
-    10.0  # times below the rate at which the mean loss is smallest: it follows the loss by some steps, and turns late
-)
+# Times below the rate at which the mean loss is smallest, which follows the loss by some steps and turns late; fastai
+# takes 10. LeNet, 6,000 digits, 2 epochs, two seeds, mean validation accuracy near a tenth, a third and all of it: SGD
+# 91.2 %, 94.0 %, one run of two diverged; AdamW 92.9, 94.8 and 95.0 %.
+BELOW = 3.0
 SMALLEST_DROP = 0.05  # of the loss; less is chance
 
 
@@ -130,7 +130,7 @@ def _steps(learner: Learner, steps: int, progress: Progress) -> tuple[tuple[floa
 
 
 def suggestion(rates: Sequence[float], losses: Sequence[float]) -> float | None:
-    """To two figures: a tenth of the rate at which the mean loss is smallest; None where it hardly falls."""
+    """To two figures: a third of the rate at which the mean loss is smallest; None where it hardly falls."""
     lowest = min(range(len(losses)), key=losses.__getitem__, default=0)
     top = max(losses[: lowest + 1], default=0.0)
     if not losses or losses[lowest] > (1 - SMALLEST_DROP) * top:

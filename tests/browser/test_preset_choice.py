@@ -3,6 +3,7 @@
 import re
 
 from playwright.sync_api import expect
+from train_form import open_settings
 
 
 def test_a_preset_fills_the_form_and_is_named_in_command_and_address(page, server):
@@ -20,3 +21,15 @@ def test_a_preset_fills_the_form_and_is_named_in_command_and_address(page, serve
     expect(page.locator("#field-preset label").first).to_have_text(
         re.compile(r"Sprint.*98.4% · about \d+:\d\d", re.S), timeout=90_000
     )
+
+
+def test_a_learning_rate_is_looked_for_and_filled_in(page, server):
+    page.goto(server.url + "/en/?tab=train&train_images=600&val_split=200&threads=1")
+    open_settings(page)
+    rate, found = page.locator("#field-lr input"), page.get_by_test_id("rate-found")
+    expect(rate).to_have_value("0.1")
+    page.locator("#find-rate").click()
+    expect(found).to_contain_text("a third of the rate at which the loss was smallest", timeout=90_000)
+    said = found.inner_text().partition(":")[0]
+    expect(rate).to_have_value(said)
+    expect(page.locator("#command code")).to_contain_text(f"--lr {said} ")

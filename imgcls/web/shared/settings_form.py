@@ -118,6 +118,7 @@ def _folded_fields(
                     translate("Find a learning rate"),
                     elem_id="find-rate",
                     elem_classes="quiet",
+                    size="sm",
                     scale=0,
                     min_width=180,
                     visible=not limits.public,

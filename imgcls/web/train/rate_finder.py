@@ -65,7 +65,7 @@ class RateFinder:
             return self._said("")
         if found.suggestion is None:
             return self._said(self.words("The loss fell at no learning rate: look at the initialisation and the data."))
-        said = self.words("{rate:g}: a tenth of the rate at which the loss was smallest", rate=found.suggestion)
+        said = self.words("{rate:g}: a third of the rate at which the loss was smallest", rate=found.suggestion)
         return self._said(said, rate=found.suggestion)
 
     def _said(self, text: str, *, rate: float | None = None, bad: bool = False, again: bool = False) -> list[Any]:
