@@ -27,6 +27,7 @@ from imgcls.web.server.gradio_internals import (  # before the imports below def
     app_options,
     end_repeats,
     look_at_queues_every,
+    only_described,
 )
 
 # isort: split
@@ -134,7 +135,8 @@ def create_app(hosting_settings: Hosting, workspace: Workspace) -> FastAPI:
     downloads.add_routes(app, run_cache)
     for language in LANGUAGES:
         translate = Translator(language)
-        built = only_uploads(page.build(translate, run_cache, weights, hosting_settings.limits, people), translate)
+        with only_described():
+            built = only_uploads(page.build(translate, run_cache, weights, hosting_settings.limits, people), translate)
         end_repeats(built)
         look_at_queues_every(built, QUEUE_LOOKS)
         sessions.add(f"/{language}", built)
@@ -142,7 +144,8 @@ def create_app(hosting_settings: Hosting, workspace: Workspace) -> FastAPI:
             app, built, path=f"/{language}", css_paths=list(style.SHEETS), **_mounting(hosting_settings)
         )
     # Last, for it takes whatever is left.
-    programs = only_uploads(api.build(run_cache, hosting_settings.limits, people), Translator("en"))
+    with only_described():
+        programs = only_uploads(api.build(run_cache, hosting_settings.limits, people), Translator("en"))
     look_at_queues_every(programs, QUEUE_LOOKS)
     sessions.add("", programs)
     app = gr.mount_gradio_app(app, programs, path="/", **_mounting(hosting_settings))
