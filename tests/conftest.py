@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+HERE = str(Path(__file__).resolve().parent)
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 # Beside another worker of pytest-xdist two threads would wait for each other at every operator.
@@ -27,3 +28,19 @@ def workspace(tmp_path, monkeypatch):
     made.root.mkdir()
     monkeypatch.setenv("IMGCLS_HOME", str(made.root))
     return made
+
+
+@pytest.fixture(scope="module")
+def few_digits():
+    """The name of a small built-in set that is known in this process, and in those that it begins, for one file."""
+    from few_digits import NAME, SPEC
+
+    from imgcls.data import registry
+
+    registry.register(SPEC)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("IMGCLS_PLUGINS", "few_digits")
+        patched.setenv("PYTHONPATH", os.pathsep.join(filter(None, (HERE, os.environ.get("PYTHONPATH")))))
+        yield NAME
+    del registry.DATASETS[NAME]
+    registry.REGISTERED.remove(NAME)

@@ -16,7 +16,18 @@ from imgcls.training.device import DeviceContext
 from imgcls.training.divergence import NotFiniteLossError, diverged
 from imgcls.training.train_step import TrainStep
 
-SMALL = {"train_images": 600, "val_split": 200, "epochs": 2, "batch_size": 32, "threads": 1, "device": "cpu"}
+SMALL = {
+    "dataset": "few-digits",
+    "train_images": 600,
+    "val_split": 200,
+    "epochs": 2,
+    "batch_size": 32,
+    "threads": 1,
+    "device": "cpu",
+}
+
+
+pytestmark = pytest.mark.usefixtures("few_digits")
 
 
 def network():

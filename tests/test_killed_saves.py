@@ -3,6 +3,7 @@
 import os
 import shutil
 
+import pytest
 import torch
 from faults import failing_disk
 
@@ -11,10 +12,12 @@ from imgcls.recipes import with_recipe
 from imgcls.training.trainer import train
 
 SMALL = {
+    "dataset": "few-digits",
     "train_images": 96, "val_split": 32, "epochs": 2, "batch_size": 32, "device": "cpu", "threads": 1, "lr": 0.02,
     "keep_epochs": False,
 }  # fmt: skip
 KILLED = 77
+pytestmark = pytest.mark.usefixtures("few_digits")
 
 
 def killed_at(at, workspace):

@@ -17,9 +17,14 @@ from imgcls.training.device import DeviceContext
 from imgcls.training.out_of_memory import fewest, is_out_of_memory
 from imgcls.training.train_step import TrainStep
 
-SMALL = {"train_images": 600, "val_split": 200, "epochs": 2, "batch_size": 64, "threads": 1, "device": "cpu",
-         "keep_epochs": False, "schedule": "constant", "lr": 0.01}  # fmt: skip
+SMALL = {
+    "dataset": "few-digits", "train_images": 600, "val_split": 200, "epochs": 2, "batch_size": 64, "threads": 1,
+    "device": "cpu", "keep_epochs": False, "schedule": "constant", "lr": 0.01,
+}  # fmt: skip
 CPU = RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory: you tried to ...")
+
+
+pytestmark = pytest.mark.usefixtures("few_digits")
 
 
 @pytest.mark.parametrize("error", [CPU, MemoryError(), torch.OutOfMemoryError("CUDA out of memory."),

@@ -256,6 +256,18 @@ def lab(workspace, monkeypatch):
         yield client
 
 
+@pytest.fixture(scope="module")
+def one_lab(tmp_path_factory):
+    """The same, for questions after which nothing has changed."""
+    workspace, started = Workspace(tmp_path_factory.mktemp("asked") / "lab"), []
+    workspace.root.mkdir()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(page_runs, "calibrate_later", lambda workspace: started.append(workspace.root))
+        with served(workspace) as url, httpx.Client(base_url=url, timeout=120) as client:
+            client.started, client.workspace = started, workspace
+            yield client
+
+
 def weights(model="lenet", **changes):
     torch.manual_seed(1)
     state = build(model, channels=1, classes=10, image_size=28).state_dict()
@@ -386,11 +398,11 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_no_network_of_a_page_is_refused_and_nothing_is_written(lab, workspace, what):
-    answer = lab.post("/page-runs", content=WRONG[what])
+def test_what_is_no_network_of_a_page_is_refused_and_nothing_is_written(one_lab, what):
+    answer = one_lab.post("/page-runs", content=WRONG[what])
     assert answer.status_code == 403 and answer.json()["error"]
-    assert not list(workspace.checkpoints.glob("*/*"))
-    assert not lab.started
+    assert not list(one_lab.workspace.checkpoints.glob("*/*"))
+    assert not one_lab.started
 
 
 def test_visitors_of_a_shared_lab_keep_a_limited_number(workspace, monkeypatch):

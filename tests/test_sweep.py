@@ -24,9 +24,14 @@ from imgcls.runs.store import find_run, list_runs, rename_run, running
 from imgcls.runs.sweep_request import Request, again, plan
 from imgcls.runs.worker import work
 
-SMALL = {"dataset": "mnist", "model": "lenet", "train_images": 600, "val_split": 200, "epochs": 1, "batch_size": 32,
-         "threads": 1, "device": "cpu", "keep_epochs": False}  # fmt: skip
+SMALL = {
+    "dataset": "few-digits", "model": "lenet", "train_images": 600, "val_split": 200, "epochs": 1, "batch_size": 32,
+    "threads": 1, "device": "cpu", "keep_epochs": False,
+}  # fmt: skip
 FLAGS = [f"--{name.replace('_', '-')}={str(value).lower()}" for name, value in SMALL.items()]
+
+
+pytestmark = pytest.mark.usefixtures("few_digits")
 
 
 def made(workspace, vary, seeds=(1,), name="s", base=SMALL, **more):
@@ -319,7 +324,7 @@ def test_killed_anywhere_it_goes_on_to_the_same_results(workspace):
 
 def test_the_library_trains_a_sweep(workspace, capsys):
     said = {name: value for name, value in SMALL.items() if name != "dataset"}
-    one = imgcls.sweep("mnist", vary={"lr": [0.05]}, seeds=[1], name="lib", jobs=1, **said)
+    one = imgcls.sweep("few-digits", vary={"lr": [0.05]}, seeds=[1], name="lib", jobs=1, **said)
     assert [(row["settings"], row["n"]) for row in one.table] == [({"lr": 0.05}, 1)]
     assert "lr=0.05 seed 1" in capsys.readouterr().err
 

@@ -24,6 +24,8 @@ from imgcls.training.loading import load_run_data
 from imgcls.training.threads import choose_threads
 from imgcls.training.train_state import TrainState
 
+pytestmark = pytest.mark.usefixtures("few_digits")
+
 
 class Machine:
     """Steps whose length depends on the number of threads, as a busy or a quiet machine makes it."""
@@ -129,7 +131,7 @@ def test_threads_are_measured_once_a_run(workspace, monkeypatch, two_cores, tran
         workspace.weight.mkdir()
         torch.save(torchvision.models.resnet18(num_classes=10).state_dict(), workspace.weight / "own.pth")
         said["weights"] = "own.pth"
-    settings = with_recipe({"dataset": "mnist", "train_images": 64, "val_split": 16, **said})
+    settings = with_recipe({"dataset": "few-digits", "train_images": 64, "val_split": 16, **said})
     machine = iter([{1: 90.0, 2: 30.0}])
     monkeypatch.setattr(trainer, "choose_threads", partial(choose_threads, measure=lambda _, counts: next(machine)))
     stop = []

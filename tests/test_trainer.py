@@ -14,10 +14,20 @@ from imgcls.recipes import with_recipe
 from imgcls.training import events
 from imgcls.training.trainer import train
 
+pytestmark = pytest.mark.usefixtures("few_digits")
+
 
 def small(**values):
     """Seconds on one thread; one thread because sums of floats depend on their order."""
-    plain = {"train_images": 600, "val_split": 300, "epochs": 2, "batch_size": 32, "threads": 1, "device": "cpu"}
+    plain = {
+        "dataset": "few-digits",
+        "train_images": 600,
+        "val_split": 300,
+        "epochs": 2,
+        "batch_size": 32,
+        "threads": 1,
+        "device": "cpu",
+    }
     return with_recipe({**plain, **values})
 
 
@@ -34,7 +44,7 @@ def weights(workspace, kind="last"):
 
 
 def test_it_learns_and_says_so(workspace):
-    made = run(small(train_images=3000, epochs=3), workspace)
+    made = run(small(dataset="mnist", train_images=3000, epochs=3), workspace)
     assert isinstance(made[0], events.Started) and isinstance(made[-1], events.Finished)
     assert made[0].images == {"train": 3000, "val": 300, "test": 10000}
     assert made[0].total_steps == 3 * made[0].steps_per_epoch

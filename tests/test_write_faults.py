@@ -19,8 +19,11 @@ from imgcls.training import events
 from imgcls.training.trainer import train
 
 SMALL = {
+    "dataset": "few-digits",
     "train_images": 96, "val_split": 32, "epochs": 2, "batch_size": 32, "device": "cpu", "threads": 1, "lr": 0.02,
 }  # fmt: skip
+
+pytestmark = pytest.mark.usefixtures("few_digits")
 
 
 @pytest.fixture(autouse=True)

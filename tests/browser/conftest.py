@@ -109,11 +109,22 @@ def browser():
         started.end_runs()
 
 
+@pytest.fixture(scope="module")
+def context(browser):
+    """One of a file: with the page's scripts fetched and compiled, the next page opens in half the time."""
+    made = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US", permissions=["camera"])
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def page(browser, server):
-    """A page of its own whose console errors and requests to other machines fail the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US", permissions=["camera"])
+def page(context, server):
+    """A page of its own, as a new visitor's: nothing that a browser keeps of a site is there, but for its files. Its
+    console errors and requests to other machines fail the test."""
     made, wrong, stopped = context.new_page(), [], server.stopped
+    context.clear_cookies()
+    origin = {"origin": server.url, "storageTypes": "local_storage,indexeddb,cache_storage,service_workers"}
+    context.new_cdp_session(made).send("Storage.clearDataForOrigin", origin)
     made.on("pageerror", lambda error: wrong.append(str(error)))
     made.on(
         "console",
@@ -124,7 +135,8 @@ def page(browser, server):
         lambda r: None if r.url.startswith((server.url, "data:", "blob:")) else wrong.append(f"request to {r.url}"),
     )
     yield made
-    context.close()
+    for left in context.pages:
+        left.close()
     wrong = [said for said in wrong if not any(left in said for left in LEFT)]
     if server.stopped > stopped:  # by the test: a page that is open meanwhile asks in vain
         wrong = [said for said in wrong if not any(away in said for away in AWAY)]
