@@ -15,12 +15,24 @@
   const place = page.querySelector('.first-pad'), first = place.querySelector('.pad');
   window.imgclsPad(place, () => {}, { in_page: true });
 
-  // `pad`: the one that stays. It is given the drawing once it is to be seen and no pen is down, and then is all there is.
+  // `pad`: the one that stays. It is given the drawing once a pen would meet it where this one is, which takes Gradio some
+  // frames more, and no pen is down; then it is all there is.
   window.imgclsTakeOver = pad => {
     const canvas = pad.querySelector('canvas'), seen = new ResizeObserver(take);
+    let before = '';
+    function isThere() {
+      const { left, top, width, height } = canvas.getBoundingClientRect(), same = `${left} ${top} ${width}` === before;
+      before = `${left} ${top} ${width}`;
+      if (!width || !same) return false;
+      page.style.pointerEvents = 'none';
+      const met = document.elementFromPoint(left + width / 2, top + height / 2);
+      page.style.pointerEvents = '';
+      return met === canvas || met === null;   // null: it is scrolled away
+    }
     function take() {
       const strokes = first.strokes();
-      if (!strokes || !canvas.getBoundingClientRect().width) return;
+      if (!page.isConnected || !strokes || !canvas.isConnected) return;
+      if (!isThere()) { requestAnimationFrame(take); return; }
       seen.disconnect();
       window.imgclsTakeOver = () => {};
       first.read = () => {};
