@@ -66,6 +66,16 @@ def test_a_step_whose_loss_is_no_number_changes_nothing():
     assert all((now == then).all() for now, then in zip(model.parameters(), before, strict=True))
 
 
+def test_the_first_loss_is_the_plain_one_however_the_classes_are_weighted():
+    """What it is compared with is that of guessing."""
+    model, (inputs, labels) = network(), (torch.randn(6, 4), torch.tensor([0, 1] * 3))
+    plain = nn.functional.cross_entropy(model(inputs), labels).item()
+    step = TrainStep(model, torch.optim.SGD(model.parameters(), lr=0.1), DeviceContext(torch.device("cpu"), None),
+                     label_smoothing=0.2, class_weights=torch.tensor([0.1, 500.0]))  # fmt: skip
+    step(inputs, labels)
+    assert step.first_loss == pytest.approx(plain)
+
+
 def test_the_last_good_weights_stay(workspace):
     run = create_run(with_recipe({**SMALL, "epochs": 3, "keep_epochs": False}), workspace)
     seen = []

@@ -11,13 +11,16 @@ import pytest
 import torch
 from photos import flowers
 
+from imgcls.augmentations import COMBINATIONS, names
+from imgcls.errors import SettingsError
 from imgcls.models import build
-from imgcls.recipes import with_recipe
+from imgcls.recipes import preprocess_for, with_recipe
+from imgcls.training import estimate as estimates
 from imgcls.training.background_estimate import BackgroundEstimates, Waiting
-from imgcls.training.estimate import Timing, estimate, time_step, with_seconds
+from imgcls.training.estimate import Timing, estimate, time_step, training_bytes, with_seconds
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared import settings_form
-from imgcls.web.shared.limits import ALONE
+from imgcls.web.shared.limits import ALONE, SHARED
 from imgcls.web.train import plan_card
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -44,6 +47,31 @@ def test_timing_leaves_threads_and_random_numbers_as_they_were(said):
     made = time_step(with_recipe({"batch_size": 8, "device": "cpu", **said}))
     assert made.image > 0 and made.step > 0
     assert torch.equal(torch.get_rng_state(), before) and torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("augment", [*names(), *COMBINATIONS])
+def test_a_run_with_any_augmentation_can_be_timed(augment, monkeypatch):
+    monkeypatch.setattr(estimates, "measure", lambda step, counts: {1: 1.0} if step() is None else {})
+    dataset = "mnist" if augment == "pen" else "cifar10"
+    made = time_step(with_recipe({"dataset": dataset, "model": "lenet", "batch_size": 8, "device": "cpu",
+                                  "augment": augment, "accumulate": 3}))  # fmt: skip
+    assert made == Timing(step=1.0, image=0.0)
+
+
+def test_memory_is_that_of_the_whole_batch_where_it_goes_through_in_parts(workspace):
+    """Its images and what augmentation makes of them lie there at once; EMA keeps the weights once more."""
+    said = {"model": "lenet", "dataset": "cifar10", "batch_size": 4096}
+    whole, parts = with_recipe(said), with_recipe({**said, "accumulate": 1024})
+    image_bytes = 4096 * 3 * preprocess_for(whole).size ** 2 * 4
+    for needed in (training_bytes, lambda settings: estimate(settings, workspace, timed=False).memory):
+        assert needed(whole) > needed(parts) > 3 * image_bytes
+        assert needed(parts.model_copy(update={"ema": 0.9})) - needed(parts) > 4 * 60_000  # LeNet's
+
+
+def test_a_shared_lab_counts_the_images_of_a_batch_in_parts():
+    large = {"dataset": "cifar10", "model": "resnet18", "image_size": 224, "batch_size": 8192, "accumulate": 1024}
+    with pytest.raises(SettingsError, match="GB of memory"):
+        SHARED.check_settings(with_recipe(large))
 
 
 def test_seconds_are_steps_and_images(workspace):

@@ -10,6 +10,8 @@ from photos import flowers
 
 import imgcls
 from imgcls.cli.main import main
+from imgcls.library.learning_rate import RangeTest
+from imgcls.models.lenet import LeNet
 from imgcls.training.lr_finder import suggestion
 
 SMALL = "--train-images 600 --val-split 200 --batch-size 32 --threads 1 --device cpu --steps 60".split()
@@ -29,6 +31,19 @@ def test_the_suggestion_lies_where_the_loss_falls(noise):
 def test_a_loss_that_never_falls_has_no_suggestion():
     assert suggestion(tuple(RATES), tuple(np.linspace(2.3, 4, 60))) is None
     assert suggestion((), ()) is None
+
+
+def test_a_test_takes_a_batch_in_as_many_parts_as_its_run_would(few_digits, workspace, monkeypatch):
+    sizes, forward = [], LeNet.forward
+    monkeypatch.setattr(LeNet, "forward", lambda net, inputs: sizes.append(len(inputs)) or forward(net, inputs))
+    imgcls.find_lr("few-digits", train_images=200, val_split=50, batch_size=32, accumulate=4, threads=1, device="cpu",
+                   steps=2)  # fmt: skip
+    assert set(sizes) == {8}
+
+
+def test_a_loss_that_is_no_number_from_the_start_is_said_in_a_notebook():
+    nothing = RangeTest(rates=(), losses=(), suggestion=None, used=0.1)
+    assert "no number at the first step" in nothing._repr_html_()
 
 
 def test_a_sound_rate_is_found_for_digits_and_no_run_is_made(workspace, capsys):

@@ -8,12 +8,16 @@ import pytest
 import torch
 from torch import nn
 
-from imgcls.recipes import with_recipe
+from imgcls.data.datasets import DataSet
+from imgcls.data.splitting import Split
+from imgcls.models.lenet import LeNet
+from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.runs.lifecycle import create_run, prepare_resume
 from imgcls.runs.reader import view
 from imgcls.runs.worker import work
 from imgcls.training import events
-from imgcls.training.device import DeviceContext
+from imgcls.training.device import DeviceContext, choose_device
+from imgcls.training.learner import make_learner
 from imgcls.training.out_of_memory import fewest, is_out_of_memory
 from imgcls.training.train_step import TrainStep
 
@@ -46,6 +50,24 @@ def test_parts_add_up_to_the_step_of_the_whole_batch():
     (one, weights), (other, others) = made
     assert one == pytest.approx(other, rel=1e-5) and torch.allclose(weights, others, atol=1e-6)
     assert fewest(model) == 1 and fewest(nn.BatchNorm2d(3)) == 2
+
+
+@pytest.mark.parametrize(("batch_size", "accumulate", "at_once"),
+                         [(32, 1, 100), (32, 4, 64), (8192, 256, 32), (8192, 2, 100), (256, 1024, 1)])  # fmt: skip
+def test_validation_takes_as_many_images_at_once_as_learning_does(
+    batch_size, accumulate, at_once, workspace, monkeypatch
+):
+    """Of 100; a small batch in one part says nothing of memory."""
+    settings = with_recipe({**SMALL, "batch_size": batch_size, "accumulate": accumulate})
+    form = preprocess_for(settings)
+    images = torch.zeros(100, form.channels, form.size, form.size, dtype=torch.uint8)
+    split = Split(images, torch.zeros(100, dtype=torch.int64))
+    data = DataSet("zeros", tuple("0123456789"), split, split, None, form)
+    learner = make_learner(settings, data, workspace, choose_device(settings))
+    sizes, forward = [], LeNet.forward
+    monkeypatch.setattr(LeNet, "forward", lambda net, inputs: sizes.append(len(inputs)) or forward(net, inputs))
+    learner.validate()
+    assert max(sizes) == at_once
 
 
 def short_of_memory(monkeypatch, most, *, from_step=0):

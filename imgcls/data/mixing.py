@@ -8,9 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-ALPHA = (
-    0.2  # of MixUp's Beta distribution: mostly one image with a trace of another. Source: Zhang et al. 2018, ImageNet
-)
+# Of MixUp's Beta distribution: mostly one image with a trace of another. Source: Zhang et al. 2018, ImageNet.
+ALPHA = 0.2
 TRIES = 10  # of which one is taken in 95 % of all cases
 
 

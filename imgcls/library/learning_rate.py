@@ -34,6 +34,8 @@ class RangeTest(lr_finder.RangeTest):
         return f"RangeTest(suggestion={self.suggestion}, used={self.used:g}, steps={len(self.rates)})"
 
     def _repr_html_(self) -> str:
+        if not self.rates:
+            return html("range_test", test=self)
         low, high = math.log(self.rates[0]), math.log(self.rates[-1])
         most = max(self.losses)
 

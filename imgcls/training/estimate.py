@@ -42,6 +42,7 @@ from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.training.device import choose_device
 from imgcls.training.optim import make_optimizer
+from imgcls.training.out_of_memory import fewest
 from imgcls.training.threads import timed_images
 from imgcls.training.train_step import TrainStep
 from imgcls.workspace import Workspace
@@ -50,14 +51,20 @@ IMAGENET_CLASSES = 1000  # as many as ImageNet has: the head's share is then not
 
 
 def training_bytes(settings: TrainSettings) -> int:
-    """Parameters, gradients, the optimizer's state and the best weights, and what a batch's backward pass needs."""
+    """Parameters, gradients, the optimizer's state, the best weights and EMA's; a whole batch as it is prepared; what the
+    backward pass of those images needs that go through the network together."""
     preprocess = preprocess_for(settings)
     parameters, activations = _network_bytes(settings.model, preprocess.channels, preprocess.size)
     if settings.transfer == "head":  # only the head has gradients, and nothing before it is kept
         return 2 * parameters
-    return parameters * (3 + OPTIMIZERS[settings.optimizer].state_copies) + activations * -(
-        -settings.batch_size // settings.accumulate
-    )
+    weights = parameters * (3 + OPTIMIZERS[settings.optimizer].state_copies + bool(settings.ema))
+    inputs = settings.batch_size * preprocess.channels * preprocess.size**2 * 4
+    return weights + BATCH_COPIES * inputs + activations * _together(settings)
+
+
+def _together(settings: TrainSettings) -> int:
+    """Images of a batch that go through the network at once."""
+    return -(-settings.batch_size // settings.accumulate)
 
 
 @lru_cache(maxsize=256)
@@ -80,6 +87,7 @@ def _network_bytes(model: str, channels: int, size: int) -> tuple[int, int]:
     return sum(p.nbytes for p in network.parameters()), sum(kept.values()) // len(images)
 
 
+BATCH_COPIES = 3  # of a batch's images while they are prepared: before a change, after it, and normalised
 CLASSES = 10  # of a network that is only timed
 FORWARD = 1 / 3  # what evaluating an image costs of what learning from it costs
 MOST_DIVIDED = 20_000  # photos of a folder that is divided to see what is held out: half a second, once
@@ -139,7 +147,7 @@ def with_seconds(settings: TrainSettings, workspace: Workspace, timing: Timing |
         trainable=outline.trainable,
         parameters=outline.parameters,
         images=images,
-        memory=_memory(outline, settings, -(-settings.batch_size // settings.accumulate)),
+        memory=_memory(outline, settings, settings.batch_size, _together(settings)),
         seconds=None if timing is None else _seconds(settings, timing, images, val),
         notes=_division_notes(settings, workspace, images + val),
     )
@@ -196,8 +204,9 @@ def _seconds(settings: TrainSettings, timing: Timing, images: int, val: int) -> 
 def _timed(settings: TrainSettings) -> Timing | None:
     form, context = preprocess_for(settings), choose_device(settings)
     count = timed_images(settings, form.size, context.device)
+    together = min(count, _together(settings))
     outline = _outline(settings.model, settings.transfer, form.channels, CLASSES, form.size)
-    if _memory(outline, settings, count) > psutil.virtual_memory().available * MEMORY_SHARE:
+    if _memory(outline, settings, count, together) > psutil.virtual_memory().available * MEMORY_SHARE:
         return None
     shape = {"channels": form.channels, "classes": CLASSES, "image_size": form.size}
     model = build(settings.model, **shape, init="default", options=network_options(settings))
@@ -214,7 +223,9 @@ def _timed(settings: TrainSettings) -> Timing | None:
         return Timing(step=0.0, image=_fastest(step, settings, context.device) / count)
     transfer.train_mode(model, settings.transfer)
     optimizer = make_optimizer(transfer.param_groups(model, mode=settings.transfer, lr=1e-6), settings)
-    learn = TrainStep(model, optimizer, context, settings.label_smoothing)
+    learn = TrainStep(
+        model, optimizer, context, settings.label_smoothing, parts=-(-count // together), fewest=fewest(model)
+    )
     whole = _fastest(lambda: learn(*next(batches)), settings, context.device)
     # Apart, because a timed batch may be smaller than the run's and has more than its share of updates.
     update = min(whole, _fastest(optimizer.step, settings, context.device))
@@ -246,7 +257,15 @@ def _batches(
     images = torch.randint(0, 256, (count, form.channels, side, side), dtype=torch.uint8)
     split = Split(images, torch.zeros(count, dtype=torch.int64), torch.full((count,), 1.5) if whole else None)
     split = split.to(device)
-    batches = Batches(split, form, batch_size=count, augment=settings.augment, seed=settings.seed, device=device)
+    batches = Batches(
+        split,
+        form,
+        batch_size=count,
+        augment=settings.augment,
+        seed=settings.seed,
+        device=device,
+        classes=CLASSES,  # all are of the first one, and mixed labels have a share of each
+    )
     for epoch in itertools.count():
         yield from batches.epoch(epoch)
 
@@ -277,13 +296,13 @@ def _outline(model: str, mode: str, channels: int, classes: int, size: int) -> O
     return Outline(tuple(transfer.trainable_layers(made)), trainable, parameters, handed_on)
 
 
-def _memory(outline: Outline, settings: TrainSettings, batch: int) -> int:
-    """Bytes: weights; where they learn, gradients and momenta; what every layer hands on, and its gradient."""
+def _memory(outline: Outline, settings: TrainSettings, batch: int, together: int) -> int:
+    """Bytes: weights; where they learn, gradients, momenta and EMA's average; a batch's images while they are prepared;
+    of those that go through the network `together`, what every layer hands on, and its gradient."""
     form = preprocess_for(settings)
     images = batch * form.channels * form.size**2
     if settings.transfer == "head":  # one layer's output at a time, the largest being a part of all
-        together = images_at_once(BATCH, form.size, choose_device(settings).device)
-        return 4 * (outline.parameters + images + outline.handed_on * min(batch, together) // 4)
-    return 4 * (
-        outline.parameters * (2 + OPTIMIZERS[settings.optimizer].state_copies) + images + 2 * outline.handed_on * batch
-    )
+        forward = images_at_once(BATCH, form.size, choose_device(settings).device)
+        return 4 * (outline.parameters + images + outline.handed_on * min(together, forward) // 4)
+    weights = outline.parameters * (2 + OPTIMIZERS[settings.optimizer].state_copies + bool(settings.ema))
+    return 4 * (weights + BATCH_COPIES * images + 2 * outline.handed_on * together)

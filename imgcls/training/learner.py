@@ -33,6 +33,7 @@ from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.training.device import DeviceContext
 from imgcls.training.optim import make_momenta, make_optimizer
+from imgcls.training.out_of_memory import fewest
 from imgcls.training.train_step import TrainStep
 from imgcls.training.weight_average import WeightAverage
 from imgcls.workspace import Workspace
@@ -120,7 +121,8 @@ class Learner:
             split = split.take(torch.arange(context.rank, len(split), context.world))
         sums = [0.0, 0.0, 0.0]
         if len(split):
-            size = max(1, BATCH // self.step.parts)
+            # As many as go through the network together while it learns fit; a small batch says nothing of memory.
+            size = min(BATCH, -(-max(BATCH, self.settings.batch_size) // self.step.parts))
             batches = evaluation_batches(split, self.data.preprocess, batch_size=size, device=context.device)
             measured = evaluate(network, batches, autocast=context.autocast)
             images = len(measured.labels)
@@ -161,8 +163,8 @@ class Learner:
 
 def check_batch_size(settings: TrainSettings) -> None:
     """Raises SettingsError where BatchNorm would have one value a channel, which has no variance to normalise by."""
-    fewest = min(settings.batch_size, settings.train_images or settings.batch_size)
-    if fewest > 1 or settings.transfer == "head":
+    smallest = min(settings.batch_size, settings.train_images or settings.batch_size)
+    if smallest > 1 or settings.transfer == "head":
         return
     form = preprocess_for(settings)
     with torch.device("meta"):  # shapes without memory
@@ -260,6 +262,8 @@ def make_learner(
             class_weights=None if weights is None else weights.to(context.device),
             clip_norm=settings.clip_norm,
             average=WeightAverage(model, settings.ema) if settings.ema else None,
+            parts=settings.accumulate,
+            fewest=fewest(model),
         ),
         batches=batches,
     )

@@ -31,7 +31,8 @@ class TrainStep:
     clip_norm: of all gradients together, at most; 0: any. average: moves after every step.
     parts: a batch goes through the network in so many, their gradients added up, where memory does not hold it at once.
     fewest: images that a part has at least. On a processor, where looking costs nothing, a loss that is no number
-    raises NotFiniteLossError before any weight changes; first_loss: the first step's, for whoever asks why.
+    raises NotFiniteLossError before any weight changes; first_loss: the first step's plain
+    one, which says how far off the network began, for whoever asks why.
     """
 
     module: nn.Module
@@ -93,7 +94,7 @@ class TrainStep:
             with self.context.autocast():
                 logits = self.module(some)
             loss = self.loss(logits.float(), theirs)
-            self._check(loss, some)
+            self._check(loss, logits.detach(), some, theirs)
             if not first:
                 self.optimizer.zero_grad(set_to_none=True)
             self.scaler.scale(loss * (weight * len(theirs) / len(labels))).backward()
@@ -103,8 +104,9 @@ class TrainStep:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         for loss, logits, theirs in seen:
-            plain = loss if self._is_plain else F.cross_entropy(logits.float(), theirs)
-            self.seen.add(plain, logits, theirs if theirs.ndim == 1 else theirs.argmax(dim=1))
+            self.seen.add(
+                self._plain(loss, logits, theirs), logits, theirs if theirs.ndim == 1 else theirs.argmax(dim=1)
+            )
 
     def _clip(self) -> None:
         """Without waiting for a GPU; gradients that are no numbers stay so, and are found where they always are."""
@@ -112,9 +114,11 @@ class TrainStep:
         learning = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         nn.utils.clip_grad_norm_(learning, self.clip_norm)
 
-    @property
-    def _is_plain(self) -> bool:
-        return not self.label_smoothing and self.class_weights is None
+    def _plain(self, loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss without smoothing and weights: the same number where there are none."""
+        if not self.label_smoothing and self.class_weights is None:
+            return loss
+        return F.cross_entropy(logits.float(), labels)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """What is made smaller; a mean over the images, however they are shared out over parts and processes. labels:
@@ -125,12 +129,12 @@ class TrainStep:
         counted = self.class_weights[labels] if labels.ndim == 1 else labels @ self.class_weights
         return (each * counted).mean()
 
-    def _check(self, loss: Tensor, inputs: Tensor) -> None:
+    def _check(self, loss: Tensor, logits: Tensor, inputs: Tensor, labels: Tensor) -> None:
         """Not where it would wait for a GPU, for other processes, or where fp16's scaler deals with it."""
         if loss.device.type != "cpu" or self.context.world > 1 or self.scaler.is_enabled():
             return
         value = loss.item()
         if self.first_loss is None:
-            self.first_loss = value
+            self.first_loss = self._plain(loss, logits, labels).item()
         if not math.isfinite(value):
             raise NotFiniteLossError(inputs, value)

@@ -168,7 +168,6 @@ class _Trainer:
     def _halve(self, parts: int) -> None:
         """Memory was short: a batch goes through the network in `parts`, in as many as before at least."""
         step, state = self.learner.step, self.state
-        step.fewest = out_of_memory.fewest(self.learner.model)
         if parts > state.parts:
             state.parts = parts
             state.not_exact_from(state.step)
