@@ -1,5 +1,5 @@
 """Learning-rate range tests that the page asks for, each in a process of its own; what was found is kept for the same
-settings and images.
+settings, images and weights. Whoever asks keeps the key that `start` gave: finding it looks through every photo.
 
     data/.imgcls-cache/learning-rates/<key>.json
 """
@@ -7,7 +7,7 @@ settings and images.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -36,24 +36,75 @@ class Found:
     suggestion: float | None
 
 
-def start(settings: TrainSettings, workspace: Workspace) -> None:
-    """Unless it is known already, or somebody is at it. Raises ImgclsError where there can be no such run."""
-    if status(settings, workspace).state not in ("finished", "running"):
+def start(settings: TrainSettings, workspace: Workspace) -> str:
+    """Unless it is known already, or somebody is at it. The test's key. Raises ImgclsError where there can be no such
+    run."""
+    key = key_of(settings, workspace)
+    if status(key, workspace).state not in ("finished", "running"):
         lifecycle.check_run(settings, workspace)
-        background_jobs.start(_folder(settings, workspace), settings.model_dump(), "work-lr-find", workspace)
+        background_jobs.start(_folder(key, workspace), settings.model_dump(), "work-lr-find", workspace)
+    return key
 
 
-def status(settings: TrainSettings, workspace: Workspace) -> background_jobs.JobStatus:
+def status(key: str, workspace: Workspace) -> background_jobs.JobStatus:
     """How far it is, in steps; "none" where nobody has asked for it."""
-    return background_jobs.status(_folder(settings, workspace), _path(settings, workspace).is_file)
+    return background_jobs.status(_folder(key, workspace), lambda: find(key, workspace) is not None)
 
 
-def find(settings: TrainSettings, workspace: Workspace) -> Found | None:
-    """What was found for these settings, whatever their own rate; None where nothing was yet."""
+def stop(key: str, workspace: Workspace) -> None:
+    background_jobs.stop(_folder(key, workspace))
+
+
+def find(key: str, workspace: Workspace) -> Found | None:
+    """What was found; None where nothing was yet, or nothing that can be read."""
     try:
-        return Found(json.loads(_path(settings, workspace).read_text("utf-8"))["suggestion"])
+        suggestion = json.loads(_path(key, workspace).read_text("utf-8"))["suggestion"]
+        return Found(None if suggestion is None else float(suggestion))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def is_same_test(one: TrainSettings, other: TrainSettings) -> bool:
+    """Whatever their own learning rates."""
+    return one.model_dump(exclude=APART) == other.model_dump(exclude=APART)
+
+
+def key_of(settings: TrainSettings, workspace: Workspace) -> str:
+    """Of the settings and of all files that a test of them would read, by size and time."""
+    digest = blake2b(repr(sorted(settings.model_dump(exclude=APART).items())).encode("utf-8", "surrogatepass"))
+    for read in (_images, _corrections, _first_weights):
+        try:
+            digest.update(repr(list(read(settings, workspace))).encode("utf-8", "replace"))
+        except (ImgclsError, OSError):  # there are none: whoever starts the test is told
+            digest.update(b"none")
+    return digest.hexdigest()[:24]
+
+
+def _images(settings: TrainSettings, workspace: Workspace) -> Iterator[tuple[str, int, int]]:
+    if not is_builtin(settings.dataset):
+        yield from folder_state(folder_of(settings.dataset, workspace))
+
+
+def _corrections(settings: TrainSettings, workspace: Workspace) -> Iterator[tuple[str, int, int]]:
+    if settings.corrections:
+        yield from folder_state(folder_of(settings.corrections, workspace))
+
+
+def _first_weights(settings: TrainSettings, workspace: Workspace) -> Iterator[tuple[str, int, int]]:
+    """The checkpoint or the pre-trained file that the network begins with."""
+    if settings.start_from:
+        from imgcls.checkpoints.store import find_checkpoint
+
+        run, _, kind = settings.start_from.partition("/")
+        path = find_checkpoint(f"{run}/{kind or 'best'}", workspace).path
+    elif settings.weights:
+        from imgcls.models.pretrained import resolve_weights  # torch, which the page does not wait for
+
+        path = resolve_weights(settings.weights, model=settings.model, folder=workspace.weight, download=False)
+    else:
+        return
+    stat = path.stat()
+    yield path.name, stat.st_size, stat.st_mtime_ns
 
 
 def run(folder: Path, workspace: Workspace) -> int:
@@ -67,7 +118,7 @@ def run(folder: Path, workspace: Workspace) -> int:
 
         settings = TrainSettings.checked(asked)
         found = range_test(settings, workspace, told=told, progress=progress)
-        path = _path(settings, workspace)
+        path = _path(folder.name, workspace)
         write_bytes(path, json.dumps(found.as_dict()).encode())
         for old in sorted(path.parent.glob("*.json"), key=lambda other: other.stat().st_mtime)[:-KEPT_FILES]:
             old.unlink(missing_ok=True)
@@ -75,19 +126,9 @@ def run(folder: Path, workspace: Workspace) -> int:
     return background_jobs.run(folder, make)
 
 
-def _folder(settings: TrainSettings, workspace: Workspace) -> Path:
-    return background_jobs.jobs_folder(KIND, workspace) / _key(settings, workspace)
+def _folder(key: str, workspace: Workspace) -> Path:
+    return background_jobs.jobs_folder(KIND, workspace) / key
 
 
-def _path(settings: TrainSettings, workspace: Workspace) -> Path:
-    return workspace.data / ".imgcls-cache" / KIND / f"{_key(settings, workspace)}.json"
-
-
-def _key(settings: TrainSettings, workspace: Workspace) -> str:
-    known = blake2b(repr(sorted(settings.model_dump(exclude=APART).items())).encode("utf-8", "surrogatepass"))
-    if not is_builtin(settings.dataset):
-        try:
-            known.update(repr(list(folder_state(folder_of(settings.dataset, workspace)))).encode("utf-8", "replace"))
-        except ImgclsError:  # there is none: whoever starts the test is told
-            known.update(b"none")
-    return known.hexdigest()[:24]
+def _path(key: str, workspace: Workspace) -> Path:
+    return workspace.data / ".imgcls-cache" / KIND / f"{key}.json"

@@ -51,8 +51,8 @@ IMAGENET_CLASSES = 1000  # as many as ImageNet has: the head's share is then not
 
 
 def training_bytes(settings: TrainSettings) -> int:
-    """Parameters, gradients, the optimizer's state, the best weights and EMA's; a whole batch as it is prepared; what the
-    backward pass of those images needs that go through the network together."""
+    """Parameters, gradients, the optimizer's state, the best weights and EMA's; a whole batch as it is prepared; what
+    the backward pass of those images needs that go through the network together."""
     preprocess = preprocess_for(settings)
     parameters, activations = _network_bytes(settings.model, preprocess.channels, preprocess.size)
     if settings.transfer == "head":  # only the head has gradients, and nothing before it is kept

@@ -55,6 +55,14 @@ class Limits:
         if self.public and not host:
             raise RunError("In a shared lab nothing is deleted from the page.")
 
+    def may_test_rates(self) -> None:
+        """Raises RunError where a test would take the machine from everybody's runs, outside their queue."""
+        if self.public:
+            raise RunError(
+                "In a shared lab learning rates are not tried from the page: `imgcls lr-find` tries them on your own "
+                "computer."
+            )
+
     def check_name(self, *names: str) -> None:
         """Raises SettingsError for a path where only names may be given: a data set's, a file's in weight/."""
         if self.public and any(name and validate(name) is not None for name in names):

@@ -63,7 +63,7 @@ Field = gr.Dropdown | gr.Radio | gr.Checkbox | gr.Number | gr.Textbox
 class Form:
     """`fields`: {setting: its component}. `networks`: the table of more of them. `fold` opens `folded`, in which lie
     all other settings; `find` lists them, `groups` has a tab a group. `rates`: learning rates to compare; `find_rate`
-    looks for one, `found_rate` says how far it is and what it found."""
+    looks for one until `stop_rate`, `found_rate` says how far it is and what it found."""
 
     fields: dict[str, Field]
     networks: MoreNetworks
@@ -71,6 +71,7 @@ class Form:
     folded: gr.Column
     rates: gr.Radio
     find_rate: gr.Button
+    stop_rate: gr.Button
     found_rate: gr.HTML
     find: gr.Dropdown
     groups: gr.Tabs
@@ -91,7 +92,7 @@ def build(translate: Translator, workspace: Workspace, limits: Limits) -> Form:
 
 def _folded_fields(
     built: dict[str, Field], translate: Translator, workspace: Workspace, limits: Limits
-) -> tuple[gr.Dropdown, gr.Tabs, tuple[gr.Radio, gr.Button, gr.HTML]]:
+) -> tuple[gr.Dropdown, gr.Tabs, tuple[gr.Radio, gr.Button, gr.Button, gr.HTML]]:
     groups: dict[str, list[str]] = {OFTEN_TAB: [*WHAT_LEARNS, *COMMON_SETTINGS]}
     for name in FIELDS:
         often = name in (*ALWAYS_SHOWN, *groups[OFTEN_TAB])
@@ -123,13 +124,22 @@ def _folded_fields(
                     min_width=180,
                     visible=not limits.public,
                 )
+                stop = gr.Button(
+                    translate("Stop"),
+                    elem_id="stop-rate",
+                    elem_classes="quiet",
+                    size="sm",
+                    scale=0,
+                    min_width=80,
+                    visible=False,
+                )
                 found = gr.HTML("", elem_id="found-rate")
         for group, names in list(groups.items())[1:]:
             with gr.Tab(translate(GROUPS[group]), id=group), gr.Row(elem_classes="fields"):
                 for name in names:
                     built[name] = _field(name, translate, workspace, limits)
     find = gr.Dropdown(sorted(listed), value=None, label=translate("Find a setting"), elem_id="find-setting")
-    return find, tabs, (rates, button, found)
+    return find, tabs, (rates, button, stop, found)
 
 
 def group_of(name: str) -> str:
