@@ -33,7 +33,7 @@ from imgcls.processes import available_cores
 if TYPE_CHECKING:
     from imgcls.inference.predictor import Predictor
 
-Kind = Literal["state", "picture", "network", "document", "download", "dataset"]
+Kind = Literal["state", "picture", "network", "document", "download", "dataset", "tensorboard"]
 T = TypeVar("T")
 
 CACHE_BYTES = 64_000_000  # of finished work that is named by its content
@@ -60,6 +60,7 @@ POOLS: Mapping[Kind, Pool] = {
     "document": Pool(1, patience=120.0),  # pages to take home, reports: seconds
     "download": Pool(2, patience=120.0),  # files made for a download
     "dataset": Pool(2, patience=86_400.0),  # a data set looked through or sampled: up to hours
+    "tensorboard": Pool(4, patience=150.0),  # its answers: it takes up to a minute to start, and one more to answer
 }
 
 
