@@ -107,17 +107,23 @@ def test_another_sites_page_does_not_begin_it(lab, monkeypatch, site, status):
 
 
 def test_downloads_do_not_wait_while_it_starts(lab, monkeypatch):
-    begun, released = threading.Semaphore(0), threading.Event()
-    monkeypatch.setattr(lab.board, "ask", lambda *_: begun.release() or released.wait(5) and PAGE or PAGE)
+    begun, released, given_up = threading.Semaphore(0), threading.Event(), threading.Event()
+
+    def start_for_long(*_):
+        begun.release()
+        if not released.wait(3):
+            given_up.set()
+        return PAGE
+
+    monkeypatch.setattr(lab.board, "ask", start_for_long)
     pages = [threading.Thread(target=lab.client.get, args=["/tensorboard/"]) for _ in range(2)]
     for page in pages:
         page.start()
     assert all(begun.acquire(timeout=20) for _ in pages)
-    in_time = work_here("download", None, lambda: any(page.is_alive() for page in pages))
+    assert work_here("download", None, lambda: not given_up.is_set())
     released.set()
     for page in pages:
         page.join(20)
-    assert in_time
 
 
 def test_closing_waits_for_no_start_and_leaves_no_process(lab, monkeypatch):

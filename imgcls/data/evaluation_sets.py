@@ -7,8 +7,8 @@ for is decoded.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -20,6 +20,7 @@ from imgcls.data.folder_problems import listed
 from imgcls.data.folder_split import divide_photos, photos_of
 from imgcls.data.image_folders import PhotoFolder, scan
 from imgcls.data.manifest import LeftOut, Manifest
+from imgcls.data.photos import StorageFormat, StreamingPhotos
 from imgcls.data.registry import classes_of, has_test, is_builtin
 from imgcls.data.splitting import Split, join
 from imgcls.errors import DatasetError
@@ -28,6 +29,8 @@ from imgcls.messages import Message, Setting
 from imgcls.progress import Progress
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
+
+Sample = Callable[[Sequence[int]], Sequence[int]]  # labels of all images -> the places of those that are wanted
 
 
 @dataclass(frozen=True)
@@ -61,20 +64,22 @@ def evaluation_set(
     preprocess: Preprocess,
     classes: Sequence[str],
     part: str = "",
+    sample: Sample | None = None,
     progress: Progress | None = None,
 ) -> EvaluationSet:
     """The images of `dataset`, in the form that `preprocess` wants.
 
     Of the network's own data set the test part is taken, or the validation part where there is none; of a built-in set
-    the test part; of any other all images ("all"). part: "train", "val", "test" or "all" to ask for that one. Raises
-    DatasetError where there is no such part, or where the set has classes that the network does not know.
+    the test part; of any other all images ("all"). part: "train", "val", "test" or "all" to ask for that one. sample:
+    of that part only these; no other photo is decoded, and these are read when they are asked for, and not cached.
+    Raises DatasetError where there is no such part, or where the set has classes that the network does not know.
     """
     if is_builtin(dataset):
         own = is_own(dataset, trained.settings, workspace)
         part = part or ("test" if has_test(dataset) else "val" if own else "all")
-        evaluation = _built_in(dataset, workspace, trained, preprocess, classes, part, progress)
+        evaluation = _built_in(dataset, workspace, trained, preprocess, classes, part, sample, progress)
     else:
-        evaluation = _photos(dataset, workspace, trained, preprocess, classes, part, progress)
+        evaluation = _photos(dataset, workspace, trained, preprocess, classes, part, sample, progress)
     if not len(evaluation.split):
         raise DatasetError(
             "{name} has no readable image to use for {part}: look at its report.",
@@ -129,6 +134,7 @@ def _photos(
     preprocess: Preprocess,
     classes: Sequence[str],
     part: str,
+    sample: Sample | None,
     progress: Progress | None,
 ) -> EvaluationSet:
     folder, own = folder_of(dataset, workspace), is_own(dataset, trained.settings, workspace)
@@ -147,11 +153,20 @@ def _photos(
     index = {name: classes.index(name) for name in photos.classes}
     pairs = [(path, index[photos.classes[label]]) for path, label in pairs]
     left_out: list[LeftOut] = []
-    split = decode(folder, pairs, preprocess, left_out, progress)
+    if sample is not None:
+        split = _streamed([pairs[i] for i in sample([label for _, label in pairs])], preprocess)
+    else:
+        split = decode(folder, pairs, preprocess, left_out, progress)
     ids = content_digests([Path(path) for path in split.paths or ()], folder)
     if manifest is not None and part in manifest.splits and part not in photos.splits:
         left_out += _lost(manifest, part, {*content_digests([path for path, _ in whole], folder)})
     return EvaluationSet(split, part, ids, tuple(left_out), anew and part == "val")
+
+
+def _streamed(pairs: Sequence[tuple[Path, int]], preprocess: Preprocess) -> Split:
+    paths = tuple(str(path) for path, _ in pairs)
+    photos = StreamingPhotos(paths, **asdict(StorageFormat.of(preprocess, whole_photo=False)))
+    return Split(photos, torch.tensor([label for _, label in pairs], dtype=torch.int64), None, paths)
 
 
 def _known_to_the_network(dataset: str, photos: PhotoFolder, classes: Sequence[str]) -> None:
@@ -195,6 +210,7 @@ def _built_in(
     preprocess: Preprocess,
     classes: Sequence[str],
     part: str,
+    sample: Sample | None,
     progress: Progress | None,
 ) -> EvaluationSet:
     """What is not asked for is not made."""
@@ -210,12 +226,14 @@ def _built_in(
     empty = EvaluationSet(Split(torch.empty(0), torch.empty(0, dtype=torch.int64)), part, ())
     if part == "test":
         split, ids = built_in_images(dataset, workspace, "test", progress)
-        return EvaluationSet(split, part, ids) if split is not None else empty
+        return _sampled(split, part, ids, sample) if split is not None else empty
     if manifest is not None and part in ("train", "val") and is_own(dataset, trained.settings, workspace):
         split, ids = built_in_images(dataset, workspace, "train", progress)
         image_ids = manifest.trained if part == "train" else manifest.validated
         indices = [i for i, image_id in enumerate(ids) if image_id in image_ids]
         assert split is not None
+        if sample is not None:
+            indices = [indices[i] for i in sample(split.labels[indices].tolist())]
         return (
             EvaluationSet(split.take(torch.tensor(indices)), part, tuple(ids[i] for i in indices)) if indices else empty
         )
@@ -223,9 +241,15 @@ def _built_in(
     evaluation = builtin_set(settings, workspace, preprocess, progress)
     names = [name for name in (("train", "val", "test") if part == "all" else (part,)) if name in evaluation.sizes]
     split = join([getattr(evaluation, name) for name in names])
-    return EvaluationSet(
-        split, part, tuple(image_id for name in names for image_id in evaluation.manifest.splits[name].ids)
-    )
+    ids = tuple(image_id for name in names for image_id in evaluation.manifest.splits[name].ids)
+    return _sampled(split, part, ids, sample)
+
+
+def _sampled(split: Split, part: str, ids: Sequence[str], sample: Sample | None) -> EvaluationSet:
+    if sample is None:
+        return EvaluationSet(split, part, tuple(ids))
+    places = sample(split.labels.tolist())
+    return EvaluationSet(split.take(torch.tensor(places)), part, tuple(ids[i] for i in places))
 
 
 def _same_folder(first: str, other: str, workspace: Workspace) -> bool:

@@ -26,7 +26,7 @@ from imgcls.training import provenance
 from imgcls.workspace import Workspace
 
 if TYPE_CHECKING:
-    from imgcls.data.evaluation_sets import EvaluationSet
+    from imgcls.data.evaluation_sets import EvaluationSet, Sample
     from imgcls.data.splitting import Split
     from imgcls.inference.evaluation import Evaluation
 
@@ -166,14 +166,22 @@ def _check_mirrors(*datasets: str) -> None:
             )
 
 
-def images_for(path: Path, workspace: Workspace, *, dataset: str, part: str = "") -> EvaluationSet:
-    """What the checkpoint is measured on. Raises DatasetError."""
+def images_for(
+    path: Path, workspace: Workspace, *, dataset: str, part: str = "", sample: Sample | None = None
+) -> EvaluationSet:
+    """What the checkpoint is measured on; `sample`: as in `evaluation_set`. Raises DatasetError."""
     from imgcls.data.evaluation_sets import TrainedOn, evaluation_set
 
     meta = read_meta(path)
     trained = TrainedOn(settings_of(path), provenance.manifest_of(path, workspace), meta.fingerprint)
     return evaluation_set(
-        dataset, workspace, trained=trained, preprocess=meta.preprocess, classes=meta.classes, part=part
+        dataset,
+        workspace,
+        trained=trained,
+        preprocess=meta.preprocess,
+        classes=meta.classes,
+        part=part,
+        sample=sample,
     )
 
 

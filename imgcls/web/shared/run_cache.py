@@ -35,6 +35,7 @@ SHIPPED = {
     "imagenet": N_("names 1,000 things in photos"),
 }
 CHECKPOINT_LABELS = {"best": N_("best"), "last": N_("last")}
+NO_FILE = (0, 0)  # the stamp of a file that is not there
 TTL_S = 0.4  # seconds in which the last answer is good enough
 LISTED = 40  # runs and checkpoints in a list; the rest are reached from the terminal
 READERS = 4 * LISTED  # every listed run's, and those of the labs that people look at
@@ -217,7 +218,7 @@ def stamp_of(path: Path) -> tuple[int, int]:
     try:
         stat = path.stat()
     except OSError:
-        return 0, 0
+        return NO_FILE
     return stat.st_mtime_ns, stat.st_size
 
 

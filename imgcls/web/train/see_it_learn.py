@@ -23,26 +23,28 @@ from starlette.responses import HTMLResponse, Response
 
 from imgcls.checkpoints.epochs import epochs_of
 from imgcls.checkpoints.format import read_meta
-from imgcls.errors import ImgclsError, RunError
+from imgcls.errors import DatasetError, ImgclsError, RunError
 from imgcls.runs.evaluations import images_for
 from imgcls.runs.reader import RunView
 from imgcls.web.evaluate.results import as_url
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.shared.render import render
-from imgcls.web.shared.run_cache import RunCache, stamp_of
-from imgcls.web.shared.work_gate import address_of, network_of_epoch, work
+from imgcls.web.shared.run_cache import NO_FILE, RunCache, stamp_of
+from imgcls.web.shared.work_gate import Busy, address_of, network_of_epoch, work
 from imgcls.workspace import Workspace
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-IMAGES = 12
-EPOCHS = 12  # columns
-KEPT = 16  # runs whose images are kept: some hundred kB each at most
+    from imgcls.data.splitting import Split
+
+IMAGE_COUNT = 12
+EPOCH_COLUMNS = 12
+CACHED_RUNS = 16  # whose images are kept: some hundred kB each at most
 
 
 @dataclass(frozen=True)
-class Shown:
+class SampleImages:
     """`stored`: uint8 (N, C, H, W), as the network is given them; `labels`: names of their classes."""
 
     stored: Tensor
@@ -51,86 +53,112 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Answer:
+class EpochAnswer:
     label: str
     share: float
     right: bool
+
+
+@dataclass(frozen=True)
+class KeptEpochs:
+    """Of a run, as its files stand: which epochs the table shows, and the stamp of its best checkpoint."""
+
+    run: str
+    best: Path
+    epochs: tuple[int, ...]
+    stamp: tuple[int, int]
 
 
 class Lessons:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._lock = threading.Lock()
-        self._shown: OrderedDict[tuple[str, str], Shown] = OrderedDict()
+        self._images: OrderedDict[tuple[str, str], SampleImages] = OrderedDict()
 
-    def shown(self, best: Path) -> Shown:
-        """The images of the run that this is the best checkpoint of. Raises DatasetError, CheckpointError."""
+    def images(self, best: Path) -> SampleImages:
+        """Of the run that this is the best checkpoint of; no other image is decoded. Raises DatasetError,
+        CheckpointError."""
         meta = read_meta(best)
         key = (str(best), meta.manifest)
         with self._lock:
-            if key in self._shown:
-                self._shown.move_to_end(key)
-                return self._shown[key]
-        split = images_for(best, self.workspace, dataset=str(meta.settings.get("dataset", "")), part="val").split
-        places = first_of_each(split.labels.tolist(), IMAGES)
-        stored = split.take(_indices(places))
-        images = [stored.image(i) for i in range(len(places))]
-        made = Shown(
-            _stacked(images),
-            tuple(meta.classes[label] for label in stored.labels.tolist()),
-            tuple(as_url(_picture(image)) for image in images),
+            if key in self._images:
+                self._images.move_to_end(key)
+                return self._images[key]
+        dataset = str(meta.settings.get("dataset", ""))
+        split = images_for(best, self.workspace, dataset=dataset, part="val", sample=first_of_each).split
+        stored, labels = _readable(split)
+        images = SampleImages(
+            stored,
+            tuple(meta.classes[label] for label in labels),
+            tuple(as_url(_picture(image)) for image in stored),
         )
         with self._lock:
-            self._shown[key] = made
-            while len(self._shown) > KEPT:
-                self._shown.popitem(last=False)
-        return made
+            self._images[key] = images
+            while len(self._images) > CACHED_RUNS:
+                self._images.popitem(last=False)
+        return images
 
-    def answers(self, best: Path, epochs: Sequence[int]) -> tuple[Shown, list[list[Answer]]]:
+    def answers(self, best: Path, epochs: Sequence[int]) -> tuple[SampleImages, list[list[EpochAnswer]]]:
         """The images, and for each the answer after each of the epochs."""
-        shown = self.shown(best)
+        images = self.images(best)
         columns = []
         for epoch in epochs:
-            said = network_of_epoch(best, epoch).predict_stored(shown.stored, top=1)
+            predictions = network_of_epoch(best, epoch).predict_stored(images.stored, top=1)
             columns.append(
                 [
-                    Answer(one.label, one.top[0][1], one.label == label)
-                    for one, label in zip(said, shown.labels, strict=True)
+                    EpochAnswer(prediction.label, prediction.top[0][1], prediction.label == label)
+                    for prediction, label in zip(predictions, images.labels, strict=True)
                 ]
             )
-        return shown, [list(row) for row in zip(*columns, strict=True)]
+        return images, [list(row) for row in zip(*columns, strict=True)]
 
 
-def add_routes(app: FastAPI, watch: RunCache) -> None:
-    lessons, root = Lessons(watch.workspace), str(watch.workspace.root)
+def add_routes(app: FastAPI, run_cache: RunCache) -> None:
+    lessons, root = Lessons(run_cache.workspace), str(run_cache.workspace.root)
 
-    async def learnt(request: Request) -> Response:
+    def kept_epochs(name: str) -> KeptEpochs | None:
+        view = run_cache.view(name)
+        if view is None:
+            return None
+        best = view.run.best
+        return KeptEpochs(view.run.name, best, chosen_epochs(epochs_of(best.parent)), stamp_of(best))
+
+    async def html_of(kept: KeptEpochs, words: Translator, user: str) -> str:
+        """Raises ImgclsError, of which nothing is kept: the next who opens it may find it mended."""
+        if not kept.epochs or kept.stamp == NO_FILE:
+            raise RunError("This run keeps no weights of its epochs.")
+        key = (root, kept.run, kept.stamp)
+        # A built-in set is read as a whole for its few images: networks' answers do not wait for that.
+        await work("dataset", ("lesson images", *key), lambda: lessons.images(kept.best), user)
+        key = ("lesson", words.language, kept.epochs, *key)
+        return await work("network", key, lambda: table(lessons, kept.best, kept.epochs, words), user, keep=True)
+
+    async def lesson(request: Request) -> Response:
         """What a run's card shows where it is opened."""
-        language = request.query_params.get("language", "en")
-        view = watch.view(request.path_params["name"][:100])
-        if language not in LANGUAGES or view is None:
+        language, user = request.query_params.get("language", "en"), address_of(request)
+        name = request.path_params["name"][:100]
+        kept = await work("state", ("kept epochs", root, name), lambda: kept_epochs(name), user)
+        if language not in LANGUAGES or kept is None:
             return Response(status_code=404)
-        best, epochs = view.run.best, chosen(epochs_of(view.run.best.parent))
-        key = ("learnt", root, language, view.run.name, epochs, stamp_of(best))
-        html = await work(
-            "network", key, lambda: table(lessons, best, epochs, Translator(language)), address_of(request), keep=True
-        )
+        words = Translator(language)
+        try:
+            html = await html_of(kept, words, user)
+        except Busy:
+            raise
+        except ImgclsError as error:
+            sentence = words.message(error.message)
+            html = render("see_it_learn", words, sentence=sentence, epochs=[], rows=[], right=[])
         return HTMLResponse(html, headers={"Cache-Control": "no-store"})
 
-    app.add_route("/learnt/{name}", learnt)
+    app.add_route("/learnt/{name}", lesson)
 
 
 def table(lessons: Lessons, best: Path, epochs: Sequence[int], words: Translator) -> Markup:
-    """The images in rows, the epochs in columns; or a sentence where that cannot be."""
-    try:
-        if not best.is_file() or not epochs:
-            raise RunError("This run keeps no weights of its epochs.")
-        shown, rows = lessons.answers(best, epochs)
-    except ImgclsError as error:
-        return render("see_it_learn", words, sentence=words.message(error.message), epochs=[], rows=[], right=[])
-    right = [sum(row[k].right for row in rows) for k in range(len(epochs))]
-    drawn = list(zip(shown.pictures, shown.labels, rows, strict=True))
-    return render("see_it_learn", words, sentence="", epochs=epochs, rows=drawn, right=right)
+    """The images in rows, the epochs in columns. Raises DatasetError, CheckpointError."""
+    images, answers = lessons.answers(best, epochs)
+    right = [sum(row[k].right for row in answers) for k in range(len(epochs))]
+    rows = list(zip(images.pictures, images.labels, answers, strict=True))
+    return render("see_it_learn", words, sentence="", epochs=epochs, rows=rows, right=right)
 
 
 def address(view: RunView, words: Translator) -> str:
@@ -143,35 +171,33 @@ def address(view: RunView, words: Translator) -> str:
     )
 
 
-def chosen(epochs: Sequence[int]) -> tuple[int, ...]:
+def chosen_epochs(epochs: Sequence[int]) -> tuple[int, ...]:
     """The first, the last, and some between, the early ones closer together: most is learnt there."""
-    if len(epochs) <= EPOCHS:
+    if len(epochs) <= EPOCH_COLUMNS:
         return tuple(epochs)
     last = len(epochs) - 1
-    places = {round(last * (k / (EPOCHS - 1)) ** 1.6) for k in range(EPOCHS)}
+    places = {round(last * (k / (EPOCH_COLUMNS - 1)) ** 1.6) for k in range(EPOCH_COLUMNS)}
     return tuple(epochs[place] for place in sorted(places))
 
 
-def first_of_each(labels: Sequence[int], count: int) -> list[int]:
+def first_of_each(labels: Sequence[int], count: int = IMAGE_COUNT) -> list[int]:
     """Places of the first image of each class, then of the second of each, until there are enough; by class."""
-    seen: dict[int, list[int]] = {}
+    places_of_label: dict[int, list[int]] = {}
     for place, label in enumerate(labels):
-        seen.setdefault(label, []).append(place)
-    turns = [(turn, label) for label, places in seen.items() for turn in range(min(count, len(places)))]
-    taken = sorted(turns)[:count]
-    return [seen[label][turn] for label, turn in sorted((label, turn) for turn, label in taken)]
+        places_of_label.setdefault(label, []).append(place)
+    turns = [(turn, label) for label, places in places_of_label.items() for turn in range(min(count, len(places)))]
+    first_turns = sorted(turns)[:count]
+    return [places_of_label[label][turn] for label, turn in sorted((label, turn) for turn, label in first_turns)]
 
 
-def _indices(places: Sequence[int]) -> Tensor:
+def _readable(split: Split) -> tuple[Tensor, list[int]]:
+    """(images, their labels). Raises DatasetError where none can be read."""
     import torch
 
-    return torch.tensor(places)
-
-
-def _stacked(images: Sequence[Tensor]) -> Tensor:
-    import torch
-
-    return torch.stack(list(images))
+    ((stored, _, labels),) = split.read([torch.arange(len(split))], leave_out_broken=True)
+    if not len(labels):
+        raise DatasetError("None of the {count:,} photos can be read: look at their report.", count=len(split))
+    return stored, labels.tolist()
 
 
 def _picture(image: Tensor) -> Image.Image:
