@@ -175,7 +175,9 @@ def add_routes(app: FastAPI, folder: Path, people: People) -> TensorBoard:
         if request.headers.get("sec-fetch-site") == "cross-site":
             return PlainTextResponse(words("Another site asks for TensorBoard: open it from the lab's own page."), 403)
         if not is_installed():
-            return PlainTextResponse(words("TensorBoard is not installed: pip install tensorboard"), 404)
+            return PlainTextResponse(
+                words("TensorBoard is not installed: run `pip install tensorboard`, then open it again."), 404
+            )
         path = "/" + quote(request.path_params["path"]) + (f"?{request.url.query}" if request.url.query else "")
         headers = {name: request.headers[name] for name in REQUEST_HEADERS if name in request.headers}
         body = await request.body()

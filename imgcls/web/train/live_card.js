@@ -33,16 +33,24 @@ async function ask() {
 // A fold that is filled when it is opened: with what it was filled with last, until the answer is there.
 const filled = new Map();   // address without its question -> [whole address, html]
 async function fill(details) {
-  const { from } = details.dataset, page = from.split('?')[0], known = filled.get(page), place = () => element.querySelector(`[data-from="${CSS.escape(from)}"] > div`);
-  if (known) details.querySelector('div').innerHTML = known[1];   // made by the lab's own templates, escaped there
-  if (known?.[0] === from) return;
-  filled.set(page, [from, known?.[1] ?? '']);
+  const { from, failed } = details.dataset, page = from.split('?')[0], earlier = filled.get(page)?.[1] ?? '';
+  const place = () => element.querySelector(`[data-from="${CSS.escape(from)}"] > div`);
+  if (earlier) details.querySelector('div').innerHTML = earlier;   // made by the lab's own templates, escaped there
+  if (filled.get(page)?.[0] === from) return;
+  filled.set(page, [from, earlier]);
   try {
-    const answer = await fetch(new URL(from, document.baseURI));
-    if (!answer.ok) throw new Error(answer.status);
-    filled.set(page, [from, await answer.text()]);
-    if (place()) place().innerHTML = filled.get(page)[1];
-  } catch { filled.delete(page); }   // asked again when it is opened or drawn anew
+    const response = await fetch(new URL(from, document.baseURI));
+    if (!response.ok) throw new Error(response.status);
+    const html = await response.text();
+    filled.set(page, [from, html]);
+    if (place()) place().innerHTML = html;
+  } catch {
+    filled.set(page, ['', earlier]);   // asked again when it is opened or drawn anew
+    if (place() && !earlier) {
+      const hint = Object.assign(document.createElement('p'), { className: 'hint', textContent: failed });
+      place().replaceChildren(hint);
+    }
+  }
 }
 
 // What somebody has opened in a card stays open when the card is drawn anew.
