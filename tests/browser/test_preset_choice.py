@@ -29,6 +29,10 @@ def test_a_learning_rate_is_looked_for_and_filled_in(page, server):
     rate, found = page.locator("#field-lr input"), page.get_by_test_id("rate-found")
     expect(rate).to_have_value("0.1")
     page.locator("#find-rate").click()
+    page.locator("#stop-rate").click(timeout=20_000)
+    expect(found).to_have_text("Stopped.", timeout=30_000)
+    expect(page.locator("#stop-rate")).to_be_hidden()
+    page.locator("#find-rate").click()
     expect(found).to_contain_text("a third of the rate at which the loss was smallest", timeout=90_000)
     said = found.inner_text().partition(":")[0]
     expect(rate).to_have_value(said)
