@@ -13,10 +13,13 @@ from photos import flowers, photo
 from PIL import Image, ImageEnhance
 from torch import nn
 
+from imgcls.audit import fold_networks
 from imgcls.audit.audit import audit
 from imgcls.audit.confident_learning import label_errors, out_of_sample
 from imgcls.audit.features import known_images, photo_images
+from imgcls.audit.fold_networks import network_probabilities
 from imgcls.data import edits
+from imgcls.data.download import load_arrays
 from imgcls.data.duplicates import neighbours, perceptual_hash
 from imgcls.data.folder_split import divide_photos
 from imgcls.errors import DatasetError, ImgclsError
@@ -199,6 +202,28 @@ def test_probabilities_are_out_of_sample():
     knows = out_of_sample(features, labels, 2)[torch.arange(120), labels].mean()
     cannot = out_of_sample(features, labels, 2, groups=list(range(60)) * 2)[torch.arange(120), labels].mean()
     assert knows > 0.6 and cannot < 0.53
+
+
+def test_networks_judge_the_images_that_they_have_not_learnt_from(workspace, monkeypatch):
+    """And each time alike. Of a class with one image no other fold has any."""
+    monkeypatch.setattr(fold_networks, "STEPS", 90)
+    images, labels = (tensor[:1200].clone() for tensor in load_arrays("mnist", workspace)["test"])
+    changed = torch.arange(0, 1200, 40)
+    labels[changed] = (labels[changed] + 1) % 10
+    labels[7] = 10
+    probabilities, again = (network_probabilities(images, labels, 11, folds=3) for _ in range(2))
+    assert torch.equal(probabilities.nan_to_num(2), again.nan_to_num(2)) and probabilities[7].isnan().all()
+    named = {i for i, _, _ in label_errors(probabilities.numpy(), labels.numpy())}
+    assert len(named & set(changed.tolist())) >= 0.8 * len(changed) and len(named) < 3 * len(changed)
+
+
+def test_networks_can_be_stopped(workspace):
+    def stop(done, total):
+        raise Interrupted
+
+    images, labels = (tensor[:1000] for tensor in load_arrays("mnist", workspace)["test"])
+    with pytest.raises(Interrupted):
+        network_probabilities(images, labels, 10, progress=stop)
 
 
 def test_confident_learning_counts_as_the_paper_does():

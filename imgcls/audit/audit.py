@@ -1,7 +1,7 @@
 """What is probably wrong with a data set: labels, copies, and images that are like no other.
 
-The features of a pre-trained network are made once, everything else is arithmetic on them. Nothing is changed here:
-data/edits.py does that when a person has looked.
+Of photos the features of a pre-trained network are made once, and everything else is arithmetic on them; of a built-in
+set small networks learn. Nothing is changed here: data/edits.py does that when a person has looked.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from torch import Tensor
 from imgcls.audit.confident_learning import label_errors, out_of_sample
 from imgcls.audit.features import AuditImages, known_images, photo_images
 from imgcls.audit.findings import Audit, Suspect
+from imgcls.audit.fold_networks import network_probabilities
 from imgcls.data.duplicates import duplicate_pairs, neighbours
 from imgcls.data.edits import Record
 from imgcls.data.folder_split import divide_photos
@@ -59,8 +60,7 @@ def audit(
         raise DatasetError("{name} has too few images to compare them.", name=dataset)
     labels, flipped = _flipped(images, run, workspace)
     record = Record.read(images.folder) if images.folder else Record()
-    groups = group_ids(images.files) if images.files else None
-    probabilities = out_of_sample(images.features, labels, len(images.classes), groups=groups).numpy()
+    probabilities = _probabilities(images, labels, progress).numpy()
     # What all images have in common tells none apart: twins are looked for around the mean, oddities are not.
     cosines, places = neighbours(images.features - images.features.mean(dim=0), count=CANDIDATES)
     alike, _ = neighbours(images.features, count=NEIGHBOUR)
@@ -80,6 +80,14 @@ def audit(
         precision=sum(is_flipped) / len(is_flipped) if flip and is_flipped else None,
         recall=sum(is_flipped) / int(flipped.sum()) if flipped.any() else None,
     )
+
+
+def _probabilities(images: AuditImages, labels: Tensor, progress: Progress | None) -> Tensor:
+    """Out of sample: by small networks where there are many small images, else by linear heads on the features."""
+    if images.pixels is not None:
+        return network_probabilities(images.pixels, labels, len(images.classes), progress=progress)
+    groups = group_ids(images.files) if images.files else None
+    return out_of_sample(images.features, labels, len(images.classes), groups=groups)
 
 
 def _flipped(images: AuditImages, run: TrainSettings, workspace: Workspace) -> tuple[Tensor, Tensor]:

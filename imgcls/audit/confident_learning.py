@@ -31,7 +31,7 @@ def out_of_sample(
     folds.
     """
     whitened = _whitened(features)
-    fold = _folds(labels, groups, folds)
+    fold = folds_of(labels, groups, folds)
     probabilities = torch.zeros(len(labels), classes)
     for number in range(folds):
         held = fold == number
@@ -76,7 +76,7 @@ def _expected(probabilities: np.ndarray, labels: np.ndarray, own: np.ndarray, cl
     return float(joint.sum() - np.trace(joint))
 
 
-def _folds(labels: Tensor, groups: Sequence[int] | None, folds: int) -> Tensor:
+def folds_of(labels: Tensor, groups: Sequence[int] | None, folds: int) -> Tensor:
     """Fold of each image: as many of each class in each, groups whole."""
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0)).tolist()
     fold = torch.full((len(labels),), -1)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from imgcls.audit.confident_learning import principal_components
+from imgcls.audit.fold_networks import ENOUGH_IMAGES
 from imgcls.data.catalog import folder_of
 from imgcls.data.decode_cache import decoded
 from imgcls.data.duplicates import perceptual_hash
@@ -34,7 +35,8 @@ COMPONENTS = 64  # of a digit's 784 pixels, for telling which lie close
 @dataclass
 class AuditImages:
     """features: float (N, F); labels: int64 (N,); hashes: bool (N, bits), or None where nearly the same means nothing
-    (digits); same: groups of places that hold the very same image; folder and files: of photos."""
+    (digits); same: groups of places that hold the very same image; pixels: uint8 (N, C, H, W) of a built-in set, where
+    there are enough for networks to learn from; folder and files: of photos."""
 
     classes: tuple[str, ...]
     features: Tensor
@@ -43,6 +45,7 @@ class AuditImages:
     paths: list[str]
     hashes: Tensor | None = None
     same: list[list[int]] = field(default_factory=list)
+    pixels: Tensor | None = None
     folder: Path | None = None
     files: list[Path] = field(default_factory=list)
 
@@ -60,6 +63,7 @@ class AuditImages:
             paths=[self.paths[i] for i in places],
             hashes=None if self.hashes is None else self.hashes[places],
             same=[group for group in groups if len(group) > 1],
+            pixels=None if self.pixels is None else self.pixels[places],
             files=[self.files[i] for i in places] if self.files else [],
         )
 
@@ -156,4 +160,5 @@ def known_images(
         parts=[split_name for split_name, _ in names],
         paths=[called[split_name][i] for split_name, i in names],
         same=[group for group in same_content.values() if len(group) > 1],
+        pixels=images if len(images) >= ENOUGH_IMAGES else None,
     )
