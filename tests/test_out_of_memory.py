@@ -160,7 +160,7 @@ print(type(last).__name__, getattr(last, "message", ""))
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS and /proc are Linux's")
 def test_under_a_real_limit_on_memory_a_real_run_ends_well(workspace):
-    asked = {**SMALL, "train_images": 4096, "batch_size": 4096, "epochs": 1, "name": "r"}
+    asked = {**SMALL, "dataset": "mnist", "train_images": 4096, "batch_size": 4096, "epochs": 1, "name": "r"}
     made = subprocess.run([sys.executable, "-c", CHILD, json.dumps(asked)], capture_output=True, text=True, timeout=300)
     assert made.stdout.splitlines()[-1].startswith("Finished"), made.stdout + made.stderr
     from imgcls.runs.store import find_run

@@ -222,7 +222,7 @@ def test_halving_stops_the_worse_and_takes_the_better_to_the_end(workspace):
 
 
 def test_a_run_that_diverges_is_a_result_and_one_that_is_stopped_alone_is_left_out(workspace):
-    one = made(workspace, {"lr": [0.05, 0.1]}, base={**SMALL, "init": "too-large", "epochs": 2})
+    one = made(workspace, {"lr": [0.05, 0.1]}, base={**SMALL, "dataset": "mnist", "init": "too-large", "epochs": 2})
     first = sweep.advance(one, after=[one.run(one.trials()[0])])[0]
     sweep.work(first, loggers=[lambda event: first.ask_to_stop() if first.alive() and not first.stop_asked() else 0])
     assert first.written().state in ("stopped", "failed")
