@@ -75,6 +75,8 @@
     document.addEventListener(name, event => { if (event.target instanceof Element && event.target.closest(PRESSED)) changes(event); }, true);
   }
   document.addEventListener('keydown', event => {
+    // A number that is selected to be typed over is theirs: an answer would take the selection away, and be typed behind.
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'a' && event.target.matches?.('input, textarea')) changes(event);
     if (event.key === 'Enter' && event.target instanceof Element && event.target.matches('input[role=combobox], input[role=listbox]')) changes(event);
   }, true);
 
