@@ -341,8 +341,23 @@ def command_line(settings: dict[str, object]) -> str:
 
     parts = ["python", "-m", "imgcls", "train"]
     for name, value in settings.items():
-        parts += ["--" + name.replace("_", "-"), str(value).lower() if isinstance(value, bool) else str(value)]
+        parts += ["--" + name.replace("_", "-"), as_typed(value)]
     return shlex.join(parts)
+
+
+def as_typed(value: object) -> str:
+    """A setting's value as a person types it: true, 200 and not 200.0."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def bounds_of(field: str) -> dict[str, float]:
+    """By "ge", "le", "gt", "lt" and "max_length", as far as a field has them."""
+    kinds = ("ge", "le", "gt", "lt", "max_length")
+    return {
+        kind: getattr(m, kind) for m in TrainSettings.model_fields[field].metadata for kind in kinds if hasattr(m, kind)
+    }
 
 
 def limits(field: str) -> Message:
@@ -355,12 +370,7 @@ def limits(field: str) -> Message:
         return Message("one of {names}", names=", ".join(named))
     if info.annotation is bool:
         return Message("true or false")
-    bounds = {
-        kind: getattr(m, kind)
-        for m in info.metadata
-        for kind in ("ge", "le", "gt", "lt", "max_length")
-        if hasattr(m, kind)
-    }
+    bounds = bounds_of(field)
     if info.annotation is int:
         return Message("a whole number from {low} to {high}", low=bounds["ge"], high=bounds["le"])
     if "gt" in bounds:

@@ -13,7 +13,7 @@ from imgcls.cli.parser import add_settings, explicit_settings, make_parser
 from imgcls.errors import SettingsError
 from imgcls.models import NAMES, model_spec
 from imgcls.recipes import preprocess_for, recipe, with_recipe
-from imgcls.settings import TrainSettings, limits
+from imgcls.settings import TrainSettings, command_line, limits
 
 BAD = [
     ("lr", 0),
@@ -149,3 +149,9 @@ def test_wild_values_never_raise_anything_else(values):
 def test_default_name_says_what_it_is():
     assert TrainSettings(dataset="/workspace/x/my flowers/").default_name().startswith("lenet-my-flowers-20")
     assert TrainSettings(dataset="mnist+pen-digits").default_name().startswith("lenet-mnist-pen-digits-20")
+
+
+def test_a_command_says_values_as_a_person_types_them():
+    settings = {"val_split": 200.0, "lr": 0.05, "nesterov": True, "name": "a b", "weight_decay": 0.0}
+    said = command_line(settings)
+    assert said == "python -m imgcls train --val-split 200 --lr 0.05 --nesterov true --name 'a b' --weight-decay 0"

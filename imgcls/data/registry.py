@@ -100,7 +100,7 @@ class DatasetSpec:
     """All that the lab has to know of a data set.
 
     kind: a name in IMAGE_KINDS; classes: in the order of the labels; counts: images of "train" and, where there is one,
-    of "test". The validation split is held out of the training images.
+        of "test". The validation split is held out of the training images.
     folder: where its files lie, below data/. files: those that ship; downloads: those to fetch instead, from the first
         of `urls` that answers. Without either the set needs no files.
     read: Source -> {"train" and "test": (uint8 (N, C, H, W), int64 (N,))}; raises DatasetError naming a broken file.

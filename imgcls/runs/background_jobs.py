@@ -46,7 +46,7 @@ class JobStatus:
 
 
 def jobs_folder(kind: str, workspace: Workspace) -> Path:
-    """Of one kind for the whole lab, so that AT_ONCE counts all of them."""
+    """Of one kind for the whole lab, so that JOBS_AT_ONCE counts all of them."""
     return workspace.data / ".imgcls-cache" / kind / "jobs"
 
 

@@ -2,8 +2,8 @@
 
     train_logs/.class-board.json    [{"id": ..., "who": ..., "nickname": ..., "accuracy": ..., "settings": {...}}, ...]
 
-A point says a nickname, figures and settings; no drawing, no weights. Somebody has at most EACH of them, the newest;
-the board ALL: beyond that the oldest goes of the address that has most.
+A point says a nickname, figures and settings; no drawing, no weights. Somebody has at most POINTS_EACH of them, the
+newest; the board MAX_POINTS: beyond that the oldest goes of the address that has most.
 """
 
 from __future__ import annotations

@@ -72,11 +72,12 @@ def report(paths: Sequence[Path], evaluations: Sequence[Evaluation | None], work
 
 def report_of_runs(views: Sequence[RunView], workspace: Workspace) -> str:
     """Of runs as they stand, also of those without a checkpoint; with the evaluations that are kept, all of them on the
-    data set of the first. Raises RunError."""
+    data set of the first that has a checkpoint, as the page shows them. Raises RunError."""
     having = [view for view in views if view.settings is not None]
     if not having:
         raise RunError("Choose a run first.")
-    dataset = having[0].settings.dataset if having[0].settings else ""
+    measured = [view.run.best for view in having if view.run.best.is_file()]
+    dataset = settings_of(measured[0]).dataset if measured else ""
     found = [
         Reported(view.run.name, view.settings, view, _kept(view, dataset, workspace))
         for view in having

@@ -55,10 +55,14 @@ class RunsTable(AskingHTML):
 def server_functions(context: PageContext) -> list[Answering]:
     """What the browser may ask for."""
     asks = _Answers(context)
-    quick = (asks.runs_rows, asks.runs_mark, asks.runs_delete, asks.runs_rename, asks.runs_compared, asks.runs_matrices)
+    quick = (asks.runs_rows, asks.runs_mark, asks.runs_delete, asks.runs_rename, asks.runs_compared)
     return [
         *(answering(_named(function), context.translate, "picture") for function in quick),
-        answering(_named(asks.runs_report), context.translate, "document"),
+        # They read photos' names and checkpoints' digests: live answers must not wait behind them.
+        *(
+            answering(_named(function), context.translate, "document")
+            for function in (asks.runs_matrices, asks.runs_report)
+        ),
     ]
 
 

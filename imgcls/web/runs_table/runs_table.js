@@ -86,7 +86,7 @@ function heads() {
 }
 
 // Made once: a formatter for each cell took most of the time that drawing takes.
-const moment = new Intl.DateTimeFormat(document.documentElement.lang || undefined, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' });
+const moment = new Intl.DateTimeFormat(document.documentElement.lang, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' });
 function text(row, name) {
   const value = row[name];
   if (name === 'created') return moment.format(new Date(value * 1000));

@@ -250,7 +250,7 @@ class SecurityMiddleware:
 
 
 class WrongPasswords:
-    """How long an address has to wait: TRIES at once, then one every EACH seconds, however many ask side by side."""
+    """How long an address has to wait: TRIES at once, then one every REFILL_S, however many ask side by side."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock

@@ -13,7 +13,7 @@ from imgcls.messages import N_
 from imgcls.runs import search, sweep, sweep_result
 from imgcls.runs.queue import check_owner
 from imgcls.runs.sweep_request import again, plan
-from imgcls.settings import TrainSettings, choices
+from imgcls.settings import TrainSettings, bounds_of, choices
 from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
 from imgcls.web.sweeps.result_view import drawn
@@ -105,14 +105,18 @@ class _Answers:
         return self.sweep_look(asked)
 
 
-def _offered(name: str) -> str | list[str]:
-    """What *Vary this* begins with: every value where there are few, otherwise the kind of number to go around."""
+def _offered(name: str) -> str | list[str] | dict[str, Any]:
+    """What *Vary this* begins with: every value where there are few; of a number, its bounds."""
     named, annotation = choices(name), TrainSettings.model_fields[name].annotation
     if annotation is bool:
         return ["false", "true"]
     if named:
         return list(named) if len(named) <= MOST_OFFERED else ""
-    return {int: "whole", float: "number"}.get(annotation, "") if isinstance(annotation, type) else ""
+    if annotation not in (int, float):
+        return ""
+    bounds = bounds_of(name)
+    low, high = bounds.get("ge", bounds.get("gt", 0)), bounds.get("le", bounds.get("lt"))
+    return {"whole": annotation is int, "low": low, "high": high, "below": "lt" in bounds}
 
 
 def _seeds(asked: dict[str, Any]) -> list[str]:

@@ -79,8 +79,9 @@ function around(name, field) {
   const value = Number(now);
   if (!offered || !now || !Number.isFinite(value)) return new URLSearchParams(location.search).get(name) || '';
   if (!value) return '0, ';
-  const step = offered === 'whole' ? 2 : 3, made = [value / step, value, value * step];
-  return [...new Set(made.map(one => (offered === 'whole' ? Math.round(one) : Number(one.toPrecision(one === value ? 6 : 1)))))].filter(Boolean).join(', ');
+  const { whole, low, high, below } = offered, step = whole ? 2 : 3, made = [value / step, value, value * step];
+  const rounded = made.map(one => (whole ? Math.round(one) : Number(one.toPrecision(one === value ? 6 : 1))));
+  return [...new Set(rounded)].filter(one => one && one >= low && (below ? one < high : one <= high)).join(', ');
 }
 function vary(name, field) {
   const rows = [...element.querySelectorAll('.sw-factor')], same = rows.find(row => row.querySelector('select').value === name);
