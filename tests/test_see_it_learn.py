@@ -4,6 +4,7 @@ import threading
 
 import pytest
 import torch
+from engine import evaluated
 from fastapi import FastAPI
 from photos import flowers as photos
 from run_folders import a_run
@@ -15,7 +16,7 @@ from imgcls.checkpoints.format import load_checkpoint
 from imgcls.data.photos import StorageFormat
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.run_cache import RunCache
-from imgcls.web.train import run_card, see_it_learn
+from imgcls.web.train import live_card, run_card, see_it_learn
 
 
 @pytest.fixture
@@ -107,6 +108,35 @@ def test_nothing_of_it_is_done_in_the_event_loop(lab, monkeypatch):
         "epochs_of": {"work-state"}, "stamp_of": {"work-state"}, "images_for": {"work-dataset"},
         "network_of_epoch": {"work-network"},
     }  # fmt: skip
+
+
+FOLD = """
+  const listeners = {}, place = { innerHTML: '', replaceChildren(child) { this.innerHTML = child.textContent; } };
+  const fold = { dataset: { key: 'learn', from: '../learnt/first?last=1', failed: 'SENTENCE' } };
+  fold.querySelector = () => place;
+  const element = {
+    isConnected: true, addEventListener: (name, heard) => { listeners[name] = heard; }, querySelectorAll: () => [],
+    querySelector: selector => selector.includes('> div') ? place : null,
+  };
+  globalThis.document = { baseURI: 'http://lab/en/', addEventListener() {}, createElement: () => ({}) };
+  globalThis.CSS = { escape: text => text };
+  globalThis.MutationObserver = class { observe() {} };
+  const texts = [];
+  new Function('element', 'props', 'watch', 'trigger', script)(element, {}, () => {}, () => {});
+  for (const status of statuses) {
+    globalThis.fetch = async () => ({ ok: status === 200, status, text: async () => 'TABLE' });
+    listeners.toggle({ target: { ...fold, open: true } });
+    await new Promise(done => setTimeout(done));
+    texts.push(place.innerHTML);
+  }
+  return texts;
+"""
+
+
+def test_a_fold_that_cannot_be_filled_says_so_and_asks_again(lab):
+    assert 'data-failed="This could not be loaded' in run_card.card(RunCache(lab).view("first"), Translator("en"))
+    texts = evaluated(FOLD, script=live_card.SCRIPT, statuses=[429, 500, 200, 500])
+    assert texts == ["SENTENCE", "SENTENCE", "TABLE", "TABLE"]  # what is there already is not asked for again
 
 
 def test_which_epochs_and_which_images():
