@@ -23,7 +23,7 @@ from imgcls.training import events
 from imgcls.training.loading import load_run_data
 
 PROJECT = Path(__file__).resolve().parent.parent
-FLAGS = "--dataset few-digits --model lenet --train-images 1003 --val-split 500 --threads 1 --device cpu".split()
+FLAGS = "--dataset mnist --model lenet --train-images 1003 --val-split 500 --threads 1 --device cpu".split()
 # --multi_gpu is how accelerate says "several processes"; without a GPU they are CPU processes.
 LAUNCH = [
     sys.executable,
@@ -35,9 +35,6 @@ LAUNCH = [
     "--main_process_port",
     "0",  # a free one, chosen just before it is used
 ]
-
-
-pytestmark = pytest.mark.usefixtures("few_digits")
 
 
 def begin(*arguments):

@@ -33,6 +33,7 @@ LEFT_OUT = {
     "inside": "what opens below an answer: test_inside",
     "set-menu": "opens what asks first",
     "find-rate": "takes seconds: test_preset_choice",
+    "stop-rate": "ends what find-rate began: test_lr_find",
     "wrong-card": "a run that ends: test_evaluate",
     "card": "a run that ends: test_page",
     "evaluation": "an image with its checkpoint: test_evaluate",
