@@ -3,13 +3,13 @@
 import contextlib
 import socket
 import threading
-import time
 
 import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
+from waiting import wait_until
 
 from imgcls.web.server.connections import Connections, configured
 from imgcls.web.server.hosting import hosting
@@ -41,17 +41,10 @@ def serving(connections, **changed):
     server = uvicorn.Server(configured(app, connections))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
-    until(lambda: server.started)
+    wait_until(lambda: server.started)
     yield listening.getsockname()[1]
     server.should_exit = True
     thread.join(SOON)
-
-
-def until(condition):
-    end = time.monotonic() + SOON
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def sent(port, text):
@@ -84,7 +77,7 @@ def test_eight_hundred_half_sent_requests_close_the_lab_to_nobody():
     with serving(connections) as port, contextlib.ExitStack() as held:
         for _ in range(800):
             held.enter_context(contextlib.closing(sent(port, HEAD)))
-        until(lambda: len(connections) == 100)
+        wait_until(lambda: len(connections) == 100)
         assert answers(port)
 
 
@@ -92,7 +85,7 @@ def test_who_is_being_answered_is_not_closed_for_who_is_silent():
     connections = Connections(head_seconds=3600, of_address=5)
     with serving(connections) as port, contextlib.ExitStack() as held:
         asking = sent(port, b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 3\r\n\r\nab")
-        until(connections.answering)
+        wait_until(connections.answering)
         for _ in range(20):
             held.enter_context(contextlib.closing(sent(port, b"")))
         asking.sendall(b"c")

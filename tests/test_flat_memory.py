@@ -17,6 +17,7 @@ import psutil
 import pytest
 from PIL import Image
 from served import served
+from waiting import wait_until
 
 from imgcls.web.server.gradio_internals import UNREAD_SECONDS, Sessions
 from imgcls.web.shared import uploads
@@ -24,18 +25,10 @@ from imgcls.web.shared.uploads import KEPT_SECONDS, SWEEP_SECONDS, UPLOADS, prep
 from imgcls.workspace import Workspace
 
 MB = 1_000_000
-SOON = 60
 
 
 def resident():
     return psutil.Process().memory_info().rss
-
-
-def until(condition):
-    end = time.monotonic() + SOON
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +148,7 @@ def test_a_server_sweeps_when_it_starts(tmp_path, monkeypatch):
     left.parent.mkdir(parents=True)
     left.write_bytes(b"x")
     with served(workspace):
-        until(lambda: not left.exists())
+        wait_until(lambda: not left.exists())
 
 
 @pytest.mark.parametrize("page", ["/en", ""])

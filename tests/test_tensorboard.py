@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.testclient import TestClient
+from waiting import wait_until
 
 from imgcls.errors import ServeError
 from imgcls.web.server import tensorboard
@@ -48,13 +49,6 @@ def status_of(port, path):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", path)
     return connection.getresponse().status
-
-
-def wait_for(holds):
-    until = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_it_opens_below_the_labs_address_and_ends_with_it(lab, workspace, tmp_path, monkeypatch):
@@ -137,7 +131,7 @@ def test_closing_waits_for_no_start_and_leaves_no_process(lab, monkeypatch):
 
     first, queued = (threading.Thread(target=open_it, daemon=True) for _ in range(2))
     first.start()
-    wait_for(lambda: lab.board._process is not None)
+    wait_until(lambda: lab.board._process is not None)
     queued.start()
     process, began = lab.board._process, time.monotonic()
     lab.board.close()
@@ -155,7 +149,7 @@ def test_one_that_nobody_asks_ends(lab, monkeypatch):
     monkeypatch.setattr(tensorboard, "IDLE_S", 0.5)
     lab.board._running_port()
     process = lab.board._process
-    wait_for(lambda: process.poll() is not None)
+    wait_until(lambda: process.poll() is not None)
 
 
 def test_one_that_does_not_start_is_told(lab, monkeypatch):

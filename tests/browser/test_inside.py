@@ -95,19 +95,20 @@ def test_a_map_shows_its_kernel_and_what_excites_it(page, values):
 
 def test_it_follows_the_drawing(page, values):
     page.set_viewport_size({"width": 1280, "height": 800})
+    page.emulate_media(reduced_motion="reduce")  # the page moves at once: a click in the middle of it meets what moves
     page.locator("[data-panel=inside]").click()
     shows_result(page, "[data-panel]")
     for seen in ("#pad canvas", ".flow-scroll"):  # the drawing and every layer of it, in one view
         expect(page.locator(seen)).to_be_in_viewport(ratio=0.9)
-    picture = "() => document.querySelector('.stage.conv1 canvas').toDataURL()"
-    before = page.evaluate(picture)
+    picture = "document.querySelector('.stage.conv1 canvas').toDataURL()"
     page.locator(".pad-clear").click()
+    before = page.evaluate(picture)
     box = page.locator("#pad canvas").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.2)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.8, steps=5)
     page.mouse.up()
-    assert page.evaluate(picture) != before
+    page.wait_for_function(f"before => {picture} !== before", arg=before)  # with the next frame
 
 
 def test_units_that_never_answer_are_counted():
