@@ -95,7 +95,7 @@ def test_an_endpoint_and_a_panel(copy, tmp_path):
         "    return gr.HTML(render('greeting', translate, name='<b>'), elem_id='greeting')\n"
     )
     tab = copy / "imgcls/web/data/tab.py"
-    insert(tab, "                greeting(translate)\n", before="                missing = FetchView(")
+    insert(tab, "        greeting(translate)\n", before="        self.missing = FetchView(")
     insert(tab, "from imgcls.web.data.greeting import greeting\n", before="from imgcls.web.data import report_card\n")
     seen = json.loads(run(copy, "-c", LOOK, home=tmp_path).splitlines()[-1])
     assert "/greet" in seen["endpoints"] and seen["greeting"] == ["<p>Data: &lt;b&gt;</p>"]

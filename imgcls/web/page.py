@@ -12,7 +12,7 @@ from imgcls.web.classify import tab as classify_tab
 from imgcls.web.classify.browser_weights import PageWeights
 from imgcls.web.classify.first_page import ROOMS
 from imgcls.web.classroom.view import ClassDialogs
-from imgcls.web.data import tab as data_tab
+from imgcls.web.data.tab import DataTab
 from imgcls.web.evaluate import tab as evaluate_tab
 from imgcls.web.i18n.glossary import glossary
 from imgcls.web.i18n.translator import Translator
@@ -64,7 +64,9 @@ def build(
             with gr.Tab(translate(ROOMS["evaluate"]), id="evaluate") as tab:
                 evaluate_tab.build(context, tab, room)
             with gr.Tab(translate(ROOMS["data"]), id="data") as tab:
-                data_tab.build(context, tab, training)
+                data = DataTab(context, training)
+                data.layout()
+                data.wire(tab)
             with gr.Tab(translate(ROOMS["init-lab"]), id="init-lab"):
                 SideBySide(context, elem_id="side-by-side")
                 init_lab_tab.build(context)
