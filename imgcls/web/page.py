@@ -16,9 +16,9 @@ from imgcls.web.data.tab import DataTab
 from imgcls.web.evaluate import tab as evaluate_tab
 from imgcls.web.i18n.glossary import glossary
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.init_lab import tab as init_lab_tab
 from imgcls.web.init_lab.label_noise import WrongLabels
 from imgcls.web.init_lab.side_by_side import SideBySide
+from imgcls.web.init_lab.tab import InitLabTab
 from imgcls.web.shared import address
 from imgcls.web.shared.changes import Changes
 from imgcls.web.shared.context import PageContext
@@ -69,7 +69,9 @@ def build(
                 data.wire(tab)
             with gr.Tab(translate(ROOMS["init-lab"]), id="init-lab"):
                 SideBySide(context, elem_id="side-by-side")
-                init_lab_tab.build(context)
+                init_lab = InitLabTab(context)
+                init_lab.layout()
+                init_lab.wire()
                 wrong_labels = WrongLabels(context)
                 wrong_labels.layout()
                 wrong_labels.wire()
