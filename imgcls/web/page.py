@@ -8,9 +8,9 @@ from typing import Any
 import gradio as gr
 
 from imgcls import __version__
-from imgcls.web.classify import tab as classify_tab
 from imgcls.web.classify.browser_weights import PageWeights
 from imgcls.web.classify.first_page import ROOMS
+from imgcls.web.classify.tab import ClassifyTab
 from imgcls.web.classroom.view import ClassDialogs
 from imgcls.web.data.tab import DataTab
 from imgcls.web.evaluate import tab as evaluate_tab
@@ -56,13 +56,15 @@ def build(
         with gr.Tabs(elem_id="rooms") as rooms:
             context = PageContext(translate, run_cache, weights, limits, people, page, changes, rooms, load)
             with gr.Tab(translate(ROOMS["classify"]), id="classify"):
-                room = classify_tab.build(context)
+                classify = ClassifyTab(context)
+                classify.layout()
+                classify.wire()
             with gr.Tab(translate(ROOMS["train"]), id="train") as tab:
-                training = TrainTab(context, room)
+                training = TrainTab(context, classify)
                 training.layout()
                 training.wire(tab)
             with gr.Tab(translate(ROOMS["evaluate"]), id="evaluate") as tab:
-                evaluate_tab.build(context, tab, room)
+                evaluate_tab.build(context, tab, classify)
             with gr.Tab(translate(ROOMS["data"]), id="data") as tab:
                 data = DataTab(context, training)
                 data.layout()

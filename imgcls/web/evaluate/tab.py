@@ -9,7 +9,7 @@ import gradio as gr
 
 from imgcls.checkpoints.store import is_shipped
 from imgcls.errors import RunError
-from imgcls.web.classify import tab as classify_tab
+from imgcls.web.classify.tab import ClassifyTab
 from imgcls.web.evaluate.view import MAX_CHECKPOINTS, PARTS, EvaluateView, request
 from imgcls.web.i18n.labels import PARTS as NAMES
 from imgcls.web.server.gradio_internals import told_by
@@ -22,7 +22,7 @@ from imgcls.web.shared.run_cache import key
 from imgcls.web.shared.uploads import uploaded
 
 
-def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
+def build(context: PageContext, tab: gr.Tab, classify: ClassifyTab) -> None:
     words, watch, limits, changes = (
         context.translate,
         context.run_cache,
@@ -30,7 +30,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
         context.changes,
     )
     workspace = watch.workspace
-    listed, first = classify_tab.choices(words, watch)
+    listed, first = classify.choices()
     own = words("the one it was trained on")
     with gr.Column(elem_classes="room evaluate"):
         with gr.Column(elem_classes="card"):
@@ -84,7 +84,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
 
     def refreshed(asked_by: gr.Request, chosen: list[str], shown: str, before: list[str] | None) -> list[Any]:
         """What there is by now; what a person has chosen or evaluated stays unless it has gone."""
-        now, _ = classify_tab.choices(words, watch)
+        now, _ = classify.choices()
         known, chosen, begin_with = {name for _, name in now}, chosen or [], usual(asked_by)
         left = [one for one in chosen if one in known]
         if before is not None and not shown and chosen == before:
@@ -98,7 +98,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
     def from_address(asked_by: gr.Request) -> list[Any]:
         """The checkpoints, the data set and the part that a link names, and what is kept of them."""
         said = asked_by.query_params
-        now, _ = classify_tab.choices(words, watch)
+        now, _ = classify.choices()
         known, begin_with = {name for _, name in now}, usual(asked_by)
         wanted = [one for one in dict.fromkeys(said.get("evaluated", "").split(",")) if one in known][:MAX_CHECKPOINTS]
         sets = [(own, ""), *settings_form.dataset_choices(words, workspace)]
@@ -116,7 +116,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
     def in_classify(event: gr.EventData) -> list[Any]:
         """An image with its checkpoint, where a network is looked into."""
         said = told_by(event)
-        now, _ = classify_tab.choices(words, watch)
+        now, _ = classify.choices()
         if said.get("checkpoint") not in {name for _, name in now}:
             raise RunError("Choose a checkpoint first.")
         photo = str(uploaded(said["photo"])) if said.get("photo") else gr.skip()
@@ -127,7 +127,7 @@ def build(context: PageContext, tab: gr.Tab, room: classify_tab.Room) -> None:
     view.submit(
         guard(words)(in_classify),
         None,
-        [room.checkpoint, room.photo, room.source, room.sources, context.rooms],
+        [classify.checkpoint, classify.photo, classify.source, classify.sources, context.rooms],
         **REPORT_ERRORS,
     )
     run.click(begin, [checkpoints, dataset, part], view, **SILENT)

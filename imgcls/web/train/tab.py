@@ -14,7 +14,7 @@ from imgcls.errors import ImgclsError
 from imgcls.runs import queue
 from imgcls.runs.store import delete_run, find_run, rename_run
 from imgcls.settings import TrainSettings
-from imgcls.web.classify import tab as classify_tab
+from imgcls.web.classify.tab import ClassifyTab
 from imgcls.web.classroom.view import NAMED, REFRESH, QueueSlot
 from imgcls.web.runs_table.panel import RunsTable
 from imgcls.web.shared import address, settings_form
@@ -35,7 +35,7 @@ HIDDEN = gr.update(visible=False)
 class TrainTab:
     """`form` and `run` are filled by other tabs: the settings, and the run that is shown."""
 
-    def __init__(self, context: PageContext, classify: classify_tab.Room) -> None:
+    def __init__(self, context: PageContext, classify: ClassifyTab) -> None:
         self.context, self.classify = context, classify
         self.words, self.run_cache, self.limits, self.people = (
             context.translate,
@@ -247,7 +247,7 @@ class TrainTab:
         return [made.name, made.name]
 
     def on_try(self, name: str) -> Any:
-        options, _ = classify_tab.choices(self.words, self.run_cache)
+        options, _ = self.classify.choices()
         settings = find_run(name, self.workspace).settings()
         source = "draw" if kind_of(settings.dataset) == "digits" else "photo"
         checkpoint = gr.update(choices=options, value=f"{name}/best")
