@@ -13,7 +13,7 @@ from imgcls.web.classify.first_page import ROOMS
 from imgcls.web.classify.tab import ClassifyTab
 from imgcls.web.classroom.view import ClassDialogs
 from imgcls.web.data.tab import DataTab
-from imgcls.web.evaluate import tab as evaluate_tab
+from imgcls.web.evaluate.tab import EvaluateTab
 from imgcls.web.i18n.glossary import glossary
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.init_lab.label_noise import WrongLabels
@@ -64,7 +64,9 @@ def build(
                 training.layout()
                 training.wire(tab)
             with gr.Tab(translate(ROOMS["evaluate"]), id="evaluate") as tab:
-                evaluate_tab.build(context, tab, classify)
+                evaluate = EvaluateTab(context, classify)
+                evaluate.layout()
+                evaluate.wire(tab)
             with gr.Tab(translate(ROOMS["data"]), id="data") as tab:
                 data = DataTab(context, training)
                 data.layout()

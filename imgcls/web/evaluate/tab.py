@@ -1,4 +1,4 @@
-"""The Evaluate room: how good a checkpoint really is, where it fails, which of several is better."""
+"""The Evaluate tab: how good a checkpoint really is, where it fails, which of several is better."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import gradio as gr
 from imgcls.checkpoints.store import is_shipped
 from imgcls.errors import RunError
 from imgcls.web.classify.tab import ClassifyTab
-from imgcls.web.evaluate.view import MAX_CHECKPOINTS, PARTS, EvaluateView, request
-from imgcls.web.i18n.labels import PARTS as NAMES
+from imgcls.web.evaluate.view import MAX_CHECKPOINTS, PARTS, EvaluateView, evaluation_request
+from imgcls.web.i18n.labels import PARTS as TITLES
 from imgcls.web.server.gradio_internals import told_by
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.choice import Choice
@@ -22,119 +22,149 @@ from imgcls.web.shared.run_cache import key
 from imgcls.web.shared.uploads import uploaded
 
 
-def build(context: PageContext, tab: gr.Tab, classify: ClassifyTab) -> None:
-    words, watch, limits, changes = (
-        context.translate,
-        context.run_cache,
-        context.limits,
-        context.changes,
-    )
-    workspace = watch.workspace
-    listed, first = classify.choices()
-    own = words("the one it was trained on")
-    with gr.Column(elem_classes="room evaluate"):
-        with gr.Column(elem_classes="card"):
-            with gr.Row(elem_classes="evaluate-fields"):
-                checkpoints = gr.Dropdown(
-                    listed,
-                    value=[first] if first else [],
-                    multiselect=True,
-                    max_choices=MAX_CHECKPOINTS,
-                    label=words("One checkpoint, or several"),
-                    elem_id="evaluate-checkpoints",
-                    min_width=280,
-                )
-                dataset = Choice(
-                    [(own, ""), *settings_form.dataset_choices(words, workspace)],
-                    value="",
-                    label=words("Data set"),
-                    elem_id="evaluate-set",
-                    allow_custom_value=True,
-                    min_width=200,
-                )
-                part = gr.Dropdown(
-                    [
-                        (words("test set, if there is one"), ""),
-                        *((words(NAMES[name]), name) for name in ("test", "val", "train")),
-                        (words("all images"), "all"),
-                    ],
-                    value="",
-                    label=words("Part"),
-                    elem_id="evaluate-part",
-                    min_width=140,
-                )
-                run = gr.Button(words("Evaluate"), variant="primary", elem_id="evaluate-run", min_width=140)
-        view = EvaluateView(words, watch, limits, context.people, elem_id="evaluation")
-    begun = gr.State()  # what the page chose by itself; None until its address has been read
+class EvaluateTab:
+    """`classify`: the tab where a network is looked into."""
 
-    def begin(chosen: list[str], name: str, wanted: str) -> str:
-        """Another value each time: the same may be asked again after the data have changed."""
-        made = request(chosen, name, wanted)
-        return made[:-1] + f', "asked": {time.time()}}}'
+    def __init__(self, context: PageContext, classify: ClassifyTab) -> None:
+        self.context, self.classify = context, classify
+        self.translate, self.run_cache = context.translate, context.run_cache
+        self.workspace = context.run_cache.workspace
 
-    def usual(asked_by: gr.Request) -> list[str]:
+    # ---- what stands where
+
+    def layout(self) -> None:
+        with gr.Column(elem_classes="room evaluate"):
+            with gr.Column(elem_classes="card"), gr.Row(elem_classes="evaluate-fields"):
+                self._lay_out_fields()
+            self.view = EvaluateView(
+                self.translate, self.run_cache, self.context.limits, self.context.people, elem_id="evaluation"
+            )
+        self.own_choice = gr.State()  # what the page chose by itself; None until its address has been read
+
+    def _lay_out_fields(self) -> None:
+        translate = self.translate
+        options, self.first_key = self.classify.choices()
+        self.checkpoints = gr.Dropdown(
+            options,
+            value=[self.first_key] if self.first_key else [],
+            multiselect=True,
+            max_choices=MAX_CHECKPOINTS,
+            label=translate("One checkpoint, or several"),
+            elem_id="evaluate-checkpoints",
+            min_width=280,
+        )
+        self.dataset = Choice(
+            self._datasets(),
+            value="",
+            label=translate("Data set"),
+            elem_id="evaluate-set",
+            allow_custom_value=True,
+            min_width=200,
+        )
+        self.part = gr.Dropdown(
+            [
+                (translate("test set, if there is one"), ""),
+                *((translate(TITLES[name]), name) for name in ("test", "val", "train")),
+                (translate("all images"), "all"),
+            ],
+            value="",
+            label=translate("Part"),
+            elem_id="evaluate-part",
+            min_width=140,
+        )
+        self.run = gr.Button(translate("Evaluate"), variant="primary", elem_id="evaluate-run", min_width=140)
+
+    # ---- what follows what
+
+    def wire(self, tab: gr.Tab) -> None:
+        checkpoints, dataset, part, view = self.checkpoints, self.dataset, self.part, self.view
+        self._wire_classify()
+        self.run.click(self.begin, [checkpoints, dataset, part], view, **SILENT)
+        self.run.click(None, None, None, js=show_result_of("#evaluate-run"), **LOCAL)
+        gr.on(
+            [self.context.changes.change, tab.select],
+            self.refreshed,
+            [checkpoints, view, self.own_choice],
+            [checkpoints, dataset, self.own_choice],
+            **SILENT,
+        )
+        self.context.load.add(self.from_address, [checkpoints, dataset, part, view, self.own_choice])
+        for name, field in (("on", dataset), ("of", part)):
+            field.change(None, field, None, js=address.puts(name), api_visibility="private")
+        for event in (checkpoints.input, self.run.click):  # not what the page chooses by itself
+            event(None, checkpoints, None, js=address.puts("evaluated"), api_visibility="private")
+
+    def _wire_classify(self) -> None:
+        classify = self.classify
+        self.view.submit(
+            guard(self.translate)(self.in_classify),
+            None,
+            [classify.checkpoint, classify.photo, classify.source, classify.sources, self.context.rooms],
+            **REPORT_ERRORS,
+        )
+
+    # ---- what the page shows
+
+    def refreshed(self, request: gr.Request, chosen: list[str], shown: str, own_choice: list[str] | None) -> list[Any]:
+        """What there is by now; what a person has chosen or evaluated stays unless it has gone."""
+        options, _ = self.classify.choices()
+        keys, chosen, usual = {name for _, name in options}, chosen or [], self._usual(request)
+        left = [name for name in chosen if name in keys]
+        if own_choice is not None and not shown and chosen == own_choice:
+            left = usual
+        return [
+            gr.update(choices=options) | ({"value": left} if left != chosen else {}),
+            gr.update(choices=self._datasets()),
+            gr.skip() if own_choice is None else usual,
+        ]
+
+    def from_address(self, request: gr.Request) -> list[Any]:
+        """The checkpoints, the data set and the part that a link names, and what is kept of them."""
+        query = request.query_params
+        options, _ = self.classify.choices()
+        keys, usual = {name for _, name in options}, self._usual(request)
+        linked = dict.fromkeys(query.get("evaluated", "").split(","))
+        chosen = [name for name in linked if name in keys][:MAX_CHECKPOINTS]
+        datasets = self._datasets()
+        dataset = address.chosen(query, "on", [name for _, name in datasets])
+        part = address.chosen(query, "of", PARTS)
+        return [
+            gr.update(choices=options, value=chosen or usual),
+            gr.update(choices=datasets) | ({"value": dataset} if dataset else {}),
+            part or gr.skip(),
+            # Not skipped: Gradio would take the sentences from the component that is left alone.
+            evaluation_request(chosen, dataset or "", part or "") if chosen else "",
+            usual,
+        ]
+
+    def _usual(self, request: gr.Request) -> list[str]:
         """The newest that a person has trained to its end; what every page begins with where there is none."""
-        visitor = context.people.visitor(asked_by)
-        for info in watch.checkpoints():
+        visitor = self.context.people.visitor(request)
+        for info in self.run_cache.checkpoints():
             if info.kind == "best" and not is_shipped(info.path):
-                run = watch.view(info.run)
+                run = self.run_cache.view(info.run)
                 if (run is None or run.at_rest) and visitor.may_stop(run and run.written):
                     return [key(info)]
-        return [first] if first else []
+        return [self.first_key] if self.first_key else []
 
-    def refreshed(asked_by: gr.Request, chosen: list[str], shown: str, before: list[str] | None) -> list[Any]:
-        """What there is by now; what a person has chosen or evaluated stays unless it has gone."""
-        now, _ = classify.choices()
-        known, chosen, begin_with = {name for _, name in now}, chosen or [], usual(asked_by)
-        left = [one for one in chosen if one in known]
-        if before is not None and not shown and chosen == before:
-            left = begin_with
-        return [
-            gr.update(choices=now) | ({"value": left} if left != chosen else {}),
-            gr.update(choices=[(own, ""), *settings_form.dataset_choices(words, workspace)]),
-            gr.skip() if before is None else begin_with,
-        ]
+    def _datasets(self) -> list[tuple[str, str]]:
+        own = self.translate("the one it was trained on")
+        return [(own, ""), *settings_form.dataset_choices(self.translate, self.workspace)]
 
-    def from_address(asked_by: gr.Request) -> list[Any]:
-        """The checkpoints, the data set and the part that a link names, and what is kept of them."""
-        said = asked_by.query_params
-        now, _ = classify.choices()
-        known, begin_with = {name for _, name in now}, usual(asked_by)
-        wanted = [one for one in dict.fromkeys(said.get("evaluated", "").split(",")) if one in known][:MAX_CHECKPOINTS]
-        sets = [(own, ""), *settings_form.dataset_choices(words, workspace)]
-        on = address.chosen(said, "on", [name for _, name in sets])
-        of = address.chosen(said, "of", PARTS)
-        return [
-            gr.update(choices=now, value=wanted or begin_with),
-            gr.update(choices=sets) | ({"value": on} if on else {}),
-            of or gr.skip(),
-            # Not skipped: Gradio would take the sentences from the component that is left alone.
-            request(wanted, on or "", of or "") if wanted else "",
-            begin_with,
-        ]
+    # ---- what a person does
 
-    def in_classify(event: gr.EventData) -> list[Any]:
+    def begin(self, chosen: list[str], dataset: str, part: str) -> str:
+        """Another value each time: the same may be asked again after the data have changed."""
+        value = evaluation_request(chosen, dataset, part)
+        return value[:-1] + f', "asked": {time.time()}}}'
+
+    def in_classify(self, event: gr.EventData) -> list[Any]:
         """An image with its checkpoint, where a network is looked into."""
-        said = told_by(event)
-        now, _ = classify.choices()
-        if said.get("checkpoint") not in {name for _, name in now}:
+        image = told_by(event)
+        options, _ = self.classify.choices()
+        if image.get("checkpoint") not in {name for _, name in options}:
             raise RunError("Choose a checkpoint first.")
-        photo = str(uploaded(said["photo"])) if said.get("photo") else gr.skip()
-        source = "photo" if said.get("photo") else "draw"
-        checkpoint = gr.update(choices=now, value=said["checkpoint"])
+        photo = str(uploaded(image["photo"])) if image.get("photo") else gr.skip()
+        source = "photo" if image.get("photo") else "draw"
+        checkpoint = gr.update(choices=options, value=image["checkpoint"])
         return [checkpoint, photo, source, gr.Tabs(selected=source), gr.Tabs(selected="classify")]
-
-    view.submit(
-        guard(words)(in_classify),
-        None,
-        [classify.checkpoint, classify.photo, classify.source, classify.sources, context.rooms],
-        **REPORT_ERRORS,
-    )
-    run.click(begin, [checkpoints, dataset, part], view, **SILENT)
-    run.click(None, None, None, js=show_result_of("#evaluate-run"), **LOCAL)
-    gr.on([changes.change, tab.select], refreshed, [checkpoints, view, begun], [checkpoints, dataset, begun], **SILENT)
-    context.load.add(from_address, [checkpoints, dataset, part, view, begun])
-    for name, field in (("on", dataset), ("of", part)):
-        field.change(None, field, None, js=address.puts(name), api_visibility="private")
-    for chosen in (checkpoints.input, run.click):  # not what the page chooses by itself
-        chosen(None, checkpoints, None, js=address.puts("evaluated"), api_visibility="private")

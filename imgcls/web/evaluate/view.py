@@ -218,6 +218,6 @@ def _index(value: Any, classes: tuple[str, ...]) -> int | None:
     return index
 
 
-def request(checkpoints: list[str], dataset: str, part: str) -> str:
+def evaluation_request(checkpoints: list[str], dataset: str, part: str) -> str:
     """The component's value that shows what is kept of these, or going on."""
     return json.dumps({"checkpoints": checkpoints, "dataset": dataset, "part": part})
