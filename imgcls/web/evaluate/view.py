@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgcls.data import edits
 from imgcls.errors import DatasetError, RunError
 from imgcls.runs import evaluations
+from imgcls.runs.background_jobs import JobStatus
 from imgcls.runs.evaluations import compare_evaluations, same_classes, settings_of
 from imgcls.web.evaluate import evaluation_card
 from imgcls.web.evaluate.report import report
@@ -24,189 +25,226 @@ from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
 
+if TYPE_CHECKING:
+    from imgcls.inference.evaluation import Evaluation
+
 MAX_CHECKPOINTS = 6  # checkpoints at once
 PARTS = ("", "test", "val", "train", "all")
 
 
 class EvaluateView(AskingHTML):
     def __init__(
-        self, words: Translator, cache: RunCache, limits: Limits, people: People | None = None, **options: Any
+        self, translate: Translator, run_cache: RunCache, limits: Limits, people: People | None = None, **options: Any
     ) -> None:
-        functions = server_functions(words, cache, limits, people)
-        super().__init__("evaluate", _said(words), functions, longest=5000, **options)
+        functions = server_functions(translate, run_cache, limits, people)
+        super().__init__("evaluate", _sentences(translate), functions, longest=5000, **options)
 
 
-def _said(words: Translator) -> dict[str, str]:
+def _sentences(translate: Translator) -> dict[str, str]:
     return {
-        "nothing": words("Nothing has been evaluated yet"),
-        "nothing_more": words("Choose a checkpoint and press Evaluate: figures and mistakes appear here."),
-        "no_answer": words("The lab does not answer: is the network there? Try again."),
-        "stopped": words("Stopped. What was kept before is still there."),
-        "images_of": words("{true} taken for {predicted} · {count}"),
-        "images_all": words("Images · {count}"),
-        "any": words("any class"),
-        "none": words("No image is like that."),
-        "moved": words("Moved to {label}. Evaluate again to count it there."),
-        "deleted": words("Deleted: it lies in the data set's trash."),
-        "undo": words("Undo"),
-        "undone": words("Taken back."),
+        "nothing": translate("Nothing has been evaluated yet"),
+        "nothing_more": translate("Choose a checkpoint and press Evaluate: figures and mistakes appear here."),
+        "no_answer": translate("The lab does not answer: is the network there? Try again."),
+        "stopped": translate("Stopped. What was kept before is still there."),
+        "images_of": translate("{true} taken for {predicted} · {count}"),
+        "images_all": translate("Images · {count}"),
+        "any": translate("any class"),
+        "none": translate("No image is like that."),
+        "moved": translate("Moved to {label}. Evaluate again to count it there."),
+        "deleted": translate("Deleted: it lies in the data set's trash."),
+        "undo": translate("Undo"),
+        "undone": translate("Taken back."),
     }
 
 
+def evaluation_request(checkpoints: list[str], dataset: str, part: str) -> str:
+    """The component's value that shows what is kept of these, or going on."""
+    return json.dumps({"checkpoints": checkpoints, "dataset": dataset, "part": part})
+
+
 def server_functions(
-    words: Translator, cache: RunCache, limits: Limits, people: People | None = None
+    translate: Translator, run_cache: RunCache, limits: Limits, people: People | None = None
 ) -> list[Answering]:
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
-    workspace, kept = cache.workspace, Evaluations(cache.workspace)
+    return EvaluateFunctions(translate, run_cache, limits, people).functions()
 
-    def looks_after(asked: dict[str, Any]) -> bool:
+
+class EvaluateFunctions:
+    """A payload names checkpoints, data set and part; `which` of the checkpoints is shown, and the `place` of an image
+    in its evaluation."""
+
+    def __init__(self, translate: Translator, run_cache: RunCache, limits: Limits, people: People | None) -> None:
+        self.translate, self.run_cache, self.limits, self.people = translate, run_cache, limits, people
+        self.workspace, self.evaluations = run_cache.workspace, Evaluations(run_cache.workspace)
+
+    def functions(self) -> list[Answering]:
+        changes = (self.evaluate_stop, self.evaluate_move, self.evaluate_delete, self.evaluate_undo)
+        return [
+            answering(self.evaluate_look, self.translate, "picture"),
+            answering(self.evaluate_report, self.translate, "document"),
+            answering(self.evaluate_images, self.translate, "picture"),
+            answering(self.evaluate_image, self.translate, "network"),
+            answering(self.evaluate_hand_over, self.translate, "picture"),
+            *(answering(change, self.translate, "state") for change in changes),
+        ]
+
+    # ---- what is shown
+
+    def evaluate_look(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """Where the evaluations stand. `start`: "again" begins what is not there; "on" what nobody has asked for."""
+        requests, begin = self._requests(payload), str(payload.get("start") or "")
+        unfinished = evaluations.first_unfinished(requests, self.workspace, begin=begin)
+        if unfinished:
+            return self._unfinished(*unfinished)
+        fresh = [evaluation for one in requests if (evaluation := self.evaluations.fresh(one)) is not None]
+        if len(fresh) < len(requests):  # a file that cannot be read: it is made anew
+            return {"state": "stopped"}
+        names = evaluation_card.run_names([Path(evaluation.checkpoint) for evaluation in fresh])
+        compared = compare_evaluations(dict(zip(names, fresh, strict=True)), self.workspace)
+        which = _which(payload, len(fresh))
+        html = evaluation_card.card(fresh, which, compared, self.translate)
+        return {"state": "finished", "html": html, "classes": fresh[which].classes, "which": which}
+
+    def _unfinished(self, request: evaluations.Request, job: JobStatus) -> dict[str, Any]:
+        if job.state == "failed" and job.message:
+            return {"error": self.translate.message(job.message)}
+        if job.state != "running":
+            return {"state": job.state}
+        name = request.checkpoint.parent.name
+        return {"state": "running", "html": evaluation_card.waiting(name, job.done, job.total, self.translate)}
+
+    def evaluate_report(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """What is shown, as one file."""
+        requests = self._requests(payload)
+        shown = [self.evaluations.get(request) for request in requests]
+        html = report([request.checkpoint for request in requests], shown, self.workspace)
+        return {"name": f"{requests[0].checkpoint.parent.name}.html", "html": html}
+
+    def evaluate_images(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """The images of a cell, PAGE at once, without those before `start_at`."""
+        evaluation = self._evaluation(payload)
+        places = self.evaluations.choose(evaluation, _wanted(payload, evaluation.classes))
+        start = max(int(payload.get("start_at") or 0), 0)
+        images = [self._listed_image(evaluation, place) for place in places[start : start + PAGE].tolist()]
+        return {"total": len(places), "images": images, "next": start + len(images)}
+
+    def _listed_image(self, evaluation: Evaluation, place: int) -> dict[str, Any]:
+        outputs, classes = evaluation.outputs, evaluation.classes
+        return {
+            "place": place,
+            "url": self.evaluations.thumbnail(evaluation, place),
+            "true": classes[int(outputs.labels[place])],
+            "predicted": classes[int(outputs.classes[place, 0])],
+            "confidence": evaluation_card.percent(float(outputs.confidence[place])),
+            "right": bool(outputs.right[place]),
+            "sure": bool(outputs.sure[place]),
+        }
+
+    def evaluate_image(self, payload: dict[str, Any]) -> dict[str, Any]:
+        evaluation, place = self._image(payload)
+        prediction, names = self.evaluations.predict(evaluation, place)
+        checkpoint = Path(evaluation.checkpoint)
+        urls = [(name, training_image(checkpoint, name, self.workspace)) for name in names]
+        html = evaluation_card.image(
+            prediction,
+            name=self.evaluations.name(evaluation, place),
+            true=evaluation.classes[int(evaluation.outputs.labels[place])],
+            picture=self.evaluations.large(evaluation, place),
+            neighbours=[(name, url) for name, url in urls if url],
+            own=not self.limits.public and self.evaluations.own_path(evaluation, place) is not None,
+            classes=evaluation.classes,
+            words=self.translate,
+        )
+        return {"html": html}
+
+    def evaluate_hand_over(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """What Classify is to show: the checkpoint, and the picture as a drawing or as a photo."""
+        evaluation, place = self._image(payload)
+        keys = list(dict.fromkeys(map(str, payload["checkpoints"])))
+        picture = hand_over(self.evaluations, evaluation, place, self.limits)
+        return {"checkpoint": keys[_which(payload, len(keys))], **picture}
+
+    # ---- what is changed
+
+    def evaluate_stop(self, payload: dict[str, Any]) -> dict[str, Any]:
+        if not self._looks_after(payload):
+            raise RunError(
+                "In a shared lab an evaluation may be somebody else's too: it ends by itself, or its host stops it."
+            )
+        for request in self._requests(payload):
+            evaluations.stop(request, self.workspace)
+        return {}
+
+    def evaluate_move(self, payload: dict[str, Any]) -> dict[str, Any]:
+        dataset, path = self._changeable(payload)
+        return {"change": edits.move_to_class(dataset, path, str(payload["label"]), self.workspace).id}
+
+    def evaluate_delete(self, payload: dict[str, Any]) -> dict[str, Any]:
+        dataset, path = self._changeable(payload)
+        return {"change": edits.delete(dataset, path, self.workspace).id}
+
+    def evaluate_undo(self, payload: dict[str, Any]) -> dict[str, Any]:
+        self.limits.may_delete()
+        edits.undo(self._evaluation(payload).dataset, str(payload["change"]), self.workspace)
+        return {}
+
+    # ---- what a payload names
+
+    def _looks_after(self, payload: dict[str, Any]) -> bool:
         """Whether whoever asks looks after the lab: on one's own computer everybody does."""
-        return not limits.public or (people is not None and people.visitor(asked["request"]).host)
+        return not self.limits.public or (self.people is not None and self.people.visitor(payload["request"]).host)
 
-    def asked_for(asked: dict[str, Any]) -> list[evaluations.Request]:
-        chosen, dataset, part = asked["checkpoints"], str(asked.get("dataset") or ""), str(asked.get("part") or "")
-        if not isinstance(chosen, list) or not chosen:
+    def _requests(self, payload: dict[str, Any]) -> list[evaluations.Request]:
+        keys, dataset = payload["checkpoints"], str(payload.get("dataset") or "")
+        part = str(payload.get("part") or "")
+        if not isinstance(keys, list) or not keys:
             raise RunError("Choose a checkpoint first.")
-        if len(chosen) > MAX_CHECKPOINTS:
+        if len(keys) > MAX_CHECKPOINTS:
             raise RunError("At most {count} checkpoints are compared at once.", count=MAX_CHECKPOINTS)
         if part not in PARTS:
             raise DatasetError("There is no such part of a data set.")
-        limits.check_name(dataset)
-        paths = [cache.checkpoint(str(one)) for one in dict.fromkeys(chosen)]
+        self.limits.check_name(dataset)
+        paths = [self.run_cache.checkpoint(str(key)) for key in dict.fromkeys(keys)]
         if len(paths) > 1:  # on the same images: those of the first
             same_classes(paths)
             dataset = dataset or settings_of(paths[0]).dataset
         return [evaluations.Request(path, dataset, part) for path in paths]
 
-    def one_of(asked: dict[str, Any]) -> tuple[evaluations.Request, Any]:
-        which = asked_for(asked)
-        chosen = which[min(max(int(asked.get("which") or 0), 0), len(which) - 1)]
-        return chosen, kept.get(chosen)
+    def _evaluation(self, payload: dict[str, Any]) -> Evaluation:
+        requests = self._requests(payload)
+        return self.evaluations.get(requests[_which(payload, len(requests))])
 
-    def place_of(asked: dict[str, Any]) -> tuple[Any, int]:
-        _, made = one_of(asked)
-        place = int(asked["place"])
-        if not 0 <= place < len(made.indices):
+    def _image(self, payload: dict[str, Any]) -> tuple[Evaluation, int]:
+        evaluation, place = self._evaluation(payload), int(payload["place"])
+        if not 0 <= place < len(evaluation.indices):
             raise DatasetError("There is no such image.")
-        return made, place
+        return evaluation, place
 
-    def evaluate_look(asked: dict[str, Any]) -> dict[str, Any]:
-        """Where the evaluations stand. `start`: "again" begins what is not there; "on" what nobody has asked for."""
-        wanted, begin = asked_for(asked), asked.get("start")
-        unfinished = evaluations.first_unfinished(wanted, workspace, begin=str(begin or ""))
-        if unfinished:
-            one, seen = unfinished
-            if seen.state == "failed" and seen.message:
-                return {"error": words.message(seen.message)}
-            if seen.state != "running":
-                return {"state": seen.state}
-            name = one.checkpoint.parent.name
-            return {"state": "running", "html": evaluation_card.waiting(name, seen.done, seen.total, words)}
-        made = [found for one in wanted if (found := kept.fresh(one)) is not None]
-        if len(made) < len(wanted):  # a file that cannot be read: it is made anew
-            return {"state": "stopped"}
-        names = evaluation_card.run_names([Path(m.checkpoint) for m in made])
-        compared = compare_evaluations(dict(zip(names, made, strict=True)), workspace)
-        shown = min(max(int(asked.get("which") or 0), 0), len(made) - 1)
-        html = evaluation_card.card(made, shown, compared, words)
-        return {"state": "finished", "html": html, "classes": made[shown].classes, "which": shown}
-
-    def evaluate_report(asked: dict[str, Any]) -> dict[str, Any]:
-        """What is shown, as one file."""
-        wanted = asked_for(asked)
-        html = report([one.checkpoint for one in wanted], [kept.get(one) for one in wanted], workspace)
-        return {"name": f"{wanted[0].checkpoint.parent.name}.html", "html": html}
-
-    def evaluate_stop(asked: dict[str, Any]) -> dict[str, Any]:
-        if not looks_after(asked):
-            raise RunError(
-                "In a shared lab an evaluation may be somebody else's too: it ends by itself, or its host stops it."
-            )
-        for one in asked_for(asked):
-            evaluations.stop(one, workspace)
-        return {}
-
-    def evaluate_images(asked: dict[str, Any]) -> dict[str, Any]:
-        _, made = one_of(asked)
-        low, high = (float(v) for v in str(asked.get("confidence") or "0 1").split())
-        wanted = Wanted(
-            true=_index(asked.get("true"), made.classes),
-            predicted=_index(asked.get("predicted"), made.classes),
-            verdict=str(asked.get("verdict") or ""),
-            sure=str(asked.get("sure") or ""),
-            low=low,
-            high=high,
-        )
-        places, start = kept.choose(made, wanted), max(int(asked.get("start_at") or 0), 0)
-        images = [
-            {
-                "place": place,
-                "url": kept.thumbnail(made, place),
-                "true": made.classes[int(made.outputs.labels[place])],
-                "predicted": made.classes[int(made.outputs.classes[place, 0])],
-                "confidence": evaluation_card.percent(float(made.outputs.confidence[place])),
-                "right": bool(made.outputs.right[place]),
-                "sure": bool(made.outputs.sure[place]),
-            }
-            for place in places[start : start + PAGE].tolist()
-        ]
-        return {"total": len(places), "images": images, "next": start + len(images)}
-
-    def evaluate_image(asked: dict[str, Any]) -> dict[str, Any]:
-        made, place = place_of(asked)
-        said, names = kept.predict(made, place)
-        found = [(name, url) for name in names if (url := training_image(Path(made.checkpoint), name, workspace))]
-        html = evaluation_card.image(
-            said,
-            name=kept.name(made, place),
-            true=made.classes[int(made.outputs.labels[place])],
-            picture=kept.large(made, place),
-            neighbours=found,
-            own=not limits.public and kept.own_path(made, place) is not None,
-            classes=made.classes,
-            words=words,
-        )
-        return {"html": html}
-
-    def evaluate_hand_over(asked: dict[str, Any]) -> dict[str, Any]:
-        """What Classify is to show: the checkpoint, and the picture as a drawing or as a photo."""
-        made, place = place_of(asked)
-        chosen = list(dict.fromkeys(map(str, asked["checkpoints"])))
-        return {
-            "checkpoint": chosen[min(max(int(asked.get("which") or 0), 0), len(chosen) - 1)],
-            **hand_over(kept, made, place, limits),
-        }
-
-    def changeable(asked: dict[str, Any]) -> tuple[str, str]:
-        limits.may_delete()
-        made, place = place_of(asked)
-        path = kept.own_path(made, place)
+    def _changeable(self, payload: dict[str, Any]) -> tuple[str, str]:
+        """(data set, the image's path in it)"""
+        self.limits.may_delete()
+        evaluation, place = self._image(payload)
+        path = self.evaluations.own_path(evaluation, place)
         if path is None:
             raise DatasetError("This image came with the lab: it is not changed.")
-        return made.dataset, path
+        return evaluation.dataset, path
 
-    def evaluate_move(asked: dict[str, Any]) -> dict[str, Any]:
-        dataset, path = changeable(asked)
-        return {"change": edits.move_to_class(dataset, path, str(asked["label"]), workspace).id}
 
-    def evaluate_delete(asked: dict[str, Any]) -> dict[str, Any]:
-        dataset, path = changeable(asked)
-        return {"change": edits.delete(dataset, path, workspace).id}
+def _which(payload: dict[str, Any], count: int) -> int:
+    """The number of the checkpoint, of `count`, that is shown."""
+    return min(max(int(payload.get("which") or 0), 0), count - 1)
 
-    def evaluate_undo(asked: dict[str, Any]) -> dict[str, Any]:
-        limits.may_delete()
-        _, made = one_of(asked)
-        edits.undo(made.dataset, str(asked["change"]), workspace)
-        return {}
 
-    return [
-        answering(evaluate_look, words, "picture"),
-        answering(evaluate_report, words, "document"),
-        answering(evaluate_images, words, "picture"),
-        answering(evaluate_image, words, "network"),
-        answering(evaluate_hand_over, words, "picture"),
-        *(answering(f, words, "state") for f in (evaluate_stop, evaluate_move, evaluate_delete, evaluate_undo)),
-    ]
+def _wanted(payload: dict[str, Any], classes: tuple[str, ...]) -> Wanted:
+    low, high = (float(value) for value in str(payload.get("confidence") or "0 1").split())
+    return Wanted(
+        true=_index(payload.get("true"), classes),
+        predicted=_index(payload.get("predicted"), classes),
+        verdict=str(payload.get("verdict") or ""),
+        sure=str(payload.get("sure") or ""),
+        low=low,
+        high=high,
+    )
 
 
 def _index(value: Any, classes: tuple[str, ...]) -> int | None:
@@ -216,8 +254,3 @@ def _index(value: Any, classes: tuple[str, ...]) -> int | None:
     if not 0 <= index < len(classes):
         raise DatasetError("There is no such class.")
     return index
-
-
-def evaluation_request(checkpoints: list[str], dataset: str, part: str) -> str:
-    """The component's value that shows what is kept of these, or going on."""
-    return json.dumps({"checkpoints": checkpoints, "dataset": dataset, "part": part})
