@@ -36,6 +36,29 @@ def lab(server):
 
 
 def test_a_cell_an_image_and_a_report(page, server, lab, tmp_path):
+    evaluate_and_open_its_link(page, server)
+    everything_has_its_place(page)
+
+    cells = page.locator("table.matrix td[data-true]")
+    counts = [int(cell.inner_text()) for cell in cells.all()]
+    cells.nth(counts.index(max(counts))).click()
+    images = page.locator("ul.found > li > button")
+    images.nth(max(counts) - 1).wait_for(timeout=LONG)
+    assert images.count() == max(counts)
+
+    images.first.click()
+    move_the_image_and_undo(page, lab.data / "flowers")
+    report_in_two_languages(page, tmp_path / "report.html")
+
+    images.nth(1).click()
+    page.locator(".to-classify").click()
+    expect(page.locator("#photo img")).to_be_visible(timeout=LONG)
+    expect(page.locator("#result")).to_contain_text("first knows", timeout=LONG)
+    page.go_back()
+    expect(page.get_by_test_id("evaluation")).to_be_visible(timeout=LONG)
+
+
+def evaluate_and_open_its_link(page, server):
     chosen = page.locator("#evaluate-checkpoints .token")
     page.goto(f"{server.url}/en/?tab=evaluate")
     expect(chosen).to_have_text([re.compile("first")], timeout=LONG)  # the newest of one's own
@@ -51,51 +74,45 @@ def test_a_cell_an_image_and_a_report(page, server, lab, tmp_path):
     page.goto(link)  # what is kept is there
     page.get_by_test_id("evaluation").wait_for(timeout=LONG)
 
-    # All on one page: there is no more to show, and every figure keeps its line.
+
+def everything_has_its_place(page):
+    """All on one page: there is no more to show, and every figure keeps its line."""
     page.locator("ul.found > li").first.wait_for(timeout=LONG)
     expect(page.get_by_role("button", name="Show more")).to_be_hidden()
     expect(page.locator("dl.headline")).to_contain_text("of 20 images", use_inner_text=True)
-
     columns = "list => getComputedStyle(list).gridTemplateColumns.split(' ').length"
     page.locator(".more-figures summary").click()
     page.locator("button[data-head=projector]").click()
     assert page.locator(".more-figures dl.figures").evaluate(columns) == 3
     page.locator("button[data-head=projector]").click()
 
-    cells = page.locator("table.matrix td[data-true]")
-    counts = [int(cell.inner_text()) for cell in cells.all()]
-    cells.nth(counts.index(max(counts))).click()
-    images = page.locator("ul.found > li > button")
-    images.nth(max(counts) - 1).wait_for(timeout=LONG)
-    assert images.count() == max(counts)
 
-    before = {path.name: len(list(path.iterdir())) for path in (lab.data / "flowers").glob("*/")}
-    images.first.click()
+def move_the_image_and_undo(page, dataset):
+    before = images_of_classes(dataset)
     page.locator(".one-image").wait_for(timeout=LONG)
     page.locator(".mend select").select_option(index=1 if page.locator(".mend select").input_value() == "daisy" else 0)
     page.locator(".mend .move").click()
     page.locator(".said button").wait_for()
-    assert before != {path.name: len(list(path.iterdir())) for path in (lab.data / "flowers").glob("*/")}
+    assert before != images_of_classes(dataset)
     page.locator(".said button").click()
     page.get_by_text("Taken back.").wait_for()
-    assert before == {path.name: len(list(path.iterdir())) for path in (lab.data / "flowers").glob("*/")}
+    assert before == images_of_classes(dataset)
 
+
+def images_of_classes(dataset):
+    return {folder.name: len(list(folder.iterdir())) for folder in dataset.glob("*/")}
+
+
+def report_in_two_languages(page, path):
     with page.expect_download() as coming:
         page.locator("button.report").click()
-    coming.value.save_as(tmp_path / "report.html")
-    other = page.context.new_page()
-    other.goto((tmp_path / "report.html").as_uri())
-    assert other.locator(".in-en table.matrix").is_visible() and not other.locator(".in-zh table.matrix").is_visible()
-    other.get_by_text("中文").click()
-    assert other.locator(".in-zh table.matrix").is_visible()
-    other.close()
-
-    images.nth(1).click()
-    page.locator(".to-classify").click()
-    expect(page.locator("#photo img")).to_be_visible(timeout=LONG)
-    expect(page.locator("#result")).to_contain_text("first knows", timeout=LONG)
-    page.go_back()
-    expect(page.get_by_test_id("evaluation")).to_be_visible(timeout=LONG)
+    coming.value.save_as(path)
+    report = page.context.new_page()
+    report.goto(path.as_uri())
+    assert report.locator(".in-en table.matrix").is_visible() and not report.locator(".in-zh table.matrix").is_visible()
+    report.get_by_text("中文").click()
+    assert report.locator(".in-zh table.matrix").is_visible()
+    report.close()
 
 
 def test_of_two_quick_clicks_the_later_opens_its_image(page, server, lab):

@@ -43,7 +43,8 @@ def engine_file(build: str) -> bytes:
 
 
 def add_routes(app: FastAPI, run_cache: RunCache, weights: PageWeights, limits: Limits) -> None:
-    files, root = DatasetFiles(run_cache.workspace), str(run_cache.workspace.root)
+    training = PageTrainingFiles(run_cache, weights, limits)
+    root = str(run_cache.workspace.root)
 
     @app.get("/engine/{name}")
     async def engine(name: str) -> Response:
@@ -55,71 +56,89 @@ def add_routes(app: FastAPI, run_cache: RunCache, weights: PageWeights, limits: 
         request: Request, dataset: str = "mnist", images: int = USUAL_IMAGES, start_from: str = "", language: str = "en"
     ) -> JSONResponse:
         """Where the file lies: its name changes with its content, so that a browser may keep it."""
-
-        def make() -> Answer:
-            limits.check_name(dataset)
-            if images not in SIZES:
-                raise SettingsError("Choose how many images to learn from.", field="train_images")
-            return {"url": f"training-data/{files.file(dataset, images, start_from).name}"}
-
-        return await answer("document", ("training-data", root, dataset, images, start_from), make, request, language)
+        key = ("training-data", root, dataset, images, start_from)
+        return await answer("document", key, lambda: training.url(dataset, images, start_from), request, language)
 
     @app.get("/training-data/{name}")
     async def training_file(name: str) -> Response:
-        return _for_ever(files.content(name), "application/octet-stream")
+        return _for_ever(training.files.content(name), "application/octet-stream")
 
     @app.get("/page-checkpoints")
     async def checkpoints(request: Request, dataset: str = "mnist", language: str = "en") -> JSONResponse:
         """LeNets of the lab that know the same classes by images of the same form: a page may learn on from them."""
-
-        def make() -> Answer:
-            limits.check_name(dataset)
-            classes, form = page_classes(dataset, run_cache.workspace), preprocess_for(page_settings(dataset, 0))
-            same = [info for info in run_cache.checkpoints() if info.classes == classes and info.model == MODEL]
-            checkpoints_of_form = [(key(info), read_meta(info.path)) for info in same]
-            return [
-                {"title": title, "url": f"../weights/{name}", "widths": [6, 16], **OPTIONS, **meta.options}
-                for title, meta in checkpoints_of_form
-                if meta.preprocess == form and (name := weights.name(title))
-            ]
-
-        return await answer("state", ("page-checkpoints", root, dataset), make, request, language)
+        key = ("page-checkpoints", root, dataset)
+        return await answer("state", key, lambda: training.checkpoints(dataset), request, language)
 
     @app.post("/page-runs")
     async def keep_network(request: Request, language: str = "en") -> JSONResponse:
         """The length of a JSON description (4 bytes, little endian), the description, a safetensors file."""
         content = await request.body()
-        return await answer("document", None, lambda: keep(content), request, language)
+        return await answer("document", None, lambda: training.keep(content), request, language)
 
-    def keep(content: bytes) -> Answer:
+
+class PageTrainingFiles:
+    """What a page learns from, what it may learn on from, and what it has learnt."""
+
+    def __init__(self, run_cache: RunCache, weights: PageWeights, limits: Limits) -> None:
+        self.run_cache, self.weights, self.limits = run_cache, weights, limits
+        self.workspace, self.files = run_cache.workspace, DatasetFiles(run_cache.workspace)
+
+    def url(self, dataset: str, images: int, start_from: str) -> Answer:
+        self.limits.check_name(dataset)
+        if images not in SIZES:
+            raise SettingsError("Choose how many images to learn from.", field="train_images")
+        return {"url": f"training-data/{self.files.file(dataset, images, start_from).name}"}
+
+    def checkpoints(self, dataset: str) -> Answer:
+        self.limits.check_name(dataset)
+        classes, preprocess = page_classes(dataset, self.workspace), preprocess_for(page_settings(dataset, 0))
+        infos = [info for info in self.run_cache.checkpoints() if info.classes == classes and info.model == MODEL]
+        metas = [(key(info), read_meta(info.path)) for info in infos]
+        return [
+            {"title": title, "url": f"../weights/{name}", "widths": [6, 16], **OPTIONS, **meta.options}
+            for title, meta in metas
+            if meta.preprocess == preprocess and (name := self.weights.name(title))
+        ]
+
+    def keep(self, content: bytes) -> Answer:
         from imgcls.checkpoints.import_weights import check_room  # torch, which the page does not wait for
 
-        length = int.from_bytes(content[:4], "little")
-        try:
-            description = json.loads(content[4 : 4 + length] if length <= HEADER_BYTES else b"")
-            run = page_runs.PageRun(
-                dataset=str(description["dataset"]),
-                model=str(description["model"]),
-                images=int(description["images"]),
-                given=dict(description["settings"]),
-                start_from=str(description.get("start_from", "")),
-                name=str(description.get("name", "")).strip()[:80],
-            )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise SettingsError("What the page sent cannot be read: reload it, then keep the network again.") from None
-        limits.check_name(run.dataset)
-        if run.images not in SIZES:  # a file of any other size would be made for this alone
-            raise SettingsError("A page learns from {sizes} images, 0 for all.", sizes=", ".join(map(str, SIZES)))
-        limits.check(run.settings())
-        check_room(run_cache.workspace, limits.adopted if limits.public else None)
-        file = files.file(run.dataset, run.images, run.start_from)
+        description, run, network = _read_upload(content)
+        self._check(run)
+        check_room(self.workspace, self.limits.adopted if self.limits.public else None)
+        file = self.files.file(run.dataset, run.images, run.start_from)
         # The data, or the network it started from, may have changed while the page learnt: then nobody knows any more.
         manifest = file.manifest if file.manifest.digest == description.get("manifest") else None
-        path = page_runs.keep(content[4 + length :], run, file.classes, run_cache.workspace, manifest)
-        run_cache.forget(path.parent.name)
+        path = page_runs.keep(network, run, file.classes, self.workspace, manifest)
+        self.run_cache.forget(path.parent.name)
         with contextlib.suppress(ImgclsError):  # the lab is busy: the next one to be kept has it measured, too
-            page_runs.calibrate_later(run_cache.workspace)
+            page_runs.calibrate_later(self.workspace)
         return {"name": path.parent.name, "checkpoint": f"{path.parent.name}/best"}
+
+    def _check(self, run: page_runs.PageRun) -> None:
+        """Raises SettingsError."""
+        self.limits.check_name(run.dataset)
+        if run.images not in SIZES:  # a file of any other size would be made for this alone
+            raise SettingsError("A page learns from {sizes} images, 0 for all.", sizes=", ".join(map(str, SIZES)))
+        self.limits.check(run.settings())
+
+
+def _read_upload(content: bytes) -> tuple[dict[str, Any], page_runs.PageRun, bytes]:
+    """(the description, the run that it says, the safetensors file). Raises SettingsError."""
+    length = int.from_bytes(content[:4], "little")
+    try:
+        description = json.loads(content[4 : 4 + length] if length <= HEADER_BYTES else b"")
+        run = page_runs.PageRun(
+            dataset=str(description["dataset"]),
+            model=str(description["model"]),
+            images=int(description["images"]),
+            given=dict(description["settings"]),
+            start_from=str(description.get("start_from", "")),
+            name=str(description.get("name", "")).strip()[:80],
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise SettingsError("What the page sent cannot be read: reload it, then keep the network again.") from None
+    return description, run, content[4 + length :]
 
 
 async def answer(
