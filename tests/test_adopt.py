@@ -98,14 +98,28 @@ class SmallResNet(nn.Module):
         return self.linear(x.mean((2, 3)))
 
 
+def several(*widths, activation=nn.ReLU):
+    """Linear layers as courses put them where the last one was."""
+    layers = []
+    for wide, units in zip(widths, widths[1:], strict=False):
+        layers += [nn.Linear(wide, units), activation(), nn.Dropout()]
+    return nn.Sequential(*layers[:-2])
+
+
+def with_head(make, name, head):
+    net = make()
+    setattr(net, name, head)
+    return net
+
+
 class OpenMMLab(nn.Module):
     """The backbone and the head apart."""
 
-    def __init__(self):
+    def __init__(self, head=None):
         super().__init__()
         self.backbone = torchvision.models.resnet18()
         self.backbone.fc = nn.Identity()
-        self.head = nn.ModuleDict({"fc": nn.Linear(512, 2)})
+        self.head = nn.ModuleDict({"fc": head or nn.Linear(512, 2)})
 
     def forward(self, x):
         return self.head.fc(self.backbone(x))
@@ -150,6 +164,26 @@ FILES = {  # how it was made, what it is, an input it takes
     "lenet of numbers": (lenet_of_numbers, ("lenet", 1, 10, 0), (1, 28)),
     "small resnet18": (SmallResNet, ("resnet18-small", 3, 10, 0), (3, 32)),
     "resnet18 of OpenMMLab": (OpenMMLab, ("resnet18", 3, 2, 0), (3, 64)),
+    "resnet18 with three layers": (
+        lambda: with_head(torchvision.models.resnet18, "fc", several(512, 64, 16, 4)),
+        ("resnet18-mlp-64-16", 3, 4, 0),
+        (3, 64),
+    ),
+    "backbone, and a head of two layers": (
+        lambda: OpenMMLab(several(512, 32, 3)), ("resnet18-mlp-32", 3, 3, 0), (3, 64)
+    ),
+    "mobilenet with a layer more": (
+        lambda: with_head(
+            torchvision.models.mobilenet_v2, "classifier", nn.Sequential(nn.Dropout(), *several(1280, 32, 5))
+        ),
+        ("mobilenet_v2-mlp-32", 3, 5, 0),
+        (3, 64),
+    ),
+    "alexnet with another classifier": (
+        lambda: with_head(lambda: torchvision.models.AlexNet(1), "classifier", several(9216, 32, 3)),
+        ("alexnet-top-32", 3, 3, 0),
+        (3, 224),
+    ),
     "lenet without padding": (
         lambda: plain(6, 16, flat=256, kernel=5, pools=(1, 1), hidden=(120, 84)),
         ("chain-6k5-m-16k5-m-120-84", 1, 10, 28),
@@ -345,7 +379,29 @@ def test_programs_are_called_what_they_are(workspace, tmp_path):
     assert "torchvision.models.resnet.ResNet" in refused(workspace, tmp_path / "whole.pth", WeightsError)
 
 
-HOSTILE = ["chain-", "chain-m", "chain-9999k5", "chain-4096k15-4096k15", "chain-1k1p1", "chain-6k5-g-g", "chain-500"]
+def test_a_head_of_other_layers_is_refused_and_activations_are_tried(workspace, tmp_path):
+    net = torchvision.models.resnet18()
+    net.fc = nn.Sequential(nn.Linear(512, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 4))
+    torch.save(net.state_dict(), tmp_path / "norm.pth")
+    said = refused(workspace, tmp_path / "norm.pth", CheckpointError, classes="abcd")
+    assert "is ResNet18 with a head of its own" in said and "fc.1.running_mean" in said
+    root = flowers(workspace.data / "garden", each=3)
+    net.fc = several(512, 8, 3, activation=nn.Sigmoid)
+    torch.save(net.state_dict(), tmp_path / "n.pth")
+    classes = sorted(path.name for path in root.iterdir())
+    tried = try_on(tmp_path / "n.pth", "garden", workspace, classes=classes, kind="photos", changes={"size": 32})
+    assert {t.found.options.get("activation", "relu") for t in tried} == {"relu", "tanh", "sigmoid"}
+    tensors = recognise(tmp_path / "n.pth")[1]
+    made = build("resnet18-mlp-8", channels=3, classes=3, image_size=32, options={"activation": "sigmoid"})
+    made.load_state_dict({**made.state_dict(), **tensors})
+    x = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(made.eval()(x), net.eval()(x))
+
+
+HOSTILE = ["resnet18-mlp-", "resnet18-mlp-0", "resnet18-mlp-99999", "x-mlp-5", "lenet-mlp-5", "resnet18-mlp-5-mlp-5"]
+HOSTILE += ["resnet18-mlp-" + "-".join(["8"] * 9), "squeezenet1_0-mlp-8", "resnet18-mlp-08"]
+HOSTILE += ["chain-", "chain-m", "chain-9999k5", "chain-4096k15-4096k15", "chain-1k1p1", "chain-6k5-g-g", "chain-500"]
 HOSTILE += ["chain-" + "-".join(["8k3p1"] * 40), "chain-06k5-m-10", "chain-6k5-m-0", "chain-6k5-m-500-6k5"]
 
 

@@ -1,8 +1,10 @@
 """Which network is in a file of weights: told by tensor names and shapes, or by the shapes in their order alone.
 
-A network under foreign names has the same shapes in the same order, so its tensors are called by ours. What is a plain
-chain of convolutions and linear layers gets a forward pass written out (models/chain.py): where it is padded and pooled
-follows from the sizes. Nothing in a file says which activation it had; see `guesses`. Nothing is executed.
+A network under foreign names has the same shapes in the same order, so its tensors are called by ours. Where its last
+layer or its whole classifier was replaced by several linear layers (models/deep_head.py), all the rest is the same.
+What is a plain chain of convolutions and linear layers gets a forward pass written out (models/chain.py): where it is
+padded and pooled follows from the sizes. Nothing in a file says which activation it had; see `guesses`. Nothing is
+executed.
 """
 
 from __future__ import annotations
@@ -10,14 +12,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from imgcls.checkpoints.format import read_meta
 from imgcls.checkpoints.header import read_header
 from imgcls.errors import CheckpointError
 from imgcls.models.chain import ChainLayers, Convolution
+from imgcls.models.deep_head import DeepHead, inputs, place_name
 from imgcls.models.layers import first_convolution, head_name
 from imgcls.models.meta_model import misfit, skeleton
 from imgcls.models.registry import MODELS, OTHERS, REGISTRY, ModelSpec
@@ -31,6 +35,7 @@ GREY_SIDES = (28, 32, 64)  # of images that a chain may have learnt from, the li
 COLOUR_SIDES = (32, 28, 64, 96, 128, 150, 160, 180, 200, 224, 256)
 MOST_CONVOLUTIONS = 8  # of a chain whose pools are guessed
 MOST_GUESSES = 8  # forms of one chain
+MOST_CLASSES = 100_000
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,11 @@ def candidates(file: Path) -> list[tuple[RecognisedNetwork, dict[str, Tensor]]]:
         if renamed:
             recognised, names = renamed
             return [(recognised, {names[name]: tensor for name, tensor in state.items() if name in names})]
+    for spec in _likely(parameters, other_head=True):
+        deep = _fits_with_head(spec, shapes, file)
+        if deep:
+            recognised, names = deep
+            return [(recognised, {names[name]: tensor for name, tensor in state.items() if name in names})]
     chains = [
         (recognised, dict(zip(names, (state[name] for name in shapes), strict=True)))
         for recognised, names in _chains(shapes)
@@ -90,31 +100,46 @@ def guesses(recognised: RecognisedNetwork) -> list[RecognisedNetwork]:
     """The network with each activation and pool that it may have had, the likeliest first."""
     if "activation" not in REGISTRY[recognised.model].options:
         return [recognised]
-    ways = itertools.product(("relu", "tanh", "sigmoid"), ("max", "avg"))
     usual = {"activation": "relu", "pool": "max"}
-    options = [dict(zip(usual, way, strict=True)) for way in ways]
+    values = {"activation": ("relu", "tanh", "sigmoid"), "pool": ("max", "avg")}
+    own = [name for name in usual if name in REGISTRY[recognised.model].options]
+    options = [dict(zip(own, way, strict=True)) for way in itertools.product(*(values[name] for name in own))]
     return [
         replace(recognised, options={k: v for k, v in options_of_guess.items() if v != usual[k]})
         for options_of_guess in options
     ]
 
 
-def _likely(parameters: int) -> Iterator[ModelSpec]:
-    """The lab's own first, then by how near their size is."""
+def _likely(parameters: int, *, other_head: bool = False) -> Iterator[ModelSpec]:
+    """The lab's own first, then by how near their size is; of a VGG nine tenths are the head."""
     yield from (*MODELS, *OTHERS)
     rest = [spec for spec in REGISTRY.values() if spec not in MODELS and spec not in OTHERS]
     near = sorted(rest, key=lambda spec: abs(spec.parameters - parameters))
-    yield from (spec for spec in near if abs(spec.parameters - parameters) <= LIKELY * spec.parameters)
+    for spec in near:
+        head_heavy = other_head and spec.name.startswith("vgg") and parameters <= spec.parameters
+        if head_heavy or abs(spec.parameters - parameters) <= LIKELY * spec.parameters:
+            yield spec
+
+
+@lru_cache(maxsize=256)
+def _plain(spec: ModelSpec, channels: int) -> nn.Module:
+    """Kept: a file is compared with some dozens of networks, in three ways."""
+    return skeleton(spec.name, channels=channels, classes=2, image_size=spec.default_size)
+
+
+def _as_many_convolutions(spec: ModelSpec, shapes: dict[str, tuple[int, ...]]) -> bool:
+    ours = sum(tensor.dim() == 4 for tensor in _plain(spec, 3).state_dict().values())
+    return ours == sum(len(shape) == 4 for shape in shapes.values())
 
 
 def _fits(spec: ModelSpec, shapes: dict[str, tuple[int, ...]]) -> RecognisedNetwork | None:
     """The network with as many channels and classes as the file has, if all its tensors are there and no other."""
-    plain = skeleton(spec.name, channels=3, classes=2, image_size=spec.default_size)
+    plain = _plain(spec, 3)
     head, first = head_name(plain) + ".weight", first_convolution(plain)[0] + ".weight"
     if len(shapes.get(head, ())) < 2 or len(shapes.get(first, ())) != 4:
         return None
     classes, channels = shapes[head][0], shapes[first][1]
-    if channels not in (1, 3) or not 1 <= classes <= 100_000:
+    if channels not in (1, 3) or not 1 <= classes <= MOST_CLASSES:
         return None
     size = 0
     positions = shapes.get("encoder.pos_embedding")
@@ -137,7 +162,9 @@ def _fits_in_order(
     if not first or not last or first[1] not in (1, 3):
         return None
     channels, classes = first[1], last[0]
-    if not 1 <= classes <= 100_000 or spec.multiple > 1:  # a transformer's parts are not told by their shapes
+    if not 1 <= classes <= MOST_CLASSES or spec.multiple > 1:  # a transformer's parts are not told by their shapes
+        return None
+    if not _as_many_convolutions(spec, shapes):
         return None
     plain = skeleton(spec.name, channels=channels, classes=classes, image_size=spec.default_size)
     ours = [(name, tuple(tensor.shape)) for name, tensor in plain.state_dict().items() if not name.endswith(COUNTER)]
@@ -148,6 +175,73 @@ def _fits_in_order(
     return RecognisedNetwork(spec.name, channels, classes), {
         name: own for (name, _), (own, _) in zip(theirs, ours, strict=True)
     }
+
+
+def _fits_with_head(
+    spec: ModelSpec, shapes: dict[str, tuple[int, ...]], file: Path
+) -> tuple[RecognisedNetwork, dict[str, str]] | None:
+    """The network with several linear layers where its last one was, or its classifier, and our name for each tensor.
+    Raises CheckpointError where what stands there is something else."""
+    theirs = list(shapes.items())
+    first = next((shape for _, shape in theirs if len(shape) == 4), None)
+    if not first or first[1] not in (1, 3) or not spec.features or spec.options:
+        return None
+    if not _as_many_convolutions(spec, shapes):
+        return None
+    plain = _plain(spec, first[1])
+    for place in ("mlp", "top"):
+        replaced = place_name(plain, place)
+        wide = inputs(plain, replaced) if replaced else 0
+        kept = [
+            (name, tuple(tensor.shape))
+            for name, tensor in plain.state_dict().items()
+            if not name.endswith(COUNTER) and not name.startswith(replaced + ".")
+        ]
+        if not wide or not _same_in_order(kept, theirs[: len(kept)], names=spec.multiple > 1):
+            continue
+        layers = theirs[len(kept) :]
+        if not layers or layers[0][1][1:] != (wide,):
+            continue
+        widths = _linear_widths(layers, wide)
+        if widths is None:
+            raise CheckpointError(
+                "{file} is {model} with a head of its own, which has more than linear layers with biases: {names}. "
+                "Only linear layers with one activation between them are read.",
+                file=file.name,
+                model=spec.title,
+                names=", ".join(name for name, _ in layers)[:200],
+            )
+        head = DeepHead(spec.name, place, tuple(widths[:-1]))
+        if head.name not in REGISTRY or widths[-1] > MOST_CLASSES:
+            continue
+        recognised = RecognisedNetwork(head.name, first[1], widths[-1])
+        model = skeleton(head.name, channels=first[1], classes=widths[-1], image_size=spec.default_size)
+        ours = [name for name in model.state_dict() if not name.endswith(COUNTER)]
+        return recognised, dict(zip(shapes, ours, strict=True))
+    return None
+
+
+def _same_in_order(
+    ours: list[tuple[str, tuple[int, ...]]], theirs: list[tuple[str, tuple[int, ...]]], *, names: bool
+) -> bool:
+    """Whether shapes and the last words of names agree; with `names` the whole names: a transformer's parts are not
+    told by their shapes."""
+    if names:
+        return ours == theirs
+    return [(n.rpartition(".")[2], s) for n, s in ours] == [(n.rpartition(".")[2], s) for n, s in theirs]
+
+
+def _linear_widths(layers: list[tuple[str, tuple[int, ...]]], wide: int) -> list[int] | None:
+    """What each linear layer gives, where they are nothing but linear layers that fit each other."""
+    widths = []
+    for (name, weight), (other, bias) in itertools.zip_longest(layers[::2], layers[1::2], fillvalue=("", ())):
+        if (name.rpartition(".")[2], other.rpartition(".")[2]) != ("weight", "bias"):
+            return None
+        if len(weight) != 2 or weight[1] != wide or bias != weight[:1]:
+            return None
+        wide = weight[0]
+        widths.append(wide)
+    return widths
 
 
 def _chains(shapes: dict[str, tuple[int, ...]]) -> Iterator[tuple[RecognisedNetwork, list[str]]]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from imgcls.errors import SettingsError
 from imgcls.imaging.preprocess import CROP, HALF, IMAGENET_MEAN, IMAGENET_STD, Interpolation, ResizeMode, Upscale
 from imgcls.messages import Message, Setting
-from imgcls.models import chain
+from imgcls.models import chain, deep_head
 from imgcls.models.torchvision_table import TABLE, Row
 from imgcls.settings import TrainSettings, choices
 
@@ -309,27 +309,56 @@ def _from_torchvision(row: Row) -> ModelSpec:
 
 
 class Registry(dict[str, ModelSpec]):
-    """Rows by name; a chain's row (see chain.py) is made of its name."""
+    """Rows by name; the row of a chain (see chain.py) or of another head (see deep_head.py) is made of its name."""
 
     def __contains__(self, name: object) -> bool:
-        return super().__contains__(name) or (isinstance(name, str) and chain.parse(name) is not None)
+        return super().__contains__(name) or (isinstance(name, str) and self._made(name) is not None)
 
     def __missing__(self, name: str) -> ModelSpec:
-        layers = chain.parse(name)
-        if layers is None:
+        row = self._made(name)
+        if row is None:
             raise KeyError(name)
-        return replace(
-            LENET,
-            name=name,
-            title=layers.title,
-            build=partial(chain.build, name),
-            parameters=0,
-            smallest=max(16, chain.smallest_side(layers)),
-            head="",
-            first_convolution="",
-            stages=(),
-            explain="",
-        )
+        return row
+
+    def _made(self, name: str) -> ModelSpec | None:
+        layers = chain.parse(name)
+        if layers is not None:
+            return _chain(name, layers)
+        head = deep_head.parse(name)
+        base = self.get(head.base) if head else None
+        return _with_head(head, base) if head and base and base.features and not base.options else None
+
+
+def _chain(name: str, layers: chain.ChainLayers) -> ModelSpec:
+    return replace(
+        LENET,
+        name=name,
+        title=layers.title,
+        build=partial(chain.build, name),
+        parameters=0,
+        smallest=max(16, chain.smallest_side(layers)),
+        head="",
+        first_convolution="",
+        stages=(),
+        explain="",
+    )
+
+
+def _with_head(head: deep_head.DeepHead, base: ModelSpec) -> ModelSpec:
+    """The head's last layer is found by rule, and the stages are no longer the base's."""
+    return replace(
+        base,
+        name=head.name,
+        title=head.title(base.title),
+        build=partial(deep_head.build, head, base.build),
+        parameters=0,
+        accuracy=None,
+        weights=(),
+        mirror="",
+        head="",
+        stages=(),
+        options=("activation",),
+    )
 
 
 REGISTRY = Registry(

@@ -14,8 +14,11 @@ import torch
 
 from imgcls.checkpoints.import_weights import checked_classes, network, proposed
 from imgcls.checkpoints.recognition import RecognisedNetwork, candidates, guesses
+from imgcls.data.catalog import folder_of
 from imgcls.data.evaluation_sets import load_for_evaluation
+from imgcls.data.image_folders import scan
 from imgcls.data.loader import evaluation_batches
+from imgcls.data.registry import classes_of, is_builtin
 from imgcls.inference.metrics import BATCH, evaluate
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
@@ -31,6 +34,17 @@ class Trial:
     right: int
     images: int
     part: str
+
+    @property
+    def is_guessing(self) -> bool:
+        """Whether it is little better than a guess: its classes may be in another order, or its images made ready in
+        another way."""
+        return self.right < 2 * self.images / self.found.classes
+
+
+def classes_in(dataset: str, workspace: Workspace) -> tuple[str, ...]:
+    """Their names in a data set's order. Raises DatasetError."""
+    return classes_of(dataset) if is_builtin(dataset) else tuple(scan(folder_of(dataset, workspace)).classes)
 
 
 def try_on(

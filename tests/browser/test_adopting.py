@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from results import shows_result
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from photos import photo  # noqa: E402
+from photos import flowers, photo  # noqa: E402
 
 SOON = 40_000  # ms
 
@@ -30,6 +30,8 @@ def test_a_file_of_weights_becomes_a_checkpoint_or_a_sentence(page, server, tmp_
     (tmp_path / "evil.pth").write_bytes(pickle.dumps({"conv1.weight": Evil(tmp_path / "ran")}))
     torch.save(torchvision.models.mobilenet_v3_small(num_classes=2).state_dict(), tmp_path / "our net.pth")
     photo("rose", 1).save(tmp_path / "rose.png")
+    garden = flowers(server.root / "data" / "garden", each=3, classes=("rose", "tulip"))
+    (garden / "tulip").rename(garden / "<b>tulip<b>")
     page.goto(f"{server.url}/en/")
     page.get_by_role("button", name="Use weights of your own").click(timeout=SOON)
     upload, said = page.locator("#adopt-file input[type=file]"), page.locator("#adopt-said")
@@ -46,10 +48,15 @@ def test_a_file_of_weights_becomes_a_checkpoint_or_a_sentence(page, server, tmp_
     page.get_by_role("button", name="Make it a checkpoint").click()
     shows_result(page, "#adopt-make")
     expect(said).to_contain_text("give 2 different names", timeout=SOON)
-    page.locator("#adopt-classes textarea").fill("rose, <b>tulip</b>")
+    chosen = page.locator("#adopt-set input")
+    chosen.fill("garden")
+    chosen.press("Enter")
+    expect(page.locator("#adopt-classes textarea")).to_have_value("<b>tulip<b>, rose", timeout=SOON)
     page.get_by_role("button", name="Make it a checkpoint").click()
-    expect(said).to_contain_text("our-net is there.", timeout=SOON)
+    expect(said).to_contain_text(
+        re.compile(r"our-net is there\. It names \d of 6 images of garden right\."), timeout=SOON
+    )
     expect(page.locator("#checkpoint input")).to_have_value(re.compile("^our-net"))
     page.locator("#photo input[type=file]").first.set_input_files(tmp_path / "rose.png")
     expect(page.locator("ol.bars li")).to_have_count(2, timeout=SOON)
-    expect(page.locator("ol.bars")).to_contain_text("<b>tulip</b>")
+    expect(page.locator("ol.bars")).to_contain_text("<b>tulip<b>")

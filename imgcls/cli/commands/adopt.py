@@ -9,7 +9,7 @@ from typing import Any
 
 from imgcls.checkpoints.import_weights import IMAGE_KINDS, adopt, proposed, proposed_classes
 from imgcls.checkpoints.recognition import RecognisedNetwork, recognise
-from imgcls.data.registry import classes_of, is_builtin, kind_of
+from imgcls.data.registry import kind_of
 from imgcls.errors import DatasetError, SettingsError
 from imgcls.models.registry import REGISTRY
 from imgcls.workspace import Workspace
@@ -59,11 +59,9 @@ def _classes(arguments: argparse.Namespace, workspace: Workspace) -> tuple[str, 
         return _named(arguments.classes)
     if not arguments.classes_from:
         return ()
-    from imgcls.data.catalog import folder_of
-    from imgcls.data.image_folders import scan
+    from imgcls.training.trial import classes_in
 
-    name = arguments.classes_from
-    return classes_of(name) if is_builtin(name) else tuple(scan(folder_of(name, workspace)).classes)
+    return classes_in(arguments.classes_from, workspace)
 
 
 def _named(text: str) -> tuple[str, ...]:
@@ -112,7 +110,7 @@ def _tried(file: Path, dataset: str, workspace: Workspace, **options: Any) -> Re
     how = ", ".join([REGISTRY[best.found.model].title, *(f"{k} {v}" for k, v in best.found.options.items())])
     of = f", the best of {len(trials)} forms" if len(trials) > 1 else ""
     print(f"{how}: right on {best.right} of {best.images} images of {dataset} ({best.part}){of}.", file=sys.stderr)
-    if best.right < 2 * best.images / best.found.classes:
+    if best.is_guessing:
         print(
             "That is little better than a guess: its classes may be in another order, or its images made ready "
             "in another way.",

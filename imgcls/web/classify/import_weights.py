@@ -6,21 +6,29 @@ Knows the form and its fields; what a file is and what becomes of it is checkpoi
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from imgcls.data.registry import kind_of
 from imgcls.errors import ImgclsError, SettingsError
 from imgcls.messages import N_
 from imgcls.models.registry import REGISTRY
 from imgcls.web.data import report_card
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared import settings_form
+from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import LOCAL, REPORT_ERRORS
+from imgcls.web.shared.events import LOCAL, REPORT_ERRORS, guard
 from imgcls.web.shared.render import render
 from imgcls.web.shared.results import show_result_of
-from imgcls.workspace import WEIGHTS
+from imgcls.web.shared.work_gate import address_of, work_here
+from imgcls.workspace import WEIGHTS, Workspace
+
+if TYPE_CHECKING:
+    from imgcls.training.trial import Trial
 
 IMAGE_KINDS = {
     "digits": N_("Digits, as MNIST"),
@@ -64,6 +72,13 @@ def build(  # noqa: PLR0915 - fields and their handlers
                 max_length=MAX_NAMES_CHARS,
                 elem_id="adopt-classes",
             )
+            dataset = Choice(
+                _data_sets(translate, workspace),
+                value="",
+                label=translate("Try it on a data set with these classes"),
+                elem_id="adopt-set",
+                allow_custom_value=True,
+            )
             with gr.Row(elem_classes="fields"):
                 kind = gr.Dropdown(
                     [(translate(name), value) for value, name in IMAGE_KINDS.items()],
@@ -78,7 +93,7 @@ def build(  # noqa: PLR0915 - fields and their handlers
                 )
             make = gr.Button(translate("Make it a checkpoint"), variant="primary", elem_id="adopt-make")
     recognised = gr.State(None)
-    form = [classes, kind, size, mean, std, name]
+    form = [classes, dataset, kind, size, mean, std, name]
 
     def looked(path: str | None) -> list[Any]:
         """What the file is, and the questions that it leaves with what most likely answers them."""
@@ -110,6 +125,7 @@ def build(  # noqa: PLR0915 - fields and their handlers
                 if len(class_names) > MAX_NAMES_SHOWN
                 else translate("cat, dog"),
             ),
+            gr.update(choices=_data_sets(translate, workspace), value=""),
             usual,
             *_form_of(recognised_network, usual),
             gr.update(value="", placeholder=Path(path).stem[:80]),
@@ -118,44 +134,96 @@ def build(  # noqa: PLR0915 - fields and their handlers
     def other_kind(recognised_network: Any, chosen: str) -> list[Any]:
         return _form_of(recognised_network, chosen) if recognised_network else [gr.skip()] * 3
 
-    def adopt_it(path: str | None, said_classes: str, *values: Any) -> list[Any]:
+    def adopt_it(
+        request: gr.Request, path: str | None, said_classes: str, chosen: str, kind: str, *values: Any
+    ) -> list[Any]:
         """The checkpoint, chosen in the list above; or the sentence that says what is missing."""
         try:
-            key = _adopted(path, said_classes, *values)
+            key, trial = _adopted(context, address_of(request), path, said_classes, chosen, kind, *values)
         except ImgclsError as error:
             return [gr.skip(), gr.skip(), gr.skip(), _problem(error, translate), gr.skip(), gr.skip()]
-        done = render("title", translate, title=None, more=translate("{name} is there.", name=key.split("/")[0]))
-        tab = gr.Tabs(selected="draw" if values[0] == "digits" else "photo")
+        done = render("title", translate, title=None, more=_made_sentence(key, trial, chosen, translate))
+        tab = gr.Tabs(selected="draw" if kind == "digits" else "photo")
         return [gr.update(choices=listed(), value=key), tab, None, done, gr.update(visible=False), None]
 
-    def _adopted(
-        path: str | None, said_classes: str, kind: str, size: int | None, mean: str, std: str, name: str
-    ) -> str:
-        from imgcls.checkpoints.import_weights import adopt, check_room, proposed_classes
-        from imgcls.checkpoints.recognition import recognise
-
-        if not path or not Path(path).is_file():
-            raise SettingsError("Choose a file of weights first.")
-        check_room(workspace, limits.adopted if limits.public else None)
-        changes = {"size": size, "mean": _numbers(mean), "std": _numbers(std)}
-        named = tuple(item.strip() for item in said_classes.replace("，", ",").split(",") if item.strip())
-        path_made = adopt(
-            Path(path),
-            workspace,
-            classes=named or proposed_classes(recognise(Path(path))[0]),
-            name=name.strip(),
-            kind=kind,
-            changes={field: value for field, value in changes.items() if value},
-        )
-        context.run_cache.forget(path_made.parent.name)
-        return f"{path_made.parent.name}/{path_made.stem}"
-
     gr.on([file.upload, file.clear, file.delete], looked, file, [recognised, message, ask, *form], **REPORT_ERRORS)
+    names_and_form = [classes, kind, size, mean, std]
+    of_data_set = guard(translate)(partial(_of_data_set, context))
+    dataset.input(of_data_set, [recognised, dataset], names_and_form, **REPORT_ERRORS)
     kind.input(other_kind, [recognised, kind], [size, mean, std], **REPORT_ERRORS)
     after_import = [checkpoint, sources, file, message, ask, recognised]
     make.click(adopt_it, [file, *form], after_import, api_visibility="private")
     make.click(None, None, None, js=show_result_of("#adopt-make"), **LOCAL)
     return fold
+
+
+def _adopted(
+    context: PageContext,
+    user: str,
+    path: str | None,
+    said_classes: str,
+    chosen: str,
+    kind: str,
+    size: int | None,
+    mean: str,
+    std: str,
+    name: str,
+) -> tuple[str, Trial | None]:
+    """(its key, how it did on the data set that was chosen)."""
+    from imgcls.checkpoints.import_weights import adopt, check_room, proposed_classes
+    from imgcls.checkpoints.recognition import recognise
+    from imgcls.training.trial import try_on
+
+    workspace, limits = context.run_cache.workspace, context.limits
+    if not path or not Path(path).is_file():
+        raise SettingsError("Choose a file of weights first.")
+    check_room(workspace, limits.adopted if limits.public else None)
+    fields = {"size": size, "mean": _numbers(mean), "std": _numbers(std)}
+    named = tuple(item.strip() for item in said_classes.replace("，", ",").split(",") if item.strip())
+    options: dict[str, Any] = {
+        "classes": named or proposed_classes(recognise(Path(path))[0]),
+        "kind": kind,
+        "changes": {field: value for field, value in fields.items() if value},
+    }
+    best = None
+    if chosen:
+        limits.check_name(chosen)
+        best = work_here("dataset", None, lambda: try_on(Path(path), chosen, workspace, **options), user)[0]
+    path_made = adopt(Path(path), workspace, name=name.strip(), chosen=best.found if best else None, **options)
+    context.run_cache.forget(path_made.parent.name)
+    return f"{path_made.parent.name}/{path_made.stem}", best
+
+
+def _of_data_set(context: PageContext, recognised_network: Any, chosen: str) -> list[Any]:
+    """The names of its classes, its kind of images, and how such images reach the network."""
+    from imgcls.training.trial import classes_in
+
+    if not chosen or not recognised_network:
+        return [gr.skip()] * 5
+    context.limits.check_name(chosen)
+    kind, names = kind_of(chosen), classes_in(chosen, context.run_cache.workspace)
+    return [", ".join(names), kind, *_form_of(recognised_network, kind)]
+
+
+def _data_sets(translate: Translator, workspace: Workspace) -> list[tuple[str, str]]:
+    return [(translate("do not try it"), ""), *settings_form.dataset_choices(translate, workspace)]
+
+
+def _made_sentence(key: str, trial: Trial | None, dataset: str, translate: Translator) -> str:
+    sentence = translate("{name} is there.", name=key.split("/")[0])
+    if trial:
+        sentence += " " + translate(
+            "It names {right:,} of {images:,} images of {name} right.",
+            right=trial.right,
+            images=trial.images,
+            name=dataset,
+        )
+    if trial and trial.is_guessing:
+        sentence += " " + translate(
+            "That is little better than a guess: its classes may be in another order, or its images made ready in "
+            "another way."
+        )
+    return sentence
 
 
 def _form_of(recognised_network: Any, kind: str) -> list[Any]:
