@@ -62,3 +62,17 @@ def test_what_has_no_use_for_folds_is_told(folder, name, reason):
 def test_too_few_photos_are_told(folder):
     with pytest.raises(DatasetError, match="too few photos for 5 folds"):
         cross_validate("garden", folder, images=images([0, 0, 1, 1], apart=1.0))
+
+
+def test_the_page_offers_it_for_few_photos_and_says_what_came_out(folder, monkeypatch):
+    from imgcls.web.data import cross_validation
+    from imgcls.web.i18n.translator import Translator
+
+    assert cross_validation.has_few_photos("garden", folder)
+    assert not any(cross_validation.has_few_photos(name, folder) for name in ("mnist", "nowhere", "../garden", ""))
+    monkeypatch.setattr(cross_validation, "FEW_PHOTOS", 27)
+    assert not cross_validation.has_few_photos("garden", folder)
+    measured = cross_validate("garden", folder, images=images([0] * 60 + [1] * 20 + [2], apart=6.0))
+    for language, words in (("en", "1 photo was left out"), ("zh", "交叉验证")):
+        html = cross_validation.card(measured, Translator(language))
+        assert words in html and "cedar" in html and "–" in html

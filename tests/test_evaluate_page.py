@@ -162,6 +162,19 @@ def test_a_process_of_its_own_evaluates(lab):
     assert answer["state"] == "finished" and ask["images"](asked)["total"] == 20
 
 
+def test_mirror_images_are_measured_when_somebody_asks(lab):
+    ask, asked = asking(lab), {**ASKED, "tta": True}
+    assert "Measure with mirror images too" in ask["look"](ASKED)["html"] and ask["look"](asked) == {"state": "none"}
+    one = evaluations.Request(lab.checkpoints / "first" / "best.safetensors", "flowers", "val", tta=True)
+    assert evaluations.run(evaluations.prepare(one, lab), lab) == 0
+    html = ask["look"](asked)["html"]
+    assert "validation · with mirror images" in html and "Measure without mirror images" in html
+    assert "with mirror images" not in ask["look"](ASKED)["html"].partition("</header>")[0]
+    assert ask["images"](asked)["total"] == 20
+    digits = {"checkpoints": ["lenet-digits/best"], "dataset": "mnist", "part": "test"}
+    assert "is not one of its class any more" in ask["look"]({**digits, "tta": True})["error"]
+
+
 def test_stopped_in_its_process_it_leaves_nothing(lab):
     one = evaluations.Request(lab.checkpoints / "first" / "best.safetensors", "flowers", "train")
     folder = evaluations.prepare(one, lab)

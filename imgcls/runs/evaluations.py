@@ -35,14 +35,20 @@ from imgcls.runs import background_jobs
 
 @dataclass(frozen=True)
 class Request:
-    """`dataset`, `part`: as in `evaluate_checkpoint`."""
+    """`dataset`, `part`, `tta`: as in `evaluate_checkpoint`."""
 
     checkpoint: Path
     dataset: str = ""
     part: str = ""
+    tta: bool = False
 
-    def as_dict(self) -> dict[str, str]:
-        return {"checkpoint": str(self.checkpoint), "dataset": self.dataset, "part": self.part}
+    def as_dict(self) -> dict[str, Any]:
+        return {"checkpoint": str(self.checkpoint), **self.of}
+
+    @property
+    def of(self) -> dict[str, Any]:
+        """What an evaluation is known by, but for its checkpoint."""
+        return {"dataset": self.dataset, "part": self.part, "tta": self.tta}
 
 
 def start(request: Request, workspace: Workspace) -> None:
@@ -60,7 +66,7 @@ def status(request: Request, workspace: Workspace) -> background_jobs.JobStatus:
     """How far it is; "none" where nobody has asked for it yet."""
     return background_jobs.status(
         _folder(request, workspace),
-        lambda: is_kept(request.checkpoint, workspace, dataset=request.dataset, part=request.part),
+        lambda: is_kept(request.checkpoint, workspace, **request.of),
     )
 
 
@@ -87,14 +93,14 @@ def run(folder: Path, workspace: Workspace) -> int:
     """In its own process: evaluate what job.json asks. The exit code."""
 
     def make(request: dict[str, Any], progress: Callable[[int, int], None]) -> None:
-        path = Path(request["checkpoint"])
-        evaluate_checkpoint(path, workspace, dataset=request["dataset"], part=request["part"], progress=progress)
+        asked = Request(**{**request, "checkpoint": Path(request["checkpoint"])})
+        evaluate_checkpoint(asked.checkpoint, workspace, **asked.of, progress=progress)
 
     return background_jobs.run(folder, make)
 
 
 def _folder(request: Request, workspace: Workspace) -> Path:
-    key = evaluation_key(request.checkpoint, workspace, dataset=request.dataset, part=request.part)
+    key = evaluation_key(request.checkpoint, workspace, **request.of)
     return background_jobs.jobs_folder("evaluations", workspace) / key
 
 
@@ -113,7 +119,7 @@ def evaluate_checkpoint(
     progress: called with (images done, in all); what it raises ends it, and nothing is left. Raises ImgclsError.
     """
     if tta:
-        _check_mirrors(dataset or settings_of(path).dataset, settings_of(path).dataset)
+        check_mirrors(path, dataset)
     cached = find_evaluation(path, workspace, dataset=dataset, part=part, tta=tta)
     if cached is not None:
         return cached
@@ -155,15 +161,25 @@ def evaluate_checkpoint(
     return evaluation
 
 
-def _check_mirrors(*datasets: str) -> None:
-    """Raises DatasetError where an image in a mirror may be of another class."""
-    for name in datasets:
-        if name in DATASETS and not DATASETS[name].mirrors:
-            raise DatasetError(
-                "Test-time augmentation mirrors images, and a mirrored image of {name} is not one of its class any "
-                "more: leave it out.",
-                name=name,
-            )
+def mirrors(path: Path, dataset: str = "") -> bool:
+    """Whether an image in a mirror is of the same class, both where the network learnt and where it is measured."""
+    return _not_mirrored(path, dataset) is None
+
+
+def check_mirrors(path: Path, dataset: str = "") -> None:
+    """Raises DatasetError where it is not."""
+    name = _not_mirrored(path, dataset)
+    if name is not None:
+        raise DatasetError(
+            "Test-time augmentation mirrors images, and a mirrored image of {name} is not one of its class any more: "
+            "leave it out.",
+            name=name,
+        )
+
+
+def _not_mirrored(path: Path, dataset: str) -> str | None:
+    own = settings_of(path).dataset
+    return next((name for name in (dataset or own, own) if name in DATASETS and not DATASETS[name].mirrors), None)
 
 
 def images_for(
@@ -206,9 +222,9 @@ def find_evaluation(
     return load_evaluation(kept_in(path, workspace), key)
 
 
-def is_kept(path: Path, workspace: Workspace, *, dataset: str = "", part: str = "") -> bool:
+def is_kept(path: Path, workspace: Workspace, *, dataset: str = "", part: str = "", tta: bool = False) -> bool:
     """Whether there is a file for it; a damaged one is found out when it is read."""
-    key = evaluation_key(path, workspace, dataset=dataset, part=part)
+    key = evaluation_key(path, workspace, dataset=dataset, part=part, tta=tta)
     return (kept_in(path, workspace) / f"{key}.safetensors").is_file()
 
 

@@ -32,6 +32,7 @@ LEFT_OUT = {
     "delete": "asks first: test_page",
     "inside": "what opens below an answer: test_inside",
     "set-menu": "opens what asks first",
+    "cross-validate": "takes seconds: test_rooms",
     "find-rate": "takes seconds: test_preset_choice",
     "stop-rate": "ends what find-rate began: test_lr_find",
     "wrong-card": "a run that ends: test_evaluate",

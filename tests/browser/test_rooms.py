@@ -76,6 +76,9 @@ def test_photos_are_collected_saved_and_trained_on(page, server, tmp_path):
 
     page.locator("#audit-it").click()
     shows_result(page, "#audit-it")
+    page.locator("#cross-validate").click()
+    shows_result(page, "#cross-validate")
+    expect(page.locator("#cross-validation")).to_contain_text("of 12 images", timeout=LONG)
     page.locator("#train-on-it").click()
     shows_result(page, "#train-on-it")
     expect(page.get_by_role("tab", name="Train", exact=True)).to_have_attribute("aria-selected", "true", timeout=SOON)

@@ -23,6 +23,7 @@ from imgcls.settings import choices
 from imgcls.web.data import report_card
 from imgcls.web.data.audit import AuditView, request
 from imgcls.web.data.collect import Collect, room_for_one_more
+from imgcls.web.data.cross_validation import CrossValidationPanel
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
@@ -77,6 +78,7 @@ class DataTab:
                 with gr.Column(scale=7, min_width=320, elem_classes="card"):
                     self._lay_out_samples()
             with look_tab:
+                self.folds.result.render()
                 self.mistakes = AuditView(translate, self.workspace, self.limits, self.context.people, elem_id="audit")
             with gr.Tab(translate("Make your own"), id="make"), gr.Column(elem_classes="room"):
                 with gr.Column(elem_classes="card"):
@@ -99,6 +101,7 @@ class DataTab:
         with gr.Row(elem_classes="actions"):
             self.use = gr.Button(translate("Train on it"), variant="primary", elem_id="train-on-it")
             self.audit = gr.Button(translate("Look for mistakes"), elem_id="audit-it", elem_classes="quiet")
+            self.folds = CrossValidationPanel.build(self.context)
             self.menu = gr.Button("⋯", elem_id="set-menu", elem_classes="quiet", min_width=48, scale=0)
             self.delete = gr.Button(
                 translate("Delete"), elem_id="delete-set", elem_classes="quiet risky", visible=False
@@ -180,6 +183,7 @@ class DataTab:
         # What is wrong with the set is looked for when somebody asks; a list that is there already is shown.
         gr.on([dataset.change, tab.select], request, dataset, self.mistakes, **SILENT)
         self.audit.click(lambda name: request(name, begin=True), dataset, self.mistakes, **SILENT)
+        self.folds.connect(dataset, tab)
         return usual_network_chosen
 
     def _wire_samples(self, tab: gr.Tab, usual_network_chosen: Any) -> None:

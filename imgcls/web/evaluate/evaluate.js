@@ -48,6 +48,8 @@ async function look(start) {
 function wire() {
   view.querySelectorAll('[data-which]').forEach(button => { button.onclick = () => { which = +button.dataset.which; look(''); }; });
   view.querySelector('.report').onclick = report;
+  const mirrors = view.querySelector('.mirrors');
+  if (mirrors) mirrors.onclick = () => { asked = { ...asked, tta: !asked.tta }; look('again'); };
   view.querySelectorAll('button[data-true]').forEach(button => { button.onclick = () => choose(button.dataset); });
   const filters = view.querySelector('.filters');
   filters.onchange = () => images();

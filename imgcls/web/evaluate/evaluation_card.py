@@ -15,6 +15,7 @@ from markupsafe import Markup
 from imgcls.data.registry import DATASETS, parts_of
 from imgcls.inference.predictor import Prediction
 from imgcls.inference.significance import Comparison
+from imgcls.runs.evaluations import mirrors as may_mirror
 from imgcls.web.classify.answer_view import data_url, percent, pixels
 from imgcls.web.i18n.labels import PARTS
 from imgcls.web.i18n.translator import Translator
@@ -52,6 +53,8 @@ def card(made: Sequence[Evaluation], shown: int, compared: Compared, words: Tran
         same_images=len({m.ids for m in made}) == 1,
         overview=[(name, line(m, words)) for name, m in zip(names, made, strict=True)] if len(made) > 1 else [],
         calibrated=one.calibrated,
+        tta=one.tta,
+        mirrors=all(may_mirror(Path(m.checkpoint), m.dataset) for m in made),
         **figures(one, words),
     )
 
@@ -145,7 +148,13 @@ def run_names(paths: Sequence[Path]) -> list[str]:
 
 
 def where(made: Evaluation, words: Translator) -> str:
-    """The data and the part that were measured; of joined sets those that have such a part."""
+    """The data and the part that were measured, and whether with mirror images."""
+    measured = _data_and_part(made, words)
+    return words("{what} · with mirror images", what=measured) if made.tta else measured
+
+
+def _data_and_part(made: Evaluation, words: Translator) -> str:
+    """Of joined sets those that have such a part."""
     part = words("all images") if made.part == "all" else words(PARTS[made.part])
     if made.part == "test" and made.dataset in DATASETS and DATASETS[made.dataset].parts:
         having = [spec for spec in parts_of(made.dataset) if spec.counts.get("test")]

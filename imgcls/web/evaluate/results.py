@@ -61,7 +61,7 @@ class Evaluations:
         """Raises DatasetError where it has to be made (again)."""
         found = self._kept(
             ("evaluation", asked),
-            lambda: find_evaluation(asked.checkpoint, self.workspace, dataset=asked.dataset, part=asked.part),
+            lambda: find_evaluation(asked.checkpoint, self.workspace, **asked.of),
             CACHE_ENTRIES,
         )
         if found is None:

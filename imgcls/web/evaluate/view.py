@@ -208,7 +208,10 @@ class EvaluateFunctions:
         if len(paths) > 1:  # on the same images: those of the first
             same_classes(paths)
             dataset = dataset or settings_of(paths[0]).dataset
-        return [evaluations.Request(path, dataset, part) for path in paths]
+        tta = bool(payload.get("tta"))
+        for path in paths if tta else ():
+            evaluations.check_mirrors(path, dataset)
+        return [evaluations.Request(path, dataset, part, tta) for path in paths]
 
     def _evaluation(self, payload: dict[str, Any]) -> Evaluation:
         requests = self._requests(payload)

@@ -16,6 +16,7 @@ RESULTS = {
     "#train-on-it": ".room.train .card.settings",
     "#adopt-make": "#adopt-said",
     "#audit-it": "#audit .audit-view",
+    "#cross-validate": "#cross-validation section",
     "#draw-others": "#samples",
     "#unpack": "#report, #unpacked",
     "#lab-start": "#lab-card",
