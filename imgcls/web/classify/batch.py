@@ -28,7 +28,7 @@ from imgcls.web.evaluate.results import as_url
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache
-from imgcls.web.shared.server_functions import Answering, answering
+from imgcls.web.shared.server_functions import ServerFunction, server_function
 from imgcls.web.shared.uploads import uploaded
 from imgcls.web.shared.work_gate import POOLS, network, network_kind, opened_picture, work
 
@@ -40,7 +40,7 @@ THUMBNAIL_PX = 56  # pixels, of pictures that the page does not have itself
 BATCHES_AT_ONCE = 2  # batches of one visitor: one is decoded while the network has the other
 
 
-def server_functions(translate: Translator, cache: RunCache, limits: Limits) -> list[Answering]:
+def server_functions(translate: Translator, cache: RunCache, limits: Limits) -> list[ServerFunction]:
     def many_begin(payload: dict[str, Any]) -> dict[str, Any]:
         """How many pictures there may be, and how they are to be asked for; of a zip how many it holds."""
         form = read_meta(cache.checkpoint(str(payload["checkpoint"]))).preprocess
@@ -69,7 +69,7 @@ def server_functions(translate: Translator, cache: RunCache, limits: Limits) -> 
         named = [(shown(str(name)), lambda sent=sent: _content(sent)) for sent, name in files]
         return {"rows": await _rows(path, form, named, translate, thumbs=False, user=user)}
 
-    return [answering(many_begin, translate, "picture"), answering(many_read, translate)]
+    return [server_function(many_begin, translate, "picture"), server_function(many_read, translate)]
 
 
 def _batch(form: Preprocess) -> int:

@@ -20,7 +20,7 @@ from imgcls.web.classify.inputs import input_image
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache, checkpoint_title, key
-from imgcls.web.shared.server_functions import Answering, answering
+from imgcls.web.shared.server_functions import ServerFunction, server_function
 from imgcls.web.shared.work_gate import network, network_of_epoch
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ QUICK_S, EXTRA_TIMINGS = 0.15, 2  # an answer of so few seconds is timed again: 
 EPOCH = re.compile(r"(.+)@(\d{1,6})")
 
 
-def server_functions(translate: Translator, cache: RunCache, limits: Limits) -> list[Answering]:
+def server_functions(translate: Translator, cache: RunCache, limits: Limits) -> list[ServerFunction]:
     def compare_list(payload: dict[str, Any]) -> dict[str, Any]:
         """What may be compared with the chosen checkpoint: those of its classes, the others apart."""
         chosen = str(payload["checkpoint"])
@@ -68,7 +68,7 @@ def server_functions(translate: Translator, cache: RunCache, limits: Limits) -> 
                 seconds = min(seconds, time.perf_counter() - began)
         return {"html": answer_view.compared(reading, title, _facts(predictor, seconds, translate), translate)}
 
-    return [answering(compare_list, translate, "state"), answering(compare_one, translate, "network")]
+    return [server_function(compare_list, translate, "state"), server_function(compare_one, translate, "network")]
 
 
 def _epochs(info: CheckpointInfo, translate: Translator) -> list[dict[str, Any]]:

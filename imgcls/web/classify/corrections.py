@@ -31,7 +31,7 @@ from imgcls.web.shared.identity import People
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.render import render
 from imgcls.web.shared.run_cache import RunCache
-from imgcls.web.shared.server_functions import Answering, answering
+from imgcls.web.shared.server_functions import ServerFunction, server_function
 from imgcls.web.shared.work_gate import network, opened_picture
 
 PICTURES_SHOWN = 24  # pictures
@@ -41,7 +41,7 @@ EPOCHS, GENTLER = 2, 0.2  # of learning on: its epochs at most, its rate over th
 DRAWINGS = "my-drawings"
 
 
-def server_functions(translate: Translator, cache: RunCache, limits: Limits, people: People) -> list[Answering]:  # noqa: C901, PLR0915 - functions that share a page
+def server_functions(translate: Translator, cache: RunCache, limits: Limits, people: People) -> list[ServerFunction]:  # noqa: C901, PLR0915 - functions that share a page
     workspace = cache.workspace
 
     def opened(payload: dict[str, Any]) -> tuple[str, Meta, Corrections]:
@@ -122,8 +122,12 @@ def server_functions(translate: Translator, cache: RunCache, limits: Limits, peo
         html = render("learnt", translate, rows=rows, run=view.run.name)
         return {"state": view.state, "share": 1, "at_rest": True, "html": html, "checkpoint": f"{view.run.name}/best"}
 
-    pictures = [answering(function, translate, "picture") for function in (wrong_open, wrong_keep, wrong_delete)]
-    return [*pictures, answering(wrong_learn, translate, "state"), answering(wrong_look, translate, "network")]
+    pictures = [server_function(function, translate, "picture") for function in (wrong_open, wrong_keep, wrong_delete)]
+    return [
+        *pictures,
+        server_function(wrong_learn, translate, "state"),
+        server_function(wrong_look, translate, "network"),
+    ]
 
 
 def _on_paper(picture: Image.Image) -> Image.Image:

@@ -33,16 +33,16 @@ BODY = re.compile(rb"<body[^>]*>")
 
 @cache
 def first_page(language: str) -> bytes:
-    words = Translator(language)
-    said = {name: escape(text) for name, text in in_language(PAD, words).items()}
+    translate = Translator(language)
+    said = {name: escape(text) for name, text in in_language(PAD, translate).items()}
     pad = re.sub(r"\$\{(\w+)\}", lambda found: said[found[1]], (HERE / "pad.html").read_text("utf-8"))
     made = render(
         "first_page",
-        words,
+        translate,
         css=Markup(compact_css("\n".join(sheet.read_text("utf-8") for sheet in SHEETS))),
-        mark=render("mark", words),
-        others=words.others,
-        rooms={id: words(title) for id, title in ROOMS.items()},
+        mark=render("mark", translate),
+        others=translate.others,
+        rooms={id: translate(title) for id, title in ROOMS.items()},
         pad=Markup(pad),
         pad_script=Markup(bundle.compact((HERE / "pad.js").read_text("utf-8"))),
         script=Markup(bundle.compact((HERE / "first_page.js").read_text("utf-8"))),

@@ -47,12 +47,12 @@ class DrawingPad(gr.HTML):
     """`drawn` fires while drawing and at pen-up unless the page reads it itself; the handler gets what `drawing_of`
     takes."""
 
-    def __init__(self, words: Translator | None = None, *, in_page: bool = False, **options: Any) -> None:
+    def __init__(self, translate: Translator | None = None, *, in_page: bool = False, **options: Any) -> None:
         """`in_page`: the page itself will read the drawing, as soon as its script is there."""
-        words = words or Translator("en")
+        translate = translate or Translator("en")
         options.setdefault("html_template", TEMPLATE)
         options.setdefault("js_on_load", SCRIPT)
-        said = in_language(PAD, words)
+        said = in_language(PAD, translate)
         super().__init__(value="", apply_default_css=False, in_page=in_page, **said, **options)
 
     def preprocess(self, payload: Any) -> str:

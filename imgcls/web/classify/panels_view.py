@@ -11,7 +11,7 @@ from typing import Any
 
 from imgcls.web.classify import batch, bundle, compare, corrections, stages
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.server_functions import AskingHTML
+from imgcls.web.shared.server_functions import ServerHTML
 
 LOAD = """import(new URL('../scripts/{name}.js', document.baseURI))
   .then(page => page.onDemand({{ element, props, watch, server, trigger }}))
@@ -21,7 +21,7 @@ ABOUT = "(checkpoint, photo) => JSON.stringify({ checkpoint, photo: photo ? phot
 MAX_CHARS = 5000  # characters of the value
 
 
-class OnDemand(AskingHTML):
+class OnDemand(ServerHTML):
     def __init__(self, context: PageContext, **options: Any) -> None:
         translate, cache, limits = context.translate, context.run_cache, context.limits
         functions = [f for panel in (compare, batch) for f in panel.server_functions(translate, cache, limits)]

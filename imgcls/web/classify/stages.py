@@ -16,7 +16,7 @@ from imgcls.web.classify.inputs import input_image
 from imgcls.web.evaluate.results import as_url, training_image
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.run_cache import RunCache
-from imgcls.web.shared.server_functions import Answering, answering
+from imgcls.web.shared.server_functions import ServerFunction, server_function
 from imgcls.web.shared.work_gate import network
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class _Opened(NamedTuple):
     names: list[str]  # of the stages' layers
 
 
-def server_functions(translate: Translator, cache: RunCache) -> list[Answering]:
+def server_functions(translate: Translator, cache: RunCache) -> list[ServerFunction]:
     def stages_why(payload: dict[str, Any]) -> dict[str, Any]:
         """Where the network looks for class `target`, by default its answer, and the training images most like the
         picture; with `untrained`, where the same network would look before it had learnt anything."""
@@ -73,7 +73,7 @@ def server_functions(translate: Translator, cache: RunCache) -> list[Answering]:
         ]
         return {"stages": stages} | answer
 
-    return [answering(function, translate, "network") for function in (stages_why, stages_maps)]
+    return [server_function(function, translate, "network") for function in (stages_why, stages_maps)]
 
 
 def _open(payload: dict[str, Any], cache: RunCache) -> _Opened:

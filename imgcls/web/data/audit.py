@@ -22,14 +22,14 @@ from imgcls.web.data.audit_images import Pictures, short
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.limits import Limits
-from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
+from imgcls.web.shared.server_functions import ServerFunction, ServerHTML, server_function
 from imgcls.workspace import Workspace
 
 PAGE = 24  # suspects at once
 MOST_FLIPPED = 0.9
 
 
-class AuditView(AskingHTML):
+class AuditView(ServerHTML):
     def __init__(
         self, translate: Translator, workspace: Workspace, limits: Limits, people: People | None = None, **options: Any
     ) -> None:
@@ -57,7 +57,7 @@ def _said(translate: Translator) -> dict[str, str]:
 
 def server_functions(  # noqa: C901, PLR0915 - a question each, over what they share
     translate: Translator, workspace: Workspace, limits: Limits, people: People | None = None
-) -> list[Answering]:
+) -> list[ServerFunction]:
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
     pictures = Pictures(workspace)
 
@@ -179,9 +179,9 @@ def server_functions(  # noqa: C901, PLR0915 - a question each, over what they s
 
     small = (audit_stop, audit_move, audit_delete, audit_right, audit_undo)
     return [
-        answering(audit_look, translate, "picture"),
-        answering(audit_list, translate, "picture"),
-        *(answering(function, translate, "state") for function in small),
+        server_function(audit_look, translate, "picture"),
+        server_function(audit_list, translate, "picture"),
+        *(server_function(function, translate, "state") for function in small),
     ]
 
 

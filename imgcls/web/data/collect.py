@@ -21,7 +21,7 @@ from imgcls.data.collect import MAX_PHOTO_PX, Draft
 from imgcls.errors import DatasetError, InputError
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.limits import Limits
-from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
+from imgcls.web.shared.server_functions import ServerFunction, ServerHTML, server_function
 from imgcls.web.shared.work_gate import opened_picture
 from imgcls.workspace import Workspace
 
@@ -30,7 +30,7 @@ MAX_CHARS = 3_000_000  # characters; a photo of 1,024 pixels has about 300,000
 THUMBNAIL_PX = 96  # pixels
 
 
-class Collect(AskingHTML):
+class Collect(ServerHTML):
     """`change` fires when a data set has been saved; the handler gets its name."""
 
     def __init__(self, translate: Translator, workspace: Workspace, limits: Limits, **options: Any) -> None:
@@ -72,7 +72,7 @@ def _said(translate: Translator) -> dict[str, str]:
     }
 
 
-def server_functions(translate: Translator, workspace: Workspace, limits: Limits) -> list[Answering]:  # noqa: C901 - functions that share a draft
+def server_functions(translate: Translator, workspace: Workspace, limits: Limits) -> list[ServerFunction]:  # noqa: C901 - functions that share a draft
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
 
     def draft(payload: dict[str, Any]) -> Draft:
@@ -121,10 +121,10 @@ def server_functions(translate: Translator, workspace: Workspace, limits: Limits
 
     small = (collect_class, collect_unclass, collect_unphoto, collect_restore, collect_clear)
     return [
-        answering(collect_open, translate, "picture"),
-        answering(collect_photo, translate, "picture"),
-        answering(collect_save, translate, "dataset"),
-        *(answering(function, translate, "state") for function in small),
+        server_function(collect_open, translate, "picture"),
+        server_function(collect_photo, translate, "picture"),
+        server_function(collect_save, translate, "dataset"),
+        *(server_function(function, translate, "state") for function in small),
     ]
 
 

@@ -23,7 +23,7 @@ from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache
-from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
+from imgcls.web.shared.server_functions import ServerFunction, ServerHTML, server_function
 
 if TYPE_CHECKING:
     from imgcls.inference.evaluation import Evaluation
@@ -32,7 +32,7 @@ MAX_CHECKPOINTS = 6  # checkpoints at once
 PARTS = ("", "test", "val", "train", "all")
 
 
-class EvaluateView(AskingHTML):
+class EvaluateView(ServerHTML):
     def __init__(
         self, translate: Translator, run_cache: RunCache, limits: Limits, people: People | None = None, **options: Any
     ) -> None:
@@ -64,7 +64,7 @@ def evaluation_request(checkpoints: list[str], dataset: str, part: str) -> str:
 
 def server_functions(
     translate: Translator, run_cache: RunCache, limits: Limits, people: People | None = None
-) -> list[Answering]:
+) -> list[ServerFunction]:
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
     return EvaluateFunctions(translate, run_cache, limits, people).functions()
 
@@ -77,15 +77,15 @@ class EvaluateFunctions:
         self.translate, self.run_cache, self.limits, self.people = translate, run_cache, limits, people
         self.workspace, self.evaluations = run_cache.workspace, Evaluations(run_cache.workspace)
 
-    def functions(self) -> list[Answering]:
+    def functions(self) -> list[ServerFunction]:
         changes = (self.evaluate_stop, self.evaluate_move, self.evaluate_delete, self.evaluate_undo)
         return [
-            answering(self.evaluate_look, self.translate, "picture"),
-            answering(self.evaluate_report, self.translate, "document"),
-            answering(self.evaluate_images, self.translate, "picture"),
-            answering(self.evaluate_image, self.translate, "network"),
-            answering(self.evaluate_hand_over, self.translate, "picture"),
-            *(answering(change, self.translate, "state") for change in changes),
+            server_function(self.evaluate_look, self.translate, "picture"),
+            server_function(self.evaluate_report, self.translate, "document"),
+            server_function(self.evaluate_images, self.translate, "picture"),
+            server_function(self.evaluate_image, self.translate, "network"),
+            server_function(self.evaluate_hand_over, self.translate, "picture"),
+            *(server_function(change, self.translate, "state") for change in changes),
         ]
 
     # ---- what is shown

@@ -41,7 +41,7 @@ def _without_folders(text: str) -> str:
 
 
 class Translator(Language):
-    """`words("Start training")` is the sentence in this language, with `values` filled in."""
+    """`translate("Start training")` is the sentence in this language, with `values` filled in."""
 
     def __init__(self, language: str) -> None:
         super().__init__()

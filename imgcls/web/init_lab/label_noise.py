@@ -31,11 +31,16 @@ QUIET_BUTTON: dict[str, Any] = {"variant": "secondary", "elem_classes": ["quiet"
 
 class WrongLabels:
     def __init__(self, context: PageContext) -> None:
-        self.context, self.words, self.limits, self.people = context, context.translate, context.limits, context.people
+        self.context, self.translate, self.limits, self.people = (
+            context,
+            context.translate,
+            context.limits,
+            context.people,
+        )
         self.run_cache, self.workspace = context.run_cache, context.run_cache.workspace
 
     def layout(self) -> None:
-        translate = self.words
+        translate = self.translate
         more = translate(
             "Some labels are wrong on purpose. The network ends up knowing them by heart: training accuracy goes on "
             "rising while validation accuracy turns and falls. Where it turns, stopping would have been best. Networks "
@@ -59,7 +64,7 @@ class WrongLabels:
         self.found = AuditView(translate, self.workspace, self.limits, self.people, elem_id="flipped-audit")
 
     def wire(self) -> None:
-        guarded, shown = guard(self.words), [self.card, self.find]
+        guarded, shown = guard(self.translate), [self.card, self.find]
         self._wire_start(guarded, shown)
         self.find.click(guarded(self.on_find), [self.fields[name] for name in FOUND_BY], self.found, **REPORT_ERRORS)
         self.find.click(None, None, None, js=show_result_of("#wrong-find"), **LOCAL)
@@ -85,8 +90,8 @@ class WrongLabels:
         """The run's card, and the next step as the main one once the run has ended."""
         view = self._lesson_run(name)
         if view is None:
-            return [render("no_wrong_run", self.words), gr.update(**QUIET_BUTTON)]
-        card = live_cards.run_look(self.run_cache, view.run.name, self.words, ()) or {}
+            return [render("no_wrong_run", self.translate), gr.update(**QUIET_BUTTON)]
+        card = live_cards.run_look(self.run_cache, view.run.name, self.translate, ()) or {}
         over = view.at_rest and view.best is not None
         return [card.get("html", ""), gr.update(**(MAIN if over else QUIET_BUTTON))]
 
@@ -100,7 +105,7 @@ class WrongLabels:
         return [name, *self.refresh(name), self.list_datasets()]
 
     def list_datasets(self) -> Any:
-        return gr.update(choices=settings_form.dataset_choices(self.words, self.workspace))
+        return gr.update(choices=settings_form.dataset_choices(self.translate, self.workspace))
 
     def on_start(self, asked_by: gr.Request, *values: Any) -> str:
         """A run like any other, which Train lists, too."""

@@ -21,29 +21,29 @@ SMOOTHING = 0.6  # of the last value that stays in an exponential mean
 NOT_COMPARED = ("name",)
 
 
-def compared(views: Sequence[RunView], words: Translator, *, by: str, smooth: bool) -> Markup:
+def compared(views: Sequence[RunView], translate: Translator, *, by: str, smooth: bool) -> Markup:
     return render(
         "runs_compared",
-        words,
-        charts=charts(views, words, by=by, smooth=smooth),
+        translate,
+        charts=charts(views, translate, by=by, smooth=smooth),
         by=by,
         smooth=smooth,
         names=[view.run.name for view in views],
         figures=[_figures(view) for view in views],
-        differences=differences(views, words),
+        differences=differences(views, translate),
         lines=[(view.run.name, command(view.settings), python(view.settings)) for view in views if view.settings],
         evaluated=",".join(f"{view.run.name}/best" for view in views if view.run.best.is_file()),
     )
 
 
-def charts(views: Sequence[RunView], words: Translator, *, by: str, smooth: bool) -> list[Markup]:
+def charts(views: Sequence[RunView], translate: Translator, *, by: str, smooth: bool) -> list[Markup]:
     """Validation loss and accuracy, and the training loss."""
-    names = {"epoch": words("epochs"), "step": words("steps"), "time": words("seconds")}
+    names = {"epoch": translate("epochs"), "step": translate("steps"), "time": translate("seconds")}
     drawn = []
     for title, field, percent in (
-        (words("Validation accuracy"), "val_accuracy", True),
-        (words("Validation loss"), "val_loss", False),
-        (words("Training loss"), "train_loss", False),
+        (translate("Validation accuracy"), "val_accuracy", True),
+        (translate("Validation loss"), "val_loss", False),
+        (translate("Training loss"), "train_loss", False),
     ):
         series = [
             Series(view.run.name, points(view, field, by=by, smooth=smooth), "dots", f"c{3 + i}")
@@ -51,7 +51,7 @@ def charts(views: Sequence[RunView], words: Translator, *, by: str, smooth: bool
         ]
         end = max((x for one in series for x, _ in one.points), default=0.0)
         if end:
-            drawn.append(chart(title, series, words, x_end=end, x_name=names[by], percent=percent))
+            drawn.append(chart(title, series, translate, x_end=end, x_name=names[by], percent=percent))
     return drawn
 
 
@@ -74,19 +74,19 @@ def _figures(view: RunView) -> dict[str, Any]:
     return {"accuracy": best.val_accuracy, "low": low, "high": high, "epoch": best.epoch}
 
 
-def differences(views: Sequence[RunView], words: Translator) -> list[tuple[str, list[str]]]:
+def differences(views: Sequence[RunView], translate: Translator) -> list[tuple[str, list[str]]]:
     """(setting, its value in each run) of those settings that are not the same in all."""
     made = []
     for name in TrainSettings.model_fields:
         values = [getattr(view.settings, name, None) for view in views]
         if name not in NOT_COMPARED and any(value != values[0] for value in values):
-            made.append((words.setting(name), [_said(value, words) for value in values]))
+            made.append((translate.setting(name), [_said(value, translate) for value in values]))
     return made
 
 
-def _said(value: Any, words: Translator) -> str:
+def _said(value: Any, translate: Translator) -> str:
     if value is None or isinstance(value, str):
-        return words.value(value) if value else "–"
+        return translate.value(value) if value else "–"
     return str(value).lower() if isinstance(value, bool) else f"{value:g}"
 
 

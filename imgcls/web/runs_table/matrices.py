@@ -21,8 +21,8 @@ from imgcls.workspace import Workspace
 class RunMatrices:
     """What the page is shown below the curves of the chosen runs."""
 
-    def __init__(self, workspace: Workspace, words: Translator) -> None:
-        self.workspace, self.words = workspace, words
+    def __init__(self, workspace: Workspace, translate: Translator) -> None:
+        self.workspace, self.translate = workspace, translate
         self._kept = Evaluations(workspace)
 
     def look(self, views: Sequence[RunView], begin: str) -> dict[str, Any]:
@@ -36,9 +36,9 @@ class RunMatrices:
             wanted = [Request(path, dataset) for path in paths]
             unfinished = evaluations.first_unfinished(wanted, self.workspace, begin=begin)
         except (CheckpointError, DatasetError) as error:  # of other classes; a data set that is gone
-            return self._said("apart", sentence=self.words.message(error.message))
+            return self._said("apart", sentence=self.translate.message(error.message))
         except RunError as error:  # other evaluations go on
-            return self._said("busy", sentence=self.words.message(error.message))
+            return self._said("busy", sentence=self.translate.message(error.message))
         if unfinished is None:
             return self._finished(wanted)
         one, seen = unfinished
@@ -46,18 +46,18 @@ class RunMatrices:
             name = one.checkpoint.parent.name
             return {
                 "state": "running",
-                "html": evaluation_card.waiting(name, seen.done, seen.total, self.words, stops=False),
+                "html": evaluation_card.waiting(name, seen.done, seen.total, self.translate, stops=False),
             }
-        return self._said(seen.state, sentence=self.words.message(seen.message) if seen.message else "")
+        return self._said(seen.state, sentence=self.translate.message(seen.message) if seen.message else "")
 
     def _finished(self, wanted: Sequence[Request]) -> dict[str, Any]:
         made = [found for one in wanted if (found := self._kept.fresh(one)) is not None]
         if len(made) < len(wanted):  # a file that cannot be read: it is made anew
             return self._said("stopped")
         named = dict(zip(evaluation_card.run_names([one.checkpoint for one in wanted]), made, strict=True))
-        html = matrices.compared(named, compare_evaluations(named, self.workspace), self.words)
+        html = matrices.compared(named, compare_evaluations(named, self.workspace), self.translate)
         return {"state": "finished", "html": html}
 
     def _said(self, state: str, *, sentence: str = "") -> dict[str, Any]:
-        html: Markup = render("runs_matrices", self.words, state=state, sentence=sentence)
+        html: Markup = render("runs_matrices", self.translate, state=state, sentence=sentence)
         return {"state": state, "html": html}

@@ -20,7 +20,7 @@ from imgcls.web.i18n.labels import STATES
 from imgcls.web.runs_table.comparison import BY, MAX_RUNS, compared
 from imgcls.web.runs_table.matrices import RunMatrices
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
+from imgcls.web.shared.server_functions import ServerFunction, ServerHTML, server_function
 
 MOST_AT_ONCE = 200  # runs that are marked or deleted by one click
 FIGURES = ("name", "state", "created", "seconds", "epochs", "val_accuracy", "test_accuracy", "parent", "owner", "tags",
@@ -41,26 +41,26 @@ SAID = {
 }  # fmt: skip
 
 
-class RunsTable(AskingHTML):
+class RunsTable(ServerHTML):
     """The panel, with the page's own words for columns and states."""
 
     def __init__(self, context: PageContext, **options: Any) -> None:
-        words = context.translate
-        said = {f"said_{name}": words(text) for name, text in SAID.items()}
-        labels = {name: words.setting(name) for name in TrainSettings.model_fields}
-        shown = {"labels": labels, "states": {name: words(text) for name, text in STATES.items()}, "most": MAX_RUNS}
+        translate = context.translate
+        said = {f"said_{name}": translate(text) for name, text in SAID.items()}
+        labels = {name: translate.setting(name) for name in TrainSettings.model_fields}
+        shown = {"labels": labels, "states": {name: translate(text) for name, text in STATES.items()}, "most": MAX_RUNS}
         super().__init__("runs_table", said, server_functions(context), longest=10, **shown, **options)
 
 
-def server_functions(context: PageContext) -> list[Answering]:
+def server_functions(context: PageContext) -> list[ServerFunction]:
     """What the browser may ask for."""
     asks = _Answers(context)
     quick = (asks.runs_rows, asks.runs_mark, asks.runs_delete, asks.runs_rename, asks.runs_compared)
     return [
-        *(answering(_named(function), context.translate, "picture") for function in quick),
+        *(server_function(_named(function), context.translate, "picture") for function in quick),
         # They read photos' names and checkpoints' digests: live answers must not wait behind them.
         *(
-            answering(_named(function), context.translate, "document")
+            server_function(_named(function), context.translate, "document")
             for function in (asks.runs_matrices, asks.runs_report)
         ),
     ]
@@ -78,7 +78,7 @@ def _named(method: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict
 
 class _Answers:
     def __init__(self, context: PageContext) -> None:
-        self.words, self.people, self.cache = context.translate, context.people, context.run_cache
+        self.translate, self.people, self.cache = context.translate, context.people, context.run_cache
         self.matrices = RunMatrices(context.run_cache.workspace, context.translate)
 
     def _find(self, name: str) -> Run:
@@ -136,7 +136,7 @@ class _Answers:
     def runs_compared(self, asked: dict[str, Any]) -> dict[str, Any]:
         by = str(asked.get("by") or "epoch")
         by = by if by in BY else "epoch"
-        return {"html": compared(self._views(asked), self.words, by=by, smooth=bool(asked.get("smooth")))}
+        return {"html": compared(self._views(asked), self.translate, by=by, smooth=bool(asked.get("smooth")))}
 
     def runs_matrices(self, asked: dict[str, Any]) -> dict[str, Any]:
         """`begin`: "again" once somebody has asked for them, "on" while they are waited for."""

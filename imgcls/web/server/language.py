@@ -68,8 +68,8 @@ document.documentElement.lang = '{code}';
 @cache
 def script(language: str) -> bytes:
     """The first line of the page's head, in place of "<head>"."""
-    words = Translator(language)
-    said = json.dumps({text: words(text) for text in GRADIO}, ensure_ascii=False)
+    translate = Translator(language)
+    said = json.dumps({text: translate(text) for text in GRADIO}, ensure_ascii=False)
     mend = "" if language == "en" else MEND.replace("SAID", said)
     return SCRIPT.format(code=CODES[language], mend=mend).encode()
 

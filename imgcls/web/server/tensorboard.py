@@ -168,15 +168,17 @@ def add_routes(app: FastAPI, folder: Path, people: People) -> TensorBoard:
     board = TensorBoard(folder)
 
     async def forward(request: Request) -> Response:
-        words = Translator(wanted(request.headers.get("accept-language", "")))
+        translate = Translator(wanted(request.headers.get("accept-language", "")))
         if not people.visitor(request).host:
-            return PlainTextResponse(words("Only the lab's host opens TensorBoard."), 403)
+            return PlainTextResponse(translate("Only the lab's host opens TensorBoard."), 403)
         # On one's own computer everybody is the host: a picture on another site's page would begin it.
         if request.headers.get("sec-fetch-site") == "cross-site":
-            return PlainTextResponse(words("Another site asks for TensorBoard: open it from the lab's own page."), 403)
+            return PlainTextResponse(
+                translate("Another site asks for TensorBoard: open it from the lab's own page."), 403
+            )
         if not is_installed():
             return PlainTextResponse(
-                words("TensorBoard is not installed: run `pip install tensorboard`, then open it again."), 404
+                translate("TensorBoard is not installed: run `pip install tensorboard`, then open it again."), 404
             )
         path = "/" + quote(request.path_params["path"]) + (f"?{request.url.query}" if request.url.query else "")
         headers = {name: request.headers[name] for name in REQUEST_HEADERS if name in request.headers}
@@ -186,7 +188,7 @@ def add_routes(app: FastAPI, folder: Path, people: People) -> TensorBoard:
                 "tensorboard", None, lambda: board.ask(request.method, path, headers, body), address_of(request)
             )
         except ImgclsError as error:
-            return PlainTextResponse(words.message(error.message), 429 if isinstance(error, Busy) else 502)
+            return PlainTextResponse(translate.message(error.message), 429 if isinstance(error, Busy) else 502)
         return Response(response.body, response.status, response.headers)
 
     app.add_route("/tensorboard/{path:path}", forward, methods=["GET", "POST"])

@@ -13,16 +13,16 @@ from imgcls.errors import RunError
 from imgcls.runs import downloads
 from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.render import render
-from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
+from imgcls.web.shared.server_functions import ServerFunction, ServerHTML, server_function
 
 
-class FetchView(AskingHTML):
+class FetchView(ServerHTML):
     def __init__(self, context: PageContext, **options: Any) -> None:
         sentences = {"no_answer": context.translate("The lab does not answer: is the network there? Try again.")}
         super().__init__("fetch", sentences, server_functions(context), longest=500, **options)
 
 
-def server_functions(context: PageContext) -> list[Answering]:
+def server_functions(context: PageContext) -> list[ServerFunction]:
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
     translate, workspace = context.translate, context.run_cache.workspace
 
@@ -64,7 +64,7 @@ def server_functions(context: PageContext) -> list[Answering]:
             downloads.stop(name, workspace)
         return {}
 
-    return [answering(function, translate, "state") for function in (fetch_look, fetch_stop)]
+    return [server_function(function, translate, "state") for function in (fetch_look, fetch_stop)]
 
 
 def _command(name: str) -> str:

@@ -24,6 +24,6 @@ TEMPLATES = Environment(
 
 
 def render(template: str, translate: Translator, **values: Any) -> Markup:
-    """`template`.html.j2 in the language of `words`, which are `_` and `plural` inside it."""
+    """`template`.html.j2 in the language of `translate`, which is `_` and `plural` inside it."""
     html = TEMPLATES.get_template(f"{template}.html.j2").render(_=translate, plural=translate.plural, **values)
     return Markup(readable(html.strip()))

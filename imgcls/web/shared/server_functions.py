@@ -17,12 +17,12 @@ from imgcls.web.shared.work_gate import Kind, address_of, work
 MALFORMED = (ImgclsError, LookupError, TypeError, ValueError, ArithmeticError)
 Answer = dict[str, Any]
 Function = Callable[[dict[str, Any]], Answer]
-Answering = Callable[..., Any]  # an Answer, or the promise of one
+ServerFunction = Callable[..., Any]  # an Answer, or the promise of one
 
 
-class AskingHTML(gr.HTML):
+class ServerHTML(gr.HTML):
     """`part`: the name of its template and its script, which lie beside the class; `said`: their sentences, by the
-    names they know; `script`: instead of the file; `functions`: what the script may ask for, each made `answering`.
+    names they know; `script`: instead of the file; `functions`: what the script may ask for, each a `server_function`.
 
     Its value is text from the browser, of at most `longest` characters: '' otherwise.
     """
@@ -31,7 +31,7 @@ class AskingHTML(gr.HTML):
         self,
         template: str,
         sentences: Mapping[str, str],
-        functions: Sequence[Answering],
+        functions: Sequence[ServerFunction],
         *,
         longest: int,
         script: str | None = None,
@@ -56,9 +56,9 @@ class AskingHTML(gr.HTML):
         return value if isinstance(value, str) else ""
 
 
-def answering(
+def server_function(
     function: Function | Callable[[dict[str, Any]], Awaitable[Answer]], translate: Translator, kind: Kind | None = None
-) -> Answering:
+) -> ServerFunction:
     """What comes from the browser is not trusted: whatever is no object of the right shape gets a sentence too.
 
     The function also learns the `visitor`, the address that asks, and the `request` itself. kind: the pool that it

@@ -15,7 +15,7 @@ from imgcls.runs.queue import check_owner
 from imgcls.runs.sweep_request import again, plan
 from imgcls.settings import TrainSettings, bounds_of, choices
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.server_functions import Answering, AskingHTML, answering
+from imgcls.web.shared.server_functions import ServerFunction, ServerHTML, server_function
 from imgcls.web.sweeps.result_view import drawn
 
 LISTED = 50  # sweeps, newest first
@@ -33,19 +33,19 @@ SAID = {
 }  # fmt: skip
 
 
-class SweepPanel(AskingHTML):
+class SweepPanel(ServerHTML):
     """The panel."""
 
     def __init__(self, context: PageContext, **options: Any) -> None:
-        words = context.translate
-        said = {f"said_{name}": words(text) for name, text in SAID.items()}
-        fields = [(name, words.setting(name)) for name in TrainSettings.model_fields if name not in NOT_VARIED]
+        translate = context.translate
+        said = {f"said_{name}": translate(text) for name, text in SAID.items()}
+        fields = [(name, translate.setting(name)) for name in TrainSettings.model_fields if name not in NOT_VARIED]
         offered = {name: _offered(name) for name, _ in fields}
         shown = {"fields": fields, "names": list(TrainSettings.model_fields), "offered": offered}
         super().__init__("sweeps", said, server_functions(context), longest=10, **shown, **options)
 
 
-def server_functions(context: PageContext) -> list[Answering]:
+def server_functions(context: PageContext) -> list[ServerFunction]:
     """What the browser may ask for."""
     asks = _Answers(context)
 
@@ -57,12 +57,12 @@ def server_functions(context: PageContext) -> list[Answering]:
         return answer
 
     methods = (asks.sweep_start, asks.sweep_list, asks.sweep_look, asks.sweep_stop, asks.sweep_go_on)
-    return [answering(function(method), context.translate, "network") for method in methods]
+    return [server_function(function(method), context.translate, "network") for method in methods]
 
 
 class _Answers:
     def __init__(self, context: PageContext) -> None:
-        self.words, self.people, self.limits = context.translate, context.people, context.limits
+        self.translate, self.people, self.limits = context.translate, context.people, context.limits
         self.workspace = context.run_cache.workspace
 
     def sweep_start(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class _Answers:
 
     def sweep_look(self, asked: dict[str, Any]) -> dict[str, Any]:
         found = sweep_result.result(sweep.find(str(asked["name"]), self.workspace))
-        return {"html": drawn(found, self.words), "status": found.status}
+        return {"html": drawn(found, self.translate), "status": found.status}
 
     def sweep_stop(self, asked: dict[str, Any]) -> dict[str, Any]:
         sweep.stop(self._own(asked))

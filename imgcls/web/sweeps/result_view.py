@@ -21,16 +21,16 @@ MOST_LINES = 200
 MOST_LEVELS = 12  # of a factor, that still have names under its axis
 
 
-def drawn(found: Result, words: Translator) -> Markup:
+def drawn(found: Result, translate: Translator) -> Markup:
     best = found.best_settings()
     return render(
         "sweep_result",
-        words,
+        translate,
         found=found,
-        factors=[(name, words.setting(name)) for name in found.request.factors],
-        effects=[words.message(sentence) for sentence in found.effects()],
-        plots=[plot for name in found.request.factors if (plot := factor_plot(found.rows, name, words))],
-        parallel=parallel(found.rows, list(found.request.factors), words),
+        factors=[(name, translate.setting(name)) for name in found.request.factors],
+        effects=[translate.message(sentence) for sentence in found.effects()],
+        plots=[plot for name in found.request.factors if (plot := factor_plot(found.rows, name, translate))],
+        parallel=parallel(found.rows, list(found.request.factors), translate),
         command=found.best_command(),
         query=address.query(needed(best)) if best else "",
     )
@@ -43,7 +43,7 @@ def _scale(accuracies: Sequence[float]) -> tuple[float, float]:
     return max(0.0, low - room), min(1.0, high + room)
 
 
-def factor_plot(rows: Sequence[Row], name: str, words: Translator) -> dict[str, Any] | None:
+def factor_plot(rows: Sequence[Row], name: str, translate: Translator) -> dict[str, Any] | None:
     """Each value of a factor: every run as a dot, their mean, and its 95 % interval over all runs with that value."""
     found: dict[Value, list[float]] = {}
     for row in rows:
@@ -73,10 +73,10 @@ def factor_plot(rows: Sequence[Row], name: str, words: Translator) -> dict[str, 
             }
         )
     ticks = [(y(value), f"{value:.1%}") for value in (low, (low + high) / 2, high)]
-    return {"name": words.setting(name), "places": places, "ticks": ticks, "size": (WIDTH, HEIGHT, LEFT, RIGHT)}
+    return {"name": translate.setting(name), "places": places, "ticks": ticks, "size": (WIDTH, HEIGHT, LEFT, RIGHT)}
 
 
-def parallel(rows: Sequence[Row], names: Sequence[str], words: Translator) -> dict[str, Any] | None:
+def parallel(rows: Sequence[Row], names: Sequence[str], translate: Translator) -> dict[str, Any] | None:
     """A line a combination from axis to axis, the last one being the accuracy; None where one factor says it all."""
     shown = [row for row in rows if row.n][:MOST_LINES]
     if len(names) < 2 or len(shown) < 2:
@@ -88,12 +88,12 @@ def parallel(rows: Sequence[Row], names: Sequence[str], words: Translator) -> di
         at = {value: _spread(k, len(values)) for k, value in enumerate(values)}
         places[name] = at
         labels = [(at[value], _text(value)) for value in values] if len(values) <= MOST_LEVELS else []
-        axes.append({"x": LEFT + i * AXIS, "name": words.setting(name), "labels": labels})
+        axes.append({"x": LEFT + i * AXIS, "name": translate.setting(name), "labels": labels})
     end = LEFT + len(names) * AXIS
     axes.append(
         {
             "x": end,
-            "name": words("Validation accuracy"),
+            "name": translate("Validation accuracy"),
             "labels": [(TOP, f"{high:.1%}"), (HEIGHT - BOTTOM, f"{low:.1%}")],
         }
     )

@@ -45,7 +45,7 @@ class FormEvents:
         command: gr.HTML,
         wrong: gr.State,
     ) -> None:
-        self.context, self.words, self.form, self.missing = context, context.translate, form, missing
+        self.context, self.translate, self.form, self.missing = context, context.translate, form, missing
         self.workspace = context.run_cache.workspace
         self.plan, self.command, self.wrong = plan, command, wrong
         self.state = FormState(elem_id="form-state")
@@ -101,7 +101,7 @@ class FormEvents:
     def lists(self) -> list[Any]:
         """What has come into data/ and weight/ since the page was built."""
         return [
-            gr.update(choices=settings_form.dataset_choices(self.words, self.workspace)),
+            gr.update(choices=settings_form.dataset_choices(self.translate, self.workspace)),
             gr.update(choices=settings_form.weights_choices(self.workspace)),
         ]
 
@@ -119,10 +119,10 @@ class FormEvents:
         for name, listed in zip(("dataset", "weights"), self.lists(), strict=True):
             made[name] = {"choices": listed["choices"], **made.get(name, {})}
         if values:
-            made["model"]["choices"] = buttons(self.words, values["model"])
+            made["model"]["choices"] = buttons(self.translate, values["model"])
             made["weights"]["visible"] = values["transfer"] != "scratch"
         shown = {name: field.value for name, field in self.form.fields.items()} | values
-        presets, _ = preset_choices(shown, self.context.run_cache, self.words, ask=False)
+        presets, _ = preset_choices(shown, self.context.run_cache, self.translate, ask=False)
         made["preset"] = {"choices": presets, **made.get("preset", {})}
         state = form_state(values) if values else gr.skip()
         return [state, *(gr.update(**made[name]) if name in made else gr.skip() for name in self.names)]
@@ -167,20 +167,20 @@ class FormEvents:
         try:
             TrainSettings.checked(said)
         except SettingsError as error:
-            at, sentence = error.field or "", self.words.message(error.message)
-        marks = settings_form.marks(self.names, at, wrong, sentence, self.words)
+            at, sentence = error.field or "", self.translate.message(error.message)
+        marks = settings_form.marks(self.names, at, wrong, sentence, self.translate)
         made = {name: dict(mark) for name, mark in zip(self.names, marks, strict=True)}
         for name in self.names:
             if said[name] != given_values[name]:
                 made[name]["value"] = said[name]
         if before.get("model") != said["model"]:  # one from the table has a button, too
-            made["model"]["choices"] = buttons(self.words, said["model"])
+            made["model"]["choices"] = buttons(self.translate, said["model"])
         if before.get("transfer") != said["transfer"]:
             made["weights"]["visible"] = said["transfer"] != "scratch"
         differing = settings_form.differing(said)
-        shown = plan_card.terminal(command_line(differing), address.query(differing), self.words)
-        rates = gr.update(choices=settings_form.rate_choices(said, self.words), value=settings_form.rate_kind(said))
-        summary = settings_form.summary(said, self.words)
+        shown = plan_card.terminal(command_line(differing), address.query(differing), self.translate)
+        rates = gr.update(choices=settings_form.rate_choices(said, self.translate), value=settings_form.rate_kind(said))
+        summary = settings_form.summary(said, self.translate)
         return [form_state(said), shown, at, summary, rates, *made.values()]
 
     def rate_chosen(self, kind: str, *given: Any) -> float:
@@ -199,17 +199,17 @@ class FormEvents:
         """Which layers would learn, how many parameters, and about how long, as HTML, and for photos the same of each
         mode of transfer; the time may come later."""
         said = dict(zip(self.names, given, strict=True))
-        modes, waiting = plan_card.modes(said, self.workspace, self.context.limits, self.words)
-        card, pending = plan_card.card(said, self.workspace, self.context.limits, self.words)
+        modes, waiting = plan_card.modes(said, self.workspace, self.context.limits, self.translate)
+        card, pending = plan_card.card(said, self.workspace, self.context.limits, self.translate)
         return card, gr.update(choices=modes), gr.Timer(active=pending or waiting)
 
     def presets_known(self, *given: Any) -> Any:
         """What to expect of each preset, as far as it is known."""
         said = dict(zip(self.names, given, strict=True))
-        return gr.update(choices=preset_choices(said, self.context.run_cache, self.words, ask=False)[0])
+        return gr.update(choices=preset_choices(said, self.context.run_cache, self.translate, ask=False)[0])
 
     def presets_asked(self, *given: Any) -> list[Any]:
         """The same, and what is not known is measured: somebody looks at the form."""
         said = dict(zip(self.names, given, strict=True))
-        made, pending = preset_choices(said, self.context.run_cache, self.words, ask=True)
+        made, pending = preset_choices(said, self.context.run_cache, self.translate, ask=True)
         return [gr.update(choices=made), gr.Timer(active=pending)]

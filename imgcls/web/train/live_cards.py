@@ -51,8 +51,8 @@ class Drawing:
 
 
 class Looks:
-    def __init__(self, watch: RunCache) -> None:
-        self.watch = watch
+    def __init__(self, run_cache: RunCache) -> None:
+        self.run_cache = run_cache
         self._lock = threading.Lock()
         self._drawn: OrderedDict[Key, Drawing] = OrderedDict()
 
@@ -66,7 +66,7 @@ class Looks:
         if drawn := self.fresh(key):
             return drawn
         kind, name, language, more = key
-        made = DRAW[kind](self.watch, name, _words(language), more)
+        made = DRAW[kind](self.run_cache, name, _words(language), more)
         if made is None:
             return None
         tag = hashlib.sha256(repr(made).encode()).hexdigest()[:16]
@@ -81,13 +81,13 @@ class Looks:
 
     def asked_for(self, kind: str, name: str, language: str, more: Sequence[str]) -> Key:
         """Of `more` only what makes a difference: otherwise any word would be another drawing, and push one out."""
-        known = EXPECTED if kind == "lab" else {run.name for run in self.watch.runs()} if more else ()
+        known = EXPECTED if kind == "lab" else {run.name for run in self.run_cache.runs()} if more else ()
         chosen = [one for one in dict.fromkeys(more) if one in known and one != name]
         return kind, name, language, tuple(chosen[: 1 if kind == "lab" else OVER])
 
 
-def add_routes(app: FastAPI, watch: RunCache) -> None:
-    looks, root = Looks(watch), str(watch.workspace.root)
+def add_routes(app: FastAPI, run_cache: RunCache) -> None:
+    looks, root = Looks(run_cache), str(run_cache.workspace.root)
 
     async def look(request: Request) -> Response:
         said = request.query_params
@@ -108,31 +108,31 @@ def add_routes(app: FastAPI, watch: RunCache) -> None:
     app.add_route("/look/{kind}/{name}", look)  # without FastAPI's own way: it is asked for more than all else
 
 
-def run_look(watch: RunCache, name: str, words: Translator, over: Sequence[str]) -> dict[str, str] | None:
+def run_look(run_cache: RunCache, name: str, translate: Translator, over: Sequence[str]) -> dict[str, str] | None:
     """`over`: runs whose curves are laid over this one's."""
-    view = watch.view(name)
+    view = run_cache.view(name)
     if view is None:
         return None
-    laid = [other for n in over[:OVER] if n != name and (other := watch.view(n))]
-    look = _address("run", name, words, [other.run.name for other in laid]) if not view.at_rest else ""
+    laid = [other for n in over[:OVER] if n != name and (other := run_cache.view(n))]
+    look = _address("run", name, translate, [other.run.name for other in laid]) if not view.at_rest else ""
     rest = _rest(view)
     return {
-        "html": run_card.card(view, words, over=laid, look=look, rest=rest),
-        "log": run_card.log(view, words),
+        "html": run_card.card(view, translate, over=laid, look=look, rest=rest),
+        "log": run_card.log(view, translate),
         "rest": rest,
     }
 
 
-def lab_look(watch: RunCache, name: str, words: Translator, more: Sequence[str]) -> dict[str, str] | None:
+def lab_look(run_cache: RunCache, name: str, translate: Translator, more: Sequence[str]) -> dict[str, str] | None:
     """`more`: the initialisation that whoever asks expects to learn best."""
     try:
-        lab = find_lab(name, watch.workspace)
+        lab = find_lab(name, run_cache.workspace)
     except RunError:
         return None
     state, expected = lab.state(), (*more, "")[0]
-    views = {init: view for init in lab.inits if (view := watch.view(lab.run(init).name))}
-    look = _address("lab", name, words, [expected] if expected else []) if state in ("queued", *LIVE) else ""
-    html = lab_card.card(lab, state, views, words, expected=expected, look=look)
+    views = {init: view for init in lab.inits if (view := run_cache.view(lab.run(init).name))}
+    look = _address("lab", name, translate, [expected] if expected else []) if state in ("queued", *LIVE) else ""
+    html = lab_card.card(lab, state, views, translate, expected=expected, look=look)
     return {"html": html, "log": "", "rest": state}
 
 
@@ -148,9 +148,11 @@ def _rest(view: RunView) -> str:
     return f"{view.state} {view.run.best.is_file()} {bool(view.log)}"
 
 
-def _address(kind: str, name: str, words: Translator, more: Sequence[str]) -> str:
+def _address(kind: str, name: str, translate: Translator, more: Sequence[str]) -> str:
     """From the page's own address."""
-    return f"../look/{kind}/{quote(name)}?" + urlencode({"language": words.language, "more": list(more)}, doseq=True)
+    return f"../look/{kind}/{quote(name)}?" + urlencode(
+        {"language": translate.language, "more": list(more)}, doseq=True
+    )
 
 
 @cache

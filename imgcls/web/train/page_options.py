@@ -95,16 +95,16 @@ TRAINING = {
 }
 
 
-def page_words(words: Translator) -> dict[str, str]:
-    labels = {f"set_{name}": words.setting(name) for name in (*FIELDS, *NETWORK, "dataset")}
-    return in_language(SENTENCES | TRAINING, words) | labels | {"set_network": words.setting("model")}
+def page_words(translate: Translator) -> dict[str, str]:
+    labels = {f"set_{name}": translate.setting(name) for name in (*FIELDS, *NETWORK, "dataset")}
+    return in_language(SENTENCES | TRAINING, translate) | labels | {"set_network": translate.setting("model")}
 
 
-def form_choices(words: Translator) -> dict[str, list[tuple[str, str]]]:
+def form_choices(translate: Translator) -> dict[str, list[tuple[str, str]]]:
     """What the panel's fields offer beside numbers: {field: [(value, label)]}."""
 
     def labelled(name: str, values: Sequence[str]) -> list[tuple[str, str]]:
-        return [(value, words.setting(name, value)) for value in values]
+        return [(value, translate.setting(name, value)) for value in values]
 
     networks = [("lenet", "LeNet 6/16"), ("lenet-16-32", "LeNet 16/32")]
     return {
@@ -132,7 +132,10 @@ def default_settings(dataset: str) -> dict[str, Any]:
     return values | {"widths": [6, 16], "by_images": by_images}
 
 
-def size_choices(words: Translator, sizes: Sequence[int] = SIZES) -> list[tuple[int, str]]:
+def size_choices(translate: Translator, sizes: Sequence[int] = SIZES) -> list[tuple[int, str]]:
     """[(images, title)], the usual number first."""
-    named = [(n, words(TRAINING["images_some"], count=f"{n:,}") if n else words(TRAINING["images_all"])) for n in sizes]
+    named = [
+        (n, translate(TRAINING["images_some"], count=f"{n:,}") if n else translate(TRAINING["images_all"]))
+        for n in sizes
+    ]
     return [*(size for size in named if size[0] == USUAL_IMAGES), *(size for size in named if size[0] != USUAL_IMAGES)]

@@ -24,26 +24,26 @@ class PageTraining(gr.HTML):
     """The panel, and the switch above it: here, or where the lab runs. Of its value nothing reaches the server."""
 
     def __init__(self, context: PageContext, **options: Any) -> None:
-        words, shared = context.translate, context.people.shared
-        datasets = [(value, label) for label, value in dataset_choices(words, context.run_cache.workspace)]
+        translate, shared = context.translate, context.people.shared
+        datasets = [(value, label) for label, value in dataset_choices(translate, context.run_cache.workspace)]
         super().__init__(
             value="",
             html_template=TEMPLATE,
             js_on_load=LOAD.format(name=bundle.digest("page_training")),
             apply_default_css=False,
-            words=page_words(words),
-            choices=form_choices(words),
+            words=page_words(translate),
+            choices=form_choices(translate),
             datasets=datasets,
-            sizes=size_choices(words),
+            sizes=size_choices(translate),
             defaults={name: default_settings(name) for name, _ in datasets},
-            language=words.language,
-            pad_words=in_language(PAD, words),
+            language=translate.language,
+            pad_words=in_language(PAD, translate),
             pad_template=PAD_TEMPLATE,
             worker=bundle.digest("worker"),
             engines=engine_names(),
             browser_first=shared,
             shared=shared,
-            elsewhere=words(TRAINING["on_server" if shared else "on_computer"]),
+            elsewhere=translate(TRAINING["on_server" if shared else "on_computer"]),
             **options,
         )
 

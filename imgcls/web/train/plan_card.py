@@ -52,7 +52,7 @@ def _estimates(workspace: Workspace) -> BackgroundEstimates:
 
 
 def card(
-    values: Mapping[str, Any], workspace: Workspace, limits: Limits, words: Translator
+    values: Mapping[str, Any], workspace: Workspace, limits: Limits, translate: Translator
 ) -> tuple[str | Markup, bool]:
     """(HTML, whether the time is still being measured: ask again). Where a field is
     wrong, or a data set or weights are missing, the sentence that says so."""
@@ -67,26 +67,26 @@ def card(
         )
         made = _estimates(workspace)(settings)
     except ImgclsError as error:
-        return render("plan_card", words, problem=words.message(error.message)), False
+        return render("plan_card", translate, problem=translate.message(error.message)), False
     shown = render(
         "plan_card",
-        words,
+        translate,
         problem=None,
-        learns=words(MODES[made.mode], trainable=made.trainable, parameters=made.parameters),
+        learns=translate(MODES[made.mode], trainable=made.trainable, parameters=made.parameters),
         layers=", ".join(made.layers[:LAYERS]) + (" …" if len(made.layers) > LAYERS else ""),
-        time=words.estimate(made.seconds) if made.seconds is not None else None,
-        notes=[words.message(note) for note in made.notes],
+        time=translate.estimate(made.seconds) if made.seconds is not None else None,
+        notes=[translate.message(note) for note in made.notes],
     )
     return shown, made.pending
 
 
 def modes(
-    values: Mapping[str, Any], workspace: Workspace, limits: Limits, words: Translator
+    values: Mapping[str, Any], workspace: Workspace, limits: Limits, translate: Translator
 ) -> tuple[list[tuple[str, str]], bool]:
     """(the choices of what learns, whether a time is still being measured). For photos each says beside its name how
     many parameters learn and how long that takes: the chosen one as the form has it, the others by their recipe."""
     chosen = values.get("transfer")
-    plain = [(words.value(mode), mode) for mode in choices("transfer") or ()]
+    plain = [(translate.value(mode), mode) for mode in choices("transfer") or ()]
     if kind_of(str(values.get("dataset") or "")) != "photos":
         return plain, False
     said, pending = {}, False
@@ -100,9 +100,9 @@ def modes(
         except ImgclsError:
             continue  # what is wrong is told below the form
         count = _short(made.trainable)
-        said[mode] = words("{count} weights", count=count)
+        said[mode] = translate("{count} weights", count=count)
         if made.seconds is not None:
-            said[mode] = words("{count} weights, about {time}", count=count, time=words.estimate(made.seconds))
+            said[mode] = translate("{count} weights, about {time}", count=count, time=translate.estimate(made.seconds))
         pending = pending or made.pending
     return [(f"{name}\n{said[mode]}" if mode in said else name, mode) for name, mode in plain], pending
 
@@ -138,6 +138,6 @@ def asked(settings: TrainSettings, workspace: Workspace) -> tuple[float | None, 
     return made.seconds, made.pending
 
 
-def terminal(command: str, query: str, words: Translator) -> Markup:
+def terminal(command: str, query: str, translate: Translator) -> Markup:
     """The command that would do what the form says; `query` says the same in the page's address."""
-    return render("terminal", words, command=command, query=query)
+    return render("terminal", translate, command=command, query=query)

@@ -25,40 +25,42 @@ BESIDE = {"name", "seed", "device", "precision", "threads", "compile", "keep_epo
 
 
 def preset_choices(
-    values: Mapping[str, Any], watch: RunCache, words: Translator, *, ask: bool
+    values: Mapping[str, Any], run_cache: RunCache, translate: Translator, *, ask: bool
 ) -> tuple[list[tuple[str, str]], bool]:
     """([(label, preset)], whether a time is still being measured). `ask`: have steps timed that have not been."""
-    made = [(_label(preset, values, watch, words, ask), preset) for preset in choices("preset") or ()]
+    made = [(_label(preset, values, run_cache, translate, ask), preset) for preset in choices("preset") or ()]
     return [(label, preset) for (label, _), preset in made], any(pending for (_, pending), _ in made)
 
 
-def _label(preset: str, values: Mapping[str, Any], watch: RunCache, words: Translator, ask: bool) -> tuple[str, bool]:
+def _label(
+    preset: str, values: Mapping[str, Any], run_cache: RunCache, translate: Translator, ask: bool
+) -> tuple[str, bool]:
     said = {name: values[name] for name in PRESET_INPUTS if values.get(name)}
     try:
         settings = with_recipe({**said, "preset": preset})
         if ask:
-            seconds, pending = plan_card.asked(settings, watch.workspace)
+            seconds, pending = plan_card.asked(settings, run_cache.workspace)
         else:
-            seconds, pending = plan_card.expected(settings, watch.workspace), False
+            seconds, pending = plan_card.expected(settings, run_cache.workspace), False
     except ImgclsError:  # the plan says what is wrong
-        return words.value(preset), False
+        return translate.value(preset), False
     accuracy = MEASURED.get((preset, settings.model, settings.dataset)) if settings.transfer == "scratch" else None
     shown = None if accuracy is None else f"{accuracy:.1%}"
-    before = _last(settings, watch)
+    before = _last(settings, run_cache)
     if before is not None and before.best is not None and before.started is not None:
         seconds, shown = before.trained, share(before.best.val_accuracy, before.started.images["val"])
         pending = False
     if seconds is None:
-        return "\n".join(filter(None, [words.value(preset), shown])), pending
-    time = words("about {time}", time=words.estimate(seconds))
-    return f"{words.value(preset)}\n" + " · ".join(filter(None, [shown, time])), pending
+        return "\n".join(filter(None, [translate.value(preset), shown])), pending
+    time = translate("about {time}", time=translate.estimate(seconds))
+    return f"{translate.value(preset)}\n" + " · ".join(filter(None, [shown, time])), pending
 
 
-def _last(settings: TrainSettings, watch: RunCache) -> RunView | None:
+def _last(settings: TrainSettings, run_cache: RunCache) -> RunView | None:
     """The newest finished run that went by these settings."""
     wanted = settings.model_dump(exclude=BESIDE)
-    for run in watch.runs():
-        view = watch.view(run.name)
+    for run in run_cache.runs():
+        view = run_cache.view(run.name)
         if view and view.state == "finished" and view.settings and view.settings.model_dump(exclude=BESIDE) == wanted:
             return view
     return None

@@ -31,7 +31,7 @@ class Request:
 
 class RateFinder:
     def __init__(self, context: PageContext, form: Form) -> None:
-        self.form, self.words, self.workspace = form, context.translate, context.run_cache.workspace
+        self.form, self.translate, self.workspace = form, context.translate, context.run_cache.workspace
         self.limits = context.limits
         self.timer, self.request = gr.Timer(LOOK_SECONDS, active=False), gr.State(None)
 
@@ -49,7 +49,7 @@ class RateFinder:
             settings = self._settings(values)
             request = Request(rate_tests.start(settings, self.workspace), settings)
         except ImgclsError as error:
-            return self._view(before, self.words.message(error.message), bad=True)
+            return self._view(before, self.translate.message(error.message), bad=True)
         if before is not None and before.key != request.key:
             rate_tests.stop(before.key, self.workspace)
         return self.progress(request, *values)
@@ -68,28 +68,28 @@ class RateFinder:
         if status.state == "running":
             return self._view(request, self._progress_text(status, request))
         if status.state == "failed" and status.message is not None:
-            return self._view(None, self.words.message(status.message), bad=True)
+            return self._view(None, self.translate.message(status.message), bad=True)
         found = rate_tests.find(request.key, self.workspace)
         if found is None:
-            return self._view(None, self.words("Stopped."))
+            return self._view(None, self.translate("Stopped."))
         if found.suggestion is None:
-            text = self.words("The loss fell at no learning rate: look at the initialisation and the data.")
+            text = self.translate("The loss fell at no learning rate: look at the initialisation and the data.")
             return self._view(None, text)
         if not self._is_unchanged(request, values):
-            text = self.words(
+            text = self.translate(
                 "{rate:g} for the settings before you changed them: a third of the rate at which the loss was smallest",
                 rate=found.suggestion,
             )
             return self._view(None, text)
-        text = self.words("{rate:g}: a third of the rate at which the loss was smallest", rate=found.suggestion)
+        text = self.translate("{rate:g}: a third of the rate at which the loss was smallest", rate=found.suggestion)
         return self._view(None, text, rate=found.suggestion)
 
     def _progress_text(self, status: JobStatus, request: Request) -> str:
         if request.is_stopping:
-            return self.words("Stopping")
+            return self.translate("Stopping")
         if not status.total:
-            return self.words("Getting ready to try learning rates …")
-        return self.words("Trying learning rates: step {done} of {total}", done=status.done, total=status.total)
+            return self.translate("Getting ready to try learning rates …")
+        return self.translate("Trying learning rates: step {done} of {total}", done=status.done, total=status.total)
 
     def _settings(self, values: tuple[Any, ...]) -> TrainSettings:
         return TrainSettings.checked(dict(zip(self.form.fields, values, strict=True)))
@@ -103,7 +103,7 @@ class RateFinder:
     def _view(self, request: Request | None, text: str, *, rate: float | None = None, bad: bool = False) -> list[Any]:
         """`request`: whose test goes on, None where it is answered. A refusal stays until the button is pressed again;
         the test beside it can be stopped."""
-        html: str | Markup = render("rate_found", self.words, text=text, bad=bad) if text else ""
+        html: str | Markup = render("rate_found", self.translate, text=text, bad=bad) if text else ""
         can_stop = request is not None and not request.is_stopping
         return [
             request,

@@ -38,151 +38,158 @@ ALWAYS_SHOWN = (
 )  # also where they are usual
 
 
-def card(view: RunView, words: Translator, *, over: Sequence[RunView] = (), look: str = "", rest: str = "") -> Markup:
+def card(
+    view: RunView, translate: Translator, *, over: Sequence[RunView] = (), look: str = "", rest: str = ""
+) -> Markup:
     """`over`: earlier runs whose curves are laid over this one's; `look`, `rest`: as live_cards.py makes them."""
     return render(
         "run_card",
-        words,
+        translate,
         view=view,
         look=look,
         rest=rest,
-        title=run_title(view, words),
-        subtitle=subtitle(view, words),
-        state_said=words(STATES[view.state]),
-        failed=_failed(view, words),
-        queued=_queued(view, words),
-        tiles=_figures(view, words),
-        doubts=_doubts(view, words),
-        charts=curves(view, words, over),
-        curves_wait=_curves_wait(view, words),
-        learnt=see_it_learn.address(view, words),
+        title=run_title(view, translate),
+        subtitle=subtitle(view, translate),
+        state_said=translate(STATES[view.state]),
+        failed=_failed(view, translate),
+        queued=_queued(view, translate),
+        tiles=_figures(view, translate),
+        doubts=_doubts(view, translate),
+        charts=curves(view, translate, over),
+        curves_wait=_curves_wait(view, translate),
+        learnt=see_it_learn.address(view, translate),
     )
 
 
-def settings(view: RunView, words: Translator, *, host: bool = False) -> Markup:
+def settings(view: RunView, translate: Translator, *, host: bool = False) -> Markup:
     """What the run was told, and what it leaves to take home; its host may open it in TensorBoard."""
     return render(
         "run_settings",
-        words,
+        translate,
         name=view.run.name,
-        settings=_settings(view, words),
+        settings=_settings(view, translate),
         has_checkpoint=view.run.best.is_file(),
         has_curves=bool(view.progress or view.epochs),
         in_tensorboard=host and tensorboard.is_installed() and any(view.run.logs.glob("events.out.tfevents*")),
     )
 
 
-def no_run(words: Translator) -> Markup:
-    return render("no_run", words)
+def no_run(translate: Translator) -> Markup:
+    return render("no_run", translate)
 
 
-def log(view: RunView, words: Translator) -> Markup:
+def log(view: RunView, translate: Translator) -> Markup:
     """The last lines, newest at the bottom."""
     said = [*view.log, *([view.progress[-1]] if view.progress and view.live else [])]
-    lines = [(time.strftime("%H:%M:%S", time.localtime(e.time)), text) for e in said if (text := log_line(e, words))]
-    return render("log", words, lines=lines[-LINES:])
+    lines = [
+        (time.strftime("%H:%M:%S", time.localtime(e.time)), text) for e in said if (text := log_line(e, translate))
+    ]
+    return render("log", translate, lines=lines[-LINES:])
 
 
-def title(view: RunView, words: Translator) -> str:
+def title(view: RunView, translate: Translator) -> str:
     """A line for the list of runs."""
     best = f" · {accuracy.share(view.best.val_accuracy, _images(view, 'val'))}" if view.best else ""
-    return f"{run_title(view, words)} · {words(STATES[view.state])}{best}"
+    return f"{run_title(view, translate)} · {translate(STATES[view.state])}{best}"
 
 
-def _failed(view: RunView, words: Translator) -> str | None:
+def _failed(view: RunView, translate: Translator) -> str | None:
     """Why it ended badly."""
     if view.failure is not None:
-        return words.message(view.failure)
+        return translate.message(view.failure)
     if view.state != "interrupted":
         return None
-    saved, lost = words("What it last saved is safe: press Go on."), words("It had not saved yet: start a new one.")
-    return words(
+    saved, lost = (
+        translate("What it last saved is safe: press Go on."),
+        translate("It had not saved yet: start a new one."),
+    )
+    return translate(
         "The run's process ended without a word: it was killed, or the computer went down. {next}",
         next=saved if view.run.can_resume else lost,
     )
 
 
-def _queued(view: RunView, words: Translator) -> str | None:
+def _queued(view: RunView, translate: Translator) -> str | None:
     """When its turn comes."""
     turn = turn_of(view.run) if view.state == "queued" else None
     if turn is None:
         return None
     if turn.seconds is None:
-        return words.plural(
+        return translate.plural(
             "Place {place} in the queue; it starts after {count} other run.",
             "Place {place} in the queue; it starts after {count} other runs.",
             count=turn.ahead,
             place=turn.place,
         )
-    time = words.estimate(turn.seconds)
-    return words("Place {place} in the queue; it starts in about {time}.", place=turn.place, time=time)
+    time = translate.estimate(turn.seconds)
+    return translate("Place {place} in the queue; it starts in about {time}.", place=turn.place, time=time)
 
 
-def _curves_wait(view: RunView, words: Translator) -> str:
+def _curves_wait(view: RunView, translate: Translator) -> str:
     if view.work is not None and view.work.code == "caching_features":
-        return words("The frozen part of the network looks at every image first; then the curves take a moment.")
-    return words("The curves begin with the first steps.")
+        return translate("The frozen part of the network looks at every image first; then the curves take a moment.")
+    return translate("The curves begin with the first steps.")
 
 
-def _doubts(view: RunView, words: Translator) -> list[str]:
+def _doubts(view: RunView, translate: Translator) -> list[str]:
     """What a person should know beside the accuracy."""
-    few = accuracy.doubt(view.best.val_accuracy, _images(view, "val"), words) if view.best else None
-    lacking = [words.message(note) for note in lacking_notes(view.started.lacking)] if view.started else []
+    few = accuracy.doubt(view.best.val_accuracy, _images(view, "val"), translate) if view.best else None
+    lacking = [translate.message(note) for note in lacking_notes(view.started.lacking)] if view.started else []
     return [*([few] if few else []), *lacking]
 
 
-def _figures(view: RunView, words: Translator) -> list[tuple[str, str, str]]:
+def _figures(view: RunView, translate: Translator) -> list[tuple[str, str, str]]:
     """(name, value, what it is of) of each."""
     tiles: list[tuple[str, str, str]] = []
     epochs = view.settings.epochs if view.settings else 0
     last = view.progress[-1] if view.progress else None
     if view.live:
-        left = words.estimate(view.seconds_left) if view.seconds_left is not None else "…"
+        left = translate.estimate(view.seconds_left) if view.seconds_left is not None else "…"
         if view.finishing:
             tested = _images(view, "test")
-            testing = words("Testing on {count:,} images", count=tested) if tested else words("Saving")
-            return [(words("Time left"), "…", testing), *_accuracies(view, words, last)]
+            testing = translate("Testing on {count:,} images", count=tested) if tested else translate("Saving")
+            return [(translate("Time left"), "…", testing), *_accuracies(view, translate, last)]
         if view.work is not None and view.work.message:
-            return [(words("Time left"), left, words.message(view.work.message))]
+            return [(translate("Time left"), left, translate.message(view.work.message))]
         at = int(min(epochs, (last.epoch if last else 0) + 1))
-        tiles.append((words("Time left"), left, words("Epoch {epoch} of {epochs}", epoch=at, epochs=epochs)))
+        tiles.append((translate("Time left"), left, translate("Epoch {epoch} of {epochs}", epoch=at, epochs=epochs)))
     else:
         done = len(view.epochs)
         tiles.append(
             (
-                words("Time taken"),
-                words.duration(view.seconds),
-                words.plural("{done} of {count} epoch", "{done} of {count} epochs", done=done, count=epochs),
+                translate("Time taken"),
+                translate.duration(view.seconds),
+                translate.plural("{done} of {count} epoch", "{done} of {count} epochs", done=done, count=epochs),
             )
         )
-    return [*tiles, *_accuracies(view, words, last)]
+    return [*tiles, *_accuracies(view, translate, last)]
 
 
-def _accuracies(view: RunView, words: Translator, last: events.Progress | None) -> list[tuple[str, str, str]]:
+def _accuracies(view: RunView, translate: Translator, last: events.Progress | None) -> list[tuple[str, str, str]]:
     tiles: list[tuple[str, str, str]] = []
     if view.best:
         images, done = _images(view, "val"), len(view.epochs)
-        which = words.plural("best of {count} epoch", "best of {count} epochs", count=done) if done > 1 else ""
+        which = translate.plural("best of {count} epoch", "best of {count} epochs", count=done) if done > 1 else ""
         tiles.append(
             (
-                words("Validation accuracy"),
+                translate("Validation accuracy"),
                 accuracy.share(view.best.val_accuracy, images),
-                " · ".join(filter(None, (accuracy.counted(view.best.val_accuracy, images, words), which))),
+                " · ".join(filter(None, (accuracy.counted(view.best.val_accuracy, images, translate), which))),
             )
         )
     elif last:
-        tiles.append((words("Training accuracy"), f"{last.accuracy:.0%}", ""))
+        tiles.append((translate("Training accuracy"), f"{last.accuracy:.0%}", ""))
     if isinstance(view.ending, events.Finished) and view.ending.test_accuracy is not None:
         images = _images(view, "test")
         tiles.append(
             (
-                words("Test accuracy"),
+                translate("Test accuracy"),
                 accuracy.share(view.ending.test_accuracy, images),
-                accuracy.counted(view.ending.test_accuracy, images, words),
+                accuracy.counted(view.ending.test_accuracy, images, translate),
             )
         )
     elif last:
-        tiles.append((words("Speed"), f"{last.images_per_second:,.0f}", words("images/s")))
+        tiles.append((translate("Speed"), f"{last.images_per_second:,.0f}", translate("images/s")))
     return tiles
 
 
@@ -190,7 +197,7 @@ def _images(view: RunView, part: str) -> int:
     return view.started.images.get(part, 0) if view.started else 0
 
 
-def _settings(view: RunView, words: Translator) -> list[tuple[str, str]]:
+def _settings(view: RunView, translate: Translator) -> list[tuple[str, str]]:
     """What was not the settings' default, by its label."""
     if view.settings is None:
         return []
@@ -199,22 +206,22 @@ def _settings(view: RunView, words: Translator) -> list[tuple[str, str]]:
     }
     return [
         *(
-            (words.setting(name), words.value(value) if isinstance(value, str) else f"{value:g}")
+            (translate.setting(name), translate.value(value) if isinstance(value, str) else f"{value:g}")
             for name in TrainSettings.model_fields
             if (value := said.get(name)) not in (None, "")
         ),
-        *_costs(view, words),
+        *_costs(view, translate),
     ]
 
 
-def _costs(view: RunView, words: Translator) -> list[tuple[str, str]]:
+def _costs(view: RunView, translate: Translator) -> list[tuple[str, str]]:
     """How fast its epochs went, and the memory they took."""
     if not view.epochs:
         return []
     rate = statistics.median(epoch.images_per_second for epoch in view.epochs)
     memory = max(epoch.memory_mb for epoch in view.epochs)
-    speed = (words("Speed"), f"{rate:,.0f} {words('images/s')}")
-    return [speed, *([(words("Memory"), f"{memory:,.0f} MB")] if memory else [])]
+    speed = (translate("Speed"), f"{rate:,.0f} {translate('images/s')}")
+    return [speed, *([(translate("Memory"), f"{memory:,.0f} MB")] if memory else [])]
 
 
 def curve_rows(view: RunView) -> list[tuple[str, int, float, float, float, float]]:
@@ -225,31 +232,31 @@ def curve_rows(view: RunView) -> list[tuple[str, int, float, float, float, float
     return sorted(rows, key=lambda row: (row[1], row[0]))
 
 
-def curves(view: RunView, words: Translator, over: Sequence[RunView]) -> list[Markup]:
+def curves(view: RunView, translate: Translator, over: Sequence[RunView]) -> list[Markup]:
     """Loss and accuracy; none before the first step."""
     if not view.progress and not view.epochs:
         return []
     shown = [view, *over]
     total = max(other.settings.epochs if other.settings else 1 for other in shown)
-    axes: dict[str, Any] = {"x_end": total, "x_name": words("epochs"), "mark": _best_mark(view, words)}
+    axes: dict[str, Any] = {"x_end": total, "x_name": translate("epochs"), "mark": _best_mark(view, translate)}
     drawn: dict[str, list[Series]] = {"loss": [], "accuracy": []}
-    train, val = words("training"), words("validation")
+    train, val = translate("training"), translate("validation")
     for measure, series in drawn.items():
         series.append(Series(train, trained(view, measure), broke=measure == "loss" and diverged(view)))
         series.append(Series(val, _validated(view, measure), "dots", "c2"))
         for i, other in enumerate(over):
-            series.append(Series(run_title(other, words), _validated(other, measure), "over", f"c{3 + i % 5}"))
+            series.append(Series(run_title(other, translate), _validated(other, measure), "over", f"c{3 + i % 5}"))
     return [
-        chart(words("Loss"), drawn["loss"], words, **axes),
-        chart(words("Accuracy"), drawn["accuracy"], words, **axes, percent=True),
+        chart(translate("Loss"), drawn["loss"], translate, **axes),
+        chart(translate("Accuracy"), drawn["accuracy"], translate, **axes, percent=True),
     ]
 
 
-def _best_mark(view: RunView, words: Translator) -> tuple[float, str] | None:
+def _best_mark(view: RunView, translate: Translator) -> tuple[float, str] | None:
     """Where stopping would have been best, once later epochs were worse."""
     if not view.best or len(view.epochs) - view.best.epoch < MARKED_AFTER:
         return None
-    return float(view.best.epoch), words("best: epoch {epoch}", epoch=view.best.epoch)
+    return float(view.best.epoch), translate("best: epoch {epoch}", epoch=view.best.epoch)
 
 
 def diverged(view: RunView) -> bool:

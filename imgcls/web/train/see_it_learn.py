@@ -123,15 +123,15 @@ def add_routes(app: FastAPI, run_cache: RunCache) -> None:
         best = view.run.best
         return KeptEpochs(view.run.name, best, chosen_epochs(epochs_of(best.parent)), stamp_of(best))
 
-    async def html_of(kept: KeptEpochs, words: Translator, user: str) -> str:
+    async def html_of(kept: KeptEpochs, translate: Translator, user: str) -> str:
         """Raises ImgclsError, of which nothing is kept: the next who opens it may find it mended."""
         if not kept.epochs or kept.stamp == NO_FILE:
             raise RunError("This run keeps no weights of its epochs.")
         key = (root, kept.run, kept.stamp)
         # A built-in set is read as a whole for its few images: networks' answers do not wait for that.
         await work("dataset", ("lesson images", *key), lambda: lessons.images(kept.best), user)
-        key = ("lesson", words.language, kept.epochs, *key)
-        return await work("network", key, lambda: table(lessons, kept.best, kept.epochs, words), user, keep=True)
+        key = ("lesson", translate.language, kept.epochs, *key)
+        return await work("network", key, lambda: table(lessons, kept.best, kept.epochs, translate), user, keep=True)
 
     async def lesson(request: Request) -> Response:
         """What a run's card shows where it is opened."""
@@ -140,34 +140,34 @@ def add_routes(app: FastAPI, run_cache: RunCache) -> None:
         kept = await work("state", ("kept epochs", root, name), lambda: kept_epochs(name), user)
         if language not in LANGUAGES or kept is None:
             return Response(status_code=404)
-        words = Translator(language)
+        translate = Translator(language)
         try:
-            html = await html_of(kept, words, user)
+            html = await html_of(kept, translate, user)
         except Busy:
             raise
         except ImgclsError as error:
-            sentence = words.message(error.message)
-            html = render("see_it_learn", words, sentence=sentence, epochs=[], rows=[], right=[])
+            sentence = translate.message(error.message)
+            html = render("see_it_learn", translate, sentence=sentence, epochs=[], rows=[], right=[])
         return HTMLResponse(html, headers={"Cache-Control": "no-store"})
 
     app.add_route("/learnt/{name}", lesson)
 
 
-def table(lessons: Lessons, best: Path, epochs: Sequence[int], words: Translator) -> Markup:
+def table(lessons: Lessons, best: Path, epochs: Sequence[int], translate: Translator) -> Markup:
     """The images in rows, the epochs in columns. Raises DatasetError, CheckpointError."""
     images, answers = lessons.answers(best, epochs)
     right = [sum(row[k].right for row in answers) for k in range(len(epochs))]
     rows = list(zip(images.pictures, images.labels, answers, strict=True))
-    return render("see_it_learn", words, sentence="", epochs=epochs, rows=rows, right=right)
+    return render("see_it_learn", translate, sentence="", epochs=epochs, rows=rows, right=right)
 
 
-def address(view: RunView, words: Translator) -> str:
+def address(view: RunView, translate: Translator) -> str:
     """From the page's own address: another one with each epoch that is kept; "" where none is."""
     kept = epochs_of(view.run.best.parent) if view.run.best.is_file() else []
     if len(kept) < 2:
         return ""
     return f"../learnt/{quote(view.run.name)}?" + urlencode(
-        {"language": words.language, "epochs": len(kept), "last": kept[-1]}
+        {"language": translate.language, "epochs": len(kept), "last": kept[-1]}
     )
 
 

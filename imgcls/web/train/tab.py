@@ -37,7 +37,7 @@ class TrainTab:
 
     def __init__(self, context: PageContext, classify: ClassifyTab) -> None:
         self.context, self.classify = context, classify
-        self.words, self.run_cache, self.limits, self.people = (
+        self.translate, self.run_cache, self.limits, self.people = (
             context.translate,
             context.run_cache,
             context.limits,
@@ -60,46 +60,50 @@ class TrainTab:
         self.seen = [self.card, self.log, self.log_box, self.more, self.told, *self.actions]
 
     def _lay_out_form(self) -> None:
-        words = self.words
-        made = settings_form.build(words, self.workspace, self.limits)
+        translate = self.translate
+        made = settings_form.build(translate, self.workspace, self.limits)
         with made.folded:
-            terminal = plan_card.terminal("", "", words)
+            terminal = plan_card.terminal("", "", translate)
             command = gr.HTML(terminal, elem_id="command", js_on_load=plan_card.COPY)
         missing = FetchView(self.context, elem_id="fetch-for-training")
         with gr.Column(elem_classes="start-bar"):
             plan = gr.HTML("", elem_id="plan")
-            self.start = gr.Button(words("Start training"), variant="primary", elem_id="start")
+            self.start = gr.Button(translate("Start training"), variant="primary", elem_id="start")
         self.wrong = gr.State("")  # the setting that has a sentence under it
         self.form = FormEvents(self.context, made, missing, plan=plan, command=command, wrong=self.wrong)
 
     def _lay_out_run(self) -> None:
-        words = self.words
+        translate = self.translate
         if self.people.shared:
             QueueSlot()
-        self.run = Choice([], label=words("Run"), elem_id="run", allow_custom_value=True, visible=False)
-        self.card = WatchedCard(run_card.no_run(words), elem_id="card")
+        self.run = Choice([], label=translate("Run"), elem_id="run", allow_custom_value=True, visible=False)
+        self.card = WatchedCard(run_card.no_run(translate), elem_id="card")
         with gr.Row(elem_classes="actions"):
-            self.try_it = gr.Button(words("Try it on a drawing"), variant="primary", elem_id="try", visible=False)
-            self.stop = gr.Button(words("Stop and save"), elem_id="stop", elem_classes="quiet", visible=False)
-            self.go_on = gr.Button(words("Go on"), elem_id="go-on", elem_classes="quiet", visible=False)
-            self.reuse = gr.Button(words("Use these again"), elem_id="reuse", elem_classes="quiet", visible=False)
-            self.delete = gr.Button(words("Delete"), elem_id="delete", elem_classes="quiet risky", visible=False)
-        with gr.Accordion(words("Log"), open=False, visible=False, elem_classes="log-box") as self.log_box:
+            self.try_it = gr.Button(translate("Try it on a drawing"), variant="primary", elem_id="try", visible=False)
+            self.stop = gr.Button(translate("Stop and save"), elem_id="stop", elem_classes="quiet", visible=False)
+            self.go_on = gr.Button(translate("Go on"), elem_id="go-on", elem_classes="quiet", visible=False)
+            self.reuse = gr.Button(translate("Use these again"), elem_id="reuse", elem_classes="quiet", visible=False)
+            self.delete = gr.Button(translate("Delete"), elem_id="delete", elem_classes="quiet risky", visible=False)
+        with gr.Accordion(translate("Log"), open=False, visible=False, elem_classes="log-box") as self.log_box:
             self.log = WatchedLog(elem_id="log")
-        with gr.Accordion(words("Details and downloads"), open=False, visible=False) as self.more:
+        with gr.Accordion(translate("Details and downloads"), open=False, visible=False) as self.more:
             self.told = gr.HTML("", elem_id="run-settings")
-            self.over = gr.Dropdown([], multiselect=True, label=words("Lay other runs over its curves"), elem_id="over")
+            self.over = gr.Dropdown(
+                [], multiselect=True, label=translate("Lay other runs over its curves"), elem_id="over"
+            )
             with gr.Row(elem_classes="naming", visible=False) as self.naming:
                 self.new_name = gr.Textbox(
-                    max_lines=1, max_length=80, label=words("New name"), elem_id="new-name", min_width=160
+                    max_lines=1, max_length=80, label=translate("New name"), elem_id="new-name", min_width=160
                 )
-                self.rename = gr.Button(words("Rename"), elem_id="rename", elem_classes="quiet", min_width=100, scale=0)
+                self.rename = gr.Button(
+                    translate("Rename"), elem_id="rename", elem_classes="quiet", min_width=100, scale=0
+                )
         self.actions = [self.stop, self.go_on, self.try_it, self.reuse, self.delete, self.naming]
 
     # ---- what follows what
 
     def wire(self, tab: gr.Tab) -> None:
-        guarded = guard(self.words)
+        guarded = guard(self.translate)
         chosen_by_hand = [self.run.input, self._wire_start(guarded), *self._wire_run(guarded)]
         # What a person has chosen, begun or renamed; not the run that a plain visit shows.
         for event in chosen_by_hand:
@@ -138,7 +142,7 @@ class TrainTab:
             [self.run, self.new_name],
             **REPORT_ERRORS,
         )
-        sure = confirm(self.words("Delete this run and its checkpoints?"))
+        sure = confirm(self.translate("Delete this run and its checkpoints?"))
         deleted = self.delete.click(guarded(self.on_delete), self.run, None, js=sure, **REPORT_ERRORS)
         for event in (renamed.success, deleted.success):
             self._refresh_after(event)
@@ -161,21 +165,21 @@ class TrainTab:
 
     def refresh(self, request: gr.Request, name: str | None, others: Sequence[str] | None = ()) -> list[Any]:
         """Everything on the right for the chosen run."""
-        words, view = self.words, self.run_cache.view(name)
+        translate, view = self.translate, self.run_cache.view(name)
         if view is None:
-            return [run_card.no_run(words), "", HIDDEN, HIDDEN, "", *[HIDDEN] * len(self.actions)]
-        look = live_cards.run_look(self.run_cache, view.run.name, words, others or ()) or {}
+            return [run_card.no_run(translate), "", HIDDEN, HIDDEN, "", *[HIDDEN] * len(self.actions)]
+        look = live_cards.run_look(self.run_cache, view.run.name, translate, others or ()) or {}
         visitor = self.people.visitor(request)
         may = visitor.may_stop(view.written)
         draws = view.settings is None or kind_of(view.settings.dataset) == "digits"
-        stop = words("Withdraw") if view.state == "queued" else words("Stop and save")
-        trial = words("Try it on a drawing") if draws else words("Try it on a photo")
+        stop = translate("Withdraw") if view.state == "queued" else translate("Stop and save")
+        trial = translate("Try it on a drawing") if draws else translate("Try it on a photo")
         return [
             look.get("html", ""),
             look.get("log", ""),
             gr.update(visible=bool(view.log)),
             gr.update(visible=view.settings is not None),
-            run_card.settings(view, words, host=visitor.host),
+            run_card.settings(view, translate, host=visitor.host),
             gr.update(visible=may and view.state in ("queued", "starting", "running"), value=stop),
             gr.update(visible=may and view.at_rest and view.run.can_resume),
             gr.update(visible=view.run.best.is_file(), value=trial),
@@ -188,7 +192,7 @@ class TrainTab:
         views = [view for run in self.run_cache.runs() if (view := self.run_cache.view(run.name))]
         options, same = [], Counter[str]()
         for view in views:
-            title = run_card.title(view, self.words)
+            title = run_card.title(view, self.translate)
             same[title] += 1
             options.append((f"{title} ({same[title]})" if same[title] > 1 else title, view.run.name))
         known = {value for _, value in options}
@@ -209,7 +213,7 @@ class TrainTab:
 
     def on_start(self, request: gr.Request, before: str, *given: Any) -> list[Any]:
         """The run's name, and no field wrong; or the sentence at the field that it is about."""
-        names, words = self.form.names, self.words
+        names, translate = self.form.names, self.translate
         try:
             settings = TrainSettings.checked(dict(zip(names, given, strict=True)))
             owner = self.people.starter(request)
@@ -217,12 +221,12 @@ class TrainTab:
             run = self.limits.start(settings, self.workspace, owner=owner, expected=expected)
             plan_card.run_begins(self.workspace)
             self.run_cache.forget(run.name)
-            return [run.name, "", *settings_form.marks(names, "", before, "", words)]
+            return [run.name, "", *settings_form.marks(names, "", before, "", translate)]
         except ImgclsError as error:
             if error.field not in names:
                 raise
-            told = words.message(error.message)
-            return [gr.skip(), error.field, *settings_form.marks(names, error.field, before, told, words)]
+            told = translate.message(error.message)
+            return [gr.skip(), error.field, *settings_form.marks(names, error.field, before, told, translate)]
 
     def on_stop(self, request: gr.Request, name: str) -> None:
         visitor = self.people.visitor(request)
