@@ -24,18 +24,18 @@ class PageLoad:
         self._parts.append((make, list(outputs)))
 
     def wire(self, page: gr.Blocks) -> Any:
-        outputs = list({id(one): one for _, some in self._parts for one in some}.values())
+        components = list({id(output): output for _, outputs in self._parts for output in outputs}.values())
 
         def opened(request: gr.Request) -> list[Any]:
-            made: dict[int, Any] = {}
-            for make, some in self._parts:
-                for one, news in zip(some, self._made(make, request, len(some)), strict=True):
-                    made[id(one)] = merged(made[id(one)], news) if id(one) in made else news
-            return [made[id(one)] for one in outputs]
+            values: dict[int, Any] = {}
+            for make, outputs in self._parts:
+                for output, value in zip(outputs, self._values(make, request, len(outputs)), strict=True):
+                    values[id(output)] = merged(values[id(output)], value) if id(output) in values else value
+            return [values[id(component)] for component in components]
 
-        return page.load(opened, None, outputs, **SILENT)
+        return page.load(opened, None, components, **SILENT)
 
-    def _made(self, make: Make, request: gr.Request, count: int) -> Sequence[Any]:
+    def _values(self, make: Make, request: gr.Request, count: int) -> Sequence[Any]:
         try:
             return make(request)
         except Exception:  # a run that goes at this moment: the other tabs open all the same

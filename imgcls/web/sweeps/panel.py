@@ -5,7 +5,6 @@ Folded away until it is asked for. What the form says stands in the page's addre
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from imgcls.errors import RunError
@@ -21,7 +20,7 @@ from imgcls.web.sweeps.result_view import drawn
 LISTED = 50  # sweeps, newest first
 MOST_OFFERED = 6  # values of a setting that are all filled in
 NOT_VARIED = (*search.NOT_FACTORS, "preset", "start_from", "time_limit", "keep_epochs")
-SAID = {
+SENTENCES = {
     "title": N_("Try several values"),
     "about": N_("The settings above, with these values instead, once for each seed: what is best, and does it matter?"),
     "vary": N_("Vary"), "values": N_("Values, e.g. 0.01, 0.03, 0.1"), "more": N_("Vary another one"),
@@ -38,71 +37,63 @@ class SweepPanel(ServerHTML):
 
     def __init__(self, context: PageContext, **options: Any) -> None:
         translate = context.translate
-        said = {f"said_{name}": translate(text) for name, text in SAID.items()}
+        sentences = {f"said_{name}": translate(text) for name, text in SENTENCES.items()}
         fields = [(name, translate.setting(name)) for name in TrainSettings.model_fields if name not in NOT_VARIED]
         offered = {name: _offered(name) for name, _ in fields}
         shown = {"fields": fields, "names": list(TrainSettings.model_fields), "offered": offered}
-        super().__init__("sweeps", said, server_functions(context), longest=10, **shown, **options)
+        super().__init__("sweeps", sentences, server_functions(context), longest=10, **shown, **options)
 
 
 def server_functions(context: PageContext) -> list[ServerFunction]:
     """What the browser may ask for."""
-    asks = _Answers(context)
-
-    def function(method: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-        def answer(asked: dict[str, Any]) -> dict[str, Any]:
-            return method(asked)
-
-        answer.__name__ = method.__name__
-        return answer
-
-    methods = (asks.sweep_start, asks.sweep_list, asks.sweep_look, asks.sweep_stop, asks.sweep_go_on)
-    return [server_function(function(method), context.translate, "network") for method in methods]
+    panel = SweepFunctions(context)
+    functions = (panel.sweep_start, panel.sweep_list, panel.sweep_look, panel.sweep_stop, panel.sweep_go_on)
+    return [server_function(function, context.translate, "network") for function in functions]
 
 
-class _Answers:
+class SweepFunctions:
     def __init__(self, context: PageContext) -> None:
         self.translate, self.people, self.limits = context.translate, context.people, context.limits
         self.workspace = context.run_cache.workspace
 
-    def sweep_start(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def sweep_start(self, payload: dict[str, Any]) -> dict[str, Any]:
         """`settings`: those of the form, as the address has them; `vary`: [[setting, values as text], ...]."""
-        given = {str(name): str(value) for name, value in dict(asked["settings"]).items()}
+        settings = {str(name): str(value) for name, value in dict(payload["settings"]).items()}
         vary: dict[str, list[str]] = {}
-        for name, values in asked["vary"]:
+        for name, values in payload["vary"]:
             if str(values).strip():
-                field, said = search.parse_factor(f"{name}={values}")
-                vary.setdefault(field, []).extend(said)
-        base = {name: value for name, value in given.items() if name not in vary and name not in ("seed", "name")}
-        kind = str(asked.get("search") or "grid")
-        trials = int(asked.get("trials") or 0) if kind != "grid" else 0
-        wanted = plan(base, vary, _seeds(asked), kind=kind, trials=trials)
-        made = self.limits.start_sweep(wanted, self.workspace, owner=self.people.starter(asked["request"]))
-        return self.sweep_list(asked) | {"name": made.name}
+                field, factor_values = search.parse_factor(f"{name}={values}")
+                vary.setdefault(field, []).extend(factor_values)
+        base = {name: value for name, value in settings.items() if name not in vary and name not in ("seed", "name")}
+        kind = str(payload.get("search") or "grid")
+        trials = int(payload.get("trials") or 0) if kind != "grid" else 0
+        planned = plan(base, vary, _seeds(payload), kind=kind, trials=trials)
+        started = self.limits.start_sweep(planned, self.workspace, owner=self.people.starter(payload["request"]))
+        return self.sweep_list(payload) | {"name": started.name}
 
     def sweep_list(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"sweeps": [one.name for one in sweep.list_sweeps(self.workspace)[:LISTED]]}
+        return {"sweeps": [listed.name for listed in sweep.list_sweeps(self.workspace)[:LISTED]]}
 
-    def _own(self, asked: dict[str, Any]) -> sweep.Sweep:
-        found = sweep.find(str(asked["name"]), self.workspace)
-        visitor = self.people.visitor(asked["request"])
+    def _own(self, payload: dict[str, Any]) -> sweep.Sweep:
+        found = sweep.find(str(payload["name"]), self.workspace)
+        visitor = self.people.visitor(payload["request"])
         owner = found.request().owner
         check_owner(sweep.RunState(owner=owner), visitor.owner, host=visitor.host)
         return found
 
-    def sweep_look(self, asked: dict[str, Any]) -> dict[str, Any]:
-        found = sweep_result.result(sweep.find(str(asked["name"]), self.workspace))
+    def sweep_look(self, payload: dict[str, Any]) -> dict[str, Any]:
+        found = sweep_result.result(sweep.find(str(payload["name"]), self.workspace))
         return {"html": drawn(found, self.translate), "status": found.status}
 
-    def sweep_stop(self, asked: dict[str, Any]) -> dict[str, Any]:
-        sweep.stop(self._own(asked))
-        return self.sweep_look(asked)
+    def sweep_stop(self, payload: dict[str, Any]) -> dict[str, Any]:
+        sweep.stop(self._own(payload))
+        return self.sweep_look(payload)
 
-    def sweep_go_on(self, asked: dict[str, Any]) -> dict[str, Any]:
-        found = self._own(asked)
-        wanted = again(found.request(), {}, {}, _seeds(asked) if asked.get("seeds") else ())
-        self.limits.start_sweep(wanted, self.workspace, name=found.name, owner=found.request().owner)
-        return self.sweep_look(asked)
+    def sweep_go_on(self, payload: dict[str, Any]) -> dict[str, Any]:
+        found = self._own(payload)
+        planned = again(found.request(), {}, {}, _seeds(payload) if payload.get("seeds") else ())
+        self.limits.start_sweep(planned, self.workspace, name=found.name, owner=found.request().owner)
+        return self.sweep_look(payload)
 
 
 def _offered(name: str) -> str | list[str] | dict[str, Any]:
@@ -119,8 +110,8 @@ def _offered(name: str) -> str | list[str] | dict[str, Any]:
     return {"whole": annotation is int, "low": low, "high": high, "below": "lt" in bounds}
 
 
-def _seeds(asked: dict[str, Any]) -> list[str]:
-    seeds = [seed.strip() for seed in str(asked.get("seeds") or "").replace(" ", ",").split(",") if seed.strip()]
+def _seeds(payload: dict[str, Any]) -> list[str]:
+    seeds = [seed.strip() for seed in str(payload.get("seeds") or "").replace(" ", ",").split(",") if seed.strip()]
     if not seeds:
         raise RunError("Name a seed at least, e.g. 1, 2, 3.")
     return seeds

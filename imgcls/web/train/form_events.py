@@ -108,108 +108,113 @@ class FormEvents:
     def opened(self, request: gr.Request) -> list[Any]:
         """The settings that a link carries, over the recipe for its network, data and transfer, what there is, and what
         to expect of each preset."""
-        said = address.settings(request.query_params)
+        linked = address.settings(request.query_params)
         values: dict[str, Any] = {}
-        if said:
-            dataset = said.get("dataset", "mnist")
-            said.setdefault("model", usual_network(dataset))
-            said.setdefault("transfer", usual_transfer(said["model"], dataset))
-            values = settings_form.defaults({"dataset": dataset, **said}) | said
-        made = {name: {"value": values[name]} for name in self.names if name in values}
+        if linked:
+            dataset = linked.get("dataset", "mnist")
+            linked.setdefault("model", usual_network(dataset))
+            linked.setdefault("transfer", usual_transfer(linked["model"], dataset))
+            values = settings_form.defaults({"dataset": dataset, **linked}) | linked
+        field_updates = {name: {"value": values[name]} for name in self.names if name in values}
         for name, listed in zip(("dataset", "weights"), self.lists(), strict=True):
-            made[name] = {"choices": listed["choices"], **made.get(name, {})}
+            field_updates[name] = {"choices": listed["choices"], **field_updates.get(name, {})}
         if values:
-            made["model"]["choices"] = buttons(self.translate, values["model"])
-            made["weights"]["visible"] = values["transfer"] != "scratch"
+            field_updates["model"]["choices"] = buttons(self.translate, values["model"])
+            field_updates["weights"]["visible"] = values["transfer"] != "scratch"
         shown = {name: field.value for name, field in self.form.fields.items()} | values
         presets, _ = preset_choices(shown, self.context.run_cache, self.translate, ask=False)
-        made["preset"] = {"choices": presets, **made.get("preset", {})}
+        field_updates["preset"] = {"choices": presets, **field_updates.get("preset", {})}
         state = form_state(values) if values else gr.skip()
-        return [state, *(gr.update(**made[name]) if name in made else gr.skip() for name in self.names)]
+        return [
+            state,
+            *(gr.update(**field_updates[name]) if name in field_updates else gr.skip() for name in self.names),
+        ]
 
-    def by_recipe(self, said: Mapping[str, Any]) -> dict[str, Any]:
+    def by_recipe(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The recipe for the chosen network, data and transfer; name, hardware and seed stay."""
-        usual = settings_form.defaults(said)
-        if said["transfer"] == "scratch":
+        usual = settings_form.defaults(settings)
+        if settings["transfer"] == "scratch":
             usual["weights"] = ""
-        elif said["weights"]:
-            usual["weights"] = said["weights"]
+        elif settings["weights"]:
+            usual["weights"] = settings["weights"]
         return {name: value for name, value in usual.items() if name not in settings_form.NOT_SET_BY_RECIPE}
 
-    def for_dataset(self, said: Mapping[str, Any], chosen: Collection[str] = ()) -> dict[str, Any]:
+    def for_dataset(self, settings: Mapping[str, Any], chosen: Collection[str] = ()) -> dict[str, Any]:
         """As `by_recipe`, with the network and what of it learns that the data call for, unless they are `chosen`."""
-        model, dataset = said["model"], said["dataset"]
+        model, dataset = settings["model"], settings["dataset"]
         if "model" not in chosen and (kind_of(dataset) == "photos" or model == usual_network("photos")):
             model = usual_network(dataset)
-        transfer = said["transfer"] if "transfer" in chosen else usual_transfer(model, dataset)
+        transfer = settings["transfer"] if "transfer" in chosen else usual_transfer(model, dataset)
         fitting = {"model": model, "transfer": transfer}
-        weights = said["weights"] if "weights" in chosen else ""
-        return self.by_recipe({**said, **fitting, "weights": weights}) | fitting
+        weights = settings["weights"] if "weights" in chosen else ""
+        return self.by_recipe({**settings, **fitting, "weights": weights}) | fitting
 
-    def follow(self, before: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    def follow(self, before: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
         """What other fields become, now that the form says this and the last answer was about `before`."""
-        changed = {name for name in settings_form.RECIPE_FIELDS if before and before.get(name) != said[name]}
+        changed = {name for name in settings_form.RECIPE_FIELDS if before and before.get(name) != settings[name]}
         if "dataset" in changed:
-            return self.for_dataset(said, changed)
+            return self.for_dataset(settings, changed)
         if changed & set(settings_form.RECIPE_INPUTS):
-            return self.by_recipe(said)
+            return self.by_recipe(settings)
         if changed:
-            return {"image_size": settings_form.defaults(said)["image_size"]}
+            return {"image_size": settings_form.defaults(settings)["image_size"]}
         return {}
 
-    def answered(self, before: dict[str, Any], wrong: str, *given: Any) -> list[Any]:
+    def answered(self, before: dict[str, Any], wrong: str, *values: Any) -> list[Any]:
         """What the recipe was asked about, the command, which field is wrong, the folded settings in a line, the rates
         to compare, and every field that is to change."""
-        given_values = dict(zip(self.names, given, strict=True))
-        said = {**given_values, **self.follow(before, given_values)}
-        said = {name: said[name] for name in self.names}
+        entered = dict(zip(self.names, values, strict=True))
+        followed = {**entered, **self.follow(before, entered)}
+        settings = {name: followed[name] for name in self.names}
         at, sentence = "", ""
         try:
-            TrainSettings.checked(said)
+            TrainSettings.checked(settings)
         except SettingsError as error:
             at, sentence = error.field or "", self.translate.message(error.message)
         marks = settings_form.marks(self.names, at, wrong, sentence, self.translate)
-        made = {name: dict(mark) for name, mark in zip(self.names, marks, strict=True)}
+        field_updates = {name: dict(mark) for name, mark in zip(self.names, marks, strict=True)}
         for name in self.names:
-            if said[name] != given_values[name]:
-                made[name]["value"] = said[name]
-        if before.get("model") != said["model"]:  # one from the table has a button, too
-            made["model"]["choices"] = buttons(self.translate, said["model"])
-        if before.get("transfer") != said["transfer"]:
-            made["weights"]["visible"] = said["transfer"] != "scratch"
-        differing = settings_form.differing(said)
+            if settings[name] != entered[name]:
+                field_updates[name]["value"] = settings[name]
+        if before.get("model") != settings["model"]:  # one from the table has a button, too
+            field_updates["model"]["choices"] = buttons(self.translate, settings["model"])
+        if before.get("transfer") != settings["transfer"]:
+            field_updates["weights"]["visible"] = settings["transfer"] != "scratch"
+        differing = settings_form.differing(settings)
         shown = plan_card.terminal(command_line(differing), address.query(differing), self.translate)
-        rates = gr.update(choices=settings_form.rate_choices(said, self.translate), value=settings_form.rate_kind(said))
-        summary = settings_form.summary(said, self.translate)
-        return [form_state(said), shown, at, summary, rates, *made.values()]
+        rates = gr.update(
+            choices=settings_form.rate_choices(settings, self.translate), value=settings_form.rate_kind(settings)
+        )
+        summary = settings_form.summary(settings, self.translate)
+        return [form_state(settings), shown, at, summary, rates, *field_updates.values()]
 
-    def rate_chosen(self, kind: str, *given: Any) -> float:
-        return settings_form.rate(kind, dict(zip(self.names, given, strict=True)))
+    def rate_chosen(self, kind: str, *values: Any) -> float:
+        return settings_form.rate(kind, dict(zip(self.names, values, strict=True)))
 
-    def filled(self, said: Mapping[str, Any]) -> list[Any]:
+    def filled(self, settings: Mapping[str, Any]) -> list[Any]:
         """All values at once, for other rooms: the form's state and each field's value."""
-        return [form_state(said), *(said[name] for name in self.names)]
+        return [form_state(settings), *(settings[name] for name in self.names)]
 
-    def train_on(self, dataset: str, *given: Any) -> list[Any]:
+    def train_on(self, dataset: str, *values: Any) -> list[Any]:
         """The form for another data set: `filled`."""
-        said = {**dict(zip(self.names, given, strict=True)), "dataset": dataset}
-        return self.filled({**said, **self.for_dataset(said)})
+        settings = {**dict(zip(self.names, values, strict=True)), "dataset": dataset}
+        return self.filled({**settings, **self.for_dataset(settings)})
 
-    def planned(self, *given: Any) -> tuple[str, Any, gr.Timer]:
+    def planned(self, *values: Any) -> tuple[str, Any, gr.Timer]:
         """Which layers would learn, how many parameters, and about how long, as HTML, and for photos the same of each
         mode of transfer; the time may come later."""
-        said = dict(zip(self.names, given, strict=True))
-        modes, waiting = plan_card.modes(said, self.workspace, self.context.limits, self.translate)
-        card, pending = plan_card.card(said, self.workspace, self.context.limits, self.translate)
+        settings = dict(zip(self.names, values, strict=True))
+        modes, waiting = plan_card.modes(settings, self.workspace, self.context.limits, self.translate)
+        card, pending = plan_card.card(settings, self.workspace, self.context.limits, self.translate)
         return card, gr.update(choices=modes), gr.Timer(active=pending or waiting)
 
-    def presets_known(self, *given: Any) -> Any:
+    def presets_known(self, *values: Any) -> Any:
         """What to expect of each preset, as far as it is known."""
-        said = dict(zip(self.names, given, strict=True))
-        return gr.update(choices=preset_choices(said, self.context.run_cache, self.translate, ask=False)[0])
+        settings = dict(zip(self.names, values, strict=True))
+        return gr.update(choices=preset_choices(settings, self.context.run_cache, self.translate, ask=False)[0])
 
-    def presets_asked(self, *given: Any) -> list[Any]:
+    def presets_asked(self, *values: Any) -> list[Any]:
         """The same, and what is not known is measured: somebody looks at the form."""
-        said = dict(zip(self.names, given, strict=True))
-        made, pending = preset_choices(said, self.context.run_cache, self.translate, ask=True)
-        return [gr.update(choices=made), gr.Timer(active=pending)]
+        settings = dict(zip(self.names, values, strict=True))
+        presets, pending = preset_choices(settings, self.context.run_cache, self.translate, ask=True)
+        return [gr.update(choices=presets), gr.Timer(active=pending)]

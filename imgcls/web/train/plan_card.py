@@ -65,19 +65,19 @@ def card(
         model_spec(settings.model).check(
             preprocess_for(settings).size, transfer=settings.transfer, options=network_options(settings)
         )
-        made = _estimates(workspace)(settings)
+        estimate = _estimates(workspace)(settings)
     except ImgclsError as error:
         return render("plan_card", translate, problem=translate.message(error.message)), False
     shown = render(
         "plan_card",
         translate,
         problem=None,
-        learns=translate(MODES[made.mode], trainable=made.trainable, parameters=made.parameters),
-        layers=", ".join(made.layers[:LAYERS]) + (" …" if len(made.layers) > LAYERS else ""),
-        time=translate.estimate(made.seconds) if made.seconds is not None else None,
-        notes=[translate.message(note) for note in made.notes],
+        learns=translate(MODES[estimate.mode], trainable=estimate.trainable, parameters=estimate.parameters),
+        layers=", ".join(estimate.layers[:LAYERS]) + (" …" if len(estimate.layers) > LAYERS else ""),
+        time=translate.estimate(estimate.seconds) if estimate.seconds is not None else None,
+        notes=[translate.message(note) for note in estimate.notes],
     )
-    return shown, made.pending
+    return shown, estimate.pending
 
 
 def modes(
@@ -96,14 +96,16 @@ def modes(
             if limits.public:
                 limits.check_settings(settings)
             model_spec(settings.model).check(preprocess_for(settings).size, transfer=mode)
-            made = _estimates(workspace)(settings, beside=mode != chosen)
+            estimate = _estimates(workspace)(settings, beside=mode != chosen)
         except ImgclsError:
             continue  # what is wrong is told below the form
-        count = _short(made.trainable)
+        count = _short(estimate.trainable)
         said[mode] = translate("{count} weights", count=count)
-        if made.seconds is not None:
-            said[mode] = translate("{count} weights, about {time}", count=count, time=translate.estimate(made.seconds))
-        pending = pending or made.pending
+        if estimate.seconds is not None:
+            said[mode] = translate(
+                "{count} weights, about {time}", count=count, time=translate.estimate(estimate.seconds)
+            )
+        pending = pending or estimate.pending
     return [(f"{name}\n{said[mode]}" if mode in said else name, mode) for name, mode in plain], pending
 
 
@@ -134,8 +136,8 @@ def expected(settings: TrainSettings, workspace: Workspace) -> float | None:
 def asked(settings: TrainSettings, workspace: Workspace) -> tuple[float | None, bool]:
     """(seconds that a run will take, whether they are still being measured: ask again). What is chosen is timed before.
     Raises ImgclsError where data, weights or device are not to be had."""
-    made = _estimates(workspace)(settings, beside=True)
-    return made.seconds, made.pending
+    estimate = _estimates(workspace)(settings, beside=True)
+    return estimate.seconds, estimate.pending
 
 
 def terminal(command: str, query: str, translate: Translator) -> Markup:

@@ -57,20 +57,20 @@ class TrainTab:
                 self._lay_out_run()
         SweepPanel(self.context, elem_id="sweeps")
         RunsTable(self.context, elem_id="runs-table")
-        self.seen = [self.card, self.log, self.log_box, self.more, self.told, *self.actions]
+        self.outputs = [self.card, self.log, self.log_box, self.more, self.settings, *self.actions]
 
     def _lay_out_form(self) -> None:
         translate = self.translate
-        made = settings_form.build(translate, self.workspace, self.limits)
-        with made.folded:
+        form = settings_form.build(translate, self.workspace, self.limits)
+        with form.folded:
             terminal = plan_card.terminal("", "", translate)
             command = gr.HTML(terminal, elem_id="command", js_on_load=plan_card.COPY)
         missing = FetchView(self.context, elem_id="fetch-for-training")
         with gr.Column(elem_classes="start-bar"):
             plan = gr.HTML("", elem_id="plan")
             self.start = gr.Button(translate("Start training"), variant="primary", elem_id="start")
-        self.wrong = gr.State("")  # the setting that has a sentence under it
-        self.form = FormEvents(self.context, made, missing, plan=plan, command=command, wrong=self.wrong)
+        self.wrong_field = gr.State("")  # the setting that has a sentence under it
+        self.form = FormEvents(self.context, form, missing, plan=plan, command=command, wrong=self.wrong_field)
 
     def _lay_out_run(self) -> None:
         translate = self.translate
@@ -87,7 +87,7 @@ class TrainTab:
         with gr.Accordion(translate("Log"), open=False, visible=False, elem_classes="log-box") as self.log_box:
             self.log = WatchedLog(elem_id="log")
         with gr.Accordion(translate("Details and downloads"), open=False, visible=False) as self.more:
-            self.told = gr.HTML("", elem_id="run-settings")
+            self.settings = gr.HTML("", elem_id="run-settings")
             self.over = gr.Dropdown(
                 [], multiselect=True, label=translate("Lay other runs over its curves"), elem_id="over"
             )
@@ -119,8 +119,8 @@ class TrainTab:
         values = self.form.values
         started = self.start.click(
             guarded(self.on_start),
-            [self.wrong, *values],
-            [self.run, self.wrong, *values],
+            [self.wrong_field, *values],
+            [self.run, self.wrong_field, *values],
             js=self.named,
             api_visibility="private",
             show_progress="hidden",
@@ -134,7 +134,7 @@ class TrainTab:
         """What can be done with the run that is shown; the events after which it is another."""
         for button, action, js in ((self.stop, self.on_stop, None), (self.go_on, self.on_resume, self.named)):
             done = button.click(guarded(action), self.run, None, js=js, **REPORT_ERRORS)
-            done.then(self.refresh, [self.run, self.over], self.seen, **SILENT)
+            done.then(self.refresh, [self.run, self.over], self.outputs, **SILENT)
         renamed = gr.on(
             [self.rename.click, self.new_name.submit],
             guarded(self.on_rename),
@@ -150,16 +150,16 @@ class TrainTab:
 
     def _wire_following(self) -> None:
         """The list of runs and the run that is shown follow what happens elsewhere."""
-        self.run.change(self.refresh, [self.run, self.over], self.seen, **SILENT)
-        self.over.input(self.refresh, [self.run, self.over], self.seen, **SILENT)
+        self.run.change(self.refresh, [self.run, self.over], self.outputs, **SILENT)
+        self.over.input(self.refresh, [self.run, self.over], self.outputs, **SILENT)
         self.run.change(self.for_chosen, self.run, [self.over, self.new_name], **SILENT)
         self._refresh_after(self.card.submit)
         self._refresh_after(self.context.changes.change)
-        self.context.load.add(self.from_address, [self.run, *self.seen])
+        self.context.load.add(self.from_address, [self.run, *self.outputs])
 
     def _refresh_after(self, event: Callable[..., Any]) -> None:
         listed = event(self.list_runs, self.run, self.run, **SILENT)
-        listed.then(self.refresh, [self.run, self.over], self.seen, **SILENT)
+        listed.then(self.refresh, [self.run, self.over], self.outputs, **SILENT)
 
     # ---- what the page shows
 
@@ -211,11 +211,11 @@ class TrainTab:
 
     # ---- what a person does
 
-    def on_start(self, request: gr.Request, before: str, *given: Any) -> list[Any]:
+    def on_start(self, request: gr.Request, before: str, *values: Any) -> list[Any]:
         """The run's name, and no field wrong; or the sentence at the field that it is about."""
         names, translate = self.form.names, self.translate
         try:
-            settings = TrainSettings.checked(dict(zip(names, given, strict=True)))
+            settings = TrainSettings.checked(dict(zip(names, values, strict=True)))
             owner = self.people.starter(request)
             expected = plan_card.expected(settings, self.workspace) if self.people.shared else None
             run = self.limits.start(settings, self.workspace, owner=owner, expected=expected)
@@ -225,8 +225,8 @@ class TrainTab:
         except ImgclsError as error:
             if error.field not in names:
                 raise
-            told = translate.message(error.message)
-            return [gr.skip(), error.field, *settings_form.marks(names, error.field, before, told, translate)]
+            sentence = translate.message(error.message)
+            return [gr.skip(), error.field, *settings_form.marks(names, error.field, before, sentence, translate)]
 
     def on_stop(self, request: gr.Request, name: str) -> None:
         visitor = self.people.visitor(request)
@@ -243,12 +243,12 @@ class TrainTab:
         self.limits.may_delete(host=self.people.visitor(request).host)
         delete_run(find_run(name, self.workspace))
 
-    def on_rename(self, request: gr.Request, name: str, wanted: str) -> list[str]:
+    def on_rename(self, request: gr.Request, name: str, new_name: str) -> list[str]:
         run = find_run(name, self.workspace)
         self.people.visitor(request).check(run.written())
-        made = rename_run(run, wanted.strip())
+        renamed = rename_run(run, new_name.strip())
         self.run_cache.forget(name)
-        return [made.name, made.name]
+        return [renamed.name, renamed.name]
 
     def on_try(self, name: str) -> Any:
         options, _ = self.classify.choices()
