@@ -21,7 +21,7 @@ ServerFunction = Callable[..., Any]  # an Answer, or the promise of one
 
 
 class ServerHTML(gr.HTML):
-    """`part`: the name of its template and its script, which lie beside the class; `said`: their sentences, by the
+    """`template`: the name of its template and its script, which lie beside the class; `sentences`: theirs, by the
     names they know; `script`: instead of the file; `functions`: what the script may ask for, each a `server_function`.
 
     Its value is text from the browser, of at most `longest` characters: '' otherwise.
