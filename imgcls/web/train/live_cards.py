@@ -66,11 +66,11 @@ class Looks:
         if drawn := self.fresh(key):
             return drawn
         kind, name, language, more = key
-        made = DRAW[kind](self.run_cache, name, _words(language), more)
-        if made is None:
+        card = DRAW[kind](self.run_cache, name, _words(language), more)
+        if card is None:
             return None
-        tag = hashlib.sha256(repr(made).encode()).hexdigest()[:16]
-        packed = gzip.compress(json.dumps(made | {"tag": tag}).encode(), LEVEL)
+        tag = hashlib.sha256(repr(card).encode()).hexdigest()[:16]
+        packed = gzip.compress(json.dumps(card | {"tag": tag}).encode(), LEVEL)
         drawn = Drawing(tag, packed, time.monotonic() + TTL_S)
         with self._lock:
             self._drawn[key] = drawn
@@ -90,16 +90,16 @@ def add_routes(app: FastAPI, run_cache: RunCache) -> None:
     looks, root = Looks(run_cache), str(run_cache.workspace.root)
 
     async def look(request: Request) -> Response:
-        said = request.query_params
-        language = said.get("language", "en")
+        query = request.query_params
+        language = query.get("language", "en")
         kind, name = request.path_params["kind"], request.path_params["name"][:100]
         if kind not in DRAW or language not in LANGUAGES:
             return Response(status_code=404)
-        key = looks.asked_for(kind, name, language, said.getlist("more")[:MORE])
+        key = looks.asked_for(kind, name, language, query.getlist("more")[:MORE])
         drawn = looks.fresh(key)
         if drawn is None:
             drawn = await work("picture", ("look", root, key), lambda: looks.draw(key), address_of(request))
-        if drawn is None or drawn.tag == said.get("known"):
+        if drawn is None or drawn.tag == query.get("known"):
             return Response(status_code=204, headers=HEADERS)
         if "gzip" not in request.headers.get("accept-encoding", ""):
             return Response(gzip.decompress(drawn.packed), headers=HEADERS, media_type="application/json")

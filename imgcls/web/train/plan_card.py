@@ -89,7 +89,7 @@ def modes(
     plain = [(translate.value(mode), mode) for mode in choices("transfer") or ()]
     if kind_of(str(values.get("dataset") or "")) != "photos":
         return plain, False
-    said, pending = {}, False
+    costs, pending = {}, False
     for mode in sorted((mode for _, mode in plain), key=lambda mode: mode != chosen):  # that one's time first
         try:
             settings = TrainSettings.checked(values if mode == chosen else _by_recipe(values, mode))
@@ -100,13 +100,13 @@ def modes(
         except ImgclsError:
             continue  # what is wrong is told below the form
         count = _short(estimate.trainable)
-        said[mode] = translate("{count} weights", count=count)
+        costs[mode] = translate("{count} weights", count=count)
         if estimate.seconds is not None:
-            said[mode] = translate(
+            costs[mode] = translate(
                 "{count} weights, about {time}", count=count, time=translate.estimate(estimate.seconds)
             )
         pending = pending or estimate.pending
-    return [(f"{name}\n{said[mode]}" if mode in said else name, mode) for name, mode in plain], pending
+    return [(f"{name}\n{costs[mode]}" if mode in costs else name, mode) for name, mode in plain], pending
 
 
 def _short(count: int) -> str:

@@ -80,9 +80,9 @@ def no_run(translate: Translator) -> Markup:
 
 def log(view: RunView, translate: Translator) -> Markup:
     """The last lines, newest at the bottom."""
-    said = [*view.log, *([view.progress[-1]] if view.progress and view.live else [])]
+    events = [*view.log, *([view.progress[-1]] if view.progress and view.live else [])]
     lines = [
-        (time.strftime("%H:%M:%S", time.localtime(e.time)), text) for e in said if (text := log_line(e, translate))
+        (time.strftime("%H:%M:%S", time.localtime(e.time)), text) for e in events if (text := log_line(e, translate))
     ]
     return render("log", translate, lines=lines[-LINES:])
 
@@ -201,14 +201,14 @@ def _settings(view: RunView, translate: Translator) -> list[tuple[str, str]]:
     """What was not the settings' default, by its label."""
     if view.settings is None:
         return []
-    said = view.settings.model_dump(exclude_defaults=True, exclude={"name"}) | {
+    values = view.settings.model_dump(exclude_defaults=True, exclude={"name"}) | {
         name: getattr(view.settings, name) for name in ALWAYS_SHOWN
     }
     return [
         *(
             (translate.setting(name), translate.value(value) if isinstance(value, str) else f"{value:g}")
             for name in TrainSettings.model_fields
-            if (value := said.get(name)) not in (None, "")
+            if (value := values.get(name)) not in (None, "")
         ),
         *_costs(view, translate),
     ]
