@@ -50,8 +50,9 @@ def main(arguments: list[str]) -> int:
         print("Interrupted; the next start goes on with the installation.", file=sys.stderr)
         return 130
     if testing:
-        # Three at a time, a file each: much of a browser's test is waiting.
-        command = [PYTHON, "-m", "pytest", "-n", "3", "--dist", "loadfile", *arguments[1:]]
+        # Three at a time, a file each: much of a browser's test is waiting. In the order of tests/conftest.py.
+        in_order = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+        command = [PYTHON, "-m", "pytest", *in_order, *arguments[1:]]
     else:
         command = [PYTHON, "-m", "imgcls", *(arguments or ["serve"])]
     return run([str(part) for part in command])

@@ -44,19 +44,19 @@ def peak(reset=False):
         open("/proc/self/clear_refs", "w").write("5")
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) * 1024
 
-def look(path):
+def look(path, forms):
     try:
-        for one in FORMS:
+        for one in forms:
             with opened_image(path, keep_alpha=True, near=one.decode_side) as image:
                 prepare(one, image)
     except InputError as error:
         return "pixels" in str(error) or "nothing to read" in str(error)
     return True
 
-look(sys.argv[1])
+look(sys.argv[1], FORMS)
 for path in sys.argv[2:]:
     before = peak(reset=True)
-    fine = look(path)
+    fine = look(path, FORMS if path.endswith(("clear.png", ".jpg")) else (FORMS[0], FORMS[-1]))
     print(path, peak() - before, fine, flush=True)
 """
 
@@ -68,7 +68,7 @@ def striped(mode, side, *colours):
 
 
 def saved(path, image, **options):
-    image.save(path, **options)
+    image.save(path, **({"compress_level": 1} | options if path.suffix == ".png" else options))
     return path
 
 
