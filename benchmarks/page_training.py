@@ -1,6 +1,6 @@
 """Training in the browser against the trainer on one thread: images a second, in turns, and seconds to 98 %.
 
-    python -m benchmarks.page_training [--rounds 5] [--steps 150] [--seeds 5] [--images 20000] [--epochs 3]
+    python -m benchmarks.page_training [--rounds 5] [--steps 150] [--seeds 5] [--images 20000] [--epochs N]
 
 Chromium's worker runs the very files that the page loads, plain and relaxed SIMD; PyTorch runs the trainer's own steps
 on MNIST, batches included. Wall time: leave the machine alone. `CHROMIUM` names the browser.
@@ -27,6 +27,7 @@ from imgcls.training.learner import make_learner
 from imgcls.web.classify import bundle
 from imgcls.web.engine.build import FLAGS, HERE
 from imgcls.web.engine.dataset_file import make_file, page_settings
+from imgcls.web.train.page_options import default_settings
 from imgcls.workspace import Workspace
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
@@ -74,7 +75,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--images", type=int, default=20_000)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=0, help="0: the page's own")
     arguments = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
@@ -133,10 +134,14 @@ def _torch_way(images: int, steps: int) -> Callable[[], float]:
 
 
 def _seconds(pages: dict[str, Any], arguments: argparse.Namespace) -> None:
+    recipe = default_settings("mnist")
+    recipe |= recipe.pop("by_images")[str(arguments.images)]
+    if arguments.epochs:
+        recipe["epochs"] = arguments.epochs
     for name, page in pages.items():
         ended, last = [], []
         for seed in range(1, arguments.seeds + 1):
-            settings = {"epochs": arguments.epochs, "batch_size": 128, "seed": seed}
+            settings = {**recipe, "seed": seed}
             ends = page.evaluate("([s, n]) => train(s, n)", [settings, 10**9])["ends"]
             ended.append(next((seconds for seconds, accuracy in ends if accuracy >= TARGET), None))
             last.append(ends[-1][1])

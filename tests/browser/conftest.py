@@ -111,8 +111,11 @@ def browser():
 
 @pytest.fixture(scope="module")
 def context(browser):
-    """One of a file: with the page's scripts fetched and compiled, the next page opens in half the time."""
-    made = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US", permissions=["camera"])
+    """One of a file: with its scripts fetched and compiled, the next page opens in half the time. Nothing glides:
+    drawing that takes a quarter of a page's processor time. Tests that look at it ask for it."""
+    made = browser.new_context(
+        viewport={"width": 1280, "height": 900}, locale="en-US", permissions=["camera"], reduced_motion="reduce"
+    )
     yield made
     made.close()
 

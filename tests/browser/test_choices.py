@@ -20,7 +20,7 @@ from story import ROOMS, Story
 from imgcls.settings import TrainSettings, command_line
 from imgcls.web.shared import settings_form
 
-LONG = 60_000  # ms
+LONG = 120_000  # ms
 UNFOLD = "document.querySelector('#settings-fold [aria-expanded=false]')?.click()"  # at once: answers are on their way
 SLOW = pytest.mark.slow
 SEEDS = [1, 2, *(pytest.param(seed, marks=SLOW) for seed in range(3, 15))]

@@ -95,7 +95,6 @@ def test_a_map_shows_its_kernel_and_what_excites_it(page, values):
 
 def test_it_follows_the_drawing(page, values):
     page.set_viewport_size({"width": 1280, "height": 800})
-    page.emulate_media(reduced_motion="reduce")  # the page moves at once: a click in the middle of it meets what moves
     page.locator("[data-panel=inside]").click()
     shows_result(page, "[data-panel]")
     for seen in ("#pad canvas", ".flow-scroll"):  # the drawing and every layer of it, in one view

@@ -36,4 +36,4 @@ def test_a_learning_rate_is_looked_for_and_filled_in(page, server):
     expect(found).to_contain_text("a third of the rate at which the loss was smallest", timeout=90_000)
     said = found.inner_text().partition(":")[0]
     expect(rate).to_have_value(said)
-    expect(page.locator("#command code")).to_contain_text(f"--lr {said} ")
+    expect(page.locator("#command code")).to_contain_text(f"--lr {said} ", timeout=30_000)

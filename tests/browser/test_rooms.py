@@ -27,6 +27,7 @@ def opened(page, server, room, language="en"):
 
 
 def test_a_data_set_is_looked_at_before_anything_is_trained(page, server):
+    page.emulate_media(reduced_motion="no-preference")  # results glide into view, as for most people
     opened(page, server, "Data")
     expect(page.get_by_test_id("report")).to_contain_text("70,000", timeout=LONG)
     expect(page.get_by_test_id("samples").locator("img")).to_have_count(24, timeout=LONG)

@@ -23,8 +23,12 @@ FIELDS = ("lr", "momentum", "batch_size", "epochs", "optimizer", "schedule", "au
 NETWORK = ("activation", "pool")  # what else a LeNet may have
 # Epochs for a first look: 98 % of MNIST in seconds.
 EPOCHS = {5_000: 8, USUAL_IMAGES: 3, 0: 1}
-# A batch of 128 makes too few steps of so few images, and they are learnt by heart: 96.7 % of MNIST instead of 97.7.
-FEW_DIGITS = {5_000: {"batch_size": 32, "lr": 0.05, "augment": "pen"}}
+# A batch of 128 makes too few steps of 5,000 images, and they are learnt by heart: 96.7 % of MNIST instead of 97.7. Of
+# 20,000 with a rate of 0.1, one of 20 seeds diverges (its units die) and one ends below 98 %; with these none of 24.
+FEW_DIGITS = {
+    5_000: {"batch_size": 32, "lr": 0.05, "augment": "pen"},
+    USUAL_IMAGES: {"batch_size": 64, "lr": 0.05},
+}
 LATER = {5_000: 12, USUAL_IMAGES: 5, 0: 3}  # other images take longer to learn
 
 TRAINING = {
