@@ -70,7 +70,7 @@ def inputs(model: nn.Module, name: str) -> int:
     """How many numbers reach what is replaced; 0 where it begins with no linear layer."""
     nn = import_module("torch.nn")
     layers = [layer for layer in model.get_submodule(name).modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
-    return layers[0].in_features if layers and isinstance(layers[0], nn.Linear) else 0
+    return getattr(layers[0], "in_features", 0) if layers else 0  # a convolution has none
 
 
 def build(
