@@ -15,7 +15,7 @@ from torch import nn
 
 from imgcls.audit import fold_networks
 from imgcls.audit.audit import audit
-from imgcls.audit.confident_learning import label_errors, out_of_sample
+from imgcls.audit.confident_learning import label_errors, out_of_sample, ranked
 from imgcls.audit.features import known_images, photo_images
 from imgcls.audit.fold_networks import network_probabilities
 from imgcls.data import edits
@@ -235,6 +235,8 @@ def test_confident_learning_counts_as_the_paper_does():
     assert [(i, c) for i, c, _ in label_errors(p, labels)] == [(2, 1)]
     assert label_errors(p, labels)[0][2] == pytest.approx((1 + 0.8 - 0.2) / 2)
     assert not label_errors(np.eye(2)[labels], labels)  # what everybody agrees on
+    p[4] = np.nan
+    assert [i for i, _, _ in ranked(p, labels)] == [2, 5, 1, 0, 3]  # all that can be judged, the named ones first
 
 
 def test_neighbours_are_the_nearest_others():

@@ -44,29 +44,32 @@ def out_of_sample(
 
 
 def label_errors(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int, float]]:
-    """[(image, the class it probably is of, score)], worst first; score from 0 to 1, above 1/2 where that class is the
-    surer one.
+    """[(image, the class it probably is of, score)] of the labels that are probably wrong, worst first; score from 0 to
+    1, above 1/2 where that class is the surer one.
 
     probabilities: float (N, classes), out of sample, NaN of images that cannot be judged; labels: int (N,).
     """
     judged = np.flatnonzero(~np.isnan(probabilities).any(axis=1))
-    issues = _label_errors(probabilities[judged], labels[judged])
-    return [(int(judged[i]), other, score) for i, other, score in issues]
+    expected_errors = round(_expected(probabilities[judged], labels[judged]))
+    return [issue for issue in ranked(probabilities, labels)[:expected_errors] if issue[2] > 0.5]
 
 
-def _label_errors(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int, float]]:
+def ranked(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int, float]]:
+    """The same of all images that can be judged: by how far their own class falls behind another."""
+    judged = np.flatnonzero(~np.isnan(probabilities).any(axis=1))
+    others = probabilities[judged]
+    places = np.arange(len(judged)), labels[judged]
+    own = others[places]
+    others[places] = -1.0
+    behind = others.max(axis=1) - own
+    order = np.argsort(-behind, kind="stable")
+    return [(int(judged[i]), int(others[i].argmax()), float((1 + behind[i]) / 2)) for i in order]
+
+
+def _expected(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """How many labels are wrong by the confident joint, each of its rows scaled to the images of that label."""
     count, classes = probabilities.shape
     own = probabilities[np.arange(count), labels]
-    others = probabilities.copy()
-    others[np.arange(count), labels] = -1.0
-    behind = others.max(axis=1) - own
-    expected_errors = round(_expected(probabilities, labels, own, classes))
-    order = [i for i in np.argsort(-behind, kind="stable")[:expected_errors] if behind[i] > 0]
-    return [(int(i), int(others[i].argmax()), float((1 + behind[i]) / 2)) for i in order]
-
-
-def _expected(probabilities: np.ndarray, labels: np.ndarray, own: np.ndarray, classes: int) -> float:
-    """How many labels are wrong by the confident joint, each of its rows scaled to the images of that label."""
     threshold = np.array([own[labels == c].mean() if (labels == c).any() else np.inf for c in range(classes)])
     reached = np.where(probabilities >= threshold, probabilities, -1.0)
     surely = reached.max(axis=1) >= 0

@@ -108,6 +108,7 @@ def has_few_photos(name: str, workspace: Workspace) -> bool:
 
 def card(made: CrossValidation, translate: Translator) -> Markup:
     low, high = made.interval
+    interval = translate("95%: {low:.2%} to {high:.2%}", low=low, high=high)
     balanced = made.balanced_accuracy
     counted = accuracy.counted(made.accuracy, made.images, translate)
     left_out = translate.plural(
@@ -122,7 +123,7 @@ def card(made: CrossValidation, translate: Translator) -> Markup:
             (
                 translate("Accuracy"),
                 accuracy.share(made.accuracy, made.images),
-                f"{translate('95%: {low:.0%} to {high:.0%}', low=low, high=high)} · {counted}",
+                f"{interval} · {counted}",
             ),
             (
                 translate("Balanced accuracy"),

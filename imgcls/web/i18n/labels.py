@@ -48,7 +48,7 @@ LABELS: dict[str, str] = {
     "time_limit": N_("Time limit"),
     "seed": N_("Seed"),
     "device": N_("Device"),
-    "precision": N_("Precision"),
+    "precision": N_("Numeric precision"),
     "compile": N_("torch.compile"),
     "sync_batchnorm": N_("Synchronised BatchNorm"),
     "threads": N_("Threads"),
