@@ -41,16 +41,33 @@ EPOCHS, GENTLER = 2, 0.2  # of learning on: its epochs at most, its rate over th
 DRAWINGS = "my-drawings"
 
 
-def server_functions(translate: Translator, cache: RunCache, limits: Limits, people: People) -> list[ServerFunction]:  # noqa: C901, PLR0915 - functions that share a page
-    workspace = cache.workspace
+def server_functions(translate: Translator, cache: RunCache, limits: Limits, people: People) -> list[ServerFunction]:
+    """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
+    return CorrectionFunctions(translate, cache, limits, people).functions()
 
-    def opened(payload: dict[str, Any]) -> tuple[str, Meta, Corrections]:
+
+class CorrectionFunctions:
+    """A payload names the checkpoint and, where it is no usual one, the set that is kept."""
+
+    def __init__(self, translate: Translator, cache: RunCache, limits: Limits, people: People) -> None:
+        self.translate, self.cache, self.limits, self.people = translate, cache, limits, people
+        self.workspace = cache.workspace
+
+    def functions(self) -> list[ServerFunction]:
+        pictures = (self.wrong_open, self.wrong_keep, self.wrong_delete)
+        return [
+            *(server_function(function, self.translate, "picture") for function in pictures),
+            server_function(self.wrong_learn, self.translate, "state"),
+            server_function(self.wrong_look, self.translate, "network"),
+        ]
+
+    def _opened(self, payload: dict[str, Any]) -> tuple[str, Meta, Corrections]:
         chosen = str(payload["checkpoint"])
-        meta = read_meta(cache.checkpoint(chosen))
-        return chosen, meta, Corrections(workspace, str(payload.get("set") or _usual(meta)).strip(), meta.classes)
+        meta = read_meta(self.cache.checkpoint(chosen))
+        return chosen, meta, Corrections(self.workspace, str(payload.get("set") or _usual(meta)).strip(), meta.classes)
 
-    def state_of(meta: Meta, corrections: Corrections) -> dict[str, Any]:
-        pictures, names = corrections.pictures(), meta.names(translate.language)
+    def _state_of(self, meta: Meta, corrections: Corrections) -> dict[str, Any]:
+        pictures, names = corrections.pictures(), meta.names(self.translate.language)
         shown = [
             {"file": p.file, "label": names[p.label], "url": thumbnail(p.path, THUMBNAIL_PX)}
             for p in pictures[:PICTURES_SHOWN]
@@ -61,73 +78,66 @@ def server_functions(translate: Translator, cache: RunCache, limits: Limits, peo
             "pictures": [picture_row for picture_row in shown if picture_row["url"]],
         }
 
-    def wrong_open(payload: dict[str, Any]) -> dict[str, Any]:
+    def wrong_open(self, payload: dict[str, Any]) -> dict[str, Any]:
         """What is kept for the checkpoint, and whether it can learn from it."""
-        chosen, meta, corrections = opened(payload)
+        chosen, meta, corrections = self._opened(payload)
         why = ""
         try:
-            _settings(chosen, meta, corrections.name, cache)
+            _settings(chosen, meta, corrections.name, self.cache)
         except ImgclsError as error:
-            why = translate.message(error.message)
-        return state_of(meta, corrections) | {
-            "classes": meta.names(translate.language),
-            "ask": limits.public,
+            why = self.translate.message(error.message)
+        return self._state_of(meta, corrections) | {
+            "classes": meta.names(self.translate.language),
+            "ask": self.limits.public,
             "cannot_learn": why,
         }
 
-    def wrong_keep(payload: dict[str, Any]) -> dict[str, Any]:
+    def wrong_keep(self, payload: dict[str, Any]) -> dict[str, Any]:
         """Keep the picture as `label`, the index of its right class."""
-        _, meta, corrections = opened(payload)
-        if limits.public and payload.get("agreed") is not True:
+        _, meta, corrections = self._opened(payload)
+        if self.limits.public and payload.get("agreed") is not True:
             raise DatasetError("In a shared lab others can see what is kept: say that they may.")
         label = int(payload["label"])
         if not 0 <= label < len(meta.classes):
             raise DatasetError("There is no such class.")
         if not corrections.folder.exists():
-            room_for_one_more(workspace, limits)
+            room_for_one_more(self.workspace, self.limits)
         token = str(payload.get("token") or "")[:100]
         with input_image(payload) as image:
             picture = _on_paper(image)
             picture = picture.convert("L") if "photo" not in payload else picture
             prepare(meta.preprocess, picture)  # one that the network cannot read would spoil every later learning
-            with locked(workspace):
-                correction = corrections.keep(picture, meta.classes[label], token=token, most=limits.corrections)
-        return state_of(meta, corrections) | {"file": correction.file}
+            with locked(self.workspace):
+                correction = corrections.keep(picture, meta.classes[label], token=token, most=self.limits.corrections)
+        return self._state_of(meta, corrections) | {"file": correction.file}
 
-    def wrong_delete(payload: dict[str, Any]) -> dict[str, Any]:
-        _, meta, corrections = opened(payload)
-        token = None if people.visitor(payload["request"]).host else str(payload.get("token") or "")[:100]
+    def wrong_delete(self, payload: dict[str, Any]) -> dict[str, Any]:
+        _, meta, corrections = self._opened(payload)
+        token = None if self.people.visitor(payload["request"]).host else str(payload.get("token") or "")[:100]
         corrections.delete(str(payload["file"]), token=token)
-        return state_of(meta, corrections)
+        return self._state_of(meta, corrections)
 
-    def wrong_learn(payload: dict[str, Any]) -> dict[str, Any]:
+    def wrong_learn(self, payload: dict[str, Any]) -> dict[str, Any]:
         """A run that learns on from the checkpoint, on its own data and what is kept."""
-        chosen, meta, corrections = opened(payload)
-        find(corrections.name, workspace, meta.classes)
-        owner = people.starter(payload["request"])
-        run = limits.start(_settings(chosen, meta, corrections.name, cache), workspace, owner=owner)
-        cache.forget(run.name)
+        chosen, meta, corrections = self._opened(payload)
+        find(corrections.name, self.workspace, meta.classes)
+        owner = self.people.starter(payload["request"])
+        run = self.limits.start(_settings(chosen, meta, corrections.name, self.cache), self.workspace, owner=owner)
+        self.cache.forget(run.name)
         return {"run": run.name}
 
-    def wrong_look(payload: dict[str, Any]) -> dict[str, Any]:
+    def wrong_look(self, payload: dict[str, Any]) -> dict[str, Any]:
         """How far the run is; once it is done, before and after on what is kept and on the data's own images."""
-        chosen, _, corrections = opened(payload)
-        view = cache.view(str(payload["run"]))
+        chosen, _, corrections = self._opened(payload)
+        view = self.cache.view(str(payload["run"]))
         if view is None or view.settings is None or view.settings.corrections != corrections.name:
             raise DatasetError("This run is not there any more: learn again.")
         if not view.at_rest or not view.run.best.is_file():
             return {"state": view.state, "share": view.share, "at_rest": view.at_rest}
-        paths = (cache.checkpoint(chosen), view.run.best)
-        rows = [*this_picture(payload, paths, translate), *_before_and_after(*paths, corrections, translate)]
-        html = render("learnt", translate, rows=rows, run=view.run.name)
+        paths = (self.cache.checkpoint(chosen), view.run.best)
+        rows = [*this_picture(payload, paths, self.translate), *_before_and_after(*paths, corrections, self.translate)]
+        html = render("learnt", self.translate, rows=rows, run=view.run.name)
         return {"state": view.state, "share": 1, "at_rest": True, "html": html, "checkpoint": f"{view.run.name}/best"}
-
-    pictures = [server_function(function, translate, "picture") for function in (wrong_open, wrong_keep, wrong_delete)]
-    return [
-        *pictures,
-        server_function(wrong_learn, translate, "state"),
-        server_function(wrong_look, translate, "network"),
-    ]
 
 
 def _on_paper(picture: Image.Image) -> Image.Image:

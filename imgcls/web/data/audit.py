@@ -55,134 +55,145 @@ def _said(translate: Translator) -> dict[str, str]:
     }
 
 
-def server_functions(  # noqa: C901, PLR0915 - a question each, over what they share
+def server_functions(
     translate: Translator, workspace: Workspace, limits: Limits, people: People | None = None
 ) -> list[ServerFunction]:
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
-    pictures = Pictures(workspace)
+    return AuditFunctions(translate, workspace, limits, people).functions()
 
-    def looks_after(payload: dict[str, Any]) -> bool:
+
+class AuditFunctions:
+    """A payload names data set, share of flipped labels and images to learn from."""
+
+    def __init__(self, translate: Translator, workspace: Workspace, limits: Limits, people: People | None) -> None:
+        self.translate, self.workspace, self.limits, self.people = translate, workspace, limits, people
+        self.pictures = Pictures(workspace)
+
+    def functions(self) -> list[ServerFunction]:
+        small = (self.audit_stop, self.audit_move, self.audit_delete, self.audit_right, self.audit_undo)
+        return [
+            server_function(self.audit_look, self.translate, "picture"),
+            server_function(self.audit_list, self.translate, "picture"),
+            *(server_function(function, self.translate, "state") for function in small),
+        ]
+
+    def _looks_after(self, payload: dict[str, Any]) -> bool:
         """Whether whoever asks looks after the lab: on one's own computer everybody does."""
-        return not limits.public or (people is not None and people.visitor(payload["request"]).host)
+        return not self.limits.public or (self.people is not None and self.people.visitor(payload["request"]).host)
 
-    def asked_for(payload: dict[str, Any]) -> Request:
+    def _request(self, payload: dict[str, Any]) -> Request:
         dataset, flip = str(payload["dataset"]), float(payload.get("flip") or 0)
-        limits.check_name(dataset)
+        self.limits.check_name(dataset)
         if not 0 <= flip <= MOST_FLIPPED:
             raise DatasetError("From 0 to 90% of the labels can be flipped.")
         return Request(dataset, round(flip, 2), train_images=max(0, int(payload.get("train_images") or 0)))
 
-    def own(request: Request) -> bool:
+    def _may_mend(self, request: Request) -> bool:
         """Labels that were flipped on purpose are not wrong in the folder: there is nothing to mend."""
-        return not limits.public and not request.flip and pictures.may_change(request.dataset)
+        return not self.limits.public and not request.flip and self.pictures.may_change(request.dataset)
 
-    def audit_look(payload: dict[str, Any]) -> dict[str, Any]:
+    def audit_look(self, payload: dict[str, Any]) -> dict[str, Any]:
         """Where it stands. `start`: begin a new one; in a shared lab whoever looks after it does that."""
-        request = asked_for(payload)
+        request = self._request(payload)
         if payload.get("start"):
-            if not looks_after(payload):
+            if not self._looks_after(payload):
                 more = f" --flip-labels {request.flip:g}" if request.flip else ""
                 more += f" --train-images {request.train_images}" if request.train_images else ""
                 raise RunError(
                     "In a shared lab whoever looks after it does this: `{command}`.",
                     command=f"python -m imgcls audit {request.dataset}{more}",
                 )
-            audits.start(request, workspace)
-        status = audits.status(request, workspace)
+            audits.start(request, self.workspace)
+        status = audits.status(request, self.workspace)
         if status.state == "failed" and status.message:
-            return {"error": translate.message(status.message)}
+            return {"error": self.translate.message(status.message)}
         if status.state == "running":
             html = audit_card.waiting(
-                request.dataset, status.done, status.total, translate, may_stop=looks_after(payload)
+                request.dataset, status.done, status.total, self.translate, may_stop=self._looks_after(payload)
             )
             return {"state": "running", "html": html}
-        audit = audits.find_audit(request, workspace) if status.state == "finished" else None
+        audit = audits.find_audit(request, self.workspace) if status.state == "finished" else None
         if audit is None:
             return {"state": "none" if status.state == "finished" else status.state}
         kind = next((kind for kind in audit_card.TITLES if audit.of(kind)), "label")
-        html = audit_card.card(audit, translate, kind=kind, own=own(request), may_start=looks_after(payload))
+        html = audit_card.card(
+            audit, self.translate, kind=kind, own=self._may_mend(request), may_start=self._looks_after(payload)
+        )
         return {"state": "finished", "html": html, "kind": kind}
 
-    def audit_stop(payload: dict[str, Any]) -> dict[str, Any]:
-        if not looks_after(payload):
+    def audit_stop(self, payload: dict[str, Any]) -> dict[str, Any]:
+        if not self._looks_after(payload):
             raise RunError("In a shared lab it may be somebody else's too: it ends by itself, or its host stops it.")
-        audits.stop(asked_for(payload), workspace)
+        audits.stop(self._request(payload), self.workspace)
         return {}
 
-    def finished_audit(request: Request) -> Audit:
-        audit = audits.find_audit(request, workspace)
+    def _finished_audit(self, request: Request) -> Audit:
+        audit = audits.find_audit(request, self.workspace)
         if audit is None:
             raise DatasetError("This list is not there any more: look again.")
         return audit
 
-    def audit_list(payload: dict[str, Any]) -> dict[str, Any]:
+    def audit_list(self, payload: dict[str, Any]) -> dict[str, Any]:
         """Suspects of a kind, PAGE at once, without those before `start_at`."""
-        request, start = asked_for(payload), max(int(payload.get("start_at") or 0), 0)
-        audit = finished_audit(request)
-        named = audit.of(payload["kind"])
+        request, start = self._request(payload), max(int(payload.get("start_at") or 0), 0)
+        audit = self._finished_audit(request)
+        suspects = audit.of(payload["kind"])
         called = str if is_builtin(request.dataset) else short
         shown = [
             audit_card.Shown(
                 place=start + i,
                 suspect=suspect,
-                picture=pictures.thumbnail(request.dataset, suspect.path),
-                twin=pictures.thumbnail(request.dataset, suspect.suggested) if suspect.kind == "duplicate" else "",
+                picture=self.pictures.thumbnail(request.dataset, suspect.path),
+                twin=self.pictures.thumbnail(request.dataset, suspect.suggested) if suspect.kind == "duplicate" else "",
                 name=called(suspect.path),
                 twin_name=called(suspect.suggested),
             )
-            for i, suspect in enumerate(named[start : start + PAGE])
+            for i, suspect in enumerate(suspects[start : start + PAGE])
         ]
         paths = [
             [_as_text(shown_suspect.suspect.path), _as_text(shown_suspect.suspect.suggested)] for shown_suspect in shown
         ]
-        html = audit_card.items(shown, audit.classes, translate, own=own(request))
-        return {"html": html, "paths": paths, "total": len(named), "next": start + len(shown)}
+        html = audit_card.items(shown, audit.classes, self.translate, own=self._may_mend(request))
+        return {"html": html, "paths": paths, "total": len(suspects), "next": start + len(shown)}
 
-    def named(payload: dict[str, Any]) -> tuple[str, Suspect]:
+    def _suspect(self, payload: dict[str, Any]) -> tuple[str, Suspect]:
         """The suspect that is meant: by its path, for the list has become shorter since it was shown."""
-        limits.may_delete()
-        request = asked_for(payload)
-        if not own(request):
+        self.limits.may_delete()
+        request = self._request(payload)
+        if not self._may_mend(request):
             raise DatasetError("{name} came with the lab: it is not changed.", name=request.dataset)
         suggested = payload.get("suggested")
-        for suspect in finished_audit(request).of(payload["kind"]):
+        for suspect in self._finished_audit(request).of(payload["kind"]):
             if _as_text(suspect.path) == payload["path"] and suggested in (None, _as_text(suspect.suggested)):
                 return request.dataset, suspect
         raise DatasetError("This image has been mended already, or is not there any more.")
 
-    def audit_move(payload: dict[str, Any]) -> dict[str, Any]:
+    def audit_move(self, payload: dict[str, Any]) -> dict[str, Any]:
         """label: another class than the suggested one."""
-        dataset, suspect = named(payload)
+        dataset, suspect = self._suspect(payload)
         label = str(payload.get("label") or suspect.suggested)
-        return {"change": edits.move_to_class(dataset, suspect.path, label, workspace).id}
+        return {"change": edits.move_to_class(dataset, suspect.path, label, self.workspace).id}
 
-    def audit_delete(payload: dict[str, Any]) -> dict[str, Any]:
-        dataset, suspect = named(payload)
-        return {"change": edits.delete(dataset, suspect.path, workspace).id}
+    def audit_delete(self, payload: dict[str, Any]) -> dict[str, Any]:
+        dataset, suspect = self._suspect(payload)
+        return {"change": edits.delete(dataset, suspect.path, self.workspace).id}
 
-    def audit_right(payload: dict[str, Any]) -> dict[str, Any]:
-        dataset, suspect = named(payload)
+    def audit_right(self, payload: dict[str, Any]) -> dict[str, Any]:
+        dataset, suspect = self._suspect(payload)
         about = {"label": suspect.label, "duplicate": suspect.suggested, "outlier": ""}[suspect.kind]
-        edits.dismiss(dataset, suspect.path, suspect.kind, about, workspace)
+        edits.dismiss(dataset, suspect.path, suspect.kind, about, self.workspace)
         return {"right": [_as_text(suspect.path), suspect.kind, _as_text(about)]}
 
-    def audit_undo(payload: dict[str, Any]) -> dict[str, Any]:
+    def audit_undo(self, payload: dict[str, Any]) -> dict[str, Any]:
         """change: the id of a move or a deletion; right: what was found right."""
-        limits.may_delete()
-        request = asked_for(payload)
+        self.limits.may_delete()
+        request = self._request(payload)
         if "right" in payload:
             path, kind, about = map(str, payload["right"])
-            edits.undismiss(request.dataset, _as_path(path), kind, _as_path(about), workspace)
+            edits.undismiss(request.dataset, _as_path(path), kind, _as_path(about), self.workspace)
         else:
-            edits.undo(request.dataset, str(payload["change"]), workspace)
+            edits.undo(request.dataset, str(payload["change"]), self.workspace)
         return {}
-
-    small = (audit_stop, audit_move, audit_delete, audit_right, audit_undo)
-    return [
-        server_function(audit_look, translate, "picture"),
-        server_function(audit_list, translate, "picture"),
-        *(server_function(function, translate, "state") for function in small),
-    ]
 
 
 def _as_text(path: str) -> str:

@@ -72,60 +72,75 @@ def _said(translate: Translator) -> dict[str, str]:
     }
 
 
-def server_functions(translate: Translator, workspace: Workspace, limits: Limits) -> list[ServerFunction]:  # noqa: C901 - functions that share a draft
+def server_functions(translate: Translator, workspace: Workspace, limits: Limits) -> list[ServerFunction]:
     """What the browser may ask for: each takes one object and returns one, with `error` where a sentence is due."""
+    return CollectFunctions(translate, workspace, limits).functions()
 
-    def draft(payload: dict[str, Any]) -> Draft:
+
+class CollectFunctions:
+    """A payload has the token of its draft."""
+
+    def __init__(self, translate: Translator, workspace: Workspace, limits: Limits) -> None:
+        self.translate, self.workspace, self.limits = translate, workspace, limits
+
+    def functions(self) -> list[ServerFunction]:
+        small = (
+            self.collect_class,
+            self.collect_unclass,
+            self.collect_unphoto,
+            self.collect_restore,
+            self.collect_clear,
+        )
+        return [
+            server_function(self.collect_open, self.translate, "picture"),
+            server_function(self.collect_photo, self.translate, "picture"),
+            server_function(self.collect_save, self.translate, "dataset"),
+            *(server_function(function, self.translate, "state") for function in small),
+        ]
+
+    def _draft(self, payload: dict[str, Any]) -> Draft:
         token, visitor = payload.get("token"), payload["visitor"]
         if isinstance(token, str):
-            return Draft(workspace, token, limits.collect, visitor=visitor)
-        return Draft.new(workspace, limits.collect, visitor=visitor)
+            return Draft(self.workspace, token, self.limits.collect, visitor=visitor)
+        return Draft.new(self.workspace, self.limits.collect, visitor=visitor)
 
-    def collect_open(payload: dict[str, Any]) -> dict[str, Any]:
+    def collect_open(self, payload: dict[str, Any]) -> dict[str, Any]:
         """The draft of that token with its thumbnails, or a new one."""
-        class_draft = draft(payload)
+        class_draft = self._draft(payload)
         classes = {
             name: [[photo, small] for photo in photos if (small := _thumbnail(class_draft.folder / name / photo))]
             for name, photos in class_draft.classes().items()
         }
         return {"token": class_draft.token, "classes": [[name, photos] for name, photos in classes.items()]}
 
-    def collect_class(payload: dict[str, Any]) -> dict[str, Any]:
+    def collect_class(self, payload: dict[str, Any]) -> dict[str, Any]:
         name = str(payload["name"]).strip()
-        draft(payload).add_class(name)
+        self._draft(payload).add_class(name)
         return {"name": name}
 
-    def collect_unclass(payload: dict[str, Any]) -> dict[str, Any]:
-        draft(payload).remove_class(str(payload["name"]))
+    def collect_unclass(self, payload: dict[str, Any]) -> dict[str, Any]:
+        self._draft(payload).remove_class(str(payload["name"]))
         return {}
 
-    def collect_photo(payload: dict[str, Any]) -> dict[str, Any]:
-        class_draft, name = draft(payload), str(payload["name"])
+    def collect_photo(self, payload: dict[str, Any]) -> dict[str, Any]:
+        class_draft, name = self._draft(payload), str(payload["name"])
         with _image(payload["image"]) as image:
             return {"photo": class_draft.add(name, image, burst=str(payload.get("burst") or ""))}
 
-    def collect_unphoto(payload: dict[str, Any]) -> dict[str, Any]:
-        draft(payload).remove(str(payload["name"]), str(payload["photo"]))
+    def collect_unphoto(self, payload: dict[str, Any]) -> dict[str, Any]:
+        self._draft(payload).remove(str(payload["name"]), str(payload["photo"]))
         return {}
 
-    def collect_restore(payload: dict[str, Any]) -> dict[str, Any]:
-        return {"photo": draft(payload).restore(str(payload["name"]), str(payload["photo"])).name}
+    def collect_restore(self, payload: dict[str, Any]) -> dict[str, Any]:
+        return {"photo": self._draft(payload).restore(str(payload["name"]), str(payload["photo"])).name}
 
-    def collect_save(payload: dict[str, Any]) -> dict[str, Any]:
-        room_for_one_more(workspace, limits)
-        return {"saved": draft(payload).save(str(payload["name"])).name}
+    def collect_save(self, payload: dict[str, Any]) -> dict[str, Any]:
+        room_for_one_more(self.workspace, self.limits)
+        return {"saved": self._draft(payload).save(str(payload["name"])).name}
 
-    def collect_clear(payload: dict[str, Any]) -> dict[str, Any]:
-        draft(payload).clear()
+    def collect_clear(self, payload: dict[str, Any]) -> dict[str, Any]:
+        self._draft(payload).clear()
         return {}
-
-    small = (collect_class, collect_unclass, collect_unphoto, collect_restore, collect_clear)
-    return [
-        server_function(collect_open, translate, "picture"),
-        server_function(collect_photo, translate, "picture"),
-        server_function(collect_save, translate, "dataset"),
-        *(server_function(function, translate, "state") for function in small),
-    ]
 
 
 def room_for_one_more(workspace: Workspace, limits: Limits) -> None:
