@@ -41,63 +41,94 @@ MAX_NAMES_SHOWN = 100  # names that are written into the field; more of them are
 MAX_NAMES_CHARS = 200_000  # characters of class names
 
 
-def build(  # noqa: PLR0915 - fields and their handlers
-    context: PageContext, checkpoint: gr.Dropdown, sources: gr.Tabs, listed: Callable[[], list[tuple[str, str]]]
-) -> gr.Accordion:
-    """The fold at the place where it is called. `checkpoint` is set to what was made, `sources` to the tab where it can
-    be tried; `listed`: the checkpoints to choose from."""
-    translate, workspace, limits = context.translate, context.run_cache.workspace, context.limits
-    hint = translate(
-        "A file that another program saved (.pth, .pt or .safetensors, at most {most:,} MB) becomes a checkpoint of "
-        "this lab. Network, channels and number of classes are recognised; nothing in the file is executed.",
-        most=limits.upload_mb,
-    )
-    with gr.Accordion(
-        translate("Use weights of your own"), open=False, elem_id="adopting", elem_classes="card"
-    ) as fold:
-        gr.HTML(render("title", translate, title=None, more=hint), elem_classes="part-title")
-        file = gr.File(
-            label=translate("File of weights"),
-            file_types=list(WEIGHTS),
-            show_label=False,
-            elem_id="adopt-file",
-            height=120,
-        )
-        message = gr.HTML("", elem_id="adopt-said", elem_classes="part-title", min_height=0)
-        with gr.Column(visible=False, elem_id="adopt-ask") as ask:
-            classes = gr.Textbox(
-                label=translate("Names of the classes, in their order, with commas between"),
-                lines=2,
-                max_lines=6,
-                max_length=MAX_NAMES_CHARS,
-                elem_id="adopt-classes",
-            )
-            dataset = Choice(
-                _data_sets(translate, workspace),
-                value="",
-                label=translate("Try it on a data set with these classes"),
-                elem_id="adopt-set",
-                allow_custom_value=True,
-            )
-            with gr.Row(elem_classes="fields"):
-                kind = gr.Dropdown(
-                    [(translate(name), value) for value, name in IMAGE_KINDS.items()],
-                    label=translate("What it learnt from"),
-                    elem_id="adopt-kind",
-                )
-                size = gr.Number(label=translate.setting("image_size"), precision=0, elem_id="adopt-size")
-                mean = gr.Textbox(label=translate("Mean"), max_lines=1, max_length=80, elem_id="adopt-mean")
-                std = gr.Textbox(label=translate("Standard deviation"), max_lines=1, max_length=80, elem_id="adopt-std")
-                name = gr.Textbox(
-                    label=translate("Checkpoint's name"), max_lines=1, max_length=80, elem_id="adopt-name"
-                )
-            make = gr.Button(translate("Make it a checkpoint"), variant="primary", elem_id="adopt-make")
-    recognised = gr.State(None)
-    form = [classes, dataset, kind, size, mean, std, name]
+class ImportWeights:
+    """`checkpoint` is set to what was made, `sources` to the tab where it can be tried; `listed`: the checkpoints to
+    choose from."""
 
-    def looked(path: str | None) -> list[Any]:
+    def __init__(
+        self,
+        context: PageContext,
+        checkpoint: gr.Dropdown,
+        sources: gr.Tabs,
+        listed: Callable[[], list[tuple[str, str]]],
+    ) -> None:
+        self.context, self.checkpoint, self.sources, self.listed = context, checkpoint, sources, listed
+        self.translate, self.workspace, self.limits = context.translate, context.run_cache.workspace, context.limits
+
+    # ---- what stands where
+
+    def layout(self) -> None:
+        """The fold, at the place where it is called."""
+        translate = self.translate
+        hint = translate(
+            "A file that another program saved (.pth, .pt or .safetensors, at most {most:,} MB) becomes a checkpoint "
+            "of this lab. Network, channels and number of classes are recognised; nothing in the file is executed.",
+            most=self.limits.upload_mb,
+        )
+        with gr.Accordion(translate("Use weights of your own"), open=False, elem_id="adopting", elem_classes="card"):
+            gr.HTML(render("title", translate, title=None, more=hint), elem_classes="part-title")
+            self.file = gr.File(
+                label=translate("File of weights"),
+                file_types=list(WEIGHTS),
+                show_label=False,
+                elem_id="adopt-file",
+                height=120,
+            )
+            self.message = gr.HTML("", elem_id="adopt-said", elem_classes="part-title", min_height=0)
+            with gr.Column(visible=False, elem_id="adopt-ask") as self.ask:
+                self._lay_out_questions()
+        self.recognised = gr.State(None)
+        self.form = [self.classes, self.dataset, self.kind, self.size, self.mean, self.std, self.name]
+
+    def _lay_out_questions(self) -> None:
+        translate = self.translate
+        self.classes = gr.Textbox(
+            label=translate("Names of the classes, in their order, with commas between"),
+            lines=2,
+            max_lines=6,
+            max_length=MAX_NAMES_CHARS,
+            elem_id="adopt-classes",
+        )
+        self.dataset = Choice(
+            _data_sets(translate, self.workspace),
+            value="",
+            label=translate("Try it on a data set with these classes"),
+            elem_id="adopt-set",
+            allow_custom_value=True,
+        )
+        with gr.Row(elem_classes="fields"):
+            self.kind = gr.Dropdown(
+                [(translate(name), value) for value, name in IMAGE_KINDS.items()],
+                label=translate("What it learnt from"),
+                elem_id="adopt-kind",
+            )
+            self.size = gr.Number(label=translate.setting("image_size"), precision=0, elem_id="adopt-size")
+            self.mean = gr.Textbox(label=translate("Mean"), max_lines=1, max_length=80, elem_id="adopt-mean")
+            self.std = gr.Textbox(
+                label=translate("Standard deviation"), max_lines=1, max_length=80, elem_id="adopt-std"
+            )
+            self.name = gr.Textbox(
+                label=translate("Checkpoint's name"), max_lines=1, max_length=80, elem_id="adopt-name"
+            )
+        self.make = gr.Button(translate("Make it a checkpoint"), variant="primary", elem_id="adopt-make")
+
+    # ---- what happens when
+
+    def wire(self) -> None:
+        file, recognised, form_fields = self.file, self.recognised, [self.size, self.mean, self.std]
+        questions = [recognised, self.message, self.ask, *self.form]
+        gr.on([file.upload, file.clear, file.delete], self.looked, file, questions, **REPORT_ERRORS)
+        names_and_form = [self.classes, self.kind, *form_fields]
+        of_data_set = guard(self.translate)(partial(_of_data_set, self.context))
+        self.dataset.input(of_data_set, [recognised, self.dataset], names_and_form, **REPORT_ERRORS)
+        self.kind.input(self.other_kind, [recognised, self.kind], form_fields, **REPORT_ERRORS)
+        after_import = [self.checkpoint, self.sources, file, self.message, self.ask, recognised]
+        self.make.click(self.adopt_it, [file, *self.form], after_import, api_visibility="private")
+        self.make.click(None, None, None, js=show_result_of("#adopt-make"), **LOCAL)
+
+    def looked(self, path: str | None) -> list[Any]:
         """What the file is, and the questions that it leaves with what most likely answers them."""
-        nothing = [None, "", gr.update(visible=False), *[gr.skip()] * len(form)]
+        nothing = [None, "", gr.update(visible=False), *[gr.skip()] * len(self.form)]
         if not path:
             return nothing
         from imgcls.checkpoints.import_weights import likely_kind, proposed_classes
@@ -106,10 +137,10 @@ def build(  # noqa: PLR0915 - fields and their handlers
         try:
             recognised_network, _ = recognise(Path(path))
         except ImgclsError as error:
-            return [None, _problem(error, translate), *nothing[2:]]
+            return [None, _problem(error, self.translate), *nothing[2:]]
         class_names = proposed_classes(recognised_network)
         usual = likely_kind(recognised_network)
-        more = translate(
+        more = self.translate(
             "{model}; channels: {channels}, classes: {count:,}",
             count=recognised_network.classes,
             channels=recognised_network.channels,
@@ -117,44 +148,34 @@ def build(  # noqa: PLR0915 - fields and their handlers
         )
         return [
             recognised_network,
-            render("title", translate, title=Path(path).name, more=more),
+            render("title", self.translate, title=Path(path).name, more=more),
             gr.update(visible=True),
             gr.update(
                 value=", ".join(class_names) if len(class_names) <= MAX_NAMES_SHOWN else "",
-                placeholder=translate("ImageNet's 1,000 classes")
+                placeholder=self.translate("ImageNet's 1,000 classes")
                 if len(class_names) > MAX_NAMES_SHOWN
-                else translate("cat, dog"),
+                else self.translate("cat, dog"),
             ),
-            gr.update(choices=_data_sets(translate, workspace), value=""),
+            gr.update(choices=_data_sets(self.translate, self.workspace), value=""),
             usual,
             *_form_of(recognised_network, usual),
             gr.update(value="", placeholder=Path(path).stem[:80]),
         ]
 
-    def other_kind(recognised_network: Any, chosen: str) -> list[Any]:
+    def other_kind(self, recognised_network: Any, chosen: str) -> list[Any]:
         return _form_of(recognised_network, chosen) if recognised_network else [gr.skip()] * 3
 
     def adopt_it(
-        request: gr.Request, path: str | None, said_classes: str, chosen: str, kind: str, *values: Any
+        self, request: gr.Request, path: str | None, said_classes: str, chosen: str, kind: str, *values: Any
     ) -> list[Any]:
         """The checkpoint, chosen in the list above; or the sentence that says what is missing."""
         try:
-            key, trial = _adopted(context, address_of(request), path, said_classes, chosen, kind, *values)
+            key, trial = _adopted(self.context, address_of(request), path, said_classes, chosen, kind, *values)
         except ImgclsError as error:
-            return [gr.skip(), gr.skip(), gr.skip(), _problem(error, translate), gr.skip(), gr.skip()]
-        done = render("title", translate, title=None, more=_made_sentence(key, trial, chosen, translate))
+            return [gr.skip(), gr.skip(), gr.skip(), _problem(error, self.translate), gr.skip(), gr.skip()]
+        done = render("title", self.translate, title=None, more=_made_sentence(key, trial, chosen, self.translate))
         tab = gr.Tabs(selected="draw" if kind == "digits" else "photo")
-        return [gr.update(choices=listed(), value=key), tab, None, done, gr.update(visible=False), None]
-
-    gr.on([file.upload, file.clear, file.delete], looked, file, [recognised, message, ask, *form], **REPORT_ERRORS)
-    names_and_form = [classes, kind, size, mean, std]
-    of_data_set = guard(translate)(partial(_of_data_set, context))
-    dataset.input(of_data_set, [recognised, dataset], names_and_form, **REPORT_ERRORS)
-    kind.input(other_kind, [recognised, kind], [size, mean, std], **REPORT_ERRORS)
-    after_import = [checkpoint, sources, file, message, ask, recognised]
-    make.click(adopt_it, [file, *form], after_import, api_visibility="private")
-    make.click(None, None, None, js=show_result_of("#adopt-make"), **LOCAL)
-    return fold
+        return [gr.update(choices=self.listed(), value=key), tab, None, done, gr.update(visible=False), None]
 
 
 def _adopted(

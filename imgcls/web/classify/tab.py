@@ -69,7 +69,11 @@ class ClassifyTab:
             with gr.Column(scale=6, min_width=320, elem_classes="card get"):
                 self._lay_out_answer(options, in_page)
         self.inside = OnDemand(self.context, elem_id="inside")
-        import_weights.build(self.context, self.checkpoint, self.sources, lambda: self.choices()[0])
+        import_fold = import_weights.ImportWeights(
+            self.context, self.checkpoint, self.sources, lambda: self.choices()[0]
+        )
+        import_fold.layout()
+        import_fold.wire()
         self.source = gr.State("draw")  # which of `sources` is open, for those that open another one
 
     def _lay_out_sources(self, in_page: str) -> None:
