@@ -50,8 +50,8 @@ def main(arguments: list[str]) -> int:
         print("Interrupted; the next start goes on with the installation.", file=sys.stderr)
         return 130
     if testing:
-        # Four at a time, a file each: much of a browser's test is waiting. In the order of tests/conftest.py.
-        in_order = ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
+        # Three at a time, a file each: much of a browser's test is waiting. In the order of tests/conftest.py.
+        in_order = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
         command = [PYTHON, "-m", "pytest", *in_order, *arguments[1:]]
     else:
         command = [PYTHON, "-m", "imgcls", *(arguments or ["serve"])]

@@ -166,6 +166,6 @@ def test_an_evaluation_names_what_was_measured():
     """Of two sets joined, the one that has test images."""
     from types import SimpleNamespace
 
-    joined = SimpleNamespace(dataset="mnist+pen-digits", part="test")
+    joined = SimpleNamespace(dataset="mnist+pen-digits", part="test", tta=False)
     assert evaluation_card.where(joined, Translator("en")) == "MNIST · test (pen-digits has none)"
-    assert "MNIST" in evaluation_card.where(SimpleNamespace(dataset="mnist", part="val"), Translator("zh"))
+    assert "MNIST" in evaluation_card.where(SimpleNamespace(dataset="mnist", part="val", tta=False), Translator("zh"))

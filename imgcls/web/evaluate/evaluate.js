@@ -1,7 +1,7 @@
 // Evaluate: asks how far the evaluation is, shows it, and opens its images. What is evaluated stands in the value.
 const AGAIN = 700;   // ms between two looks at an evaluation that goes on
 const said = { ...props }, view = element.querySelector('.evaluate-view');
-let asked = null, timer = null, which = 0, classes = [], turn = 0, opened = null, opening = 0;   // opening: which image was asked for last
+let begun = null, asked = null, timer = null, which = 0, classes = [], turn = 0, opened = null, opening = 0;   // opening: which image was asked for last
 
 function make(tag, set = {}, ...inside) {
   const node = Object.assign(document.createElement(tag), set);
@@ -204,6 +204,9 @@ function tell(sentence, bad = false, undo = null) {
 }
 
 function begin() {
+  const value = props.value || '';
+  if (value === begun) return;   // the same again, with the late answer about a link: the cell that was chosen stays
+  begun = value;
   try { asked = JSON.parse(props.value || 'null'); } catch { asked = null; }
   which = 0;
   if (asked) look(asked.asked ? 'again' : ''); else nothing(said.nothing, said.nothing_more);
