@@ -1,9 +1,12 @@
 """What a run would be before it is started, measured without touching the process that asks."""
 
+import contextlib
 import json
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -148,3 +151,24 @@ def test_the_other_process_says_what_it_measured():
     )
     assert made.returncode == 0, made.stderr
     assert Timing(**json.loads(made.stdout)).image > 0
+
+
+def test_those_who_come_first_at_once_share_one_measurement(workspace, monkeypatch):
+    """Three pages that were opened together had the same step timed by three processes."""
+    begun, both = [], threading.Barrier(2)
+
+    class Slow(BackgroundEstimates):
+        def __init__(self, workspace):
+            begun.append(self)
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(1)  # for a second one, which must not come
+            super().__init__(workspace)
+
+        def known(self, settings):
+            return 1.0
+
+    monkeypatch.setattr("imgcls.training.background_estimate.BackgroundEstimates", Slow)
+    settings = with_recipe({"dataset": "mnist", "model": "lenet"})
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda _: plan_card.expected(settings, workspace), range(8))) == [1.0] * 8
+    assert len(begun) == 1

@@ -5,8 +5,8 @@ Knows plans, not how they are made.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -43,12 +43,19 @@ MODES = {
 LAYERS = 6  # named; the rest are counted
 
 
-@cache
+_of_workspace: dict[Workspace, BackgroundEstimates] = {}
+_one_at_a_time = threading.Lock()
+
+
 def _estimates(workspace: Workspace) -> BackgroundEstimates:
-    """One for all pages: thirty students with one form ask for one measurement."""
+    """One for all pages: thirty students with one form ask for one measurement. `functools.cache` would make one for
+    each of those who come first at the same time."""
     from imgcls.training.background_estimate import BackgroundEstimates
 
-    return BackgroundEstimates(workspace)
+    with _one_at_a_time:
+        if workspace not in _of_workspace:
+            _of_workspace[workspace] = BackgroundEstimates(workspace)
+        return _of_workspace[workspace]
 
 
 def card(
