@@ -153,6 +153,7 @@ THREE += [(0.6, 0.78), (0.45, 0.82), (0.33, 0.74)]
 @pytest.fixture
 def draw_three():
     def draw(page):
+        page.locator("#first").wait_for(state="detached")  # the first page's pad lies over this one until it is built
         box = page.locator("#pad canvas").bounding_box()
         points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in THREE]
         page.mouse.move(*points[0])
