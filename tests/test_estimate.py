@@ -1,9 +1,6 @@
 """What a run would be before it is started, measured without touching the process that asks."""
 
 import contextlib
-import json
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +13,12 @@ from photos import flowers
 
 from imgcls.augmentations import COMBINATIONS, names
 from imgcls.errors import SettingsError
-from imgcls.models import build
+from imgcls.models import build, meta_model
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.training import estimate as estimates
 from imgcls.training.background_estimate import BackgroundEstimates, Waiting
 from imgcls.training.estimate import Timing, estimate, time_step, training_bytes, with_seconds
+from imgcls.training.step_timer import StepTimer
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared import settings_form
 from imgcls.web.shared.limits import ALONE, SHARED
@@ -41,6 +39,22 @@ def test_memory_grows_with_the_batch_and_is_that_of_weights_at_least(workspace):
         estimate(with_recipe({"batch_size": n}), workspace, timed=False).memory for n in (64, 128)
     )  # LeNet: what its layers hand on is most of it
     assert small > 4 * 3 * 61_706 and 1.5 < large / small <= 2
+
+
+@pytest.mark.parametrize("model, size", [("lenet", 28), ("resnet18", 32), ("mobilenet_v3_small", 64)])
+def test_a_small_network_in_memory_is_outlined_as_one_without(model, size, workspace, monkeypatch):
+    settings = with_recipe({"dataset": "cifar10", "model": model, "image_size": size})
+
+    def outlined():
+        estimates._outline.cache_clear(), estimates._network_bytes.cache_clear()
+        made = estimate(settings, workspace, timed=False)
+        return made.layers, made.parameters, made.memory, training_bytes(settings)
+
+    torch.manual_seed(3)
+    before, in_memory = torch.get_rng_state(), outlined()
+    assert torch.equal(torch.get_rng_state(), before)
+    monkeypatch.setattr(meta_model, "SMALL", 0)
+    assert in_memory == outlined()
 
 
 @pytest.mark.parametrize("said", [{}, {"model": "resnet18", "image_size": 32, "augment": "resized-crop"}])
@@ -141,16 +155,28 @@ def test_each_mode_of_transfer_says_what_learns(workspace):
     assert "maxvit_t needs at least 224" in said
 
 
-def test_the_other_process_says_what_it_measured():
-    made = subprocess.run(
-        [sys.executable, "-m", "imgcls.training.background_estimate"],
-        input=with_recipe({"batch_size": 16, "threads": 1, "device": "cpu"}).model_dump_json(),
-        capture_output=True,
-        text=True,
-        cwd=PROJECT,
-    )
-    assert made.returncode == 0, made.stderr
-    assert Timing(**json.loads(made.stdout)).image > 0
+def test_one_process_times_what_is_asked_and_ends_with_its_input():
+    """Starting torch is most of what timing a step costs."""
+    timer, cheap = StepTimer(), with_recipe({"batch_size": 16, "threads": 1, "device": "cpu"})
+    assert timer.time(cheap) is None  # not started
+    timer.start()
+    process = timer._process
+    timings = [timer.time(cheap.model_copy(update={"batch_size": size})) for size in (16, 8)]
+    timer.start()
+    assert process is timer._process and all(timing.image > 0 for timing in timings)
+    process.stdin.close()
+    assert process.wait(60) == 0
+
+
+def test_a_process_that_is_gone_is_told_and_made_anew(workspace):
+    timer, cheap = StepTimer(), with_recipe({"batch_size": 16, "threads": 1, "device": "cpu"})
+    timer.start()
+    threading.Thread(target=lambda: psutil.Process(timer._process.pid).kill()).start()
+    assert timer.time(cheap) is None
+    timer.start()
+    assert timer.time(cheap).image > 0
+    timer.stop()
+    assert timer._process is None
 
 
 def test_those_who_come_first_at_once_share_one_measurement(workspace, monkeypatch):

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imgcls.audit.confident_learning import FOLDS, folds_of
-from imgcls.models import build
+from imgcls.models import build, torch_compiler
 from imgcls.progress import Progress
 
 ENOUGH_IMAGES = 10_000  # of fewer a linear head on pixels knows more than a network of so few steps
@@ -67,6 +67,7 @@ def _trained(
     """A LeNet that has learnt from the images at `places`. stepped: called after each step."""
     generator = torch.Generator().manual_seed(seed)
     network = _initial(images.shape[1], classes, images.shape[-1], generator)
+    torch_compiler.leave_out()
     optimizer = torch.optim.SGD(
         network.parameters(), lr=PEAK_RATE, momentum=MOMENTUM, nesterov=True, weight_decay=DECAY
     )

@@ -1,29 +1,24 @@
 """Estimates for a server: timed one after another in a process of its own, never in the one that answers requests.
 
-That process has its own threads and memory and some seconds to live. A timing is kept for ten minutes: one that was
-made beside a busy run must not stand for ever. `python -m imgcls.training.background_estimate` is the process.
+A timing is kept for ten minutes: one that was made beside a busy run must not stand for ever.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections import OrderedDict
 
-from imgcls.plugins import load_plugins
 from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
-from imgcls.training.estimate import Estimate, Timing, time_step, with_seconds
-from imgcls.workspace import Workspace, child_environment
+from imgcls.training.estimate import Estimate, Timing, with_seconds
+from imgcls.training.step_timer import StepTimer
+from imgcls.workspace import Workspace
 
 FRESH = 600.0  # seconds that a timing counts
 RETRY_S = 60.0  # seconds until one that failed is tried again
-TIMEOUT_S = 90.0  # seconds that one may take, torch's own start on a busy machine included
+IDLE_S = 30.0  # that the process waits for more, with torch in memory: who changes one setting changes another
 WAITING = 8  # of them may wait; the oldest is given up
 PAUSE = 20.0  # seconds in which a run that was just started has the machine to itself
 CACHE_ENTRIES = 500
@@ -63,10 +58,12 @@ class BackgroundEstimates:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._lock = threading.Lock()
+        self._arrival = threading.Condition(self._lock)
         self._made: OrderedDict[Key, tuple[float, Timing | None]] = OrderedDict()
         self._waiting = Waiting()
         self._now: Key | None = None
-        self._process: subprocess.Popen | None = None
+        self._worker: threading.Thread | None = None
+        self._timer = StepTimer()
         self._paused_until = 0.0
 
     def __call__(self, settings: TrainSettings, *, beside: bool = False) -> Estimate:
@@ -91,58 +88,50 @@ class BackgroundEstimates:
         with self._lock:
             self._paused_until = time.monotonic() + PAUSE
             self._waiting.clear()
-            if self._process is not None:
-                self._process.kill()
+            self._timer.stop()
 
     def _ask(self, key: Key, settings: TrainSettings, beside: bool) -> None:
         with self._lock:
             if key == self._now or time.monotonic() < self._paused_until:
                 return
             self._waiting.ask(key, settings, beside=beside)
-            if self._now is None:
-                self._now = key
-                threading.Thread(target=self._work, daemon=True).start()
+            self._arrival.notify()
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._work, daemon=True)
+                self._worker.start()
 
     def _work(self) -> None:
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    self._now = None
-                    return
-                self._now, settings = self._waiting.take()
+        while (taken := self._next()) is not None:
+            key, settings = taken
             timing = self._elsewhere(settings)
             with self._lock:
+                self._now = None
                 if timing is None and time.monotonic() < self._paused_until:
                     continue  # asked again later
-                self._made[self._now] = (time.monotonic() + (FRESH if timing else RETRY_S), timing)
+                self._made[key] = (time.monotonic() + (FRESH if timing else RETRY_S), timing)
                 while len(self._made) > CACHE_ENTRIES:
                     self._made.popitem(last=False)
 
+    def _next(self) -> tuple[Key, TrainSettings] | None:
+        """What is to be timed next; None, and no process any more, where nobody has asked for a while."""
+        with self._lock:
+            if not self._arrival.wait_for(lambda: len(self._waiting), IDLE_S):
+                self._worker = None
+                self._timer.stop()
+                return None
+            self._now, settings = self._waiting.take()
+            return self._now, settings
+
     def _elsewhere(self, settings: TrainSettings) -> Timing | None:
-        """`time_step` in a process of its own. None where it found none, died, or took too long."""
-        try:
-            with self._lock:
-                if time.monotonic() < self._paused_until:
-                    return None
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "imgcls.training.background_estimate"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    text=True,
-                    env=child_environment(),
-                )
-            with self._process as process:
-                try:
-                    said, _ = process.communicate(settings.model_dump_json(), timeout=TIMEOUT_S)
-                finally:
-                    process.kill()
-            return Timing(**json.loads(said))
-        except (OSError, subprocess.SubprocessError, ValueError, TypeError):
-            return None
-        finally:
-            with self._lock:
-                self._process = None
+        """`time_step` in the other process. None where that found none, died, or took too long."""
+        with self._lock:
+            if time.monotonic() < self._paused_until:
+                return None
+            try:
+                self._timer.start()
+            except OSError:
+                return None
+        return self._timer.time(settings)
 
 
 def _key(settings: TrainSettings) -> Key:
@@ -150,15 +139,3 @@ def _key(settings: TrainSettings) -> Key:
     names = ("model", "batch_size", "optimizer", "precision", "device", "threads", "augment", "activation", "pool")
     # From scratch and fine-tuned, every layer learns: one timing stands for both.
     return (preprocess_for(settings), settings.transfer == "head", *(getattr(settings, name) for name in names))
-
-
-def main() -> None:
-    if hasattr(os, "nice"):
-        os.nice(5)  # whoever draws or trains comes first
-    load_plugins()
-    timing = time_step(TrainSettings.checked(json.load(sys.stdin)))
-    print(json.dumps(None if timing is None else dataclasses.asdict(timing)))
-
-
-if __name__ == "__main__":
-    main()

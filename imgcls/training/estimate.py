@@ -2,8 +2,8 @@
 
 The time is that of a few real steps on random images of the right shape, times the number of steps; on the machine, in
 the precision, with the augmentation and with the threads that the run would have. Measuring takes some seconds and the
-whole of the machine: a server leaves it to `background_estimate.py`. Memory is known before anything is allocated: the
-network is run on the meta device.
+whole of the machine: a server leaves it to `background_estimate.py`. Memory is known before anything large is
+allocated.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from imgcls.imaging.preprocess import Preprocess
 from imgcls.messages import Message
 from imgcls.models import build, transfer
 from imgcls.models.forward import in_micro_batches
+from imgcls.models.meta_model import to_try
 from imgcls.models.pretrained import check_weights
 from imgcls.models.registry import network_options
 from imgcls.models.threads import candidates, measure
@@ -78,11 +79,11 @@ def _network_bytes(model: str, channels: int, size: int) -> tuple[int, int]:
             kept[storage._cdata] = storage.nbytes()
         return tensor
 
-    with torch.device("meta"):
-        network = build(model, channels=channels, classes=IMAGENET_CLASSES, image_size=size).train()
-        images = torch.empty(2, channels, size, size)  # two: BatchNorm takes no single one
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            logits = network(images)  # held until the sums are made: a freed storage's number is given again
+    network, device = to_try(model, channels=channels, classes=IMAGENET_CLASSES, image_size=size)
+    images = torch.zeros(2, channels, size, size, device=device)  # two: BatchNorm takes no single one
+    hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
+    with torch.random.fork_rng(devices=[]), hooks:  # dropout draws random numbers
+        logits = network.train()(images)  # held until the sums are made: a freed storage's number is given again
     del logits
     return sum(p.nbytes for p in network.parameters()), sum(kept.values()) // len(images)
 
@@ -272,14 +273,7 @@ def _batches(
 
 @lru_cache(maxsize=256)
 def _outline(model: str, mode: str, channels: int, classes: int, size: int) -> Outline:
-    shape = {"channels": channels, "classes": classes, "image_size": size}
-    image = torch.zeros(1, channels, size, size)
-    try:
-        with torch.device("meta"):  # shapes without memory
-            made, image = build(model, **shape, init="default", options=None), image.to("meta")
-    except (RuntimeError, NotImplementedError):  # a network that reads its own numbers while it is built
-        with torch.random.fork_rng(devices=[]):
-            made = build(model, **shape, init="default", options=None)
+    made, device = to_try(model, channels=channels, classes=classes, image_size=size)
     transfer.prepare(made, mode)
     handed_on = 0
 
@@ -291,7 +285,7 @@ def _outline(model: str, mode: str, channels: int, classes: int, size: int) -> O
         if not list(module.children()):
             module.register_forward_hook(count)
     with torch.inference_mode():
-        made.eval()(image)
+        made.eval()(torch.zeros(1, channels, size, size, device=device))
     trainable, parameters = transfer.count_parameters(made)
     return Outline(tuple(transfer.trainable_layers(made)), trainable, parameters, handed_on)
 
