@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-import gradio.component_meta as component_meta
 import gradio.queueing
 import gradio.routes
 import gradio.utils
@@ -59,11 +58,6 @@ UNUSED = re.compile(rf"{PAGE}/(login|logout|monitoring|monitoring/.*|svelte/.*|.
 ROUTES = tuple(
     f"/gradio_api/{path}" for path in ("upload", "component_server", "queue/join", "queue/data", "run/x", "call/x")
 )
-
-# For every class of a component Gradio writes a stub file beside the module that defines it, at each start. An
-# installed package is not written into, and in a checkout nobody reads them.
-assert callable(component_meta.create_or_modify_pyi)
-component_meta.create_or_modify_pyi = lambda component_class, class_name, events: None
 
 
 def _no_application(*_: Any, **__: Any) -> Any:
