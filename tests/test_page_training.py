@@ -31,9 +31,9 @@ from imgcls.settings import TrainSettings, choices
 from imgcls.training.optim import lr_factor
 from imgcls.training.provenance import manifest_of
 from imgcls.training.trainer import train
-from imgcls.web.classify import bundle
 from imgcls.web.engine.dataset_file import make_file, page_settings
 from imgcls.web.engine.routes import engine_names
+from imgcls.web.shared import scripts
 from imgcls.workspace import Workspace
 
 FOR_EVER = "private, max-age=31536000, immutable"
@@ -136,7 +136,7 @@ def test_it_learns_digits_and_keeps_every_epoch(tmp_path):
 
 # A page's run with a worker of the same code, whose messages travel as between threads; `workers`: all that there were.
 HIRED = """
-  const { serve } = await import(`${ENGINE}/worker.js`), { PageRun } = await import(`${TRAIN}/page_run.js`);
+  const { serve } = await import(`${ENGINE}/serve.js`), { PageRun } = await import(`${TRAIN}/page_run.js`);
   const later = act => setTimeout(act, 1), kept = new Map(), told = [], workers = [];
   const store = {
     keep: async (key, run) => { kept.set(key, structuredClone(run)); return true; },
@@ -282,9 +282,15 @@ def body(tensors, **said):
 
 
 def test_everything_a_page_loads_is_named_by_its_content_and_kept_for_ever(lab):
-    for entry in bundle.ENTRIES:
-        script = lab.get(f"/scripts/{bundle.digest(entry)}.js")
+    for name in scripts.modules():
+        script = lab.get(f"/scripts/{scripts.digest()}/{name}")
         assert script.headers["cache-control"] == FOR_EVER and "javascript" in script.headers["content-type"]
+        assert script.content == scripts.modules()[name] and script.headers["content-encoding"] == "gzip"
+    some = "classify/js/classify.js"
+    plain = lab.get(f"/scripts/{scripts.digest()}/{some}", headers={"Accept-Encoding": "identity"})
+    assert plain.content == scripts.modules()[some] and "content-encoding" not in plain.headers
+    for wrong in ("0/" + some, *(f"{scripts.digest()}/{one}" for one in ("classify/live.py", "..%2fapp.py", ""))):
+        assert lab.get(f"/scripts/{wrong}").status_code == 404
     for name in engine_names().values():
         engine = lab.get(f"/engine/{name}")
         assert engine.content[:4] == b"\0asm" and engine.headers["cache-control"] == FOR_EVER

@@ -9,19 +9,19 @@ from fastapi import FastAPI, Request
 from starlette.responses import PlainTextResponse, Response
 
 from imgcls.errors import CheckpointError
-from imgcls.web.classify import bundle
 from imgcls.web.classify.browser_weights import PageWeights
 from imgcls.web.classify.handout import handout_with
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared import scripts
 from imgcls.web.shared.work_gate import address_of, work
 
 
 def serve(app: FastAPI, weights: PageWeights) -> None:
     root = str(weights.cache.workspace.root)
 
-    @app.get("/scripts/{name}.js")
-    async def script(name: str) -> Response:
-        return _kept_for_ever(bundle.named(name), "text/javascript")
+    @app.get("/scripts/{digest}/{name:path}")
+    async def script(digest: str, name: str, request: Request) -> Response:
+        return _script(digest, name, "gzip" in request.headers.get("accept-encoding", ""))
 
     @app.get("/weights/{name}")
     async def network(name: str, request: Request) -> Response:
@@ -61,6 +61,14 @@ def serve(app: FastAPI, weights: PageWeights) -> None:
     async def found(name: str, request: Request) -> tuple[Path | None, tuple[int, ...]]:
         """The checkpoint, and the epochs that are kept beside it."""
         return await work("state", ("found", root, name), lambda: weights.found(name), address_of(request))
+
+
+def _script(digest: str, name: str, packed: bool) -> Response:
+    if digest != scripts.digest() or name not in scripts.modules():
+        return _none()
+    answer = _kept_for_ever(scripts.packed(name) if packed else scripts.modules()[name], "text/javascript")
+    answer.headers.update({"Vary": "Accept-Encoding"} | ({"Content-Encoding": "gzip"} if packed else {}))
+    return answer
 
 
 def _none() -> Response:

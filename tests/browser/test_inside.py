@@ -4,11 +4,10 @@ import pytest
 import torch
 from playwright.sync_api import expect
 from results import shows_result
-from test_live import READ, SHIPPED, SOON, opened
+from test_live import READ, SHIPPED, SOON, opened, reader_script
 
 from imgcls.inference.explain import units_of
 from imgcls.inference.predictor import Predictor
-from imgcls.web.classify import bundle
 from imgcls.web.classify.browser_weights import page_bytes
 
 LAYERS = ("input", "conv1", "pool1", "conv2", "pool2", "fc1", "fc2", "fc3")
@@ -24,7 +23,7 @@ def values(page, server, draw_three):
     expect(page.get_by_test_id("answer")).to_have_text("3", timeout=SOON)
     strokes = page.evaluate("JSON.parse(sessionStorage.getItem('imgcls-drawing')).map(s => s.points)")
     weights = base64.b64encode(page_bytes(SHIPPED)).decode()
-    read = page.evaluate(READ, [[strokes], weights, f"{server.url}/scripts/{bundle.digest()}.js"])[0]
+    read = page.evaluate(READ, [[strokes], weights, reader_script(server)])[0]
     predictor = Predictor.load(SHIPPED)
     net = predictor.model
     x = predictor.meta.preprocess.to_input(torch.tensor(read["stored"], dtype=torch.uint8).view(1, 1, 28, 28))

@@ -21,12 +21,13 @@ from imgcls.imaging.preprocess import Preprocess  # noqa: E402
 from imgcls.inference.classify import classify  # noqa: E402
 from imgcls.inference.predictor import Predictor  # noqa: E402
 from imgcls.models import build  # noqa: E402
-from imgcls.web.classify import bundle  # noqa: E402
 from imgcls.web.classify.browser_weights import page_bytes  # noqa: E402
+from imgcls.web.shared import scripts  # noqa: E402
 from imgcls.workspace import PROJECT  # noqa: E402
 
 SOON = 40_000  # ms
 SHIPPED = PROJECT / "checkpoints" / "lenet-digits" / "best.safetensors"
+READER = "classify/js/live.js"
 READ = """async ([drawings, weights, script]) => {
   const { Reader } = await import(script);
   const bytes = Uint8Array.from(atob(weights), c => c.charCodeAt(0));
@@ -40,6 +41,10 @@ READ = """async ([drawings, weights, script]) => {
   }
   return made;
 }"""
+
+
+def reader_script(server):
+    return f"{server.url}/scripts/{scripts.digest()}/{READER}"
 
 
 def opened(page, server, language="en"):
@@ -65,7 +70,7 @@ def pen_digits(count):
 
 def read_in_page(page, server, drawings, path):
     weights = base64.b64encode(page_bytes(path)).decode()
-    script = f"{server.url}/scripts/{bundle.digest()}.js"
+    script = reader_script(server)
     made = []
     for start in range(0, len(drawings), 60):
         made += page.evaluate(READ, [drawings[start : start + 60], weights, script])
@@ -181,12 +186,12 @@ def test_what_is_sent_is_small_and_kept_for_ever(server):
     import urllib.error
     import urllib.request
 
-    script = f"{server.url}/scripts/{bundle.digest()}.js"
+    script = reader_script(server)
     with urllib.request.urlopen(urllib.request.Request(script, headers={"Accept-Encoding": "gzip"})) as got:
         assert "immutable" in got.headers["Cache-Control"] and got.headers["Content-Encoding"] == "gzip"
-        assert len(got.read()) < 40_000
+    assert sum(len(scripts.packed(name)) for name in scripts.needed("classify/js/classify.js")) < 50_000
     assert len(page_bytes(SHIPPED)) < 560_000
-    for wrong in ("/weights/0", "/weights/..%2f..%2fapp.py", "/scripts/other.js"):
+    for wrong in ("/weights/0", "/weights/..%2f..%2fapp.py", f"/scripts/0/{READER}"):
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(server.url + wrong)
         assert refused.value.code == 404
@@ -195,7 +200,7 @@ def test_what_is_sent_is_small_and_kept_for_ever(server):
 def test_digits_side_by_side_are_boxed_and_read_as_a_number(page, server):
     opened(page, server)
     weights = base64.b64encode(page_bytes(SHIPPED)).decode()
-    script = f"{server.url}/scripts/{bundle.digest()}.js"
+    script = reader_script(server)
     pairs = [(0, 5), (30, 61), (102, 7), (44, 200)]
     drawings = []
     for pair in pairs:

@@ -21,7 +21,7 @@ from imgcls.checkpoints.epochs import epochs_of, read_epoch
 from imgcls.checkpoints.format import EXTRA, Meta, read_meta
 from imgcls.errors import CheckpointError, ImgclsError
 from imgcls.inference.predictor import SURE
-from imgcls.web.classify import bundle
+from imgcls.web.shared import scripts
 from imgcls.web.shared.run_cache import RunCache, key
 from imgcls.web.shared.work_gate import network
 from imgcls.workspace import Workspace
@@ -175,7 +175,7 @@ class PageWeights:
             stat = path.stat()
             file_state = (path, stat.st_mtime_ns, stat.st_size)
             if file_state not in self._names:
-                made_by = f"{__version__} {bundle.digest()} {path.parent.name} "
+                made_by = f"{__version__} {scripts.digest()} {path.parent.name} "
                 content = hashlib.sha256(made_by.encode() + path.read_bytes())
                 self._names[file_state] = content.hexdigest()[:32]
         except OSError as error:

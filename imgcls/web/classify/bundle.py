@@ -1,4 +1,4 @@
-"""The page's own JavaScript as one module: what the lab serves and what a handed-out page holds are the same text.
+"""The page's own JavaScript as one module, for pages that are handed out.
 
 The files in the folders' js/ import names from each other and export what they declare, or hand on another's. Each
 becomes a function that hands out its exports, after those it imports from, so that names inside a file stay its own.
@@ -7,13 +7,11 @@ No two files have one name, whatever their folders.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from functools import cache
 from pathlib import Path
 
 WEB = Path(__file__).parent.parent
-ENTRIES = ("classify", "page_training", "init_lab", "worker")  # what the lab's page loads
 FOLDERS = tuple(WEB / folder / "js" for folder in ("classify", "engine", "train", "init_lab", "standalone"))
 IMPORT = re.compile(r"^import (\{[^}]*\}) from '\.\.?/(?:[\w./]+/)?(\w+)\.js';$", re.MULTILINE)
 RE_EXPORT = re.compile(r"^export (\{[^}]*\}) from '\.\.?/(?:[\w./]+/)?(\w+)\.js';$", re.MULTILINE)
@@ -29,8 +27,8 @@ def bundle(entry: str = "classify") -> str:
 
 @cache
 def worker() -> str:
-    """The script of a worker that trains (engine/js/worker.js)."""
-    return f"{_bundled('worker')[0]}\nworkerJs.serve(self);\n"
+    """The script of a worker that trains (engine/js/serve.js)."""
+    return f"{_bundled('serve')[0]}\nserveJs.serve(self);\n"
 
 
 def _bundled(entry: str) -> tuple[str, str]:
@@ -54,19 +52,6 @@ def _bundled(entry: str) -> tuple[str, str]:
 
 def _path(name: str) -> Path:
     return next(path for folder in FOLDERS if (path := folder / f"{name}.js").is_file())
-
-
-@cache
-def digest(entry: str = "classify") -> str:
-    """Names this very text, so that a browser may keep it for ever."""
-    text = worker() if entry == "worker" else bundle(entry)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def named(name: str) -> str | None:
-    """The text that has this name; None where no script of this version has."""
-    entry = next((entry for entry in ENTRIES if digest(entry) == name), None)
-    return None if entry is None else compact(worker() if entry == "worker" else bundle(entry))
 
 
 @cache

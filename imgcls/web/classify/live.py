@@ -10,15 +10,13 @@ from typing import Any
 
 import gradio as gr
 
-from imgcls.web.classify import bundle
 from imgcls.web.i18n.script_sentences import ON_DEMAND, SENTENCES, in_language
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.scripts import starts
 
 TEMPLATE = (Path(__file__).parent / "live.html").read_text("utf-8")
 # After an update of the lab a page that was open asks for a script that is no longer there.
-LOAD = """import(new URL('../scripts/{name}.js', document.baseURI))
-  .then(page => page.start({{ element, props, watch }}))
-  .catch(() => {{ element.textContent = props.words.no_script; element.setAttribute('role', 'alert'); }});"""
+FAILED = "element.textContent = props.words.no_script; element.setAttribute('role', 'alert');"
 
 
 class LiveAnswer(gr.HTML):
@@ -26,7 +24,7 @@ class LiveAnswer(gr.HTML):
         super().__init__(
             value=value,
             html_template=TEMPLATE,
-            js_on_load=LOAD.format(name=bundle.digest()),
+            js_on_load=starts("classify/js/classify.js", failed=FAILED),
             apply_default_css=False,
             words=in_language(ON_DEMAND | SENTENCES, translate),
             **options,

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from imgcls.web.classify import batch, bundle, compare, corrections, stages
+from imgcls.web.classify import batch, compare, corrections, stages
 from imgcls.web.shared.context import PageContext
+from imgcls.web.shared.scripts import starts
 from imgcls.web.shared.server_functions import ServerHTML
 
-LOAD = """import(new URL('../scripts/{name}.js', document.baseURI))
-  .then(page => page.onDemand({{ element, props, watch, server, trigger }}))
-  .catch(() => {{ element.hidden = true; }});"""  # what the answer's script says is enough
 # For the `js` of an event with the checkpoint and the photo: the value.
 ABOUT = "(checkpoint, photo) => JSON.stringify({ checkpoint, photo: photo ? photo.path : null, at: Date.now() })"
 MAX_CHARS = 5000  # characters of the value
@@ -27,6 +25,6 @@ class OnDemand(ServerHTML):
         functions = [f for panel in (compare, batch) for f in panel.server_functions(translate, cache, limits)]
         functions += stages.server_functions(translate, cache)
         functions += corrections.server_functions(translate, cache, limits, context.people)
-        super().__init__(
-            "panels", {}, functions, longest=MAX_CHARS, script=LOAD.format(name=bundle.digest()), **options
-        )
+        failed = "element.hidden = true;"  # what the answer's script says is enough
+        script = starts("classify/js/classify.js", function="onDemand", failed=failed)
+        super().__init__("panels", {}, functions, longest=MAX_CHARS, script=script, **options)

@@ -8,14 +8,13 @@ from typing import Any
 
 import gradio as gr
 
-from imgcls.web.classify import bundle
 from imgcls.web.engine.routes import engine_names
 from imgcls.web.init_lab.side_options import SIDE, side_options
 from imgcls.web.shared.context import PageContext
+from imgcls.web.shared.scripts import starts
 
 HERE = Path(__file__).parent
 TEMPLATE = (HERE / "side_by_side.html").read_text("utf-8")
-LOAD = "import(new URL('../scripts/{name}.js', document.baseURI)).then(page => page.start({{ element, props }}));"
 
 
 class SideBySide(gr.HTML):
@@ -24,12 +23,11 @@ class SideBySide(gr.HTML):
         super().__init__(
             value="",
             html_template=TEMPLATE,
-            js_on_load=LOAD.format(name=bundle.digest("init_lab")),
+            js_on_load=starts("init_lab/js/init_lab.js"),
             apply_default_css=False,
             title=translate(SIDE["side_title"]),
             more=translate(SIDE["side_about"]),
             language=translate.language,
-            worker=bundle.digest("worker"),
             engines=engine_names(),
             **side_options(translate),
             **options,

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from imgcls.messages import N_
 from imgcls.web.classify.first_page import with_first_page
 from imgcls.web.i18n.translator import LANGUAGES, Translator
+from imgcls.web.shared import scripts
 from imgcls.web.shared.work_gate import work
 
 PAGES = 16  # kept: a language at an address, 0.5 MB each
@@ -58,7 +59,8 @@ GRADIO = (
     N_("queue:"),
 )
 MEND = (Path(__file__).parent / "gradio_words.js").read_text("utf-8")
-SCRIPT = """<head><script>
+FIRST = ("classify/js/classify.js",)  # modules that a page needs as soon as it is there
+SCRIPT = """<head>{preloads}<script>
 Object.defineProperty(navigator, 'language', {{ get: () => '{code}' }});
 Object.defineProperty(navigator, 'languages', {{ get: () => ['{code}'] }});
 document.documentElement.lang = '{code}';
@@ -71,7 +73,7 @@ def script(language: str) -> bytes:
     translate = Translator(language)
     said = json.dumps({text: translate(text) for text in GRADIO}, ensure_ascii=False)
     mend = "" if language == "en" else MEND.replace("SAID", said)
-    return SCRIPT.format(code=CODES[language], mend=mend).encode()
+    return SCRIPT.format(code=CODES[language], mend=mend, preloads=scripts.preloads(*FIRST)).encode()
 
 
 def wanted(accepted: str) -> str:

@@ -7,17 +7,15 @@ from typing import Any
 
 import gradio as gr
 
-from imgcls.web.classify import bundle
 from imgcls.web.classify.pad import TEMPLATE as PAD_TEMPLATE
 from imgcls.web.engine.routes import engine_names
 from imgcls.web.i18n.script_sentences import PAD, in_language
 from imgcls.web.shared.context import PageContext
+from imgcls.web.shared.scripts import starts
 from imgcls.web.shared.settings_form import dataset_choices
 from imgcls.web.train.page_options import TRAINING, default_settings, form_choices, page_words, size_choices
 
 TEMPLATE = (Path(__file__).parent / "page_training.html").read_text("utf-8")
-LOAD = """import(new URL('../scripts/{name}.js', document.baseURI))
-  .then(page => page.start({{ element, props, pad: window.imgclsPad }}));"""
 
 
 class PageTraining(gr.HTML):
@@ -29,7 +27,7 @@ class PageTraining(gr.HTML):
         super().__init__(
             value="",
             html_template=TEMPLATE,
-            js_on_load=LOAD.format(name=bundle.digest("page_training")),
+            js_on_load=starts("train/js/page_training.js"),
             apply_default_css=False,
             words=page_words(translate),
             choices=form_choices(translate),
@@ -39,7 +37,6 @@ class PageTraining(gr.HTML):
             language=translate.language,
             pad_words=in_language(PAD, translate),
             pad_template=PAD_TEMPLATE,
-            worker=bundle.digest("worker"),
             engines=engine_names(),
             browser_first=shared,
             shared=shared,

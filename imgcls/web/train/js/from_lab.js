@@ -1,5 +1,5 @@
 // Where a page of the lab has everything from: engine, worker and images, and the lab's own networks.
-// `props`: { words, language, worker, engines, shared }.
+// `props`: { words, language, engines, shared }.
 export function fromLab(props) {
   const at = path => new URL(`../${path}`, document.baseURI);
   const fetched = async (path, options) => {
@@ -10,7 +10,7 @@ export function fromLab(props) {
   };
   const language = `language=${props.language}`;
   const source = {
-    worker: async () => new Worker(at(`scripts/${props.worker}.js`)),
+    worker: async () => new Worker(new URL('../../engine/js/worker.js', import.meta.url), { type: 'module' }),
     engine: build => fetched(`engine/${props.engines[build]}`),
     // A run that goes on asks for the very file that it began with, which the browser still has.
     data: async wanted => {

@@ -382,7 +382,7 @@ function choosePlace(host, { words, elsewhere, browser_first }) {
 }
 
 // In the lab: everything comes from the server, what is learnt stays here until it is kept.
-export function start({ element, props, pad }) {
+export function start({ element, props }) {
   const host = element.querySelector('.browser-training'), { source, lab, board } = fromLab(props);
   choosePlace(element.querySelector('.train-place'), props);
   if (!PageRun.works()) { host.replaceChildren(make('p', { class: 'card' }, props.words.no_engine)); return; }
@@ -390,7 +390,7 @@ export function start({ element, props, pad }) {
   const seen = new IntersectionObserver(entries => {
     if (!entries.some(entry => entry.isIntersecting)) return;
     seen.disconnect();
-    const drawing = { words: props.pad_words, template: props.pad_template, script: pad };
+    const drawing = { words: props.pad_words, template: props.pad_template, script: window.imgclsPad };
     new PageTraining(host, { ...props, source, lab, board, pad: drawing }).restore();
   });
   seen.observe(host);
