@@ -26,7 +26,7 @@ ERRORS = (
     "ImgclsError", "SettingsError", "DatasetError", "WeightsError", "CheckpointError", "RunError", "DivergedError",
     "InputError", "DeviceError", "StorageError", "ServeError", "InstallError",
 )  # fmt: skip
-SAY = {name: None for name in ("_", "N_", "words", "translate", "Message", "error", *ERRORS)} | {"plural": (1, 2)}
+SAY = {name: None for name in ("_", "N_", "translate", "Message", "error", *ERRORS)} | {"plural": (1, 2)}
 
 
 def said() -> Catalog:

@@ -69,11 +69,10 @@ class ClassifyTab:
             with gr.Column(scale=6, min_width=320, elem_classes="card get"):
                 self._lay_out_answer(options, in_page)
         self.inside = OnDemand(self.context, elem_id="inside")
-        import_fold = import_weights.ImportWeights(
+        self.import_weights = import_weights.ImportWeights(
             self.context, self.checkpoint, self.sources, lambda: self.choices()[0]
         )
-        import_fold.layout()
-        import_fold.wire()
+        self.import_weights.layout()
         self.source = gr.State("draw")  # which of `sources` is open, for those that open another one
 
     def _lay_out_sources(self, in_page: str) -> None:
@@ -112,6 +111,7 @@ class ClassifyTab:
     # ---- what follows what
 
     def wire(self) -> None:
+        self.import_weights.wire()
         self._wire_drawing()
         self._wire_camera()
         changed = [self.checkpoint.change, self.photo.change, self.sources.select]

@@ -40,64 +40,64 @@ class Cell:
     share: float  # of its row
 
 
-def card(made: Sequence[Evaluation], shown: int, compared: Compared, words: Translator) -> Markup:
+def card(evaluations: Sequence[Evaluation], shown: int, compared: Compared, translate: Translator) -> Markup:
     """`shown`: which of them the matrix and the images are of."""
-    one, names = made[shown], run_names([Path(m.checkpoint) for m in made])
+    one, names = evaluations[shown], run_names([Path(e.checkpoint) for e in evaluations])
     return render(
         "evaluation",
-        words,
+        translate,
         names=names,
         shown=shown,
         title=names[shown],
-        comparisons=comparisons(compared, words),
-        same_images=len({m.ids for m in made}) == 1,
-        overview=[(name, line(m, words)) for name, m in zip(names, made, strict=True)] if len(made) > 1 else [],
+        comparisons=comparisons(compared, translate),
+        same_images=len({e.ids for e in evaluations}) == 1,
+        overview=[(name, line(e, translate)) for name, e in zip(names, evaluations, strict=True)],
         calibrated=one.calibrated,
         tta=one.tta,
-        mirrors=all(may_mirror(Path(m.checkpoint), m.dataset) for m in made),
-        **figures(one, words),
+        mirrors=all(may_mirror(Path(e.checkpoint), e.dataset) for e in evaluations),
+        **figures(one, translate),
     )
 
 
-def figures(made: Evaluation, words: Translator) -> dict[str, Any]:
+def figures(evaluation: Evaluation, translate: Translator) -> dict[str, Any]:
     """What is said of one evaluation, here and in a report: tiles, matrix, reliability, class by class."""
-    report = made.report()
+    report = evaluation.report()
     classes = _matrix_classes(report)
     return {
-        "subtitle": where(made, words),
-        "tiles": _tiles(report, words),
-        "doubts": _doubts(made, report, words),
+        "subtitle": where(evaluation, translate),
+        "tiles": _tiles(report, translate),
+        "doubts": _doubts(evaluation, report, translate),
         "reliability": reliability(report.reliability),
         "side": PLOT_PX,
         "room": AXIS_PX,
-        "classes": made.classes,
+        "classes": evaluation.classes,
         "matrix": [(c, _row(report, c, classes)) for c in classes],
         "columns": classes,
-        "hidden": len(made.classes) - len(classes),
-        "pairs": pairs(report, made.classes),
+        "hidden": len(evaluation.classes) - len(classes),
+        "pairs": pairs(report, evaluation.classes),
         "rows": [(row.name, row.images, *map(_figure, (row.precision, row.recall, row.f1))) for row in report.classes],
         "means": [_figure(mean) for mean in (report.macro.precision, report.macro.recall, report.macro.f1)],
     }
 
 
-def _doubts(made: Evaluation, report: ClassificationReport, words: Translator) -> list[str]:
+def _doubts(evaluation: Evaluation, report: ClassificationReport, translate: Translator) -> list[str]:
     from imgcls.inference.evaluation import DIVIDED_ANEW  # torch, which the page does not wait for
 
-    few = accuracy.doubt(report.accuracy, report.images, words)
+    few = accuracy.doubt(report.accuracy, report.images, translate)
     missing = [row.name for row in report.classes if not row.images]
-    lacking = accuracy.lacking(missing, words) if missing else None
-    left_out = _left_out(made, words) if made.left_out else None
-    anew = words(DIVIDED_ANEW) if made.divided_anew else None
+    lacking = accuracy.lacking(missing, translate) if missing else None
+    left_out = _left_out(evaluation, translate) if evaluation.left_out else None
+    anew = translate(DIVIDED_ANEW) if evaluation.divided_anew else None
     return [doubt for doubt in (few, lacking, left_out, anew) if doubt]
 
 
-def _left_out(made: Evaluation, words: Translator) -> str:
+def _left_out(evaluation: Evaluation, translate: Translator) -> str:
     """How many images the figures are not of, and why the first of them is not among them."""
-    first = words.message(made.left_out[0][1])
-    return words.plural(
+    first = translate.message(evaluation.left_out[0][1])
+    return translate.plural(
         "{count} image was left out: {reason}",
         "{count} images were left out, the first because: {reason}",
-        count=len(made.left_out),
+        count=len(evaluation.left_out),
         reason=first,
     )
 
@@ -106,9 +106,9 @@ def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value * 100:.1f}%"
 
 
-def waiting(name: str, done: int, total: int, words: Translator, *, stops: bool = True) -> Markup:
+def waiting(name: str, done: int, total: int, translate: Translator, *, stops: bool = True) -> Markup:
     """stops: with a button that stops it."""
-    return render("evaluation_wait", words, name=name, done=done, total=total, stops=stops)
+    return render("evaluation_wait", translate, name=name, done=done, total=total, stops=stops)
 
 
 def image(
@@ -120,13 +120,13 @@ def image(
     neighbours: Sequence[tuple[str, str]],
     own: bool,
     classes: Sequence[str],
-    words: Translator,
+    translate: Translator,
 ) -> Markup:
     """One image: what it is, what it was taken for, what the network saw, what it resembles."""
     seen = prediction.model_input
     return render(
         "evaluation_image",
-        words,
+        translate,
         name=name,
         labelled=true,
         picture=picture,
@@ -135,7 +135,7 @@ def image(
         sure=prediction.sure,
         rows=[(label, share, percent(share)) for label, share in prediction.top],
         seen=data_url(seen),
-        pixels=pixels(seen.shape[1], seen.shape[0], seen.ndim == 2, words),
+        pixels=pixels(seen.shape[1], seen.shape[0], seen.ndim == 2, translate),
         neighbours=neighbours,
         own=own,
         classes=classes,
@@ -147,43 +147,43 @@ def run_names(paths: Sequence[Path]) -> list[str]:
     return [p.parent.name + ("" if p.stem == "best" else f" ({p.stem})") for p in paths]
 
 
-def where(made: Evaluation, words: Translator) -> str:
+def where(evaluation: Evaluation, translate: Translator) -> str:
     """The data and the part that were measured, and whether with mirror images."""
-    measured = _data_and_part(made, words)
-    return words("{what} · with mirror images", what=measured) if made.tta else measured
+    measured = _data_and_part(evaluation, translate)
+    return translate("{what} · with mirror images", what=measured) if evaluation.tta else measured
 
 
-def _data_and_part(made: Evaluation, words: Translator) -> str:
+def _data_and_part(evaluation: Evaluation, translate: Translator) -> str:
     """Of joined sets those that have such a part."""
-    part = words("all images") if made.part == "all" else words(PARTS[made.part])
-    if made.part == "test" and made.dataset in DATASETS and DATASETS[made.dataset].parts:
-        having = [spec for spec in parts_of(made.dataset) if spec.counts.get("test")]
-        lacking = [spec for spec in parts_of(made.dataset) if not spec.counts.get("test")]
+    part = translate("all images") if evaluation.part == "all" else translate(PARTS[evaluation.part])
+    if evaluation.part == "test" and evaluation.dataset in DATASETS and DATASETS[evaluation.dataset].parts:
+        having = [spec for spec in parts_of(evaluation.dataset) if spec.counts.get("test")]
+        lacking = [spec for spec in parts_of(evaluation.dataset) if not spec.counts.get("test")]
         if lacking:
-            names = [" + ".join(words.value(spec.name) for spec in specs) for specs in (having, lacking)]
-            return words("{name} · {part} ({other} has none)", name=names[0], part=part, other=names[1])
-    named = Path(made.dataset).name or made.dataset  # of a folder elsewhere its name is enough
-    return f"{words.value(named)} · {part}"
+            names = [" + ".join(translate.value(spec.name) for spec in specs) for specs in (having, lacking)]
+            return translate("{name} · {part} ({other} has none)", name=names[0], part=part, other=names[1])
+    named = Path(evaluation.dataset).name or evaluation.dataset  # of a folder elsewhere its name is enough
+    return f"{translate.value(named)} · {part}"
 
 
-def comparisons(compared: Compared, words: Translator) -> list[str]:
+def comparisons(compared: Compared, translate: Translator) -> list[str]:
     """A sentence for each pair, also where the two cannot be compared."""
-    refused = [words.message(refusal.reason) for refusal in compared.refusals]
-    return [*(comparison(c, words) for c in compared.comparisons), *refused]
+    refused = [translate.message(refusal.reason) for refusal in compared.refusals]
+    return [*(comparison(c, translate) for c in compared.comparisons), *refused]
 
 
-def comparison(c: Comparison, words: Translator) -> str:
+def comparison(c: Comparison, translate: Translator) -> str:
     """One sentence: better only where the images say so."""
     low, high = c.interval
     if c.better is None:
-        return words(
+        return translate(
             "{second} against {first}: {difference:+.2%} (95%: {low:+.2%} to {high:+.2%}). {images:,} images cannot "
             "tell which is better (McNemar p {p}).",
             second=c.second, first=c.first, difference=c.difference, low=low, high=high, images=c.images, p=_p(c.p),
         )  # fmt: skip
     sign = 1 if c.better == c.second else -1
     low, high = sorted((sign * low, sign * high))
-    return words(
+    return translate(
         "{better} is better than {other}: by {difference:.2%} (95%: {low:.2%} to {high:.2%}) on {images:,} images "
         "(McNemar p {p}).",
         better=c.better, other=c.first if sign == 1 else c.second, difference=sign * c.difference, low=low, high=high,
@@ -226,38 +226,38 @@ def reliability(bins: Sequence[ReliabilityBin]) -> list[dict[str, float]]:
     ]
 
 
-def line(made: Evaluation, words: Translator) -> str:
+def line(evaluation: Evaluation, translate: Translator) -> str:
     """Its figures in a line, with the interval of the accuracy."""
-    report = made.report()
+    report = evaluation.report()
     low, high = report.interval
-    return words(
+    return translate(
         "{accuracy} (95%: {low:.2%} to {high:.2%}) · loss {loss:.4f} · calibration error {ece:.3f}",
         accuracy=accuracy.share(report.accuracy, report.images), low=low, high=high, loss=report.loss, ece=report.ece,
     )  # fmt: skip
 
 
-def _tiles(report: ClassificationReport, words: Translator) -> list[tuple[str, str, str]]:
+def _tiles(report: ClassificationReport, translate: Translator) -> list[tuple[str, str, str]]:
     low, high = report.interval
     sure = report.not_sure
-    interval = words("95%: {low:.2%} to {high:.2%}", low=low, high=high)
-    counted = accuracy.counted(report.accuracy, report.images, words)
+    interval = translate("95%: {low:.2%} to {high:.2%}", low=low, high=high)
+    counted = accuracy.counted(report.accuracy, report.images, translate)
     tiles = [
-        (words("Accuracy"), accuracy.share(report.accuracy, report.images), f"{interval} · {counted}"),
+        (translate("Accuracy"), accuracy.share(report.accuracy, report.images), f"{interval} · {counted}"),
         (
-            words("Balanced accuracy"),
+            translate("Balanced accuracy"),
             "–" if report.balanced_accuracy is None else accuracy.share(report.balanced_accuracy, report.images),
-            words("macro recall: the mean of the classes' recalls"),
+            translate("macro recall: the mean of the classes' recalls"),
         ),
-        (words("Loss"), f"{report.loss:.4f}", words("mean cross entropy")),
+        (translate("Loss"), f"{report.loss:.4f}", translate("mean cross entropy")),
         *(
-            (words("Among the {k} likeliest", k=k), accuracy.share(share, report.images), "")
+            (translate("Among the {k} likeliest", k=k), accuracy.share(share, report.images), "")
             for k, share in report.top_k.items()
         ),
-        (words("Calibration error"), f"{report.ece:.3f}", words("between confidence and accuracy")),
+        (translate("Calibration error"), f"{report.ece:.3f}", translate("between confidence and accuracy")),
         (
-            words("Not sure"),
+            translate("Not sure"),
             accuracy.share(sure.share, report.images),
-            words(
+            translate(
                 "the other {count:,}: {accuracy} right",
                 count=sure.images,
                 accuracy=accuracy.share(sure.accuracy, sure.images),

@@ -38,18 +38,18 @@ class Cell:
     better: bool
 
 
-def compared(made: Mapping[str, Evaluation], pairs: Compared, words: Translator) -> Markup:
+def compared(made: Mapping[str, Evaluation], pairs: Compared, translate: Translator) -> Markup:
     """name -> evaluation, all of the same classes: figures, paired tests, matrices, and the cells that differ most."""
     reports = {name: one.report() for name, one in made.items()}
     confusions = {name: report.confusion for name, report in reports.items()}
     first = next(iter(made.values()))
     return render(
         "matrices",
-        words,
-        where=evaluation_card.where(first, words),
-        overview=[(name, evaluation_card.line(one, words)) for name, one in made.items()],
+        translate,
+        where=evaluation_card.where(first, translate),
+        overview=[(name, evaluation_card.line(one, translate)) for name, one in made.items()],
         same_images=len({one.ids for one in made.values()}) == 1,
-        comparisons=evaluation_card.comparisons(pairs, words),
+        comparisons=evaluation_card.comparisons(pairs, translate),
         **side_by_side(confusions, first.classes),
     )
 

@@ -113,27 +113,30 @@ def _written(found: Sequence[Reported], workspace: Workspace) -> str:
 
 
 def _body(
-    found: Sequence[Reported], compared: Compared, mistakes: dict[str, list[Mistake]], words: Translator
+    found: Sequence[Reported], compared: Compared, mistakes: dict[str, list[Mistake]], translate: Translator
 ) -> Markup:
-    differing, same = settings_table([one.settings for one in found], words)
+    differing, same = settings_table([one.settings for one in found], translate)
     views = [one.view for one in found if one.view]
     evaluated = {one.name: one.evaluation for one in found if one.evaluation}
+    matrix = ""
+    if matrices.comparable([*evaluated.values()]):
+        matrix = matrices.compared(evaluated, compared, translate)
     return render(
         "run_report_body",
-        words,
+        translate,
         names=[one.name for one in found],
         date=f"{datetime.now():%Y-%m-%d %H:%M}",
         differing=differing,
         same=same,
-        charts=run_card.curves(views[0], words, over=views[1:]) if views else [],
-        compared=matrices.compared(evaluated, compared, words) if matrices.comparable([*evaluated.values()]) else "",
-        comparisons=evaluation_card.comparisons(compared, words),
+        charts=run_card.curves(views[0], translate, over=views[1:]) if views else [],
+        compared=matrix,
+        comparisons=evaluation_card.comparisons(compared, translate),
         runs=[
             {
                 "name": one.name,
                 "command": command_line(needed(one.settings)),
                 "mistakes": mistakes.get(one.name, []),
-                "figures": evaluation_card.figures(one.evaluation, words) if one.evaluation else None,
+                "figures": evaluation_card.figures(one.evaluation, translate) if one.evaluation else None,
             }
             for one in found
         ],
@@ -141,7 +144,7 @@ def _body(
 
 
 def settings_table(
-    found: Sequence[TrainSettings], words: Translator
+    found: Sequence[TrainSettings], translate: Translator
 ) -> tuple[list[tuple[str, list[str]]], list[tuple[str, str]]]:
     """([(setting, its value in each)] where they differ, [(setting, value)] where all are alike and it says something):
     of one run there is nothing to differ from."""
@@ -152,17 +155,17 @@ def settings_table(
         if name == "name":
             continue
         if any(value != values[0] for value in values):
-            differing.append((words.setting(name), [_said(value, words) for value in values]))
+            differing.append((translate.setting(name), [_said(value, translate) for value in values]))
         elif name in run_card.ALWAYS_SHOWN or values[0] != getattr(usual, name):
-            same.append((words.setting(name), _said(values[0], words)))
+            same.append((translate.setting(name), _said(values[0], translate)))
     return differing, same
 
 
-def _said(value: Any, words: Translator) -> str:
+def _said(value: Any, translate: Translator) -> str:
     if isinstance(value, bool):
-        return words("yes") if value else words("no")
+        return translate("yes") if value else translate("no")
     if isinstance(value, str):
-        return words.value(value) if value else "–"
+        return translate.value(value) if value else "–"
     return f"{value:g}"
 
 

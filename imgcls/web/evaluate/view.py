@@ -153,7 +153,7 @@ class EvaluateFunctions:
             neighbours=[(name, url) for name, url in urls if url],
             own=not self.limits.public and self.evaluations.own_path(evaluation, place) is not None,
             classes=evaluation.classes,
-            words=self.translate,
+            translate=self.translate,
         )
         return {"html": html}
 

@@ -115,24 +115,8 @@ def _folded_fields(
                             elem_id="rates",
                         )
             with gr.Row(elem_classes="find-rate"):
-                button = gr.Button(
-                    translate("Find a learning rate"),
-                    elem_id="find-rate",
-                    elem_classes="quiet",
-                    size="sm",
-                    scale=0,
-                    min_width=180,
-                    visible=not limits.public,
-                )
-                stop = gr.Button(
-                    translate("Stop"),
-                    elem_id="stop-rate",
-                    elem_classes="quiet",
-                    size="sm",
-                    scale=0,
-                    min_width=80,
-                    visible=False,
-                )
+                button = _quiet_button(translate("Find a learning rate"), "find-rate", 180, visible=not limits.public)
+                stop = _quiet_button(translate("Stop"), "stop-rate", 80, visible=False)
                 found = gr.HTML("", elem_id="found-rate")
         for group, names in list(groups.items())[1:]:
             with gr.Tab(translate(GROUPS[group]), id=group), gr.Row(elem_classes="fields"):
@@ -140,6 +124,12 @@ def _folded_fields(
                     built[name] = _field(name, translate, workspace, limits)
     find = gr.Dropdown(sorted(listed), value=None, label=translate("Find a setting"), elem_id="find-setting")
     return find, tabs, (rates, button, stop, found)
+
+
+def _quiet_button(title: str, elem_id: str, min_width_px: int, *, visible: bool) -> gr.Button:
+    return gr.Button(
+        title, elem_id=elem_id, elem_classes="quiet", size="sm", scale=0, min_width=min_width_px, visible=visible
+    )
 
 
 def group_of(name: str) -> str:
