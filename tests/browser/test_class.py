@@ -5,6 +5,7 @@ import json
 import pytest
 from axe import serious
 from conftest import Server
+from pausing import paused
 from playwright.sync_api import expect
 
 SOON = 60_000  # ms
@@ -70,20 +71,8 @@ def states(lab):
     return [json.loads(p.read_text())["state"] for p in sorted(lab.root.glob("train_logs/*/state.json"))]
 
 
-def test_two_share_a_lab_and_its_host_looks_after_it(people, lab):
-    ann, ben = people(), people("zh")
-    start(ann, "Ann")
-    expect(ann.locator("section.run[data-state=running]")).to_be_visible(timeout=LONG)
-    expect(ann.locator("#stop")).to_be_visible(timeout=SOON)
-    assert not serious(ann)
-
-    # Ann's cannot be stopped by Ben; his own waits, and he is asked who he is once.
-    expect(queue(ben)).to_contain_text("Ann", timeout=SOON)
-    expect(ben.locator("section.run[data-state=running]")).to_be_visible(timeout=SOON)
-    expect(ben.locator("#stop")).to_be_hidden()
-    start(ben, "小明")
-    expect(queue(ben).locator("li.own")).to_contain_text("小明", timeout=SOON)
-    expect(queue(ben).locator("li.own")).to_contain_text("后开始", timeout=SOON)
+def ben_waits_and_the_host_looks_after_both(people, lab, ann, ben):
+    """(Ann's page, the host's), after a restart of the server."""
     expect(queue(ben).locator("[data-do=stop]")).to_have_count(1)
     ben.locator("#start").click()
     expect(queue(ben).locator("li.own")).to_have_count(2, timeout=SOON)
@@ -121,6 +110,25 @@ def test_two_share_a_lab_and_its_host_looks_after_it(people, lab):
     expect(queue(host)).not_to_contain_text("Closed", timeout=SOON)
     queue(host).locator("li", has_text="小明").locator("[data-do=stop]").click()
     expect(queue(ben).locator("li.own")).to_have_count(0, timeout=SOON)
+    return ann, host
+
+
+def test_two_share_a_lab_and_its_host_looks_after_it(people, lab):
+    ann, ben = people(), people("zh")
+    start(ann, "Ann")
+    expect(ann.locator("section.run[data-state=running]")).to_be_visible(timeout=LONG)
+    expect(ann.locator("#stop")).to_be_visible(timeout=SOON)
+    assert not serious(ann)
+
+    # Ann's cannot be stopped by Ben; his own waits, and he is asked who he is once.
+    expect(queue(ben)).to_contain_text("Ann", timeout=SOON)
+    expect(ben.locator("section.run[data-state=running]")).to_be_visible(timeout=SOON)
+    expect(ben.locator("#stop")).to_be_hidden()
+    start(ben, "小明")
+    expect(queue(ben).locator("li.own")).to_contain_text("小明", timeout=SOON)
+    expect(queue(ben).locator("li.own")).to_contain_text("后开始", timeout=SOON)
+    with paused(next(lab.root.glob("train_logs/*/state.json")).parent):
+        ann, host = ben_waits_and_the_host_looks_after_both(people, lab, ann, ben)
     queue(host).locator("li", has_text="Ann").locator("[data-do=stop]").click()
     expect(ann.locator("section.run[data-state=stopped]")).to_be_visible(timeout=LONG)
     expect(ann.locator("#go-on")).to_be_visible(timeout=SOON)

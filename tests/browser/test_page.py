@@ -5,6 +5,7 @@ import urllib.request
 from urllib.parse import urlsplit
 
 import pytest
+from pausing import paused
 from playwright.sync_api import expect
 from results import shows_result
 from train_form import open_settings
@@ -138,15 +139,14 @@ def words_explain_themselves(page):
 
 def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     page.set_viewport_size({"width": 1280, "height": 800})
-    opened(page, server)
-    page.get_by_role("tab", name="Train").click()
+    page.goto(f"{server.url}/en/?tab=train&train_images=6000", timeout=LONG)  # an epoch is over in a second
     all_that_is_needed_is_in_sight(page)
     open_settings(page)
-    page.locator("#field-epochs input").fill("60")
+    page.locator("#field-epochs input").fill("900")
     expect(page.locator("#start")).to_be_in_viewport(ratio=1)  # it sticks to the window's foot
     open_settings(page, "This run")
     page.locator("#field-name input, #field-name textarea").first.fill("from-the-page")
-    expect(page.locator("#command")).to_contain_text("--epochs 60", timeout=SOON)
+    expect(page.locator("#command")).to_contain_text("--epochs 900", timeout=SOON)
     expect(page.locator("#command")).to_contain_text("--name from-the-page", timeout=SOON)
     page.get_by_role("button", name="Start training").click()
     card = page.locator("section.run[data-state=running]")
@@ -157,17 +157,17 @@ def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     expect(page.locator("#card header p")).to_have_text(re.compile(r"LeNet on MNIST · Standard · \d\d:\d\d"))
     expect(page.locator("#card polyline").first).to_be_visible(timeout=LONG)
 
-    page.reload()
-    page.get_by_role("tab", name="Train").click()
-    expect(card).to_be_visible(timeout=SOON)
-    expect(page.locator("#card h2")).to_have_text("from-the-page", timeout=SOON)
+    with paused(server.root / "train_logs" / "from-the-page"):
+        page.reload()
+        expect(card).to_be_visible(timeout=SOON)
+        expect(page.locator("#card h2")).to_have_text("from-the-page", timeout=SOON)
 
-    page.goto("about:blank")  # a page that is open reloads itself when the server is back, and ends our own loading
-    server.stop()
-    server.start()
-    opened(page, server)
-    page.get_by_role("tab", name="Train").click()
-    expect(card).to_be_visible(timeout=SOON)
+        page.goto("about:blank")  # a page that is open reloads itself when the server is back, and ends our own loading
+        server.stop()
+        server.start()
+        opened(page, server)
+        page.get_by_role("tab", name="Train").click()
+        expect(card).to_be_visible(timeout=SOON)
     expect(page.locator("polyline.c2").first).to_be_visible(timeout=LONG)  # an epoch has ended
 
     page.locator("#stop").click()
