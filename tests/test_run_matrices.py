@@ -9,7 +9,7 @@ from photos import flowers as photos
 from run_folders import a_run
 from test_evaluations import made
 
-from imgcls.runs import background_jobs
+from imgcls.runs import background_jobs, evaluations
 from imgcls.runs.evaluations import evaluate_checkpoint
 from imgcls.web.evaluate.matrices import CLASSES, side_by_side
 from imgcls.web.i18n.translator import Translator
@@ -30,8 +30,8 @@ def lab(workspace):
     return workspace
 
 
-def asking(workspace, language="en"):
-    people = People(workspace, shared=False)
+def asking(workspace, language="en", *, shared=False):
+    people = People(workspace, shared=shared)
     context = SimpleNamespace(
         translate=Translator(language), run_cache=RunCache(workspace), people=people, limits=ALONE
     )
@@ -74,12 +74,23 @@ def test_they_are_asked_for_once_and_then_there(lab, monkeypatch):
     monkeypatch.setattr(background_jobs, "launch", lambda *given, **more: begun.append(given) or 1)
     answer = ask["matrices"]({**BOTH, "begin": "again"})
     assert answer["state"] == "running" and "first" in answer["html"] and len(begun) == 1
-    assert "<button" not in answer["html"]
+    assert 'class="stop"' in answer["html"]
     evaluated(lab, "first", "second")
     answer = ask["matrices"](BOTH)
     assert answer["state"] == "finished" and answer["html"].count('class="matrix against"') == 2
     assert "McNemar" in answer["html"] and "95%" in answer["html"] and "On the same images" in answer["html"]
     assert "混淆矩阵" in asking(lab, "zh")["matrices"](BOTH)["html"]
+
+
+def test_whoever_looks_after_the_lab_stops_them(lab, monkeypatch):
+    monkeypatch.setattr(background_jobs, "launch", lambda *given, **more: 1)
+    stopped = []
+    monkeypatch.setattr(evaluations, "stop", lambda request, workspace: stopped.append(request.checkpoint.parent.name))
+    assert asking(lab)["matrices"]({**BOTH, "begin": "again"})["state"] == "running"
+    visitor = asking(lab, shared=True)
+    assert 'class="stop"' not in visitor["matrices"]({**BOTH, "begin": "stop"})["html"] and not stopped
+    asking(lab)["matrices"]({**BOTH, "begin": "stop"})
+    assert stopped == ["first", "second"]
 
 
 def test_what_cannot_lie_next_to_each_other_is_said(lab):

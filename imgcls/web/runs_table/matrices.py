@@ -17,6 +17,8 @@ from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.render import render
 from imgcls.workspace import Workspace
 
+STOP = "stop"
+
 
 class RunMatrices:
     """What the page is shown below the curves of the chosen runs."""
@@ -25,8 +27,9 @@ class RunMatrices:
         self.workspace, self.translate = workspace, translate
         self._kept = Evaluations(workspace)
 
-    def look(self, views: Sequence[RunView], begin: str) -> dict[str, Any]:
-        """`state`, and the `html` that says it. begin: as in `first_unfinished`."""
+    def look(self, views: Sequence[RunView], begin: str, *, may_stop: bool) -> dict[str, Any]:
+        """`state`, and the `html` that says it. begin: as in `first_unfinished`, or "stop", which ends what goes on.
+        may_stop: an evaluation may be somebody else's too."""
         paths = [view.run.best for view in views if view.run.best.is_file()]
         if len(paths) < 2:
             return {"state": "none", "html": ""}
@@ -34,6 +37,10 @@ class RunMatrices:
             same_classes(paths)
             dataset = settings_of(paths[0]).dataset  # all on the same images: those of the first
             wanted = [Request(path, dataset) for path in paths]
+            if begin == STOP and may_stop:
+                for request in wanted:
+                    evaluations.stop(request, self.workspace)
+            begin = "" if begin == STOP else begin
             unfinished = evaluations.first_unfinished(wanted, self.workspace, begin=begin)
         except (CheckpointError, DatasetError) as error:  # of other classes; a data set that is gone
             return self._said("apart", sentence=self.translate.message(error.message))
@@ -46,7 +53,7 @@ class RunMatrices:
             name = one.checkpoint.parent.name
             return {
                 "state": "running",
-                "html": evaluation_card.waiting(name, seen.done, seen.total, self.translate, stops=False),
+                "html": evaluation_card.waiting(name, seen.done, seen.total, self.translate, stops=may_stop),
             }
         return self._said(seen.state, sentence=self.translate.message(seen.message) if seen.message else "")
 

@@ -128,8 +128,9 @@ class RunsTableFunctions:
         return {"html": compared(self._views(payload), self.translate, by=by, smooth=bool(payload.get("smooth")))}
 
     def runs_matrices(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """`begin`: "again" once somebody has asked for them, "on" while they are waited for."""
-        return self.matrices.look(self._views(payload), str(payload.get("begin") or ""))
+        """`begin`: "again" once somebody has asked for them, "on" while they are waited for, "stop" to end that."""
+        may_stop = self.people.visitor(payload["request"]).host
+        return self.matrices.look(self._views(payload), str(payload.get("begin") or ""), may_stop=may_stop)
 
     def runs_report(self, payload: dict[str, Any]) -> dict[str, Any]:
         """The chosen runs in one file, with what is kept of their evaluations."""

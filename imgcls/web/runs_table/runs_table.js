@@ -164,7 +164,9 @@ async function matrices(names, mine, begin) {
   place.innerHTML = answer.html;   // made by the lab's own templates, escaped there
   const button = place.querySelector('[data-evaluate]');
   if (button) button.onclick = () => { button.disabled = true; matrices(names, mine, 'again'); };
-  if (answer.state === 'running') setTimeout(() => { if (mine === comparing) matrices(names, mine, begin && 'on'); }, AGAIN);
+  const stop = place.querySelector('.stop');
+  if (stop) stop.onclick = () => { stop.disabled = true; matrices(names, mine, 'stop'); };
+  if (answer.state === 'running') setTimeout(() => { if (mine === comparing) matrices(names, mine, begin && begin !== 'stop' ? 'on' : ''); }, AGAIN);
 }
 
 function input(what, value, done) {
