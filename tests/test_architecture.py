@@ -337,3 +337,19 @@ def test_who_begins_a_run_in_a_shared_lab_is_asked_for_a_nickname():
     for script in OWNED.values():
         text = (PROJECT / "imgcls" / "web" / script).read_text("utf-8")
         assert re.search(r"imgclsClass\?\.named\(\)|js=NAMED|js=self\.named|js=named", text), script
+
+
+OTHERS_FILES = {"Resample.c", "BoxBlur.c"}  # Pillow's
+
+
+def test_a_file_that_a_comment_or_a_page_names_is_there():
+    folders = ("imgcls", "docs", "benchmarks", "tests", "weight", ".ci")
+    files = [*PROJECT.glob("*"), *(path for folder in folders for path in (PROJECT / folder).rglob("*"))]
+    there = {path.name for path in files} | OTHERS_FILES
+    gone = {}
+    for path in files:
+        if path.suffix in (".py", ".js", ".c", ".css", ".md") and "tests" not in path.parts:
+            named = re.findall(r"\w[\w/-]*\.(?:py|js|c|css)\b", path.read_text("utf-8"))
+            if missing := sorted({name for name in named if Path(name).name not in there}):
+                gone[str(path)] = missing
+    assert not gone

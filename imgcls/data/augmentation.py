@@ -46,7 +46,7 @@ def _resize(images: Tensor, aspects: Tensor | None, generator: Generator, prepro
 
 
 def pen(images: Tensor, aspects: Tensor | None, generator: Generator, preprocess: Preprocess) -> Tensor:
-    """Bent, slanted, thicker or thinner, as another hand and pen would have drawn it (augment_pen.py)."""
+    """Bent, slanted, thicker or thinner, as another hand and pen would have drawn it (pen_augmentation.py)."""
     from imgcls.data.pen_augmentation import pen as bend
 
     return bend(images.float() / 255, generator=generator) * 255

@@ -33,7 +33,7 @@ def add_routes(app: FastAPI, run_cache: RunCache) -> None:
     def answer_frame(translate: Translator, payload: Any) -> str:
         return of_photo(run_cache, translate, frame_of(payload["picture"]), str(payload["checkpoint"] or ""))
 
-    # Without FastAPI's own way, as looks.py.
+    # Without FastAPI's own way, as train/live_cards.py.
     app.add_route("/drawn/{language}", _route(run_cache, answer_drawing, "drawing"), methods=["POST"])
     app.add_route("/seen/{language}", _route(run_cache, answer_frame, "picture"), methods=["POST"])
 

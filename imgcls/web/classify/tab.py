@@ -43,7 +43,7 @@ LATE = "() => { window.imgclsDrawn = (window.imgclsDrawn ?? 0) + 1; }"
 
 
 class Photo(gr.Image):
-    """An image whose file is handed over as it was uploaded: opened by images.py, upright, with its limits."""
+    """An image whose file is handed over as uploaded: imaging/image_io.py opens it, upright, with its limits."""
 
     is_template = True  # drawn, and loaded elsewhere, as gr.Image
 
