@@ -49,6 +49,11 @@ class Workspace:
     def train_logs(self) -> Path:
         return self.root / "train_logs"
 
+    @property
+    def cache(self) -> Path:
+        """What can be made anew at any time, e.g. graphs of frozen networks."""
+        return self.root / ".imgcls-cache"
+
     def shipped(self, *relative: str) -> Path:
         """`parts` under workspace if it is there, otherwise the copy that ships."""
         own = self.root.joinpath(*relative)

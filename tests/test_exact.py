@@ -10,6 +10,7 @@ from safetensors.torch import load_file, safe_open, save_file
 
 from imgcls.data import decode_cache
 from imgcls.errors import RunError
+from imgcls.models import runtimes
 from imgcls.recipes import with_recipe
 from imgcls.training import events
 from imgcls.training.trainer import train
@@ -114,6 +115,39 @@ def stopped_and_resumed(lab, chosen, *stops):
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_run_stopped_within_an_epoch_and_at_its_end_ends_with_the_same_bits(lab, which, device):
     assert same(*stopped_and_resumed(lab, settings(lab, device=device, **RUNS[which]), STEPS - 1, STEPS))
+
+
+@pytest.fixture
+def another_program(monkeypatch):
+    """Whatever runs a frozen backbone in PyTorch's place is taken, however few images and however slow; its name."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(runtimes, "WORTH", 0)
+    monkeypatch.setattr(runtimes, "CLEARLY", 0.0)
+    return f"ONNX Runtime {onnxruntime.__version__}"
+
+
+def ran_on(made):
+    return [event.message for event in made if isinstance(event, events.Note) and event.code == "runtime"]
+
+
+def test_a_head_on_another_programs_features_ends_with_the_same_bits_stopped_or_not(lab, another_program):
+    chosen = settings(lab, **RUNS["head only"])
+    assert same(*stopped_and_resumed(lab, chosen, STEPS - 1, STEPS))
+    with safe_open(lab.checkpoints / "parts" / "best.safetensors", framework="pt") as file:
+        written = json.dumps(file.metadata())
+    assert "ONNX Runtime" in written
+
+
+def test_a_head_goes_on_with_the_program_that_it_began_with(lab, another_program, monkeypatch):
+    chosen = settings(lab, **RUNS["head only"])
+    (message,) = ran_on(run(chosen, lab, "r", after=2))
+    assert another_program in str(message)
+    monkeypatch.setattr(runtimes, "WORTH", 1e18)  # by itself it would not ask for it now
+    made = run(chosen, lab, "r", after=2, resume=True)
+    assert ran_on(made) == [] and of(events.ThreadsChosen, made).exact_until is None
+    monkeypatch.setattr(runtimes, "PROGRAMS", ())
+    (message,) = ran_on(run(chosen, lab, "r", resume=True))
+    assert another_program in str(message) and "from step 4 on" in str(message)
 
 
 def test_streamed_photos_draw_nothing_that_dropout_draws_from(lab, monkeypatch):

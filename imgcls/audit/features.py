@@ -20,7 +20,7 @@ from imgcls.data.photos import StorageFormat
 from imgcls.data.splitting import stratified_subset
 from imgcls.errors import DatasetError
 from imgcls.imaging.preprocess import Preprocess
-from imgcls.models import transfer
+from imgcls.models import runtimes, transfer
 from imgcls.models.forward import in_micro_batches
 from imgcls.models.pretrained import load_pretrained, resolve_weights
 from imgcls.models.threads import fastest_threads
@@ -96,6 +96,9 @@ def photo_images(
 
     sample = good[:TIMED]
     with torch.inference_mode(), fastest_threads(lambda: forward(sample), len(good) / len(sample)):
+        if isinstance(backbone, transfer.Backbone):
+            shown = preprocess.to_input(decoded_photos.images[sample])
+            backbone = runtimes.fastest(backbone.model, shown, images=len(good), folder=workspace.cache).run
         for places in good.split(BATCH):
             images = decoded_photos.images[places]
             features.append(forward(places))

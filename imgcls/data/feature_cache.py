@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from imgcls.augmentations import NONE
 from imgcls.data.augmentation import compose
@@ -48,7 +48,7 @@ class FeatureBatches:
     def plain(self) -> Tensor | None:
         return self.features[0] if self._has_plain and self.features.numel() else None
 
-    def fill(self, backbone: nn.Module, autocast: Autocast) -> Iterator[int]:
+    def fill(self, backbone: Callable[[Tensor], Tensor], autocast: Autocast) -> Iterator[int]:
         """Run the backbone over every view of every image; after each batch, how many images are done."""
         batches, views, file, done = self.batches, self.views, self.file, 0
         chunks = torch.arange(len(batches.split)).split(images_at_once(BATCH, batches.preprocess.size, batches.device))
@@ -84,7 +84,11 @@ class FeatureBatches:
 
 
 def evaluation_features(
-    backbone: nn.Module, split: Split, preprocess: Preprocess, device: torch.device, autocast: Autocast
+    backbone: Callable[[Tensor], Tensor],
+    split: Split,
+    preprocess: Preprocess,
+    device: torch.device,
+    autocast: Autocast,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """The split's features, batch by batch, nothing random."""
     for images, labels in evaluation_batches(split, preprocess, batch_size=BATCH, device=device):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
-def in_micro_batches(network: nn.Module, inputs: Tensor) -> Tensor:
+def in_micro_batches(network: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
     """network(inputs) of a network that is not trained, as many images at a time as `micro_batches` says."""
     chunks = micro_batches(network, inputs)
     return network(inputs) if len(chunks) == 1 else torch.cat([network(chunk) for chunk in chunks])
 
 
-def micro_batches(network: nn.Module, inputs: Tensor) -> tuple[Tensor, ...]:
+def micro_batches(network: Callable[..., Tensor], inputs: Tensor) -> tuple[Tensor, ...]:
     """The batch as it goes forward fastest: on a processor as many images at a time as the network's row says, because
     what a layer hands on to the next is then still in the cache. A network without a row gets all of them at once."""
     spec = getattr(network, "spec", None)

@@ -183,6 +183,12 @@ class CheckpointManager:
             yield events.Note(code="saving_again", message=Message("saving is possible again"))
         yield saved
 
+    @property
+    def _runtime(self) -> dict[str, str]:
+        """The program that made a head's features, where that is not PyTorch: {"ONNX Runtime": "1.32.0"}."""
+        program, _, version = self.state.runtime.rpartition(" ")
+        return {program: version} if program else {}
+
     def _meta(self, kind: str, epoch: float, metrics: Metrics) -> Meta:
         data, settings = self.learner.data, self.learner.settings
         return Meta(
@@ -199,5 +205,5 @@ class CheckpointManager:
             data=data.sizes,
             fingerprint=self.state.fingerprint,
             manifest=self.state.manifest,
-            versions=versions(),
+            versions=versions() | self._runtime,
         )

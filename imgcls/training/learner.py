@@ -50,6 +50,7 @@ class Learner:
     step: TrainStep
     batches: Batches | FeatureBatches
     head: nn.Module | None = None  # once the backbone's features are kept
+    frozen: Callable[[Tensor], Tensor] | None = None  # what the backbone runs in, where that is chosen (runtime.py)
     _val: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
     @property
@@ -69,15 +70,23 @@ class Learner:
             self.step.forget()
         transfer.train_mode(self.model, self.settings.transfer)
 
+    @property
+    def images_to_pass(self) -> int:
+        """Head only: how many go through the frozen backbone, each view counted."""
+        return self._views * len(self.data.train) + len(self.data.val)
+
+    @property
+    def _views(self) -> int:
+        return 1 if self.settings.augment == "none" else self.settings.augment_views
+
     def cache_features(self, *, file: Path) -> Iterator[tuple[int, int]]:
         """Head only: run the frozen backbone once over training and validation images; (images done, in all)."""
         assert isinstance(self.batches, Batches)
         self.model.eval()
         head = transfer.head_of(self.model)
-        backbone, _ = transfer.split_backbone(transfer.folded(self.model))
-        views = 1 if self.settings.augment == "none" else self.settings.augment_views
-        features = FeatureBatches(self.batches, views=views, file=file)
-        learnt, total = views * len(self.data.train), views * len(self.data.train) + len(self.data.val)
+        backbone = self.frozen or transfer.split_backbone(transfer.folded(self.model))[0]
+        features = FeatureBatches(self.batches, views=self._views, file=file)
+        learnt, total = self._views * len(self.data.train), self.images_to_pass
         for done in features.fill(backbone, self.context.autocast):
             yield done, total
         self._val, done = [], learnt
@@ -87,7 +96,7 @@ class Learner:
             self._val.append(one)
             done += len(one[1])
             yield done, total
-        self.batches, self.head = features, head
+        self.batches, self.head, self.frozen = features, head, None
         self.step.module = self.context.wrap_ddp(head)
         self.step.forget()
 

@@ -26,6 +26,7 @@ from imgcls.training.events import Event, features_note
 from imgcls.training.learner import Learner, make_learner
 from imgcls.training.loading import load_with_progress
 from imgcls.training.optim import set_lr
+from imgcls.training.runtime import choose_runtime
 from imgcls.training.threads import choose_threads
 from imgcls.training.train_state import TrainState
 from imgcls.workspace import Workspace
@@ -77,10 +78,13 @@ def range_test(
     plain = {"augment": "none"} if settings.transfer == "head" else {}
     chosen = settings.model_copy(update={"ema": 0.0, **plain})
     learner = make_learner(chosen, _data(chosen, workspace, told), workspace, choose_device(chosen))
-    for event in choose_threads(learner, TrainState()):
+    state = TrainState()
+    for event in choose_threads(learner, state):
         told(event)
     with tempfile.TemporaryDirectory() as folder:
         if chosen.transfer == "head":
+            for event in choose_runtime(learner, state, workspace):
+                told(event)
             for done, total in learner.cache_features(file=Path(folder) / "features.f32"):
                 told(features_note(done, total, 0.0))
         rates, losses = _steps(learner, steps, progress)

@@ -15,7 +15,8 @@ class TrainState:
     correct, images) of the epoch so far; epoch_seconds: trained in this epoch so far; threads: 0 before they are
     chosen; exact_until: the step up to which the same settings give the same bits, None for the whole run; device,
     manifest (its digest), fingerprint, images: what the run was started on; parts: in how many a batch goes through the
-    network, more than one since memory was short; epochs: how many it was told, 0 in states of earlier versions.
+    network, more than one since memory was short; epochs: how many it was told, 0 in states of earlier versions;
+    runtime: the program that a frozen backbone runs in, "" before it is chosen.
     """
 
     step: int = 0
@@ -33,6 +34,7 @@ class TrainState:
     images: dict[str, int] = field(default_factory=dict)
     parts: int = 1
     epochs: int = 0
+    runtime: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; `from_dict` reads it back."""

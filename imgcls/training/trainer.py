@@ -28,6 +28,7 @@ from imgcls.training.loading import load_with_progress
 from imgcls.training.meters import Stopwatch
 from imgcls.training.optim import lr_factor, set_lr
 from imgcls.training.resume_state import load_resume_state
+from imgcls.training.runtime import choose_runtime
 from imgcls.training.threads import choose_threads
 from imgcls.training.train_state import TrainState
 from imgcls.workspace import Workspace
@@ -87,7 +88,7 @@ class _Trainer:
         resume: bool,
         parts: int,
     ) -> None:
-        self.settings, self.run, self.should_stop = settings, run, should_stop
+        self.settings, self.run, self.should_stop, self.workspace = settings, run, should_stop, workspace
         self.context = choose_device(settings)
         self.learner = make_learner(settings, data, workspace, self.context, resume=resume)
         self.steps = self.learner.batches.steps
@@ -208,6 +209,7 @@ class _Trainer:
         yield from (*lost, *self.words)
         yield from choose_threads(self.learner, self.state)
         if self.settings.transfer == "head":
+            yield from choose_runtime(self.learner, self.state, self.workspace)
             yield from self._cache_features()
         if self.state.step == 0:
             self.manager.keep_epoch(0)

@@ -1,0 +1,45 @@
+"""Which program a head-only run's frozen backbone runs in: chosen once, before its features are made, and kept.
+
+Another program's sums differ in their last bits: a run that goes on takes the one that it began with, or says from
+which step it can no longer be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imgcls.messages import Message
+from imgcls.models import runtimes
+from imgcls.training import events
+from imgcls.training.learner import Learner
+from imgcls.training.train_state import TrainState
+from imgcls.workspace import Workspace
+
+SAMPLE = 4  # images on which the programs are compared and timed
+
+
+def choose_runtime(learner: Learner, state: TrainState, workspace: Workspace) -> Iterator[events.Event]:
+    """After the threads are chosen. Whatever other program is asked only in single precision, and in one process."""
+    context = learner.context
+    began = state.runtime or (runtimes.TORCH if state.step else "")  # earlier versions had no other
+    if context.device.type == "cpu" and context.dtype is None and context.world == 1:
+        learner.model.eval()
+        sample, _ = next(learner.images("val", batch_size=SAMPLE))
+        choice = runtimes.fastest(
+            learner.model, sample[:SAMPLE], images=learner.images_to_pass, folder=workspace.cache, began=began
+        )
+        learner.frozen, state.runtime = choice.run, choice.name
+        if choice.message is not None and not began:
+            yield events.Note(code="runtime", message=choice.message)
+    else:
+        state.runtime = runtimes.TORCH
+    if began not in ("", state.runtime):
+        state.not_exact_from(state.step)
+        message = Message(
+            "the frozen layers ran on {before} when this run began, and now on {now}: from step {step:,} on it can no "
+            "longer be repeated bit for bit",
+            before=began,
+            now=state.runtime if state.runtime != runtimes.TORCH else "PyTorch",
+            step=state.step,
+        )
+        yield events.Note(code="runtime", message=message)
