@@ -24,9 +24,9 @@ from imgcls.data.datasets import load_dataset
 from imgcls.recipes import preprocess_for
 from imgcls.training.device import choose_device
 from imgcls.training.learner import make_learner
-from imgcls.web.classify import bundle
 from imgcls.web.engine.build import FLAGS, HERE
 from imgcls.web.engine.dataset_file import make_file, page_settings
+from imgcls.web.standalone.build import built
 from imgcls.web.train.page_options import default_settings
 from imgcls.workspace import Workspace
 
@@ -88,7 +88,7 @@ def main() -> None:
         for name in FLAGS:
             pages[name] = browser.new_page()
             wasm = base64.b64encode((HERE / f"{name}.wasm").read_bytes()).decode()
-            pages[name].evaluate(PAGE, [bundle.worker(), wasm, data])
+            pages[name].evaluate(PAGE, [built("worker"), wasm, data])
         _speed(pages, arguments)
         _seconds(pages, arguments)
         browser.close()

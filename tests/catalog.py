@@ -7,6 +7,7 @@ no longer said goes; what is new has an empty `msgstr`, which tests/test_catalog
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,6 +21,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 from imgcls.web.i18n.translator import DOMAIN, LANGUAGES, LOCALE  # noqa: E402
+from imgcls.web.standalone import build  # noqa: E402
 
 METHODS = [("**.py", "python"), ("web/**.j2", "jinja2")]
 ERRORS = (
@@ -89,6 +91,10 @@ def main() -> None:
     import reference  # the other pages that are made from sentences in the source
 
     reference.main()
+    try:
+        build.make_anew()
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"The scripts of pages without a server stay as they are ({error}): it takes npm's npx.")
 
 
 if __name__ == "__main__":

@@ -319,6 +319,46 @@ def test_dates_and_numbers_are_written_in_the_page_s_language():
     assert written and not [call for call in written if not call[1].endswith("(document.documentElement.lang")]
 
 
+IMPORT = re.compile(r"^(?:import|export)\b(?:\s*(\{[^}]*\})\s*from)?\s*'([^']+)';", re.MULTILINE)
+LATER = re.compile(r"(?:const (\{[^}]*\}) = )?\(?await import\('([^']+)'\)\)?(?:\.(\w+))?")
+EXPORT = re.compile(r"^export (?:async )?(?:function\*?|class|const|let) (\w+)", re.MULTILINE)
+
+
+def page_scripts():
+    return [path for path in sorted((PROJECT / "imgcls" / "web").rglob("*.js")) if path.parent.name != "built"]
+
+
+def test_a_module_imports_what_another_exports():
+    """By a relative path, as the browser asks for it beneath /scripts/."""
+    texts = {path.resolve(): path.read_text("utf-8") for path in page_scripts()}
+    found, wrong = 0, []
+    for path, text in texts.items():
+        for names, place in IMPORT.findall(text) + [
+            (names or name, place) for names, place, name in LATER.findall(text)
+        ]:
+            found += 1
+            other = texts.get((path.parent / place).resolve()) if place.startswith(".") else None
+            missing = {name.split(" as ")[0] for name in re.findall(r"\w+(?: as \w+)?", names)}
+            if other is None or (missing := missing - set(EXPORT.findall(other))):
+                wrong.append((path.name, place, missing))
+        wrong += [(path.name, place, "no literal import") for place in re.findall(r"^import (?!\{|').*", text, re.M)]
+    assert found > 80 and not wrong
+
+
+def test_scripts_know_each_other_by_imports_alone():
+    """What one left on `window` another found or not, as the page happened to be built."""
+    texts = {path: path.read_text("utf-8") for path in (PROJECT / "imgcls" / "web").rglob("*") if path.suffix in KINDS}
+    left = [
+        (path.name, use)
+        for path, text in texts.items()
+        for use in re.findall(r"(?:window|globalThis)\.imgcls\w*", text)
+    ]
+    assert len(texts) > 200 and not left
+
+
+KINDS = (".js", ".py", ".j2", ".html")
+
+
 # Where somebody's run begins, and what asks for a nickname before it in a shared lab.
 OWNED = {
     "imgcls.web.classify.corrections": "classify/js/wrong.js",
@@ -336,7 +376,7 @@ def test_who_begins_a_run_in_a_shared_lab_is_asked_for_a_nickname():
     assert callers == set(OWNED)
     for script in OWNED.values():
         text = (PROJECT / "imgcls" / "web" / script).read_text("utf-8")
-        assert re.search(r"imgclsClass\?\.named\(\)|js=NAMED|js=self\.named|js=named", text), script
+        assert re.search(r"await (?:this\.board\.)?named\(\)|js=NAMED|js=self\.named|js=named", text), script
 
 
 OTHERS_FILES = {"Resample.c", "BoxBlur.c"}  # Pillow's

@@ -30,6 +30,6 @@ def test_every_result_is_shown_and_tried():
     shown = set(re.findall(r'show_result_of\("([^"]+)"\)', python))
     shown |= set(re.findall(r'\("(#[\w-]+)", [\w.]+\.click\)', python))  # from a table
     assert shown == set(RESULTS) - {OPENS_ITSELF}
-    assert "window.imgclsShow" in (WEB / "classify" / "js" / "panels.js").read_text("utf-8")
+    assert "show(panel.inView" in (WEB / "classify" / "js" / "panels.js").read_text("utf-8")
     tests = "".join(path.read_text("utf-8") for path in BROWSER.glob("test_*.py"))
     assert set(re.findall(r'shows_result\(\w+, "([^"]+)"\)', tests)) == set(RESULTS)

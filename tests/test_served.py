@@ -12,6 +12,7 @@ from photos import photo
 from served import served
 
 from imgcls.imaging.strokes import render
+from imgcls.web.shared import scripts
 from imgcls.web.shared.page_load import merged
 from imgcls.workspace import PROJECT, Workspace
 
@@ -110,6 +111,30 @@ def test_no_two_handlers_of_an_event_wait_for_their_turn(lab, page):
                 if target is not None:
                     waiting.setdefault((target, name), []).append(event["id"])
     assert not {key: events for key, events in waiting.items() if len(events) > 1}
+
+
+ONE_LINE = re.compile(
+    r"(?:element\.inert = true; )?import\(new URL\('\.\./scripts/(\w+)/([\w/]+\.js)', document\.baseURI\)\)"
+    r"\.then\(of => (?:\{ element\.inert = false; )?of\.(\w+)\(\{ [\w, ]+ \}\);?(?: \})?"
+    r"(?:, \(\) => \{ .* \})?\);(?: // [\w', ]+)?"
+)
+CALL = re.compile(r"import\(new URL\('\.\./scripts/(\w+)/([\w/]+\.js)', document\.baseURI\)\)\)\.(\w+)\(")
+
+
+@pytest.mark.parametrize("page", ["/en", "/zh"])
+def test_gradio_is_given_one_line_of_a_component_s_script(lab, page):
+    """Which imports a module that is there, and calls what it exports; so do the events."""
+    config = lab.get(f"{page}/config").json()
+    scripts_of = [one["props"].get("js_on_load") for one in config["components"] if one["type"] == "html"]
+    lines = [script for script in scripts_of if script and not script.startswith("element.addEventListener('click', f")]
+    found = [ONE_LINE.fullmatch(line) for line in lines]
+    assert len(lines) >= 15 and not [line for line, match in zip(lines, found, strict=True) if not match]
+    called = [match.groups() for match in found]
+    called += [call for one in config["dependencies"] for call in CALL.findall(one["js"] or "")]
+    assert len(called) > 40
+    for digest, name, function in set(called):
+        exported = re.search(rf"^export (?:async )?function {function}\(", scripts.modules()[name].decode(), re.M)
+        assert digest == scripts.digest() and exported, (name, function)
 
 
 @pytest.mark.parametrize("page", ["/en", "/zh"])

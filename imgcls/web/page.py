@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -28,11 +27,10 @@ from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.page_load import PageLoad
 from imgcls.web.shared.render import render
 from imgcls.web.shared.run_cache import RunCache
+from imgcls.web.shared.scripts import starts
 from imgcls.web.train.tab import TrainTab
 
-SHARED = Path(__file__).parent / "shared"
 WAITING = 200  # events that wait in all, before one is told that the lab is busy
-SCRIPTS = ("choices.js", "show_result.js", "address.js", "charts.js", "keyboard.js", "glossary.js")  # of the whole page
 
 
 def build(
@@ -48,7 +46,7 @@ def build(
             render("head", translate, others=translate.others, version=__version__, glossary=glossary(translate)),
             elem_id="head",
             apply_default_css=False,
-            js_on_load="".join((SHARED / name).read_text("utf-8") for name in SCRIPTS),
+            js_on_load=starts("shared/address.js"),
         )
         changes = Changes(elem_id="changes")
         ClassDialogs(translate, people, elem_id="class")
@@ -87,6 +85,6 @@ def build(
 
         load.add(opened, [rooms])
         remember_values(page)
-        load.wire(page).then(None, None, None, js=address.READY, api_visibility="private")
+        load.wire(page).then(None, None, None, js=address.ready(), api_visibility="private")
     page.queue(max_size=WAITING)
     return page

@@ -102,7 +102,7 @@ class Story:
         """{field: its name in the address}"""
         made = {}
         for event in self.events.values():
-            put = re.search(r'imgclsAddress\?\.put\("([^"]+)"', event["js"])
+            put = re.search(r'address\.js.*\)\.follow\("([^"]+)"', event["js"])
             if put and len(event["inputs"]) == 1:
                 made[self.name(event["inputs"][0])] = put[1]
         return made

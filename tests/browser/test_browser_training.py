@@ -133,7 +133,7 @@ def test_four_networks_learn_side_by_side(page, server):
     """In the Init lab: each layer live from the press on; another activation, another initialisation at once. It is
     opened before its script is there, as by somebody quick on a busy network."""
     held = []
-    page.route("**/scripts/**/init_lab.js", lambda route: route.continue_() if held is None else held.append(route))
+    page.route("**/scripts/**/side_by_side.js", lambda route: route.continue_() if held is None else held.append(route))
     page.goto(f"{server.url}/en/?tab=init-lab")
     page.get_by_test_id("side-open").click(timeout=LONG)
     late, held = held, None

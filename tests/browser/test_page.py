@@ -238,7 +238,7 @@ MAIN, SOURCE, PART = (f"{tabs} > .tab-wrapper [data-tab-id={{}}]" for tabs in ("
 
 def test_what_is_open_in_each_room_stands_in_the_address(page, server):
     page.goto(f"{server.url}/en/")
-    page.wait_for_function("window.imgclsAddress && document.querySelector('#checkpoint input')?.value")
+    page.wait_for_function("document.querySelector('#checkpoint input')?.value")
     assert not urlsplit(page.url).query
     page.locator(SOURCE.format("photo")).click()
     page.wait_for_url("**source=photo**")

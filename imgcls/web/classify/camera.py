@@ -14,6 +14,7 @@ from PIL import Image
 from imgcls.errors import InputError
 from imgcls.web.i18n.script_sentences import CAMERA, in_language
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.scripts import starts
 from imgcls.web.shared.work_gate import SKETCH_PIXELS, opened_picture
 
 PREFIX = "data:image/jpeg;base64,"
@@ -38,7 +39,7 @@ class LiveCamera(gr.HTML):
     def __init__(self, translate: Translator | None = None, **options: Any) -> None:
         translate = translate or Translator("en")
         options.setdefault("html_template", (HERE / "camera.html").read_text("utf-8"))
-        options.setdefault("js_on_load", (HERE / "camera.js").read_text("utf-8"))
+        options.setdefault("js_on_load", starts("classify/camera.js", "seen", "began", "ended"))
         super().__init__(value="", apply_default_css=False, **in_language(CAMERA, translate), **options)
 
     def preprocess(self, payload: Any) -> str:

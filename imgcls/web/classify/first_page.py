@@ -14,10 +14,10 @@ from pathlib import Path
 from markupsafe import Markup
 
 from imgcls.messages import N_
-from imgcls.web.classify import bundle
 from imgcls.web.i18n.script_sentences import PAD, in_language
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.render import render
+from imgcls.web.shared.scripts import address
 
 ROOMS = {  # the page's tabs
     "classify": N_("Classify"),
@@ -44,8 +44,7 @@ def first_page(language: str) -> bytes:
         others=translate.others,
         rooms={id: translate(title) for id, title in ROOMS.items()},
         pad=Markup(pad),
-        pad_script=Markup(bundle.compact((HERE / "pad.js").read_text("utf-8"))),
-        script=Markup(bundle.compact((HERE / "first_page.js").read_text("utf-8"))),
+        script=address("classify/first_page.js"),
     )
     return made.encode()
 

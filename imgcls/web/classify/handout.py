@@ -17,13 +17,13 @@ from markupsafe import Markup
 from imgcls.checkpoints.epochs import epochs_of, read_epoch
 from imgcls.checkpoints.format import Meta, read_meta
 from imgcls.errors import CheckpointError
-from imgcls.web.classify import bundle
 from imgcls.web.classify.browser_weights import for_page, page_bytes, units_if_there
 from imgcls.web.i18n.script_sentences import PAD, SENTENCES, in_language
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.server.language import CODES
 from imgcls.web.shared.render import render
 from imgcls.web.shared.work_gate import network
+from imgcls.web.standalone.build import built
 from imgcls.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ def _page(meta: Meta, parts: Mapping[str, bytes]) -> str:
         pad=Markup((HERE / "pad.html").read_text("utf-8")),
         texts=Markup(json.dumps(texts, ensure_ascii=False).replace("<", "\\u003c")),
         parts=plain,
-        script=Markup(bundle.compact(bundle.bundle("handout"))),
-        pad_script=Markup(bundle.compact((HERE / "pad.js").read_text("utf-8"))),
+        script=Markup(built("handout")),
     )
 
 

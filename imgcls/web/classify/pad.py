@@ -19,15 +19,12 @@ from PIL import Image
 from imgcls.errors import InputError
 from imgcls.web.i18n.script_sentences import PAD, in_language
 from imgcls.web.i18n.translator import Translator
+from imgcls.web.shared.scripts import starts
 from imgcls.web.shared.work_gate import SKETCH_PIXELS, opened_picture
 
 PREFIX = "data:image/png;base64,"
 NOTHING = "none"
 MAX_CHARS = 300_000  # characters; a drawing has about 4,000
-# pad.js itself stands in the page already, as a function, for the pad of its first bytes (first_page.py). Gradio reads
-# an event's name in the script.
-SCRIPT = """window.imgclsPad(element, () => trigger('drawn'), props);
-window.imgclsTakeOver(element.querySelector('.pad'));"""
 TEMPLATE = (Path(__file__).parent / "pad.html").read_text("utf-8")
 
 
@@ -51,7 +48,7 @@ class DrawingPad(gr.HTML):
         """`in_page`: the page itself will read the drawing, as soon as its script is there."""
         translate = translate or Translator("en")
         options.setdefault("html_template", TEMPLATE)
-        options.setdefault("js_on_load", SCRIPT)
+        options.setdefault("js_on_load", starts("classify/first_page.js", "drawn"))
         said = in_language(PAD, translate)
         super().__init__(value="", apply_default_css=False, in_page=in_page, **said, **options)
 

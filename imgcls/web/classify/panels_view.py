@@ -26,5 +26,11 @@ class OnDemand(ServerHTML):
         functions += stages.server_functions(translate, cache)
         functions += corrections.server_functions(translate, cache, limits, context.people)
         failed = "element.hidden = true;"  # what the answer's script says is enough
-        script = starts("classify/js/classify.js", function="onDemand", failed=failed)
-        super().__init__("panels", {}, functions, longest=MAX_CHARS, script=script, **options)
+        super().__init__(
+            "panels",
+            {},
+            functions,
+            longest=MAX_CHARS,
+            script=starts("classify/js/classify.js", function="onDemand", failed=failed),
+            **options,
+        )

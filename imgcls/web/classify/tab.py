@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -22,24 +21,12 @@ from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.events import SILENT
 from imgcls.web.shared.render import render
 from imgcls.web.shared.run_cache import checkpoint_title, key
+from imgcls.web.shared.scripts import calls, starts
 from imgcls.web.shared.work_gate import address_of, opened_picture, work
 
 # What a tab begins with, unless another checkpoint was chosen than the other tab's.
 BEGIN = {"draw": "lenet-digits/best", "photo": "imagenet/best"}
-# The `js` of the pad's event and of the camera's: (picture, checkpoint) => the answer. Where a later one was asked for
-# meanwhile, or something else was chosen (LATE), what stands on the page stays.
-ASK = """async (OF, checkpoint) => {
-  const turn = window.imgclsDrawn = (window.imgclsDrawn ?? 0) + 1;
-  const now = () => document.querySelector('#result .answer')?.outerHTML ?? '';
-  try {
-    const body = JSON.stringify({ OF, checkpoint }), headers = { 'Content-Type': 'application/json' };
-    const said = await fetch('../WHERE', { method: 'POST', headers, body });
-    const html = await said.text();
-    return turn !== window.imgclsDrawn ? now() : said.ok ? html : AWAY;
-  } catch (error) { return turn === window.imgclsDrawn ? AWAY : now(); }
-  finally { setTimeout(() => document.querySelector('ROOT')?.dispatchEvent(new Event('answered'))); }
-}"""
-LATE = "() => { window.imgclsDrawn = (window.imgclsDrawn ?? 0) + 1; }"
+ANSWER = "classify/server_answer.js"
 
 
 class Photo(gr.Image):
@@ -93,7 +80,7 @@ class ClassifyTab:
                 self.camera = LiveCamera(translate, elem_id="camera")
                 gr.HTML(
                     render("no_webcam", translate),
-                    js_on_load="if (window.isSecureContext) element.remove();",
+                    js_on_load=starts("classify/no_webcam.js"),
                 )
 
     def _lay_out_answer(self, options: list[tuple[str, str]], in_page: str) -> None:
@@ -116,8 +103,9 @@ class ClassifyTab:
         self._wire_camera()
         changed = [self.checkpoint.change, self.photo.change, self.sources.select]
         # An answer may come back after another network was chosen, which the page computes itself.
+        late = calls(ANSWER, "late")
         for event in changed:
-            event(None, None, None, js=LATE, api_visibility="private")
+            event(None, None, None, js=late, api_visibility="private")
         self._wire_answers()
         self.source_ids = address.follow("source", self.sources)
         self._wire_checkpoints()
@@ -141,8 +129,8 @@ class ClassifyTab:
         """The script that sends what the component at `root` holds, by that name, to `route`."""
         translate = self.translate
         away = answer_view.problem(translate("The lab does not answer: is the network there? Try again."), translate)
-        script = ASK.replace("OF", name).replace("WHERE", f"{route}/{translate.language}").replace("ROOT", root)
-        return script.replace("AWAY", json.dumps(str(away)))
+        path = f"{route}/{translate.language}"
+        return calls(ANSWER, "ask", {"name": name, "path": path, "root": root, "away": str(away)})
 
     def _wire_answers(self) -> None:
         """Another photo, checkpoint or source: another answer."""

@@ -1,17 +1,21 @@
 // A class that shares the lab: who one is, the queue, the address to join. All of it is asked of /class.
+import { inUse } from '../shared/changes.js';
+
 const AGAIN = 15000;   // ms between two looks at estimates, while somebody uses the page and something goes on
-const root = element.querySelector('.class-dialogs'), { language } = root.dataset, shared = root.dataset.shared === 'yes';
+let opened, root = null, shared = false;
+const here = new Promise(resolve => { opened = resolve; });   // the dialogs are there
 const dialog = name => root.querySelector(`dialog[data-dialog=${name}]`);
 let me = { nickname: '', host: false, html: '', busy: false }, timer = null, first = null;
 
 async function call(path, body = null) {
+  const { language, away } = root.dataset;
   const url = new URL(`../class${path}`, document.baseURI);
   if (!body) url.searchParams.set('language', language);
   const sent = body && { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ ...body, language }) };
   try {
     const answer = await fetch(url, sent || { cache: 'no-store' });
     return await answer.json();
-  } catch { return { error: root.dataset.away }; }
+  } catch { return { error: away }; }
 }
 
 // The queue wherever it stands; whoever is on one of its buttons by keyboard stays there.
@@ -27,17 +31,18 @@ function show(answer) {
   });
 }
 
-function refresh() {
-  if (!shared) return Promise.resolve();
+export async function refresh() {
+  await here;
+  if (!shared) return;
   clearTimeout(timer);
   const asked = call('').then(answer => { show(answer); later(); });
   first ??= asked;
-  return asked;
+  await asked;
 }
 
 function later() {
   clearTimeout(timer);
-  if (me.busy && element.isConnected) timer = setTimeout(() => (window.imgclsUsed?.() ? refresh() : later()), AGAIN);
+  if (me.busy && root.isConnected) timer = setTimeout(() => (inUse() ? refresh() : later()), AGAIN);
 }
 
 function tell(box, sentence) {
@@ -83,14 +88,16 @@ const asks = {
   leave: async () => { await call('/leave', {}); location.reload(); },
 };
 
-async function named() {
+// Whoever begins something says a nickname first, and only once; throws where the question was closed.
+export async function named() {
+  await here;
   await (first || refresh());
   if (shared && !me.nickname && !await asks.nickname()) throw new Error('kept');
 }
 
 document.addEventListener('click', async event => {
   const button = event.target instanceof Element && event.target.closest('[data-head=join], .queue-slot button, .join-body button');
-  if (!button || !element.isConnected) return;
+  if (!button || !root?.isConnected) return;
   if (button.dataset.head) join();
   else if (button.dataset.ask) asks[button.dataset.ask]();
   else {
@@ -100,6 +107,20 @@ document.addEventListener('click', async event => {
     if (answer.error) { await refresh(); tell(slot, answer.error); } else show(answer);
   }
 });
-addEventListener('imgcls:changed', () => { if (element.isConnected) refresh(); });
-window.imgclsClass = { named, refresh };
-refresh();
+addEventListener('imgcls:changed', () => { if (root?.isConnected) refresh(); });
+
+// For the `js` of a button that starts something: whose it is, is asked first.
+export async function namedFirst(...given) {
+  await named();
+  return given;
+}
+
+// The queue has a place on the page.
+export function fill() { refresh(); }
+
+export function start({ element }) {
+  root = element.querySelector('.class-dialogs');
+  shared = root.dataset.shared === 'yes';
+  opened();
+  refresh();
+}

@@ -11,12 +11,13 @@ import gradio as gr
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.render import render
+from imgcls.web.shared.scripts import calls, starts
 
-SCRIPT = (Path(__file__).parent / "classroom.js").read_text("utf-8")
+SCRIPT = "classroom/classroom.js"
 SLOT = (Path(__file__).parent / "queue.html").read_text("utf-8")
 # For the `js` of a button that starts something: whose it is, is asked first, and only once.
-NAMED = "async (...given) => { await window.imgclsClass?.named(); return given; }"
-REFRESH = "() => { window.imgclsClass?.refresh(); }"
+NAMED = calls(SCRIPT, "namedFirst")
+REFRESH = calls(SCRIPT, "refresh")
 
 
 class ClassDialogs(gr.HTML):
@@ -24,10 +25,10 @@ class ClassDialogs(gr.HTML):
         html = render(
             "class_dialogs", translate, language=translate.language, shared=people.shared, has_host=people.has_host
         )
-        super().__init__(value=html, js_on_load=SCRIPT, apply_default_css=False, **options)
+        super().__init__(value=html, js_on_load=starts(SCRIPT), apply_default_css=False, **options)
 
 
 class QueueSlot(gr.HTML):
     def __init__(self, **options: Any) -> None:
-        filled = "window.imgclsClass?.refresh();"
-        super().__init__(value="", html_template=SLOT, js_on_load=filled, apply_default_css=False, **options)
+        script = starts(SCRIPT, function="fill")
+        super().__init__(value="", html_template=SLOT, js_on_load=script, apply_default_css=False, **options)

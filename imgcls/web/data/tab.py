@@ -31,6 +31,7 @@ from imgcls.web.shared.events import LOCAL, REPORT_ERRORS, SILENT, confirm, guar
 from imgcls.web.shared.fetch_dataset import FetchView
 from imgcls.web.shared.render import render
 from imgcls.web.shared.results import show_result_of
+from imgcls.web.shared.scripts import calls
 from imgcls.web.shared.work_gate import address_of, work
 from imgcls.web.train.tab import TrainTab
 
@@ -41,22 +42,6 @@ REPORTED: dict[str, Any] = {**REPORT_ERRORS, "concurrency_limit": REPORTS_AT_ONC
 # Samples; of several changes while some are made, the last one is answered.
 SAMPLED: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
 LATEST_SAMPLED: dict[str, Any] = {**SAMPLED, "trigger_mode": "always_last"}
-# What is seldom done with a set lies behind ⋯ (rooms.css).
-# Until something else is clicked, or Escape.
-OPEN_MENU = """() => {
-  const button = document.querySelector('#set-menu'), row = button.parentElement;
-  const open = row.classList.toggle('menu-open');
-  button.setAttribute('aria-expanded', String(open));
-  if (!open) return;
-  const closed = new AbortController(), { signal } = closed;
-  const close = event => {
-    if (event.type === 'keydown' ? event.key !== 'Escape' : button.contains(event.target)) return;
-    row.classList.remove('menu-open');
-    button.setAttribute('aria-expanded', 'false');
-    closed.abort();
-  };
-  ['click', 'keydown'].forEach(name => document.addEventListener(name, close, { signal }));
-}"""
 
 
 class DataTab:
@@ -208,7 +193,7 @@ class DataTab:
             [self.context.rooms, form.state, *form.values],
             **SILENT,
         )
-        self.menu.click(None, None, None, js=OPEN_MENU, **LOCAL)
+        self.menu.click(None, None, None, js=calls("data/set_menu.js", "toggle"), **LOCAL)
         sure = confirm(self.translate("Delete this data set and its photos?"))
         guarded = guard(self.translate)
         deleted = self.delete.click(guarded(self.remove), self.dataset, self.dataset, js=sure, **REPORT_ERRORS)

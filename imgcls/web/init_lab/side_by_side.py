@@ -23,7 +23,7 @@ class SideBySide(gr.HTML):
         super().__init__(
             value="",
             html_template=TEMPLATE,
-            js_on_load=starts("init_lab/js/init_lab.js"),
+            js_on_load=starts("init_lab/side_by_side.js", waits=False),
             apply_default_css=False,
             title=translate(SIDE["side_title"]),
             more=translate(SIDE["side_about"]),

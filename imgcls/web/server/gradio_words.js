@@ -1,6 +1,8 @@
 // Gradio's components say a few words in English whatever the language: they are replaced as they appear.
-(said => {
-  const PREFIXES = ['processing |', 'queue:'];
+const PREFIXES = ['processing |', 'queue:'];
+
+// `said`: { a word: what is said instead }.
+export function replace(said) {
   const mend = node => {
     if (node.nodeType === Node.TEXT_NODE) {
       const text = node.data.trim();
@@ -23,4 +25,4 @@
   }).observe(document, {
     subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ['aria-label', 'title'],
   });
-})(SAID);
+}

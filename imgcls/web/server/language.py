@@ -12,7 +12,6 @@ import json
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
@@ -58,13 +57,16 @@ GRADIO = (
     N_("processing |"),
     N_("queue:"),
 )
-MEND = (Path(__file__).parent / "gradio_words.js").read_text("utf-8")
-FIRST = ("classify/js/classify.js",)  # modules that a page needs as soon as it is there
+# Modules that a page needs as soon as it is there, the earliest first.
+FIRST = ("classify/first_page.js", "shared/page.js", "classify/js/classify.js", "classroom/classroom.js")
+# Modules are evaluated in their order: these before Gradio's.
 SCRIPT = """<head>{preloads}<script>
 Object.defineProperty(navigator, 'language', {{ get: () => '{code}' }});
 Object.defineProperty(navigator, 'languages', {{ get: () => ['{code}'] }});
 document.documentElement.lang = '{code}';
-{mend}</script>"""
+</script>{mend}<script type="module" src="{page}"></script>"""
+MEND = """<script type="module">import {{ replace }} from '{module}';
+replace({said});</script>"""
 
 
 @cache
@@ -72,8 +74,10 @@ def script(language: str) -> bytes:
     """The first line of the page's head, in place of "<head>"."""
     translate = Translator(language)
     said = json.dumps({text: translate(text) for text in GRADIO}, ensure_ascii=False)
-    mend = "" if language == "en" else MEND.replace("SAID", said)
-    return SCRIPT.format(code=CODES[language], mend=mend, preloads=scripts.preloads(*FIRST)).encode()
+    module = scripts.address("server/gradio_words.js")
+    mend = "" if language == "en" else MEND.format(module=module, said=said.replace("<", "\\u003c"))
+    page, preloads = scripts.address("shared/page.js"), scripts.preloads(*FIRST)
+    return SCRIPT.format(code=CODES[language], mend=mend, page=page, preloads=preloads).encode()
 
 
 def wanted(accepted: str) -> str:

@@ -7,16 +7,19 @@ out: a link that is old still opens.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlencode
 
 from imgcls.errors import SettingsError
 from imgcls.settings import TrainSettings
+from imgcls.web.shared.scripts import calls
 
 if TYPE_CHECKING:
     from gradio import Tab, Tabs
+
+
+SCRIPT = "shared/address.js"
 
 
 class Changing(Protocol):
@@ -28,13 +31,14 @@ class Changing(Protocol):
     def change(self) -> Callable[..., Any]: ...
 
 
-READY = "() => window.imgclsAddress?.ready()"  # what the address says is there: from now on it follows the page
-
-
 def puts(name: str, *, usual: Any = "") -> str:
     """JavaScript for an event whose one input is the value of `name`; the `usual` one is not written down."""
-    shown = f"String(value) === String({json.dumps(usual)}) ? '' : value"
-    return f"value => {{ window.imgclsAddress?.put({json.dumps(name)}, {shown}); }}"
+    return calls(SCRIPT, "follow", name, usual)
+
+
+def ready() -> str:
+    """JavaScript: what the address says is there, from now on it follows the page."""
+    return calls(SCRIPT, "ready")
 
 
 def follow_fields(prefix: str, fields: Mapping[str, Changing]) -> None:
@@ -49,8 +53,7 @@ def follow(name: str, tabs: Tabs) -> list[str]:
     ids."""
     tab_items = cast("list[Tab]", tabs.children)
     for tab in tab_items:
-        opens = f"() => {{ window.imgclsAddress?.open({json.dumps(name)}, {json.dumps(tab.id)}); }}"
-        tab.select(None, None, None, js=opens, api_visibility="private")
+        tab.select(None, None, None, js=calls(SCRIPT, "open", name, tab.id), api_visibility="private")
     return [str(tab.id) for tab in tab_items]
 
 
@@ -62,11 +65,7 @@ def chosen(query: Mapping[str, str], name: str, options: Collection[str]) -> str
 
 def puts_settings(names: Iterable[str]) -> str:
     """JavaScript for an event whose input is HTML with the settings as a query in data-query."""
-    return (
-        "html => { const made = document.createElement('template'); made.innerHTML = html; "
-        "window.imgclsAddress?.settings(made.content.querySelector('[data-query]')?.dataset.query ?? '', "
-        f"{json.dumps(list(names))}); }}"
-    )
+    return calls(SCRIPT, "settings", list(names))
 
 
 def query(settings: Mapping[str, Any]) -> str:

@@ -10,14 +10,15 @@ from typing import Any
 
 import gradio as gr
 
+from imgcls.web.shared.scripts import starts
+
 TEMPLATE = (Path(__file__).parent / "changes.html").read_text("utf-8")
-SCRIPT = (Path(__file__).parent / "changes.js").read_text("utf-8")
 
 
 class Changes(gr.HTML):
     def __init__(self, **options: Any) -> None:
         options.setdefault("html_template", TEMPLATE)
-        options.setdefault("js_on_load", SCRIPT)
+        options.setdefault("js_on_load", starts("shared/changes.js"))
         super().__init__(value="", apply_default_css=False, **options)
 
     def preprocess(self, payload: Any) -> None:

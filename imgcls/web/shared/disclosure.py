@@ -11,6 +11,8 @@ from typing import Any
 
 import gradio as gr
 
+from imgcls.web.shared.scripts import starts
+
 HERE = Path(__file__).parent
 
 
@@ -22,7 +24,7 @@ class Disclosure(gr.HTML):
         super().__init__(
             value="",
             html_template=(HERE / "disclosure.html").read_text("utf-8"),
-            js_on_load=(HERE / "disclosure.js").read_text("utf-8"),
+            js_on_load=starts("shared/disclosure.js"),
             apply_default_css=False,
             heading=heading,
             **options,

@@ -1,37 +1,40 @@
 // A data set that is not here: asks how far its fetching is, and begins or stops it.
 const AGAIN = 500;   // ms between two looks while it is fetched
-const said = { ...props }, view = element.querySelector('.fetch-view');
-let timer = null, turn = 0, going = false;
 
-async function ask(name, more = {}) {
-  let answer = null;
-  try { answer = await server[name]({ dataset: props.value, ...more }); } catch { /* the sentence below */ }
-  return answer || { state: 'none', error: said.no_answer };
+export function start({ element, trigger, props, server, watch }) {
+  const said = { ...props }, view = element.querySelector('.fetch-view');
+  let timer = null, turn = 0, going = false;
+
+  async function ask(name, more = {}) {
+    let answer = null;
+    try { answer = await server[name]({ dataset: props.value, ...more }); } catch { /* the sentence below */ }
+    return answer || { state: 'none', error: said.no_answer };
+  }
+
+  async function look(start = false) {
+    clearTimeout(timer);
+    const mine = ++turn, answer = props.value ? await ask('fetch_look', { start }) : { state: 'here' };
+    if (mine !== turn || !element.isConnected) return;
+    if (answer.error) { tell(answer.error); return; }
+    view.hidden = !answer.html;
+    view.innerHTML = answer.html || '';   // made by the lab's own templates, escaped there
+    const begin = view.querySelector('.begin'), stop = view.querySelector('.stop');
+    if (begin) begin.onclick = () => { begin.disabled = true; look(true); };
+    if (stop) stop.onclick = async () => { stop.disabled = true; await ask('fetch_stop'); look(); };
+    if (answer.state === 'running') timer = setTimeout(look, AGAIN);
+    if (going && answer.state === 'here') trigger('submit');
+    going = answer.state !== 'here';
+  }
+
+  function tell(sentence) {
+    const line = view.querySelector('.failure') || view.appendChild(Object.assign(document.createElement('p'), { className: 'failure' }));
+    line.setAttribute('role', 'alert');
+    line.textContent = sentence;
+    view.querySelectorAll('button').forEach(button => { button.disabled = false; });
+    view.hidden = false;
+  }
+
+  watch('value', () => { going = false; look(); });
+  addEventListener('imgcls:changed', () => { if (element.isConnected && going) look(); });
+  look();
 }
-
-async function look(start = false) {
-  clearTimeout(timer);
-  const mine = ++turn, answer = props.value ? await ask('fetch_look', { start }) : { state: 'here' };
-  if (mine !== turn || !element.isConnected) return;
-  if (answer.error) { tell(answer.error); return; }
-  view.hidden = !answer.html;
-  view.innerHTML = answer.html || '';   // made by the lab's own templates, escaped there
-  const begin = view.querySelector('.begin'), stop = view.querySelector('.stop');
-  if (begin) begin.onclick = () => { begin.disabled = true; look(true); };
-  if (stop) stop.onclick = async () => { stop.disabled = true; await ask('fetch_stop'); look(); };
-  if (answer.state === 'running') timer = setTimeout(look, AGAIN);
-  if (going && answer.state === 'here') trigger('submit');
-  going = answer.state !== 'here';
-}
-
-function tell(sentence) {
-  const line = view.querySelector('.failure') || view.appendChild(Object.assign(document.createElement('p'), { className: 'failure' }));
-  line.setAttribute('role', 'alert');
-  line.textContent = sentence;
-  view.querySelectorAll('button').forEach(button => { button.disabled = false; });
-  view.hidden = false;
-}
-
-watch('value', () => { going = false; look(); });
-addEventListener('imgcls:changed', () => { if (element.isConnected && going) look(); });
-look();

@@ -6,7 +6,6 @@ other setting.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,8 +14,8 @@ from imgcls.models.registry import NAMES, REGISTERED, REGISTRY
 from imgcls.models.torchvision_table import TABLE
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.render import render
+from imgcls.web.shared.scripts import starts
 
-SCRIPT = (Path(__file__).parent / "networks.js").read_text("utf-8")
 MAX_NAME_CHARS = 60  # characters of a network's name, as TrainSettings has it
 
 
@@ -47,7 +46,7 @@ class MoreNetworks(gr.HTML):
         super().__init__(
             value="",
             html_template=render("networks", translate, rows=TABLE),
-            js_on_load=SCRIPT,
+            js_on_load=starts("shared/networks.js"),
             apply_default_css=False,
             **options,
         )

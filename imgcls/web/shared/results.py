@@ -6,7 +6,7 @@ browser that presses each.
 
 from __future__ import annotations
 
-import json
+from imgcls.web.shared.scripts import calls
 
 # {the button: what it makes, or opens}, as CSS selectors; the first that can be seen is meant.
 RESULTS = {
@@ -28,4 +28,4 @@ RESULTS = {
 
 def show_result_of(button: str) -> str:
     """JavaScript for an event: the button's result comes into view and gets the focus."""
-    return f"() => {{ window.imgclsShow?.({json.dumps(RESULTS[button])}); }}"
+    return calls("shared/show_result.js", "show", RESULTS[button])

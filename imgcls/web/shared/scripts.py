@@ -19,6 +19,7 @@ WEB = Path(__file__).parent.parent
 ALONE = "standalone/"  # pages without a server, which have their scripts inside
 LEVEL = 9  # of gzip, once
 IMPORTED = re.compile(r"^(?:import|export) (?:[^;']* from )?'(\.[^']*)';", re.MULTILINE)
+LATER = re.compile(r"\bimport\('(\.[^']*)'\)")  # what a module imports when it is needed
 
 
 @cache
@@ -70,12 +71,16 @@ def address(name: str) -> str:
     return f"../scripts/{digest()}/{name}"
 
 
-def starts(name: str, *events: str, function: str = "start", failed: str = "") -> str:
+def starts(name: str, *events: str, function: str = "start", failed: str = "", waits: bool = True) -> str:
     """The `js_on_load` of a component: its module's `function`. events: those of its own, whose names Gradio reads in
-    this text; failed: what is done where the module cannot be had, as of a lab that is gone or has been updated."""
+    this text; failed: what is done where the module cannot be had, as of a lab that is gone or has been updated; waits:
+    until it is there the component takes no click, which would be lost or do what the browser does by itself."""
     named = f" // {', '.join(repr(event) for event in events)}" if events else ""
     otherwise = f", () => {{ {failed} }}" if failed else ""
-    return f"{_import(name)}.then(of => of.{function}({{ element, trigger, props, server, watch }}){otherwise});{named}"
+    start = f"of.{function}({{ element, trigger, props, server, watch }})"
+    if not waits:
+        return f"{_import(name)}.then(of => {start}{otherwise});{named}"
+    return f"element.inert = true; {_import(name)}.then(of => {{ element.inert = false; {start}; }}{otherwise});{named}"
 
 
 def calls(name: str, function: str, *given: Any) -> str:

@@ -12,6 +12,7 @@ import gradio as gr
 from imgcls.errors import ImgclsError
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.server.short_log import note
+from imgcls.web.shared.scripts import starts
 from imgcls.web.shared.work_gate import Kind, address_of, work
 
 MALFORMED = (ImgclsError, LookupError, TypeError, ValueError, ArithmeticError)
@@ -42,7 +43,7 @@ class ServerHTML(gr.HTML):
         options.setdefault("value", "")
         super().__init__(
             html_template=(folder / f"{template}.html").read_text("utf-8"),
-            js_on_load=script or (folder / f"{template}.js").read_text("utf-8"),
+            js_on_load=script or starts(f"{folder.name}/{template}.js"),
             server_functions=list(functions),
             apply_default_css=False,
             **sentences,

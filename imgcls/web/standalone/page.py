@@ -21,7 +21,6 @@ from imgcls.errors import CheckpointError, DatasetError, ImgclsError
 from imgcls.messages import N_
 from imgcls.models.registry import OPTIONS
 from imgcls.recipes import preprocess_for
-from imgcls.web.classify import bundle
 from imgcls.web.classify.browser_weights import for_page, page_bytes
 from imgcls.web.engine.dataset_file import make_file, page_classes, page_settings
 from imgcls.web.engine.routes import BUILDS, engine_file
@@ -30,6 +29,7 @@ from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.init_lab.side_options import side_options
 from imgcls.web.server.language import CODES
 from imgcls.web.shared.render import render
+from imgcls.web.standalone.build import built
 from imgcls.web.train.page_options import default_settings, form_choices, page_words, size_choices
 from imgcls.workspace import Workspace
 
@@ -93,8 +93,7 @@ class Alone:
             texts=_json({language: self._texts(Translator(language), language) for language in LANGUAGES}),
             options=_json(options),
             parts=inside,
-            script=Markup(bundle.compact(bundle.bundle("standalone"))),
-            pad_script=Markup(bundle.compact((WEB / "classify" / "pad.js").read_text("utf-8"))),
+            script=Markup(built("standalone")),
         )
 
     def _texts(self, translate: Translator, language: str) -> dict[str, Any]:
@@ -131,7 +130,7 @@ def training_page(checkpoint: Path | None, workspace: Workspace) -> str:
     dataset = dataset_for(meta, workspace)
     start = known_as(checkpoint, workspace) if checkpoint else ""
     images = make_file(dataset, IMAGES, workspace, start_from=start, validation_images=HELD_OUT)
-    parts = engine_parts() | {f"data-{IMAGES}": images.content, "worker": bundle.compact(bundle.worker())}
+    parts = engine_parts() | {f"data-{IMAGES}": images.content, "worker": built("worker")}
     if checkpoint:
         parts["weights"] = page_bytes(checkpoint, half=True)
     title = (meta.run if meta else "") or "LeNet"

@@ -19,9 +19,9 @@ from imgcls.checkpoints.format import read_meta
 from imgcls.errors import SettingsError
 from imgcls.files import storage_error, write_bytes
 from imgcls.models.registry import OPTIONS
-from imgcls.web.classify import bundle
 from imgcls.web.classify.browser_weights import page_bytes, units_if_there
 from imgcls.web.engine.dataset_file import SIZES, make_file
+from imgcls.web.standalone.build import built
 from imgcls.web.standalone.page import Alone, dataset_for, engine_parts
 from imgcls.workspace import Workspace
 
@@ -59,7 +59,7 @@ def site_files(workspace: Workspace, sizes: Sequence[int] = SIZES) -> dict[str, 
     path = workspace.shipped("checkpoints", NETWORK, "best.safetensors")
     meta = read_meta(path)
     dataset = dataset_for(meta, workspace)
-    parts = engine_parts() | {"worker": bundle.compact(bundle.worker()), "weights": page_bytes(path)}
+    parts = engine_parts() | {"worker": built("worker"), "weights": page_bytes(path)}
     if units := units_if_there(path, workspace):
         parts["units"] = units
     for images in sizes:

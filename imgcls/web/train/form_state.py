@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from imgcls.web.shared.scripts import starts
 from imgcls.web.shared.settings_form import RECIPE_FIELDS
 
 HERE = Path(__file__).parent
@@ -26,7 +27,7 @@ class FormState(gr.HTML):
             value="",
             # shared/choices.js reads which fields it asks in the name of.
             html_template=(HERE / "form_state.html").read_text("utf-8").replace("FIELDS", fields),
-            js_on_load=(HERE / "form_state.js").read_text("utf-8"),
+            js_on_load=starts("train/form_state.js"),
             apply_default_css=False,
             **options,
         )

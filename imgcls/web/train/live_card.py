@@ -5,20 +5,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-SCRIPT = (Path(__file__).parent / "live_card.js").read_text("utf-8")
-FOLLOW = "addEventListener('imgcls:log', event => { props.value = event.detail; });"
+from imgcls.web.shared.scripts import starts
+
+SCRIPT = "train/live_card.js"
 
 
 class WatchedCard(gr.HTML):
     def __init__(self, value: str, **options: Any) -> None:
-        super().__init__(value=value, js_on_load=SCRIPT, **options)
+        super().__init__(value=value, js_on_load=starts(SCRIPT), **options)
 
 
 class WatchedLog(gr.HTML):
     def __init__(self, **options: Any) -> None:
-        super().__init__(value="", js_on_load=FOLLOW, **options)
+        super().__init__(value="", js_on_load=starts(SCRIPT, function="follow"), **options)

@@ -27,7 +27,7 @@ class PageTraining(gr.HTML):
         super().__init__(
             value="",
             html_template=TEMPLATE,
-            js_on_load=starts("train/js/page_training.js"),
+            js_on_load=starts("train/page_training.js"),
             apply_default_css=False,
             words=page_words(translate),
             choices=form_choices(translate),

@@ -25,16 +25,6 @@ from imgcls.workspace import Workspace
 if TYPE_CHECKING:
     from imgcls.training.background_estimate import BackgroundEstimates
 
-COPY = """element.addEventListener('click', event => {
-  const button = event.target.closest('button'), code = element.querySelector('code');
-  if (!button) return;
-  // plain http from another computer: the person presses Ctrl-C
-  if (!navigator.clipboard) { getSelection().selectAllChildren(code); return; }
-  navigator.clipboard.writeText(code.textContent).then(() => {
-    button.classList.add('copied');
-    setTimeout(() => button.classList.remove('copied'), 2000);
-  }, () => getSelection().selectAllChildren(code));
-});"""
 MODES = {
     "scratch": N_("All {trainable:,} weights learn, from scratch."),
     "head": N_("Only the last layer (head) learns: {trainable:,} of {parameters:,} weights."),

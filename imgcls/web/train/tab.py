@@ -23,6 +23,7 @@ from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.events import LOCAL, REPORT_ERRORS, SILENT, confirm, guard
 from imgcls.web.shared.fetch_dataset import FetchView
 from imgcls.web.shared.results import show_result_of
+from imgcls.web.shared.scripts import starts
 from imgcls.web.sweeps.panel import SweepPanel
 from imgcls.web.train import live_cards, plan_card, run_card
 from imgcls.web.train.form_events import FormEvents
@@ -64,7 +65,7 @@ class TrainTab:
         form = settings_form.build(translate, self.workspace, self.limits)
         with form.folded:
             terminal = plan_card.terminal("", "", translate)
-            command = gr.HTML(terminal, elem_id="command", js_on_load=plan_card.COPY)
+            command = gr.HTML(terminal, elem_id="command", js_on_load=starts("train/command_line.js"))
         missing = FetchView(self.context, elem_id="fetch-for-training")
         with gr.Column(elem_classes="start-bar"):
             plan = gr.HTML("", elem_id="plan")

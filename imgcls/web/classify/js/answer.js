@@ -1,23 +1,10 @@
 // The answer: the likeliest class, a bar for each, and the picture that the network really saw. The same marks as
 // answer_view.py makes, but kept and changed in place: while one draws only widths and numbers move.
+import { make, say } from '../../shared/elements.js';
+
 const NAMED = 12;   // classes; of more than these the first few
 const CLOSE = 0.25;   // probability of the second class from which on it is named beside the first
 export const ORDERED = 10;   // up to so many classes the bars stay in their own order
-
-export function say(sentence, values) {
-  return sentence.replace(/\{(\w+)\}/g, (all, name) => (name in values ? values[name] : all));
-}
-
-export function make(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith('on')) made.addEventListener(name.slice(2), value);
-    else if (value === true) made.setAttribute(name, '');
-    else if (value !== false && value !== null) made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
 
 export function percent(share) {
   if (share >= 0.9995) return '>99.9%';

@@ -1,18 +1,16 @@
 // Compare: the picture through several checkpoints, side by side, one asked after the other.
-import { make, say } from './answer.js';
+import { make, say } from '../../shared/elements.js';
 import { Calm } from './desk.js';
 
 export class Compare {
   constructor(words, desk) {
-    Object.assign(this, { words, desk, name: 'compare', title: words.compare, known: null, chosen: new Set(), most: 0 });
+    Object.assign(this, { words, desk, known: null, chosen: new Set(), most: 0 });
     this.calm = new Calm(mine => this.ask(mine));
     this.more = make('p', {});
     this.choices = make('div', { class: 'compare-choices' });
     this.results = make('div', { class: 'compare-results', 'aria-live': 'polite' });
     this.element = make('div', { class: 'compare' }, this.more, this.choices, this.results);
   }
-
-  fits(reader, subject) { return Boolean(subject); }
 
   show(reading, reader, subject) {
     const about = `${subject.checkpoint} ${this.desk.photos}`;

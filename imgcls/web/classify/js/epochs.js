@@ -1,6 +1,6 @@
 // Epoch by epoch: the weights of every epoch that was kept; the slider puts one of them in the network's place, and
 // the answer, the maps and the kernels become that epoch's.
-import { make, say } from './answer.js';
+import { make, say } from '../../shared/elements.js';
 import { Inside } from './inside.js';
 import { LeNet } from './lenet.js';
 
@@ -9,7 +9,7 @@ const PAUSE = 700;   // ms an epoch while it plays
 export class Epochs {
   // `fetchEpochs(reader)`: { meta: { epochs: [...] }, tensors: { '3/conv1.weight': ... } }, or null where none are kept.
   constructor(words, live, fetchEpochs) {
-    Object.assign(this, { words, live, fetchEpochs, name: 'epochs', title: words.epochs, playing: null, kept: null });
+    Object.assign(this, { words, live, fetchEpochs, playing: null, kept: null });
     this.slider = make('input', { type: 'range', min: 0, value: 0, step: 1, 'aria-label': words.epochs, oninput: () => this.stopped().choose() });
     this.play = make('button', { type: 'button', onclick: () => (this.playing ? this.stopped() : this.run()) }, words.play);
     this.said = make('output', { class: 'epoch-said' });
@@ -17,8 +17,6 @@ export class Epochs {
     this.bar = make('div', { class: 'epoch-bar' }, this.play, this.slider, this.said);
     this.element = make('div', { class: 'epochs' }, make('p', {}, words.epochs_more), this.bar, this.inside.element);
   }
-
-  fits(reader) { return Boolean(reader?.meta.epochs_kept); }
 
   async show(reading, reader) {
     this.inside.show(reading, reader);

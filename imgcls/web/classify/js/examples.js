@@ -1,6 +1,6 @@
 // Ten digits as others wrote them, to try before one has drawn anything: strokes over a square of 100, of the training
 // part of "Pen-Based Recognition of Handwritten Digits" (E. Alpaydin, F. Alimoglu, UCI, CC BY 4.0).
-import { make } from './answer.js';
+import { make } from '../../shared/elements.js';
 
 const DIGITS = [
   '41 15,37 12,34 15,27 29,21 55,23 81,37 90,58 83,75 65,79 41,69 17,51 10,35 26,27 50,30 64',

@@ -1,5 +1,6 @@
 // One file to hand out: the same pad, answer and panels without a server. Everything lies in the document itself.
-import { make } from './answer.js';
+import { make } from '../../shared/elements.js';
+import { drawingPad } from '../pad.js';
 import { Live, panels, Reader } from './live.js';
 import { readTensors } from './tensors.js';
 
@@ -51,22 +52,21 @@ export class Drawing {
     reader.meta.epochs_kept = Boolean(epochs);
   }
 
-  // `padScript`: ../pad.js as a function of (element, trigger, props).
-  show(pad, answer, below, { pad: padWords, live: words }, padScript) {
+  show(pad, answer, below, { pad: padWords, live: words }) {
     pad.innerHTML = padTemplate().replace(/\$\{(\w+)\}/g, (_, name) => padWords[name].replace(/[&<>"]/g, c => `&#${c.charCodeAt(0)};`));
-    padScript(pad, () => {}, { in_page: true });
+    drawingPad(pad, { in_page: true });
     const live = new Live(answer, pad.querySelector('.pad'), words);
     panels(below, live, { units: async () => this.units, epochs: async () => this.epochs });
     live.use(this.reader);
   }
 }
 
-export function open(padScript) {
+export function open() {
   const texts = JSON.parse(document.getElementById('texts').textContent);
   const drawing = new Drawing(new Reader(bytes('weights')), bytes('units'), bytes('epochs'));
   speak(texts, language => {
     const below = document.querySelector('.panels'), fresh = below.cloneNode(false);
     below.replaceWith(fresh);
-    drawing.show(document.getElementById('pad'), document.querySelector('.live-answer'), fresh, texts[language], padScript);
+    drawing.show(document.getElementById('pad'), document.querySelector('.live-answer'), fresh, texts[language]);
   });
 }

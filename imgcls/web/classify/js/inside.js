@@ -1,5 +1,5 @@
 // Look inside: every map of the network as a picture, left to right, live; a pixel's sum and what of the drawing it saw.
-import { make, say } from './answer.js';
+import { make, say } from '../../shared/elements.js';
 import { receptiveField } from './explain.js';
 import { Picture, RAMP, signed } from './picture.js';
 import { Sum } from './sum.js';

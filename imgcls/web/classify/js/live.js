@@ -1,17 +1,13 @@
 // The drawing is read in the page: strokes -> 28x28 -> LeNet -> answer, within the frame of each pen move.
 import { Answer, nothing } from './answer.js';
-import { examples } from './examples.js';
 import { cut, inkOf } from './digits.js';
-import { Epochs } from './epochs.js';
+import { examples } from './examples.js';
 import { familiarity, place } from './familiar.js';
-import { Inside } from './inside.js';
 import { clipped, layoutOf } from './layout.js';
 import { LeNet, softmax } from './lenet.js';
-import { Panels } from './panels.js';
+import { Later, Panels } from './panels.js';
 import { asGrey, toInput, toStored } from './preprocess.js';
 import { readTensors } from './tensors.js';
-import { Where } from './where.js';
-import { Why } from './why.js';
 
 const AGAIN = 1000;   // ms from the next stroke after a network could not be fetched to another try
 
@@ -116,6 +112,12 @@ export class Live {
 
 // `more`: panels beside those of the network in the page.
 export function panels(element, live, { units, epochs, more = [], link = null }) {
-  const { words } = live, inside = new Inside(words, units), why = new Why(words), where = new Where(words);
-  return new Panels(element, live, [inside, why, where, new Epochs(words, live, epochs), ...more], link);
+  const { words } = live, later = (name, fits, load) => new Later(name, words[name], fits, load, words.no_script);
+  return new Panels(element, live, [
+    later('inside', reader => Boolean(reader), async () => new (await import('./inside.js')).Inside(words, units)),
+    later('why', reader => reader?.meta.classes.length > 1, async () => new (await import('./why.js')).Why(words)),
+    later('where', reader => Boolean(reader?.tensors['calibration/points']), async () => new (await import('./where.js')).Where(words)),
+    later('epochs', reader => Boolean(reader?.meta.epochs_kept), async () => new (await import('./epochs.js')).Epochs(words, live, epochs)),
+    ...more,
+  ], link);
 }

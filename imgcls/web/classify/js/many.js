@@ -1,5 +1,6 @@
 // Many pictures: dropped files, a folder or a zip, read in batches; a table, least sure first, and the same as CSV.
-import { make, percent, say } from './answer.js';
+import { make, say } from '../../shared/elements.js';
+import { percent } from './answer.js';
 
 const SHOWN = 100;            // rows at a time
 const BYTES = 16_000_000;     // of one upload with several files
@@ -51,7 +52,7 @@ export function csv(rows) {
 
 export class Many {
   constructor(words, desk) {
-    Object.assign(this, { words, desk, name: 'many', title: words.many, rows: [], by: 'sure', up: true, shown: SHOWN, run: 0 });
+    Object.assign(this, { words, desk, rows: [], by: 'sure', up: true, shown: SHOWN, run: 0 });
     const input = (attributes, words_) => {
       const field = make('input', { type: 'file', multiple: true, ...attributes });
       field.addEventListener('change', () => { this.take([...field.files].map(file => [file, file.webkitRelativePath || file.name])); field.value = ''; });
@@ -74,8 +75,6 @@ export class Many {
     this.element = make('div', { class: 'many' }, this.drop, this.bar,
       make('div', { class: 'many-bar' }, this.said, this.stopper, this.saver), this.table, this.more);
   }
-
-  fits(reader, subject) { return Boolean(subject); }
 
   show() {}
 

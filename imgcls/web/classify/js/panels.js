@@ -1,5 +1,40 @@
 // What opens on demand below the answer: one panel at a time, none at first, and only the open one is computed.
-import { make } from './answer.js';
+import { make } from '../../shared/elements.js';
+import { show } from '../../shared/show_result.js';
+
+// A panel whose script comes when it is opened for the first time: `load()` promises it. `failed` is said where it cannot be
+// had.
+export class Later {
+  constructor(name, title, fits, load, failed) {
+    Object.assign(this, { name, title, fits, load, failed, panel: null, asked: null, given: null });
+    this.element = make('div');
+  }
+
+  get inView() { return this.panel?.inView ?? this.panel?.element; }
+
+  show(...given) {
+    this.given = given;
+    if (this.panel) this.panel.show(...given);
+    else this.asked ??= this.come();
+  }
+
+  async come() {
+    try {
+      this.panel = await this.load();
+    } catch {
+      this.asked = null;   // asked for again when something changes
+      this.element.replaceChildren(make('p', { class: 'hint', role: 'alert' }, this.failed));
+      return;
+    }
+    this.element.replaceChildren(this.panel.element);
+    if (this.given) this.panel.show(...this.given);
+  }
+
+  hide() {
+    this.given = null;
+    this.panel?.hide?.();
+  }
+}
 
 // Each panel: { name, title, fits(reader, subject), show(reading, reader, subject) } and `element`, which it fills itself;
 // `hide()` where closing it must undo something. `reader`: the network that the page computes, null where the server
@@ -17,14 +52,15 @@ export class Panels {
     this.choose();
   }
 
-  toggle(panel) {
+  async toggle(panel) {
     this.open?.hide?.();
     this.open = this.open === panel ? null : panel;
     this.buttons.forEach((button, i) => button.setAttribute('aria-expanded', String(this.panels[i] === this.open)));
     this.body.replaceChildren(...(this.open ? [this.open.element] : []));
     this.element.classList.toggle('open', Boolean(this.open));
     this.update();
-    if (this.open) window.imgclsShow?.(this.open.inView ?? this.body);
+    await panel.asked;   // its script, where it comes later
+    if (this.open === panel) show(panel.inView ?? this.body);
   }
 
   tell(reading, reader) {

@@ -1,5 +1,5 @@
 // Values as a picture: the colours of maps and of weights, and the canvas that they are painted on.
-import { make } from './answer.js';
+import { make } from '../../shared/elements.js';
 
 // Black, indigo, white: light is much, as in the picture that the network saw.
 export const RAMP = Array.from({ length: 256 }, (_, i) => {

@@ -1,5 +1,6 @@
 // Look inside and why, of networks that the server computes: the strongest maps of each stage, and where it looks.
-import { make, percent, say } from './answer.js';
+import { make, say } from '../../shared/elements.js';
+import { percent } from './answer.js';
 import { Calm } from './desk.js';
 import { Picture, RAMP } from './picture.js';
 
@@ -33,12 +34,10 @@ class Overlay {
 
 // What both have in common: the server is asked when the picture or the network has changed, and only then.
 class Staged {
-  constructor(words, desk, name, title) {
-    Object.assign(this, { words, desk, name, title, subject: null, known: null, answer: null });
+  constructor(words, desk, title) {
+    Object.assign(this, { words, desk, title, subject: null, known: null, answer: null });
     this.calm = new Calm(mine => this.ask(mine));
   }
-
-  fits(reader, subject) { return !reader && Boolean(subject); }
 
   show(reading, reader, subject) { this.subject = subject; this.calm.soon(this.known ? undefined : 0); }
 
@@ -66,7 +65,7 @@ class Staged {
 
 export class StageMaps extends Staged {
   constructor(words, desk) {
-    super(words, desk, 'stages', words.inside);
+    super(words, desk, words.inside);
     this.asks = 'stages_maps';
     this.element = make('div', { class: 'inside stages' });
   }
@@ -113,7 +112,7 @@ export class StageMaps extends Staged {
 
 export class StageWhy extends Staged {
   constructor(words, desk) {
-    super(words, desk, 'stage-why', words.why);
+    super(words, desk, words.why);
     Object.assign(this, { asks: 'stages_why', at: -1, turn: 0 });
     this.trained = new Overlay('');
     this.untrained = new Overlay(words.looked_untrained);

@@ -1,5 +1,5 @@
 // One value of a layer written out: what it saw, times its weights, summed.
-import { make, say } from './answer.js';
+import { make, say } from '../../shared/elements.js';
 import { explain } from './explain.js';
 import { Picture, signed } from './picture.js';
 

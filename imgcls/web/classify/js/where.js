@@ -1,12 +1,12 @@
 // Where it lies: a map of validation images, each class a colour, on which the drawing is a dot that moves.
-import { make } from './answer.js';
+import { make } from '../../shared/elements.js';
 
 const SIDE = 420, EDGE = 14, DOT = 2.6;
 const hue = (c, count) => `hsl(${Math.round(c * 360 / count)} 70% ${c % 2 ? 45 : 58}%)`;
 
 export class Where {
   constructor(words) {
-    Object.assign(this, { words, name: 'where', title: words.where });
+    this.words = words;
     this.canvas = make('canvas', { width: SIDE, height: SIDE, role: 'img', 'aria-label': words.where });
     this.ground = document.createElement('canvas');
     this.ground.width = this.ground.height = SIDE;
@@ -14,8 +14,6 @@ export class Where {
     this.element = make('div', { class: 'where' }, this.canvas,
       make('div', {}, make('p', {}, words.where_more), this.legend));
   }
-
-  fits(reader) { return Boolean(reader?.tensors['calibration/points']); }
 
   show(reading, reader) {
     if (this.reader !== reader) this.learn(reader);

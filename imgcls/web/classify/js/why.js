@@ -1,6 +1,6 @@
 // Why: which parts of the drawing an answer hangs on. A dark patch goes over the picture, the network is asked again.
 // Source: Zeiler and Fergus 2014, section 4.2.
-import { make, say } from './answer.js';
+import { make, say } from '../../shared/elements.js';
 import { toInput } from './preprocess.js';
 
 const PATCH = 5;

@@ -1,5 +1,7 @@
 // That was wrong: one click on the right label keeps the picture; "learn from these" trains a copy, before and after.
-import { make, say } from './answer.js';
+import { named } from '../../classroom/classroom.js';
+import { make, say } from '../../shared/elements.js';
+import { show } from '../../shared/show_result.js';
 
 const LABELS = 40;     // classes that have a button each; of more one is typed
 const AGAIN = 1000;    // ms between two looks at the run
@@ -14,7 +16,7 @@ function remembered(key, first) {
 
 export class Wrong {
   constructor(words, desk) {
-    Object.assign(this, { words, desk, name: 'wrong', title: words.wrong, about: null, run: null, timer: null });
+    Object.assign(this, { words, desk, about: null, run: null, timer: null });
     this.ask = make('p', { class: 'wrong-ask' }, words.wrong_ask);
     this.labels = make('div', { class: 'why-classes', role: 'group', 'aria-label': words.wrong_ask });
     this.said = make('p', { class: 'many-said', role: 'status' });
@@ -29,8 +31,6 @@ export class Wrong {
     this.element = make('div', { class: 'wrong' }, this.ask, this.labels, this.agree, this.said,
       make('div', { class: 'many-bar' }, make('label', { class: 'wrong-name' }, words.wrong_set, ' ', this.set), this.learn, this.save), this.pictures, this.outcome);
   }
-
-  fits(reader, subject) { return Boolean(subject); }
 
   show(reading, reader, subject) {
     if (this.about === subject.checkpoint) return;
@@ -109,7 +109,7 @@ export class Wrong {
   }
 
   async start() {
-    try { await window.imgclsClass?.named(); } catch { return; }   // a shared lab asks whose a run is
+    try { await named(); } catch { return; }   // a shared lab asks whose a run is
     this.learn.disabled = true;
     const answer = await this.desk.ask('wrong_learn', this.request());
     if (answer.error) { this.learn.disabled = false; this.tell(answer.error); return; }
@@ -136,6 +136,6 @@ export class Wrong {
     this.outcome.append(make('p', { class: 'outcome-next' }, use));
     this.learn.disabled = false;
     this.tell('');
-    window.imgclsShow?.(this.outcome);
+    show(this.outcome);
   }
 }

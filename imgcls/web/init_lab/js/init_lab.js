@@ -1,7 +1,5 @@
 // The Init lab in the page: up to four initialisations learn side by side, each in a worker, from the moment of the press.
-import { make, say } from '../../classify/js/answer.js';
-import { fromLab } from '../../train/js/from_lab.js';
-import { PageRun } from '../../train/js/page_run.js';
+import { make, say } from '../../shared/elements.js';
 import { LabCurves } from './lab_curves.js';
 import { LabNetwork } from './lab_network.js';
 
@@ -132,17 +130,4 @@ export class PageInitLab {
     }
     this.curves.show(networks, this.epochs);
   }
-}
-
-// On the Init lab's tab: built when it is opened.
-export function start({ element, props }) {
-  const fold = element.querySelector('.side-fold'), host = fold.querySelector('.side-host');
-  let shown = null;
-  const toggled = () => {
-    if (!fold.open) { if (shown?.phase === 'playing') shown.press(); return; }
-    if (!PageRun.works()) host.replaceChildren(make('p', {}, props.words.no_engine));
-    else shown ??= new PageInitLab(host, { ...props, source: fromLab(props).source });
-  };
-  fold.addEventListener('toggle', toggled);
-  if (fold.open) toggled();   // by somebody who was quicker than this script
 }

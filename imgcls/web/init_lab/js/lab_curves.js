@@ -1,5 +1,5 @@
 // Accuracy over the epochs of several networks at once, each in its own tone.
-import { make } from '../../classify/js/answer.js';
+import { make } from '../../shared/elements.js';
 
 const NARROWEST = 280, HIGH = 260, LEFT = 46, TOP = 12, BOTTOM = 226;
 const SVG = 'http://www.w3.org/2000/svg';

@@ -1,6 +1,6 @@
 // One of the networks that learn side by side: its run in a worker of its own, and what each layer does, live.
-import { make, say } from '../../classify/js/answer.js';
 import { LAYERS } from '../../engine/js/engine.js';
+import { make, say } from '../../shared/elements.js';
 import { PageRun } from '../../train/js/page_run.js';
 
 const LOWEST = -8, HIGHEST = 4;      // powers of ten that a bar shows

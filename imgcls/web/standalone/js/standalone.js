@@ -1,11 +1,11 @@
 // The lab without a server: rooms side by side, all in this browser. What they need lies in the document itself, or in
 // files beside it.
-import { make } from '../../classify/js/answer.js';
 import { bytes, Drawing, padTemplate, speak } from '../../classify/js/handout.js';
 import { Reader } from '../../classify/js/live.js';
 import { PageInitLab } from '../../init_lab/js/init_lab.js';
-import { PageTraining } from '../../train/js/page_training.js';
+import { make } from '../../shared/elements.js';
 import { PageRun } from '../../train/js/page_run.js';
+import { PageTraining } from '../../train/js/page_training.js';
 
 // Everything in the document: `part(id)` and `worker()` as promises.
 const inDocument = {
@@ -81,8 +81,7 @@ class Rooms {
   }
 }
 
-// `padScript`: ../../classify/pad.js as a function of (element, trigger, props).
-export async function open(padScript) {
+export async function open() {
   const said = id => JSON.parse(document.getElementById(id).textContent), texts = said('texts');
   const { files, rooms, defaults, start, kept_as } = said('options'), parts = files ? beside(files) : inDocument;
   const source = {
@@ -95,12 +94,12 @@ export async function open(padScript) {
       make('div', { class: 'room' }, make('div', { class: 'card give' }, pad), make('div', { class: 'card get' }, answer)), below);
     panel.drawing ??= Promise.all(['weights', 'units'].map(id => parts.part(id)))
       .then(([weights, units]) => new Drawing(new Reader(weights), units, null));
-    panel.drawing.then(drawing => { if (answer.isConnected) drawing.show(pad, answer, below, { pad: pad_words, live: words }, padScript); });
+    panel.drawing.then(drawing => { if (answer.isConnected) drawing.show(pad, answer, below, { pad: pad_words, live: words }); });
     return panel;
   };
   const train = (host, { words, choices, datasets, sizes, pad_words }, before) => {
     if (!PageRun.works()) { host.replaceChildren(make('p', { class: 'card' }, words.no_engine)); return null; }
-    const pad = { words: pad_words, template: padTemplate(), script: padScript };
+    const pad = { words: pad_words, template: padTemplate() };
     const panel = make('div', { class: 'browser-training' });
     host.replaceChildren(panel);
     const shown = new PageTraining(panel, { words, choices, datasets, sizes, defaults, pad, source, lab, kept_as }, before);

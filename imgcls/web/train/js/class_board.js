@@ -1,5 +1,5 @@
 // The class board: a point a run that somebody has sent, how good after how long; its settings where one points at it.
-import { make, say } from '../../classify/js/answer.js';
+import { make, say } from '../../shared/elements.js';
 
 const HIGH = 320, LEFT = 56, TOP = 14, BOTTOM = 280, NARROWEST = 280;
 const RADIUS = 8, GAP = 12, LETTER = 14;   // of a point, between it and its name, a letter of that: units of the chart

@@ -1,5 +1,7 @@
 // Where a page of the lab has everything from: engine, worker and images, and the lab's own networks.
 // `props`: { words, language, engines, shared }.
+import { named } from '../../classroom/classroom.js';
+
 export function fromLab(props) {
   const at = path => new URL(`../${path}`, document.baseURI);
   const fetched = async (path, options) => {
@@ -31,6 +33,7 @@ export function fromLab(props) {
     checkpoints: dataset => fetched(`page-checkpoints?dataset=${encodeURIComponent(dataset)}&${language}`),
   };
   const board = props.shared && {
+    named,
     seen: () => fetched(`class/board?${language}`),
     ask: said => fetched(`class/board?${language}`, { method: 'POST', body: JSON.stringify(said) }),
   };

@@ -1,8 +1,8 @@
 // The network while it learns: the kernels of both convolutions as pictures, and of every layer its signal, its
 // gradient and how its outputs lie.
-import { make, say } from '../../classify/js/answer.js';
 import { Picture, signed } from '../../classify/js/picture.js';
 import { LAYERS } from '../../engine/js/engine.js';
+import { make, say } from '../../shared/elements.js';
 
 const SIDE = 5, GAP = 1;
 

@@ -1,14 +1,15 @@
 // Training in the page: one network, its curve and one large Start; below, a pad whose answer follows while it learns.
-import { make, nothing, say } from '../../classify/js/answer.js';
+import { nothing } from '../../classify/js/answer.js';
 import { Inside } from '../../classify/js/inside.js';
 import { LeNet } from '../../classify/js/lenet.js';
 import { Live, Reader } from '../../classify/js/live.js';
 import { Panels } from '../../classify/js/panels.js';
 import { readTensors } from '../../classify/js/tensors.js';
 import { Why } from '../../classify/js/why.js';
+import { drawingPad } from '../../classify/pad.js';
+import { make, say } from '../../shared/elements.js';
 import { ClassBoard } from './class_board.js';
 import { Curve } from './curve.js';
-import { fromLab } from './from_lab.js';
 import { NetworkView } from './network_view.js';
 import { PageRun } from './page_run.js';
 import { RunFields } from './run_fields.js';
@@ -23,7 +24,7 @@ const percentage = share => `${(share * 100).toFixed(1)}%`;
 
 export class PageTraining {
   // `options`: { words, choices, datasets: [[name, label]], sizes: [[images, label]], defaults: { dataset: settings },
-  // language, pad: { words, template, script }, source, lab: { checkpoints(dataset), weights(url), keep(body) -> {name},
+  // language, pad: { words, template }, source, lab: { checkpoints(dataset), weights(url), keep(body) -> {name},
   // where the page can keep in it } or null, board: the class's (class_board.js) or null, kept_as: under which the run is kept in the browser }. `before`: such a panel
   // in another language, whose run goes on here.
   constructor(element, options, before = null) {
@@ -128,7 +129,7 @@ export class PageTraining {
   drawing() {
     const host = make('div', { class: 'pad-here' });
     host.innerHTML = this.pad.template.replace(/\$\{(\w+)\}/g, (_, name) => this.pad.words[name].replace(/[&<>"]/g, c => `&#${c.charCodeAt(0)};`));
-    this.pad.script(host, () => {}, { in_page: true });
+    drawingPad(host, { in_page: true });
     const answer = make('div', { class: 'live-answer' }), below = make('div', { class: 'panels', hidden: true });
     answer.append(nothing(this.words.draw_first, this.words.nothing_more));
     this.live = new Live(answer, host.querySelector('.pad'), this.words);
@@ -329,7 +330,7 @@ export class PageTraining {
     const { accuracy } = now.held_out.at(-1) ?? now.curve.at(-1);
     this.send.disabled = true;
     try {
-      await window.imgclsClass?.named();
+      await this.board.named();
       this.classes.show(await this.board.ask({ what: 'send', accuracy, seconds: now.seconds, dataset, images, model: modelOf(widths), settings }));
       this.classes.fold.open = true;
       this.kept.textContent = this.words.board_sent;
@@ -366,32 +367,3 @@ export class PageTraining {
 }
 
 const modelOf = widths => (widths[0] === 16 ? 'lenet-16-32' : 'lenet');
-
-// Here, or where the lab runs: what was chosen last, or what the lab proposes.
-function choosePlace(host, { words, elsewhere, browser_first }) {
-  const KEPT = 'imgcls-train-place', kept = localStorage.getItem(KEPT);
-  const buttons = [['browser', words.in_browser], ['server', elsewhere]].map(([place, label]) => (
-    make('button', { type: 'button', 'data-testid': `train-${place}`, onclick: () => { localStorage.setItem(KEPT, place); choose(place); } }, label)));
-  const choose = place => {
-    document.body.classList.toggle('train-in-browser', place === 'browser');
-    buttons.forEach((button, i) => button.setAttribute('aria-pressed', String((i === 0) === (place === 'browser'))));
-  };
-  host.setAttribute('aria-label', words.place);
-  host.replaceChildren(...buttons);
-  choose(kept ?? (browser_first ? 'browser' : 'server'));
-}
-
-// In the lab: everything comes from the server, what is learnt stays here until it is kept.
-export function start({ element, props }) {
-  const host = element.querySelector('.browser-training'), { source, lab, board } = fromLab(props);
-  choosePlace(element.querySelector('.train-place'), props);
-  if (!PageRun.works()) { host.replaceChildren(make('p', { class: 'card' }, props.words.no_engine)); return; }
-  // Built when it is first looked at: whoever trains elsewhere has no second form.
-  const seen = new IntersectionObserver(entries => {
-    if (!entries.some(entry => entry.isIntersecting)) return;
-    seen.disconnect();
-    const drawing = { words: props.pad_words, template: props.pad_template, script: window.imgclsPad };
-    new PageTraining(host, { ...props, source, lab, board, pad: drawing }).restore();
-  });
-  seen.observe(host);
-}

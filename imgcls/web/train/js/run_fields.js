@@ -1,5 +1,5 @@
 // The settings of a run in the page. Learning rate, momentum, batch size and epochs may be changed while it goes on.
-import { make } from '../../classify/js/answer.js';
+import { make } from '../../shared/elements.js';
 
 const LIVE = ['lr', 'momentum', 'batch_size', 'epochs'];
 const BATCHES = [16, 32, 64, 128, 256, 512];

@@ -1,0 +1,33 @@
+// Training in the page, on the lab's Train tab.
+import { make } from '../shared/elements.js';
+import { fromLab } from './js/from_lab.js';
+import { PageRun } from './js/page_run.js';
+
+// Here, or where the lab runs: what was chosen last, or what the lab proposes.
+function choosePlace(host, { words, elsewhere, browser_first }) {
+  const KEPT = 'imgcls-train-place', kept = localStorage.getItem(KEPT);
+  const buttons = [['browser', words.in_browser], ['server', elsewhere]].map(([place, label]) => (
+    make('button', { type: 'button', 'data-testid': `train-${place}`, onclick: () => { localStorage.setItem(KEPT, place); choose(place); } }, label)));
+  const choose = place => {
+    document.body.classList.toggle('train-in-browser', place === 'browser');
+    buttons.forEach((button, i) => button.setAttribute('aria-pressed', String((i === 0) === (place === 'browser'))));
+  };
+  host.setAttribute('aria-label', words.place);
+  host.replaceChildren(...buttons);
+  choose(kept ?? (browser_first ? 'browser' : 'server'));
+}
+
+// In the lab: everything comes from the server, what is learnt stays here until it is kept.
+export function start({ element, props }) {
+  const host = element.querySelector('.browser-training'), { source, lab, board } = fromLab(props);
+  choosePlace(element.querySelector('.train-place'), props);
+  if (!PageRun.works()) { host.replaceChildren(make('p', { class: 'card' }, props.words.no_engine)); return; }
+  // Built when it is first looked at: whoever trains elsewhere has no second form.
+  const seen = new IntersectionObserver(async entries => {
+    if (!entries.some(entry => entry.isIntersecting)) return;
+    seen.disconnect();
+    const { PageTraining } = await import('./js/page_training.js'), drawing = { words: props.pad_words, template: props.pad_template };
+    new PageTraining(host, { ...props, source, lab, board, pad: drawing }).restore();
+  });
+  seen.observe(host);
+}
