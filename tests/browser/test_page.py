@@ -137,6 +137,16 @@ def words_explain_themselves(page):
     expect(tip).to_contain_text("never learns from them")
 
 
+def rename(page):
+    unfold(page, "Details and downloads", "#new-name")
+    for name, told in (("../elsewhere", "begins with a letter"), ("renamed", "")):
+        page.locator("#new-name input, #new-name textarea").fill(name, timeout=SOON)
+        page.locator("#rename").click()
+        if told:
+            expect(page.get_by_text(told)).to_be_visible(timeout=SOON)
+    expect(page.locator("#card h2")).to_have_text("renamed", timeout=SOON)
+
+
 def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     page.set_viewport_size({"width": 1280, "height": 800})
     page.goto(f"{server.url}/en/?tab=train&train_images=6000", timeout=LONG)  # an epoch is over in a second
@@ -170,22 +180,18 @@ def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
         expect(card).to_be_visible(timeout=SOON)
     expect(page.locator("polyline.c2").first).to_be_visible(timeout=LONG)  # an epoch has ended
 
+    picker = page.locator("#run input")
+    expect(picker).to_have_value(re.compile("Running"), timeout=SOON)
     page.locator("#stop").click()
     expect(page.locator("section.run[data-state=stopped]")).to_be_visible(timeout=LONG)
+    expect(picker).to_have_value(re.compile("Stopped"), timeout=SOON)  # the list follows its run
     words_explain_themselves(page)
     page.locator("#go-on").click()
     expect(card).to_be_visible(timeout=LONG)
     page.locator("#stop").click()
     expect(page.locator("section.run[data-state=stopped]")).to_be_visible(timeout=LONG)
 
-    unfold(page, "Details and downloads", "#new-name")
-    for name, told in (("../elsewhere", "begins with a letter"), ("renamed", "")):
-        page.locator("#new-name input, #new-name textarea").fill(name, timeout=SOON)
-        page.locator("#rename").click()
-        if told:
-            expect(page.get_by_text(told)).to_be_visible(timeout=SOON)
-    expect(page.locator("#card h2")).to_have_text("renamed", timeout=SOON)
-
+    rename(page)
     page.locator("#try").click()
     expect(page.get_by_role("tab", name="Classify")).to_have_attribute("aria-selected", "true", timeout=SOON)
     expect(page.locator("#checkpoint input")).to_have_value(re.compile("renamed"), timeout=SOON)
