@@ -103,14 +103,14 @@ def test_the_metadata_say_what_it_needs(wheel):
 
 
 def required(file):
-    lines = (line.split("#")[0].strip() for line in (PROJECT / file).read_text("utf-8").splitlines())
+    lines = (re.sub(r"\s", "", line.split("#")[0]) for line in (PROJECT / file).read_text("utf-8").splitlines())
     return {line for line in lines if line and not line.startswith("-")}
 
 
 def ordered(requirements):
-    """The parts of a version's range have no order of their own."""
-    names = (re.fullmatch(r"([\w.-]+)(\[.*\])?(.*)", one) for one in requirements)
-    return {(name[1], name[2], frozenset(name[3].split(","))) for name in names}
+    """The parts of a version's range have no order of their own, and quotes are of either kind."""
+    names = (re.fullmatch(r"([\w.-]+)(\[.*\])?([^;]*)(;.*)?", one.replace("'", '"')) for one in requirements)
+    return {(name[1], name[2], frozenset(name[3].split(",")), name[4]) for name in names}
 
 
 def test_an_empty_directory_trains_and_predicts(imgcls, package, tmp_path):
