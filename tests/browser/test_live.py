@@ -50,6 +50,7 @@ def reader_script(server):
 def opened(page, server, language="en"):
     page.goto(f"{server.url}/{language}/")
     expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
+    page.locator("#first").wait_for(state="detached")  # until then the pad is elsewhere
 
 
 def fitted(strokes, up=False, small=False):
@@ -223,6 +224,7 @@ def test_digits_side_by_side_are_boxed_and_read_as_a_number(page, server):
 
 def test_a_dot_is_not_sure(page, server):
     opened(page, server)
+    page.locator("#first").wait_for(state="detached")
     box = page.locator("#pad canvas").bounding_box()
     page.mouse.click(box["x"] + 100, box["y"] + 100)
     expect(page.locator(".answer-note")).to_contain_text("This is a dot")
@@ -280,6 +282,7 @@ def test_a_retry_does_not_bring_back_the_network_that_was_left(lossy, server):
     expect(page.locator("#live [role=alert]")).to_contain_text("The network could not be fetched", timeout=SOON)
     page.unroute(weights)
     gone = asked[0]
+    page.locator("#first").wait_for(state="detached")
     box = page.locator("#pad canvas").bounding_box()
     page.mouse.click(box["x"] + 100, box["y"] + 100)  # it will be tried again in a moment
     page.locator("#checkpoint input").click()
@@ -305,6 +308,7 @@ def test_a_network_that_comes_damaged_is_a_sentence(lossy, server, damage):
     page.goto(f"{server.url}/en/")
     expect(page.locator("#live [role=alert]")).to_contain_text("The network could not be fetched", timeout=SOON)
     page.unroute(re.compile(r"/weights/\w+$"))
+    page.locator("#first").wait_for(state="detached")
     box = page.locator("#pad canvas").bounding_box()
     page.mouse.click(box["x"] + 100, box["y"] + 100)  # the next stroke tries again
     expect(page.locator(".answer-note")).to_contain_text("This is a dot", timeout=SOON)

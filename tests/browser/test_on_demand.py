@@ -178,6 +178,7 @@ def test_a_slow_server_answers_while_one_draws(page, server):
     page.route("**/drawn/**", lambda route: (asked.append(1), page.wait_for_timeout(400), route.continue_()))
     page.goto(f"{server.url}/en/?checkpoint=imagenet/best&source=draw")
     expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
+    page.locator("#first").wait_for(state="detached")
     box = page.locator("#pad canvas").bounding_box()
     page.mouse.move(box["x"] + 40, box["y"] + 40)
     page.mouse.down()

@@ -46,6 +46,7 @@ class Hands:
 def hands(page, server):
     page.goto(f"{server.url}/en/")
     expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
+    page.locator("#first").wait_for(state="detached")
     page.locator("#pad canvas").scroll_into_view_if_needed()
     return Hands(page, page.locator("#pad canvas").bounding_box())
 
@@ -113,6 +114,7 @@ def test_the_pad_has_a_pixel_for_each_of_the_screen_s(browser, server, ratio):
     page = context.new_page()
     page.goto(f"{server.url}/en/")
     expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
+    page.locator("#first").wait_for(state="detached")
     sharp = "c => Math.abs(c.width - c.getBoundingClientRect().width * devicePixelRatio) <= 1 && c.width === c.height"
     page.wait_for_function(f"({sharp})(document.querySelector('#pad canvas'))", timeout=SOON)
     box = page.locator("#pad canvas").bounding_box()
@@ -139,6 +141,7 @@ def test_a_long_stroke_costs_as_many_steps_as_it_has_points(page, server):
       CanvasRenderingContext2D.prototype.quadraticCurveTo = function(...at) { curves += 1; drawn.apply(this, at); };""")
     page.goto(f"{server.url}/en/")
     expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
+    page.locator("#first").wait_for(state="detached")
     stroke = """count => {
       const canvas = document.querySelector('#pad canvas'), box = canvas.getBoundingClientRect();
       canvas.setPointerCapture = () => {};
@@ -169,6 +172,7 @@ def test_a_long_stroke_costs_as_many_steps_as_it_has_points(page, server):
 def test_points_that_were_undone_are_free_again(page, server):
     page.goto(f"{server.url}/en/")
     expect(page.get_by_test_id("nothing")).to_be_visible(timeout=SOON)
+    page.locator("#first").wait_for(state="detached")
     page.evaluate("""() => {
       const pad = document.querySelector('#pad .pad');
       const points = Array.from({ length: 20000 }, (_, i) => [140 + 90 * Math.cos(i), 140 + 90 * Math.sin(i)]);
