@@ -6,6 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
+from imgcls.checkpoints.format import Meta, save_checkpoint
+from imgcls.imaging.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
+from imgcls.inference import predictor as predictor_module
+from imgcls.inference.calibration_fit import LayerOutputs, fit
+from imgcls.inference.features import FeatureExtractor
+from imgcls.inference.predictor import Predictor
 from imgcls.models import build, onnx_graph, runtimes
 from imgcls.models.layers import head_of
 
@@ -154,3 +160,64 @@ def test_the_longest_unused_graphs_go_first(tmp_path, monkeypatch):
             torch.os.utime(path, (place, place))
         kept.append(sorted(path.stem for path in tmp_path.iterdir()))
     assert kept == [["0"], ["0", "1"], ["1", "2"], ["3"], ["4"]]
+
+
+@pytest.fixture
+def checkpoint(workspace, model):
+    """Of a photo network that tells five classes, calibrated."""
+    form = Preprocess(
+        channels=3, size=SIZE, storage_size=SIZE, resize_mode="crop", mean=IMAGENET_MEAN, std=IMAGENET_STD
+    )
+    meta = Meta(model="efficientnet-lite0", classes=tuple("abcde"), preprocess=form)
+    images = torch.randint(0, 256, (80, 3, SIZE, SIZE), generator=torch.Generator().manual_seed(2), dtype=torch.uint8)
+    run = FeatureExtractor(model)
+    with torch.inference_mode():
+        logits, activations = run(form.to_input(images))
+    outputs = LayerOutputs(activations, logits, torch.arange(80) % 5)
+    extra = fit(outputs, outputs, features=run.features).tensors()
+    path = workspace.checkpoints / "photos" / "best.safetensors"
+    save_checkpoint(path, model.state_dict(), meta, extra)
+    return path
+
+
+def test_answers_about_photos_are_the_same_numbers(checkpoint, always, monkeypatch):
+    monkeypatch.setattr(predictor_module, "OFTEN", 4)
+    stored = torch.randint(0, 256, (6, 3, SIZE, SIZE), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
+    plain = Predictor.load(checkpoint).predict_stored(stored)
+    server = Predictor.cached(checkpoint)
+    weights = server.bytes
+    assert server.predict_stored(stored[:3]) and server.bytes == weights  # asked seldom: PyTorch answers
+    hastened = server.predict_stored(stored)
+    assert server.bytes > weights
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads + 1)  # what was opened for another number is PyTorch's again
+        again = server.predict_stored(stored)
+    finally:
+        torch.set_num_threads(threads)
+    for answers in (hastened, again):
+        for one, other in zip(plain, answers, strict=True):
+            assert one.label == other.label and one.sure == other.sure and one.nearest == other.nearest
+            assert one.confidence == pytest.approx(other.confidence, abs=1e-4)
+            assert one.familiarity == pytest.approx(other.familiarity, abs=1e-3)
+
+
+def test_what_reads_many_photos_at_once_is_hastened_while_it_does(checkpoint, always, monkeypatch):
+    predictor, images = Predictor.load(checkpoint), torch.zeros(2, 3, SIZE, SIZE, dtype=torch.uint8)
+    with predictor.threads(10):
+        assert predictor.predict_stored(images) and not predictor.run.bytes  # too few
+    monkeypatch.setattr(runtimes, "WORTH", 0)
+    with predictor.threads(10):
+        assert predictor.predict_stored(images) and predictor.run.bytes
+
+
+def test_looking_inside_sees_what_passes_through_pytorch(checkpoint, always, monkeypatch):
+    predictor = Predictor.load(checkpoint)
+    predictor.run.hasten(sample(), images=1e9)
+    seen = []
+    predictor.model.conv_head.register_forward_hook(lambda *_: seen.append(1))
+    with torch.inference_mode():
+        predictor.run(sample())
+    assert predictor.run.bytes and not seen
+    predictor.model(sample())[0, 0].backward()
+    assert seen and predictor.model.conv_head.weight.grad is not None
