@@ -123,6 +123,7 @@ def another_program(monkeypatch):
     onnxruntime = pytest.importorskip("onnxruntime")
     monkeypatch.setattr(runtimes, "WORTH", 0)
     monkeypatch.setattr(runtimes, "CLEARLY", 0.0)
+    monkeypatch.setattr(runtimes, "PROGRAMS", runtimes.PROGRAMS[:1])
     return f"ONNX Runtime {onnxruntime.__version__}"
 
 

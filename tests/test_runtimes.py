@@ -18,6 +18,12 @@ from imgcls.models.layers import head_of
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 SIZE = 32
+ALL = runtimes.PROGRAMS
+
+
+@pytest.fixture(autouse=True)
+def onnx_runtime_alone(monkeypatch):
+    monkeypatch.setattr(runtimes, "PROGRAMS", ALL[:1])
 
 
 @pytest.fixture
@@ -46,13 +52,16 @@ def plain_features(model, images):
         return runtimes.Choice(runtimes.split_backbone(model)[0]).run(images)
 
 
+@pytest.mark.parametrize("program", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "resnet18", "mobilenet_v3_small", "lenet"])
-def test_its_features_are_pytorchs_for_any_number_of_images(tmp_path, always, name):
+def test_its_features_are_pytorchs_for_any_number_of_images(tmp_path, always, monkeypatch, name, program):
+    pytest.importorskip(program)
+    monkeypatch.setattr(runtimes, "PROGRAMS", tuple(row for row in ALL if program in row[1].__name__.replace("_", "")))
     torch.manual_seed(0)
     network = build(name, channels=3, classes=5, image_size=SIZE).eval()
     choice = chosen(network, tmp_path)
-    assert choice.name == f"ONNX Runtime {onnxruntime.__version__}"
     assert choice.rates.keys() == {"torch", choice.name} and choice.message
+    assert choice.name.startswith({"onnxruntime": "ONNX Runtime ", "openvino": "OpenVINO "}[program])
     for count in (1, 2, 7):
         expected = plain_features(network, sample(count))
         assert (choice.run(sample(count)) - expected).abs().max() <= 1e-3 * expected.abs().max()
@@ -215,9 +224,10 @@ def test_looking_inside_sees_what_passes_through_pytorch(checkpoint, always, mon
     predictor = Predictor.load(checkpoint)
     predictor.run.hasten(sample(), images=1e9)
     seen = []
-    predictor.model.conv_head.register_forward_hook(lambda *_: seen.append(1))
+    layer = predictor.model.get_submodule("conv_head")
+    layer.register_forward_hook(lambda *_: seen.append(1))
     with torch.inference_mode():
         predictor.run(sample())
     assert predictor.run.bytes and not seen
     predictor.model(sample())[0, 0].backward()
-    assert seen and predictor.model.conv_head.weight.grad is not None
+    assert seen and all(parameter.grad is not None for parameter in layer.parameters())

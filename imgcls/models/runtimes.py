@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -95,7 +96,32 @@ def _onnx_runtime_version() -> str:
     return f"ONNX Runtime {onnxruntime.__version__}"
 
 
-PROGRAMS: tuple[tuple[Callable[[], str], Callable[[bytes], Run]], ...] = ((_onnx_runtime_version, _onnx_runtime),)
+def _openvino(content: bytes) -> Run:
+    """In single precision: its bf16 is faster still, and not equal."""
+    import openvino
+
+    core, local = openvino.Core(), threading.local()
+    precise = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads(), "NUM_STREAMS": 1}
+    compiled = core.compile_model(core.read_model(content), "CPU", precise)
+
+    def run(images: np.ndarray) -> np.ndarray:
+        if not hasattr(local, "request"):  # one must not be asked by two threads at once
+            local.request = compiled.create_infer_request()
+        return local.request.infer({0: images}, share_inputs=True)[0].copy()  # the next answer lies in the same place
+
+    return run
+
+
+def _openvino_version() -> str:
+    import openvino
+
+    return f"OpenVINO {openvino.__version__.partition('-')[0]}"
+
+
+PROGRAMS: tuple[tuple[Callable[[], str], Callable[[bytes], Run]], ...] = (
+    (_onnx_runtime_version, _onnx_runtime),
+    (_openvino_version, _openvino),
+)
 
 
 def installed() -> dict[str, Callable[[bytes], Run]]:
@@ -128,6 +154,14 @@ def multiplications(network: nn.Module, image: Tensor) -> int:
         for hook in hooks:
             hook.remove()
     return count
+
+
+def equal(model: nn.Module, sample: Tensor, *, folder: Path) -> list[Choice]:
+    """All that run the network without its head and say the same, PyTorch first; nothing is timed."""
+    frozen = folded(model)
+    plain = Choice(split_backbone(frozen)[0])
+    with torch.inference_mode():
+        return [plain, *_sound(frozen, plain, sample, folder, installed())]
 
 
 def fastest(
