@@ -116,7 +116,7 @@ def test_no_two_handlers_of_an_event_wait_for_their_turn(lab, page):
 ONE_LINE = re.compile(
     r"(?:element\.inert = true; )?import\(new URL\('\.\./scripts/(\w+)/([\w/]+\.js)', document\.baseURI\)\)"
     r"\.then\(of => (?:\{ element\.inert = false; )?of\.(\w+)\(\{ [\w, ]+ \}\);?(?: \})?"
-    r"(?:, \(\) => \{ .* \})?\);(?: // [\w', ]+)?"
+    r", \(\) => \{ [^{]*(?:\{ detail: element \}\)\);)?[^{]* \}\);(?: // [\w', ]+)?"
 )
 CALL = re.compile(r"import\(new URL\('\.\./scripts/(\w+)/([\w/]+\.js)', document\.baseURI\)\)\)\.(\w+)\(")
 

@@ -294,6 +294,14 @@ def test_a_retry_does_not_bring_back_the_network_that_was_left(lossy, server):
     assert asked.count(gone) == 1 and len(asked) == 2, asked
 
 
+def test_a_part_whose_script_cannot_be_had_says_so(lossy, server):
+    """As of a page that stood open while the lab was updated."""
+    lossy.route("**/scripts/**/collect.js", lambda route: route.abort())
+    lossy.goto(f"{server.url}/en/?tab=data&part=own")
+    lossy.get_by_role("tab", name="Make your own").click(timeout=SOON)
+    expect(lossy.get_by_text("A part of this page could not be loaded")).to_be_visible(timeout=SOON)
+
+
 @pytest.mark.parametrize("damage", ["cut", "empty", "away"])
 def test_a_network_that_comes_damaged_is_a_sentence(lossy, server, damage):
     page = lossy

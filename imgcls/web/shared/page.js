@@ -4,4 +4,5 @@ import './charts.js';
 import './choices.js';
 import './glossary.js';
 import './keyboard.js';
+import './no_script.js';
 import './show_result.js';

@@ -19,6 +19,7 @@ WEB = Path(__file__).parent.parent
 ALONE = "standalone/"  # pages without a server, which have their scripts inside
 LEVEL = 9  # of gzip, once
 IMPORTED = re.compile(r"^(?:import|export) (?:[^;']* from )?'(\.[^']*)';", re.MULTILINE)
+FAILED = "dispatchEvent(new CustomEvent('imgcls:no-script', { detail: element }));"  # shared/no_script.js
 LATER = re.compile(r"\bimport\('(\.[^']*)'\)")  # what a module imports when it is needed
 
 
@@ -71,16 +72,16 @@ def address(name: str) -> str:
     return f"../scripts/{digest()}/{name}"
 
 
-def starts(name: str, *events: str, function: str = "start", failed: str = "", waits: bool = True) -> str:
+def starts(name: str, *events: str, function: str = "start", failed: str = FAILED, waits: bool = True) -> str:
     """The `js_on_load` of a component: its module's `function`. events: those of its own, whose names Gradio reads in
     this text; failed: what is done where the module cannot be had, as of a lab that is gone or has been updated; waits:
     until it is there the component takes no click, which would be lost or do what the browser does by itself."""
     named = f" // {', '.join(repr(event) for event in events)}" if events else ""
-    otherwise = f", () => {{ {failed} }}" if failed else ""
     start = f"of.{function}({{ element, trigger, props, server, watch }})"
     if not waits:
-        return f"{_import(name)}.then(of => {start}{otherwise});{named}"
-    return f"element.inert = true; {_import(name)}.then(of => {{ element.inert = false; {start}; }}{otherwise});{named}"
+        return f"{_import(name)}.then(of => {start}, () => {{ {failed} }});{named}"
+    there = f"of => {{ element.inert = false; {start}; }}"
+    return f"element.inert = true; {_import(name)}.then({there}, () => {{ {failed} }});{named}"
 
 
 def calls(name: str, function: str, *given: Any) -> str:
