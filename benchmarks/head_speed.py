@@ -1,7 +1,7 @@
 """Ten epochs of a new last layer on a frozen backbone, whole: from the first feature to the last validation.
 
-The limit is the backbone running once over every view and nothing else, folded as the trainer folds it, in the best
-batches and with the best number of threads.
+The limit is the backbone running once over every view and nothing else, folded as the trainer folds it, in the program
+that is fastest (imgcls/models/runtimes.py), in the best batches and with the best number of threads.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import torch
 from benchmarks import plain
 from benchmarks.rows import Row
 from imgcls.data.catalog import folder_of
-from imgcls.models import transfer
+from imgcls.models import runtimes
 from imgcls.models.threads import candidates
 from imgcls.processes import available_cores
 from imgcls.recipes import with_recipe
@@ -83,23 +84,32 @@ class Limit:
         self.images = len(made.data.train)
         views = 1 if settings.augment == "none" else settings.augment_views
         self._todo = self.images * views + len(made.data.val)
-        self._backbone = transfer.split_backbone(transfer.folded(made.model))[0]
+        made.model.eval()
+        sample = next(made.images("val", batch_size=4))[0]
+        self._ways: dict[int, list[Callable[[torch.Tensor], torch.Tensor]]] = {}
+        with tempfile.TemporaryDirectory() as folder:
+            for threads in candidates(available_cores()):  # what another program opens is for one number of them
+                torch.set_num_threads(threads)
+                choices = runtimes.equal(made.model, sample, folder=Path(folder))
+                self._ways[threads] = [choice.run for choice in choices]
         form = made.data.preprocess
         self._inputs = [
             torch.randn(n, form.channels, form.size, form.size).to(memory_format=torch.channels_last) for n in BATCHES
         ]
 
     def seconds(self, each: float) -> float:
-        counts = candidates(available_cores())
-        return self._todo / max(self._rate(inputs, n, each) for inputs in self._inputs for n in counts)
+        ways = [(run, n) for n, runs in self._ways.items() for run in runs]
+        return self._todo / max(self._rate(run, inputs, n, each) for inputs in self._inputs for run, n in ways)
 
     @torch.inference_mode()
-    def _rate(self, inputs: torch.Tensor, threads: int, seconds: float) -> float:
+    def _rate(
+        self, run: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor, threads: int, seconds: float
+    ) -> float:
         torch.set_num_threads(threads)
-        self._backbone(inputs)
+        run(inputs)
         began, count = time.perf_counter(), 0
         while time.perf_counter() - began < seconds:
-            self._backbone(inputs)
+            run(inputs)
             count += len(inputs)
         return count / (time.perf_counter() - began)
 

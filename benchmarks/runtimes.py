@@ -29,7 +29,7 @@ from imgcls.training.learner import Learner, make_learner
 from imgcls.training.loading import load_run_data
 from imgcls.workspace import Workspace
 
-BATCHES = (1, 2, 4, 8, 16)
+BATCHES = (1, 2, 4, 8, 16, 64)
 SIDE = 2048  # of the two matrices
 
 
@@ -39,7 +39,7 @@ def measured(row: Row, workspace: Workspace, *, threads: int, seconds: float, ro
     settings = with_recipe(row.settings)
     learner = make_learner(settings, load_run_data(settings, workspace), workspace, choose_device(settings))
     learner.model.eval()
-    sample = next(learner.images("val", batch_size=16))[0]
+    sample = next(learner.images("val", batch_size=64))[0]
     with tempfile.TemporaryDirectory() as folder:
         ways = runtimes.equal(learner.model, sample[:4], folder=Path(folder))
         best = {way.name: _best_batch(way.run, sample, seconds) for way in ways}

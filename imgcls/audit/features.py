@@ -97,7 +97,7 @@ def photo_images(
     sample = good[:TIMED]
     with torch.inference_mode(), fastest_threads(lambda: forward(sample), len(good) / len(sample)):
         if isinstance(backbone, transfer.Backbone):
-            shown = preprocess.to_input(decoded_photos.images[sample])
+            shown = preprocess.to_input(decoded_photos.images[good[:BATCH]])
             backbone = runtimes.fastest(backbone.model, shown, images=len(good), folder=workspace.cache).run
         for places in good.split(BATCH):
             images = decoded_photos.images[places]

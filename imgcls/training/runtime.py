@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgcls.data.feature_cache import BATCH
 from imgcls.messages import Message
 from imgcls.models import runtimes
 from imgcls.training import events
 from imgcls.training.learner import Learner
 from imgcls.training.train_state import TrainState
 from imgcls.workspace import Workspace
-
-SAMPLE = 4  # images on which the programs are compared and timed
 
 
 def choose_runtime(learner: Learner, state: TrainState, workspace: Workspace) -> Iterator[events.Event]:
@@ -24,9 +23,9 @@ def choose_runtime(learner: Learner, state: TrainState, workspace: Workspace) ->
     began = state.runtime or (runtimes.TORCH if state.step else "")  # earlier versions had no other
     if context.device.type == "cpu" and context.dtype is None and context.world == 1:
         learner.model.eval()
-        sample, _ = next(learner.images("val", batch_size=SAMPLE))
+        sample, _ = next(learner.images("val", batch_size=BATCH))
         choice = runtimes.fastest(
-            learner.model, sample[:SAMPLE], images=learner.images_to_pass, folder=workspace.cache, began=began
+            learner.model, sample, images=learner.images_to_pass, folder=workspace.cache, began=began
         )
         learner.frozen, state.runtime = choice.run, choice.name
         if choice.message is not None and not began:
