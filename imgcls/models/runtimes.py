@@ -103,7 +103,7 @@ def _onnx_runtime_version() -> str:
 
 def _openvino(content: bytes) -> Run:
     """In single precision: its bf16 is faster still, and not equal."""
-    import openvino
+    import openvino  # pyright: ignore[reportMissingImports]  # an extra
 
     core, local = openvino.Core(), threading.local()
     precise = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads(), "NUM_STREAMS": 1}
@@ -118,7 +118,7 @@ def _openvino(content: bytes) -> Run:
 
 
 def _openvino_version() -> str:
-    import openvino
+    import openvino  # pyright: ignore[reportMissingImports]  # an extra
 
     return f"OpenVINO {openvino.__version__.partition('-')[0]}"
 
