@@ -71,6 +71,11 @@ def states(lab):
     return [json.loads(p.read_text())["state"] for p in sorted(lab.root.glob("train_logs/*/state.json"))]
 
 
+def running(lab):
+    """The folder of the run that goes on."""
+    return next(p.parent for p in lab.root.glob("train_logs/*/state.json") if '"running"' in p.read_text())
+
+
 def ben_waits_and_the_host_looks_after_both(people, lab, ann, ben):
     """(Ann's page, the host's), after a restart of the server."""
     expect(queue(ben).locator("[data-do=stop]")).to_have_count(1)
@@ -127,7 +132,7 @@ def test_two_share_a_lab_and_its_host_looks_after_it(people, lab):
     start(ben, "小明")
     expect(queue(ben).locator("li.own")).to_contain_text("小明", timeout=SOON)
     expect(queue(ben).locator("li.own")).to_contain_text("后开始", timeout=SOON)
-    with paused(next(lab.root.glob("train_logs/*/state.json")).parent):
+    with paused(running(lab)):
         ann, host = ben_waits_and_the_host_looks_after_both(people, lab, ann, ben)
     queue(host).locator("li", has_text="Ann").locator("[data-do=stop]").click()
     expect(ann.locator("section.run[data-state=stopped]")).to_be_visible(timeout=LONG)

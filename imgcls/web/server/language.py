@@ -67,6 +67,8 @@ document.documentElement.lang = '{code}';
 </script>{mend}<script type="module" src="{page}"></script>"""
 MEND = """<script type="module">import {{ replace }} from '{module}';
 replace({said});</script>"""
+# A browser fetches at once what it would find one import after the other.
+PRELOAD = '<link rel="modulepreload" href="{module}">'
 
 
 @cache
@@ -76,7 +78,8 @@ def script(language: str) -> bytes:
     said = json.dumps({text: translate(text) for text in GRADIO}, ensure_ascii=False)
     module = scripts.address("server/gradio_words.js")
     mend = "" if language == "en" else MEND.format(module=module, said=said.replace("<", "\\u003c"))
-    page, preloads = scripts.address("shared/page.js"), scripts.preloads(*FIRST)
+    page = scripts.address("shared/page.js")
+    preloads = "".join(PRELOAD.format(module=scripts.address(name)) for name in scripts.needed(*FIRST))
     return SCRIPT.format(code=CODES[language], mend=mend, page=page, preloads=preloads).encode()
 
 

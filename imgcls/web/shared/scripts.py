@@ -60,11 +60,6 @@ def needed(*entries: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def preloads(*entries: str) -> str:
-    """Links for the page's head: a browser fetches at once what it would find one import after the other."""
-    return "".join(f'<link rel="modulepreload" href="{address(name)}">' for name in needed(*entries))
-
-
 def address(name: str) -> str:
     """Of a module, from a page of the lab (`/en/`)."""
     if name not in modules():
