@@ -48,8 +48,8 @@ class FeatureExtractor:
 
     def hasten(self, sample: Tensor, *, images: float) -> str:
         """Lets another program run what lies before the head where that is faster and says the same, with the threads
-        that torch has now; the name of what runs it. sample: real images as the network gets them; images: how many
-        are to be answered."""
+        that torch has now; the name of what runs it. sample: images as the network gets them, or noise of their form;
+        images: how many are to be answered."""
         if not self._head_alone or sample.device.type != "cpu":
             return runtimes.TORCH
         choice = runtimes.fastest(self.model, sample, images=images, folder=Workspace.from_environment().cache)

@@ -44,16 +44,16 @@ def to_try(
     Without memory where it is large. A small one lies in memory: torch's own inference of shapes (meta) first imports
     a symbolic algebra and its compiler, 1.3 s of a processor (torch 2.14). Torch's random state is left as it was.
     """
-    made = partial(build, name, channels=channels, classes=classes, image_size=image_size, options=options)
+    new_network = partial(build, name, channels=channels, classes=classes, image_size=image_size, options=options)
     try:
         with torch.device("meta"):
-            network = made()
+            network = new_network()
         if sum(parameter.numel() for parameter in network.parameters()) > SMALL:
             return network, torch.device("meta")
     except (RuntimeError, NotImplementedError):  # a network that reads its own numbers while it is built
         pass
     with torch.random.fork_rng(devices=[]):
-        return made(), torch.device("cpu")
+        return new_network(), torch.device("cpu")
 
 
 def misfit(model: nn.Module, shapes: dict[str, tuple[int, ...]]) -> tuple[str, str, str] | None:

@@ -1,7 +1,7 @@
 """Programs that run a frozen backbone in PyTorch's place on a processor, where that is faster and says the same.
 
 They are asked for when enough images are to go forward to pay for exporting the backbone, are compared with PyTorch on
-real images, and are timed against it in turns. Whatever goes wrong, PyTorch runs it.
+a few images, and are timed against it in turns. Whatever goes wrong, PyTorch runs it.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 TORCH = "torch"
 LARGEST_DIFFERENCE = 1e-3  # of the largest feature
 CLEARLY = 1.05  # times as fast as PyTorch: what is nearly as fast changes from one trial to the next
-TURNS, TURN = 5, 0.06  # trials of each, and seconds of one
-TRIALS_TAKE = 1.0  # seconds after which no further turn begins
+TURNS, TURN_S = 5, 0.06  # trials of each, and the length of one
+TRIALS_S = 1.0  # after which no further turn begins
 # Multiplications of the images that are tried, at least TRIED of them: few go forward at another pace than many.
 # ResNet18 at 64 pixels, ONNX Runtime against PyTorch: 1.64 times as fast in fours, 1.23 in sixteens, 1.11 in batches of
 # 64.
@@ -180,9 +180,9 @@ def fastest(
 ) -> Choice:
     """What runs the network without its head, in evaluation mode, fastest here and with torch's number of threads.
 
-    sample: real images as the network gets them, some of a usual batch's; images: how many are to go forward; folder:
-    where graphs are kept; began: the name of an earlier choice, which is kept where that program is here and equal, and
-    not timed again.
+    sample: images as the network gets them, some of a usual batch's, or noise of their form; images: how many are to go
+    forward; folder: where graphs are kept; began: the name of an earlier choice, which is kept where that program is
+    here and equal, and not timed again.
     """
     frozen = folded(model)
     plain = Choice(split_backbone(frozen)[0])
@@ -210,18 +210,18 @@ def _sound(
     file = onnx_graph.kept_at(frozen, shape, folder)
     content, new = onnx_graph.read(file), False
     for name, opened in programs.items():
-        made = content and _tried(name, opened, content, frozen, sample, expected)
-        if not made and not new:  # nothing is kept, or what is kept is cut off or another's
+        choice = content and _tried(name, opened, content, frozen, sample, expected)
+        if not choice and not new:  # nothing is kept, or what is kept is cut off or another's
             try:
                 content, new = onnx_graph.exported(frozen, shape), True
             except Exception as error:  # the exporter raises whatever it stumbles on
                 logging.getLogger(__name__).debug("not exported: %s", error)
                 return
-            made = _tried(name, opened, content, frozen, sample, expected)
-            if made:
+            choice = _tried(name, opened, content, frozen, sample, expected)
+            if choice:
                 onnx_graph.keep(content, file)
-        if made:
-            yield made
+        if choice:
+            yield choice
 
 
 def _tried(
@@ -242,7 +242,7 @@ def _tried(
 def _quickest(choices: list[Choice], sample: Tensor) -> Choice:
     """Timed in turns; PyTorch, the first, where none is clearly faster."""
     turns, began = list[list[float]](), time.perf_counter()
-    while len(turns) < TURNS and (not turns or time.perf_counter() - began < TRIALS_TAKE):
+    while len(turns) < TURNS and (not turns or time.perf_counter() - began < TRIALS_S):
         turns.append([_rate(choice.run, sample) for choice in choices])
     factors = [statistics.median(turn[i] / turn[0] for turn in turns) for i in range(len(choices))]
     best = max(range(len(choices)), key=factors.__getitem__)
@@ -253,7 +253,7 @@ def _quickest(choices: list[Choice], sample: Tensor) -> Choice:
 
 def _rate(run: Callable[[Tensor], Tensor], sample: Tensor) -> float:
     began, count = time.perf_counter(), 0
-    while not count or time.perf_counter() - began < TURN:
+    while not count or time.perf_counter() - began < TURN_S:
         in_micro_batches(run, sample)
         count += len(sample)
     return count / (time.perf_counter() - began)
