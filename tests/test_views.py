@@ -157,6 +157,13 @@ def test_html_stands_in_templates_alone():
     assert not found
 
 
+def test_a_percentage_is_written_one_way():
+    """95%, without a space before the sign."""
+    spaced = re.compile(r"\}\}? %(?![}\w])")
+    files = [path for kind in ("*.js", "*.j2") for path in sorted(WEB.rglob(kind))]
+    assert not [path.name for path in files if spaced.search(path.read_text("utf-8"))]
+
+
 def test_templates_escape_whatever_is_filled_in():
     for path in WEB.rglob("*.j2"):
         assert not re.search(r"\|\s*safe|autoescape|Markup", path.read_text("utf-8")), path

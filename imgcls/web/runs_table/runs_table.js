@@ -94,7 +94,7 @@ export function start({ element, props, server }) {
     if (name === 'created') return moment.format(new Date(value * 1000));
     if (name === 'seconds') return value < 60 ? `${value.toFixed(1)} s` : `${Math.floor(value / 60)}:${String(Math.round(value % 60)).padStart(2, '0')} min`;
     if (name === 'epochs') return `${value}/${row.planned ?? '?'}`;
-    if (name === 'val_accuracy' || name === 'test_accuracy') return value === null ? '' : `${(100 * value).toFixed(2)} %`;
+    if (name === 'val_accuracy' || name === 'test_accuracy') return value === null ? '' : `${(100 * value).toFixed(2)}%`;
     if (name === 'state') return props.states[value] || value;
     if (name === 'name') return (row.pinned ? '★ ' : '') + value;
     return value === null || value === undefined ? '' : String(value);
