@@ -9,7 +9,8 @@ tip.setAttribute('role', 'tooltip');
 // Outside Gradio's container, where none of the page's sheets reaches.
 tip.style.cssText = 'position: fixed; z-index: 1000; max-width: min(320px, calc(100vw - 16px)); padding: 8px 12px; border-radius: 9px; '
   + 'background: #111827; color: #fff; font: 14px/1.45 ui-sans-serif, system-ui, sans-serif; border: 1px solid #3b4358; pointer-events: none';
-let shown = null;
+let shown = null, dismissed = null;   // a term; the words of the one that Escape put away
+let pointer = [-1, -1];   // px, in the window
 
 function mark() {
   const known = table();
@@ -20,7 +21,9 @@ function mark() {
     const term = Object.assign(document.createElement('span'), { className: 'term', textContent: text.data.trim() });
     if (!label.closest('label, fieldset')) term.tabIndex = 0;   // a field's name leads to its field
     text.replaceWith(term);
+    if (term === underPointer()) reveal(term);   // drawn anew where the pointer rests: no event comes
   }
+  if (shown && !shown.isConnected) follow();
 }
 
 function show(term) {
@@ -42,11 +45,37 @@ function hide() {
 }
 
 const termOf = target => target instanceof Element ? target.closest('.term') : null;
-for (const name of ['pointerover', 'focusin', 'click']) {
-  document.addEventListener(name, event => { const term = termOf(event.target); if (term) show(term); else if (shown) hide(); });
+const underPointer = () => termOf(document.elementFromPoint(...pointer));
+
+function reveal(term) {
+  if (term.textContent !== dismissed) show(term);
 }
-document.addEventListener('keydown', event => { if (event.key === 'Escape' && shown) hide(); });
-addEventListener('scroll', () => { if (shown) hide(); }, { passive: true });
+
+// What is explained follows the page where it scrolls or is drawn anew: a run's card is, every two seconds.
+function follow() {
+  const here = [underPointer(), termOf(document.activeElement)].filter(Boolean);
+  const term = here.find(one => one === shown) ?? here[0];
+  if (term) reveal(term); else hide();
+}
+
+function attend({ target, type }) {
+  const term = termOf(target);
+  if (type !== 'pointerover') dismissed = null;   // somebody has come to it again
+  if (term) reveal(term); else if (shown) follow();
+}
+
+document.addEventListener('pointermove', event => {
+  if (event.clientX === pointer[0] && event.clientY === pointer[1]) return;   // the page moved, not the pointer
+  pointer = [event.clientX, event.clientY];
+  if (termOf(event.target)?.textContent !== dismissed) dismissed = null;
+}, { passive: true, capture: true });
+for (const name of ['pointerover', 'focusin', 'click']) document.addEventListener(name, attend);
+document.addEventListener('keydown', event => {
+  if (event.key !== 'Escape' || !shown) return;
+  dismissed = shown.textContent;
+  hide();
+});
+addEventListener('scroll', () => { if (shown) follow(); }, { passive: true });
 let waiting = false;
 const soon = () => { if (waiting) return; waiting = true; requestAnimationFrame(() => { waiting = false; mark(); }); };
 new MutationObserver(soon).observe(document.body, { subtree: true, childList: true });
