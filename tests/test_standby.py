@@ -8,7 +8,7 @@ import pytest
 from imgcls.errors import DatasetError
 from imgcls.recipes import with_recipe
 from imgcls.runs import launcher
-from imgcls.runs.launcher import keep_worker_warm, start_run
+from imgcls.runs.launcher import allow_warm_worker, keep_worker_warm, start_run
 from imgcls.runs.reader import view
 from imgcls.workspace import Workspace
 
@@ -18,7 +18,11 @@ SMALL = {"train_images": 300, "val_split": 100, "epochs": 1, "threads": 1, "devi
 @pytest.fixture
 def waiting(workspace, monkeypatch):
     monkeypatch.setattr(launcher, "_warm_worker", None)
-    keep_worker_warm(workspace)
+    keep_worker_warm()  # not yet: nothing is a server
+    assert launcher._warm_worker is None
+    allow_warm_worker(workspace)
+    assert launcher._warm_worker._process is None
+    keep_worker_warm()
     worker = launcher._warm_worker
     process = worker._process
     yield worker

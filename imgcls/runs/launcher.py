@@ -159,11 +159,16 @@ def launch(workspace: Workspace, arguments: Sequence[str], *, log: Path) -> int:
     return pid
 
 
-def keep_worker_warm(workspace: Workspace) -> None:
-    """From now on a process stands by, until this one ends."""
+def allow_warm_worker(workspace: Workspace) -> None:
+    """A process may stand by for the runs of this one, which is a server: see `keep_worker_warm`."""
     global _warm_worker
     _warm_worker = WarmWorker(workspace, launch_detached)
-    _warm_worker.ready()
+
+
+def keep_worker_warm() -> None:
+    """Somebody is about to train: from now on a process stands by, where one may, until this one ends."""
+    if _warm_worker is not None:
+        _warm_worker.ready()
 
 
 def launch_detached(

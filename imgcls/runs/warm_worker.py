@@ -1,9 +1,9 @@
 """One process that has imported everything and waits for a run: Start is then seconds sooner.
 
-The server keeps it. It says `ready` on its standard output when everything is imported; what it is to do comes as one
-line on its standard input, and it answers `taken`. Without that answer the run gets a process of its own. When the
-input ends instead, because the server has stopped however it stopped, the process ends too. Costs the memory of the
-imports (docs/speed.md).
+The server keeps it from when somebody first looks at Train. It says `ready` on its standard output when everything is
+imported; what it is to do comes as one line on its standard input, and it answers `taken`. Without that answer the run
+gets a process of its own. When the input ends instead, because the server has stopped however it stopped, the process
+ends too. Costs the memory of the imports (docs/speed.md).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -36,11 +37,12 @@ class WarmWorker:
         self._process: subprocess.Popen | None = None
         self._lines: SimpleQueue[bytes] = SimpleQueue()
         self.ready_to_work = threading.Event()  # everything is imported
+        self._not_before = 0.0  # on the monotonic clock, in seconds
 
     def ready(self) -> None:
-        """Have one waiting."""
+        """Have one waiting, unless a run has just begun: then soon."""
         with self._lock:
-            if self._process is not None and self._process.poll() is None:
+            if time.monotonic() < self._not_before or (self._process is not None and self._process.poll() is None):
                 return
             with self._log() as log:
                 self._process = self._launch(
@@ -51,13 +53,15 @@ class WarmWorker:
             threading.Thread(target=_listen, args=listening, daemon=True).start()
 
     def hand_over(self, workspace: Workspace, arguments: Sequence[str], log: Path) -> int | None:
-        """Give the waiting process its work, and have another one ready for the next. The pid of the process that has
-        taken it; None where none waits, or is still importing, or does not answer."""
+        """Give the waiting process its work, and have one ready for the next. The pid of the process that has taken
+        it; None where none waits, or is still importing, or does not answer."""
+        if workspace.root != self.workspace.root:
+            return None
         with self._lock:
             process, lines = self._process, self._lines
             if process is None or process.stdin is None or not self.ready_to_work.is_set():
-                return None
-            if workspace.root != self.workspace.root:
+                if process is None:
+                    self._soon(LATER)
                 return None
             self._process = None
         try:
@@ -68,10 +72,15 @@ class WarmWorker:
             accepted = False
         if not accepted:
             process.kill()  # it must not begin after another process has
-        later = threading.Timer(LATER if accepted else 0.0, self.ready)
+        with self._lock:
+            self._soon(LATER if accepted else 0.0)
+        return process.pid if accepted else None
+
+    def _soon(self, seconds: float) -> None:
+        self._not_before = time.monotonic() + seconds
+        later = threading.Timer(seconds, self.ready)
         later.daemon = True
         later.start()
-        return process.pid if accepted else None
 
     @contextlib.contextmanager
     def _log(self):

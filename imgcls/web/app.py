@@ -42,7 +42,7 @@ from starlette.routing import Mount
 from imgcls.errors import ImgclsError
 from imgcls.models.torchvision_check import torchvision
 from imgcls.runs import run_index
-from imgcls.runs.launcher import keep_queue_moving, keep_worker_warm
+from imgcls.runs.launcher import allow_warm_worker, keep_queue_moving
 from imgcls.runs.lifecycle import remove_workspace_leftovers
 from imgcls.runs.sweep import keep_all_going
 from imgcls.web import api, downloads, page, static, style
@@ -91,6 +91,7 @@ def serve(*, host: str | None = None, port: int | None = None, show: bool | None
     remove_workspace_leftovers(workspace)
     keep_queue_moving(workspace, hosting_settings.limits.runs_at_once)
     keep_all_going(workspace, hosting_settings.limits.runs_at_once)
+    allow_warm_worker(workspace)
     threading.Thread(target=_warm, args=[workspace], daemon=True).start()
     uvicorn.Server(config).run(sockets=[listening])
     return 0
@@ -195,14 +196,13 @@ def _mounting(hosting_settings: Hosting) -> dict[str, Any]:
 
 
 def _warm(workspace: Workspace) -> None:
-    """torch and the first network are there before the first stroke, a process before the first Start, and what all
-    runs came to before their table is opened; the page does not wait for them."""
+    """torch and the first network are there before the first stroke, and what all runs came to before their table is
+    opened; the page does not wait for them."""
     try:
         torchvision()
         from imgcls.inference.predictor import warm
 
         warm(workspace.shipped("checkpoints", "lenet-digits", "best.safetensors"))
-        keep_worker_warm(workspace)
         run_index.rows(workspace)
     except ImgclsError as error:
         print(f"imgcls: {error}", file=sys.stderr)

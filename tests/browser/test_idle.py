@@ -2,6 +2,7 @@
 
 import shutil
 
+import psutil
 from playwright.sync_api import expect
 from train_form import open_settings
 
@@ -17,10 +18,19 @@ def asked_for(page, seconds):
     return asked
 
 
+def beside(server):
+    """The commands of the server's own processes."""
+    return [process.cmdline() for process in psutil.Process(server.process.pid).children()]
+
+
 def test_an_idle_page_asks_next_to_nothing(page, server):
-    """A hundred such pages: fewer than five requests a second."""
+    """A hundred such pages: fewer than five requests a second. Who only draws has nothing measured and no process made;
+    when somebody has looked at Train, one stands by."""
     page.clock.install()
     page.goto(f"{server.url}/en/")
+    page.clock.run_for(5000)
+    page.wait_for_selector("#pad canvas")
+    assert not beside(server)
     for name in ("Train", "Init lab", "Data", "Classify"):  # a room's timers begin when it is first opened
         page.clock.run_for(2000)
         page.get_by_role("tab", name=name, exact=True).click()
@@ -33,6 +43,7 @@ def test_an_idle_page_asks_next_to_nothing(page, server):
     asked = asked_for(page, 300)
     assert 0 < len(asked) <= 5 / 100 * 300, asked
     assert {url.split("/")[-1] for url in asked} == {"changes"}
+    assert any("standby" in command for command in beside(server))
 
 
 def test_a_run_that_somebody_else_starts_is_noticed(page, server):

@@ -17,6 +17,7 @@ import gradio as gr
 from imgcls.data.registry import kind_of
 from imgcls.errors import SettingsError
 from imgcls.recipes import usual_network, usual_transfer
+from imgcls.runs.launcher import keep_worker_warm
 from imgcls.settings import TrainSettings, command_line
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.context import PageContext
@@ -75,9 +76,10 @@ class FormEvents:
         """What is shown beside the form: the plan, and what to expect of each preset."""
         changes, fields = self.context.changes, self.form.fields
         timing, measuring = gr.Timer(PENDING, active=False), gr.Timer(PENDING, active=False)
-        planned = [self.plan, fields["transfer"], timing]
-        for event in (timing.tick, answer.then):
-            event(self.planned, self.values, planned, **SILENT)
+        planned, looked = [self.plan, fields["transfer"], timing], gr.State(False)
+        looks = tab.select(lambda: True, None, looked, **SILENT)  # whoever only draws has nothing measured
+        for event in (timing.tick, answer.then, looks.then):
+            event(self.planned, [looked, *self.values], planned, **SILENT)
         changes.change(self.presets_known, self.values, fields["preset"], **SILENT)
         deciding = [fields[name].change for name in ("dataset", "model", "transfer", "weights")]
         gr.on(
@@ -200,12 +202,16 @@ class FormEvents:
         settings = {**dict(zip(self.names, values, strict=True)), "dataset": dataset}
         return self.filled({**settings, **self.for_dataset(settings)})
 
-    def planned(self, *values: Any) -> tuple[str, Any, gr.Timer]:
+    def planned(self, looked: bool, *values: Any) -> tuple[str, Any, gr.Timer]:
         """Which layers would learn, how many parameters, and about how long, as HTML, and for photos the same of each
-        mode of transfer; the time may come later."""
+        mode of transfer. `looked`: somebody has opened the tab, so the time is measured, and comes later; when it is
+        there, a process stands by for Start."""
         settings = dict(zip(self.names, values, strict=True))
-        modes, waiting = plan_card.modes(settings, self.workspace, self.context.limits, self.translate)
-        card, pending = plan_card.card(settings, self.workspace, self.context.limits, self.translate)
+        lab = (self.workspace, self.context.limits, self.translate)
+        modes, waiting = plan_card.modes(settings, *lab, measure=looked)
+        card, pending = plan_card.card(settings, *lab, measure=looked)
+        if looked and not pending:
+            keep_worker_warm()
         return card, gr.update(choices=modes), gr.Timer(active=pending or waiting)
 
     def presets_known(self, *values: Any) -> Any:

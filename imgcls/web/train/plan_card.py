@@ -49,10 +49,10 @@ def _estimates(workspace: Workspace) -> BackgroundEstimates:
 
 
 def card(
-    values: Mapping[str, Any], workspace: Workspace, limits: Limits, translate: Translator
+    values: Mapping[str, Any], workspace: Workspace, limits: Limits, translate: Translator, *, measure: bool = True
 ) -> tuple[str | Markup, bool]:
-    """(HTML, whether the time is still being measured: ask again). Where a field is
-    wrong, or a data set or weights are missing, the sentence that says so."""
+    """(HTML, whether the time is still being measured: ask again). Where a field is wrong, or a data set or weights
+    are missing, the sentence that says so. `measure`: have a step timed that has not been."""
     try:
         settings = TrainSettings.checked(dict(values))
         if to_fetch(settings.dataset, workspace):
@@ -62,7 +62,7 @@ def card(
         model_spec(settings.model).check(
             preprocess_for(settings).size, transfer=settings.transfer, options=network_options(settings)
         )
-        estimate = _estimates(workspace)(settings)
+        estimate = _estimates(workspace)(settings, measure=measure)
     except ImgclsError as error:
         return render("plan_card", translate, problem=translate.message(error.message)), False
     shown = render(
@@ -78,7 +78,7 @@ def card(
 
 
 def modes(
-    values: Mapping[str, Any], workspace: Workspace, limits: Limits, translate: Translator
+    values: Mapping[str, Any], workspace: Workspace, limits: Limits, translate: Translator, *, measure: bool = True
 ) -> tuple[list[tuple[str, str]], bool]:
     """(the choices of what learns, whether a time is still being measured). For photos each says beside its name how
     many parameters learn and how long that takes: the chosen one as the form has it, the others by their recipe."""
@@ -93,7 +93,7 @@ def modes(
             if limits.public:
                 limits.check_settings(settings)
             model_spec(settings.model).check(preprocess_for(settings).size, transfer=mode)
-            estimate = _estimates(workspace)(settings, beside=mode != chosen)
+            estimate = _estimates(workspace)(settings, beside=mode != chosen, measure=measure)
         except ImgclsError:
             continue  # what is wrong is told below the form
         count = _short(estimate.trainable)
