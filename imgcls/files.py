@@ -26,6 +26,7 @@ OLD = 24 * 3600.0  # seconds
 DELETED = ".gone-"  # the start of a folder's name that is being deleted
 TRIES = 40  # to rename over a file that another program has open, which only Windows forbids
 PAUSE = 0.05  # seconds between two tries
+NO_PLACE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL)
 FREE_KEPT = 2**30  # bytes of the disk that nothing but a run's own files may take
 
 
@@ -71,6 +72,10 @@ def storage_error(path: Path, error: OSError) -> StorageError:
     reason = error.strerror or str(error)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StorageError("{path} may not be written ({reason}): change who may.", path=path, reason=reason)
+    if error.errno in NO_PLACE:
+        return StorageError(
+            "{path} could not be written ({reason}): check where it is to lie.", path=path, reason=reason
+        )
     return StorageError("{path} could not be written ({reason}): free some space.", path=path, reason=reason)
 
 

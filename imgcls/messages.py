@@ -10,11 +10,16 @@ Nothing ever parses a finished sentence.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from gettext import NullTranslations
 from numbers import Integral, Real
 from typing import Any
+
+MAX_VALUE_CHARS = 1_000  # of one value in a sentence: a name can be a megabyte
+# What would break a line, colour a terminal or turn the reading direction.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 class Language(NullTranslations):
@@ -76,6 +81,8 @@ class Message:
                 value = value.said(language)
             elif isinstance(value, Setting):
                 value = language.setting(value.name, value.value)
+            elif isinstance(value, str):
+                value = printable(value)
             values[name] = value
         try:
             return readable(text.format(**values))
@@ -104,6 +111,12 @@ def readable(text: str) -> str:
     """`text` without the half characters that stand for bytes of a file's name which are no text here: no screen, no
     JSON and no checkpoint takes those."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def printable(text: str) -> str:
+    """`text` as one line of a sentence has it: bounded, and nothing in it that acts on a screen."""
+    short = text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 1] + "…"
+    return readable(UNPRINTABLE.sub("�", short))
 
 
 def N_(text: str) -> str:

@@ -18,6 +18,11 @@ IN_CHECKOUT = (PACKAGE.parent / "app.py").is_file() and (PACKAGE.parent / "pypro
 PROJECT = PACKAGE.parent if IN_CHECKOUT else PACKAGE / "shipped"
 
 
+def typed_path(typed: str | os.PathLike[str]) -> Path:
+    """What a person typed as a path, whole; the home of nobody, and a link to itself, stay as they were typed."""
+    return Path(os.path.realpath(os.path.expanduser(typed)))
+
+
 def default_root() -> Path:
     """The checkout; for an installed package, whose own folder nobody should write into, the current directory."""
     return PROJECT if IN_CHECKOUT else Path.cwd()
@@ -31,7 +36,7 @@ class Workspace:
     def from_environment(cls) -> Workspace:
         """IMGCLS_HOME when set, otherwise the default."""
         named = os.environ.get("IMGCLS_HOME")
-        return cls(Path(named).expanduser().resolve()) if named else cls()
+        return cls(typed_path(named)) if named else cls()
 
     @property
     def data(self) -> Path:
@@ -57,7 +62,7 @@ class Workspace:
     def shipped(self, *relative: str) -> Path:
         """`parts` under workspace if it is there, otherwise the copy that ships."""
         own = self.root.joinpath(*relative)
-        return own if own.exists() else PROJECT.joinpath(*relative)
+        return own if os.path.exists(own) else PROJECT.joinpath(*relative)
 
 
 def child_environment(**more: str) -> dict[str, str]:

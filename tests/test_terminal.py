@@ -103,3 +103,57 @@ def test_the_shell_completes_commands_checkpoints_and_data_sets(workspace):
     assert {"lenet-digits", "lenet-mnist"} <= set(completions("imgcls predict --checkpoint len", workspace))
     assert "fashion-mnist" in completions("imgcls train --dataset fash", workspace)
     assert "resnet18" in completions("imgcls train --model res", workspace)
+
+
+LONG = "a" * 100_000
+HOSTILE = [LONG, "~nobody-here/x", "\x1b[31mred\nand more", "gar\u202eten", "a\0b"]
+ASKED = [["predict", "--checkpoint", "@", "x.png"], ["predict", "--checkpoint", "lenet-digits", "@"],
+         ["evaluate", "--checkpoint", "@"], ["evaluate", "--checkpoint", "lenet-digits", "--part", "@"],
+         ["report", "@"], ["runs", "@"], ["datasets", "@"], ["fetch", "@"], ["adopt", "@"], ["export", "page", "@"],
+         ["train", "--weights", "@", "--model", "alexnet", "--transfer", "head"], ["@"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", ASKED, ids=" ".join)
+@pytest.mark.parametrize("hostile", HOSTILE, ids=["long", "nobody's home", "escapes", "turned", "NUL"])
+def test_whatever_is_typed_is_answered_with_one_bounded_sentence(capsys, workspace, words, hostile):
+    try:
+        code = main([hostile if word == "@" else word for word in words])
+    except SystemExit as error:
+        code = error.code
+    out, said = capsys.readouterr()
+    sentence = said.removesuffix("\n").split("\nSee `")[0]
+    assert code and sentence.startswith("imgcls") and len(sentence) < 3_000, sentence[-300:]
+    assert all(c.isprintable() for c in sentence) and not re.search("[\x00-\x08\x1b\u202e]", out), sentence
+
+
+def test_a_link_that_leads_nowhere_ends_no_walk(capsys, workspace):
+    from photos import flowers
+
+    root = flowers(workspace.data / "plants", each=3)
+    for folder in (root, root / "rose"):
+        (folder / "loop.jpg").symlink_to("loop.jpg")
+        (folder / "round").symlink_to("round")
+    assert main(["datasets", "plants"]) == 0 and "rose" in capsys.readouterr().out
+    assert main(["predict", "--checkpoint", "imagenet", str(root / "rose")]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_a_folder_without_images_is_told(capsys, workspace, tmp_path):
+    (tmp_path / "notes.txt").write_text("no image")
+    assert main(["predict", "--checkpoint", "lenet-digits", str(tmp_path)]) == 2
+    assert f"There is no image in {tmp_path}" in capsys.readouterr().err
+
+
+def test_a_closed_output_ends_no_training(workspace):
+    train = f"{sys.executable} -m imgcls train --epochs 1 --train-images 32 --val-split 16 --name quiet >&- 2>&-"
+    there = {**os.environ, "IMGCLS_HOME": str(workspace.root), "OMP_NUM_THREADS": "1"}
+    assert subprocess.run(train, shell=True, cwd=PROJECT, env=there).returncode == 0
+    assert (workspace.checkpoints / "quiet" / "best.safetensors").is_file()
+
+
+def test_a_place_that_is_none_is_not_called_full(capsys, workspace, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("IMGCLS_HOME", str(tmp_path / "file"))
+    assert main(["train", "--epochs", "1", "--train-images", "32", "--val-split", "16"]) == 2
+    said = capsys.readouterr().err
+    assert "could not be written" in said and "free some space" not in said

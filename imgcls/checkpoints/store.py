@@ -75,7 +75,7 @@ def checkpoint_path(name: str | os.PathLike[str], workspace: Workspace) -> Path:
     shipped = workspace.shipped("checkpoints", os.fspath(name))
     last = workspace.shipped("checkpoints", f"{os.fspath(name)}.safetensors")
     for candidate in (path, path / "best.safetensors", shipped / "best.safetensors", last):
-        if candidate.is_file():
+        if os.path.isfile(candidate):  # a name that is too long, or a folder of somebody else's: no file
             return candidate
     near = nearest(os.fspath(name), checkpoint_names(workspace))
     if near:

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from imgcls.cli.parser import complete, make_parser
-from imgcls.errors import ImgclsError, RunError
-from imgcls.messages import Terminal
+from imgcls.errors import ImgclsError, RunError, StorageError
+from imgcls.messages import Terminal, printable
 from imgcls.plugins import load_plugins
 
 
@@ -45,10 +45,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe has gone: nothing to say to nobody
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:  # a place that cannot be looked at: a name too long, a folder of somebody else's
+        print(f"{parser.prog}: {_refused(error).message.said(Terminal())}", file=sys.stderr)
+        return 2
+
+
+def _refused(error: OSError) -> StorageError:
+    reason = error.strerror or type(error).__name__
+    if error.filename is None:
+        return StorageError("The system refused what this command needs: {reason}.", reason=reason)
+    return StorageError("{path} cannot be used: {reason}.", path=printable(os.fsdecode(error.filename)), reason=reason)
 
 
 def _say_anything() -> None:
-    """What the terminal's or the pipe's encoding lacks is written as \\u82b1: a name must not end a training."""
+    """What the terminal's or the pipe's encoding lacks is written as \\u82b1: a name must not end a training. A stream
+    that was closed takes what is said, and loses it."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

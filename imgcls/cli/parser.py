@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from imgcls import __version__
 from imgcls.filenames import nearest
+from imgcls.messages import printable
 from imgcls.models.registry import NAMES
 from imgcls.settings import TrainSettings, choices, limits, settings_group
 from imgcls.workspace import Workspace
@@ -47,7 +48,7 @@ class Parser(argparse.ArgumentParser):
     """Says which word was probably meant, and never names a hidden command."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\nSee `{self.prog} --help`.\n")
+        self.exit(2, f"{self.prog}: {printable(message)}\nSee `{self.prog} --help`.\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if not isinstance(action, argparse._SubParsersAction) or value in action.choices:

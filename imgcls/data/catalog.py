@@ -14,7 +14,7 @@ from imgcls.filenames import inside, nearest, shown, validate
 from imgcls.files import DELETED
 from imgcls.messages import Setting
 from imgcls.settings import TrainSettings
-from imgcls.workspace import Workspace
+from imgcls.workspace import Workspace, typed_path
 
 
 def delete_dataset(name: str, workspace: Workspace) -> None:
@@ -134,8 +134,8 @@ def new_folder(name: str, workspace: Workspace) -> Path:
 
 def _path(typed: str) -> Path | None:
     try:
-        return Path(typed).expanduser().resolve()
-    except (OSError, ValueError, RuntimeError):  # too long, a NUL, the home of nobody
+        return typed_path(typed)
+    except (OSError, ValueError):  # too long, a NUL
         return None
 
 

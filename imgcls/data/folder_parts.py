@@ -10,7 +10,7 @@ from pathlib import Path
 
 from imgcls.data.folder_problems import ScanReport, listed
 from imgcls.errors import DatasetError
-from imgcls.imaging.image_files import find_images, is_image_name, is_litter, natural_key
+from imgcls.imaging.image_files import find_images, is_image_name, is_litter, leads_to, natural_key
 from imgcls.messages import Message
 
 MAX_WRAPPERS = 6  # folders inside folders that are seen through
@@ -143,7 +143,7 @@ def _is_plain(folder: Path) -> bool:
 def folders_in(root: Path) -> list[Path]:
     try:
         with os.scandir(root) as entries:
-            names = [e.name for e in entries if not is_litter(e.name) and e.is_dir()]
+            names = [e.name for e in entries if not is_litter(e.name) and leads_to(e, os.DirEntry.is_dir)]
     except OSError:
         raise DatasetError("The folder {root} cannot be read: check that you may.", root=root) from None
     return [root / name for name in sorted(names, key=natural_key)]

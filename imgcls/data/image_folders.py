@@ -65,7 +65,7 @@ def scan(root: Path, *, name: str | None = None, least: int = MIN_CLASSES) -> Ph
     least: classes that it must have; one is enough to measure a network on.
     """
     name = name or f"{root.parent.name}/{root.name}".lstrip("/")
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise DatasetError("There is no folder {root}: check its name.", root=root)
     report = ScanReport(name)
     inner = see_through(root)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,14 @@ def natural_key(name: str) -> tuple:
     return tuple(int(p) if i % 2 else p for i, p in enumerate(pieces)), name
 
 
+def leads_to(entry: os.DirEntry[str], kind: Callable[[os.DirEntry[str]], bool]) -> bool:
+    """Whether an entry is of that kind, behind links too; a link to itself, or to where nobody may look, is nothing."""
+    try:
+        return kind(entry)
+    except OSError:
+        return False
+
+
 @dataclass
 class _Walk:
     """What a walk through folders knows: real paths it has seen, and where it notes what it leaves out. `around`: the
@@ -68,10 +76,10 @@ def _walk(folder: str, walk: _Walk) -> Iterator[str]:
         walk.closed.append(Path(folder))
         return
     for entry in entries:
-        if is_image_name(entry.name) and entry.is_file():
+        if is_image_name(entry.name) and leads_to(entry, os.DirEntry.is_file):
             yield entry.path
     for entry in entries:
-        if entry.is_dir():
+        if leads_to(entry, os.DirEntry.is_dir):
             yield from _walk(entry.path, walk)
 
 

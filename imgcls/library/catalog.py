@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgcls.models.registry import REGISTRY, ModelSpec
 from imgcls.plugins import load_plugins
-from imgcls.workspace import Workspace
+from imgcls.workspace import Workspace, typed_path
 
 if TYPE_CHECKING:
     from imgcls.audit.findings import Audit
@@ -34,7 +33,7 @@ def datasets() -> list[DatasetInfo]:
 
 def dataset_name(dataset: str | os.PathLike[str]) -> str:
     """As the settings have it: a Path is a path even where it has one part only, which as text would be a name."""
-    return dataset if isinstance(dataset, str) else str(Path(dataset).expanduser().resolve())
+    return dataset if isinstance(dataset, str) else str(typed_path(dataset))
 
 
 def models() -> list[ModelSpec]:

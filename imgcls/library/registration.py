@@ -20,7 +20,7 @@ from imgcls.errors import DatasetError, InputError, SettingsError
 from imgcls.files import storage_error
 from imgcls.models import registry
 from imgcls.models.registry import ModelSpec
-from imgcls.workspace import Workspace
+from imgcls.workspace import Workspace, typed_path
 
 if TYPE_CHECKING:
     from torch import nn
@@ -115,7 +115,7 @@ def register_dataset(
     if isinstance(dataset, DatasetSpec):
         return register_row(dataset).name
     if isinstance(images, str | os.PathLike):
-        return _link(dataset, Path(images).expanduser().resolve())
+        return _link(dataset, typed_path(images))
     named = tuple(str(name) for name in classes or getattr(images, "classes", ()))
     splits = {"train": images} if test is None else {"train": images, "test": test}
     if kind not in IMAGE_KINDS:

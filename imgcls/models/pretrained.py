@@ -6,6 +6,7 @@ drop the head's tensors before loading. Knows nothing of data or training.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,8 +37,8 @@ def resolve_weights(
     "imagenet" is looked for in `folder`, among what ships and in torch's own cache, then fetched into `folder`.
     """
     if weights != "imagenet":
-        for path in (folder / weights, SHIPPED / weights, Path(weights).expanduser()):
-            if path.is_file():
+        for path in (folder / weights, SHIPPED / weights, Path(os.path.expanduser(weights))):
+            if os.path.isfile(path):
                 return path
         there = ", ".join(sorted(p.name for p in weight_files(folder))) or "nothing"
         raise WeightsError(

@@ -7,6 +7,7 @@ torch's unpickler makes a byte array of any length that a file of a hundred byte
 
 from __future__ import annotations
 
+import os
 import pickletools
 import re
 import zipfile
@@ -54,7 +55,7 @@ class _Number:
 
 def read_state(path: Path) -> dict[str, Tensor]:
     """Tensors by name, as they lie in the file. Raises WeightsError naming the file."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise WeightsError("There is no file {path}.", path=path)
     size = path.stat().st_size
     if size > MAX_BYTES:

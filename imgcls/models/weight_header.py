@@ -6,6 +6,7 @@ A checkpoint of this lab says it in its metadata; of any other file only the nam
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,7 @@ def size_of_weights(weights: object, workspace: Workspace | None = None) -> int:
     if not named or named == "imagenet":
         return 0
     folder = (workspace or Workspace.from_environment()).weight
-    try:
-        candidates = [Path(named).expanduser()]
-    except RuntimeError:  # the home of somebody who is not known here
-        candidates = []
-    for path in (folder / named, PROJECT / "weight" / named, *candidates):
+    for path in (folder / named, PROJECT / "weight" / named, Path(os.path.expanduser(named))):
         side = _said(path)
         if side:
             return side

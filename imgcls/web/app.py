@@ -101,7 +101,7 @@ def create_app(hosting_settings: Hosting, workspace: Workspace) -> FastAPI:
     """The whole lab as an ASGI application."""
     uploads = prepare_uploads(workspace)
     if hosting_settings.limits.public:
-        hide_folders(workspace.root, PROJECT, uploads, Path.home())
+        hide_folders(workspace.root, PROJECT, uploads, Path(os.path.expanduser("~")))
     sessions = Sessions()
 
     @contextlib.asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from imgcls.workspace import Workspace
 
 def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
-    file = Path(arguments.file).expanduser()
+    file = Path(os.path.expanduser(arguments.file))
     recognised, _ = recognise(file)
     title = REGISTRY[recognised.model].title
     print(

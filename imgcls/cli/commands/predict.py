@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -15,6 +16,7 @@ from imgcls.imaging.image_files import find_images
 from imgcls.imaging.image_io import notes_of, opened_image
 from imgcls.inference.classify import Classification, Prepared, classify_prepared, prepare
 from imgcls.inference.predictor import Predictor
+from imgcls.messages import printable
 from imgcls.workspace import Workspace
 
 BATCH = 64
@@ -30,14 +32,22 @@ def run(arguments: argparse.Namespace) -> int:
     failed = False
     closed: list[Path] = []
     paths = files(arguments.images, closed)
+    any_image = False
     while chunk := list(islice(paths, BATCH)):
+        any_image = True
         notes: dict[Path, list[str]] = {}
         for path, answer in classify(predictor, chunk, top=arguments.top, notes=notes):
             failed |= isinstance(answer, str)
             tell(path, answer, notes.get(path, []), in_json=arguments.json)
     for folder in closed:
         tell(folder, f"The folder {folder} may not be read: check who may.", [], in_json=arguments.json)
+    if not any_image and not closed:
+        raise InputError("There is no image in {folders}: name images, or a folder of them.", folders=_named(arguments))
     return 1 if failed or closed else 0
+
+
+def _named(arguments: argparse.Namespace) -> str:
+    return ", ".join(os.path.abspath(name) for name in arguments.images)
 
 
 def tell(path: Path, answer: Classification | str, notes: list[str], *, in_json: bool) -> None:
@@ -55,7 +65,7 @@ def files(named: list[str], closed: list[Path]) -> Iterator[Path]:
     may not be read."""
     for name in named:
         path = Path(name)
-        if path.is_dir():
+        if os.path.isdir(path):
             yield from find_images(path, closed=closed)
         else:
             yield path
@@ -99,8 +109,8 @@ def as_json(path: Path, answer: Classification | str, notes: list[str]) -> str:
 def as_text(path: Path, answer: Classification | str) -> str:
     if isinstance(answer, str):
         print(f"imgcls: {answer}", file=sys.stderr)
-        return f"{path}: not read"
-    line = f"{path}: " + ", ".join(f"{label} {p:.1%}" for label, p in answer.top)
+        return f"{printable(str(path))}: not read"
+    line = f"{printable(str(path))}: " + ", ".join(f"{label} {p:.1%}" for label, p in answer.top)
     if answer.doubt is None:
         return line
     nearest = next((digit.nearest for digit in answer.parts if not digit.sure), "")
