@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from imgcls.audit.findings import Audit
+    from imgcls.augmentations import AugmentationSpec
     from imgcls.data.registry import DatasetSpec
     from imgcls.errors import ImgclsError
     from imgcls.inference.significance import Comparison
@@ -26,10 +27,16 @@ if TYPE_CHECKING:
     from imgcls.library.evaluations import Evaluation, compare, evaluate
     from imgcls.library.learning_rate import RangeTest, find_lr
     from imgcls.library.nets import Net, Prediction, load
-    from imgcls.library.registration import register_dataset, register_model
+    from imgcls.library.registration import (
+        register_augmentation,
+        register_dataset,
+        register_model,
+        register_optimizer,
+    )
     from imgcls.library.sweeps import Sweep, sweep
     from imgcls.library.training import Run, runs, train
     from imgcls.models.registry import ModelSpec
+    from imgcls.optimizers import OptimizerSpec
     from imgcls.settings import TrainSettings
     from imgcls.training import events
 
@@ -45,6 +52,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Audit",
+    "AugmentationSpec",
     "Comparison",
     "CrossValidation",
     "DatasetInfo",
@@ -53,6 +61,7 @@ __all__ = [
     "ImgclsError",
     "ModelSpec",
     "Net",
+    "OptimizerSpec",
     "Prediction",
     "RangeTest",
     "Run",
@@ -67,8 +76,10 @@ __all__ = [
     "find_lr",
     "load",
     "models",
+    "register_augmentation",
     "register_dataset",
     "register_model",
+    "register_optimizer",
     "runs",
     "sweep",
     "train",
@@ -77,6 +88,7 @@ __all__ = [
 # Where each public name is defined.
 _HOME = {
     "Audit": "imgcls.audit.findings",
+    "AugmentationSpec": "imgcls.augmentations",
     "Comparison": "imgcls.inference.significance",
     "CrossValidation": "imgcls.library.cross_validation",
     "DatasetInfo": "imgcls.library.catalog",
@@ -85,6 +97,7 @@ _HOME = {
     "ImgclsError": "imgcls.errors",
     "ModelSpec": "imgcls.models.registry",
     "Net": "imgcls.library.nets",
+    "OptimizerSpec": "imgcls.optimizers",
     "Prediction": "imgcls.library.nets",
     "RangeTest": "imgcls.library.learning_rate",
     "Run": "imgcls.library.training",
@@ -99,8 +112,10 @@ _HOME = {
     "find_lr": "imgcls.library.learning_rate",
     "load": "imgcls.library.nets",
     "models": "imgcls.library.catalog",
+    "register_augmentation": "imgcls.library.registration",
     "register_dataset": "imgcls.library.registration",
     "register_model": "imgcls.library.registration",
+    "register_optimizer": "imgcls.library.registration",
     "runs": "imgcls.library.training",
     "sweep": "imgcls.library.sweeps",
     "train": "imgcls.library.training",

@@ -1,8 +1,9 @@
 """Random changes of training images: one row each, and how several are combined: "crop-flip,erase".
 
-Importing this imports no torch. To add one, add a row to AUGMENTATIONS, or call `register` from your own code. Rows are
-applied stage by stage: to images as they are stored, then one that brings them to the network's size (or a plain
-resize), then to the network's input; the last ones mix images of a batch with each other, and their labels with them.
+Importing this imports no torch. To add one, add a row to AUGMENTATIONS, or call `imgcls.register_augmentation` from
+your own code. Rows are applied stage by stage: to images as they are stored, then one that brings them to the network's
+size (or a plain resize), then to the network's input; the last ones mix images of a batch with each other, and their
+labels with them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from imgcls.errors import SettingsError
-from imgcls.filenames import is_option_name
+from imgcls.filenames import check_option_name
 from imgcls.messages import N_, Message, Setting
 
 if TYPE_CHECKING:
@@ -29,11 +30,13 @@ NONE = "none"
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationSpec:
-    """apply: (images, aspects, generator, preprocess) -> images, a whole batch at once, each image changed on its own
-    and by `generator` alone; of stage "batch" (images, shares of the classes (N, classes), generator) -> both.
+    """All that the lab has to know of a random change of training images.
 
-    stage: "stored": uint8 or float images in [0, 255] -> the same size; "resize": those -> float images of the
-        network's size; "input": these -> these; "batch": the same, several images mixed.
+    apply: (images, aspects, generator, preprocess) -> images, a whole batch (N, C, H, W) at once. Its random numbers
+        come from `generator` alone, so that a run can be repeated and resumed. Of stage "batch": (images, shares of
+        the classes (N, classes), generator) -> (images, shares).
+    stage: "stored": uint8 or float images in [0, 255] -> the same size; "resize": those -> float images in [0, 255]
+        of side `preprocess.size`; "input": these -> these; "batch": these, several mixed.
     whole_photo: whether it chooses crops of the original photo, which is then stored as a squeezed square with its true
         width/height in `aspects`.
     """
@@ -102,14 +105,15 @@ COMBINATIONS = (
 )  # fmt: skip
 
 
+REGISTERED: set[str] = set()  # names of the rows that were added from outside
+
+
 def register(spec: AugmentationSpec) -> AugmentationSpec:
-    """Add a row, for this process. Raises SettingsError where its name cannot be used or is taken."""
-    if not is_option_name(spec.name) or spec.name in (NONE, *AUGMENTATIONS):
-        raise SettingsError(
-            "The name {name} cannot be used: it is taken, or holds more than letters, digits, '.', '_' and '-'.",
-            name=spec.name[:60],
-        )
+    """Add a row for this process, or replace one that was added. Raises SettingsError where its name cannot be used or
+    is a built-in one's."""
+    check_option_name(spec.name, {NONE, *AUGMENTATIONS} - REGISTERED)
     AUGMENTATIONS[spec.name] = spec
+    REGISTERED.add(spec.name)
     return spec
 
 

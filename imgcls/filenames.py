@@ -10,10 +10,10 @@ import difflib
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
-from imgcls.errors import DatasetError, ImgclsError
+from imgcls.errors import DatasetError, ImgclsError, SettingsError
 from imgcls.messages import Message
 
 MAX_CHARACTERS = 80
@@ -99,6 +99,15 @@ def _bytes(text: str) -> bytes:
 def is_option_name(name: str) -> bool:
     """Whether a row may be called so: what a flag takes and a list with commas or '+' can hold."""
     return re.fullmatch(r"[A-Za-z0-9][\w.-]{0,59}", name) is not None
+
+
+def check_option_name(name: str, taken: Container[str]) -> None:
+    """Raises SettingsError where a row may not be called so, or another one is."""
+    if not is_option_name(name) or name in taken:
+        raise SettingsError(
+            "The name {name} cannot be used: it is taken, or holds more than letters, digits, '.', '_' and '-'.",
+            name=shown(name),
+        )
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

@@ -1,7 +1,7 @@
 """Optimizers: one row each. Importing this imports no torch; building an optimizer does.
 
-To add one, add a row to OPTIMIZERS, or call `register` from your own code: the setting, its recipes, its label and the
-estimates of memory read the row.
+To add one, add a row to OPTIMIZERS, or call `imgcls.register_optimizer` from your own code: the setting, its
+recipes, its label and the estimates of memory read the row.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from imgcls.errors import SettingsError
-from imgcls.filenames import is_option_name
+from imgcls.filenames import check_option_name
 
 if TYPE_CHECKING:
     import torch
@@ -34,17 +33,21 @@ Groups = list[dict[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerSpec:
-    """build: (parameter groups, hyperparameters) -> the optimizer, which must work in a recorded CUDA graph.
+    """All that the lab has to know of an optimizer.
 
-    state_copies: tensors of a parameter's size that it keeps for each parameter.
+    build: (parameter groups, hyperparameters) -> a torch.optim.Optimizer. Each group has "params" and its own "lr";
+        hyperparameters has lr, weight_decay, momentum and nesterov, as the settings say. On a GPU its step must be
+        one that torch can record ("capturable").
     lr, weight_decay: its usual ones, where a recipe was made for another optimizer.
+    state_copies: tensors of a parameter's size that it keeps for each parameter, which estimates of memory count. A
+        registered optimizer's are counted where they are 0.
     """
 
     name: str
     title: str
     build: Callable[[Groups, Hyperparameters], torch.optim.Optimizer]
-    state_copies: int
     lr: float
+    state_copies: int = 0
     weight_decay: float = 0.0
 
 
@@ -85,12 +88,13 @@ OPTIMIZERS: dict[str, OptimizerSpec] = {
 }
 
 
+REGISTERED: set[str] = set()  # names of the rows that were added from outside
+
+
 def register(spec: OptimizerSpec) -> OptimizerSpec:
-    """Add a row, for this process. Raises SettingsError where its name cannot be used or is taken."""
-    if not is_option_name(spec.name) or spec.name in OPTIMIZERS:
-        raise SettingsError(
-            "The name {name} cannot be used: it is taken, or holds more than letters, digits, '.', '_' and '-'.",
-            name=spec.name[:60],
-        )
+    """Add a row for this process, or replace one that was added. Raises SettingsError where its name cannot be used or
+    is a built-in one's."""
+    check_option_name(spec.name, {*OPTIMIZERS} - REGISTERED)
     OPTIMIZERS[spec.name] = spec
+    REGISTERED.add(spec.name)
     return spec

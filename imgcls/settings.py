@@ -335,6 +335,11 @@ def choices(field: str) -> tuple[str, ...] | None:
     return get_args(annotation) if get_origin(annotation) is Literal else None
 
 
+def is_known_row(field: str, value: str) -> bool:
+    """Whether this process has the rows that a setting in ROWS names."""
+    return value in OPTIMIZERS if field == "optimizer" else augmentations.fault(value) is None
+
+
 def command_line(settings: dict[str, object]) -> str:
     """The command that would do the same: `settings` are those that differ from the recipe."""
     import shlex

@@ -18,7 +18,10 @@ GROUPS = {
     "Use": ("load", "Net", "Prediction"),
     "Measure": ("evaluate", "Evaluation", "compare", "Comparison", "cross_validate", "CrossValidation"),
     "Look at data": ("datasets", "DatasetInfo", "audit", "Audit"),
-    "Add your own": ("models", "register_model", "ModelSpec", "register_dataset", "DatasetSpec"),
+    "Add your own": (
+        *("models", "register_model", "ModelSpec", "register_dataset", "DatasetSpec"),
+        *("register_optimizer", "OptimizerSpec", "register_augmentation", "AugmentationSpec"),
+    ),
     "Errors": ("ImgclsError",),
 }
 HEAD = "<!-- Written by `python tests/reference.py`; a test compares. -->\n"

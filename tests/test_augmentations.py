@@ -107,8 +107,8 @@ def test_ten_lines_add_one(workspace, monkeypatch):
             "cpu",
         ]
         assert main(["train", *said, "--threads", "1", "--name", "dimmed"]) == 0
-        with pytest.raises(SettingsError, match="dim cannot be used"):
-            register(AugmentationSpec(name="dim", title="Dim", stage="input", apply=dim))
+        with pytest.raises(SettingsError, match="flip cannot be used"):
+            register(AugmentationSpec(name="flip", title="Dim", stage="input", apply=dim))
     finally:
         AUGMENTATIONS.pop("dim", None)
     assert not torch.equal(changed("shift"), changed("none"))

@@ -99,7 +99,8 @@ def test_python_of_the_documentation_runs(page, workspace, tmp_path):
     for code in blocks(text(page)):
         said = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=500)
         assert said.returncode == 0, said.stderr
-        assert "better" in said.stdout or "tell" in said.stdout
+        if "imgcls.compare" in code:
+            assert "better" in said.stdout or "tell" in said.stdout
 
 
 def test_the_version_stands_in_one_place():

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,9 @@ from imgcls.errors import CheckpointError, DivergedError, InputError, RunError, 
 PROJECT = Path(__file__).resolve().parent.parent
 SMALL = {"epochs": 1, "train_images": 600, "val_split": 200, "batch_size": 32, "threads": 1, "device": "cpu"}
 FACE = """
-Audit Comparison CrossValidation DatasetInfo DatasetSpec Evaluation ImgclsError ModelSpec Net Prediction RangeTest Run
-Sweep TrainSettings audit compare cross_validate datasets evaluate events find_lr load models register_dataset
-register_model runs sweep train
+Audit AugmentationSpec Comparison CrossValidation DatasetInfo DatasetSpec Evaluation ImgclsError ModelSpec Net
+OptimizerSpec Prediction RangeTest Run Sweep TrainSettings audit compare cross_validate datasets evaluate events find_lr
+load models register_augmentation register_dataset register_model register_optimizer runs sweep train
 """.split()
 
 
@@ -254,10 +255,10 @@ def test_results_show_themselves_and_are_escaped(run, workspace):
     assert "&lt;b&gt;" in evil._repr_html_() and "<img src=x>" not in evil._repr_html_()
 
 
-# Networks of one's own.
+# Networks, optimizers and augmentations of one's own.
 
 PLUGIN = """
-import imgcls
+import imgcls, torch
 from torch import nn
 
 
@@ -267,7 +268,17 @@ def build(channels, classes, image_size):
     )
 
 
+def adagrad(groups, hyperparameters):
+    return torch.optim.Adagrad(groups, lr=hyperparameters.lr)
+
+
+def darker(images, aspects, generator, preprocess):
+    return images * torch.rand(len(images), 1, 1, 1, generator=generator, device=images.device)
+
+
 imgcls.register_model(imgcls.ModelSpec(name="tiny", title="Tiny", native=28, build=build))
+imgcls.register_optimizer(imgcls.OptimizerSpec(name="adagrad", title="Adagrad", lr=0.01, build=adagrad))
+imgcls.register_augmentation(imgcls.AugmentationSpec(name="dim", title="Darker", stage="input", apply=darker))
 """
 
 
@@ -278,33 +289,70 @@ def plugin(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("IMGCLS_PLUGINS", "my_lab")
     yield
+    unplug()
+
+
+def unplug():
+    """As in a process that does not load the module."""
+    from imgcls import augmentations, optimizers
     from imgcls.models import registry
 
     sys.modules.pop("my_lab", None)
     registry.REGISTRY.pop("tiny", None)
     registry.REGISTERED[:] = [name for name in registry.REGISTERED if name != "tiny"]
+    optimizers.OPTIMIZERS.pop("adagrad", None)
+    augmentations.AUGMENTATIONS.pop("dim", None)
+    optimizers.REGISTERED.clear()
+    augmentations.REGISTERED.clear()
 
 
-def test_a_network_of_ones_own_is_one_everywhere(plugin, workspace):
+def test_rows_of_ones_own_are_known_everywhere(plugin, workspace):
     """In this process, in the terminal, on the page, and in the process of a run that the page starts."""
+    from imgcls.optimizers import OPTIMIZERS
     from imgcls.runs.launcher import start_run
+    from imgcls.settings import choices
     from imgcls.web.i18n.translator import Translator
     from imgcls.web.shared.networks import buttons
 
-    run = train(model="tiny", name="mine")
+    run = train(model="tiny", optimizer="adagrad", augment="shift,dim", name="mine")
     spec = next(spec for spec in imgcls.models() if spec.name == "tiny")
     assert run.status == "finished" and spec.parameters == 3 * 4 * 25 + 4 + 64 * 7 + 7
     assert imgcls.evaluate(run).images == 10_000
     assert ("Tiny", "tiny") in buttons(Translator("en"))
+    assert "adagrad" in choices("optimizer") and "dim" in choices("augment") and run.settings.lr == 0.01
+    assert OPTIMIZERS["adagrad"].state_copies == 1 and Translator("zh").value("shift,dim") == "平移 + Darker"
     said = subprocess.run(
         [sys.executable, "-m", "imgcls", "train", "--model", "tiny", "--name", "theirs", "--epochs", "1",
-         "--train-images", "600", "--threads", "1"], cwd=PROJECT, capture_output=True, text=True,
+         "--train-images", "600", "--threads", "1", "--optimizer", "adagrad", "--augment", "dim"],
+        cwd=PROJECT, capture_output=True, text=True,
     )  # fmt: skip
     assert said.returncode == 0, said.stderr
     started = start_run(
-        imgcls.TrainSettings(model="tiny", name="apart", epochs=1, train_images=600, threads=1), workspace
+        imgcls.TrainSettings(
+            model="tiny", optimizer="adagrad", augment="dim", name="apart", epochs=1, train_images=600, threads=1
+        ),
+        workspace,
     )
     assert ended(started) == "finished", (started.logs / "log.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "value"),
+    [({"model": "tiny"}, "tiny"), ({"optimizer": "adagrad"}, "adagrad"), ({"augment": "shift,dim"}, "shift,dim")],
+)
+def test_without_the_plugin_a_run_waits_and_says_why(settings, value, plugin, workspace, monkeypatch):
+    """It stays as it was; a network that is known here can still be evaluated."""
+    run = train(name="mine", **settings)
+    unplug()
+    monkeypatch.delenv("IMGCLS_PLUGINS")
+    with pytest.raises(RunError, match=f"mine cannot go on here, where .* {value} is not known.* IMGCLS_PLUGINS"):
+        run.resume(epochs=2)
+    assert imgcls.Run("mine").status == "finished"
+    if "model" not in settings:
+        assert imgcls.evaluate("mine").images == 10_000
+    else:
+        with pytest.raises(CheckpointError, match="'tiny', a network that is not known here: .* IMGCLS_PLUGINS"):
+            imgcls.load("mine")
 
 
 def ended(run):
@@ -331,6 +379,57 @@ def test_a_network_that_cannot_be_registered_is_one_sentence(changes, why):
     spec = imgcls.ModelSpec(**{"name": "mine", "title": "Mine", "native": 16, "build": build, **changes})
     with pytest.raises(SettingsError, match=why):
         imgcls.register_model(spec)
+
+
+def test_an_optimizer_that_cannot_be_registered_is_one_sentence():
+    for name, build, why in (
+        ("sgd", lambda groups, _: torch.optim.SGD(groups, lr=0.1), "The name sgd cannot be used"),
+        ("mine", lambda groups, _: torch.optim.SGD(groups, lr=-1.0), "optimizer mine .*: two steps of it failed"),
+        ("mine", lambda groups: None, "two steps of it failed"),
+    ):
+        with pytest.raises(SettingsError, match=why):
+            imgcls.register_optimizer(imgcls.OptimizerSpec(name=name, title="Mine", lr=0.1, build=build))
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"name": "none"}, "The name none cannot be used"),
+        ({"stage": "whole"}, "its stage must be one of stored"),
+        ({"apply": lambda images, *_: images[:1]}, r"it makes \(1, 3, .* must make \(2, 3, "),
+        ({"apply": lambda images: images}, "it failed on small images"),
+        ({"apply": lambda images, *_: images * torch.rand(1)}, "from the generator alone"),
+        ({"stage": "batch", "apply": lambda images, shares, _: images}, "it makes"),
+    ],
+)
+def test_an_augmentation_that_cannot_be_registered_is_one_sentence(changes, why):
+    fields = {"name": "mine", "title": "Mine", "stage": "input", "apply": lambda images, *_: images, **changes}
+    with pytest.raises(SettingsError, match=why):
+        imgcls.register_augmentation(imgcls.AugmentationSpec(**fields))
+
+
+def test_every_row_of_the_lab_could_be_registered(registered_rows):
+    """What a row of one's own is held to is what the lab's are."""
+    from imgcls.augmentations import AUGMENTATIONS
+    from imgcls.optimizers import OPTIMIZERS
+
+    for spec in [*AUGMENTATIONS.values()]:
+        imgcls.register_augmentation(replace(spec, name=f"my-{spec.name}"))
+    for spec in [*OPTIMIZERS.values()]:
+        registered = imgcls.register_optimizer(replace(spec, name=f"my-{spec.name}", state_copies=0))
+        assert registered.state_copies == spec.state_copies
+        assert imgcls.register_optimizer(registered) is OPTIMIZERS[registered.name]  # a cell that is run again
+
+
+@pytest.fixture
+def registered_rows(monkeypatch):
+    from imgcls import augmentations, optimizers
+
+    monkeypatch.setattr(augmentations, "AUGMENTATIONS", dict(augmentations.AUGMENTATIONS))
+    monkeypatch.setattr(optimizers, "OPTIMIZERS", dict(optimizers.OPTIMIZERS))
+    yield
+    optimizers.REGISTERED.clear()
+    augmentations.REGISTERED.clear()
 
 
 # Data sets of one's own.

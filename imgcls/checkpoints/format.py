@@ -162,10 +162,13 @@ def _skeleton(path: Path, meta: Meta, header: Header) -> nn.Module:
     """The network that `meta` describes, without memory. CheckpointError where the header's shapes are not its."""
     from imgcls.models.meta_model import misfit, skeleton
     from imgcls.models.registry import REGISTRY, knows_options
+    from imgcls.plugins import VARIABLE
 
     if meta.model not in REGISTRY or not knows_options(meta.model, meta.options):
         raise CheckpointError(
-            "{path} holds a '{model}', a network that this version does not know.",
+            "{path} holds a '{model}', a network that is not known here: if a module of your own registers it, name "
+            "that module in {variable}.",
+            variable=VARIABLE,
             path=path,
             model=" ".join([meta.model[:60], *(f"{k}={v}" for k, v in meta.options.items())])[:120],
         )

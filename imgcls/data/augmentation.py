@@ -17,16 +17,20 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from imgcls.augmentations import STAGES, specs
+from imgcls.augmentations import STAGES, AugmentationSpec, specs
 from imgcls.imaging.preprocess import Preprocess
 
 Augmentation = Callable[[Tensor, "Tensor | None", Generator, Preprocess], Tensor]
 
 
-@lru_cache(maxsize=64)
 def compose(text: str) -> Augmentation:
-    """What "crop-flip,erase" does to a batch; the same function for the same text. Raises SettingsError."""
-    stages = {stage: [spec.apply for spec in specs(text) if spec.stage == stage] for stage in STAGES}
+    """What "crop-flip,erase" does to a batch; the same function for the same rows. Raises SettingsError."""
+    return _compose(specs(text))
+
+
+@lru_cache(maxsize=64)
+def _compose(rows: tuple[AugmentationSpec, ...]) -> Augmentation:
+    stages = {stage: [row.apply for row in rows if row.stage == stage] for stage in STAGES}
     del stages["batch"]  # those need labels: Batches applies them
 
     def apply(images: Tensor, aspects: Tensor | None, generator: Generator, preprocess: Preprocess) -> Tensor:

@@ -1,4 +1,5 @@
-"""Networks and data sets of your own, known to training, evaluation, the terminal and the page of this process.
+"""Networks, data sets, optimizers and augmentations of your own, known to training, evaluation, the terminal and the
+page of this process. Code of yours is tried when it is registered, not first in the middle of a run.
 
 What other processes should know, too (a run that the page starts is one), is registered in a module that IMGCLS_PLUGINS
 names: see plugins.py.
@@ -14,19 +15,26 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
+from imgcls import augmentations, optimizers
+from imgcls.augmentations import AugmentationSpec
 from imgcls.data.registry import IMAGE_KINDS, Arrays, DatasetSpec, Source
 from imgcls.data.registry import register as register_row
 from imgcls.errors import DatasetError, InputError, SettingsError
+from imgcls.filenames import shown
 from imgcls.files import storage_error
+from imgcls.messages import Message
 from imgcls.models import registry
 from imgcls.models.registry import ModelSpec
+from imgcls.optimizers import Hyperparameters, OptimizerSpec
 from imgcls.workspace import Workspace, typed_path
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 TRIAL_CLASSES = 7
 TRIAL_IMAGES = 2
+TRIAL_SIDE = 16  # pixels
 SAMPLE_IMAGES = 64  # by which one version of a data set is told from another
 
 
@@ -49,11 +57,11 @@ def register_model(spec: ModelSpec) -> ModelSpec:
     Registering a name again replaces your own network. Returns the spec, its parameters counted. Raises SettingsError
     where the name is taken, or where the module does not do that.
     """
-    parameters = _tried(spec)
+    parameters = _parameters_of(spec)
     return registry.register(replace(spec, parameters=spec.parameters or parameters))
 
 
-def _tried(spec: ModelSpec) -> int:
+def _parameters_of(spec: ModelSpec) -> int:
     """Parameters of the network, built without memory and run once. Raises SettingsError where it cannot be used."""
     import torch
 
@@ -80,6 +88,109 @@ def _tried(spec: ModelSpec) -> int:
             shape=tuple(outputs.shape),
         )
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+def register_optimizer(spec: OptimizerSpec) -> OptimizerSpec:
+    """Make an optimizer of your own available by its name.
+
+    Args:
+        spec: `OptimizerSpec(name="adagrad", title="Adagrad", lr=0.01, build=build)`, where `build(groups,
+            hyperparameters)` returns a torch.optim.Optimizer of these parameter groups; hyperparameters has lr,
+            weight_decay, momentum and nesterov.
+
+    Registering a name again replaces your own optimizer. Returns the spec, the tensors that it keeps for each parameter
+    counted. Raises SettingsError where the name is taken, or where a step of it fails.
+    """
+    state_copies = _optimizer_state_copies(spec)
+    return optimizers.register(replace(spec, state_copies=spec.state_copies or state_copies))
+
+
+def _optimizer_state_copies(spec: OptimizerSpec) -> int:
+    """Tensors of a parameter's size that it keeps, after two steps. Raises SettingsError where these fail."""
+    import torch
+    from torch import nn
+
+    weight = nn.Parameter(torch.ones(TRIAL_CLASSES, TRIAL_IMAGES))
+    hyperparameters = Hyperparameters(lr=spec.lr, weight_decay=spec.weight_decay, momentum=0.9, nesterov=True)
+    try:
+        optimizer = spec.build([{"params": [weight], "lr": spec.lr}], hyperparameters)
+        for _ in range(2):
+            optimizer.zero_grad()
+            weight.square().sum().backward()
+            optimizer.step()
+        state = optimizer.state_dict()["state"]
+    except Exception as error:  # whatever its author's code raises
+        raise SettingsError(
+            "The optimizer {name} cannot be registered: two steps of it failed ({kind}: {reason}).",
+            name=shown(spec.name),
+            kind=type(error).__name__,
+            reason=error,
+        ) from error
+    kept = [value for values in state.values() for value in values.values() if isinstance(value, torch.Tensor)]
+    return sum(value.numel() for value in kept) // weight.numel()
+
+
+def register_augmentation(spec: AugmentationSpec) -> AugmentationSpec:
+    """Make a random change of training images of your own available by its name; it can be combined with others.
+
+    Args:
+        spec: `AugmentationSpec(name="dim", title="Darker", stage="input", apply=dim)`, where `dim(images, aspects,
+            generator, preprocess)` returns images of the same shape, changed by random numbers of `generator` alone.
+            `AugmentationSpec` has what the other stages take.
+
+    Registering a name again replaces your own augmentation. Returns the spec. Raises SettingsError where the name is
+    taken, or where it does not do that.
+    """
+    fault = _augmentation_fault(spec)
+    if fault:
+        raise SettingsError("The augmentation {name} cannot be registered: {why}", name=shown(spec.name), why=fault)
+    return augmentations.register(spec)
+
+
+def _augmentation_fault(spec: AugmentationSpec) -> Message | None:
+    """What is wrong with it, as the rest of a sentence: it is tried on small images, twice by the same numbers."""
+    import torch
+
+    if spec.stage not in augmentations.STAGES:
+        return Message("its stage must be one of {stages}.", stages=", ".join(augmentations.STAGES))
+    try:
+        first, second = _augmented(spec), _augmented(spec)
+    except Exception as error:  # whatever its author's code raises
+        return Message("it failed on small images ({kind}: {reason}).", kind=type(error).__name__, reason=error)
+    side = TRIAL_SIDE if spec.stage == "stored" else TRIAL_SIDE * 2
+    expected = [(TRIAL_IMAGES, 3, side, side)]
+    expected += [(TRIAL_IMAGES, TRIAL_CLASSES)] if spec.stage == "batch" else []
+    shapes = [tuple(getattr(value, "shape", ())) for value in first]
+    if shapes != expected:
+        return Message(
+            "it makes {shapes}, but must make {expected}.",
+            shapes=", ".join(map(str, shapes)),
+            expected=", ".join(map(str, expected)),
+        )
+    if not all(torch.equal(one, other) for one, other in zip(first, second, strict=True)):
+        return Message("its random numbers must come from the generator alone, so that a run can be repeated.")
+    return None
+
+
+def _augmented(spec: AugmentationSpec) -> tuple[torch.Tensor, ...]:
+    """What it makes of small images that are always the same."""
+    import torch
+
+    from imgcls.imaging.preprocess import HALF, Preprocess
+
+    draw = torch.Generator().manual_seed(0)
+    side = TRIAL_SIDE if spec.stage in ("stored", "resize") else TRIAL_SIDE * 2
+    images = torch.randint(0, 256, (TRIAL_IMAGES, 3, side, side), generator=draw, dtype=torch.uint8)
+    generator = torch.Generator().manual_seed(1)
+    if spec.stage == "batch":
+        shares = torch.eye(TRIAL_CLASSES)[:TRIAL_IMAGES]
+        return tuple(spec.apply(images.float(), shares, generator))
+    preprocess = Preprocess(
+        channels=3, resize_mode="square", storage_size=TRIAL_SIDE, size=TRIAL_SIDE * 2, mean=HALF * 3, std=HALF * 3
+    )
+    aspects = torch.ones(TRIAL_IMAGES) if spec.whole_photo else None
+    given = images if spec.stage == "stored" else images.float()
+    return (spec.apply(given, aspects, generator, preprocess),)
 
 
 @overload

@@ -10,10 +10,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from imgcls.data.catalog import folder_of
+from imgcls.data.registry import is_builtin
 from imgcls.errors import DatasetError, ImgclsError, RunError, SettingsError
 from imgcls.files import remove_leftovers, storage_error, write_bytes
 from imgcls.messages import Message, Setting
-from imgcls.models.registry import model_spec, network_options
+from imgcls.models.registry import REGISTRY, model_spec, network_options
 from imgcls.processes import ProcessId
 from imgcls.recipes import preprocess_for
 from imgcls.runs.renaming import finish_all
@@ -124,7 +126,20 @@ def check_resumable(run: Run, *, longer: bool = False) -> RunState:
             "{name} has nothing to go on from: it is finished, or ended before it first saved; start a new run.",
             name=run.name,
         )
+    _check_rows(run)
     return state
+
+
+def _check_rows(run: Run) -> None:
+    """Raises RunError where its network or its data set is not known to this process."""
+    settings = run.settings()
+    if settings.model not in REGISTRY:
+        raise run.unregistered("model", settings.model)
+    if not is_builtin(settings.dataset):
+        try:
+            folder_of(settings.dataset, run.workspace)
+        except DatasetError:
+            raise run.unregistered("dataset", settings.dataset) from None
 
 
 def with_epochs(run: Run, epochs: int | str) -> TrainSettings:

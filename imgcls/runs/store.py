@@ -22,13 +22,15 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgcls.errors import RunError, StorageError
-from imgcls.filenames import nearest, validate
+from imgcls import plugins
+from imgcls.errors import RunError, SettingsError, StorageError
+from imgcls.filenames import nearest, shown, validate
 from imgcls.files import DELETED, storage_error
+from imgcls.messages import Setting
 from imgcls.processes import ProcessId
 from imgcls.runs import renaming
 from imgcls.runs.state import RunState, locked, read_state, write_state
-from imgcls.settings import NAME, TrainSettings
+from imgcls.settings import NAME, ROWS, TrainSettings, is_known_row
 from imgcls.training import events
 from imgcls.workspace import PROJECT, Workspace
 
@@ -117,12 +119,30 @@ class Run(Job):
         return self.can_resume or (self.checkpoints / "ended.state").is_file()
 
     def settings(self) -> TrainSettings:
+        """Raises RunError where there is none, or where it names an optimizer or an augmentation of a plugin's that is
+        not loaded here."""
         try:
-            return TrainSettings.checked(json.loads((self.logs / "settings.json").read_text("utf-8")))
+            values = json.loads((self.logs / "settings.json").read_text("utf-8"))
+            return TrainSettings.checked(values)
+        except SettingsError as error:
+            if error.field in ROWS and not is_known_row(error.field, str(values[error.field])):
+                raise self.unregistered(error.field, str(values[error.field])) from None
+            raise
         except (OSError, ValueError):
             raise RunError(
                 "There is no run '{name}' in {folder}.", name=self.name, folder=self.workspace.train_logs
             ) from None
+
+    def unregistered(self, setting: str, value: str) -> RunError:
+        return RunError(
+            "{name} cannot go on here, where {setting} {value} is not known: if a module of your own registers it, "
+            "name that module in {variable}.",
+            name=self.name,
+            setting=Setting(setting),
+            value=shown(value),
+            variable=plugins.VARIABLE,
+            field=setting,
+        )
 
     def say(self, event: events.Event) -> None:
         try:

@@ -17,7 +17,7 @@ from imgcls.checkpoints.store import find_checkpoint, is_shipped, list_checkpoin
 from imgcls.data.manifest import FROM_ELSEWHERE, Lineage, Manifest, manifest_file
 from imgcls.errors import CheckpointError, ImgclsError, WeightsError
 from imgcls.models.weight_header import EXTRA
-from imgcls.settings import TrainSettings
+from imgcls.settings import ROWS, TrainSettings, is_known_row
 from imgcls.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -94,6 +94,9 @@ def _of_meta(meta: Meta, run: str, workspace: Workspace, after: frozenset[Path] 
 def settings_of(meta: Meta) -> TrainSettings:
     """The settings that a checkpoint was made with. Raises CheckpointError."""
     known = {name: value for name, value in meta.settings.items() if name in TrainSettings.model_fields}
+    for name in ROWS:  # a plugin's that is not loaded here: which images the network learnt from does not depend on it
+        if name in known and not is_known_row(name, str(known[name])):
+            del known[name]
     try:
         return TrainSettings(**known)
     except ValueError:
