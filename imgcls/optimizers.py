@@ -6,9 +6,11 @@ recipes, its label and the estimates of memory read the row.
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -51,21 +53,45 @@ class OptimizerSpec:
     weight_decay: float = 0.0
 
 
+def torch_optimizer(name: str) -> Callable[..., torch.optim.Optimizer]:
+    """torch.optim's class of that name, without torch's compiler where that is not loaded.
+
+    The methods of torch's own import it in order to keep it away from what they do, though nothing is compiled: 1.3 s
+    of a processor for each process that trains (torch 2.14).
+    """
+    optimizer = getattr(import_module("torch.optim"), name)
+    return optimizer if "torch._dynamo" in sys.modules else _without_compiler(optimizer)
+
+
+@cache
+def _without_compiler(optimizer: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    """A subclass, so that torch's classes stay as they are for whoever else uses them in this process."""
+    import torch
+
+    methods = {
+        name: inspect.unwrap(method)
+        for name, method in vars(torch.optim.Optimizer).items()
+        if inspect.isfunction(method) and hasattr(method, "__wrapped__")
+    }
+    methods["step"] = torch.no_grad()(inspect.unwrap(optimizer.step))
+    return type(optimizer.__name__, (optimizer,), methods)
+
+
 def _fused(kind: str, groups: Groups, wanted: Hyperparameters) -> torch.optim.Optimizer:
     """One call a step instead of one a tensor."""
-    optimizer = getattr(import_module("torch.optim"), kind)
+    optimizer = torch_optimizer(kind)
     return optimizer(groups, lr=wanted.lr, weight_decay=wanted.weight_decay, fused=True)
 
 
 def _sgd(groups: Groups, wanted: Hyperparameters) -> torch.optim.Optimizer:
-    optimizer = import_module("torch.optim").SGD
+    optimizer = torch_optimizer("SGD")
     momentum = {"momentum": wanted.momentum, "nesterov": wanted.nesterov}
     return optimizer(groups, lr=wanted.lr, weight_decay=wanted.weight_decay, fused=True, **momentum)
 
 
 def _foreach(kind: str, groups: Groups, wanted: Hyperparameters) -> torch.optim.Optimizer:
     """Torch has no fused form of these: a call for each operation over all tensors."""
-    optimizer, device = getattr(import_module("torch.optim"), kind), groups[0]["params"][0].device
+    optimizer, device = torch_optimizer(kind), groups[0]["params"][0].device
     options = {"foreach": True, "capturable": device.type == "cuda"}  # so that a step can be recorded
     return optimizer(groups, lr=wanted.lr, weight_decay=wanted.weight_decay, **options)
 

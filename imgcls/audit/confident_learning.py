@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from imgcls.models import torch_compiler
+from imgcls.optimizers import torch_optimizer
 
 FOLDS = 5
 COMPONENTS = 256  # of the features are kept: ten times sooner, and nothing is lost (measured on flowers)
@@ -116,14 +116,15 @@ def _head(features: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tenso
     """A linear head by L-BFGS from zero: the same every time."""
     weight = torch.zeros(features.shape[1], classes, requires_grad=True)
     bias = torch.zeros(classes, requires_grad=True)
-    torch_compiler.leave_out()
-    optimizer = torch.optim.LBFGS([weight, bias], max_iter=ITERATIONS, history_size=10, line_search_fn="strong_wolfe")
+    optimizer = torch_optimizer("LBFGS")(
+        [weight, bias], max_iter=ITERATIONS, history_size=10, line_search_fn="strong_wolfe"
+    )
 
-    def loss() -> Tensor:
+    def loss() -> float:
         optimizer.zero_grad()
         value = F.cross_entropy(features @ weight + bias, labels) + DECAY / 2 * weight.square().sum()
         value.backward()
-        return value
+        return value.item()
 
     optimizer.step(loss)
     return weight.detach(), bias.detach()

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imgcls.audit.confident_learning import FOLDS, folds_of
-from imgcls.models import build, torch_compiler
+from imgcls.models import build
+from imgcls.optimizers import torch_optimizer
 from imgcls.progress import Progress
 
 ENOUGH_IMAGES = 10_000  # of fewer a linear head on pixels knows more than a network of so few steps
@@ -67,8 +68,7 @@ def _trained(
     """A LeNet that has learnt from the images at `places`. stepped: called after each step."""
     generator = torch.Generator().manual_seed(seed)
     network = _initial(images.shape[1], classes, images.shape[-1], generator)
-    torch_compiler.leave_out()
-    optimizer = torch.optim.SGD(
+    optimizer = torch_optimizer("SGD")(
         network.parameters(), lr=PEAK_RATE, momentum=MOMENTUM, nesterov=True, weight_decay=DECAY
     )
     order = torch.cat([places[torch.randperm(len(places), generator=generator)] for _ in range(_epochs(len(places)))])

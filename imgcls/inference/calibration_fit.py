@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from imgcls.inference.calibration import Calibration, Neighbours, OODDetector
 from imgcls.inference.features import features_of
+from imgcls.optimizers import torch_optimizer
 
 QUANTILE = 0.98  # of validation images pass
 # Fewer validation images do not tell what is far: after 12 of them, two in three fresh roses were called strange.
@@ -93,7 +94,7 @@ def fit_detector(familiar: Tensor, foreign: Tensor) -> OODDetector:
         torch.manual_seed(0)
         first, last = nn.Linear(x.shape[1], HIDDEN), nn.Linear(HIDDEN, 1)
         net = nn.Sequential(first, nn.ReLU(), last)
-        optimizer = torch.optim.AdamW(net.parameters(), lr=DETECTOR_LR, weight_decay=0.01)
+        optimizer = torch_optimizer("AdamW")(net.parameters(), lr=DETECTOR_LR, weight_decay=0.01)
         steps = DETECTOR_EPOCHS * (len(x) // DETECTOR_BATCH)
         for step in range(steps):
             if step % max(1, len(x) // DETECTOR_BATCH) == 0:

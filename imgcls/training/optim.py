@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from imgcls.models import torch_compiler
 from imgcls.optimizers import OPTIMIZERS, Hyperparameters
 from imgcls.settings import TrainSettings
 
@@ -17,8 +16,6 @@ def make_optimizer(groups: list[dict[str, Any]], settings: TrainSettings) -> tor
     """`groups`: parameter groups, each with its own peak "lr"."""
     names = (field.name for field in fields(Hyperparameters))
     wanted = Hyperparameters(**{name: getattr(settings, name) for name in names})
-    if not settings.compile:
-        torch_compiler.leave_out()
     made = OPTIMIZERS[settings.optimizer].build(groups, wanted)
     device = groups[0]["params"][0].device
     for group in made.param_groups:

@@ -8,7 +8,8 @@ import warnings
 import torch
 import torch.nn.functional as F
 
-from imgcls.models import build, torch_compiler
+from imgcls.models import build
+from imgcls.optimizers import torch_optimizer
 
 IMAGES = 8
 
@@ -17,10 +18,9 @@ def rehearse() -> None:
     """One step of a small network that is thrown away. Torch's random state is afterwards what it was."""
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer's remarks on shapes
-        torch_compiler.leave_out()
         network = build("lenet", channels=1, classes=10, image_size=28)
         network.to(memory_format=torch.channels_last)
-        optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True, fused=True)
+        optimizer = torch_optimizer("SGD")(network.parameters(), lr=0.1, momentum=0.9, nesterov=True, fused=True)
         images = torch.zeros(IMAGES, 1, 28, 28)
         optimizer.zero_grad(set_to_none=True)
         F.cross_entropy(network(images), torch.zeros(IMAGES, dtype=torch.int64)).backward()
