@@ -12,9 +12,14 @@ from imgcls.runs.lifecycle import create_run, prepare_resume
 from imgcls.runs.reader import view
 from imgcls.runs.worker import work
 from imgcls.training import events
-from imgcls.training.device import DeviceContext
+from imgcls.training.device import DeviceContext, choose_device
 from imgcls.training.divergence import NotFiniteLossError, diverged
+from imgcls.training.estimate import time_step
+from imgcls.training.learner import make_learner
+from imgcls.training.loading import load_run_data
 from imgcls.training.train_step import TrainStep
+from imgcls.web.i18n.translator import Translator
+from imgcls.web.train.run_card import card
 
 SMALL = {
     "dataset": "few-digits",
@@ -74,6 +79,44 @@ def test_the_first_loss_is_the_plain_one_however_the_classes_are_weighted():
                      label_smoothing=0.2, class_weights=torch.tensor([0.1, 500.0]))  # fmt: skip
     step(inputs, labels)
     assert step.first_loss == pytest.approx(plain)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_what_is_only_timed_diverges_for_nobody(workspace, optimizer):
+    """Neither the choice of threads nor an estimate takes the run's warm-up: their loss is no sign of anything."""
+    settings = with_recipe({**SMALL, "model": "lenet", "lr": 100.0, "optimizer": optimizer, "threads": 0})
+    learner = make_learner(settings, load_run_data(settings, workspace), workspace, choose_device(settings))
+    step = learner.throw_away_step(8)
+    for _ in range(30):
+        step()
+
+
+def test_a_network_of_ones_own_that_gives_no_numbers_can_be_timed(monkeypatch):
+    monkeypatch.setattr("imgcls.training.estimate.build", lambda *_, **__: Broken())
+    assert time_step(with_recipe({**SMALL, "model": "lenet"}))
+
+
+class Broken(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.all = nn.Sequential(nn.Flatten(), nn.LazyLinear(10))
+        self.all(torch.zeros(2, 1, 28, 28))
+
+    def forward(self, images):
+        return self.all(images) * torch.nan
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [({"lr": 100.0}, "Probably lr 100 is too high: try 10"), ({"init": "too-large"}, "init (too-large) drew weights")],
+)
+def test_a_loss_that_is_a_number_but_far_above_guessing_is_told_once(workspace, settings, said):
+    run = create_run(with_recipe({**SMALL, "model": "lenet", "epochs": 2, **settings}), workspace)
+    work(run)
+    seen = view(run)
+    notes = [str(e.message) for e in seen.log if isinstance(e, events.Note) and e.code == "wild_loss"]
+    assert len(notes) == 1 and said in notes[0]
+    assert "nothing is learnt" in card(seen, Translator("en"))
 
 
 def test_the_last_good_weights_stay(workspace):

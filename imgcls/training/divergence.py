@@ -44,6 +44,23 @@ def diverged(
     )
 
 
+def wild_loss(
+    loss: float, epoch: int, *, step: int, settings: TrainSettings, first_loss: float | None, classes: int
+) -> Message | None:
+    """Of an epoch whose mean loss is a number, but one that no learning has; None for all others."""
+    guess = math.log(max(classes, 2))
+    if not loss > WILD * guess or math.isinf(loss):
+        return None
+    return Message(
+        "The mean training loss of epoch {epoch} is {loss:.3g}, that of guessing {guess:.2f}: nothing is learnt. "
+        "{cause}",
+        epoch=epoch,
+        loss=loss,
+        guess=guess,
+        cause=_cause(None, step, settings, first_loss, classes),
+    )
+
+
 def _cause(
     inputs: Tensor | None, step: int, settings: TrainSettings, first_loss: float | None, classes: int
 ) -> Message:

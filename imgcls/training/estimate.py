@@ -225,7 +225,13 @@ def _timed(settings: TrainSettings) -> Timing | None:
     transfer.train_mode(model, settings.transfer)
     optimizer = make_optimizer(transfer.param_groups(model, mode=settings.transfer, lr=1e-6), settings)
     learn = TrainStep(
-        model, optimizer, context, settings.label_smoothing, parts=-(-count // together), fewest=fewest(model)
+        model,
+        optimizer,
+        context,
+        settings.label_smoothing,
+        parts=-(-count // together),
+        fewest=fewest(model),
+        only_timed=True,
     )
     whole = _fastest(lambda: learn(*next(batches)), settings, context.device)
     # Apart, because a timed batch may be smaller than the run's and has more than its share of updates.

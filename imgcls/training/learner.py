@@ -156,7 +156,7 @@ class Learner:
             return forward
         model, optimizer = copy.deepcopy((self.model, self.optimizer))
         transfer.train_mode(model, self.settings.transfer)
-        step = replace(self.step, module=model, optimizer=optimizer, average=None)
+        step = replace(self.step, module=model, optimizer=optimizer, average=None, only_timed=True)
 
         def learn() -> None:
             with torch.random.fork_rng(devices=[]):

@@ -32,7 +32,8 @@ class TrainStep:
     parts: a batch goes through the network in so many, their gradients added up, where memory does not hold it at once.
     fewest: images that a part has at least. On a processor, where looking costs nothing, a loss that is no number
     raises NotFiniteLossError before any weight changes; first_loss: the first step's plain
-    one, which says how far off the network began, for whoever asks why.
+    one, which says how far off the network began, for whoever asks why. only_timed: nobody looks at the loss: what
+    random images and a full learning rate do to a copy says nothing of the run.
     """
 
     module: nn.Module
@@ -44,6 +45,7 @@ class TrainStep:
     average: WeightAverage | None = None
     parts: int = 1
     fewest: int = 1
+    only_timed: bool = False
     first_loss: float | None = field(init=False, default=None)
     scaler: torch.amp.GradScaler = field(init=False)
     seen: RunningMean = field(init=False)
@@ -131,7 +133,7 @@ class TrainStep:
 
     def _check(self, loss: Tensor, logits: Tensor, inputs: Tensor, labels: Tensor) -> None:
         """Not where it would wait for a GPU, for other processes, or where fp16's scaler deals with it."""
-        if loss.device.type != "cpu" or self.context.world > 1 or self.scaler.is_enabled():
+        if self.only_timed or loss.device.type != "cpu" or self.context.world > 1 or self.scaler.is_enabled():
             return
         value = loss.item()
         if self.first_loss is None:

@@ -21,7 +21,7 @@ from imgcls.settings import TrainSettings
 from imgcls.training import events, milestones, out_of_memory
 from imgcls.training.checkpointing import CheckpointManager, Metrics
 from imgcls.training.device import choose_device
-from imgcls.training.divergence import NotFiniteLossError, broken_weights, diverged
+from imgcls.training.divergence import NotFiniteLossError, broken_weights, diverged, wild_loss
 from imgcls.training.events import Event
 from imgcls.training.learner import make_learner
 from imgcls.training.loading import load_with_progress
@@ -112,6 +112,7 @@ class _Trainer:
         self.clock, self.pace = Stopwatch(self.state.seconds), Stopwatch()
         self.ending: str | None = None
         self.broken: set[str] = set()  # photos that were said to be
+        self.told_wild = False
         self.lr = 0.0
 
     def _take_up(self, path: Path) -> None:
@@ -273,6 +274,20 @@ class _Trainer:
             classes=len(self.learner.data.classes),
         )
 
+    def _wild(self, ended: events.EpochEnded) -> Iterator[Event]:
+        """Said once: a run may go on for a hundred such epochs."""
+        message = wild_loss(
+            ended.train_loss,
+            ended.epoch,
+            step=self.state.step,
+            settings=self.settings,
+            first_loss=self.learner.step.first_loss if self.began_here else None,
+            classes=len(self.learner.data.classes),
+        )
+        if message and not self.told_wild:
+            self.told_wild = True
+            yield events.Note(code="wild_loss", message=message)
+
     def _check_weights(self) -> None:
         """Weights that are no numbers are never saved over good ones. Raises DivergedError."""
         if broken_weights(self.learner.model):
@@ -327,6 +342,7 @@ class _Trainer:
         self._check_weights()
         ended = milestones.epoch_ended(self.learner, self.state, epoch, self.lr)
         yield ended
+        yield from self._wild(ended)
         yield from milestones.unreadable(self.learner, self.broken)
         metrics: Metrics = {
             "val_accuracy": ended.val_accuracy, "val_loss": ended.val_loss, "train_loss": ended.train_loss

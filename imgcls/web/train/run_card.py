@@ -135,7 +135,12 @@ def _doubts(view: RunView, translate: Translator) -> list[str]:
     """What a person should know beside the accuracy."""
     few = accuracy.doubt(view.best.val_accuracy, _images(view, "val"), translate) if view.best else None
     lacking = [translate.message(note) for note in lacking_notes(view.started.lacking)] if view.started else []
-    return [*([few] if few else []), *lacking]
+    return [*_wild_loss(view, translate), *([few] if few else []), *lacking]
+
+
+def _wild_loss(view: RunView, translate: Translator) -> list[str]:
+    said = (event for event in view.log if isinstance(event, events.Note) and event.code == "wild_loss")
+    return [translate.message(event.message) for event in said if event.message][-1:]
 
 
 def _figures(view: RunView, translate: Translator) -> list[tuple[str, str, str]]:
