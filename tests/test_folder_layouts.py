@@ -46,6 +46,14 @@ def said(found):
         ("训练", "验证", "测试"),
         ("训练数据", "验证数据", "测试数据"),
         ("a/b/c/d/train", "a/b/c/d/dev", "a/b/c/d/test"),
+        ("1_train", "2_val", "3_test"),
+        ("train_224x224", None, "test_224x224"),
+        ("train_dir", "val_dir", "test_dir"),
+        ("train_cats_dogs", None, "test_cats_dogs"),
+        ("trainval", None, "test"),
+        ("训练用", "校验用", "测试用"),
+        ("水果训练集", None, "水果测试集"),
+        ("/".join("abcdefghij") + "/train", None, "/".join("abcdefghij") + "/test"),
     ],
 )
 def test_splits_under_the_names_that_others_give_them(pets, train, val, test):
@@ -107,13 +115,38 @@ def test_versions_beside_others_or_in_a_split_are_noticed_too(pets):
         ("fold1", "fold2", "fold3"),
         ("lernen", "pruefen"),
         ("wrap/part_a", "wrap/part_b"),
+        ("v1/images", "v2/images"),
+        ("original/train", "original/test", "augmented/train", "augmented/test"),
+        ("fold_0/train", "fold_0/val", "fold_1/train", "fold_1/val"),
     ],
 )
 def test_versions_of_one_data_set_are_not_learnt_as_classes(pets, folders):
     with pytest.raises(DatasetError, match="hold the same folders") as error:
         scan(made(pets, *classes_in(*folders)))
-    assert all(folder.split("/")[-1] in str(error.value) for folder in folders)
-    assert scan(pets / folders[0]).classes == ("cat", "dog")
+    at = 1 if folders[0].startswith("wrap/") else 0
+    assert all(folder.split("/")[at] in str(error.value) for folder in folders)
+    assert scan(pets / "/".join(folders[0].split("/")[: at + 1])).classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    "form", ["{split}_{kind}/{i}.jpg", "{kind}_{split}/{i}.jpg", "{split}{upper}/{i}.jpg", "{split}-{kind}-new/{i}.jpg"]
+)
+def test_splits_and_classes_in_one_name_are_not_learnt(pets, form):
+    names = [
+        form.format(split=split, kind=kind, upper=kind[0].upper(), i=i)
+        for split in ("train", "test")
+        for kind in ("cat", "dog")
+        for i in range(3)
+    ]
+    with pytest.raises(DatasetError, match="splits and classes in one"):
+        scan(made(pets, *names))
+
+
+@pytest.mark.parametrize("beside", ["masks", "annotations", "ground_truth", "labels"])
+def test_what_belongs_to_images_is_no_class(pets, beside):
+    with pytest.raises(DatasetError, match="what belongs to each of them"):
+        scan(made(pets, "images/1.png", "images/2.png", f"{beside}/1.png", f"{beside}/2.png"))
+    assert scan(made(pets.parent / "faces", "mask/1.png", "no mask/1.png")).classes == ("mask", "no mask")
 
 
 @pytest.mark.parametrize(
@@ -137,6 +170,8 @@ def test_sub_folders_of_real_classes_are_no_versions(pets, names):
         ([f"{kind} ({i}).jpg" for kind in ("苹果", "梨") for i in range(3)], ("梨", "苹果")),
         ([f"{kind}-!-{i}.jpg" for kind in ("Class 1", "Class 2") for i in range(3)], ("Class 1", "Class 2")),
         ([f"images/{kind}_{i}.jpg" for kind in ("Maine_Coon", "pug") for i in range(3)], ("Maine_Coon", "pug")),
+        ([f"{kind}_{i:03}_aug_{j}.jpg" for kind in ("cat", "dog") for i in range(3) for j in (0,)], ("cat", "dog")),
+        (["cat_1.jpg", "Cat_2.jpg", "cat_3.jpg", "dog_1.jpg", "DOG_2.jpg", "dog_3.jpg"], ("cat", "dog")),
     ],
 )
 def test_labels_that_names_begin_with(pets, names, classes):
@@ -155,6 +190,8 @@ def test_labels_that_names_begin_with(pets, names, classes):
         [f"cats/{kind}_{i}.jpg" for kind in ("tom", "felix") for i in range(3)],
         [f"cat_{i}.jpg" for i in range(3)] + [f"random {name}.jpg" for name in "abc"],
         [f"{age}_0_{i}.jpg" for age in (20, 30) for i in range(3)],
+        [f"微信图片_{i}.jpg" for i in range(3)] + [f"屏幕截图 {i}.jpg" for i in range(3)],
+        [f"mmexport{i}.jpg" for i in range(3)] + [f"DJI_{i}.jpg" for i in range(3)],
     ],
 )
 def test_names_that_are_no_labels_are_not_guessed(pets, names):
@@ -175,6 +212,14 @@ TABLES = {
         "labels.csv", "path,label\nD:\\x\\images\\{0}.jpg,cat\nD:\\x\\images\\{1}.jpg,dog\nD:\\x\\images\\{2}.jpg,cat\n"
         "D:\\x\\images\\{3}.jpg,dog\n"
     ),
+    "truths": ("labels.csv", "id,cat,dog\n{0},True,False\n{1},False,True\n{2},True,False\n{3},False,True\n"),
+    "letter case": ("labels.csv", "file,label\n{0}.jpg,cat\n{1}.jpg,dog\n{2}.jpg,Cat\n{3}.jpg,dog\n"),
+    "no number": ("labels.csv", "file,label\n{0}.jpg,cat\n{1}.jpg,dog\n{2}.jpg,cat\n{3}.jpg,dog\ne5.jpg,NaN\n"),
+    "ClassName": ("labels.csv", "ImageId,ClassName,Width\n{0},cat,1\n{1},dog,2\n{2},cat,3\n{3},dog,4\n"),
+    "another ending": ("labels.csv", "file,label\n{0}.png,cat\n{1}.png,dog\n{2}.png,cat\n{3}.png,dog\n"),
+    "comments": ("labels.csv", "# mine\nfile,label\n{0}.jpg,cat\n{1}.jpg,dog\n{2}.jpg,cat\n{3}.jpg,dog\n"),
+    "Excel's separator": ("labels.csv", "sep=;\nfile;label\n{0}.jpg;cat\n{1}.jpg;dog\n{2}.jpg;cat\n{3}.jpg;dog\n"),
+    "bars": ("labels.txt", "{0}.jpg|cat\n{1}.jpg|dog\n{2}.jpg|cat\n{3}.jpg|dog\n"),
     "Chinese headers": ("标签.csv", "文件名,类别\n{0}.jpg,cat\n{1}.jpg,dog\n{2}.jpg,cat\n{3}.jpg,dog\n"),
 }  # fmt: skip
 IDS = ("ISIC_0024306", "b2", "c33", "d9")
@@ -192,6 +237,44 @@ def test_labels_in_a_table(pets, kind, where):
         zip(IDS, ("cat", "dog", "cat", "dog"), strict=True)
     )
     assert f"the labels stand in {name}" in said(found) and "1 image without a label" in said(found)
+
+
+def test_unicode_text_of_excel_and_labels_of_two_words(pets):
+    made(pets, *(f"{i}.jpg" for i in IDS))
+    lines = "".join(f"{i}.jpg\t{label}\n" for i, label in zip(IDS, ("金毛 犬", "猫") * 2, strict=True))
+    (pets / "labels.csv").write_bytes(("file\tlabel\n" + lines).encode("utf-16"))
+    assert scan(pets).classes == ("猫", "金毛 犬")
+    (pets / "labels.csv").rename(pets / "labels.txt").write_text(lines.replace("\t", " "), encoding="utf-8")
+    assert scan(pets).classes == ("猫", "金毛 犬")
+
+
+def test_a_table_of_more_images_than_are_here(pets):
+    made(pets, *(f"{i}.jpg" for i in IDS))
+    more = "".join(f"{i}.jpg,{'cat' if i % 2 else 'dog'}\n" for i in range(100))
+    (pets / "labels.csv").write_text("file,label\n" + "".join(f"{i}.jpg,{len(i) % 2}\n" for i in IDS) + more)
+    assert counts(scan(pets)) == {"train": 4}
+
+
+@pytest.mark.parametrize("header", ["split,path,label\n", "", "Data Set,filepaths,labels\n"])
+def test_a_column_of_splits_divides_the_images_and_is_no_label(pets, header):
+    made(pets, *(f"images/{i}.jpg" for i in range(8)))
+    rows = [
+        f"{['TRAIN', 'TRAIN', 'VALIDATION', 'TEST'][i // 2]},gs://x/{i}.jpg,{'cat' if i % 2 else 'dog'}"
+        for i in range(8)
+    ]
+    (pets / "data.csv").write_text(header + "\n".join(rows))
+    found = scan(pets)
+    assert found.classes == ("cat", "dog") and counts(found) == {"train": 4, "val": 2, "test": 2}
+    assert "train 4, val 2, test 2" in said(found)
+
+
+@pytest.mark.parametrize("table", ["labels.xlsx", "labels.json", "several.csv"])
+@pytest.mark.parametrize("where", ["", "images", "train"])
+def test_a_table_that_cannot_be_used_is_named(pets, table, where):
+    made(pets, *(f"{where}/{i}.jpg".lstrip("/") for i in IDS))
+    (pets / table).write_text("file,cat,dog\n" + "".join(f"{i}.jpg,1,1\n" for i in IDS))
+    with pytest.raises(DatasetError, match=f"{table} is no table of one label for each image"):
+        scan(pets)
 
 
 def test_numbers_are_named_by_the_list_of_classes(pets):

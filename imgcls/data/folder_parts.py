@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,19 +13,24 @@ from imgcls.errors import DatasetError
 from imgcls.imaging.image_files import find_images, is_image_name, is_litter, leads_to, natural_key
 from imgcls.messages import Message
 
-MAX_WRAPPERS = 6  # folders inside folders that are seen through
+MAX_WRAPPERS = 12  # folders inside folders that are seen through: as many as an archive may have
 WORDS = {
-    "train": ("train", "training", "trn", "训练", "訓練"),
-    "val": ("val", "valid", "validation", "dev", "eval", "验证", "驗證"),
+    "train": ("train", "training", "trn", "trainval", "train val", "train valid", "训练", "訓練"),
+    "val": ("val", "valid", "validation", "dev", "eval", "验证", "驗證", "校验"),
     "test": ("test", "testing", "holdout", "测试", "測試"),
 }
 THINGS = (
-    "set|sets|data|dataset|images|image|imgs|img|photos|pictures|samples|split|folder"
+    "set|sets|data|dataset|images|image|imgs|img|photos|pictures|samples|split|folder|dir"
     "|集|数据|数据集|样本|图片|图像|照片"
 )
 SPLIT_NAME = re.compile(
     "|".join(f"(?P<{split}>{'|'.join(synonyms)})" for split, synonyms in WORDS.items()).join(("(?:", ")"))
     + f"(?: ?(?:{THINGS}))*(?P<number> ?[0-9]{{1,4}})?"
+)
+# The same words anywhere in a name: "1_train", "train_224x224", 水果训练集. Only beside their likes; see _splits_among.
+CHINESE = "|".join(f"(?:{word})(?:{THINGS})*" for words in WORDS.values() for word in words if not word.isascii())
+WORD_IN_NAME = re.compile(
+    rf"(?:(?<= )|^)(?:{'|'.join(w for ws in WORDS.values() for w in ws if w.isascii())})(?= |$)|{CHINESE}"
 )
 PLAIN = frozenset(("train", "training", "val", "valid", "validation", "test", "testing"))  # which need no explaining
 
@@ -41,14 +46,19 @@ class SplitName:
 
 def split_name(folder: str) -> SplitName | None:
     """None where the name is no split's. Letter case, "_" and "-" do not matter."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", folder)
-    spaced = re.sub(r"[\W_]+", " ", spaced).strip().casefold().replace("hold out", "holdout")
+    spaced = _spaced(folder)
     starts = [0, *(space.end() for space in re.finditer(" ", spaced))]
     for start in starts:
         if match := SPLIT_NAME.fullmatch(spaced, start):
             split = next(name for name in WORDS if match[name])
             return SplitName(split, spaced[:start].strip(), bool(match["number"]))
     return None
+
+
+def _spaced(folder: str) -> str:
+    """Its words: "trainA", "train_a" and "Train-A" are "train a"."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", folder)
+    return re.sub(r"[\W_]+", " ", spaced).strip().casefold().replace("hold out", "holdout")
 
 
 def see_through(root: Path, *, in_split: bool = False) -> Path:
@@ -124,15 +134,44 @@ def _splits_among(inside: Sequence[Path]) -> dict[Path, str]:
     """Folder -> split. With something before the word, or a number behind it, only beside a train folder of the kind:
     seg_train and seg_test, train and test1, and not a class called "crash test"."""
     names = {folder: name for folder in inside if (name := split_name(folder.name))}
-    kinds: dict[str, set[str]] = {}
-    for name in names.values():
-        kinds.setdefault(name.before, set()).add(name.split)
-    splits = {}
+    kinds: dict[str, dict[Path, str]] = {}
     for folder, name in names.items():
-        beside = kinds[name.before]
-        if (not name.before and not name.numbered) or ("train" in beside and len(beside) > 1):
-            splits[folder] = name.split
-    return splits
+        kinds.setdefault(name.before, {})[folder] = name.split
+    among_their_likes = _only_group(kinds.values())
+    splits = {
+        folder: name.split
+        for folder, name in names.items()
+        if (not name.before and not name.numbered) or folder in among_their_likes
+    }
+    return splits or _splits_by_word(inside)
+
+
+def _splits_by_word(inside: Sequence[Path]) -> dict[Path, str]:
+    """Folder -> split by a word anywhere in the names, where what stands around it is the same in all of them. Raises
+    DatasetError where it differs: train_cat, train_dog, test_cat, test_dog are splits and classes in one."""
+    kinds: dict[str, dict[Path, str]] = {}
+    for folder in inside:
+        spaced = _spaced(folder.name)
+        words = list(WORD_IN_NAME.finditer(spaced))
+        if len(words) == 1 and (name := split_name(words[0][0])):
+            around = re.sub(r"^\d{1,3} ?", "", spaced[: words[0].start()]) + "|" + spaced[words[0].end() :]
+            kinds.setdefault(around, {})[folder] = name.split
+    group = _only_group(kinds.values())
+    return group if all(_has_image(folder) for folder in group) else {}
+
+
+def _only_group(groups: Iterable[dict[Path, str]]) -> dict[Path, str]:
+    """The one of the groups that has a train folder and others."""
+    divided = [group for group in groups if "train" in group.values() and len(set(group.values())) > 1]
+    if len(divided) > 1:
+        first, other = (sorted(folder.name for folder in group) for group in divided[:2])
+        raise DatasetError(
+            "The folders {first} and {other} look like splits and classes in one: make a folder for each split, and in "
+            "it one for each class, e.g. train/cats and test/cats.",
+            first=listed(first),
+            other=listed(other),
+        )
+    return divided[0] if divided else {}
 
 
 def _is_plain(folder: Path) -> bool:

@@ -8,19 +8,19 @@ doubtful is refused. Knows nothing of pixels, tensors or settings.
 
 from __future__ import annotations
 
-import itertools
 import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from imgcls.data.file_labels import FileLabels, is_generic, name_labels, table_labels, tables_in
+from imgcls.data.doubtful_folders import are_splits, check_companions, check_versions, subfolders
+from imgcls.data.file_labels import FileLabels, is_generic, name_labels, other_table, table_labels, tables_in
 from imgcls.data.folder_parts import PLAIN, find_parts, folders_in, images_in, see_through, split_name
 from imgcls.data.folder_problems import Problem, ScanReport, listed
 from imgcls.errors import DatasetError
-from imgcls.imaging.image_files import find_images, is_image_name, is_litter, natural_key
+from imgcls.imaging.image_files import find_images, is_image_name, is_litter
 from imgcls.messages import Message, Setting, plural, readable
 
 MAX_FILES = 1_000_000
@@ -55,6 +55,7 @@ class _Labelled:
     names: tuple[str, ...]
     files: list[tuple[Path, int]]
     how: Message | None = None
+    splits: dict[Path, str] = field(default_factory=dict)
 
 
 def scan(root: Path, *, name: str | None = None, least: int = MIN_CLASSES) -> PhotoFolder:
@@ -162,7 +163,19 @@ def _understood(split: str, folder: str, classes: tuple[str, ...], files: list[t
     )
 
 
+def _no_labels(name: str, table: str) -> DatasetError:
+    return DatasetError(
+        "{name} has no class folders, and {table} is no table of one label for each image: make a folder for each "
+        "class, or a CSV file with the images' names in one column and their labels in another.",
+        name=name,
+        table=table,
+    )
+
+
 def _no_classes_in_train(splits: dict[str, Path], report: ScanReport) -> None:
+    for folder in (splits["train"], splits["train"].parent):
+        if table := other_table(folder):
+            raise _no_labels(report.name, table)
     if all(images_in(folder) and not folders_in(folder) for folder in splits.values()):
         raise DatasetError(
             "In {name} the images lie directly in {folders}: make a folder for each class inside, e.g. {first}/cats.",
@@ -181,7 +194,8 @@ def _labelled(root: Path, shown: str, tables: list[Path], report: ScanReport) ->
     if len(names) >= MIN_CLASSES:
         labels = table_labels([path for path, _ in files], tables) if tables else None
         if labels is None or _agree(labels, files):
-            _check_versions(root, shown)
+            check_versions(root, shown)
+            check_companions(names, shown)
             return _Labelled(names, files)
     else:
         images = list(find_images(root))
@@ -203,7 +217,7 @@ def _labelled(root: Path, shown: str, tables: list[Path], report: ScanReport) ->
                 name=shown,
             ),
         )
-    return _Labelled(labels.names, labels.files, how)
+    return _Labelled(labels.names, labels.files, how, labels.splits)
 
 
 def _agree(table: FileLabels, files: list[tuple[Path, int]]) -> bool:
@@ -230,44 +244,31 @@ def _how(labels: FileLabels, shown: str) -> Message:
 def _by_class_first(
     whole: _Labelled, root: Path, report: ScanReport
 ) -> tuple[tuple[str, ...], dict[str, list[tuple[Path, int]]], bool]:
-    """`cats/train/1.jpg`: each class with its own splits."""
-    inside = [] if whole.how else [names for names in map(_subfolders, folders_in(root)) if names]
+    """`cats/train/1.jpg`: each class with its own splits; or what a table says of each image."""
+    if whole.splits:
+        return whole.names, _splits_of_table(whole, report), False
+    inside = [] if whole.how else [names for names in map(subfolders, folders_in(root)) if names]
     shared = set.intersection(*map(set, inside)) if len(inside) > 1 else set()
-    if not _are_splits(shared):
+    if not are_splits(shared):
         return whole.names, {"train": whole.files}, True
     split_of_name = {name: split.split for name in shared if (split := split_name(name))}
     return whole.names, _splits_within(whole.files, root, split_of_name, report), False
 
 
-def _are_splits(names: set[str]) -> bool:
-    """Whether they are names of splits, train among them."""
-    splits = [split_name(name) for name in names]
-    return all(s and not s.before for s in splits) and any(s and s.split == "train" for s in splits)
-
-
-def _check_versions(root: Path, shown: str) -> None:
-    """Folders that share their sub-folders' names are versions of one data set, or splits under names unknown here:
-    DatasetError, they must not be learnt as classes."""
-    inside = {folder: names for folder in folders_in(root) if len(names := _subfolders(folder)) > 1}
-    for first, other in itertools.combinations(inside, 2):
-        shared = set(inside[first]) & set(inside[other])
-        if len(shared) < 2 or 2 * len(shared) < max(len(inside[first]), len(inside[other])) or _are_splits(shared):
-            continue
-        alike = [folder for folder in inside if shared & set(inside[folder])]
-        raise DatasetError(
-            "In {name} the folders {folders} hold the same folders ({shared}): they look like versions or parts of "
-            "one data set, not like classes. Use one of them as the data set, e.g. {name}/{first}, or, where they are "
-            "classes, put their images directly into them.",
-            name=shown,
-            folders=listed([folder.name for folder in alike]),
-            shared=listed(sorted((inside[first][name] for name in shared), key=natural_key)),
-            first=first.name,
-        )
-
-
-def _subfolders(folder: Path) -> dict[str, str]:
-    """Folders with images in `folder`: name, folded -> name."""
-    return {f.name.casefold(): f.name for f in folders_in(folder) if next(find_images(f), None) is not None}
+def _splits_of_table(whole: _Labelled, report: ScanReport) -> dict[str, list[tuple[Path, int]]]:
+    by_split: dict[str, list[tuple[Path, int]]] = {"train": [], "val": [], "test": []}
+    for path, label in whole.files:
+        by_split[whole.splits.get(path, "train")].append((path, label))
+    counts = {split: len(files) for split, files in by_split.items()}
+    report.note(
+        "split",
+        Message(
+            "{name}: the table also divides the images: train {train:,}, val {val:,}, test {test:,}.",
+            name=report.name,
+            **counts,
+        ),
+    )
+    return {split: files for split, files in by_split.items() if files or split == "train"}
 
 
 def _splits_within(
@@ -354,6 +355,8 @@ def class_name(folder: str) -> str:
 
 
 def _too_few(classes: tuple[str, ...], root: Path, report: ScanReport) -> None:
+    if (table := other_table(root)) and next(find_images(root), None) is not None:
+        raise _no_labels(report.name, table)
     if classes:
         raise DatasetError(
             "{name} has 1 class; classification needs at least {least}: make a folder for each class.",
