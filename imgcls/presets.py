@@ -46,6 +46,8 @@ def with_preset(values: Mapping[str, Any], preset: str, *, model: str, kind: str
     """A recipe's `values` as the preset has them. `model`: its name, of which "lenet-16-32" counts as "lenet"; `kind`:
     of the data."""
     if transfer == "head":
-        return {**values, **HEAD[preset]}
+        # Mirrored or not, a photo has no more than two views.
+        more = preset == "thorough" and kind == "photos" and values.get("augment") == "flip"
+        return {**values, **HEAD[preset], **({"augment": "resized-crop"} if more else {})}
     tuned = TUNED.get((preset, model.split("-")[0], kind), {}) if transfer == "scratch" else {}
     return {**values, "epochs": max(1, round(values["epochs"] * EPOCHS[preset])), **tuned}

@@ -10,6 +10,7 @@ from imgcls.audit.features import AuditImages
 from imgcls.cli.main import main
 from imgcls.errors import DatasetError
 from imgcls.inference.significance import wilson_interval
+from imgcls.recipes import usual_network
 from imgcls.training.cross_validation import cross_validate
 
 
@@ -48,7 +49,7 @@ def test_a_rare_class_shows_in_the_balanced_accuracy(folder):
 def test_the_terminal_says_it_in_words_and_as_json(folder, capsys):
     assert main(["cross-validate", "garden", "--folds", "3", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["images"] == 27 and said["folds"] == 3 and said["model"] == "efficientnet-lite0"
+    assert said["images"] == 27 and said["folds"] == 3 and said["model"] == usual_network("garden")
     assert said["interval"][0] <= said["accuracy"] <= said["interval"][1] + 1e-9
     assert not list(folder.train_logs.glob("*"))
 

@@ -24,6 +24,7 @@ from imgcls.models.pretrained import (
     replace_head_then_load,
     resolve_weights,
 )
+from imgcls.workspace import PROJECT
 
 
 def images(channels=3, size=64, count=4, seed=0):
@@ -259,3 +260,24 @@ def test_missing_weights_say_what_to_put_where(tmp_path, monkeypatch):
         (tmp_path / known).touch()
         assert resolve_weights("imagenet", model="resnet18", folder=tmp_path) == tmp_path / known
     assert resolve_weights("imagenet", model="efficientnet-lite0", folder=tmp_path).parent.name == "weight"
+
+
+def test_a_last_layer_that_sees_two_depths():
+    """Its weights are EfficientNet-Lite0's, but for the head; each depth counts the same, however large its numbers."""
+    path = resolve_weights("imagenet", model="efficientnet-lite0", folder=PROJECT / "weight")
+    joined, plain = (
+        load_pretrained(name, path, channels=3, classes=4, image_size=64).eval()
+        for name in ("efficientnet-lite0-joined", "efficientnet-lite0")
+    )
+    own = plain.state_dict()
+    same = {key for key, tensor in joined.state_dict().items() if key in own and torch.equal(tensor, own[key])}
+    assert set(own) - same == {"classifier.weight", "classifier.bias"} and joined.classifier.weight.shape == (4, 1472)
+    with torch.inference_mode():
+        features = transfer.split_backbone(joined)[0](images())
+        deepest = transfer.split_backbone(plain)[0](images())
+    for depth in features.split([192, 1280], dim=1):
+        assert torch.allclose(depth.norm(dim=1), torch.tensor(10.0))
+    centred = deepest - deepest.mean(dim=1, keepdim=True)
+    assert torch.allclose(torch.cosine_similarity(features[:, 192:], centred), torch.tensor(1.0), atol=1e-5)
+    again = load_pretrained("efficientnet-lite0-joined", path, channels=3, classes=4, image_size=64)
+    assert torch.equal(again.classifier.weight, joined.classifier.weight)

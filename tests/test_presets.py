@@ -15,7 +15,15 @@ from imgcls.web.shared import settings_form
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.train.preset_choices import preset_choices
 
-NETWORKS = ("lenet", "lenet-16-32", "alexnet", "resnet18", "efficientnet-lite0", "mobilenet_v3_small")
+NETWORKS = (
+    "lenet",
+    "lenet-16-32",
+    "alexnet",
+    "resnet18",
+    "efficientnet-lite0",
+    "efficientnet-lite0-joined",
+    "mobilenet_v3_small",
+)
 DATA = ("mnist", "fashion-mnist", "cifar10", "my-photos")
 
 

@@ -28,6 +28,7 @@ from imgcls.progress import Progress
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.workspace import Workspace
 
+NETWORK = "efficientnet-lite0"  # whose features an audit compares photos by
 TIMED = 4  # photos that go forward to see how many threads are fastest
 COMPONENTS = 64  # of a digit's 784 pixels, for telling which lie close
 
@@ -75,12 +76,12 @@ def photo_images(
     progress: Progress | None = None,
     network: tuple[nn.Module, Preprocess] | None = None,
 ) -> AuditImages:
-    """All readable photos of a folder, all its parts. network: (images -> features, how it gets them); by default the
-    pre-trained one that photos begin with. Raises DatasetError, WeightsError."""
+    """All readable photos of a folder, all its parts. network: (images -> features, how it gets them); by default
+    NETWORK, pre-trained. Raises DatasetError, WeightsError."""
     folder = folder_of(dataset, workspace)
     photos = scan(folder)
     files = [(path, label, split) for split, pairs in photos.splits.items() for path, label in pairs]
-    backbone, preprocess = network or pretrained(dataset, workspace)
+    backbone, preprocess = network or pretrained(NETWORK, dataset, workspace)
     form = StorageFormat.of(preprocess, whole_photo=False)
     # A folder that is decoded for the first time can be stopped meanwhile; what is counted comes after that.
     still = progress and (lambda done, total: progress(0, total))
@@ -119,9 +120,9 @@ def photo_images(
     )
 
 
-def pretrained(dataset: str, workspace: Workspace) -> tuple[nn.Module, Preprocess]:
-    """The network that photos begin with, without its head. Raises WeightsError where its weights are not here."""
-    settings = with_recipe({"dataset": dataset, "transfer": "head"})
+def pretrained(network: str, dataset: str, workspace: Workspace) -> tuple[nn.Module, Preprocess]:
+    """A network without its head. Raises WeightsError where its pre-trained weights are not here."""
+    settings = with_recipe({"dataset": dataset, "model": network, "transfer": "head"})
     preprocess = preprocess_for(settings)
     path = resolve_weights(settings.weights, model=settings.model, folder=workspace.weight)
     model = load_pretrained(

@@ -8,6 +8,7 @@ Source: Tan & Le 2019, table 1; Google's EfficientNet-lite, 2020.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -22,6 +23,8 @@ STAGES = (
     (3, 1, 6, 320, 1),
 )
 STEM, FEATURES = 32, 1280
+EARLIER = STAGES[-2][3]  # channels of the last stage but one
+LENGTH = 10.0  # of the features of each depth, near what the deepest have by themselves
 DROPOUT = 0.2
 EPSILON = 1e-3  # of BatchNorm, as TensorFlow has it: PyTorch's 1e-5 changes the features
 
@@ -121,3 +124,28 @@ class EfficientNetLite0(nn.Module):
         x = F.relu6(self.bn1(self.conv_stem(images)))
         x = F.relu6(self.bn2(self.conv_head(self.blocks(x))))
         return self.classifier(self.dropout(x.mean(dim=(2, 3))))
+
+
+class JoinedEfficientNetLite0(EfficientNetLite0):
+    """The same, but its last layer sees the features of two depths: those that it always saw, and those of the last
+    stage but one, which are less of ImageNet's own classes. Each depth's are centred and brought to one length.
+
+    Source: Evci et al. 2022, Head2Toe: a linear layer over several depths instead of fine-tuning.
+    """
+
+    def __init__(self, channels: int = 3, classes: int = 1000) -> None:
+        super().__init__(channels, classes)
+        self.classifier = nn.Linear(EARLIER + FEATURES, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = F.relu6(self.bn1(self.conv_stem(images)))
+        *stages, last = self.blocks
+        for stage in stages:
+            x = stage(x)
+        y = F.relu6(self.bn2(self.conv_head(last(x))))
+        features = torch.cat([_of_one_length(x.mean(dim=(2, 3))), _of_one_length(y.mean(dim=(2, 3)))], dim=1)
+        return self.classifier(self.dropout(features))
+
+
+def _of_one_length(features: Tensor) -> Tensor:
+    return LENGTH * F.normalize(features - features.mean(dim=1, keepdim=True), dim=1)

@@ -84,6 +84,8 @@ def load_pretrained(
 ) -> nn.Module:
     """The network with the file's backbone and a new head for `classes`, the head drawn by `init`."""
     shape = {"channels": channels, "classes": classes, "image_size": image_size}
+    if model_spec(name).new_head:
+        return replace_head_then_load(name, path, **shape, init=init)
     return load_then_replace_head(name, path, **shape, init=init, options=options)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from imgcls.audit.confident_learning import FOLDS, out_of_sample
-from imgcls.audit.features import AuditImages, photo_images
+from imgcls.audit.features import AuditImages, photo_images, pretrained
 from imgcls.data.catalog import folder_of
 from imgcls.data.grouping import group_ids
 from imgcls.data.registry import is_builtin
@@ -79,7 +79,8 @@ def cross_validate(
     folder_of(dataset, workspace)  # says so where there is none
     began = time.perf_counter()
     if images is None:
-        images = photo_images(dataset, workspace, progress=progress)
+        network = pretrained(usual_network(dataset), dataset, workspace)
+        images = photo_images(dataset, workspace, progress=progress, network=network)
     counts = images.labels.bincount(minlength=len(images.classes))
     if len(images.classes) < 2 or int(counts.max()) < folds:
         raise DatasetError(

@@ -321,7 +321,7 @@ def test_the_set_that_is_trained_on_comes_with_its_network_at_once(pupil, lab, d
     expect(pupil.locator("#field-dataset input")).to_have_value("garden", timeout=LONG)
     command = pupil.locator("#command code")
     expect(command).to_contain_text("--dataset garden", timeout=LONG)
-    assert pupil.locator("#field-model input:checked").input_value() == "efficientnet-lite0"
+    assert pupil.locator("#field-model input:checked").input_value() == "efficientnet-lite0-joined"
     assert pupil.locator("#field-transfer input:checked").input_value() == "head"
     assert pupil.evaluate("window.wrong") == []
 
