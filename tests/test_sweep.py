@@ -102,19 +102,46 @@ def rows(figures):
     ]
 
 
-def test_whether_a_setting_matters_is_said_over_the_same_seeds():
+def test_whether_a_setting_matters_is_said_where_the_others_are_best_over_the_same_seeds():
     found = rows({
         (0.01, "a"): [0.80, 0.90, 0.85], (0.1, "a"): [0.85, 0.95, 0.91],
         (0.01, "b"): [0.81, 0.89, 0.86], (0.1, "b"): [0.85, 0.96, 0.90],
     })  # fmt: skip
     # Between seeds accuracies differ by ten points; within each, the learning rates by five or six.
-    assert str(sweep_result.effect(found, "lr", [0.01, 0.1])).startswith("lr matters: 0.1 is 5.")
+    assert str(sweep_result.effect(found, "lr", [0.01, 0.1])).startswith("lr matters: with init a, 0.1 is 5.")
     assert "no difference shown" in str(sweep_result.effect(found, "init", ["a", "b"]))
     alone = rows({(0.01, "a"): [0.8], (0.1, "a"): [0.9]})
     assert "more seeds would tell" in str(sweep_result.effect(alone, "lr", [0.01, 0.1]))
     # A run that failed takes its partner out, not the whole comparison.
+    found[2].measured[0].__dict__["accuracy"] = None
+    assert "3 seeds" in str(sweep_result.effect(found, "lr", [0.01, 0.1]))
     found[0].measured[0].__dict__["accuracy"] = None
     assert "2 seeds" in str(sweep_result.effect(found, "lr", [0.01, 0.1]))
+
+
+RUINED = {  # two learning rates with which nothing learns, however it begins
+    (lr, init): [guess + (gain if lr == 0.03 and init == "kaiming-uniform" else 0) for guess, gain in
+                 ((0.111, 0.61), (0.098, 0.67), (0.113, 0.72))]
+    for lr in (0.003, 0.03, 1) for init in ("kaiming-uniform", "too-small", "all-zeros")
+}  # fmt: skip
+
+
+def test_settings_that_ruin_everything_do_not_hide_what_matters_at_the_best_ones():
+    found = rows(RUINED)
+    said = str(sweep_result.effect(found, "init", ["kaiming-uniform", "too-small", "all-zeros"]))
+    assert said.startswith("init matters: with lr 0.03, kaiming-uniform is 66.67 points better than too-small (95 %:")
+    assert "depends on the other settings: with lr 0.003 the same difference is 0.00 points" in said
+    assert "with init kaiming-uniform, 0.03 is 66.67" in str(sweep_result.effect(found, "lr", [0.003, 0.03, 1]))
+
+
+def test_while_runs_are_missing_nothing_is_concluded():
+    found = rows(RUINED)
+    request = Request({"dataset": "mnist"}, {"lr": (0.003, 0.03, 1), "init": ("kaiming-uniform", "too-small")},
+                      (1, 2, 3, 4), combinations=[row.combination for row in found])  # fmt: skip
+    for status, concluded in (("running", False), ("stopped", False), ("finished", True)):
+        said = [str(one) for one in sweep_result.Result("s", request, status, tuple(found)).effects()]
+        assert all(("matters" in one) is concluded and ("so far" in one) is not concluded for one in said)
+        assert all("with " in one for one in said)
 
 
 # What cannot work is refused in one sentence, before anything is there.
@@ -345,3 +372,10 @@ def test_the_page_draws_a_plot_a_factor_and_a_line_a_combination():
     lines = result_view.parallel(found, ["lr", "init"], Translator("zh"))["lines"]
     assert len(lines) == 6 and lines[-1]["share"] > lines[0]["share"]
     assert result_view.parallel(found, ["lr"], Translator("en")) is None
+    # The figures along the axes are round ones, and what stands beside another has room.
+    odd = rows({(lr, init): [0.0361 + lr, 0.05] for lr in (0.01, 0.5, 0.836) for init in ("too-small", "all-zeros")})
+    plot = result_view.factor_plot(odd, "init", Translator("en"))
+    assert [text for _, text in plot["ticks"]] == ["0%", "20%", "40%", "60%", "80%", "100%"]
+    long = rows({(1, init): [0.5] for init in ("kaiming-uniform", "xavier-uniform", "kaiming-normal", "all-zeros")})
+    labels = result_view.factor_plot(long, "init", Translator("en"))["places"]
+    assert len({place["row"] for place in labels}) == 2 and labels[-1]["label"] == "All zeros"

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from imgcls.inference.significance import mean_and_spread, paired_mean_interval
-from imgcls.messages import Message, Setting, Terminal
+from imgcls.messages import Message, Setting, Terminal, joined
 from imgcls.recipes import needed, with_recipe
 from imgcls.runs import search
 from imgcls.runs.reader import RunView, view
@@ -94,6 +94,11 @@ class Result:
         return len(self.rows) * len(self.request.seeds)
 
     @property
+    def is_complete(self) -> bool:
+        """Nothing more is to come: what is left out by name does not count."""
+        return self.status == "finished" or self.done >= self.total
+
+    @property
     def ranked(self) -> list[Row]:
         """The best one first: those that were trained furthest, of them the most accurate."""
         return sorted(self.rows, key=lambda row: (-row.epochs if row.n else 0, -(row.mean or -1.0)))
@@ -115,7 +120,10 @@ class Result:
 
     def effects(self) -> list[Message]:
         """One sentence a factor: does it matter?"""
-        return [effect(self.rows, name, values) for name, values in levels(self.request, self.rows).items()]
+        return [
+            effect(self.rows, name, values, is_complete=self.is_complete)
+            for name, values in levels(self.request, self.rows).items()
+        ]
 
 
 def result(sweep: Sweep) -> Result:
@@ -185,54 +193,121 @@ def levels(asked: Request, rows: Sequence[Row]) -> dict[str, list[search.Value]]
     return found
 
 
-def effect(rows: Sequence[Row], name: str, values: Sequence[search.Value]) -> Message:
-    """Whether a factor matters: its best value against its worst, the same seed and other settings on both sides.
-
-    The differences of one seed are averaged first: seeds are what chance drew, other settings are not.
-    """
-    pairs = {pair: _differences(rows, name, *pair) for pair in itertools.permutations(values, 2)}
-    compared = {pair: found for pair, found in pairs.items() if found}
-    if not compared:
+def effect(rows: Sequence[Row], name: str, values: Sequence[search.Value], *, is_complete: bool = True) -> Message:
+    """Whether a factor matters where the other settings are at their best: its best value there against its worst,
+    the same seeds on both sides. A mean over other settings would be of some that ruin it. Not `is_complete`: nothing
+    is concluded yet."""
+    places = compared_places(rows, name)
+    if not places:
+        if not is_complete:
+            return Message("{setting}, so far: no two runs differ in it alone.", setting=Setting(name))
         return Message("{setting}: no two runs differ in it alone.", setting=Setting(name))
-    better, worse = max(compared, key=lambda pair: sum(compared[pair]) / len(compared[pair]))
-    differences = compared[better, worse]
-    points = 100 * sum(differences) / len(differences)
-    interval = paired_mean_interval(differences, len(values) * (len(values) - 1) // 2)
-    said = {"setting": Setting(name), "better": _text(better), "worse": _text(worse), "points": points}
+    best = places[0]
+    pairs = {pair: best.differences(*pair) for pair in itertools.permutations(values, 2)}
+    pairs = {pair: found for pair, found in pairs.items() if found}
+    better, worse = max(pairs, key=lambda pair: sum(pairs[pair].values()) / len(pairs[pair]))
+    differences = list(pairs[better, worse].values())
+    said = {
+        "setting": Setting(name), "better": Setting(name, _text(better)), "worse": Setting(name, _text(worse)),
+        "points": 100 * sum(differences) / len(differences), "at": best.said,
+    }  # fmt: skip
+    if not is_complete:
+        return Message(
+            "{setting}, so far: {at}{better} is {points:.2f} points above {worse}; runs are still missing.", **said
+        )
+    found = _finding(said, differences, len(values) * (len(values) - 1) // 2)
+    depends = _dependence(places, better, worse)
+    return Message("{finding} {more}", finding=found, more=depends) if depends else found
+
+
+def _finding(said: dict[str, Any], differences: Sequence[float], comparisons: int) -> Message:
+    interval = paired_mean_interval(differences, comparisons)
     if interval is None:
         return Message(
-            "{setting}: {better} was {points:.2f} points above {worse}, with one seed: more seeds would tell whether "
-            "that is chance.",
+            "{setting}: {at}{better} was {points:.2f} points above {worse}, with one seed: more seeds would tell "
+            "whether that is chance.",
             **said,
         )
     low, high = (100 * end for end in interval)
     if low > 0:
         return Message(
-            "{setting} matters: {better} is {points:.2f} points better than {worse} (95 %: {low:.2f} to {high:.2f}, "
-            "{count} seeds).",
+            "{setting} matters: {at}{better} is {points:.2f} points better than {worse} (95 %: {low:.2f} to "
+            "{high:.2f}, {count} seeds).",
             **said, low=low, high=high, count=len(differences),
         )  # fmt: skip
     return Message(
-        "{setting}: no difference shown. {better} was {points:.2f} points above {worse} (95 %: {low:.2f} to "
+        "{setting}: no difference shown. {at}{better} was {points:.2f} points above {worse} (95 %: {low:.2f} to "
         "{high:.2f}, {count} seeds).",
         **said, low=low, high=high, count=len(differences),
     )  # fmt: skip
 
 
-def _differences(rows: Sequence[Row], name: str, first: search.Value, second: search.Value) -> list[float]:
-    """First's accuracy over second's: one mean a seed, over the other settings that both were run with."""
-    by_rest: dict[str, dict[search.Value, dict[int, float]]] = {}
+@dataclass(frozen=True)
+class Place:
+    """Rows that differ in one factor alone. rest: what they share; found: value -> the row."""
+
+    rest: Combination
+    found: dict[search.Value, Row]
+
+    @property
+    def top(self) -> tuple[int, float]:
+        """How far it was trained, and the best mean of it."""
+        return max((row.epochs, row.mean or 0.0) for row in self.found.values())
+
+    @property
+    def said(self) -> Message | str:
+        """ "with lr 0.03, ", before what holds there; nothing where nothing else varies."""
+        return Message("with {others}, ", others=_others(self.rest)) if self.rest else ""
+
+    def differences(self, first: search.Value, second: search.Value) -> dict[int, float]:
+        """First's accuracy over second's with each seed that both have."""
+        if first not in self.found or second not in self.found:
+            return {}
+        one, other = self.found[first].accuracies, self.found[second].accuracies
+        return {seed: one[seed] - other[seed] for seed in sorted(one.keys() & other.keys())}
+
+
+def compared_places(rows: Sequence[Row], name: str) -> list[Place]:
+    """Where values of a factor can be compared with the same seeds, the best results first."""
+    places: dict[str, Place] = {}
     for row in rows:
-        rest = search.key({other: value for other, value in row.combination.items() if other != name})
-        by_rest.setdefault(rest, {})[row.combination[name]] = row.accuracies
-    by_seed: dict[int, list[float]] = {}
-    for found in by_rest.values():
-        one, other = found.get(first, {}), found.get(second, {})
-        for seed in one.keys() & other.keys():
-            by_seed.setdefault(seed, []).append(one[seed] - other[seed])
-    # Only seeds that saw the same settings: otherwise a seed's mean is of something else.
-    most = max((len(found) for found in by_seed.values()), default=0)
-    return [sum(found) / len(found) for _, found in sorted(by_seed.items()) if len(found) == most]
+        rest = {other: value for other, value in row.combination.items() if other != name}
+        if row.n:
+            places.setdefault(search.key(rest), Place(rest, {})).found[row.combination[name]] = row
+    comparable = [
+        place
+        for place in places.values()
+        if any(place.differences(*pair) for pair in itertools.combinations(place.found, 2))
+    ]
+    return sorted(comparable, key=lambda place: place.top, reverse=True)
+
+
+def _dependence(places: Sequence[Place], better: search.Value, worse: search.Value) -> Message | None:
+    """Where the same two values differ otherwise than at the best place, beyond what chance does: there most of all."""
+    here, shown = places[0].differences(better, worse), []
+    for place in places[1:]:
+        there = place.differences(better, worse)
+        changes = [here[seed] - there[seed] for seed in here.keys() & there.keys()]
+        interval = paired_mean_interval(changes, len(places) - 1)
+        if interval and not interval[0] <= 0 <= interval[1]:
+            shown.append((abs(sum(changes) / len(changes)), 100 * sum(there.values()) / len(there), place))
+    if not shown:
+        return None
+    _, points, place = max(shown, key=lambda one: one[0])
+    return Message(
+        "That depends on the other settings: with {others} the same difference is {points:.2f} points.",
+        others=_others(place.rest),
+        points=points,
+    )
+
+
+def _others(rest: Combination) -> Message:
+    return joined(
+        [
+            Message("{setting} {value}", setting=Setting(name), value=Setting(name, _text(value)))
+            for name, value in rest.items()
+        ]
+    )
 
 
 def _text(value: search.Value) -> str:

@@ -145,10 +145,10 @@ def _ceiling(values: Sequence[float]) -> float:
         return 1.0
     usual = sorted(values)[int((len(values) - 1) * 0.97)]
     top = max(values) if max(values) <= 6 * usual else usual * 1.1
-    return _step(max(top, 1e-6) / 4) * 4
+    return round_step(max(top, 1e-6) / 4) * 4
 
 
-def _step(least: float) -> float:
+def round_step(least: float) -> float:
     """The smallest round number that is at least `least`."""
     power = 10 ** math.floor(math.log10(least))
     return next(nice * power for nice in NICE if nice * power >= least * 0.999)
@@ -161,7 +161,7 @@ def _ticks(scale: _Scale) -> list[float]:
 def _numbers(scale: _Scale) -> list[tuple[float, str]]:
     """(x on the screen, the number there) along the bottom; the end always has one."""
     room = (WIDTH - LEFT - RIGHT) / (DIGIT * (len(f"{scale.x_end:g}") + 1.5))
-    step = max(1, math.ceil(_step(max(scale.x_end, 1) / room)))
+    step = max(1, math.ceil(round_step(max(scale.x_end, 1) / room)))
     whole: list[float] = [x for x in range(0, math.floor(scale.x_end) + 1, step)]
     if whole[-1] != scale.x_end:
         if len(whole) > 1 and scale.x_end - whole[-1] < step / 2:
