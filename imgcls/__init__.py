@@ -153,7 +153,14 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"imgcls.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'imgcls' has no attribute '{name}'")
-    value = globals()[name] = _public(name)
+    try:
+        value = globals()[name] = _public(name)
+    except ModuleNotFoundError as error:
+        from imgcls.environment import advice, is_own
+
+        if is_own(error):
+            raise
+        raise ModuleNotFoundError(advice(error), name=error.name) from None
     return value
 
 

@@ -29,6 +29,7 @@ ORDER = (
     ("workspace", "plugins"),
     ("errors",),
     ("messages",),
+    ("environment",),
 )
 LEVEL = {room: len(ORDER) - i for i, line in enumerate(ORDER) for room in line}
 # What a room or a file never reaches, not even through others.

@@ -1,0 +1,32 @@
+"""What to say where this Python lacks the lab's packages: `start.py` has put them into `.venv`, beside this package.
+
+Needs nothing but Python.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+VENV = Path(__file__).parent.parent / ".venv"
+
+
+def is_own(error: ModuleNotFoundError) -> bool:
+    return not error.name or error.name.partition(".")[0] == "imgcls"
+
+
+def advice(error: ModuleNotFoundError) -> str:
+    other = python_of_venv()
+    if other:
+        return f"This Python ({sys.executable}) has no {error.name}; the one with the lab's packages is {other}."
+    return (
+        f"This Python ({sys.executable}) has no {error.name}, which the lab needs: `python start.py` makes an "
+        "environment with everything, `pip install -r requirements.txt` installs it here."
+    )
+
+
+def python_of_venv() -> Path | None:
+    """Where there is one and this is another."""
+    python = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return python if python.is_file() and Path(sys.prefix).resolve() != VENV.resolve() else None
