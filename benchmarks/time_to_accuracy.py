@@ -47,7 +47,7 @@ def ours(workspace, *, seed: int, goal: float, preset: str, warm: bool) -> dict[
     began = time.time()
     run = launcher.start_run(with_recipe({"seed": seed, "preset": preset}), workspace)
     reader = EventLogReader(run)
-    while reader.look().live and time.time() - began < LONGEST:
+    while reader.read().is_active and time.time() - began < LONGEST:
         time.sleep(POLL)
     view = reader.view
     launcher._warm_worker = None

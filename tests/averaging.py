@@ -7,7 +7,7 @@ import torch
 import torch.distributed as distributed
 from torch.nn.parallel import DistributedDataParallel
 
-from imgcls.training.distributed import averaged, destroy
+from imgcls.training.distributed import average_gradients_hook, destroy
 
 torch.manual_seed(0)
 network = torch.nn.Sequential(*(torch.nn.Linear(300, 300) for _ in range(6)))  # 0.36 MB of gradients each
@@ -19,7 +19,7 @@ buckets = []
 
 def counted(group, bucket):
     buckets.append(bucket.is_last())
-    return averaged(group, bucket)
+    return average_gradients_hook(group, bucket)
 
 
 shared.register_comm_hook(None, counted)

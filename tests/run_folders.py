@@ -13,7 +13,7 @@ def a_run(workspace, name, *, lr=0.1, accuracy=0.9, state="finished", epochs=1, 
     said = with_recipe({"epochs": 2, "lr": lr, "name": name, **settings})
     (run.logs / "settings.json").write_text(said.model_dump_json())
     for epoch in range(1, epochs + 1):
-        run.say(
+        run.append_event(
             events.EpochEnded(
                 epoch=epoch, step=10 * epoch, train_loss=0.3, train_accuracy=0.9, val_loss=0.3, val_accuracy=accuracy,
                 lr=lr, images_per_second=1000.0, seconds=1.0, best=True,

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from imgcls.checkpoints.format import load_checkpoint
-from imgcls.checkpoints.import_weights import adopt, check_room, proposed, proposed_classes
+from imgcls.checkpoints.import_weights import check_room, import_weights, proposed, proposed_classes
 from imgcls.checkpoints.recognition import RecognisedNetwork, recognise
 from imgcls.checkpoints.store import find_checkpoint
 from imgcls.data.download import load_arrays
@@ -215,7 +215,7 @@ def test_it_is_recognised_and_answers_as_it_did(workspace, tmp_path, make, said,
     found, _ = recognise(tmp_path / "net.pth")
     assert (found.model, found.channels, found.classes, found.size) == said
     kind = "photos" if shape[1] > 32 and shape[0] == 3 else ""
-    path = adopt(
+    path = import_weights(
         tmp_path / "net.pth",
         workspace,
         classes=NAMES[: found.classes],
@@ -235,7 +235,7 @@ def test_it_is_recognised_and_answers_as_it_did(workspace, tmp_path, make, said,
 def test_torchvision_s_alexnet_as_safetensors_and_half_precision(workspace, tmp_path):
     net = build("alexnet", channels=3, classes=3, image_size=64)
     save_file({k: v.half() for k, v in net.state_dict().items()}, tmp_path / "a.safetensors")
-    model, meta = load_checkpoint(adopt(tmp_path / "a.safetensors", workspace, classes="xyz", name="mine"))
+    model, meta = load_checkpoint(import_weights(tmp_path / "a.safetensors", workspace, classes="xyz", name="mine"))
     assert meta.run == "mine" and all(p.dtype == torch.float32 for p in model.parameters())
 
 
@@ -262,7 +262,7 @@ class Evil:
 
 def refused(workspace, file, error=ImgclsError, classes=NAMES):
     with pytest.raises(error) as caught:
-        adopt(file, workspace, classes=classes)
+        import_weights(file, workspace, classes=classes)
     said = str(caught.value)
     assert file.name in said and "\n" not in said and said.endswith(".")
     assert not workspace.checkpoints.exists() or not list(workspace.checkpoints.iterdir())
@@ -353,7 +353,7 @@ def test_images_tell_what_the_file_does_not_say(workspace, tmp_path):
     torch.save({f"net.{name}": tensor for name, tensor in made.state_dict().items()}, tmp_path / "n.pth")
     best = try_on(tmp_path / "n.pth", "mnist", workspace, classes="0123456789", kind="digits")[0]
     assert best.found.options == {"activation": "tanh", "pool": "avg"} and best.right > 0.8 * best.images
-    path = adopt(tmp_path / "n.pth", workspace, classes="0123456789", kind="digits", chosen=best.found)
+    path = import_weights(tmp_path / "n.pth", workspace, classes="0123456789", kind="digits", chosen=best.found)
     assert load_checkpoint(path)[1].options == best.found.options
 
 
@@ -436,16 +436,16 @@ def test_foreign_and_lying_files(workspace, tmp_path):
 def test_its_name_is_a_folder_of_checkpoints(workspace, tmp_path, name):
     torch.save(CourseLeNet(1, 10, (6, 16)).state_dict(), tmp_path / "l.pth")
     with pytest.raises(SettingsError, match="name"):
-        adopt(tmp_path / "l.pth", workspace, classes=NAMES, name=name)
+        import_weights(tmp_path / "l.pth", workspace, classes=NAMES, name=name)
     assert not workspace.checkpoints.exists()
 
 
 def test_a_second_one_of_the_same_name(workspace, tmp_path):
     torch.save(CourseLeNet(1, 10, (6, 16)).state_dict(), tmp_path / "my net (1).pth")
-    made = [adopt(tmp_path / "my net (1).pth", workspace, classes=NAMES).parent.name for _ in range(2)]
+    made = [import_weights(tmp_path / "my net (1).pth", workspace, classes=NAMES).parent.name for _ in range(2)]
     assert made == ["my-net--1", "my-net--1-2"]
     with pytest.raises(SettingsError, match="already"):
-        adopt(tmp_path / "my net (1).pth", workspace, classes=NAMES, name="my-net--1")
+        import_weights(tmp_path / "my net (1).pth", workspace, classes=NAMES, name="my-net--1")
 
 
 def test_a_shared_lab_takes_so_many(workspace, tmp_path):
@@ -453,12 +453,12 @@ def test_a_shared_lab_takes_so_many(workspace, tmp_path):
     (workspace.train_logs / "run").mkdir(parents=True)
     (workspace.checkpoints / "run").mkdir(parents=True)  # a run's own does not count
     check_room(workspace, 1)
-    adopt(tmp_path / "l.pth", workspace, classes=NAMES)
+    import_weights(tmp_path / "l.pth", workspace, classes=NAMES)
     with pytest.raises(CheckpointError, match="has 1 checkpoints of its visitors already"):
         check_room(workspace, 1)
     check_room(workspace, None)
     with pytest.raises(SettingsError, match="at most 300"):
-        adopt(tmp_path / "l.pth", workspace, classes=["x" * 301, *NAMES[1:]])
+        import_weights(tmp_path / "l.pth", workspace, classes=["x" * 301, *NAMES[1:]])
 
 
 def test_the_command(workspace, tmp_path):

@@ -51,7 +51,7 @@ def digit(tmp_path_factory):
 
 def ended(name, workspace):
     until = time.monotonic() + SOON
-    while view(find_run(name, workspace)).live:
+    while view(find_run(name, workspace)).is_active:
         assert time.monotonic() < until
         time.sleep(0.2)
     return view(find_run(name, workspace))

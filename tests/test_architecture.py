@@ -373,7 +373,7 @@ OWNED = {
 
 def test_who_begins_a_run_in_a_shared_lab_is_asked_for_a_nickname():
     """And is not only told to say one: there was no place to do so."""
-    callers = {name for name, path in FILES.items() if ".starter(" in path.read_text("utf-8")}
+    callers = {name for name, path in FILES.items() if ".run_owner(" in path.read_text("utf-8")}
     assert callers == set(OWNED)
     for script in OWNED.values():
         text = (PROJECT / "imgcls" / "web" / script).read_text("utf-8")

@@ -21,7 +21,7 @@ from imgcls.inference.predictor import Predictor
 from imgcls.runs import evaluations
 from imgcls.runs.evaluations import evaluate_checkpoint, find_evaluation
 from imgcls.web.evaluate.results import Evaluations
-from imgcls.web.evaluate.send_to_classify import hand_over
+from imgcls.web.evaluate.send_to_classify import send_to_classify
 from imgcls.web.evaluate.view import server_functions
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.limits import ALONE, SHARED
@@ -108,7 +108,7 @@ def test_a_digit_is_handed_over_as_a_drawing_and_read_as_it_was(workspace):
     evaluated = Evaluation(str(path), "lenet", "mnist", "test", tuple("0123456789"), True, None, torch.arange(12))
     predictor, kept = Predictor.load(path), Evaluations(workspace)
     for place in range(12):
-        drawing = hand_over(kept, evaluated, place, ALONE)["drawing"]
+        drawing = send_to_classify(kept, evaluated, place, ALONE)["drawing"]
         pad = Image.open(io.BytesIO(base64.b64decode(drawing.partition(",")[2]))).resize((196, 196))
         (said,) = predictor.predict_stored(kept._split(evaluated).images[place][None], top=1)
         assert classify(predictor, [pad])[0].label == said.label

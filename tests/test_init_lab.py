@@ -6,10 +6,10 @@ import threading
 import pytest
 
 from imgcls.cli.main import main
-from imgcls.errors import ImgclsError
+from imgcls.errors import ImgclsError, RunError
 from imgcls.recipes import with_recipe
 from imgcls.runs import init_lab
-from imgcls.runs.store import find_run
+from imgcls.runs.store import find_run, rename_run
 from imgcls.training import events
 from imgcls.training.layer_statistics import BINS, layer_statistics
 
@@ -53,6 +53,9 @@ def test_a_lab_is_a_run_for_each_initialisation_on_the_same_batches(workspace, c
     assert said["runs"]["default"]["run"] == "lab-default" and said["state"] == "finished"
     assert said["runs"]["default"]["val_loss"] < said["runs"]["too-small"]["val_loss"]
     lab = init_lab.find_lab("lab", workspace)
+    assert {find_run(f"lab-{init}", workspace).read_state().part_of for init in lab.inits} == {"lab"}
+    with pytest.raises(RunError, match="belongs to a comparison of initialisations"):
+        rename_run(find_run("lab-default", workspace), "mine")
     assert lab.state() == "finished" and list(lab.statistics()) == ["default", "too-small"]
     a, b = (find_run(f"lab-{i}", workspace).settings().model_dump() for i in lab.inits)
     assert {k for k in a if a[k] != b[k]} == {"init", "name"}

@@ -87,7 +87,7 @@ def test_a_run_goes_on_where_its_log_cannot_be_written(workspace):
     run.events.symlink_to("/dev/full")  # never to be read: it does not end
     heard = []
     last = work(run, loggers=[heard.append])
-    assert isinstance(last, events.Finished) and run.best.is_file() and run.written().state == "finished"
+    assert isinstance(last, events.Finished) and run.best.is_file() and run.read_state().state == "finished"
     assert failed(heard) == ["EventLog"]
 
 

@@ -71,13 +71,13 @@ def test_the_next_one_starts_however_the_one_before_ended(workspace):
     servers = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert sorted(server.communicate(timeout=120)[0].strip() for server in servers) == ["['second']", "[]"]
     second = Run("second", workspace)
-    process = psutil.Process(second.written().process.pid)
+    process = psutil.Process(second.read_state().process.pid)
     assert "second" in process.cmdline() and view(run).state == "interrupted"
     process.wait(180)  # its own process starts the next one as it ends
     assert view(second).state == "finished"
     lab = init_lab.find_lab("lab", workspace)
     assert lab.state() != "queued"
-    psutil.Process(lab.written().process.pid).kill()
+    psutil.Process(lab.read_state().process.pid).kill()
 
 
 def test_a_waiting_run_is_withdrawn_and_leaves_nothing(workspace, first, capsys):
@@ -101,7 +101,7 @@ def test_what_is_ones_own_and_the_host(workspace, first):
     queue.stop(run, ANN)
     assert names(workspace) == []
     queue.stop(first, None, host=True)
-    assert view(first).state == "stopping" and first.stop_asked()
+    assert view(first).state == "stopping" and first.stop_requested()
 
 
 def test_the_host_reorders_and_closes(workspace, first):

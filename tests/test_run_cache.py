@@ -38,8 +38,8 @@ def made(name, workspace, points=3):
     settings = with_recipe({"dataset": "mnist", "name": name})
     write_bytes(run.logs / "settings.json", settings.model_dump_json().encode())
     for step in range(1, points + 1):
-        run.say(progress(step))
-    run.say(events.Stopped(time=3.0, step=points, epoch=0.1, seconds=1.0, checkpoint=None))
+        run.append_event(progress(step))
+    run.append_event(events.Stopped(time=3.0, step=points, epoch=0.1, seconds=1.0, checkpoint=None))
     return run
 
 
@@ -52,7 +52,7 @@ def test_sixty_runs_are_read_once(workspace):
         run.events.write_bytes(b"\n" * run.events.stat().st_size)
         cache.forget(run.name)
     assert [len(cache.view(run.name).progress) for run in runs] == [3] * 60
-    assert len(cache.runs()) == LISTED and cache.foremost() in {run.name for run in runs}
+    assert len(cache.runs()) == LISTED and cache.latest() in {run.name for run in runs}
 
 
 def test_a_run_of_the_same_name_is_another_run(workspace):
@@ -74,8 +74,8 @@ def test_a_page_in_the_making_sees_no_later_event(workspace):
     log, points = iter(before.log), list(before.progress)
     next(log)
     for step in range(10, 20):
-        run.say(events.Note(time=4.0, code="resuming"))
-        run.say(progress(step))
+        run.append_event(events.Note(time=4.0, code="resuming"))
+        run.append_event(progress(step))
     cache.forget("r0")
     assert len(cache.view("r0").progress) == 13
     assert list(before.progress) == points and list(log) == []
@@ -153,7 +153,7 @@ def test_runs_of_an_initialisation_lab_are_listed_there_only(workspace):
 
     create_run(with_recipe({"name": "own"}), workspace)
     lab = create_lab(with_recipe({"name": "lab"}), ["default", "too-small"], workspace)
-    create_run(lab.settings.model_copy(update={"name": lab.run("default").name}), workspace, part_of="lab")
+    create_run(lab.settings.model_copy(update={"name": lab.run("default").name}), workspace, lab="lab")
     cache = RunCache(workspace)
     assert [run.name for run in cache.runs()] == ["own"]
     assert cache.view("lab-default") is not None

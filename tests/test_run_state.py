@@ -33,7 +33,7 @@ def small(**values):
 def stopped(workspace, name="r", **values):
     """A run that looks as if it had been stopped."""
     run = create_run(small(name=name, **values), workspace)
-    run.say(events.Stopped(step=3, epoch=0.1, seconds=2.0, checkpoint=None))
+    run.append_event(events.Stopped(step=3, epoch=0.1, seconds=2.0, checkpoint=None))
     change(workspace, run.logs, "stopped", process=None)
     run.checkpoints.mkdir(parents=True)
     (run.checkpoints / "resume.safetensors").write_bytes(b"")
@@ -42,7 +42,7 @@ def stopped(workspace, name="r", **values):
 
 def end(run):
     """Kill the run's process and wait for it."""
-    process = psutil.Process(run.written().process.pid)
+    process = psutil.Process(run.read_state().process.pid)
     process.kill()
     process.wait(60)
 
@@ -128,7 +128,7 @@ def test_a_live_run_counts_however_many_others_there_are(workspace):
 
 def test_a_lab_counts_once_with_the_run_it_is_at(workspace):
     lab = init_lab.create_lab(small(name="lab"), ["default"], workspace)
-    create_run(small(name="lab-default"), workspace, part_of="lab")
+    create_run(small(name="lab-default"), workspace, lab="lab")
     assert running(workspace) == ["lab"] and lab.state() == "starting"
 
 
@@ -137,7 +137,7 @@ def test_a_lab_counts_once_with_the_run_it_is_at(workspace):
 def test_without_its_process_a_run_is_interrupted_at_once(workspace, state, process):
     run = create_run(small(name="r"), workspace)
     change(workspace, run.logs, state, process=process)
-    assert view(run).state == "interrupted" and not run.alive() and running(workspace) == []
+    assert view(run).state == "interrupted" and not run.is_active() and running(workspace) == []
     with pytest.raises(RunError, match="is not running"):
         run.stop()
     with pytest.raises(RunError, match="nothing to go on from"):
@@ -145,7 +145,7 @@ def test_without_its_process_a_run_is_interrupted_at_once(workspace, state, proc
     (run.checkpoints).mkdir(parents=True)
     (run.checkpoints / "resume.safetensors").write_bytes(b"")
     prepare_resume(run)
-    assert run.alive() and view(run).state == "starting"
+    assert run.is_active() and view(run).state == "starting"
 
 
 def test_what_goes_on_is_neither_resumed_nor_deleted_nor_done_twice(workspace):
@@ -179,7 +179,7 @@ def test_a_run_of_the_previous_layout_is_read(workspace):
     (run.logs / "state.json").unlink()
     (run.logs / "lock").touch()
     assert view(run).state == "interrupted"
-    run.say(events.Stopped(step=3, epoch=0.1, seconds=2.0, checkpoint=None))
+    run.append_event(events.Stopped(step=3, epoch=0.1, seconds=2.0, checkpoint=None))
     assert view(run).state == "stopped" and list_runs(workspace) == [run]
     run.checkpoints.mkdir(parents=True)
     (run.checkpoints / "resume.safetensors").write_bytes(b"")
@@ -194,7 +194,7 @@ def test_a_run_of_the_previous_layout_is_read(workspace):
 
 def test_a_state_that_could_not_be_written_does_not_hide_how_a_run_ended(workspace):
     run = create_run(small(name="r"), workspace)
-    run.say(events.Stopped(step=3, epoch=0.1, seconds=2.0, checkpoint=None))
+    run.append_event(events.Stopped(step=3, epoch=0.1, seconds=2.0, checkpoint=None))
     change(workspace, run.logs, "running", process=DEAD)
     assert view(run).state == "stopped"
 
@@ -215,14 +215,16 @@ def test_a_deleted_run_does_not_haunt_the_next_of_its_name(workspace):
     run = create_run(small(name="r"), workspace)
     reader = EventLogReader(run)
     for step in range(400):
-        run.say(events.Progress(step=step, epoch=0, loss=1, accuracy=0, lr=1, images_per_second=1, seconds_left=1))
-    before = reader.look()
+        run.append_event(
+            events.Progress(step=step, epoch=0, loss=1, accuracy=0, lr=1, images_per_second=1, seconds_left=1)
+        )
+    before = reader.read()
     assert len(before.progress) == 400
     change(workspace, run.logs, "stopped", process=None)
     delete_run(run)
     again = create_run(small(name="r", epochs=7), workspace)
-    again.say(events.Progress(step=1, epoch=0, loss=1, accuracy=0, lr=1, images_per_second=1, seconds_left=1))
-    seen = reader.look()
+    again.append_event(events.Progress(step=1, epoch=0, loss=1, accuracy=0, lr=1, images_per_second=1, seconds_left=1))
+    seen = reader.read()
     assert len(seen.progress) == 1 and seen.settings.epochs == 7 and seen.state == "starting"
     assert len(before.progress) == 400  # a snapshot, whatever happens afterwards
 
@@ -241,10 +243,10 @@ def test_time_taken_is_time_trained(workspace):
         events.Started(time=90_010, first_step=30, **started),
         events.Progress(time=90_020, step=50, **progress),
     ):
-        run.say(event)
+        run.append_event(event)
     change(workspace, run.logs, "running", process=DEAD)
     assert view(run).seconds == 50
-    run.say(events.Stopped(time=90_021, step=50, epoch=5.0, seconds=48.5, checkpoint=None))
+    run.append_event(events.Stopped(time=90_021, step=50, epoch=5.0, seconds=48.5, checkpoint=None))
     assert view(run).seconds == 48.5
 
 
@@ -270,9 +272,9 @@ def test_the_lock_is_waited_for(workspace):
 
     def one_more(_):
         with locked(workspace):
-            state = run.written()
+            state = run.read_state()
             write_state(run.logs, state.to("running", place=state.place + 1))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(one_more, range(40)))
-    assert run.written().place == 40 and set(states(workspace)) == {"r"}
+    assert run.read_state().place == 40 and set(states(workspace)) == {"r"}

@@ -31,7 +31,7 @@ def endless(**values):
 def wait(follower, until, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        seen = follower.look()
+        seen = follower.read()
         if until(seen):
             return seen
         time.sleep(0.1)
@@ -41,11 +41,11 @@ def wait(follower, until, seconds=60):
 def test_a_run_finishes_on_its_own_and_anyone_can_read_it(workspace):
     run = start_run(small(), workspace)
     first, second = EventLogReader(run), EventLogReader(run)
-    assert first.look().state == "starting"
-    seen = wait(first, lambda v: not v.live)
+    assert first.read().state == "starting"
+    seen = wait(first, lambda v: not v.is_active)
     assert seen.state == "finished" and seen.share == 1 and len(seen.epochs) == 1
     assert seen.ending.test_accuracy > 0.2
-    assert second.look().state == "finished"
+    assert second.read().state == "finished"
     assert run.best.is_file()
     assert {"settings.json", "events.jsonl", "log.txt"} <= {p.name for p in run.logs.iterdir()}
     assert [r.name for r in list_runs(workspace)] == [run.name]
@@ -59,7 +59,7 @@ def test_stop_saves_and_resume_goes_on(workspace):
     wait(follower, lambda v: v.progress)
     assert view(run).state == "running"
     run.stop()
-    seen = wait(follower, lambda v: not v.live)
+    seen = wait(follower, lambda v: not v.is_active)
     assert seen.state == "stopped" and run.can_resume
     step = seen.ending.step
     resume_run(run)
@@ -79,7 +79,7 @@ def test_a_killed_run_is_seen_as_dead_and_goes_on_from_its_last_save(workspace):
         resume_run(run)
     with pytest.raises(RunError, match="stop it first"):
         delete_run(run)
-    process = psutil.Process(run.written().process.pid)
+    process = psutil.Process(run.read_state().process.pid)
     process.kill()
     process.wait(60)
     seen = wait(follower, lambda v: v.state == "interrupted")
@@ -91,7 +91,7 @@ def test_a_killed_run_is_seen_as_dead_and_goes_on_from_its_last_save(workspace):
     steps = [p.step for p in seen.progress]
     assert steps == sorted(set(steps))
     run.stop()
-    wait(follower, lambda v: not v.live)
+    wait(follower, lambda v: not v.is_active)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to send")
@@ -99,8 +99,8 @@ def test_a_terminated_run_saves(workspace):
     run = start_run(endless(name="terminated"), workspace)
     follower = EventLogReader(run)
     wait(follower, lambda v: v.progress)
-    os.kill(run.written().process.pid, signal.SIGTERM)
-    assert wait(follower, lambda v: not v.live).state == "stopped"
+    os.kill(run.read_state().process.pid, signal.SIGTERM)
+    assert wait(follower, lambda v: not v.is_active).state == "stopped"
 
 
 def test_a_run_outlives_the_process_that_started_it(workspace):
@@ -111,12 +111,12 @@ def test_a_run_outlives_the_process_that_started_it(workspace):
         "start_run(s, Workspace.from_environment())"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-    assert wait(EventLogReader(Run("orphan", workspace)), lambda v: not v.live).state == "finished"
+    assert wait(EventLogReader(Run("orphan", workspace)), lambda v: not v.is_active).state == "finished"
 
 
 def test_a_failed_run_says_its_sentence(workspace):
     run = start_run(small(optimizer="sgd", lr=100, schedule="constant", train_images=3000), workspace)
-    seen = wait(EventLogReader(run), lambda v: not v.live)
+    seen = wait(EventLogReader(run), lambda v: not v.is_active)
     assert seen.state == "failed" and "diverged" in str(seen.ending.message) and not seen.ending.unexpected
     assert "Traceback" not in (run.logs / "log.txt").read_text()
 

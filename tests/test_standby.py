@@ -34,14 +34,14 @@ def waiting(workspace, monkeypatch):
 def finished(run):
     end = time.monotonic() + 180
     while time.monotonic() < end:
-        if not (seen := view(run)).live:
+        if not (seen := view(run)).is_active:
             return seen
         time.sleep(0.1)
     raise AssertionError("it did not end")
 
 
 def end(run):
-    process = psutil.Process(run.written().process.pid)
+    process = psutil.Process(run.read_state().process.pid)
     assert run.name in process.cmdline()
     process.kill()
     process.wait(60)
@@ -51,7 +51,7 @@ def test_it_becomes_the_run(workspace, waiting):
     process = waiting._process
     assert waiting.ready_to_work.wait(180)
     run = start_run(with_recipe({**SMALL, "name": "first"}), workspace)
-    assert run.written().process.pid == process.pid
+    assert run.read_state().process.pid == process.pid
     assert finished(run).state == "finished" and process.wait(60) == 0
     assert (workspace.train_logs / "first" / "log.txt").exists()
 
@@ -59,7 +59,7 @@ def test_it_becomes_the_run(workspace, waiting):
 def test_before_it_is_ready_a_run_has_a_process_of_its_own(workspace, waiting):
     waiting.ready_to_work.clear()
     run = start_run(with_recipe({**SMALL, "name": "first"}), workspace)
-    assert run.written().process.pid != waiting._process.pid
+    assert run.read_state().process.pid != waiting._process.pid
     end(run)
 
 
@@ -68,7 +68,7 @@ def test_one_that_has_died_takes_no_run_with_it(workspace, waiting):
     process = waiting._process
     process.kill()
     run = start_run(with_recipe({**SMALL, "name": "first"}), workspace)
-    assert run.written().process.pid != process.pid and run.alive()
+    assert run.read_state().process.pid != process.pid and run.is_active()
     end(run)
 
 
@@ -82,17 +82,17 @@ def test_another_workspace_gets_a_process_of_its_own(tmp_path, waiting):
     other = Workspace(tmp_path / "other")
     assert waiting.ready_to_work.wait(180)
     run = start_run(with_recipe({**SMALL, "name": "r"}), other)
-    assert run.written().process.pid != waiting._process.pid
+    assert run.read_state().process.pid != waiting._process.pid
     end(run)
 
 
 def test_rehearsing_changes_no_later_random_number():
     import torch
 
-    from imgcls.training.warmup import rehearse
+    from imgcls.training.warmup import warm_up
 
     before = torch.get_rng_state()
-    rehearse()
+    warm_up()
     assert torch.equal(torch.get_rng_state(), before)
 
 

@@ -204,18 +204,18 @@ def test_runs_are_those_that_train_would_have_made_and_name_their_parent(workspa
     work(plain)
     weights, others = load_file(run.best), load_file(plain.best)
     assert weights.keys() == others.keys() and all((weights[name] == others[name]).all() for name in weights)
-    assert run.written().parent == "s" and not plain.written().parent
+    assert run.read_state().parent == "s" and not plain.read_state().parent
     with pytest.raises(RunError, match="belongs to the sweep s"):
         rename_run(run, "other")
     # Asked again it has nothing to do; with more seeds it does those alone.
-    before = {r.name: r.written().id for r in list_runs(workspace)}
+    before = {r.name: r.read_state().id for r in list_runs(workspace)}
     assert sweep.create(plan(SMALL, {"lr": [0.05, 0.1], "init": ["kaiming-uniform"]}, (1, 2), jobs=1), workspace,
                         name="s").status() == "finished"  # fmt: skip
     sweep.create(again(one.request(), {}, {"lr": ["0.2"]}, ["2", "3"]), workspace, name="s")
     assert [t.name for t, _ in sweep.due(one, one.request())] == [
         f"s_{lr}_kaiming-uniform_s{seed}" for lr, seed in ((0.05, 3), (0.1, 3), (0.2, 1), (0.2, 2), (0.2, 3))
     ]
-    assert before.items() <= {r.name: r.written().id for r in list_runs(workspace)}.items()
+    assert before.items() <= {r.name: r.read_state().id for r in list_runs(workspace)}.items()
     # Another question is not the same sweep.
     for other in ({**SMALL, "epochs": 2}, SMALL):
         vary = {"lr": [0.1], "init": ["kaiming-uniform"]} if other is not SMALL else {"lr": [0.1]}
@@ -240,7 +240,7 @@ def test_halving_stops_the_worse_and_takes_the_better_to_the_end(workspace):
     found = worked_here(one)
     assert [row.epochs for row in found.rows] == [1, 3, 1] and found.status == "finished"
     assert found.best.combination == {"lr": 3e-3} and found.best_settings().lr == 3e-3
-    states = [one.run(t).written().state for t in one.trials()]
+    states = [one.run(t).read_state().state for t in one.trials()]
     assert states == ["stopped", "finished", "stopped"]
     whole = create_run(one.settings(one.trials()[1]).model_copy(update={"name": "whole"}), workspace)
     work(whole)
@@ -251,17 +251,19 @@ def test_halving_stops_the_worse_and_takes_the_better_to_the_end(workspace):
 def test_a_run_that_diverges_is_a_result_and_one_that_is_stopped_alone_is_left_out(workspace):
     one = made(workspace, {"lr": [0.05, 0.1]}, base={**SMALL, "dataset": "mnist", "init": "too-large", "epochs": 2})
     first = sweep.advance(one, after=[one.run(one.trials()[0])])[0]
-    sweep.work(first, loggers=[lambda event: first.ask_to_stop() if first.alive() and not first.stop_asked() else 0])
-    assert first.written().state in ("stopped", "failed")
-    if first.written().state == "stopped":
+    sweep.work(
+        first, loggers=[lambda event: first.ask_to_stop() if first.is_active() and not first.stop_requested() else 0]
+    )
+    assert first.read_state().state in ("stopped", "failed")
+    if first.read_state().state == "stopped":
         assert one.request().left_out == (first.name,)
     second = one.run(one.trials()[1])
-    assert second.written().state == "failed"
+    assert second.read_state().state == "failed"
     found = sweep_result.result(one)
     assert found.rows[1].as_dict()["mean"] is None and found.rows[1].failed == 1 and found.best is None
     assert one.status() == "finished"
     sweep.create(again(one.request(), {}, {}, []), workspace, name="s")  # asked for again
-    if first.written().state == "stopped":
+    if first.read_state().state == "stopped":
         assert [t.name for t, _ in sweep.due(one, one.request())] == [first.name]
 
 
@@ -276,7 +278,7 @@ def test_in_a_lab_of_several_its_runs_wait_in_the_queue(workspace):
     sweep.stop(one)
     assert not waiting(workspace) and one.status() == "stopped" and not one.run(one.trials()[0]).logs.exists()
     with locked(workspace):
-        write_state(other.logs, other.written().to("finished", process=None))
+        write_state(other.logs, other.read_state().to("finished", process=None))
     with pytest.raises(RunError, match="did you mean s_"):
         sweep.create(plan(SMALL, {"lr": [0.05, 0.1]}, (1,), jobs=1), workspace, name="s_0.1")
         sweep.find("s_0.2", workspace)
@@ -287,10 +289,10 @@ def test_a_process_that_is_always_killed_fails_its_run_in_the_end(workspace):
     run = one.run(one.trials()[0])
     for _ in range(sweep.MOST_KILLS + 1):
         sweep.advance(one, after=[run])
-        if run.written().state != "failed":
+        if run.read_state().state != "failed":
             with locked(workspace):
-                write_state(run.logs, run.written().to("running", process=None))
-    assert run.written().state == "failed" and "ended from outside 3 times" in str(view(run).failure)
+                write_state(run.logs, run.read_state().to("running", process=None))
+    assert run.read_state().state == "failed" and "ended from outside 3 times" in str(view(run).failure)
     assert [t.name for t, _ in sweep.due(one, one.request())] != [run.name]
     sweep.create(again(one.request(), {}, {}, []), workspace, name="s")
     assert run.name in [t.name for t, _ in sweep.due(one, one.request())]
@@ -306,7 +308,7 @@ def python(*arguments, **options):
 
 def processes_of(workspace):
     found = []
-    for state in (run.written() for run in list_runs(workspace)):
+    for state in (run.read_state() for run in list_runs(workspace)):
         if state and state.process and state.process.alive():
             found.append(state.process.pid)
     return found
@@ -346,7 +348,7 @@ def test_killed_anywhere_it_goes_on_to_the_same_results(workspace):
         same, other = load_file(plain.best), load_file(one.run(trial).best)
         assert all((same[name] == other[name]).all() for name in same)
         assert view(plain).best.val_accuracy == view(one.run(trial)).best.val_accuracy
-    assert not [run for run in list_runs(workspace) if run.alive()]
+    assert not [run for run in list_runs(workspace) if run.is_active()]
 
 
 def test_the_library_trains_a_sweep(workspace, capsys):

@@ -14,7 +14,7 @@ from imgcls.errors import SettingsError
 from imgcls.inference.predictor import Predictor
 from imgcls.models import build, model_spec, transfer
 from imgcls.models.layers import cam_layer, head_name, stages, within
-from imgcls.models.meta_model import misfit, skeleton
+from imgcls.models.meta_model import meta_model, misfit
 from imgcls.models.registry import MODELS, OTHERS, REGISTRY
 from imgcls.models.torchvision_table import TABLE
 from imgcls.recipes import preprocess_for, with_recipe
@@ -118,7 +118,7 @@ def test_one_channel(name):
 @pytest.mark.parametrize("name", REGISTRY)
 def test_a_skeleton_has_its_shapes_and_no_memory(name):
     spec = model_spec(name)
-    made = skeleton(name, channels=3, classes=1000, image_size=spec.default_size)
+    made = meta_model(name, channels=3, classes=1000, image_size=spec.default_size)
     large = [p for p in made.parameters() if p.numel() > 10_000]
     assert all(p.is_meta for p in large)
     counted = sum(p.numel() for p in made.parameters())

@@ -9,7 +9,7 @@ from faults import KINDS, failing_disk
 from photos import flowers, photo
 
 from imgcls.checkpoints.format import load_checkpoint
-from imgcls.checkpoints.import_weights import adopt
+from imgcls.checkpoints.import_weights import import_weights
 from imgcls.data.collect import Draft
 from imgcls.errors import ImgclsError
 from imgcls.models import build
@@ -123,7 +123,7 @@ def test_foreign_weights_are_a_whole_checkpoint_or_none(workspace, tmp_path):
 
     def work():
         name = f"own-{next(made)}"
-        adopt(source, workspace, classes=[str(i) for i in range(10)], name=name)
+        import_weights(source, workspace, classes=[str(i) for i in range(10)], name=name)
         return name
 
     for at, number in faults(work, workspace.root):

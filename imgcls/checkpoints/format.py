@@ -148,7 +148,7 @@ def load_checkpoint(path: Path | str) -> tuple[nn.Module, Meta]:
     meta = _meta(path, header.metadata)
     if meta.weights:  # of a checkpoint that ships: the tensors lie in weight/, which may hold them for several
         header = read_header(weights_of(meta))
-    model = _skeleton(path, meta, header)
+    model = _meta_model(path, meta, header)
     state = read_tensors(weights_of(meta) if meta.weights else path)
     whole = model.state_dict()  # which also knows its layers' versions, as MNASNet asks for
     for name, tensor in state.items():
@@ -158,9 +158,9 @@ def load_checkpoint(path: Path | str) -> tuple[nn.Module, Meta]:
     return model.eval(), meta
 
 
-def _skeleton(path: Path, meta: Meta, header: Header) -> nn.Module:
+def _meta_model(path: Path, meta: Meta, header: Header) -> nn.Module:
     """The network that `meta` describes, without memory. CheckpointError where the header's shapes are not its."""
-    from imgcls.models.meta_model import misfit, skeleton
+    from imgcls.models.meta_model import meta_model, misfit
     from imgcls.models.registry import REGISTRY, knows_options
     from imgcls.plugins import VARIABLE
 
@@ -175,7 +175,7 @@ def _skeleton(path: Path, meta: Meta, header: Header) -> nn.Module:
     form = meta.preprocess
     try:
         shape = {"channels": form.channels, "classes": len(meta.classes), "image_size": form.size}
-        model = skeleton(meta.model, **shape, options=meta.options)
+        model = meta_model(meta.model, **shape, options=meta.options)
     except (RuntimeError, ValueError, AssertionError, ArithmeticError):  # images of a size that it cannot be built for
         mismatch = ("image_size", str(form.size), "")
     else:

@@ -23,7 +23,7 @@ from imgcls.data.registry import DATASETS
 from imgcls.errors import CheckpointError, SettingsError
 from imgcls.files import storage_error
 from imgcls.imaging.preprocess import HALF, Preprocess
-from imgcls.models.meta_model import skeleton
+from imgcls.models.meta_model import meta_model
 from imgcls.models.registry import REGISTRY
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.settings import NAME
@@ -100,7 +100,7 @@ def proposed_classes(recognised: RecognisedNetwork) -> tuple[str, ...]:
     return tuple("0123456789") if (recognised.classes, recognised.channels) == (10, 1) else ()
 
 
-def adopt(
+def import_weights(
     file: Path,
     workspace: Workspace,
     *,
@@ -117,7 +117,7 @@ def adopt(
     names = checked_classes(file, recognised, classes)
     form = proposed(recognised, kind=kind, changes=changes)
     folder = free_folder(name or file.stem, workspace, exact=bool(name))
-    whole = _whole(_skeleton(recognised, form).state_dict(), state, file)
+    whole = _whole(_meta_model(recognised, form).state_dict(), state, file)
     labels = {}
     if recognised.classes == 1000:
         shipped = read_meta(PROJECT / "checkpoints" / "imagenet" / "best.safetensors")
@@ -177,19 +177,19 @@ def checked_classes(file: Path, recognised: RecognisedNetwork, classes: Sequence
 
 
 def network(recognised: RecognisedNetwork, state: dict[str, Tensor], file: Path, form: Preprocess) -> nn.Module:
-    """In evaluation mode, without a checkpoint. Raises as `adopt`."""
-    model = _skeleton(recognised, form)
+    """In evaluation mode, without a checkpoint. Raises as `import_weights`."""
+    model = _meta_model(recognised, form)
     model.load_state_dict(_whole(model.state_dict(), state, file), assign=True)
     return model.eval()
 
 
-def _skeleton(recognised: RecognisedNetwork, form: Preprocess) -> nn.Module:
+def _meta_model(recognised: RecognisedNetwork, form: Preprocess) -> nn.Module:
     """SettingsError where a network of guessed sizes would get images of another one."""
     try:
         if recognised.guessed and form.size != recognised.size:
             raise ValueError
         shape = {"channels": recognised.channels, "classes": recognised.classes, "image_size": form.size}
-        return skeleton(recognised.model, **shape, options=recognised.options)
+        return meta_model(recognised.model, **shape, options=recognised.options)
     except ValueError:
         raise SettingsError(
             "{model} cannot take images of {size} pixels.", model=REGISTRY[recognised.model].title, size=form.size

@@ -23,7 +23,7 @@ from imgcls.errors import CheckpointError
 from imgcls.models.chain import ChainLayers, Convolution
 from imgcls.models.deep_head import DeepHead, inputs, place_name
 from imgcls.models.layers import first_convolution, head_name
-from imgcls.models.meta_model import misfit, skeleton
+from imgcls.models.meta_model import meta_model, misfit
 from imgcls.models.registry import MODELS, OTHERS, REGISTRY, ModelSpec
 from imgcls.models.weight_files import read_state
 from imgcls.models.weight_header import KEY
@@ -124,7 +124,7 @@ def _likely(parameters: int, *, other_head: bool = False) -> Iterator[ModelSpec]
 @lru_cache(maxsize=256)
 def _plain(spec: ModelSpec, channels: int) -> nn.Module:
     """Kept: a file is compared with some dozens of networks, in three ways."""
-    return skeleton(spec.name, channels=channels, classes=2, image_size=spec.default_size)
+    return meta_model(spec.name, channels=channels, classes=2, image_size=spec.default_size)
 
 
 def _as_many_convolutions(spec: ModelSpec, shapes: dict[str, tuple[int, ...]]) -> bool:
@@ -147,7 +147,7 @@ def _fits(spec: ModelSpec, shapes: dict[str, tuple[int, ...]]) -> RecognisedNetw
         size = round(max(0, positions[1] - 1) ** 0.5) * spec.multiple
         if not spec.smallest <= size <= 1024:
             return None
-    model = skeleton(spec.name, channels=channels, classes=classes, image_size=size or spec.default_size)
+    model = meta_model(spec.name, channels=channels, classes=classes, image_size=size or spec.default_size)
     counted = {name: () for name in model.state_dict() if name.endswith("num_batches_tracked")}
     return None if misfit(model, {**shapes, **counted}) else RecognisedNetwork(spec.name, channels, classes, size)
 
@@ -166,7 +166,7 @@ def _fits_in_order(
         return None
     if not _as_many_convolutions(spec, shapes):
         return None
-    plain = skeleton(spec.name, channels=channels, classes=classes, image_size=spec.default_size)
+    plain = meta_model(spec.name, channels=channels, classes=classes, image_size=spec.default_size)
     ours = [(name, tuple(tensor.shape)) for name, tensor in plain.state_dict().items() if not name.endswith(COUNTER)]
     if [(name.rpartition(".")[2], shape) for name, shape in ours] != [
         (name.rpartition(".")[2], shape) for name, shape in theirs
@@ -215,7 +215,7 @@ def _fits_with_head(
         if head.name not in REGISTRY or widths[-1] > MOST_CLASSES:
             continue
         recognised = RecognisedNetwork(head.name, first[1], widths[-1])
-        model = skeleton(head.name, channels=first[1], classes=widths[-1], image_size=spec.default_size)
+        model = meta_model(head.name, channels=first[1], classes=widths[-1], image_size=spec.default_size)
         ours = [name for name in model.state_dict() if not name.endswith(COUNTER)]
         return recognised, dict(zip(shapes, ours, strict=True))
     return None
@@ -270,7 +270,7 @@ def _chains(shapes: dict[str, tuple[int, ...]]) -> Iterator[tuple[RecognisedNetw
         if chain.name not in REGISTRY:
             continue
         recognised = RecognisedNetwork(chain.name, channels, classes, side, guessed=True)
-        model = skeleton(chain.name, channels=channels, classes=classes, image_size=side)
+        model = meta_model(chain.name, channels=channels, classes=classes, image_size=side)
         names = [name for name in model.state_dict() if not name.endswith(COUNTER)]
         if len(names) == len(shapes):
             yield recognised, names

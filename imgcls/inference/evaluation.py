@@ -23,7 +23,7 @@ from torch import Tensor
 from imgcls.checkpoints.format import read_meta, write_tensors
 from imgcls.errors import CheckpointError
 from imgcls.inference.metrics import ClassificationReport, Outputs, classification_report
-from imgcls.inference.predictor import SURE, Predictor
+from imgcls.inference.predictor import CONFIDENT_FROM, Predictor
 from imgcls.messages import N_, Message
 from imgcls.progress import Progress
 
@@ -115,7 +115,7 @@ def run_evaluation(
     true, classes, likeliest, losses, familiarity, indices = (
         torch.cat(column) for column in zip(*columns, strict=True)
     )
-    return Outputs(true, classes, likeliest, losses, familiarity, familiarity >= SURE), indices.cpu()
+    return Outputs(true, classes, likeliest, losses, familiarity, familiarity >= CONFIDENT_FROM), indices.cpu()
 
 
 def _answers(predictor: Predictor, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:

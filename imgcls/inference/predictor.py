@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from imgcls.inference.calibration import Calibration
 
 TIMED = 4  # images that go forward to see how many threads are fastest
-SURE = 0.5  # familiarity from which an answer counts
+CONFIDENT_FROM = 0.5  # familiarity from which an answer counts
 CACHE_ENTRIES = 8  # loaded networks; a ResNet18 takes 45 MB
 OFTEN = 32  # answers after which a network that stays in memory is likely to be asked for many more
 KEPT_BYTES = 1_000_000_000  # of their weights together; an AlexNet takes 233 MB
@@ -189,7 +189,10 @@ class Predictor:
             return [{} for _ in activations]
         familiarity, nearest = self.calibration.familiarity(activations)
         rows = zip(familiarity.tolist(), nearest.tolist(), self.calibration.place(activations).tolist(), strict=True)
-        return [{"sure": f >= SURE, "familiarity": f, "nearest": names[c], "place": (x, y)} for f, c, (x, y) in rows]
+        return [
+            {"sure": f >= CONFIDENT_FROM, "familiarity": f, "nearest": names[c], "place": (x, y)}
+            for f, c, (x, y) in rows
+        ]
 
 
 def warm(path: Path) -> None:

@@ -243,6 +243,6 @@ def run_html(run_view: RunView) -> str:
         status=run_view.state,
         figures=figures,
         message="" if run_view.failure is None else str(run_view.failure),
-        share=run_view.share if run_view.live else None,
+        share=run_view.share if run_view.is_active else None,
         charts=charts if run_view.progress or epochs else [],
     )

@@ -20,4 +20,4 @@ def micro_batches(network: Callable[..., Tensor], inputs: Tensor) -> tuple[Tenso
     spec = getattr(network, "spec", None)
     if spec is None or inputs.device.type != "cpu":
         return (inputs,)
-    return inputs.split(max(spec.together, spec.together * 160**2 // inputs.shape[-1] ** 2))
+    return inputs.split(max(spec.micro_batch, spec.micro_batch * 160**2 // inputs.shape[-1] ** 2))

@@ -28,7 +28,7 @@ class _ShapesOnly(TorchFunctionMode):
         return function(*args, **kwargs)
 
 
-def skeleton(
+def meta_model(
     name: str, *, channels: int, classes: int, image_size: int, options: Mapping[str, str] | None = None
 ) -> nn.Module:
     """The network with weights that have a shape and no values: `load_state_dict(..., assign=True)` gives it some."""

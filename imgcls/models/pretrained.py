@@ -17,7 +17,7 @@ from imgcls.errors import WeightsError
 from imgcls.messages import Message
 from imgcls.models.download import check_reachable, fetch_weights, no_weights
 from imgcls.models.layers import first_convolution, head_name
-from imgcls.models.meta_model import skeleton
+from imgcls.models.meta_model import meta_model
 from imgcls.models.registry import ModelSpec, build, model_spec
 from imgcls.models.torchvision_check import torchvision
 from imgcls.models.transfer import replace_head
@@ -101,7 +101,7 @@ def load_then_replace_head(
 ) -> nn.Module:
     """The course's first way: a network with the file's own head, load everything, then a new head."""
     state = read_state(path)
-    head = head_name(skeleton(name, channels=channels, classes=1, image_size=image_size)) + ".weight"
+    head = head_name(meta_model(name, channels=channels, classes=1, image_size=image_size)) + ".weight"
     _need(head in state and state[head].ndim > 1, name, path, Message("it has no tensor '{key}'", key=head))
     own = state[head].shape[0]
     model = build(name, channels=channels, classes=own, image_size=image_size, options=options)

@@ -43,8 +43,8 @@ class ModelSpec:
     resize_mode, interpolation, crop, mean, std: how a photo reaches it (see Preprocess).
     upscale: how 32-pixel colour images are enlarged for it.
     channels_last_from: on a CPU, the side from which weights lie in channels_last.
-    together: images of 160 pixels, or as many smaller ones as have as many pixels, that go forward at a time on a CPU
-        (see forward.py).
+    micro_batch: images of 160 pixels, or as many smaller ones as have as many pixels, that go forward at a time on a
+        CPU (see forward.py).
     weights: names of the files that hold its ImageNet weights, any of them; the first is the one to fetch.
     mirror: the repository on a Hugging Face host with the same tensors as `model.safetensors`.
     head, first_convolution, stages, explain: dotted names of layers, by rule (see layers.py) where empty. Stages go
@@ -68,7 +68,7 @@ class ModelSpec:
     std: tuple[float, ...] = IMAGENET_STD
     upscale: Upscale = "crop"
     channels_last_from: int = SMALL_PIXELS
-    together: int = 16
+    micro_batch: int = 16
     weights: tuple[str, ...] = ()
     mirror: str = ""
     head: str = ""
@@ -178,7 +178,7 @@ EFFICIENTNET_LITE0 = ModelSpec(
     std=HALF * 3,
     # Measured, two threads at 160 pixels, milliseconds an image: 4.8 for 4 at a time, 6.4 for 8, 8.0 for 16; at 224
     # pixels 9.7, 13.1 and 15.8. With one thread it makes no difference at 160 pixels.
-    together=4,
+    micro_batch=4,
     weights=("efficientnet-lite0.safetensors",),
     mirror="timm/tf_efficientnet_lite0.in1k",
     head="classifier",

@@ -22,9 +22,9 @@ from imgcls.messages import Message, Setting
 from imgcls.processes import ProcessId
 from imgcls.runs import queue
 from imgcls.runs.launcher import admitted, start_claimed
-from imgcls.runs.lifecycle import check_run, claimed, create_run
+from imgcls.runs.lifecycle import check_run, create_run, new_folder
 from imgcls.runs.state import Owner, RunState, locked, write_state
-from imgcls.runs.store import Job, Run, delete_run, hide, taken
+from imgcls.runs.store import Job, Run, delete_run, move_to_trash, name_in_use
 from imgcls.runs.worker import Logger, failure, finish
 from imgcls.runs.worker import work as work_run
 from imgcls.settings import NAME, TrainSettings, choices
@@ -56,14 +56,14 @@ class Lab(Job):
 
     def state(self) -> str:
         """queued, starting, running, stopping, finished, stopped, failed, or interrupted."""
-        written = self.written()
+        written = self.read_state()
         if written is not None:
-            return written.now
+            return written.status
         return (_read(self.logs / "ended.json") or {}).get("state", "interrupted")  # an earlier version's
 
     def failure(self) -> Message | None:
         """Why it failed."""
-        written = self.written()
+        written = self.read_state()
         if written is not None:
             return written.message
         record = (_read(self.logs / "ended.json") or {}).get("message")
@@ -148,11 +148,11 @@ def _checked(settings: TrainSettings, inits: Sequence[str], workspace: Workspace
 def _claim(settings: TrainSettings, inits: tuple[str, ...], workspace: Workspace, state: RunState) -> Lab:
     """Under the workspace's lock."""
     name = settings.name or f"inits-{settings.default_name()}"[:MAX_NAME_CHARS]
-    if any(taken(n, workspace) for n in (name, *(f"{name}-{init}" for init in inits))):
+    if any(name_in_use(n, workspace) for n in (name, *(f"{name}-{init}" for init in inits))):
         raise RunError("A run called {name} is there already: choose another name.", name=name)
     lab = Lab(name, workspace)
     request = {"settings": settings.model_copy(update={"name": ""}).model_dump(), "inits": inits}
-    with claimed(lab.logs):
+    with new_folder(lab.logs):
         write_bytes(lab.logs / "lab.json", json.dumps(request, indent=2).encode())
         write_state(lab.logs, state)
     return lab
@@ -173,12 +173,12 @@ def list_labs(workspace: Workspace) -> list[Lab]:
 
 def delete_lab(lab: Lab) -> None:
     """Remove a lab with its runs. Raises RunError while it runs."""
-    if lab.alive():
+    if lab.is_active():
         raise RunError("{name} is still running: stop it first.", name=lab.name)
     for init in lab.inits:
         delete_run(lab.run(init))
     with locked(lab.workspace):
-        hidden = hide(lab.logs)
+        hidden = move_to_trash(lab.logs)
     shutil.rmtree(hidden, ignore_errors=True)
 
 
@@ -187,7 +187,7 @@ def work(lab: Lab, *, loggers: Sequence[Logger] = ()) -> dict[str, events.Event]
 
     A run that fails is a result as well: the next one follows. Raises RunError when somebody else works on the lab.
     """
-    lab.begin()
+    lab.mark_running()
     remove_leftovers(lab.logs)
     try:
         ended, state = _work(lab, loggers)
@@ -205,15 +205,16 @@ def _work(lab: Lab, loggers: Sequence[Logger]) -> tuple[dict[str, events.Event],
 
     settings, ended, rows_of_init = lab.settings, {}, {}
     for init in lab.inits:
-        if lab.stop_asked():
+        if lab.stop_requested():
             return ended, "stopped"
         rows_of_init[init] = [
             asdict(row) for row in layer_statistics(settings.model_copy(update={"init": init}), lab.workspace)
         ]
         write_bytes(lab.logs / "statistics.json", json.dumps(rows_of_init).encode())
     for init in lab.inits:
-        lab_run = create_run(settings.model_copy(update={"init": init, "name": lab.run(init).name}), lab.workspace)
-        if lab.stop_asked():  # asked while this run was being made: it could not be told
+        run_settings = settings.model_copy(update={"init": init, "name": lab.run(init).name})
+        lab_run = create_run(run_settings, lab.workspace, lab=lab.name)
+        if lab.stop_requested():  # asked while this run was being made: it could not be told
             lab_run.stop()
         ended[init] = work_run(lab_run, loggers=loggers)
         if isinstance(ended[init], events.Stopped):

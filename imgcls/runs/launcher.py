@@ -20,9 +20,9 @@ from typing import IO, Any
 from imgcls.errors import ImgclsError, RunError
 from imgcls.processes import ProcessId
 from imgcls.runs import queue
-from imgcls.runs.lifecycle import check_resumable, check_run, claim_run, take_up
+from imgcls.runs.lifecycle import check_resumable, check_run, claim_run, mark_resuming
 from imgcls.runs.state import Owner, RunState, locked, write_state
-from imgcls.runs.store import Job, Run, hide, running
+from imgcls.runs.store import Job, Run, move_to_trash, running
 from imgcls.runs.warm_worker import WarmWorker
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace, child_environment
@@ -69,7 +69,7 @@ def resume_run(
         saved_state = check_resumable(run)
         state = saved_state.to("starting", resume=True, part_of="", message=None, owner=saved_state.owner or owner)
         state = admitted(state, run.workspace, at_once, wait, each)
-        take_up(run, state, settings=settings)
+        mark_resuming(run, state, settings=settings)
         start_claimed(run, state, "work", run.name, "--resume", previous=saved_state)
     return run
 
@@ -106,7 +106,7 @@ def start_claimed(job: Job, state: RunState, *command: str, previous: RunState |
         _launch(job, state, *command)
     except ImgclsError:
         if previous is None:
-            shutil.rmtree(hide(job.logs), ignore_errors=True)
+            shutil.rmtree(move_to_trash(job.logs), ignore_errors=True)
         else:
             write_state(job.logs, previous)
         raise

@@ -20,7 +20,7 @@ from imgcls.processes import ProcessId
 from imgcls.recipes import preprocess_for
 from imgcls.runs.renaming import finish_all
 from imgcls.runs.state import RunState, locked, read_state, write_state
-from imgcls.runs.store import Run, made_at, taken
+from imgcls.runs.store import Run, made_at, name_in_use
 from imgcls.settings import TrainSettings
 from imgcls.training import events
 from imgcls.workspace import Workspace
@@ -36,7 +36,7 @@ def remove_workspace_leftovers(workspace: Workspace) -> None:
         finish_all(workspace)
     for features in workspace.checkpoints.glob("*/features.f32"):
         state = read_state(workspace.train_logs / features.parent.name)
-        if state is None or not state.live:
+        if state is None or not state.is_active:
             with contextlib.suppress(OSError):
                 features.unlink()
 
@@ -67,24 +67,24 @@ def check_run(settings: TrainSettings, workspace: Workspace) -> None:
         check_weights(settings.weights, model=settings.model, folder=workspace.weight)
 
 
-def create_run(settings: TrainSettings, workspace: Workspace, *, part_of: str = "") -> Run:
+def create_run(settings: TrainSettings, workspace: Workspace, *, lab: str = "") -> Run:
     """Check, then claim the run's folders for this process. On an error nothing is made."""
     check_run(settings, workspace)
     with locked(workspace):
-        return claim_run(settings, workspace, RunState(process=ProcessId.current(), part_of=part_of))
+        return claim_run(settings, workspace, RunState(process=ProcessId.current(), part_of=lab))
 
 
 def claim_run(settings: TrainSettings, workspace: Workspace, state: RunState) -> Run:
     """Under the workspace's lock: a folder for the run, whole or not at all. Raises RunError or StorageError."""
     name = settings.name
-    if name and taken(name, workspace):
+    if name and name_in_use(name, workspace):
         raise RunError("A run called {name} is there already: choose another name.", name=name)
     if not name:
         default_name = settings.default_name()
         numbered = (default_name, *(f"{default_name}-{i}" for i in range(2, 1000)))
-        name = next(n for n in numbered if not taken(n, workspace))
+        name = next(n for n in numbered if not name_in_use(n, workspace))
     run = Run(name, workspace)
-    with claimed(run.logs):
+    with new_folder(run.logs):
         settings = settings.model_copy(update={"name": name})
         write_bytes(run.logs / "settings.json", settings.model_dump_json(indent=2).encode())
         run.events.touch()
@@ -93,7 +93,7 @@ def claim_run(settings: TrainSettings, workspace: Workspace, state: RunState) ->
 
 
 @contextlib.contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def new_folder(folder: Path) -> Iterator[None]:
     """A new folder, removed again when what is put into it cannot be written: its name is then free for another try."""
     try:
         folder.mkdir(parents=True)
@@ -109,8 +109,8 @@ def claimed(folder: Path) -> Iterator[None]:
 def check_resumable(run: Run, *, longer: bool = False) -> RunState:
     """Its state. Raises RunError where a run cannot go on: it is going on, waiting, or has nothing to go on from.
     `longer`: with more epochs, which a finished one can have, too."""
-    state = run.written() or RunState("stopped", created=made_at(run))
-    if state.live:
+    state = run.read_state() or RunState("stopped", created=made_at(run))
+    if state.is_active:
         raise RunError("{name} is still running.", name=run.name)
     if state.state == "queued":
         raise RunError("{name} is waiting for its turn already.", name=run.name)
@@ -156,7 +156,7 @@ def with_epochs(run: Run, epochs: int | str) -> TrainSettings:
     return settings
 
 
-def take_up(run: Run, state: RunState, *, settings: TrainSettings | None = None) -> None:
+def mark_resuming(run: Run, state: RunState, *, settings: TrainSettings | None = None) -> None:
     """Under the workspace's lock: a stopped run goes on, from now on with `settings`."""
     if settings is not None and settings != run.settings():
         path = run.logs / "settings.json"
@@ -164,7 +164,7 @@ def take_up(run: Run, state: RunState, *, settings: TrainSettings | None = None)
         write_bytes(path, settings.model_dump_json(indent=2).encode())
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # its time is when the run was made
     (run.logs / "stop").unlink(missing_ok=True)
-    run.say(events.Note(code="resuming", message=Message("going on from where it was saved")))
+    run.append_event(events.Note(code="resuming", message=Message("going on from where it was saved")))
     write_state(run.logs, state)
 
 
@@ -174,4 +174,4 @@ def prepare_resume(run: Run, *, epochs: int | str | None = None) -> None:
     settings = None if epochs is None else with_epochs(run, epochs)
     with locked(run.workspace):
         state = check_resumable(run, longer=settings is not None)
-        take_up(run, state.to("starting", process=ProcessId.current(), part_of=""), settings=settings)
+        mark_resuming(run, state.to("starting", process=ProcessId.current(), part_of=""), settings=settings)

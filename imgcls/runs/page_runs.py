@@ -104,7 +104,7 @@ def _checked(content: bytes, model: str, channels: int, classes: int, size: int)
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from imgcls.models.meta_model import skeleton
+    from imgcls.models.meta_model import meta_model
 
     if not model.startswith("lenet") or model not in REGISTRY:
         raise CheckpointError("A page trains LeNet, not {model}.", model=model[:60])
@@ -114,7 +114,7 @@ def _checked(content: bytes, model: str, channels: int, classes: int, size: int)
         tensors = load(content)
     except (SafetensorError, ValueError, KeyError, TypeError, json.JSONDecodeError):
         raise CheckpointError("What the page sent is no file of weights: train again, then keep it.") from None
-    own = skeleton(model, channels=channels, classes=classes, image_size=size).state_dict()
+    own = meta_model(model, channels=channels, classes=classes, image_size=size).state_dict()
     for name in sorted(own.keys() | tensors.keys()):
         sent, here = tensors.get(name), own.get(name)
         if sent is None or here is None or sent.shape != here.shape or sent.dtype != torch.float32:

@@ -48,7 +48,7 @@ def check_owner(state: RunState | None, by: Owner | None, *, host: bool = False)
 
 def stop(run: Job, by: Owner | None, *, host: bool = False) -> None:
     """Stop or withdraw a run or a lab of one's own. Raises RunError."""
-    check_owner(run.written(), by, host=host)
+    check_owner(run.read_state(), by, host=host)
     run.stop()
 
 
@@ -131,7 +131,7 @@ def turns(workspace: Workspace, view_of: Callable[[Run], RunView] = view) -> lis
     limit says nothing: a run of ten seconds would count as half an hour.
     """
     all_states = states(workspace)
-    live = sorted((s.created, name, s) for name, s in all_states.items() if s.live and not s.part_of)
+    live = sorted((s.created, name, s) for name, s in all_states.items() if s.is_active and not s.part_of)
     going_on = [Turn(name, state, None, _left(Run(name, workspace), state, view_of)) for _, name, state in live]
     queued = waiting(workspace)
     # The lanes are filled as `start_next` does: whoever is free first takes the next one.

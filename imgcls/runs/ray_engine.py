@@ -22,9 +22,9 @@ from imgcls.errors import InstallError, RunError
 from imgcls.files import write_bytes
 from imgcls.processes import ProcessId
 from imgcls.runs import sweep as sweeps
-from imgcls.runs.lifecycle import claim_run, take_up
+from imgcls.runs.lifecycle import claim_run, mark_resuming
 from imgcls.runs.state import RunState, locked, write_state
-from imgcls.runs.store import Run, hide
+from imgcls.runs.store import Run, move_to_trash
 from imgcls.runs.sweep import Rest, Sweep, Trial
 from imgcls.runs.sweep_request import Request
 from imgcls.runs.worker import finish
@@ -57,7 +57,7 @@ class Keeper:
         return _files(run) if run.can_resume else {}
 
     def is_to_stop(self, name: str) -> bool:
-        return Run(name, self.workspace).stop_asked()
+        return Run(name, self.workspace).stop_requested()
 
 
 def _files(run: Run) -> Files:
@@ -85,7 +85,7 @@ class _Sender:
             import ray  # pyright: ignore[reportMissingImports]
 
             self.asked = time.monotonic()
-            if ray.get(self.keeper.is_to_stop.remote(self.run.name)) and not self.run.stop_asked():
+            if ray.get(self.keeper.is_to_stop.remote(self.run.name)) and not self.run.stop_requested():
                 with contextlib.suppress(RunError):
                     self.run.ask_to_stop()
 
@@ -121,7 +121,7 @@ def train(name: str, values: dict[str, Any], until: int, keeper: Any, home: str)
             if files:
                 for path, content in files.items():
                     write_bytes(here / path, content)
-                take_up(run, state)
+                mark_resuming(run, state)
             else:
                 claim_run(TrainSettings.checked(values), workspace, state)
         rest, sender = Rest(run, until), _Sender(run, keeper, home)
@@ -149,7 +149,7 @@ def follow(sweep: Sweep, address: str, told: Callable[[Trial], None]) -> Iterato
         for reference in ready:
             trial = flying.pop(reference)
             _ended(ray, sweep, trial, reference)
-            if sweep.run(trial).written().state in ("finished", "failed"):  # pyright: ignore[reportOptionalMemberAccess]
+            if sweep.run(trial).read_state().state in ("finished", "failed"):  # pyright: ignore[reportOptionalMemberAccess]
                 told(trial)
         status = "running" if flying else sweep.status()
         yield status
@@ -185,7 +185,7 @@ def _submit(ray: Any, sweep: Sweep, request: Request, trial: Trial, until: int, 
     """The run's folder in the workspace, as if this process trained it, and its task."""
     run, settings = sweep.run(trial), sweep.settings(trial, request)
     with locked(sweep.workspace):
-        saved_state = run.written()
+        saved_state = run.read_state()
         state = RunState(owner=request.owner) if saved_state is None else saved_state
         state = state.to("running", parent=sweep.name, until=until, process=ProcessId.current(), message=None)
         if run.can_resume:
@@ -194,7 +194,7 @@ def _submit(ray: Any, sweep: Sweep, request: Request, trial: Trial, until: int, 
         else:
             for folder in (run.logs, run.checkpoints):
                 if folder.exists():
-                    shutil.rmtree(hide(folder), ignore_errors=True)
+                    shutil.rmtree(move_to_trash(folder), ignore_errors=True)
             claim_run(settings, sweep.workspace, state)
     gpus = 1 if settings.device != "cpu" and ray.cluster_resources().get("GPU") else 0
     task = ray.remote(train).options(num_cpus=max(1, settings.threads), num_gpus=gpus, max_retries=RETRIES)
@@ -204,13 +204,13 @@ def _submit(ray: Any, sweep: Sweep, request: Request, trial: Trial, until: int, 
 def _ended(ray: Any, sweep: Sweep, trial: Trial, reference: Any) -> None:
     """What came of a task, written into the run's state."""
     run = sweep.run(trial)
-    stop_requested = run.stop_asked()
+    stop_requested = run.stop_requested()
     try:
         ended, rested = ray.get(reference)
     except ray.exceptions.RayError as error:  # its machines were lost once too often, or the task is broken
         print(f"{trial.name}: {error}", file=sys.stderr, flush=True)
         ended, rested = "failed", False
-        run.say(sweeps.killed(RETRIES + 1))
+        run.append_event(sweeps.killed(RETRIES + 1))
     finish(run, ended)
     if ended == "stopped" and stop_requested and not rested:
         sweeps.leave_out(sweep, run)

@@ -41,13 +41,13 @@ class RunView:
     trained: float = 0.0  # seconds, all sittings together, up to the last word
 
     @property
-    def live(self) -> bool:
+    def is_active(self) -> bool:
         return self.state in LIVE
 
     @property
-    def at_rest(self) -> bool:
+    def is_idle(self) -> bool:
         """Neither a process nor a place in the queue: it can be deleted or taken up again."""
-        return not self.live and self.state != "queued"
+        return not self.is_active and self.state != "queued"
 
     @property
     def best(self) -> events.EpochEnded | None:
@@ -61,7 +61,7 @@ class RunView:
     @property
     def work(self) -> events.Note | None:
         """What is going on before the steps begin: weights that are fetched, features that are made."""
-        last = self.log[-1] if self.log and self.live else None
+        last = self.log[-1] if self.log and self.is_active else None
         begun = self.progress[-1].time if self.progress else 0.0
         going_on = isinstance(last, events.Note) and last.done is not None and last.time >= begun
         return last if isinstance(last, events.Note) and going_on else None
@@ -70,7 +70,7 @@ class RunView:
     def finishing(self) -> bool:
         """Whether all steps are done, and it is tested, calibrated and saved: after its last epoch, or wherever else
         its training has ended."""
-        if not self.live or self.settings is None or self.started is None:
+        if not self.is_active or self.settings is None or self.started is None:
             return False
         since = max(e.time for e in (self.started, *self.epochs[-1:]))
         told = any(isinstance(e, events.Note) and e.code == "testing" and e.time >= since for e in self.log)
@@ -90,12 +90,12 @@ class RunView:
     def seconds_left(self) -> float | None:
         if self.work is not None:
             return self.work.seconds_left
-        return self.progress[-1].seconds_left if self.live and self.progress else None
+        return self.progress[-1].seconds_left if self.is_active and self.progress else None
 
     @property
     def seconds(self) -> float:
         """How long it has trained: not while it lay stopped, waited in a queue, or read its images."""
-        if self.live and self.started:
+        if self.is_active and self.started:
             return self.trained + max(0.0, time.time() - max(self.last_time, self.started.time))
         return self.trained
 
@@ -110,11 +110,11 @@ class RunView:
 
 
 class EventLogReader:
-    """`look()` reads what is new and returns a snapshot. One reader, one thread."""
+    """`read()` reads what is new and returns a snapshot. One reader, one thread."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self._begin(run.written())
+        self._begin(run.read_state())
 
     def _begin(self, written: RunState | None) -> None:
         settings_file = self.run.logs / "settings.json"
@@ -132,9 +132,9 @@ class EventLogReader:
         self._epochs: list[events.EpochEnded] = []
         self._log: deque[events.Event] = deque(maxlen=LOG_LINES)
 
-    def look(self) -> RunView:
+    def read(self) -> RunView:
         # The state is read before the events: a run that ends in between has then said how.
-        written = self.run.written()
+        written = self.run.read_state()
         known = self.view.written
         if written and known and written.id != known.id:  # deleted, and another run has its name
             self._begin(written)
@@ -205,7 +205,7 @@ class EventLogReader:
         ending = type(view.ending).__name__.lower() if view.ending else None
         if view.written is None:  # an earlier version's
             return ending or "interrupted"
-        now = view.written.now
+        now = view.written.status
         # A full disk may have taken its last words but one: what it said itself then counts.
         return ending or now if now == "interrupted" else now
 
@@ -218,4 +218,4 @@ def _goes_on_from(previous: events.Event | None, event: events.Event) -> bool:
 
 
 def view(run: Run) -> RunView:
-    return EventLogReader(run).look()
+    return EventLogReader(run).read()

@@ -67,14 +67,14 @@ class RunState:
     message: Message | None = None  # why a lab failed, or a run that never began; a run's events say it
 
     @property
-    def now(self) -> str:
+    def status(self) -> str:
         """`state`, or interrupted when its process is gone."""
         gone = self.state in LIVE and not (self.process and self.process.alive())
         return "interrupted" if gone else self.state
 
     @property
-    def live(self) -> bool:
-        return self.now in LIVE
+    def is_active(self) -> bool:
+        return self.status in LIVE
 
     def to(self, state: str, **changes: Any) -> RunState:
         return dataclasses.replace(self, state=state, **changes)

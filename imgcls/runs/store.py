@@ -46,20 +46,20 @@ class Job:
     def logs(self) -> Path:
         return self.workspace.train_logs / self.name
 
-    def written(self) -> RunState | None:
+    def read_state(self) -> RunState | None:
         """Its state as it is written; None for a job of an earlier version."""
         return read_state(self.logs)
 
-    def alive(self) -> bool:
+    def is_active(self) -> bool:
         """Whether a process works on it, or is on its way."""
-        state = self.written()
-        return state is not None and state.live
+        state = self.read_state()
+        return state is not None and state.is_active
 
     def ask_to_stop(self) -> None:
         """Its process saves and ends after the step it is in. Raises RunError where there is none."""
         with locked(self.workspace):
-            state = self.written()
-            if state is None or not state.live:
+            state = self.read_state()
+            if state is None or not state.is_active:
                 raise RunError("{name} is not running.", name=self.name)
             try:
                 (self.logs / "stop").touch()
@@ -69,28 +69,28 @@ class Job:
 
     def stop(self) -> None:
         """Ask it to save and end; a waiting one is withdrawn."""
-        state = self.written()
+        state = self.read_state()
         if state is not None and state.state == "queued":
             withdraw(self)
         else:
             self.ask_to_stop()
 
-    def stop_asked(self) -> bool:
+    def stop_requested(self) -> bool:
         """True as well where somebody removed its folder: nobody would ever see what it learns."""
         return (self.logs / "stop").exists() or not self.logs.exists()
 
-    def begin(self) -> None:
+    def mark_running(self) -> None:
         """Be its process from now on. Raises RunError when another one is, or when nobody has started it."""
         me = ProcessId.current()
         with locked(self.workspace):
-            state = self.written() or RunState(process=me)
+            state = self.read_state() or RunState(process=me)
             # On Windows a virtual environment's python.exe starts the real one and is what the launcher knows.
             mine = state.process is not None and state.process.pid in (me.pid, os.getppid())
-            if state.live and not mine:
+            if state.is_active and not mine:
                 raise RunError("{name} is already running in another process.", name=self.name)
-            if not state.live:
+            if not state.is_active:
                 raise RunError("{name} is not running.", name=self.name)
-            write_state(self.logs, state.to("stopping" if self.stop_asked() else "running", process=me))
+            write_state(self.logs, state.to("stopping" if self.stop_requested() else "running", process=me))
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Run(Job):
             field=setting,
         )
 
-    def say(self, event: events.Event) -> None:
+    def append_event(self, event: events.Event) -> None:
         try:
             with open(self.events, "a", encoding="utf-8") as file:
                 file.write(events.to_line(event) + "\n")
@@ -167,7 +167,7 @@ def find_run(name: str, workspace: Workspace) -> Run:
     return Run(name, workspace)
 
 
-def taken(name: str, workspace: Workspace) -> bool:
+def name_in_use(name: str, workspace: Workspace) -> bool:
     return any(
         (folder / name).exists() for folder in (workspace.train_logs, workspace.checkpoints, PROJECT / "checkpoints")
     )
@@ -176,13 +176,13 @@ def taken(name: str, workspace: Workspace) -> bool:
 def withdraw(job: Job) -> None:
     """Take a waiting job out of the queue: a new one is gone then, a run that was to go on stays stopped."""
     with locked(job.workspace):
-        state = job.written()
+        state = job.read_state()
         if state is None or state.state != "queued":
             raise RunError("{name} is not waiting any more.", name=job.name)
         if state.resume:
             write_state(job.logs, state.to("stopped", resume=False))
             return
-        hidden = hide(job.logs)
+        hidden = move_to_trash(job.logs)
     shutil.rmtree(hidden, ignore_errors=True)
 
 
@@ -193,8 +193,8 @@ def rename_run(run: Run, name: str) -> Run:
             "A run's name begins with a letter or a digit and has letters, digits, dots, - and _ only, 80 at most."
         )
     with locked(run.workspace):
-        state = run.written()
-        if state is not None and (state.live or state.state == "queued"):
+        state = run.read_state()
+        if state is not None and (state.is_active or state.state == "queued"):
             raise RunError("Only a run at rest can be renamed: stop {name} first.", name=run.name)
         if state is not None and state.part_of:
             raise RunError("{name} belongs to a comparison of initialisations: it keeps its name.", name=run.name)
@@ -202,7 +202,7 @@ def rename_run(run: Run, name: str) -> Run:
             raise RunError("{name} belongs to the sweep {sweep}: it keeps its name.", name=run.name, sweep=state.parent)
         if not run.logs.is_dir():
             raise RunError("There is no run '{name}'.", name=run.name)
-        if taken(name, run.workspace):
+        if name_in_use(name, run.workspace):
             raise RunError("A run called {name} is there already: choose another name.", name=name)
         renaming.rename(run.logs, name, run.workspace)
     return Run(name, run.workspace)
@@ -211,15 +211,15 @@ def rename_run(run: Run, name: str) -> Run:
 def delete_run(run: Run) -> None:
     """Remove a run's folders, checkpoints too. Raises RunError while it runs."""
     with locked(run.workspace):
-        state = run.written()
-        if state is not None and state.live:
+        state = run.read_state()
+        if state is not None and state.is_active:
             raise RunError("{name} is still running: stop it first.", name=run.name)
-        hidden = [hide(folder) for folder in (run.logs, run.checkpoints) if folder.exists()]
+        hidden = [move_to_trash(folder) for folder in (run.logs, run.checkpoints) if folder.exists()]
     for folder in hidden:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def hide(folder: Path) -> Path:
+def move_to_trash(folder: Path) -> Path:
     """At once gone for everybody, however long deleting takes; what a killed process leaves of it goes at the next
     start."""
     gone = folder.with_name(f"{DELETED}{secrets.token_hex(6)}")
@@ -263,4 +263,4 @@ def states(workspace: Workspace) -> dict[str, RunState]:
 
 def running(workspace: Workspace) -> list[str]:
     """The jobs that processes work on, or are about to; a lab counts once, whichever of its runs it is at."""
-    return [name for name, state in states(workspace).items() if state.live and not state.part_of]
+    return [name for name, state in states(workspace).items() if state.is_active and not state.part_of]

@@ -29,7 +29,7 @@ def summary(run_view: RunView) -> dict[str, Any]:
         "test_accuracy": ending.test_accuracy if isinstance(ending, events.Finished) else None,
         "message": None if run_view.failure is None else str(run_view.failure),
         "checkpoint": str(run_view.run.best) if run_view.run.best.is_file() else None,
-        "can_resume": run_view.at_rest and run_view.run.can_resume,
+        "can_resume": run_view.is_idle and run_view.run.can_resume,
         "exact_until": run_view.exact_until,
         "settings": run_view.settings.model_dump() if run_view.settings else None,
     }

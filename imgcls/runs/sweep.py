@@ -28,11 +28,11 @@ from imgcls.messages import Message
 from imgcls.recipes import with_recipe
 from imgcls.runs import queue, search
 from imgcls.runs.launcher import TURN, admitted, start_claimed, start_next
-from imgcls.runs.lifecycle import check_run, claim_run, claimed, take_up
+from imgcls.runs.lifecycle import check_run, claim_run, mark_resuming, new_folder
 from imgcls.runs.reader import view
 from imgcls.runs.search import Combination
 from imgcls.runs.state import ENDED, Owner, RunState, locked, write_state
-from imgcls.runs.store import Run, delete_run, hide, taken
+from imgcls.runs.store import Run, delete_run, move_to_trash, name_in_use
 from imgcls.runs.sweep_request import Request, check_name, default_name, digest, enlarged
 from imgcls.runs.worker import Logger
 from imgcls.runs.worker import work as work_run
@@ -142,27 +142,27 @@ def create(
     with locked(workspace):
         own = (sweep.folder / FILE).is_file()
         strangers = [trial.name for trial in trials if _is_strangers(sweep.run(trial), name)]
-        if strangers or (not own and taken(name, workspace)):
+        if strangers or (not own and name_in_use(name, workspace)):
             raise RunError("A run called {name} is there already: choose another name.", name=(*strangers, name)[0])
         if own:
             sweep.write(asked)
         else:
-            with claimed(sweep.folder):
+            with new_folder(sweep.folder):
                 sweep.write(asked)
         _give_another_chance(sweep, trials)
     return sweep
 
 
 def _is_strangers(run: Run, sweep: str) -> bool:
-    state = run.written()
-    return taken(run.name, run.workspace) and not (state and state.parent == sweep)
+    state = run.read_state()
+    return name_in_use(run.name, run.workspace) and not (state and state.parent == sweep)
 
 
 def _give_another_chance(sweep: Sweep, trials: Sequence[Trial]) -> None:
     """Under the workspace's lock: what a person could mend in the meantime is tried again."""
     for trial in trials:
         run = sweep.run(trial)
-        state = run.written()
+        state = run.read_state()
         if state is not None and state.state == "failed" and not _has_diverged(run):
             write_state(run.logs, state.to("stopped", kills=0, message=None))
 
@@ -204,7 +204,7 @@ def delete(sweep: Sweep) -> None:
         if not _is_strangers(sweep.run(trial), sweep.name):
             delete_run(sweep.run(trial))
     with locked(sweep.workspace):
-        hidden = hide(sweep.folder)
+        hidden = move_to_trash(sweep.folder)
     shutil.rmtree(hidden, ignore_errors=True)
 
 
@@ -222,14 +222,14 @@ class _Standing:
 
 
 def _standing(run: Run) -> _Standing:
-    state = run.written()
+    state = run.read_state()
     if state is None:
         return _Standing()
     # Killed between its last word and its last state it has ended all the same.
-    ended = state.now == "interrupted" and isinstance(view(run).ending, events.Finished | events.Failed)
+    ended = state.status == "interrupted" and isinstance(view(run).ending, events.Finished | events.Failed)
     return _Standing(
         state,
-        in_flight=state.live or state.state == "queued",
+        in_flight=state.is_active or state.state == "queued",
         ended=ended or state.state in ("finished", "failed"),
         reached=state.state == "stopped" and state.until > 0 and _epochs(run) >= state.until,
     )
@@ -296,7 +296,7 @@ def _free(sweep: Sweep, asked: Request, after: Collection[Run] = ()) -> int:
 
 
 def _just_ended(run: Run) -> bool:
-    state = run.written()
+    state = run.read_state()
     if state is None or state.state not in ENDED:
         return False
     try:
@@ -308,9 +308,9 @@ def _just_ended(run: Run) -> bool:
 def _start(sweep: Sweep, asked: Request, trial: Trial, until: int, *, here: bool) -> tuple[Run, bool] | None:
     """Under the workspace's lock: this run begins, goes on, or waits in the queue."""
     run = sweep.run(trial)
-    before = run.written()
+    before = run.read_state()
     kills = 0
-    if before is not None and before.now == "interrupted":
+    if before is not None and before.status == "interrupted":
         kills = 1 if _saved_since(run) else before.kills + 1
         if kills >= MOST_KILLS:
             write_state(run.logs, before.to("failed", process=None, message=killed(kills).message))
@@ -320,12 +320,12 @@ def _start(sweep: Sweep, asked: Request, trial: Trial, until: int, *, here: bool
     state = state.to("starting", parent=sweep.name, until=until, kills=kills, resume=resume, message=None)
     state = _admitted(state, sweep.workspace, asked)
     if resume:
-        take_up(run, state)
+        mark_resuming(run, state)
     else:
         if before is not None:  # it was killed before it first saved
             for folder in (run.logs, run.checkpoints):
                 if folder.exists():
-                    shutil.rmtree(hide(folder), ignore_errors=True)
+                    shutil.rmtree(move_to_trash(folder), ignore_errors=True)
         claim_run(sweep.settings(trial, asked), sweep.workspace, state)
     if state.state == "queued":
         return None
@@ -365,7 +365,7 @@ def work(run: Run, *, resume: bool = False, loggers: Sequence[Logger] = ()) -> e
     done: set[Run] = set()
     while True:
         done.add(run)
-        state = run.written()
+        state = run.read_state()
         sweep = Sweep(state.parent if state else "", run.workspace)
         rest = Rest(run, state.until if state else 0)
         last = work_run(run, loggers=[*loggers, rest], resume=resume)
@@ -397,7 +397,7 @@ class Rest:
             with contextlib.suppress(RunError):
                 self.run.ask_to_stop()
         if isinstance(event, events.Stopped):
-            self.asked = self.run.stop_asked()
+            self.asked = self.run.stop_requested()
 
 
 def leave_out(sweep: Sweep, run: Run) -> None:
@@ -462,7 +462,7 @@ def follow(sweep: Sweep, told: Callable[[Trial], None]) -> Iterator[str]:
     known: set[tuple[str, str]] = set()
     while True:
         for trial in sweep.trials():
-            state = sweep.run(trial).written()
+            state = sweep.run(trial).read_state()
             if state and state.state in ("finished", "failed") and (trial.name, state.id) not in known:
                 known.add((trial.name, state.id))
                 told(trial)

@@ -140,8 +140,8 @@ def result(sweep: Sweep) -> Result:
 def measured(sweep: Sweep, trial: Trial) -> Measured | None:
     """None while it goes on, or has not begun."""
     run = sweep.run(trial)
-    state = run.written()
-    if state is None or state.parent != sweep.name or state.live or state.state == "queued":
+    state = run.read_state()
+    if state is None or state.parent != sweep.name or state.is_active or state.state == "queued":
         return None
     try:
         written = (run.logs / "events.jsonl").stat().st_mtime_ns

@@ -39,7 +39,7 @@ def work(run: Run, *, loggers: Sequence[Logger] = (), resume: bool = False) -> e
 def stream(run: Run, *, loggers: Sequence[Logger] = (), resume: bool = False) -> Iterator[events.Event]:
     """As `work`, an event at a time, each told to the loggers before it is yielded. Whoever closes the iterator stops
     the run: it saves first."""
-    run.begin()
+    run.mark_running()
     remove_run_leftovers(run)
     last: events.Event | None = None
     with _stopper(run) as (should_stop, ask), Loggers() as tell:
@@ -212,7 +212,7 @@ def _stopper(run: Run) -> Iterator[tuple[Callable[[], bool], Callable[[], None]]
         now = time.monotonic()
         if not stop_requested.is_set() and now - looked > POLL:
             looked = now
-            if run.stop_asked():
+            if run.stop_requested():
                 stop_requested.set()
         return stop_requested.is_set()
 

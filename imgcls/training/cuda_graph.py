@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 
-class Graphed:
+class CUDAGraphStep:
     """`step(inputs, labels)` as it is, but played back from the second batch of one shape on.
 
     What is played back are the same kernels on the same numbers. Batches of another shape, an epoch's last one, go the

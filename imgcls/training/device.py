@@ -18,7 +18,7 @@ from imgcls.errors import DeviceError, SettingsError
 from imgcls.messages import Setting
 from imgcls.models.registry import model_spec
 from imgcls.settings import TrainSettings
-from imgcls.training.distributed import averaged, processes
+from imgcls.training.distributed import average_gradients_hook, processes
 
 GPU_SHARE = 0.5  # of the free GPU memory that data may take: the rest is for activations
 DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -69,7 +69,7 @@ class DeviceContext:
             return model
         module = self.accelerator.prepare_model(model)
         if self.device.type == "cpu":
-            module.register_comm_hook(None, averaged)
+            module.register_comm_hook(None, average_gradients_hook)
         return module
 
     def all_reduce_sum(self, tensor: Tensor) -> Tensor:

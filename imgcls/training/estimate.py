@@ -60,10 +60,10 @@ def training_bytes(settings: TrainSettings) -> int:
         return 2 * parameters
     weights = parameters * (3 + OPTIMIZERS[settings.optimizer].state_copies + bool(settings.ema))
     inputs = settings.batch_size * preprocess.channels * preprocess.size**2 * 4
-    return weights + BATCH_COPIES * inputs + activations * _together(settings)
+    return weights + BATCH_COPIES * inputs + activations * _micro_batch(settings)
 
 
-def _together(settings: TrainSettings) -> int:
+def _micro_batch(settings: TrainSettings) -> int:
     """Images of a batch that go through the network at once."""
     return -(-settings.batch_size // settings.accumulate)
 
@@ -97,12 +97,12 @@ MEMORY_SHARE = 0.5  # of the memory that is free, which a timed batch may need
 
 @dataclass(frozen=True)
 class Outline:
-    """A network without its numbers. `handed_on`: numbers that its layers hand on for one image."""
+    """A network without its numbers. `activations`: numbers that its layers hand on for one image."""
 
     layers: tuple[str, ...]
     trainable: int
     parameters: int
-    handed_on: int
+    activations: int
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def with_seconds(settings: TrainSettings, workspace: Workspace, timing: Timing |
         trainable=outline.trainable,
         parameters=outline.parameters,
         images=images,
-        memory=_memory(outline, settings, settings.batch_size, _together(settings)),
+        memory=_memory(outline, settings, settings.batch_size, _micro_batch(settings)),
         seconds=None if timing is None else _seconds(settings, timing, images, val),
         notes=_division_notes(settings, workspace, images + val),
     )
@@ -205,9 +205,9 @@ def _seconds(settings: TrainSettings, timing: Timing, images: int, val: int) -> 
 def _timed(settings: TrainSettings) -> Timing | None:
     form, context = preprocess_for(settings), choose_device(settings)
     count = timed_images(settings, form.size, context.device)
-    together = min(count, _together(settings))
+    micro_batch = min(count, _micro_batch(settings))
     outline = _outline(settings.model, settings.transfer, form.channels, CLASSES, form.size)
-    if _memory(outline, settings, count, together) > psutil.virtual_memory().available * MEMORY_SHARE:
+    if _memory(outline, settings, count, micro_batch) > psutil.virtual_memory().available * MEMORY_SHARE:
         return None
     shape = {"channels": form.channels, "classes": CLASSES, "image_size": form.size}
     model = build(settings.model, **shape, init="default", options=network_options(settings))
@@ -229,7 +229,7 @@ def _timed(settings: TrainSettings) -> Timing | None:
         optimizer,
         context,
         settings.label_smoothing,
-        parts=-(-count // together),
+        parts=-(-count // micro_batch),
         fewest=fewest(model),
         only_timed=True,
     )
@@ -281,11 +281,11 @@ def _batches(
 def _outline(model: str, mode: str, channels: int, classes: int, size: int) -> Outline:
     made, device = to_try(model, channels=channels, classes=classes, image_size=size)
     transfer.prepare(made, mode)
-    handed_on = 0
+    activations = 0
 
     def count(_module: nn.Module, _given: object, output: object) -> None:
-        nonlocal handed_on
-        handed_on += output.numel() if isinstance(output, Tensor) else 0
+        nonlocal activations
+        activations += output.numel() if isinstance(output, Tensor) else 0
 
     for module in made.modules():
         if not list(module.children()):
@@ -293,16 +293,16 @@ def _outline(model: str, mode: str, channels: int, classes: int, size: int) -> O
     with torch.inference_mode():
         made.eval()(torch.zeros(1, channels, size, size, device=device))
     trainable, parameters = transfer.count_parameters(made)
-    return Outline(tuple(transfer.trainable_layers(made)), trainable, parameters, handed_on)
+    return Outline(tuple(transfer.trainable_layers(made)), trainable, parameters, activations)
 
 
-def _memory(outline: Outline, settings: TrainSettings, batch: int, together: int) -> int:
+def _memory(outline: Outline, settings: TrainSettings, batch: int, micro_batch: int) -> int:
     """Bytes: weights; where they learn, gradients, momenta and EMA's average; a batch's images while they are prepared;
-    of those that go through the network `together`, what every layer hands on, and its gradient."""
+    of those that go through the network as a `micro_batch`, what every layer hands on, and its gradient."""
     form = preprocess_for(settings)
     images = batch * form.channels * form.size**2
     if settings.transfer == "head":  # one layer's output at a time, the largest being a part of all
         forward = images_at_once(BATCH, form.size, choose_device(settings).device)
-        return 4 * (outline.parameters + images + outline.handed_on * min(together, forward) // 4)
+        return 4 * (outline.parameters + images + outline.activations * min(micro_batch, forward) // 4)
     weights = outline.parameters * (2 + OPTIMIZERS[settings.optimizer].state_copies + bool(settings.ema))
-    return 4 * (weights + BATCH_COPIES * images + 2 * outline.handed_on * together)
+    return 4 * (weights + BATCH_COPIES * images + 2 * outline.activations * micro_batch)

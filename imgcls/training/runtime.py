@@ -33,7 +33,7 @@ def choose_runtime(learner: Learner, state: TrainState, workspace: Workspace) ->
     else:
         state.runtime = runtimes.TORCH
     if began not in ("", state.runtime):
-        state.not_exact_from(state.step)
+        state.mark_nonreproducible(state.step)
         message = Message(
             "the frozen layers ran on {before} when this run began, and now on {now}: from step {step:,} on it can no "
             "longer be repeated bit for bit",

@@ -39,13 +39,13 @@ def choose_threads(learner: Learner, state: TrainState, *, measure: Measure = me
     threads = settings.threads or state.threads
     if not threads:
         if state.step:  # begun by a version that changed its threads on the way
-            state.not_exact_from(0)
+            state.mark_nonreproducible(0)
         cores = max(1, available_cores() // context.world)
         counts = candidates(cores) if context.world == 1 else [cores]
         rates = _rates(learner, counts, measure) if len(counts) > 1 else {}
         threads = max(rates, key=rates.__getitem__) if rates else counts[-1]
     if state.threads not in (0, threads):
-        state.not_exact_from(state.step)
+        state.mark_nonreproducible(state.step)
     torch.set_num_threads(threads)
     state.threads = threads
     named = {str(n): round(rate, 1) for n, rate in sorted(rates.items())}

@@ -59,6 +59,6 @@ class TrainState:
         self.epoch_sums = (a + loss, b + correct, c + images)
         self.epoch_seconds += seconds
 
-    def not_exact_from(self, step: int) -> None:
+    def mark_nonreproducible(self, step: int) -> None:
         """From `step` on the run's bits depend on more than its settings; the earliest such step counts."""
         self.exact_until = step if self.exact_until is None else min(step, self.exact_until)

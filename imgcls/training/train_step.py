@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imgcls.training.cuda_graph import Graphed
+from imgcls.training.cuda_graph import CUDAGraphStep
 from imgcls.training.device import DeviceContext
 from imgcls.training.divergence import NotFiniteLossError
 from imgcls.training.meters import RunningMean
@@ -49,7 +49,7 @@ class TrainStep:
     first_loss: float | None = field(init=False, default=None)
     scaler: torch.amp.GradScaler = field(init=False)
     seen: RunningMean = field(init=False)
-    _graph: Graphed | None = field(init=False, default=None)
+    _graph: CUDAGraphStep | None = field(init=False, default=None)
     _asked_for: deque[torch.cuda.Event] = field(init=False, default_factory=deque)
 
     def __post_init__(self) -> None:
@@ -58,7 +58,7 @@ class TrainStep:
         self.seen = RunningMean.on(device)
         # Several processes wait for each other in a step; fp16's scaler has not been tried in a recorded one.
         if device.type == "cuda" and self.context.world == 1 and not self.scaler.is_enabled():
-            self._graph = Graphed(self._update, self.optimizer)
+            self._graph = CUDAGraphStep(self._update, self.optimizer)
 
     def __call__(self, inputs: Tensor, labels: Tensor, *, weight: float = 1.0) -> None:
         """`weight`: this process's share of the whole batch over an even share, where gradients are averaged over

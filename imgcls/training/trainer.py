@@ -137,7 +137,7 @@ class _Trainer:
                 now=sum(now.images.values()),
             )
         if before.device and before.device != now.device:
-            before.not_exact_from(before.step)
+            before.mark_nonreproducible(before.step)
         self.state.device, self.state.images = now.device, now.images
         self.state.fingerprint, self.state.manifest = now.fingerprint, now.manifest
         if before.epochs != now.epochs:
@@ -148,7 +148,7 @@ class _Trainer:
         self.state.epochs, self.state.bad_epochs = now, 0
         if not before:  # an earlier version's
             return
-        self.state.not_exact_from(self.state.step)
+        self.state.mark_nonreproducible(self.state.step)
         was, will = (
             self.settings.lr
             * lr_factor(
@@ -172,7 +172,7 @@ class _Trainer:
         step, state = self.learner.step, self.state
         if parts > state.parts:
             state.parts = parts
-            state.not_exact_from(state.step)
+            state.mark_nonreproducible(state.step)
             self.words.append(out_of_memory.note(self.settings, parts, state.step))
         step.parts = state.parts
 

@@ -14,7 +14,7 @@ from imgcls.optimizers import torch_optimizer
 IMAGES = 8
 
 
-def rehearse() -> None:
+def warm_up() -> None:
     """One step of a small network that is thrown away. Torch's random state is afterwards what it was."""
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer's remarks on shapes

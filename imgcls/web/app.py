@@ -92,7 +92,7 @@ def serve(*, host: str | None = None, port: int | None = None, show: bool | None
     keep_queue_moving(workspace, hosting_settings.limits.runs_at_once)
     keep_all_going(workspace, hosting_settings.limits.runs_at_once)
     allow_warm_worker(workspace)
-    threading.Thread(target=_warm, args=[workspace], daemon=True).start()
+    threading.Thread(target=_warm_up, args=[workspace], daemon=True).start()
     uvicorn.Server(config).run(sockets=[listening])
     return 0
 
@@ -195,7 +195,7 @@ def _mounting(hosting_settings: Hosting) -> dict[str, Any]:
     }
 
 
-def _warm(workspace: Workspace) -> None:
+def _warm_up(workspace: Workspace) -> None:
     """torch and the first network are there before the first stroke, and what all runs came to before their table is
     opened; the page does not wait for them."""
     try:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from imgcls.checkpoints.import_weights import IMAGE_KINDS, adopt, proposed, proposed_classes
+from imgcls.checkpoints.import_weights import IMAGE_KINDS, import_weights, proposed, proposed_classes
 from imgcls.checkpoints.recognition import RecognisedNetwork, recognise
 from imgcls.data.registry import kind_of
 from imgcls.errors import DatasetError, SettingsError
@@ -51,7 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
         "--preprocess says otherwise.",
         file=sys.stderr,
     )
-    print(adopt(file, workspace, classes=classes, name=arguments.name or "", kind=kind, changes=changes, chosen=chosen))
+    print(
+        import_weights(
+            file, workspace, classes=classes, name=arguments.name or "", kind=kind, changes=changes, chosen=chosen
+        )
+    )
     return 0
 
 

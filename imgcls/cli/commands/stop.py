@@ -16,7 +16,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{arguments.run}: its runs save and end. To go on: python -m imgcls sweep --resume {arguments.run}")
         return 0
     target = find_run(arguments.run, workspace)
-    state = target.written()
+    state = target.read_state()
     queued = state is not None and state.state == "queued"
     target.stop()
     sentence = "is not in the queue any more" if queued else "saves and ends after the step it is in"

@@ -34,7 +34,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
     workspace = Workspace.from_environment()
     run = find_run(arguments.run, workspace)
-    state = run.written()
+    state = run.read_state()
     of_sweep = state is not None and state.parent
     last = (sweep.work if of_sweep else work)(run, resume=arguments.resume)
     start_next(workspace)
@@ -63,10 +63,10 @@ def _stand_by(arguments: argparse.Namespace) -> int:
     from imgcls.runs.warm_worker import wait
     from imgcls.settings import TrainSettings
     from imgcls.training.loggers.tensorboard import TensorBoard
-    from imgcls.training.warmup import rehearse
+    from imgcls.training.warmup import warm_up
 
     TensorBoard.writer_class()
-    rehearse()
+    warm_up()
     with contextlib.suppress(ImgclsError, OSError):
         prefetch(TrainSettings.model_fields["dataset"].default, Workspace.from_environment())
     arguments_sent = wait()

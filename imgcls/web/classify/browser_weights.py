@@ -20,7 +20,7 @@ from imgcls import __version__
 from imgcls.checkpoints.epochs import epochs_of, read_epoch
 from imgcls.checkpoints.format import EXTRA, Meta, read_meta
 from imgcls.errors import CheckpointError, ImgclsError
-from imgcls.inference.predictor import SURE
+from imgcls.inference.predictor import CONFIDENT_FROM
 from imgcls.web.shared import scripts
 from imgcls.web.shared.run_cache import RunCache, key
 from imgcls.web.shared.work_gate import network
@@ -70,7 +70,12 @@ def page_bytes(path: Path, *, half: bool = False) -> bytes:
     )
     has_epochs = len(epochs_of(path.parent)) > 1
     return save(
-        sent, {"page": json.dumps(description | {"name": path.parent.name, "sure": SURE, "epochs_kept": has_epochs})}
+        sent,
+        {
+            "page": json.dumps(
+                description | {"name": path.parent.name, "sure": CONFIDENT_FROM, "epochs_kept": has_epochs}
+            )
+        },
     )
 
 

@@ -20,7 +20,7 @@ from imgcls.inference.classify import classify_prepared, prepare
 from imgcls.recipes import preprocess_for
 from imgcls.runs.evaluations import settings_of
 from imgcls.runs.state import locked
-from imgcls.runs.store import taken
+from imgcls.runs.store import name_in_use
 from imgcls.settings import TrainSettings
 from imgcls.web.classify.answer_view import percent
 from imgcls.web.classify.inputs import input_image
@@ -121,7 +121,7 @@ class CorrectionFunctions:
         """A run that learns on from the checkpoint, on its own data and what is kept."""
         chosen, meta, corrections = self._opened(payload)
         find(corrections.name, self.workspace, meta.classes)
-        owner = self.people.starter(payload["request"])
+        owner = self.people.run_owner(payload["request"])
         run = self.limits.start(_settings(chosen, meta, corrections.name, self.cache), self.workspace, owner=owner)
         self.cache.forget(run.name)
         return {"run": run.name}
@@ -132,8 +132,8 @@ class CorrectionFunctions:
         view = self.cache.view(str(payload["run"]))
         if view is None or view.settings is None or view.settings.corrections != corrections.name:
             raise DatasetError("This run is not there any more: learn again.")
-        if not view.at_rest or not view.run.best.is_file():
-            return {"state": view.state, "share": view.share, "at_rest": view.at_rest}
+        if not view.is_idle or not view.run.best.is_file():
+            return {"state": view.state, "share": view.share, "at_rest": view.is_idle}
         paths = (self.cache.checkpoint(chosen), view.run.best)
         rows = [*this_picture(payload, paths, self.translate), *_before_and_after(*paths, corrections, self.translate)]
         html = render("learnt", self.translate, rows=rows, run=view.run.name)
@@ -172,7 +172,9 @@ def _settings(chosen: str, meta: Meta, corrections_name: str, cache: RunCache) -
         )
     run = re.sub(r"-corrected-\d+$", "", chosen.split("/")[0])  # one that has learnt on before learns on as it did
     name = next(
-        candidate for i in range(1, 10_000) if not taken(candidate := f"{run[:60]}-corrected-{i}", cache.workspace)
+        candidate
+        for i in range(1, 10_000)
+        if not name_in_use(candidate := f"{run[:60]}-corrected-{i}", cache.workspace)
     )
     return base.model_copy(
         update={

@@ -191,7 +191,7 @@ def _adopted(
     name: str,
 ) -> tuple[str, Trial | None]:
     """(its key, how it did on the data set that was chosen)."""
-    from imgcls.checkpoints.import_weights import adopt, check_room, proposed_classes
+    from imgcls.checkpoints.import_weights import check_room, import_weights, proposed_classes
     from imgcls.checkpoints.recognition import recognise
     from imgcls.training.trial import try_on
 
@@ -210,7 +210,7 @@ def _adopted(
     if chosen:
         limits.check_name(chosen)
         best = work_here("dataset", None, lambda: try_on(Path(path), chosen, workspace, **options), user)[0]
-    path_made = adopt(Path(path), workspace, name=name.strip(), chosen=best.found if best else None, **options)
+    path_made = import_weights(Path(path), workspace, name=name.strip(), chosen=best.found if best else None, **options)
     context.run_cache.forget(path_made.parent.name)
     return f"{path_made.parent.name}/{path_made.stem}", best
 

@@ -43,7 +43,7 @@ def _do(action: dict[str, Any], board: ClassBoard, people: People, request: Requ
     what = action.get("what")
     if not people.shared:
         raise RunError("A class board belongs to a shared lab.")
-    if what == "send" and (owner := people.starter(request)):
+    if what == "send" and (owner := people.run_owner(request)):
         board.send(action, owner)
     elif what not in ("hide", "show", "clear"):
         raise RunError("The board knows nothing of that.")

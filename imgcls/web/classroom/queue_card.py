@@ -11,7 +11,7 @@ from markupsafe import Markup
 from imgcls.runs.queue import Turn
 from imgcls.web.i18n.labels import STATES
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.shared.identity import Visitor
+from imgcls.web.shared.identity import User
 from imgcls.web.shared.render import render
 
 LISTED = 40  # rows; those behind are counted
@@ -35,7 +35,7 @@ class Row:
 def card(
     turns: Sequence[Turn],
     translate: Translator,
-    visitor: Visitor,
+    visitor: User,
     *,
     closed: bool,
     host_password: bool = False,
@@ -55,8 +55,8 @@ def card(
     )
 
 
-def _row(turn: Turn, title: str, translate: Translator, visitor: Visitor, addresses: Counter[str]) -> Row:
-    state, owner = turn.state.now, turn.state.owner
+def _row(turn: Turn, title: str, translate: Translator, visitor: User, addresses: Counter[str]) -> Row:
+    state, owner = turn.state.status, turn.state.owner
     own = bool(owner and visitor.owner and owner.id == visitor.owner.id)
     time = translate.estimate(turn.seconds) if turn.seconds is not None else ""
     if turn.place is None:

@@ -23,7 +23,7 @@ from imgcls.web.classroom import join_link, queue_card
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.server.hosting import Hosting
 from imgcls.web.server.security import WrongPasswords
-from imgcls.web.shared.identity import People, Visitor
+from imgcls.web.shared.identity import People, User
 from imgcls.web.shared.render import render
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.run_title import run_title
@@ -67,7 +67,7 @@ def add_routes(app: FastAPI, run_cache: RunCache, people: People, hosting: Hosti
             current_owner = people.visitor(request).owner if people.shared else None
             owner = people.named(payload.get("nickname"), current_owner)
             after.append(lambda answer: people.remember(answer, request, owner))
-            return _seen(Visitor(owner, people.visitor(request).host), translate)
+            return _seen(User(owner, people.visitor(request).host), translate)
 
         after: list[Callable[[JSONResponse], None]] = []
         return await in_words(request, payload.get("language"), make, after)
@@ -84,7 +84,7 @@ def add_routes(app: FastAPI, run_cache: RunCache, people: People, hosting: Hosti
                 wrong_passwords.count(client)
                 raise RunError("That is not the host's password: try again.")
             after.append(lambda answer: people.remember_host(answer, request))
-            return _seen(Visitor(people.visitor(request).owner, host=True), translate)
+            return _seen(User(people.visitor(request).owner, host=True), translate)
 
         after: list[Callable[[JSONResponse], None]] = []
         return await in_words(request, payload.get("language"), make, after)
@@ -92,7 +92,7 @@ def add_routes(app: FastAPI, run_cache: RunCache, people: People, hosting: Hosti
     @app.post("/class/leave")
     async def leave(request: Request, payload: Asked = Body()) -> JSONResponse:  # noqa: B008
         def make(translate: Translator) -> Asked:
-            return _seen(Visitor(people.visitor(request).owner), translate)
+            return _seen(User(people.visitor(request).owner), translate)
 
         return await in_words(
             request, payload.get("language"), make, [lambda answer: people.forget_host(answer, request)]
@@ -115,7 +115,7 @@ def add_routes(app: FastAPI, run_cache: RunCache, people: People, hosting: Hosti
 
         return await in_words(request, payload.get("language"), make)
 
-    def _seen(visitor: Visitor, translate: Translator) -> Asked:
+    def _seen(visitor: User, translate: Translator) -> Asked:
         turns = run_cache.turns() if people.shared else []
 
         def title(name: str) -> str:
@@ -134,7 +134,7 @@ def add_routes(app: FastAPI, run_cache: RunCache, people: People, hosting: Hosti
                 return find(name, workspace)
         raise RunError("There is no run '{name}'.", name=shown(name))
 
-    def stop(name: Any, visitor: Visitor) -> None:
+    def stop(name: Any, visitor: User) -> None:
         queue.stop(job(name), visitor.owner, host=visitor.host)
 
     def move(name: Any, by: int) -> None:
@@ -144,22 +144,22 @@ def add_routes(app: FastAPI, run_cache: RunCache, people: People, hosting: Hosti
             names.insert(max(0, at + by), names.pop(at))
             queue.reorder(workspace, names)
 
-    def remove(name: Any, visitor: Visitor) -> None:
+    def remove(name: Any, visitor: User) -> None:
         found_job = job(name)
-        if (state := found_job.written()) and state.state == "queued":
+        if (state := found_job.read_state()) and state.state == "queued":
             found_job.stop()
         elif isinstance(found_job, Run):
             delete_run(found_job)
         else:
             delete_lab(find_lab(found_job.name, workspace))
 
-    def remove_address(name: Any, _: Visitor) -> None:
+    def remove_address(name: Any, _: User) -> None:
         """Everything that waits and was started from where this run was: a nickname costs nothing."""
-        state = job(name).written()
+        state = job(name).read_state()
         for other in queue.from_address(workspace, state.owner.address if state and state.owner else ""):
             job(other).stop()
 
-    DOES: dict[str, Callable[[Any, Visitor], None]] = {
+    DOES: dict[str, Callable[[Any, User], None]] = {
         "stop": stop,
         "up": lambda name, _: move(name, ONE_UP),
         "down": lambda name, _: move(name, ONE_DOWN),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 VISITORS = 1024  # pixels: the longer side of what a visitor of a shared lab gets
 
 
-def hand_over(kept: Evaluations, made: Evaluation, place: int, limits: Limits) -> dict[str, str]:
+def send_to_classify(kept: Evaluations, made: Evaluation, place: int, limits: Limits) -> dict[str, str]:
     """{"drawing": a data URL} or {"photo": where it lies among the uploads}. Raises ImgclsError.
 
     The file itself, or, to a visitor of a shared lab, a smaller picture without what else a photo says (where it was

@@ -143,7 +143,7 @@ class EvaluateTab:
         for info in self.run_cache.checkpoints():
             if info.kind == "best" and not is_shipped(info.path):
                 run = self.run_cache.view(info.run)
-                if (run is None or run.at_rest) and visitor.may_stop(run and run.written):
+                if (run is None or run.is_idle) and visitor.may_stop(run and run.written):
                     return [key(info)]
         return [self.first_key] if self.first_key else []
 

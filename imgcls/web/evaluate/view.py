@@ -18,7 +18,7 @@ from imgcls.runs.evaluations import compare_evaluations, same_classes, settings_
 from imgcls.web.evaluate import evaluation_card
 from imgcls.web.evaluate.report import report
 from imgcls.web.evaluate.results import PAGE, Evaluations, Wanted, training_image
-from imgcls.web.evaluate.send_to_classify import hand_over
+from imgcls.web.evaluate.send_to_classify import send_to_classify
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.limits import Limits
@@ -161,7 +161,7 @@ class EvaluateFunctions:
         """What Classify is to show: the checkpoint, and the picture as a drawing or as a photo."""
         evaluation, place = self._image(payload)
         keys = list(dict.fromkeys(map(str, payload["checkpoints"])))
-        picture = hand_over(self.evaluations, evaluation, place, self.limits)
+        picture = send_to_classify(self.evaluations, evaluation, place, self.limits)
         return {"checkpoint": keys[_which(payload, len(keys))], **picture}
 
     # ---- what is changed

@@ -92,7 +92,7 @@ class WrongLabels:
         if view is None:
             return [render("no_wrong_run", self.translate), gr.update(**QUIET_BUTTON)]
         card = live_cards.run_look(self.run_cache, view.run.name, self.translate, ()) or {}
-        over = view.at_rest and view.best is not None
+        over = view.is_idle and view.best is not None
         return [card.get("html", ""), gr.update(**(MAIN if over else QUIET_BUTTON))]
 
     def _lesson_run(self, name: str | None) -> RunView | None:
@@ -111,7 +111,7 @@ class WrongLabels:
         """A run like any other, which Train lists, too."""
         settings = with_recipe({n: value for n, value in zip(self.fields, values, strict=True) if value is not None})
         expected = plan_card.expected(settings, self.workspace) if self.people.shared else None
-        run = self.limits.start(settings, self.workspace, owner=self.people.starter(asked_by), expected=expected)
+        run = self.limits.start(settings, self.workspace, owner=self.people.run_owner(asked_by), expected=expected)
         self.run_cache.forget(run.name)
         return run.name
 

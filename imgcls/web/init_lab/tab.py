@@ -150,7 +150,7 @@ class InitLabTab:
             return [lab_card.none(self.translate), HIDDEN, HIDDEN]
         state, visitor = lab.state(), self.people.visitor(request)
         card = live_cards.lab_look(self.run_cache, lab.name, self.translate, [guess] if guess else []) or {}
-        can_stop = state in ("queued", "starting", "running") and visitor.may_stop(lab.written())
+        can_stop = state in ("queued", "starting", "running") and visitor.may_stop(lab.read_state())
         return [
             card.get("html", ""),
             gr.update(visible=can_stop),
@@ -205,7 +205,7 @@ class InitLabTab:
     def begin(self, request: gr.Request, picked: list[str], *values: Any) -> str:
         named = zip(self.fields, values, strict=True)
         settings = with_recipe({name: value for name, value in named if value is not None})
-        owner = self.people.starter(request)
+        owner = self.people.run_owner(request)
         seconds_of_one = plan_card.expected(settings, self.workspace) if self.people.shared else None
         expected = seconds_of_one and seconds_of_one * len(picked)
         name = self.limits.start_lab(settings, picked, self.workspace, owner=owner, expected=expected).name

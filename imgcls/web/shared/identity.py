@@ -44,7 +44,7 @@ BLANK = "\u115f\u1160\u3164\uffa0\u2800"  # letters and symbols of Unicode that 
 
 
 @dataclass(frozen=True)
-class Visitor:
+class User:
     """`owner`: None for whoever has not said a nickname. `host`: may do what everybody may, and more."""
 
     owner: Owner | None = None
@@ -76,14 +76,14 @@ class People:
         self._left = LeftHosts(workspace)
         self._nicknames: OrderedDict[str, str] = OrderedDict()  # of those who have come to this server, by id
 
-    def visitor(self, request: Any) -> Visitor:
+    def visitor(self, request: Any) -> User:
         """Who sent a request, Starlette's or Gradio's."""
         if not self.shared:
-            return Visitor(host=True)
+            return User(host=True)
         cookies = getattr(getattr(request, "request", None) or request, "cookies", None) or {}
-        return Visitor(self.owner(self._cookie(cookies, WHO)), self._is_host(self._cookie(cookies, HOST)))
+        return User(self.owner(self._cookie(cookies, WHO)), self._is_host(self._cookie(cookies, HOST)))
 
-    def starter(self, request: Any) -> Owner | None:
+    def run_owner(self, request: Any) -> Owner | None:
         """Whose a run will be. Raises RunError where somebody in a shared lab has not said."""
         owner = self.visitor(request).owner
         if self.shared and owner is None:

@@ -128,10 +128,10 @@ class RunCache:
     def _look(self, run: Run) -> RunView:
         return self.view(run.name) or RunView(run)  # a lab is no run
 
-    def foremost(self) -> str | None:
+    def latest(self) -> str | None:
         """The run that a page opens with: the newest that is going on, otherwise the newest."""
         listed = self.runs()
-        live = (run.name for run in listed if (view := self.view(run.name)) and view.live)
+        live = (run.name for run in listed if (view := self.view(run.name)) and view.is_active)
         return next(live, listed[0].name if listed else None)
 
     def version(self) -> str:
@@ -181,7 +181,7 @@ class _Reader:
             if self._view is None or time.monotonic() - self.looked > TTL_S:
                 self._log = self._log or EventLogReader(self.run)
                 self.looked = time.monotonic()
-                self._view = self._log.look()
+                self._view = self._log.read()
             return self._view
 
 

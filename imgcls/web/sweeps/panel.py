@@ -68,7 +68,7 @@ class SweepFunctions:
         kind = str(payload.get("search") or "grid")
         trials = int(payload.get("trials") or 0) if kind != "grid" else 0
         planned = plan(base, vary, _seeds(payload), kind=kind, trials=trials)
-        started = self.limits.start_sweep(planned, self.workspace, owner=self.people.starter(payload["request"]))
+        started = self.limits.start_sweep(planned, self.workspace, owner=self.people.run_owner(payload["request"]))
         return self.sweep_list(payload) | {"name": started.name}
 
     def sweep_list(self, _: dict[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ Key = tuple[str, str, str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class Drawing:
+class RenderedCard:
     """`packed`: gzip of JSON {"html", "log", "rest", "tag"}."""
 
     tag: str
@@ -54,14 +54,14 @@ class Looks:
     def __init__(self, run_cache: RunCache) -> None:
         self.run_cache = run_cache
         self._lock = threading.Lock()
-        self._drawn: OrderedDict[Key, Drawing] = OrderedDict()
+        self._drawn: OrderedDict[Key, RenderedCard] = OrderedDict()
 
-    def fresh(self, key: Key) -> Drawing | None:
+    def fresh(self, key: Key) -> RenderedCard | None:
         """Without waiting for anybody who draws."""
         drawn = self._drawn.get(key)
         return drawn if drawn and time.monotonic() < drawn.until else None
 
-    def draw(self, key: Key) -> Drawing | None:
+    def draw(self, key: Key) -> RenderedCard | None:
         """None where there is no such run or comparison (any more)."""
         if drawn := self.fresh(key):
             return drawn
@@ -71,7 +71,7 @@ class Looks:
             return None
         tag = hashlib.sha256(repr(card).encode()).hexdigest()[:16]
         packed = gzip.compress(json.dumps(card | {"tag": tag}).encode(), LEVEL)
-        drawn = Drawing(tag, packed, time.monotonic() + TTL_S)
+        drawn = RenderedCard(tag, packed, time.monotonic() + TTL_S)
         with self._lock:
             self._drawn[key] = drawn
             self._drawn.move_to_end(key)
@@ -114,7 +114,7 @@ def run_look(run_cache: RunCache, name: str, translate: Translator, over: Sequen
     if view is None:
         return None
     laid = [other for n in over[:OVER] if n != name and (other := run_cache.view(n))]
-    look = _address("run", name, translate, [other.run.name for other in laid]) if not view.at_rest else ""
+    look = _address("run", name, translate, [other.run.name for other in laid]) if not view.is_idle else ""
     rest = _rest(view)
     return {
         "html": run_card.card(view, translate, over=laid, look=look, rest=rest),

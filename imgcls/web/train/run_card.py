@@ -80,7 +80,7 @@ def no_run(translate: Translator) -> Markup:
 
 def log(view: RunView, translate: Translator) -> Markup:
     """The last lines, newest at the bottom."""
-    events = [*view.log, *([view.progress[-1]] if view.progress and view.live else [])]
+    events = [*view.log, *([view.progress[-1]] if view.progress and view.is_active else [])]
     lines = [
         (time.strftime("%H:%M:%S", time.localtime(e.time)), text) for e in events if (text := log_line(e, translate))
     ]
@@ -148,7 +148,7 @@ def _figures(view: RunView, translate: Translator) -> list[tuple[str, str, str]]
     tiles: list[tuple[str, str, str]] = []
     epochs = view.settings.epochs if view.settings else 0
     last = view.progress[-1] if view.progress else None
-    if view.live:
+    if view.is_active:
         left = translate.estimate(view.seconds_left) if view.seconds_left is not None else "…"
         if view.finishing:
             tested = _images(view, "test")
@@ -265,7 +265,7 @@ def _best_mark(view: RunView, translate: Translator) -> tuple[float, str] | None
 
 
 def diverged(view: RunView) -> bool:
-    return isinstance(view.ending, events.Failed) and not view.live and view.ending.error == "DivergedError"
+    return isinstance(view.ending, events.Failed) and not view.is_active and view.ending.error == "DivergedError"
 
 
 def trained(view: RunView, measure: str) -> list[tuple[float, float]]:

@@ -182,11 +182,11 @@ class TrainTab:
             gr.update(visible=view.settings is not None),
             run_card.settings(view, translate, host=visitor.host),
             gr.update(visible=may and view.state in ("queued", "starting", "running"), value=stop),
-            gr.update(visible=may and view.at_rest and view.run.can_resume),
+            gr.update(visible=may and view.is_idle and view.run.can_resume),
             gr.update(visible=view.run.best.is_file(), value=trial),
-            gr.update(visible=view.at_rest and view.settings is not None),
-            gr.update(visible=view.at_rest and visitor.host),
-            gr.update(visible=may and view.at_rest),
+            gr.update(visible=view.is_idle and view.settings is not None),
+            gr.update(visible=view.is_idle and visitor.host),
+            gr.update(visible=may and view.is_idle),
         ]
 
     def list_runs(self, name: str | None) -> Any:
@@ -197,7 +197,7 @@ class TrainTab:
             same[title] += 1
             options.append((f"{title} ({same[title]})" if same[title] > 1 else title, view.run.name))
         known = {value for _, value in options}
-        other = {} if name in known else {"value": self.run_cache.foremost()}
+        other = {} if name in known else {"value": self.run_cache.latest()}
         return gr.update(choices=options, visible=bool(options), **other)
 
     def from_address(self, request: gr.Request) -> list[Any]:
@@ -217,7 +217,7 @@ class TrainTab:
         names, translate = self.form.names, self.translate
         try:
             settings = TrainSettings.checked(dict(zip(names, values, strict=True)))
-            owner = self.people.starter(request)
+            owner = self.people.run_owner(request)
             expected = plan_card.expected(settings, self.workspace) if self.people.shared else None
             run = self.limits.start(settings, self.workspace, owner=owner, expected=expected)
             plan_card.run_begins(self.workspace)
@@ -235,8 +235,8 @@ class TrainTab:
         self.run_cache.forget(name)
 
     def on_resume(self, request: gr.Request, name: str) -> None:
-        run, owner = find_run(name, self.workspace), self.people.starter(request)
-        self.people.visitor(request).check(run.written())
+        run, owner = find_run(name, self.workspace), self.people.run_owner(request)
+        self.people.visitor(request).check(run.read_state())
         self.limits.resume(run, owner=owner)
         self.run_cache.forget(name)
 
@@ -246,7 +246,7 @@ class TrainTab:
 
     def on_rename(self, request: gr.Request, name: str, new_name: str) -> list[str]:
         run = find_run(name, self.workspace)
-        self.people.visitor(request).check(run.written())
+        self.people.visitor(request).check(run.read_state())
         renamed = rename_run(run, new_name.strip())
         self.run_cache.forget(name)
         return [renamed.name, renamed.name]
