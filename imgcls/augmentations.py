@@ -142,12 +142,12 @@ def specs(text: str) -> tuple[AugmentationSpec, ...]:
 
 def fault(text: str) -> Message | None:
     """What is wrong with a combination, as the rest of a sentence that names the setting."""
-    wanted = parts(text)
-    if any(name not in AUGMENTATIONS for name in wanted) or len(set(wanted)) != len(wanted):
+    rows = parts(text)
+    if any(name not in AUGMENTATIONS for name in rows) or len(set(rows)) != len(rows):
         return Message("must be {limits}", limits=limits())
-    stages = [AUGMENTATIONS[name].stage for name in wanted]
+    stages = [AUGMENTATIONS[name].stage for name in rows]
     if stages.count("resize") > 1:
-        several = [name for name in wanted if AUGMENTATIONS[name].stage == "resize"]
+        several = [name for name in rows if AUGMENTATIONS[name].stage == "resize"]
         return Message(
             "must have one of {names} at most, because each cuts the image out anew", names=", ".join(several)
         )
@@ -156,8 +156,8 @@ def fault(text: str) -> Message | None:
 
 def in_order(text: str) -> str:
     """The same combination in the order in which its rows are applied."""
-    wanted = sorted(parts(text), key=lambda name: STAGES.index(AUGMENTATIONS[name].stage))
-    return ",".join(wanted) or NONE
+    rows = sorted(parts(text), key=lambda name: STAGES.index(AUGMENTATIONS[name].stage))
+    return ",".join(rows) or NONE
 
 
 def limits() -> Message:

@@ -77,23 +77,23 @@ def _without_compiler(optimizer: type[torch.optim.Optimizer]) -> type[torch.opti
     return type(optimizer.__name__, (optimizer,), methods)
 
 
-def _fused(kind: str, groups: Groups, wanted: Hyperparameters) -> torch.optim.Optimizer:
+def _fused(kind: str, groups: Groups, hyperparameters: Hyperparameters) -> torch.optim.Optimizer:
     """One call a step instead of one a tensor."""
     optimizer = torch_optimizer(kind)
-    return optimizer(groups, lr=wanted.lr, weight_decay=wanted.weight_decay, fused=True)
+    return optimizer(groups, lr=hyperparameters.lr, weight_decay=hyperparameters.weight_decay, fused=True)
 
 
-def _sgd(groups: Groups, wanted: Hyperparameters) -> torch.optim.Optimizer:
+def _sgd(groups: Groups, hyperparameters: Hyperparameters) -> torch.optim.Optimizer:
     optimizer = torch_optimizer("SGD")
-    momentum = {"momentum": wanted.momentum, "nesterov": wanted.nesterov}
-    return optimizer(groups, lr=wanted.lr, weight_decay=wanted.weight_decay, fused=True, **momentum)
+    momentum = {"momentum": hyperparameters.momentum, "nesterov": hyperparameters.nesterov}
+    return optimizer(groups, lr=hyperparameters.lr, weight_decay=hyperparameters.weight_decay, fused=True, **momentum)
 
 
-def _foreach(kind: str, groups: Groups, wanted: Hyperparameters) -> torch.optim.Optimizer:
+def _foreach(kind: str, groups: Groups, hyperparameters: Hyperparameters) -> torch.optim.Optimizer:
     """Torch has no fused form of these: a call for each operation over all tensors."""
     optimizer, device = torch_optimizer(kind), groups[0]["params"][0].device
     options = {"foreach": True, "capturable": device.type == "cuda"}  # so that a step can be recorded
-    return optimizer(groups, lr=wanted.lr, weight_decay=wanted.weight_decay, **options)
+    return optimizer(groups, lr=hyperparameters.lr, weight_decay=hyperparameters.weight_decay, **options)
 
 
 OPTIMIZERS: dict[str, OptimizerSpec] = {

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from imgcls.augmentations import NONE
 from imgcls.data.augmentation import compose
-from imgcls.data.loader import Batches, _mix, evaluation_batches, images_at_once
+from imgcls.data.loader import Batches, evaluation_batches, images_at_once, mix_seed
 from imgcls.data.splitting import Split
 from imgcls.errors import DatasetError
 from imgcls.files import free_bytes, storage_error
@@ -54,7 +54,7 @@ class FeatureBatches:
         chunks = torch.arange(len(batches.split)).split(images_at_once(BATCH, batches.preprocess.size, batches.device))
         for view in range(views):
             plain = view == 0 and self._has_plain
-            seeds = [_mix(batches.seed, view, number, 1) for number in range(len(chunks))]
+            seeds = [mix_seed(batches.seed, view, number, 1) for number in range(len(chunks))]
             for indices, (inputs, labels) in zip(chunks, batches.prepared(chunks, seeds, plain=plain), strict=True):
                 with torch.inference_mode(), autocast():
                     outputs = in_micro_batches(backbone, inputs).float()
@@ -72,7 +72,7 @@ class FeatureBatches:
     def epoch(self, number: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         batches, workspace = self.batches, self.features.device
         order = batches.order(number).to(workspace)
-        generator = torch.Generator().manual_seed(_mix(batches.seed, number, 2))
+        generator = torch.Generator().manual_seed(mix_seed(batches.seed, number, 2))
         views = torch.randint(self.features.shape[0], (len(order),), generator=generator).to(workspace)
         for step in range(first, self.steps):
             share = slice(step * self.batch_size + batches.rank, (step + 1) * self.batch_size, batches.world)

@@ -38,7 +38,7 @@ GPU_PIXELS_AT_ONCE = 256 * 224**2  # a GPU wants many at once: as many small ima
 class Batches:
     """Batches of one split for training.
 
-    `epoch(number, first=0)` yields (inputs float (B, C, size, size), labels int64 (B,)) from step `first` on; where
+    `epoch(number, start_step=0)` yields (inputs float (B, C, size, size), labels int64 (B,)) from step `start_step` on; where
     images are mixed with each other, shares of the classes float (B, classes) instead of labels.
     """
 
@@ -87,40 +87,40 @@ class Batches:
 
     def order(self, epoch: int) -> Tensor:
         """The epoch's permutation, the same in every process."""
-        generator = torch.Generator().manual_seed(_mix(self.seed, epoch))
+        generator = torch.Generator().manual_seed(mix_seed(self.seed, epoch))
         if self.sampled:
             return equally_often(self.split.labels.cpu(), generator)[: self.images]
         return torch.randperm(len(self.split), generator=generator)[: self.images]
 
-    def epoch(self, number: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self, number: int, start_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         order = self.order(number)
         if not self.split.streams:  # once, not batch by batch: each time the processor would wait for the GPU
             order = order.to(self.split.tensor.device)
-        starts = range(first - first % self.chunk, self.steps, self.chunk)
+        starts = range(start_step - start_step % self.chunk, self.steps, self.chunk)
         # What is not changed at random can be shared out before it is gathered.
         shared = self.world > 1 and self.augment is compose(NONE) and not self.split.streams
-        wanted = [order[step * self.batch_size : (step + self.chunk) * self.batch_size] for step in starts]
+        indices = [order[step * self.batch_size : (step + self.chunk) * self.batch_size] for step in starts]
         if shared:
-            shares = [[one[self.rank :: self.world] for one in some.split(self.batch_size)] for some in wanted]
-            wanted = [torch.cat(some) for some in shares]
-        made = self.prepared(wanted, [_mix(self.seed, number, step) for step in starts])
-        for place, (step, (inputs, labels)) in enumerate(zip(starts, made, strict=True)):
-            sizes = [len(one) for one in shares[place]] if shared else self.batch_size
+            shares = [[one[self.rank :: self.world] for one in some.split(self.batch_size)] for some in indices]
+            indices = [torch.cat(some) for some in shares]
+        batches = self.prepared(indices, [mix_seed(self.seed, number, step) for step in starts])
+        for chunk, (step, (inputs, labels)) in enumerate(zip(starts, batches, strict=True)):
+            sizes = [len(one) for one in shares[chunk]] if shared else self.batch_size
             for i, (x, y) in enumerate(zip(inputs.split(sizes), labels.split(sizes), strict=True)):
-                if step + i >= first:
+                if step + i >= start_step:
                     whole = self.world == 1 or shared
                     yield (x, y) if whole else (x[self.rank :: self.world], y[self.rank :: self.world])
 
     def prepared(
-        self, wanted: Sequence[Tensor], seeds: Sequence[int], *, plain: bool = False
+        self, indices: Sequence[Tensor], seeds: Sequence[int], *, plain: bool = False
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Each list of indices as the network gets its images, changed at random by the seed of the same rank; where
         `plain` as it will be asked about them."""
         if plain:
-            for images, _, labels in self.answered.read(wanted):
+            for images, _, labels in self.answered.read(indices):
                 yield self.preprocess.to_input(images.to(self.device)), labels.to(self.device)
             return
-        for seed, (images, aspects, labels) in zip(seeds, self.split.read(wanted), strict=True):
+        for seed, (images, aspects, labels) in zip(seeds, self.split.read(indices), strict=True):
             images, labels = images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
             aspects = None if aspects is None else aspects.to(self.device)
             generator = torch.Generator(self.device).manual_seed(seed)
@@ -138,7 +138,7 @@ class Batches:
     def sample(self, count: int = 32) -> Tensor:
         """The first images of the first epoch as the network gets them: uint8 (at most count, C, size, size)."""
         # The whole first chunk: fewer images would draw other random numbers.
-        inputs, _ = self.prepare(self.order(0)[: self.chunk * self.batch_size], _mix(self.seed, 0, 0))
+        inputs, _ = self.prepare(self.order(0)[: self.chunk * self.batch_size], mix_seed(self.seed, 0, 0))
         return self.preprocess.picture(inputs[:count]).cpu()
 
 
@@ -153,13 +153,13 @@ def evaluation_batches(
     split: Split, preprocess: Preprocess, *, batch_size: int, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """The split in order, nothing random: (inputs, labels), of at most `batch_size` images."""
-    wanted = torch.arange(len(split)).split(images_at_once(batch_size, preprocess.size, device))
-    for images, _, labels in split.read(wanted, leave_out_broken=True):
+    indices = torch.arange(len(split)).split(images_at_once(batch_size, preprocess.size, device))
+    for images, _, labels in split.read(indices, leave_out_broken=True):
         if len(labels):
             yield preprocess.to_input(images.to(device, non_blocking=True)), labels.to(device)
 
 
-def _mix(*numbers: int) -> int:
+def mix_seed(*numbers: int) -> int:
     """One seed from several numbers: Knuth's multiplicative hash, so that neighbours do not collide."""
     mixed = 0
     for number in numbers:

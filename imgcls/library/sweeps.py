@@ -155,10 +155,10 @@ def _followed(request: Request, name: str, workspace: Workspace, progress: bool,
             print(sweep_result.line(stored_sweep, trial, len(done)), file=sys.stderr, flush=True)
 
     try:
-        for _ in follow(stored_sweep, told=on_end):
+        for _ in follow(stored_sweep, on_trial=on_end):
             pass
     except KeyboardInterrupt:
         stored.stop(stored_sweep)
-        for _ in follow(stored_sweep, told=on_end):
+        for _ in follow(stored_sweep, on_trial=on_end):
             pass
     return Sweep(stored_sweep.name, workspace)

@@ -85,9 +85,9 @@ class ModelSpec:
         most = min(self.native, LARGEST_IMAGE)
         return most - most % self.multiple
 
-    def fitting_size(self, wanted: int) -> int:
+    def fitting_size(self, least: int) -> int:
         """The side nearest above `wanted` that it can take."""
-        size = max(wanted, self.smallest)
+        size = max(least, self.smallest)
         return size + -size % self.multiple
 
     def check(self, size: int, *, transfer: str = "scratch", options: Mapping[str, str] | None = None) -> None:

@@ -133,7 +133,7 @@ def train(name: str, values: dict[str, Any], until: int, keeper: Any, home: str)
         shutil.rmtree(here, ignore_errors=True)
 
 
-def follow(sweep: Sweep, address: str, told: Callable[[Trial], None]) -> Iterator[str]:
+def follow(sweep: Sweep, address: str, on_trial: Callable[[Trial], None]) -> Iterator[str]:
     """Run it there to its end, or until it is asked to stop. Yields its status at each look. `address`: "auto" for the
     cluster that this machine is part of, "" for one of this machine's own. Raises InstallError without Ray."""
     ray = connected(address)
@@ -150,7 +150,7 @@ def follow(sweep: Sweep, address: str, told: Callable[[Trial], None]) -> Iterato
             trial = flying.pop(reference)
             _ended(ray, sweep, trial, reference)
             if sweep.run(trial).read_state().state in ("finished", "failed"):  # pyright: ignore[reportOptionalMemberAccess]
-                told(trial)
+                on_trial(trial)
         status = "running" if flying else sweep.status()
         yield status
         if status in ("finished", "stopped"):

@@ -75,10 +75,10 @@ class Sweep:
                 "There is no sweep '{name}' in {folder}.", name=self.name, folder=self.workspace.train_logs
             ) from None
 
-    def trials(self, asked: Request | None = None) -> list[Trial]:
+    def trials(self, request: Request | None = None) -> list[Trial]:
         """Every run that it may come to, in order: all seeds of a combination together."""
-        asked = asked or self.request()
-        return [self._trial(one, seed) for one in asked.combinations for seed in asked.seeds]
+        request = request or self.request()
+        return [self._trial(one, seed) for one in request.combinations for seed in request.seeds]
 
     def _trial(self, combination: Combination, seed: int) -> Trial:
         return Trial(combination, seed, run_name(self.name, combination, seed))
@@ -86,24 +86,24 @@ class Sweep:
     def run(self, trial: Trial) -> Run:
         return Run(trial.name, self.workspace)
 
-    def settings(self, trial: Trial, asked: Request | None = None) -> TrainSettings:
+    def settings(self, trial: Trial, request: Request | None = None) -> TrainSettings:
         """Everything that this run is told."""
-        asked = asked or self.request()
-        return with_recipe({**asked.base, **trial.combination, "seed": trial.seed, "name": trial.name})
+        request = request or self.request()
+        return with_recipe({**request.base, **trial.combination, "seed": trial.seed, "name": trial.name})
 
     def status(self) -> str:
         """running, finished, stopped (somebody asked), or interrupted (its processes are gone)."""
-        asked = self.request()
-        standings = [_standing(self.run(trial)) for trial in self.trials(asked)]
+        request = self.request()
+        standings = [_standing(self.run(trial)) for trial in self.trials(request)]
         if any(standing.in_flight for standing in standings):
             return "running"
-        if not due(self, asked):
+        if not due(self, request):
             return "finished"
-        return "interrupted" if asked.going else "stopped"
+        return "interrupted" if request.going else "stopped"
 
-    def write(self, asked: Request) -> None:
+    def write(self, request: Request) -> None:
         """Under the workspace's lock."""
-        write_bytes(self.folder / FILE, asked.to_json())
+        write_bytes(self.folder / FILE, request.to_json())
 
 
 def run_name(sweep: str, combination: Combination, seed: int) -> str:
@@ -120,7 +120,7 @@ def _word(value: search.Value) -> str:
 
 
 def create(
-    asked: Request,
+    request: Request,
     workspace: Workspace,
     *,
     name: str = "",
@@ -131,24 +131,24 @@ def create(
 
     Everything is checked beforehand. Nothing is started. Raises ImgclsError with nothing changed.
     """
-    name = check_name(name or default_name(asked))
+    name = check_name(name or default_name(request))
     sweep = Sweep(name, workspace)
     if (sweep.folder / FILE).is_file():
-        asked = enlarged(sweep.request(), asked, name)
-    asked = replace(asked, going=True, left_out=(), at_once=at_once, owner=owner or asked.owner)
-    trials = sweep.trials(asked)
+        request = enlarged(sweep.request(), request, name)
+    request = replace(request, going=True, left_out=(), at_once=at_once, owner=owner or request.owner)
+    trials = sweep.trials(request)
     for trial in trials:
-        check_run(sweep.settings(trial, asked), workspace)
+        check_run(sweep.settings(trial, request), workspace)
     with locked(workspace):
         own = (sweep.folder / FILE).is_file()
         strangers = [trial.name for trial in trials if _is_strangers(sweep.run(trial), name)]
         if strangers or (not own and name_in_use(name, workspace)):
             raise RunError("A run called {name} is there already: choose another name.", name=(*strangers, name)[0])
         if own:
-            sweep.write(asked)
+            sweep.write(request)
         else:
             with new_folder(sweep.folder):
-                sweep.write(asked)
+                sweep.write(request)
         _give_another_chance(sweep, trials)
     return sweep
 
@@ -239,35 +239,35 @@ def _epochs(run: Run) -> int:
     return max((epoch.epoch for epoch in view(run).epochs), default=0)
 
 
-def score(sweep: Sweep, asked: Request, combination: Combination, share: float) -> float | None:
+def score(sweep: Sweep, request: Request, combination: Combination, share: float) -> float | None:
     """Its validation accuracy at the end of a rung, the mean over its seeds; None until all of its runs are there.
 
     Only the epochs up to the rung's end count: how far a kill let a run go decides nothing.
     """
     accuracies = []
-    for seed in asked.seeds:
+    for seed in request.seeds:
         trial = sweep._trial(combination, seed)
         seen = view(sweep.run(trial))
-        last = search.until(share, sweep.settings(trial, asked).epochs) or sys.maxsize
+        last = search.until(share, sweep.settings(trial, request).epochs) or sys.maxsize
         epochs = [epoch for epoch in seen.epochs if epoch.epoch <= last]
-        there = seen.state in ("finished", "failed") or trial.name in asked.left_out
+        there = seen.state in ("finished", "failed") or trial.name in request.left_out
         if not there and (not epochs or epochs[-1].epoch < last):
             return None
         accuracies.append(max((epoch.val_accuracy for epoch in epochs), default=0.0))
     return sum(accuracies) / len(accuracies)
 
 
-def due(sweep: Sweep, asked: Request) -> list[tuple[Trial, int]]:
+def due(sweep: Sweep, request: Request) -> list[tuple[Trial, int]]:
     """The runs that are to begin or to go on, in order, each with the epoch after which it rests (0: none)."""
-    epochs = with_recipe({**asked.base, **asked.combinations[0]}).epochs
-    rungs = search.shares(asked.search, len(asked.combinations), epochs)
-    alive, share = search.survivors(asked.combinations, rungs, lambda one, at: score(sweep, asked, one, at))
+    epochs = with_recipe({**request.base, **request.combinations[0]}).epochs
+    rungs = search.shares(request.search, len(request.combinations), epochs)
+    alive, share = search.survivors(request.combinations, rungs, lambda one, at: score(sweep, request, one, at))
     found = []
-    for trial in (sweep._trial(asked.combinations[i], seed) for i in alive for seed in asked.seeds):
+    for trial in (sweep._trial(request.combinations[i], seed) for i in alive for seed in request.seeds):
         standing = _standing(sweep.run(trial))
-        if standing.in_flight or standing.ended or trial.name in asked.left_out:
+        if standing.in_flight or standing.ended or trial.name in request.left_out:
             continue
-        last = 0 if share >= 1 else search.until(share, sweep.settings(trial, asked).epochs)
+        last = 0 if share >= 1 else search.until(share, sweep.settings(trial, request).epochs)
         if not (standing.reached and last and standing.state and standing.state.until >= last):
             found.append((trial, last))
     return found
@@ -278,21 +278,21 @@ def advance(sweep: Sweep, *, after: Collection[Run] = (), at_once: int | None = 
     whether it goes on)."""
     mine = None
     with locked(sweep.workspace):
-        asked = sweep.request()
-        if not asked.going:
+        request = sweep.request()
+        if not request.going:
             return None
-        asked = replace(asked, at_once=asked.at_once or at_once)
-        for trial, until in due(sweep, asked)[: _free(sweep, asked, after)]:
-            started = _start(sweep, asked, trial, until, here=bool(after) and mine is None)
+        request = replace(request, at_once=request.at_once or at_once)
+        for trial, until in due(sweep, request)[: _free(sweep, request, after)]:
+            started = _start(sweep, request, trial, until, here=bool(after) and mine is None)
             mine = mine or started
     return mine
 
 
-def _free(sweep: Sweep, asked: Request, after: Collection[Run] = ()) -> int:
+def _free(sweep: Sweep, request: Request, after: Collection[Run] = ()) -> int:
     """How many more may go on now."""
-    runs = [sweep.run(trial) for trial in sweep.trials(asked)]
+    runs = [sweep.run(trial) for trial in sweep.trials(request)]
     busy = sum(_standing(run).in_flight or _just_ended(run) for run in runs if run not in after)
-    return max(0, asked.jobs - busy)
+    return max(0, request.jobs - busy)
 
 
 def _just_ended(run: Run) -> bool:
@@ -305,7 +305,7 @@ def _just_ended(run: Run) -> bool:
         return False
 
 
-def _start(sweep: Sweep, asked: Request, trial: Trial, until: int, *, here: bool) -> tuple[Run, bool] | None:
+def _start(sweep: Sweep, request: Request, trial: Trial, until: int, *, here: bool) -> tuple[Run, bool] | None:
     """Under the workspace's lock: this run begins, goes on, or waits in the queue."""
     run = sweep.run(trial)
     before = run.read_state()
@@ -316,9 +316,9 @@ def _start(sweep: Sweep, asked: Request, trial: Trial, until: int, *, here: bool
             write_state(run.logs, before.to("failed", process=None, message=killed(kills).message))
             return None
     resume = before is not None and run.can_resume
-    state = RunState(owner=asked.owner) if before is None or not resume else before
+    state = RunState(owner=request.owner) if before is None or not resume else before
     state = state.to("starting", parent=sweep.name, until=until, kills=kills, resume=resume, message=None)
-    state = _admitted(state, sweep.workspace, asked)
+    state = _admitted(state, sweep.workspace, request)
     if resume:
         mark_resuming(run, state)
     else:
@@ -326,7 +326,7 @@ def _start(sweep: Sweep, asked: Request, trial: Trial, until: int, *, here: bool
             for folder in (run.logs, run.checkpoints):
                 if folder.exists():
                     shutil.rmtree(move_to_trash(folder), ignore_errors=True)
-        claim_run(sweep.settings(trial, asked), sweep.workspace, state)
+        claim_run(sweep.settings(trial, request), sweep.workspace, state)
     if state.state == "queued":
         return None
     if here:
@@ -353,10 +353,10 @@ def _saved_since(run: Run) -> bool:
         return False
 
 
-def _admitted(state: RunState, workspace: Workspace, asked: Request) -> RunState:
+def _admitted(state: RunState, workspace: Workspace, request: Request) -> RunState:
     """Starting, or queued where a lab of several people has no place for it, or others wait already."""
     waiting = queue.waiting(workspace)
-    at_once = asked.at_once or (waiting[-1][1].at_once if waiting else None)
+    at_once = request.at_once or (waiting[-1][1].at_once if waiting else None)
     return admitted(state, workspace, at_once, wait=True, each=queue.ALL)
 
 
@@ -403,9 +403,9 @@ class Rest:
 def leave_out(sweep: Sweep, run: Run) -> None:
     """Somebody stopped this run alone: the others go on without it, until the sweep is asked for again."""
     with contextlib.suppress(ImgclsError), locked(sweep.workspace):
-        asked = sweep.request()
-        if asked.going:
-            sweep.write(replace(asked, left_out=(*asked.left_out, run.name)))
+        request = sweep.request()
+        if request.going:
+            sweep.write(replace(request, left_out=(*request.left_out, run.name)))
 
 
 def _print_to(log: Path) -> None:
@@ -422,9 +422,9 @@ def _print_to(log: Path) -> None:
 def stop(sweep: Sweep) -> None:
     """Those of its runs that go on save and end, those that wait leave the queue; nothing new begins."""
     with locked(sweep.workspace):
-        asked = sweep.request()
-        sweep.write(replace(asked, going=False))
-    for trial in sweep.trials(asked):
+        request = sweep.request()
+        sweep.write(replace(request, going=False))
+    for trial in sweep.trials(request):
         if _standing(sweep.run(trial)).in_flight:
             with contextlib.suppress(RunError):  # it has ended in the meantime
                 sweep.run(trial).stop()
@@ -441,8 +441,8 @@ def keep_going(workspace: Workspace, at_once: int | None = None) -> None:
 
 def push(sweep: Sweep, at_once: int | None = None) -> None:
     """As `advance`, but the lock is taken only where there is something to start."""
-    asked = sweep.request()
-    if asked.going and _free(sweep, asked) and due(sweep, asked):
+    request = sweep.request()
+    if request.going and _free(sweep, request) and due(sweep, request):
         advance(sweep, at_once=at_once)
 
 
@@ -457,7 +457,7 @@ def keep_all_going(workspace: Workspace, at_once: int) -> None:
     threading.Thread(target=move, daemon=True).start()
 
 
-def follow(sweep: Sweep, told: Callable[[Trial], None]) -> Iterator[str]:
+def follow(sweep: Sweep, on_trial: Callable[[Trial], None]) -> Iterator[str]:
     """Wait for its end, and have it go on. `told` each run that has ended. Yields its status at each look."""
     known: set[tuple[str, str]] = set()
     while True:
@@ -465,7 +465,7 @@ def follow(sweep: Sweep, told: Callable[[Trial], None]) -> Iterator[str]:
             state = sweep.run(trial).read_state()
             if state and state.state in ("finished", "failed") and (trial.name, state.id) not in known:
                 known.add((trial.name, state.id))
-                told(trial)
+                on_trial(trial)
         push(sweep)
         status = sweep.status()
         yield status

@@ -90,9 +90,9 @@ def plan(
     search.check_names(vary)
     factors = {name: _values(name, list(values)) for name, values in vary.items()}
     search.check_search(kind, trials, factors)
-    asked = Request(_typed(base), factors, _seeds(seeds), kind, trials, _jobs(jobs))
-    asked = replace(asked, combinations=search.combinations(factors, trials))
-    return _settled(asked, jobs)
+    request = Request(_typed(base), factors, _seeds(seeds), kind, trials, _jobs(jobs))
+    request = replace(request, combinations=search.combinations(factors, trials))
+    return _settled(request, jobs)
 
 
 def _values(name: str, values: list[Any]) -> tuple[search.Value, ...] | Range:
@@ -119,10 +119,10 @@ def _typed(base: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _seeds(seeds: Sequence[Any]) -> tuple[int, ...]:
-    made = tuple(dict.fromkeys(int(checked_value("seed", seed)) for seed in seeds))
-    if not made:
+    checked = tuple(dict.fromkeys(int(checked_value("seed", seed)) for seed in seeds))
+    if not checked:
         raise SettingsError("A sweep needs at least one seed ({setting}).", setting=Setting("seeds"), field="seeds")
-    return made
+    return checked
 
 
 def check_name(name: str) -> str:
@@ -146,32 +146,38 @@ def _jobs(jobs: int) -> int:
     return jobs
 
 
-def _settled(asked: Request, jobs: int) -> Request:
+def _settled(request: Request, jobs: int) -> Request:
     """With how many run side by side, and with how many threads: the same for all, so that a run goes on exactly."""
-    runs = len(asked.combinations) * len(asked.seeds)
+    runs = len(request.combinations) * len(request.seeds)
     if runs > search.MOST_RUNS:
         raise SettingsError(
             "That would be {count} runs, but a sweep has {most} at the most: name fewer values, or choose random "
             "search.",
             count=runs, most=search.MOST_RUNS, field="vary",
         )  # fmt: skip
-    made = [with_recipe({**asked.base, **one}) for one in asked.combinations]
-    small = all(family_of(settings.model).like in SMALL and settings.device in ("auto", "cpu") for settings in made)
-    side_by_side = jobs or (available_cores() if small and not _has_gpu(made) else 1)
-    base = asked.base if side_by_side == 1 and not small else {"threads": 1, **asked.base}
-    return replace(asked, base=base, jobs=side_by_side)
+    settings_of_trials = [with_recipe({**request.base, **one}) for one in request.combinations]
+    small = all(
+        family_of(settings.model).like in SMALL and settings.device in ("auto", "cpu")
+        for settings in settings_of_trials
+    )
+    side_by_side = jobs or (available_cores() if small and not _has_gpu(settings_of_trials) else 1)
+    base = request.base if side_by_side == 1 and not small else {"threads": 1, **request.base}
+    return replace(request, base=base, jobs=side_by_side)
 
 
-def _has_gpu(made: Sequence[TrainSettings]) -> bool:
+def _has_gpu(settings_of_trials: Sequence[TrainSettings]) -> bool:
     from imgcls.training.device import choose_device
 
-    return any(settings.device == "auto" and choose_device(settings).device.type != "cpu" for settings in made[:1])
+    return any(
+        settings.device == "auto" and choose_device(settings).device.type != "cpu"
+        for settings in settings_of_trials[:1]
+    )
 
 
-def default_name(asked: Request) -> str:
+def default_name(request: Request) -> str:
     """The same for the same question, however many seeds: asked again it goes on."""
-    usual = with_recipe({**asked.base, **asked.combinations[0]})
-    question = json.loads(asked.to_json())
+    usual = with_recipe({**request.base, **request.combinations[0]})
+    question = json.loads(request.to_json())
     said = {name: question[name] for name in ("base", "factors", "search", "trials")}
     data = usual.default_name().rsplit("-", 2)[0]
     return f"sweep-{data[:40]}-{digest(json.dumps(said, sort_keys=True))}"
@@ -216,29 +222,37 @@ def again(
     return said
 
 
-def enlarged(before: Request, asked: Request, name: str) -> Request:
+def enlarged(before: Request, request: Request, name: str) -> Request:
     """Both together. Raises SettingsError where they are two questions."""
-    kept, now = (one.base | {"threads": 0} for one in (before, asked))
+    kept, now = (one.base | {"threads": 0} for one in (before, request))
     other = next((field for field in sorted({*kept, *now}) if kept.get(field) != now.get(field)), None)
-    if other or set(before.factors) != set(asked.factors) or before.search != asked.search:
+    if other or set(before.factors) != set(request.factors) or before.search != request.search:
         raise SettingsError(
             "The sweep {name} is there already with another {setting}: choose another name.",
-            name=name, setting=Setting(other or ("vary" if before.search == asked.search else "search")), field="name",
-        )  # fmt: skip
+            name=name,
+            setting=Setting(other or ("vary" if before.search == request.search else "search")),
+            field="name",
+        )
     factors: search.Factors = {}
     for field_name, values in before.factors.items():
-        more = asked.factors[field_name]
+        more = request.factors[field_name]
         if isinstance(values, tuple) and isinstance(more, tuple):
             factors[field_name] = tuple(dict.fromkeys((*values, *more)))
         else:
             factors[field_name] = more
-    trials = max(before.trials, asked.trials)
+    trials = max(before.trials, request.trials)
     drawn = search.combinations(factors, trials, before.combinations)
-    seeds = tuple(dict.fromkeys((*before.seeds, *asked.seeds)))
-    made = replace(
-        before, factors=factors, trials=trials, combinations=drawn, seeds=seeds, jobs=asked.jobs, engine=asked.engine
+    seeds = tuple(dict.fromkeys((*before.seeds, *request.seeds)))
+    larger = replace(
+        before,
+        factors=factors,
+        trials=trials,
+        combinations=drawn,
+        seeds=seeds,
+        jobs=request.jobs,
+        engine=request.engine,
     )
-    return _settled(made, made.jobs)
+    return _settled(larger, larger.jobs)
 
 
 def digest(text: str) -> str:

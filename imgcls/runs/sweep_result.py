@@ -128,13 +128,13 @@ class Result:
 
 def result(sweep: Sweep) -> Result:
     """From the runs' own words."""
-    asked = sweep.request()
-    rows: dict[str, list[Measured]] = {search.key(one): [] for one in asked.combinations}
-    for trial in sweep.trials(asked):
+    request = sweep.request()
+    rows: dict[str, list[Measured]] = {search.key(one): [] for one in request.combinations}
+    for trial in sweep.trials(request):
         if (found := measured(sweep, trial)) is not None:
             rows[search.key(trial.combination)].append(found)
-    made = tuple(Row(one, tuple(rows[search.key(one)])) for one in asked.combinations)
-    return Result(sweep.name, asked, sweep.status(), made)
+    made = tuple(Row(one, tuple(rows[search.key(one)])) for one in request.combinations)
+    return Result(sweep.name, request, sweep.status(), made)
 
 
 def measured(sweep: Sweep, trial: Trial) -> Measured | None:
@@ -183,12 +183,12 @@ def line(sweep: Sweep, trial: Trial, done: int) -> str:
     return f"{said} ({done} of {len(sweep.trials())})"
 
 
-def levels(asked: Request, rows: Sequence[Row]) -> dict[str, list[search.Value]]:
+def levels(request: Request, rows: Sequence[Row]) -> dict[str, list[search.Value]]:
     """The values of each factor that can be compared: those that several combinations share, and at least two."""
     found = {}
-    for name in asked.factors:
+    for name in request.factors:
         values = list(dict.fromkeys(row.combination[name] for row in rows if row.n))
-        if len(values) > 1 and not isinstance(asked.factors[name], search.Range):
+        if len(values) > 1 and not isinstance(request.factors[name], search.Range):
             found[name] = values
     return found
 

@@ -166,33 +166,33 @@ def check_device(settings: TrainSettings) -> None:
         )
 
 
-def _device(wanted: str) -> str:
+def _device(name: str) -> str:
     there = {
         "cpu": True,
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
-    if wanted == "auto":
+    if name == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if there[name])
-    if not there[wanted]:
+    if not there[name]:
         has = ", ".join(name for name, here in there.items() if here)
         raise DeviceError(
             "{setting} is {wanted}, which this machine does not have: choose auto or {has}.",
             setting=Setting("device"),
-            wanted=wanted,
+            wanted=name,
             has=has,
         )
-    return wanted
+    return name
 
 
-def _dtype(wanted: str, device: torch.device) -> torch.dtype | None:
-    if wanted == "auto":
+def _dtype(precision: str, device: torch.device) -> torch.dtype | None:
+    if precision == "auto":
         # bf16 on a CPU is emulated on most laptops and slower than fp32: it has to be asked for there.
         return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else None
-    if wanted == "fp16" and device.type != "cuda":
+    if precision == "fp16" and device.type != "cuda":
         raise DeviceError(
             "{precision} fp16 needs a CUDA GPU, and this run is on {device}: choose fp32 or bf16.",
             precision=Setting("precision"),
             device=device.type,
         )
-    return DTYPES[wanted]
+    return DTYPES[precision]

@@ -15,15 +15,15 @@ from imgcls.settings import TrainSettings
 def make_optimizer(groups: list[dict[str, Any]], settings: TrainSettings) -> torch.optim.Optimizer:
     """`groups`: parameter groups, each with its own peak "lr"."""
     names = (field.name for field in fields(Hyperparameters))
-    wanted = Hyperparameters(**{name: getattr(settings, name) for name in names})
-    made = OPTIMIZERS[settings.optimizer].build(groups, wanted)
+    hyperparameters = Hyperparameters(**{name: getattr(settings, name) for name in names})
+    optimizer = OPTIMIZERS[settings.optimizer].build(groups, hyperparameters)
     device = groups[0]["params"][0].device
-    for group in made.param_groups:
+    for group in optimizer.param_groups:
         group["peak"] = group["lr"]
         if device.type == "cuda":  # a step that is played back reads its rate where it was when it was recorded
             group["lr"] = torch.tensor(group["lr"], device=device)
-    make_momenta(made)
-    return made
+    make_momenta(optimizer)
+    return optimizer
 
 
 def make_momenta(optimizer: torch.optim.Optimizer) -> None:

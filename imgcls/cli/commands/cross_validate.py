@@ -13,39 +13,41 @@ from imgcls.workspace import Workspace
 
 
 def run(arguments: argparse.Namespace) -> int:
-    made = cross_validate(arguments.dataset, Workspace.from_environment(), folds=arguments.folds, progress=_progress())
+    result = cross_validate(
+        arguments.dataset, Workspace.from_environment(), folds=arguments.folds, progress=_progress()
+    )
     if arguments.json:
-        print(to_json(made.as_dict()))
+        print(to_json(result.as_dict()))
     else:
-        show(made)
+        show(result)
     return 0
 
 
-def show(made: CrossValidation) -> None:
+def show(result: CrossValidation) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    low, high = made.interval
+    low, high = result.interval
     print(
-        f"{made.dataset}: accuracy {made.accuracy:.1%} (95%: {low:.1%} to {high:.1%}), "
-        f"balanced accuracy (macro recall) {percent(made.balanced_accuracy)}"
+        f"{result.dataset}: accuracy {result.accuracy:.1%} (95%: {low:.1%} to {high:.1%}), "
+        f"balanced accuracy (macro recall) {percent(result.balanced_accuracy)}"
     )
-    print(f"{made.images:,} photos in {made.folds} folds, each asked about by a last layer that has not seen it,")
-    print(f"on the features of {made.model}, {made.seconds:.1f} s\n")
+    print(f"{result.images:,} photos in {result.folds} folds, each asked about by a last layer that has not seen it,")
+    print(f"on the features of {result.model}, {result.seconds:.1f} s\n")
     table = Table(box=None, pad_edge=False)
     table.add_column("class")
     for column in ("photos", "precision", "recall", "F1"):
         table.add_column(column, justify="right")
-    for row in made.classes:
+    for row in result.classes:
         table.add_row(row.name, f"{row.images:,}", *map(percent, (row.precision, row.recall, row.f1)))
-    table.add_row("mean of classes", "", *map(percent, (made.macro.precision, made.macro.recall, made.macro.f1)))
+    table.add_row("mean of classes", "", *map(percent, (result.macro.precision, result.macro.recall, result.macro.f1)))
     Console().print(table, highlight=False)
-    if made.not_judged:
+    if result.not_judged:
         print(
             plural(
                 "{count} photo was left out: no other fold has its class.",
                 "{count} photos were left out: no other fold has their class.",
-                count=made.not_judged,
+                count=result.not_judged,
             )
         )
 

@@ -106,15 +106,15 @@ def has_few_photos(name: str, workspace: Workspace) -> bool:
         return False
 
 
-def card(made: CrossValidation, translate: Translator) -> Markup:
-    low, high = made.interval
+def card(result: CrossValidation, translate: Translator) -> Markup:
+    low, high = result.interval
     interval = translate("95%: {low:.2%} to {high:.2%}", low=low, high=high)
-    balanced = made.balanced_accuracy
-    counted = accuracy.counted(made.accuracy, made.images, translate)
+    balanced = result.balanced_accuracy
+    counted = accuracy.counted(result.accuracy, result.images, translate)
     left_out = translate.plural(
         "{count} photo was left out: no other fold has its class.",
         "{count} photos were left out: no other fold has their class.",
-        count=made.not_judged,
+        count=result.not_judged,
     )
     return render(
         "cross_validation",
@@ -122,19 +122,19 @@ def card(made: CrossValidation, translate: Translator) -> Markup:
         tiles=[
             (
                 translate("Accuracy"),
-                accuracy.share(made.accuracy, made.images),
+                accuracy.share(result.accuracy, result.images),
                 f"{interval} · {counted}",
             ),
             (
                 translate("Balanced accuracy"),
-                "–" if balanced is None else accuracy.share(balanced, made.images),
+                "–" if balanced is None else accuracy.share(balanced, result.images),
                 translate("macro recall: the mean of the classes' recalls"),
             ),
         ],
-        model=translate.value(made.model),
-        folds=made.folds,
-        left_out=left_out if made.not_judged else "",
-        rows=[(row.name, row.images, *map(_percent, (row.precision, row.recall, row.f1))) for row in made.classes],
+        model=translate.value(result.model),
+        folds=result.folds,
+        left_out=left_out if result.not_judged else "",
+        rows=[(row.name, row.images, *map(_percent, (row.precision, row.recall, row.f1))) for row in result.classes],
     )
 
 

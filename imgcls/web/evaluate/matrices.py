@@ -38,25 +38,25 @@ class Cell:
     better: bool
 
 
-def compared(made: Mapping[str, Evaluation], pairs: Compared, translate: Translator) -> Markup:
+def compared(evaluations: Mapping[str, Evaluation], pairs: Compared, translate: Translator) -> Markup:
     """name -> evaluation, all of the same classes: figures, paired tests, matrices, and the cells that differ most."""
-    reports = {name: one.report() for name, one in made.items()}
+    reports = {name: one.report() for name, one in evaluations.items()}
     confusions = {name: report.confusion for name, report in reports.items()}
-    first = next(iter(made.values()))
+    first = next(iter(evaluations.values()))
     return render(
         "matrices",
         translate,
         where=evaluation_card.where(first, translate),
-        overview=[(name, evaluation_card.line(one, translate)) for name, one in made.items()],
-        same_images=len({one.ids for one in made.values()}) == 1,
+        overview=[(name, evaluation_card.line(one, translate)) for name, one in evaluations.items()],
+        same_images=len({one.ids for one in evaluations.values()}) == 1,
         comparisons=evaluation_card.comparisons(pairs, translate),
         **side_by_side(confusions, first.classes),
     )
 
 
-def comparable(made: Sequence[Evaluation]) -> bool:
+def comparable(evaluations: Sequence[Evaluation]) -> bool:
     """Whether their matrices can lie next to each other."""
-    return len(made) > 1 and all(one.classes == made[0].classes for one in made)
+    return len(evaluations) > 1 and all(one.classes == evaluations[0].classes for one in evaluations)
 
 
 def side_by_side(confusions: Mapping[str, Confusion], classes: Sequence[str]) -> dict[str, Any]:

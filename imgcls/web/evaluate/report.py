@@ -24,7 +24,7 @@ from imgcls.runs.reader import RunView
 from imgcls.runs.store import find_run
 from imgcls.settings import TrainSettings, command_line
 from imgcls.web.evaluate import evaluation_card, matrices
-from imgcls.web.evaluate.results import Evaluations, Wanted
+from imgcls.web.evaluate.results import Evaluations, ImageFilter
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.server.language import CODES
 from imgcls.web.shared.render import render
@@ -61,10 +61,10 @@ class Mistake:
 def report(paths: Sequence[Path], evaluations: Sequence[Evaluation | None], workspace: Workspace) -> str:
     """The page. evaluations: one for each path, or None. Raises CheckpointError, DatasetError."""
     names = evaluation_card.run_names(paths)
-    return _written(
+    return _rendered(
         [
-            Reported(name, settings_of(path), _view(path, workspace), made)
-            for name, path, made in zip(names, paths, evaluations, strict=True)
+            Reported(name, settings_of(path), _view(path, workspace), evaluation)
+            for name, path, evaluation in zip(names, paths, evaluations, strict=True)
         ],
         workspace,
     )
@@ -78,15 +78,15 @@ def report_of_runs(views: Sequence[RunView], workspace: Workspace) -> str:
         raise RunError("Choose a run first.")
     measured = [view.run.best for view in having if view.run.best.is_file()]
     dataset = settings_of(measured[0]).dataset if measured else ""
-    found = [
-        Reported(view.run.name, view.settings, view, _kept(view, dataset, workspace))
+    reported = [
+        Reported(view.run.name, view.settings, view, _cached_evaluation(view, dataset, workspace))
         for view in having
         if view.settings is not None
     ]
-    return _written(found, workspace)
+    return _rendered(reported, workspace)
 
 
-def _kept(view: RunView, dataset: str, workspace: Workspace) -> Evaluation | None:
+def _cached_evaluation(view: RunView, dataset: str, workspace: Workspace) -> Evaluation | None:
     if not view.run.best.is_file():
         return None
     try:
@@ -95,17 +95,17 @@ def _kept(view: RunView, dataset: str, workspace: Workspace) -> Evaluation | Non
         return None
 
 
-def _written(found: Sequence[Reported], workspace: Workspace) -> str:
-    if len(found) > MAX_CHECKPOINTS:
+def _rendered(reported: Sequence[Reported], workspace: Workspace) -> str:
+    if len(reported) > MAX_CHECKPOINTS:
         raise DatasetError("At most {count} checkpoints go into one report.", count=MAX_CHECKPOINTS)
-    kept = Evaluations(workspace)
-    mistakes = {one.name: _mistakes(one.evaluation, kept) for one in found if one.evaluation}
-    compared = compare_evaluations({one.name: one.evaluation for one in found if one.evaluation}, workspace)
-    bodies = {language: _body(found, compared, mistakes, Translator(language)) for language in LANGUAGES}
+    evaluations = Evaluations(workspace)
+    mistakes = {one.name: _mistakes(one.evaluation, evaluations) for one in reported if one.evaluation}
+    compared = compare_evaluations({one.name: one.evaluation for one in reported if one.evaluation}, workspace)
+    bodies = {language: _body(reported, compared, mistakes, Translator(language)) for language in LANGUAGES}
     return render(
         "run_report",
         Translator("en"),
-        title=" · ".join(one.name for one in found),
+        title=" · ".join(one.name for one in reported),
         css=Markup("".join((WEB / f"{part}.css").read_text("utf-8") for part in ("frame", "style", "rooms"))),
         languages=[(code, CODES[code], LANGUAGES[code], body) for code, body in bodies.items()],
         version=__version__,
@@ -113,18 +113,18 @@ def _written(found: Sequence[Reported], workspace: Workspace) -> str:
 
 
 def _body(
-    found: Sequence[Reported], compared: Compared, mistakes: dict[str, list[Mistake]], translate: Translator
+    reported: Sequence[Reported], compared: Compared, mistakes: dict[str, list[Mistake]], translate: Translator
 ) -> Markup:
-    differing, same = settings_table([one.settings for one in found], translate)
-    views = [one.view for one in found if one.view]
-    evaluated = {one.name: one.evaluation for one in found if one.evaluation}
+    differing, same = settings_table([one.settings for one in reported], translate)
+    views = [one.view for one in reported if one.view]
+    evaluated = {one.name: one.evaluation for one in reported if one.evaluation}
     matrix = ""
     if matrices.comparable([*evaluated.values()]):
         matrix = matrices.compared(evaluated, compared, translate)
     return render(
         "run_report_body",
         translate,
-        names=[one.name for one in found],
+        names=[one.name for one in reported],
         date=f"{datetime.now():%Y-%m-%d %H:%M}",
         differing=differing,
         same=same,
@@ -138,30 +138,30 @@ def _body(
                 "mistakes": mistakes.get(one.name, []),
                 "figures": evaluation_card.figures(one.evaluation, translate) if one.evaluation else None,
             }
-            for one in found
+            for one in reported
         ],
     )
 
 
 def settings_table(
-    found: Sequence[TrainSettings], translate: Translator
+    reported: Sequence[TrainSettings], translate: Translator
 ) -> tuple[list[tuple[str, list[str]]], list[tuple[str, str]]]:
     """([(setting, its value in each)] where they differ, [(setting, value)] where all are alike and it says something):
     of one run there is nothing to differ from."""
     differing, same = [], []
     usual = TrainSettings()
     for name in TrainSettings.model_fields:
-        values = [getattr(one, name) for one in found]
+        values = [getattr(one, name) for one in reported]
         if name == "name":
             continue
         if any(value != values[0] for value in values):
-            differing.append((translate.setting(name), [_said(value, translate) for value in values]))
+            differing.append((translate.setting(name), [_value_text(value, translate) for value in values]))
         elif name in run_card.ALWAYS_SHOWN or values[0] != getattr(usual, name):
-            same.append((translate.setting(name), _said(values[0], translate)))
+            same.append((translate.setting(name), _value_text(values[0], translate)))
     return differing, same
 
 
-def _said(value: Any, translate: Translator) -> str:
+def _value_text(value: Any, translate: Translator) -> str:
     if isinstance(value, bool):
         return translate("yes") if value else translate("no")
     if isinstance(value, str):
@@ -179,18 +179,18 @@ def _view(path: Path, workspace: Workspace) -> RunView | None:
         return None
 
 
-def _mistakes(made: Evaluation, kept: Evaluations) -> list[Mistake]:
+def _mistakes(evaluation: Evaluation, evaluations: Evaluations) -> list[Mistake]:
     """The most confident first; none of an image that is not there any more."""
-    found = []
-    for place in kept.choose(made, Wanted(verdict="wrong"))[:MISTAKES].tolist():
-        if picture := kept.thumbnail(made, place):
-            found.append(
+    reported = []
+    for place in evaluations.choose(evaluation, ImageFilter(verdict="wrong"))[:MISTAKES].tolist():
+        if picture := evaluations.thumbnail(evaluation, place):
+            reported.append(
                 Mistake(
                     picture=picture,
-                    name=kept.name(made, place),
-                    true=made.classes[int(made.outputs.labels[place])],
-                    predicted=made.classes[int(made.outputs.classes[place, 0])],
-                    confidence=evaluation_card.percent(float(made.outputs.confidence[place])),
+                    name=evaluations.name(evaluation, place),
+                    true=evaluation.classes[int(evaluation.outputs.labels[place])],
+                    predicted=evaluation.classes[int(evaluation.outputs.classes[place, 0])],
+                    confidence=evaluation_card.percent(float(evaluation.outputs.confidence[place])),
                 )
             )
-    return found
+    return reported

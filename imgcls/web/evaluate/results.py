@@ -39,7 +39,7 @@ PAGE = 48  # images at once
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ImageFilter:
     """Which images: of class `true`, taken for `predicted` (None: any), "right" or "wrong", "sure" or "unsure", with a
     confidence from `low` to `high`."""
 
@@ -55,128 +55,128 @@ class Evaluations:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._lock = threading.Lock()
-        self._made: OrderedDict[tuple, Any] = OrderedDict()
+        self._cache: OrderedDict[tuple, Any] = OrderedDict()
 
-    def get(self, asked: Request) -> Evaluation:
+    def get(self, request: Request) -> Evaluation:
         """Raises DatasetError where it has to be made (again)."""
-        found = self._kept(
-            ("evaluation", asked),
-            lambda: find_evaluation(asked.checkpoint, self.workspace, **asked.of),
+        found = self._cached(
+            ("evaluation", request),
+            lambda: find_evaluation(request.checkpoint, self.workspace, **request.of),
             CACHE_ENTRIES,
         )
         if found is None:
             raise DatasetError("This evaluation is not there any more: evaluate again.")
         return found
 
-    def fresh(self, asked: Request) -> Evaluation | None:
+    def fresh(self, request: Request) -> Evaluation | None:
         """As it lies on the disk now."""
         with self._lock:
-            self._made.pop(("evaluation", asked), None)
+            self._cache.pop(("evaluation", request), None)
         try:
-            return self.get(asked)
+            return self.get(request)
         except DatasetError:
             return None
 
-    def choose(self, made: Evaluation, wanted: Wanted) -> Tensor:
+    def choose(self, evaluation: Evaluation, image_filter: ImageFilter) -> Tensor:
         """Places in the evaluation, wrong before right, and in either the most confident first."""
-        out, right, confidence = made.outputs, made.outputs.right, made.outputs.confidence
-        chosen = (confidence >= wanted.low) & (confidence <= wanted.high)
-        if wanted.true is not None:
-            chosen &= out.labels == wanted.true
-        if wanted.predicted is not None:
-            chosen &= out.classes[:, 0] == wanted.predicted
-        if wanted.verdict:
-            chosen &= right == (wanted.verdict == "right")
-        if wanted.sure:
-            chosen &= out.sure == (wanted.sure == "sure")
+        out, right, confidence = evaluation.outputs, evaluation.outputs.right, evaluation.outputs.confidence
+        chosen = (confidence >= image_filter.low) & (confidence <= image_filter.high)
+        if image_filter.true is not None:
+            chosen &= out.labels == image_filter.true
+        if image_filter.predicted is not None:
+            chosen &= out.classes[:, 0] == image_filter.predicted
+        if image_filter.verdict:
+            chosen &= right == (image_filter.verdict == "right")
+        if image_filter.sure:
+            chosen &= out.sure == (image_filter.sure == "sure")
         places = chosen.nonzero()[:, 0]
         return places[(right[places].float() * 2 - confidence[places]).argsort(stable=True)]
 
-    def thumbnail(self, made: Evaluation, place: int) -> str:
+    def thumbnail(self, evaluation: Evaluation, place: int) -> str:
         """A data URL; "" where the image cannot be read any more."""
         try:
-            with self.original(made, place, near=THUMBNAIL_PX) as image:
+            with self.original(evaluation, place, near=THUMBNAIL_PX) as image:
                 image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
                 return as_url(image)
         except ImgclsError:
             return ""
 
-    def large(self, made: Evaluation, place: int, *, side: int = 480) -> str:
-        with self.original(made, place, near=side) as image:
+    def large(self, evaluation: Evaluation, place: int, *, side: int = 480) -> str:
+        with self.original(evaluation, place, near=side) as image:
             image.thumbnail((side, side))
             return as_url(image)
 
-    def predict(self, made: Evaluation, place: int) -> tuple[Prediction, list[str]]:
+    def predict(self, evaluation: Evaluation, place: int) -> tuple[Prediction, list[str]]:
         """(what the checkpoint says of this image, the training images most like it)."""
         import torch
 
-        predictor = network(Path(made.checkpoint))
+        predictor = network(Path(evaluation.checkpoint))
         form = predictor.meta.preprocess
-        if made.paths is None:
-            stored = self._split(made).image(int(made.indices[place]))[None]
+        if evaluation.paths is None:
+            stored = self._split(evaluation).image(int(evaluation.indices[place]))[None]
         else:
-            path = Path(made.paths[int(made.indices[place])])
+            path = Path(evaluation.paths[int(evaluation.indices[place])])
             with opened_picture(path, name=path.name, keep_alpha=True) as image:
                 stored = form.to_stored(image)[None]
-        (said,) = predictor.predict_stored(stored, top=10)
+        (prediction,) = predictor.predict_stored(stored, top=10)
         if predictor.calibration is None:
-            return said, []
+            return prediction, []
         with torch.inference_mode():
-            _, trail = predictor.run(form.to_input(stored))
-        return said, predictor.calibration.nearest(trail, 6)[0]
+            _, features = predictor.run(form.to_input(stored))
+        return prediction, predictor.calibration.nearest(features, 6)[0]
 
-    def name(self, made: Evaluation, place: int) -> str:
+    def name(self, evaluation: Evaluation, place: int) -> str:
         """ "rose/12.jpg", or the number of the image in its part."""
-        if made.paths is None:
-            return f"{made.part} {int(made.indices[place]):,}"
-        return "/".join(Path(made.paths[int(made.indices[place])]).parts[-2:])
+        if evaluation.paths is None:
+            return f"{evaluation.part} {int(evaluation.indices[place]):,}"
+        return "/".join(Path(evaluation.paths[int(evaluation.indices[place])]).parts[-2:])
 
-    def own_path(self, made: Evaluation, place: int) -> str | None:
+    def own_path(self, evaluation: Evaluation, place: int) -> str | None:
         """The image below its data set's folder, where the set is a person's own and may be changed."""
-        if made.paths is None or made.dataset not in own_folders(self.workspace):
+        if evaluation.paths is None or evaluation.dataset not in own_folders(self.workspace):
             return None
-        root = self.workspace.data / made.dataset
+        root = self.workspace.data / evaluation.dataset
         try:
-            return Path(made.paths[int(made.indices[place])]).relative_to(root).as_posix()
+            return Path(evaluation.paths[int(evaluation.indices[place])]).relative_to(root).as_posix()
         except ValueError:
             return None
 
     @contextmanager
-    def original(self, made: Evaluation, place: int, *, near: int | None = None) -> Iterator[Image.Image]:
+    def original(self, evaluation: Evaluation, place: int, *, near: int | None = None) -> Iterator[Image.Image]:
         """The image, while the block lasts. near: a photo may be read smaller, but no smaller than this."""
-        index = int(made.indices[place])
-        if made.paths is not None:
-            path = Path(made.paths[index])
+        index = int(evaluation.indices[place])
+        if evaluation.paths is not None:
+            path = Path(evaluation.paths[index])
             with opened_picture(path, name=path.name, near=near) as image:
                 yield image
             return
-        array = self._split(made).image(index).permute(1, 2, 0).numpy()
+        array = self._split(evaluation).image(index).permute(1, 2, 0).numpy()
         yield Image.fromarray(np.ascontiguousarray(array[..., 0] if array.shape[-1] == 1 else array))
 
-    def _split(self, made: Evaluation) -> Split:
+    def _split(self, evaluation: Evaluation) -> Split:
         """The part of a built-in set that was evaluated."""
-        path = Path(made.checkpoint)
+        path = Path(evaluation.checkpoint)
         meta = read_meta(path)
 
         def load() -> Split:
-            return images_for(path, self.workspace, dataset=made.dataset, part=made.part).split
+            return images_for(path, self.workspace, dataset=evaluation.dataset, part=evaluation.part).split
 
         which = meta.manifest or str(path)  # without a manifest, the checkpoint's own settings say which images
-        return self._kept(("split", made.dataset, made.part, meta.preprocess, which), load, SETS)
+        return self._cached(("split", evaluation.dataset, evaluation.part, meta.preprocess, which), load, SETS)
 
-    def _kept(self, key: tuple, make: Callable[[], Any], most: int) -> Any:
+    def _cached(self, key: tuple, make: Callable[[], Any], most: int) -> Any:
         with self._lock:
-            if key in self._made:
-                self._made.move_to_end(key)
-                return self._made[key]
-        made = make()
-        if made is not None:
+            if key in self._cache:
+                self._cache.move_to_end(key)
+                return self._cache[key]
+        value = make()
+        if value is not None:
             with self._lock:
-                self._made[key] = made
-                same = [other for other in self._made if other[0] == key[0]]
+                self._cache[key] = value
+                same = [other for other in self._cache if other[0] == key[0]]
                 for old in same[:-most]:
-                    del self._made[old]
-        return made
+                    del self._cache[old]
+        return value
 
 
 def training_image(checkpoint: Path, name: str, workspace: Workspace) -> str:

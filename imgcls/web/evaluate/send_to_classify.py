@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 VISITORS = 1024  # pixels: the longer side of what a visitor of a shared lab gets
 
 
-def send_to_classify(kept: Evaluations, made: Evaluation, place: int, limits: Limits) -> dict[str, str]:
+def send_to_classify(evaluations: Evaluations, evaluation: Evaluation, place: int, limits: Limits) -> dict[str, str]:
     """{"drawing": a data URL} or {"photo": where it lies among the uploads}. Raises ImgclsError.
 
     The file itself, or, to a visitor of a shared lab, a smaller picture without what else a photo says (where it was
@@ -35,17 +35,17 @@ def send_to_classify(kept: Evaluations, made: Evaluation, place: int, limits: Li
     if stored() > limits.all_uploads_mb * 1_000_000:
         raise InputError("The lab has no room for another upload: try again in an hour.")
     try:
-        if made.paths is not None:
-            path = Path(made.paths[int(made.indices[place])])
+        if evaluation.paths is not None:
+            path = Path(evaluation.paths[int(evaluation.indices[place])])
             near = VISITORS if limits.public else 1
             with opened_picture(path, name=path.name, near=near) as image:  # says what is wrong with it
                 if not limits.public:
                     return {"photo": keep_file(path)}
                 image.thumbnail((VISITORS, VISITORS))
                 return {"photo": keep_picture(image, "photo", "jpeg")}
-        with kept.original(made, place) as image:
-            if read_meta(Path(made.checkpoint)).preprocess.resize_mode == "digit":
+        with evaluations.original(evaluation, place) as image:
+            if read_meta(Path(evaluation.checkpoint)).preprocess.resize_mode == "digit":
                 return {"drawing": as_url(ImageOps.invert(image.convert("L")))}
-            return {"photo": keep_picture(image, f"{made.part}-{place}", "png")}
+            return {"photo": keep_picture(image, f"{evaluation.part}-{place}", "png")}
     except OSError as error:
         raise storage_error(folder, error) from None

@@ -17,7 +17,7 @@ from imgcls.runs.background_jobs import JobStatus
 from imgcls.runs.evaluations import compare_evaluations, same_classes, settings_of
 from imgcls.web.evaluate import evaluation_card
 from imgcls.web.evaluate.report import report
-from imgcls.web.evaluate.results import PAGE, Evaluations, Wanted, training_image
+from imgcls.web.evaluate.results import PAGE, Evaluations, ImageFilter, training_image
 from imgcls.web.evaluate.send_to_classify import send_to_classify
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.identity import People
@@ -238,9 +238,9 @@ def _which(payload: dict[str, Any], count: int) -> int:
     return min(max(int(payload.get("which") or 0), 0), count - 1)
 
 
-def _wanted(payload: dict[str, Any], classes: tuple[str, ...]) -> Wanted:
+def _wanted(payload: dict[str, Any], classes: tuple[str, ...]) -> ImageFilter:
     low, high = (float(value) for value in str(payload.get("confidence") or "0 1").split())
-    return Wanted(
+    return ImageFilter(
         true=_index(payload.get("true"), classes),
         predicted=_index(payload.get("predicted"), classes),
         verdict=str(payload.get("verdict") or ""),

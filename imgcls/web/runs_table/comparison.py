@@ -80,11 +80,11 @@ def differences(views: Sequence[RunView], translate: Translator) -> list[tuple[s
     for name in TrainSettings.model_fields:
         values = [getattr(view.settings, name, None) for view in views]
         if name not in NOT_COMPARED and any(value != values[0] for value in values):
-            made.append((translate.setting(name), [_said(value, translate) for value in values]))
+            made.append((translate.setting(name), [_value_text(value, translate) for value in values]))
     return made
 
 
-def _said(value: Any, translate: Translator) -> str:
+def _value_text(value: Any, translate: Translator) -> str:
     if value is None or isinstance(value, str):
         return translate.value(value) if value else "–"
     return str(value).lower() if isinstance(value, bool) else f"{value:g}"

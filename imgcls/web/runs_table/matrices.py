@@ -25,7 +25,7 @@ class RunMatrices:
 
     def __init__(self, workspace: Workspace, translate: Translator) -> None:
         self.workspace, self.translate = workspace, translate
-        self._kept = Evaluations(workspace)
+        self._evaluations = Evaluations(workspace)
 
     def look(self, views: Sequence[RunView], begin: str, *, may_stop: bool) -> dict[str, Any]:
         """`state`, and the `html` that says it. begin: as in `first_unfinished`, or "stop", which ends what goes on.
@@ -36,35 +36,36 @@ class RunMatrices:
         try:
             same_classes(paths)
             dataset = settings_of(paths[0]).dataset  # all on the same images: those of the first
-            wanted = [Request(path, dataset) for path in paths]
+            requests = [Request(path, dataset) for path in paths]
             if begin == STOP and may_stop:
-                for request in wanted:
+                for request in requests:
                     evaluations.stop(request, self.workspace)
             begin = "" if begin == STOP else begin
-            unfinished = evaluations.first_unfinished(wanted, self.workspace, begin=begin)
+            unfinished = evaluations.first_unfinished(requests, self.workspace, begin=begin)
         except (CheckpointError, DatasetError) as error:  # of other classes; a data set that is gone
-            return self._said("apart", sentence=self.translate.message(error.message))
+            return self._message("apart", sentence=self.translate.message(error.message))
         except RunError as error:  # other evaluations go on
-            return self._said("busy", sentence=self.translate.message(error.message))
+            return self._message("busy", sentence=self.translate.message(error.message))
         if unfinished is None:
-            return self._finished(wanted)
-        one, seen = unfinished
-        if seen.state == "running":
+            return self._finished(requests)
+        one, progress = unfinished
+        if progress.state == "running":
             name = one.checkpoint.parent.name
             return {
                 "state": "running",
-                "html": evaluation_card.waiting(name, seen.done, seen.total, self.translate, stops=may_stop),
+                "html": evaluation_card.waiting(name, progress.done, progress.total, self.translate, stops=may_stop),
             }
-        return self._said(seen.state, sentence=self.translate.message(seen.message) if seen.message else "")
+        sentence = self.translate.message(progress.message) if progress.message else ""
+        return self._message(progress.state, sentence=sentence)
 
-    def _finished(self, wanted: Sequence[Request]) -> dict[str, Any]:
-        made = [found for one in wanted if (found := self._kept.fresh(one)) is not None]
-        if len(made) < len(wanted):  # a file that cannot be read: it is made anew
-            return self._said("stopped")
-        named = dict(zip(evaluation_card.run_names([one.checkpoint for one in wanted]), made, strict=True))
+    def _finished(self, requests: Sequence[Request]) -> dict[str, Any]:
+        cached = [found for one in requests if (found := self._evaluations.fresh(one)) is not None]
+        if len(cached) < len(requests):  # a file that cannot be read: it is made anew
+            return self._message("stopped")
+        named = dict(zip(evaluation_card.run_names([one.checkpoint for one in requests]), cached, strict=True))
         html = matrices.compared(named, compare_evaluations(named, self.workspace), self.translate)
         return {"state": "finished", "html": html}
 
-    def _said(self, state: str, *, sentence: str = "") -> dict[str, Any]:
+    def _message(self, state: str, *, sentence: str = "") -> dict[str, Any]:
         html: Markup = render("runs_matrices", self.translate, state=state, sentence=sentence)
         return {"state": state, "html": html}

@@ -60,7 +60,7 @@ class EpochAnswer:
 
 
 @dataclass(frozen=True)
-class KeptEpochs:
+class SavedEpochs:
     """Of a run, as its files stand: which epochs the table shows, and the stamp of its best checkpoint."""
 
     run: str
@@ -116,33 +116,33 @@ class Lessons:
 def add_routes(app: FastAPI, run_cache: RunCache) -> None:
     lessons, root = Lessons(run_cache.workspace), str(run_cache.workspace.root)
 
-    def kept_epochs(name: str) -> KeptEpochs | None:
+    def saved_epochs(name: str) -> SavedEpochs | None:
         view = run_cache.view(name)
         if view is None:
             return None
         best = view.run.best
-        return KeptEpochs(view.run.name, best, chosen_epochs(epochs_of(best.parent)), stamp_of(best))
+        return SavedEpochs(view.run.name, best, chosen_epochs(epochs_of(best.parent)), stamp_of(best))
 
-    async def html_of(kept: KeptEpochs, translate: Translator, user: str) -> str:
+    async def html_of(saved: SavedEpochs, translate: Translator, user: str) -> str:
         """Raises ImgclsError, of which nothing is kept: the next who opens it may find it mended."""
-        if not kept.epochs or kept.stamp == NO_FILE:
+        if not saved.epochs or saved.stamp == NO_FILE:
             raise RunError("This run keeps no weights of its epochs.")
-        key = (root, kept.run, kept.stamp)
+        key = (root, saved.run, saved.stamp)
         # A built-in set is read as a whole for its few images: networks' answers do not wait for that.
-        await work("dataset", ("lesson images", *key), lambda: lessons.images(kept.best), user)
-        key = ("lesson", translate.language, kept.epochs, *key)
-        return await work("network", key, lambda: table(lessons, kept.best, kept.epochs, translate), user, keep=True)
+        await work("dataset", ("lesson images", *key), lambda: lessons.images(saved.best), user)
+        key = ("lesson", translate.language, saved.epochs, *key)
+        return await work("network", key, lambda: table(lessons, saved.best, saved.epochs, translate), user, keep=True)
 
     async def lesson(request: Request) -> Response:
         """What a run's card shows where it is opened."""
         language, user = request.query_params.get("language", "en"), address_of(request)
         name = request.path_params["name"][:100]
-        kept = await work("state", ("kept epochs", root, name), lambda: kept_epochs(name), user)
-        if language not in LANGUAGES or kept is None:
+        saved = await work("state", ("kept epochs", root, name), lambda: saved_epochs(name), user)
+        if language not in LANGUAGES or saved is None:
             return Response(status_code=404)
         translate = Translator(language)
         try:
-            html = await html_of(kept, translate, user)
+            html = await html_of(saved, translate, user)
         except Busy:
             raise
         except ImgclsError as error:
@@ -163,11 +163,11 @@ def table(lessons: Lessons, best: Path, epochs: Sequence[int], translate: Transl
 
 def address(view: RunView, translate: Translator) -> str:
     """From the page's own address: another one with each epoch that is kept; "" where none is."""
-    kept = epochs_of(view.run.best.parent) if view.run.best.is_file() else []
-    if len(kept) < 2:
+    saved = epochs_of(view.run.best.parent) if view.run.best.is_file() else []
+    if len(saved) < 2:
         return ""
     return f"../learnt/{quote(view.run.name)}?" + urlencode(
-        {"language": translate.language, "epochs": len(kept), "last": kept[-1]}
+        {"language": translate.language, "epochs": len(saved), "last": saved[-1]}
     )
 
 
