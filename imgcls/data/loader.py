@@ -38,8 +38,8 @@ GPU_PIXELS_AT_ONCE = 256 * 224**2  # a GPU wants many at once: as many small ima
 class Batches:
     """Batches of one split for training.
 
-    `epoch(number, start_step=0)` yields (inputs float (B, C, size, size), labels int64 (B,)) from step `start_step` on; where
-    images are mixed with each other, shares of the classes float (B, classes) instead of labels.
+    `epoch(number, start_step=0)` yields (inputs float (B, C, size, size), labels int64 (B,)) from step `start_step` on;
+    where images are mixed with each other, shares of the classes float (B, classes) instead of labels.
     """
 
     def __init__(
