@@ -1,213 +1,103 @@
 // Evaluate: asks how far the evaluation is, shows it, and opens its images. What is evaluated stands in the value.
-import { make, say } from '../shared/elements.js';
+import { make } from '../shared/elements.js';
+import { EvaluationImages } from './evaluation_images.js';
+import { navigateMatrix, sortByColumns } from './evaluation_tables.js';
 
-const AGAIN = 700;   // ms between two looks at an evaluation that goes on
+const POLL_MS = 700;        // between two looks at an evaluation that goes on
+const REVOKE_MS = 10_000;   // after which a report has been saved
 
-export function start({ element, trigger, props, server, watch }) {
-  const said = { ...props }, view = element.querySelector('.evaluate-view');
-  let begun = null, asked = null, timer = null, which = 0, classes = [], turn = 0, opened = null, opening = 0;   // opening: which image was asked for last
+class EvaluationView {
+  constructor({ element, trigger, props, server }) {
+    const said = { ...props }, view = element.querySelector('.evaluate-view');
+    Object.assign(this, { element, props, server, said, view });
+    this.request = null;   // what is evaluated, as it is asked for
+    this.value = null;     // the same, as it stands in the component
+    this.which = 0;        // of several checkpoints, the one whose figures are shown
+    this.timer = null;
+    this.looks = 0;        // the answer to an earlier one comes too late
+    const ask = (name, more) => this.ask(name, more), tell = (...sentence) => this.tell(...sentence);
+    this.images = new EvaluationImages({ view, ask, tell, said, trigger });
+  }
 
-
-  async function ask(name, more = {}) {
+  async ask(name, more = {}) {
     let answer = null;
-    try { answer = await server[name]({ ...asked, which, ...more }); } catch { /* the sentence below */ }
-    return answer || { error: said.no_answer };
+    try { answer = await this.server[name]({ ...this.request, which: this.which, ...more }); } catch { /* the sentence below */ }
+    return answer || { error: this.said.no_answer };
   }
 
   // What cannot be evaluated is told where the result would be.
-  function refused(sentence) {
-    const told = make('div', { class: 'nothing problem', role: 'alert' }, make('strong', {}, sentence));
-    view.replaceChildren(told);
+  refuse(sentence) {
+    this.view.replaceChildren(make('div', { class: 'nothing problem', role: 'alert' }, make('strong', {}, sentence)));
   }
 
-  function nothing(title, more) {
-    view.replaceChildren(make('div', { class: 'nothing' }, make('strong', {}, title),
-      ...(more ? [make('span', {}, more)] : [])));
+  nothing(title, more) {
+    this.view.replaceChildren(make('div', { class: 'nothing' }, make('strong', {}, title), ...(more ? [make('span', {}, more)] : [])));
   }
 
-  async function look(start) {
-    clearTimeout(timer);
-    const mine = ++turn, answer = await ask('evaluate_look', { start });
-    if (mine !== turn || !element.isConnected) return;
-    if (answer.error) { refused(answer.error); return; }
-    if (answer.state === 'none') { nothing(said.nothing, said.nothing_more); return; }
-    if (answer.state === 'stopped') { nothing(said.stopped); return; }
-    view.innerHTML = answer.html;   // made by the lab's own templates, escaped there
+  async look(start) {
+    clearTimeout(this.timer);
+    const mine = ++this.looks, answer = await this.ask('evaluate_look', { start });
+    if (mine !== this.looks || !this.element.isConnected) return;
+    if (answer.error) { this.refuse(answer.error); return; }
+    if (answer.state === 'none') { this.nothing(this.said.nothing, this.said.nothing_more); return; }
+    if (answer.state === 'stopped') { this.nothing(this.said.stopped); return; }
+    this.view.innerHTML = answer.html;   // made by the lab's own templates, escaped there
     if (answer.state === 'running') {
-      view.querySelector('.stop').onclick = async () => { const told = await ask('evaluate_stop'); if (told.error) tell(told.error, true); else look(''); };
-      timer = setTimeout(() => look(start && 'on'), AGAIN);
+      this.view.querySelector('.stop').onclick = () => this.stop();
+      this.timer = setTimeout(() => this.look(start && 'on'), POLL_MS);
       return;
     }
-    ({ classes, which } = answer);
-    wire();
+    this.which = answer.which;
+    this.wire(answer.classes);
   }
 
-  function wire() {
-    view.querySelectorAll('[data-which]').forEach(button => { button.onclick = () => { which = +button.dataset.which; look(''); }; });
-    view.querySelector('.report').onclick = report;
-    const mirrors = view.querySelector('.mirrors');
-    if (mirrors) mirrors.onclick = () => { asked = { ...asked, tta: !asked.tta }; look('again'); };
-    view.querySelectorAll('button[data-true]').forEach(button => { button.onclick = () => choose(button.dataset); });
-    const filters = view.querySelector('.filters');
-    filters.onchange = () => images();
-    filters.onsubmit = event => event.preventDefault();
-    const more = view.querySelector('button.more');
-    more.onclick = () => images(+more.dataset.next);
-    matrix(view.querySelector('.matrix'));
-    sorting(view.querySelector('.sortable'));
-    images();
+  async stop() {
+    const answer = await this.ask('evaluate_stop');
+    if (answer.error) this.tell(answer.error, true); else this.look('');
+  }
+
+  wire(classes) {
+    const all = selector => this.view.querySelectorAll(selector), find = selector => this.view.querySelector(selector);
+    all('[data-which]').forEach(button => { button.onclick = () => { this.which = +button.dataset.which; this.look(''); }; });
+    all('button[data-true]').forEach(button => { button.onclick = () => this.images.choose(button.dataset); });
+    find('.report').onclick = () => this.report();
+    const mirrors = find('.mirrors');
+    if (mirrors) mirrors.onclick = () => { this.request = { ...this.request, tta: !this.request.tta }; this.look('again'); };
+    navigateMatrix(find('.matrix'), cell => this.images.choose(cell));
+    sortByColumns(find('.sortable'));
+    this.images.wire(classes);
   }
 
   // All that is shown, as one file to keep or to hand in.
-  async function report() {
-    const answer = await ask('evaluate_report');
-    if (answer.error) { tell(answer.error, true); return; }
+  async report() {
+    const answer = await this.ask('evaluate_report');
+    if (answer.error) { this.tell(answer.error, true); return; }
     const url = URL.createObjectURL(new Blob([answer.html], { type: 'text/html' }));
     make('a', { href: url, download: answer.name }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 10000);
+    setTimeout(() => URL.revokeObjectURL(url), REVOKE_MS);
   }
 
-  // A cell or a class: its images.
-  function choose({ true: row, predicted }) {
-    const filters = view.querySelector('.filters').elements;
-    filters.true.value = row ?? '';
-    filters.predicted.value = predicted ?? '';
-    filters.verdict.value = filters.sure.value = '';
-    filters.confidence.value = '0 1';
-    images();
-    view.querySelector('.evaluation-images').scrollIntoView({ behavior: 'smooth', block: 'nearest' });
-  }
-
-  // One cell is in the tab order; arrows move, Enter or Space opens.
-  function matrix(table) {
-    const rows = [...table.tBodies[0].rows].map(row => [...row.querySelectorAll('td')]);
-    let at = [0, 0];
-    const focus = (y, x) => {
-      rows[at[0]][at[1]].tabIndex = -1;
-      at = [Math.min(Math.max(y, 0), rows.length - 1), Math.min(Math.max(x, 0), rows[0].length - 1)];
-      const cell = rows[at[0]][at[1]];
-      cell.tabIndex = 0;
-      return cell;
-    };
-    focus(0, 0);
-    table.onclick = event => {
-      const cell = event.target.closest('td[data-true]');
-      if (!cell) return;
-      const y = rows.findIndex(row => row.includes(cell));
-      focus(y, rows[y].indexOf(cell));
-      table.querySelector('.chosen')?.classList.remove('chosen');
-      cell.classList.add('chosen');
-      choose(cell.dataset);
-    };
-    table.onkeydown = event => {
-      const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-      if (step) { event.preventDefault(); focus(at[0] + step[0], at[1] + step[1]).focus(); }
-      else if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); event.target.click(); }
-    };
-  }
-
-  function sorting(table) {
-    const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells];
-    heads.forEach((head, column) => {
-      head.querySelector('button').onclick = () => {
-        const up = head.getAttribute('aria-sort') !== 'ascending';
-        heads.forEach(other => other.setAttribute('aria-sort', 'none'));
-        head.setAttribute('aria-sort', up ? 'ascending' : 'descending');
-        const number = text => (Number.isNaN(parseFloat(text)) ? -1 : parseFloat(text));  // a dash lies below 0 %
-        const value = row => (column ? number(row.cells[column].textContent) : row.cells[0].textContent);
-        const rows = [...body.rows].sort((a, b) => (column ? value(a) - value(b) : value(a).localeCompare(value(b), undefined, { numeric: true })));
-        body.replaceChildren(...(up ? rows : rows.reverse()));
-      };
-    });
-  }
-
-  async function images(start = 0) {
-    const form = Object.fromEntries(new FormData(view.querySelector('.filters')));
-    const list = view.querySelector('[data-slot=images]'), more = view.querySelector('button.more'), mine = ++turn;
-    const answer = await ask('evaluate_images', { ...form, start_at: start });
-    if (mine !== turn || !list.isConnected) return;
-    if (answer.error) { tell(answer.error, true); return; }
-    if (!start) { list.replaceChildren(); close(); }
-    const named = value => (value === '' ? said.any : classes[+value]);
-    const title = form.true === '' && form.predicted === '' ? said.images_all : said.images_of;
-    view.querySelector('[data-slot=images-title]').textContent = answer.total
-      ? say(title, { count: answer.total.toLocaleString(document.documentElement.lang), true: named(form.true), predicted: named(form.predicted) }) : said.none;
-    list.append(...answer.images.map(one => {
-      const button = make('button', { type: 'button', class: one.right ? 'right' : 'wrong', title: `${one.true} → ${one.predicted}, ${one.confidence}` },
-        make('img', { src: one.url, alt: '', loading: 'lazy' }),
-        make('span', { class: 'labels' }, one.right ? one.true : `${one.true} → ${one.predicted}`),
-        make('span', { class: 'share' }, one.confidence + (one.sure ? '' : ' ?')));
-      const item = make('li', {}, button);
-      button.onclick = () => open(one, item);
-      return item;
-    }));
-    more.hidden = answer.next >= answer.total;
-    more.dataset.next = answer.next;
-  }
-
-  function close() { opening += 1; opened?.remove(); opened = null; }
-
-  // One image, in the list beneath its thumbnail.
-  async function open(one, item) {
-    const mine = ++opening, answer = await ask('evaluate_image', { place: one.place });
-    if (mine !== opening || !item.isConnected) return;
-    if (answer.error) { tell(answer.error, true); return; }
-    close();
-    opened = make('li', { class: 'open' });
-    opened.innerHTML = answer.html;
-    item.after(opened);
-    const back = () => { close(); item.querySelector('button')?.focus(); };
-    opened.querySelector('.close').onclick = back;
-    opened.onkeydown = event => { if (event.key === 'Escape') back(); };
-    opened.querySelector('.close').focus({ preventScroll: true });
-    opened.scrollIntoView({ behavior: 'smooth', block: 'nearest' });
-    opened.querySelector('.to-classify').onclick = () => explain(one.place);
-    const move = opened.querySelector('.move'), gone = opened.querySelector('.delete');
-    if (!move) return;
-    move.onclick = () => { const label = opened.querySelector('.mend select').value; mend('evaluate_move', { place: one.place, label }, say(said.moved, { label }), item); };
-    gone.onclick = () => mend('evaluate_delete', { place: one.place }, said.deleted, item);
-  }
-
-  // In Classify, which explains it: a drawing lies on the pad already when that room opens; a photo is put there by the server.
-  async function explain(place) {
-    const given = await ask('evaluate_hand_over', { place });
-    if (given.error) { tell(given.error, true); return; }
-    if (given.drawing) {
-      const pad = document.querySelector('#pad .pad'), drawing = [{ picture: given.drawing }];
-      if (pad?.put) pad.put(drawing); else try { sessionStorage.setItem('imgcls-drawing', JSON.stringify(drawing)); } catch { /* private mode */ }
-    }
-    trigger('submit', { checkpoint: given.checkpoint, photo: given.photo || '' });
-  }
-
-  async function mend(name, values, sentence, item) {
-    const answer = await ask(name, values);
-    if (answer.error) { tell(answer.error, true); return; }
-    close();
-    item.hidden = true;
-    tell(sentence, false, async () => {
-      const undone = await ask('evaluate_undo', { change: answer.change });
-      if (undone.error) { tell(undone.error, true); return; }
-      item.hidden = false;
-      tell(said.undone);
-    });
-  }
-
-  function tell(sentence, bad = false, undo = null) {
-    const line = view.querySelector('.said') || view.firstElementChild.appendChild(make('p', { class: 'said' }));
-    line.replaceChildren(sentence, ...(undo ? [' ', make('button', { type: 'button', onclick: undo }, said.undo)] : []));
+  tell(sentence, bad = false, undo = null) {
+    const line = this.view.querySelector('.said') || this.view.firstElementChild.appendChild(make('p', { class: 'said' }));
+    line.replaceChildren(sentence, ...(undo ? [' ', make('button', { type: 'button', onclick: undo }, this.said.undo)] : []));
     line.classList.toggle('bad', bad);
     line.hidden = false;
     line.scrollIntoView({ block: 'nearest' });
   }
 
-  function begin() {
-    const value = props.value || '';
-    if (value === begun) return;   // the same again, with the late answer about a link: the cell that was chosen stays
-    begun = value;
-    try { asked = JSON.parse(props.value || 'null'); } catch { asked = null; }
-    which = 0;
-    if (asked) look(asked.asked ? 'again' : ''); else nothing(said.nothing, said.nothing_more);
+  begin() {
+    const value = this.props.value || '';
+    if (value === this.value) return;   // the same again, with the late answer about a link: the cell that was chosen stays
+    this.value = value;
+    try { this.request = JSON.parse(value || 'null'); } catch { this.request = null; }
+    this.which = 0;
+    if (this.request) this.look(this.request.asked ? 'again' : '');
+    else this.nothing(this.said.nothing, this.said.nothing_more);
   }
-  watch('value', begin);
-  begin();
+}
+
+export function start(component) {
+  const view = new EvaluationView(component);
+  component.watch('value', () => view.begin());
+  view.begin();
 }
