@@ -139,10 +139,10 @@ from imgcls.recipes import with_recipe
 from imgcls.runs.lifecycle import create_run
 from imgcls.runs.worker import work
 from imgcls.training import events
-from imgcls.training.warmup import rehearse
+from imgcls.training.warmup import warm_up
 from imgcls.workspace import Workspace
 
-rehearse()
+warm_up()
 run = create_run(with_recipe(json.loads(sys.argv[1])), Workspace.from_environment())
 
 limits = []
