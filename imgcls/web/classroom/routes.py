@@ -33,141 +33,168 @@ Asked = dict[str, Any]
 ONE_UP, ONE_DOWN = -1, 1
 
 
-def add_routes(app: FastAPI, run_cache: RunCache, people: People, hosting: Hosting) -> None:  # noqa: C901, PLR0915 - a route each
-    workspace, wrong_passwords = run_cache.workspace, WrongPasswords()
+def add_routes(app: FastAPI, run_cache: RunCache, people: People, hosting: Hosting) -> None:
+    routes = ClassRoutes(run_cache, people, hosting)
+    app.get("/class")(routes.queue_state)
+    app.get("/class/join")(routes.join)
+    app.post("/class/nickname")(routes.nickname)
+    app.post("/class/host")(routes.enter)
+    app.post("/class/leave")(routes.leave)
+    app.post("/class/do")(routes.do)
 
-    @app.get("/class")
-    async def queue_state(request: Request, language: str = "en") -> JSONResponse:
+
+class ClassRoutes:
+    """A method each; what they answer with is put into the words of the page's language by `in_words`."""
+
+    def __init__(self, run_cache: RunCache, people: People, hosting: Hosting) -> None:
+        self.run_cache, self.people, self.hosting = run_cache, people, hosting
+        self.wrong_passwords = WrongPasswords()
+        self.actions = QueueActions(run_cache)
+
+    async def queue_state(self, request: Request, language: str = "en") -> JSONResponse:
         """Who one is, and the queue as one may see it."""
-        return await in_words(request, language, lambda translate: _seen(people.visitor(request), translate))
+        return await in_words(request, language, lambda translate: self._seen(self.people.visitor(request), translate))
 
-    @app.get("/class/join")
-    async def join(request: Request, language: str = "en") -> JSONResponse:
-        def make(translate: Translator) -> Asked:
-            port = (request.scope.get("server") or ("", hosting.port))[1] or hosting.port
-            host_header, scheme = request.headers.get("host", ""), request.url.scheme
-            url = join_link.address(hosting, port=port, host_header=host_header, scheme=scheme)
-            html = render(
-                "join",
-                translate,
-                address=f"{url}{request.scope.get('root_path', '')}" if url else None,
-                code=join_link.code(url) if url else None,
-                shared=people.shared,
-                near=bool(url) and url.startswith("http://"),
-                asks_password=hosting.password is not None,
-                can_enter=people.has_host and not people.visitor(request).host,
-            )
-            return {"html": html}
+    async def join(self, request: Request, language: str = "en") -> JSONResponse:
+        return await in_words(request, language, lambda translate: self._join_link(request, translate))
 
-        return await in_words(request, language, make)
+    async def nickname(self, request: Request, payload: Asked = Body()) -> JSONResponse:  # noqa: B008
+        people = self.people
 
-    @app.post("/class/nickname")
-    async def nickname(request: Request, payload: Asked = Body()) -> JSONResponse:  # noqa: B008
         def make(translate: Translator) -> Asked:
             current_owner = people.visitor(request).owner if people.shared else None
             owner = people.named(payload.get("nickname"), current_owner)
             after.append(lambda answer: people.remember(answer, request, owner))
-            return _seen(User(owner, people.visitor(request).host), translate)
+            return self._seen(User(owner, people.visitor(request).host), translate)
 
         after: list[Callable[[JSONResponse], None]] = []
         return await in_words(request, payload.get("language"), make, after)
 
-    @app.post("/class/host")
-    async def enter(request: Request, payload: Asked = Body()) -> JSONResponse:  # noqa: B008
+    async def enter(self, request: Request, payload: Asked = Body()) -> JSONResponse:  # noqa: B008
         def make(translate: Translator) -> Asked:
-            if not people.has_host:
-                raise RunError("This lab has no host: IMGCLS_HOST_PASSWORD sets a password for one.")
-            client = request.client.host if request.client else ""
-            if not people.is_password(payload.get("password")):
-                if wrong_passwords.wait(client):
-                    raise RunError("Too many wrong passwords: wait a little, then try again.")
-                wrong_passwords.count(client)
-                raise RunError("That is not the host's password: try again.")
-            after.append(lambda answer: people.remember_host(answer, request))
-            return _seen(User(people.visitor(request).owner, host=True), translate)
+            self._check_password(request, payload.get("password"))
+            after.append(lambda answer: self.people.remember_host(answer, request))
+            return self._seen(User(self.people.visitor(request).owner, host=True), translate)
 
         after: list[Callable[[JSONResponse], None]] = []
         return await in_words(request, payload.get("language"), make, after)
 
-    @app.post("/class/leave")
-    async def leave(request: Request, payload: Asked = Body()) -> JSONResponse:  # noqa: B008
+    async def leave(self, request: Request, payload: Asked = Body()) -> JSONResponse:  # noqa: B008
         def make(translate: Translator) -> Asked:
-            return _seen(User(people.visitor(request).owner), translate)
+            return self._seen(User(self.people.visitor(request).owner), translate)
 
-        return await in_words(
-            request, payload.get("language"), make, [lambda answer: people.forget_host(answer, request)]
-        )
+        after = [lambda answer: self.people.forget_host(answer, request)]
+        return await in_words(request, payload.get("language"), make, after)
 
-    @app.post("/class/do")
-    async def do(request: Request, payload: Asked = Body()) -> JSONResponse:  # noqa: B008
+    async def do(self, request: Request, payload: Asked = Body()) -> JSONResponse:  # noqa: B008
         """`what`: stop (or withdraw) `run`, one's own; the host's: up, down, remove,
         remove-address, close, reopen."""
 
         def make(translate: Translator) -> Asked:
-            visitor, what = people.visitor(request), str(payload.get("what"))
-            if what not in DOES:
-                raise RunError("The queue knows nothing of that.")
-            if what != "stop" and not visitor.host:
-                raise RunError("Only the lab's host can do that.")
-            DOES[what](payload.get("run"), visitor)
-            run_cache.forget(str(payload.get("run")))
-            return _seen(visitor, translate)
+            visitor = self.people.visitor(request)
+            self.actions.act(str(payload.get("what")), payload.get("run"), visitor)
+            self.run_cache.forget(str(payload.get("run")))
+            return self._seen(visitor, translate)
 
         return await in_words(request, payload.get("language"), make)
 
-    def _seen(visitor: User, translate: Translator) -> Asked:
-        turns = run_cache.turns() if people.shared else []
+    def _join_link(self, request: Request, translate: Translator) -> Asked:
+        hosting, people = self.hosting, self.people
+        port = (request.scope.get("server") or ("", hosting.port))[1] or hosting.port
+        host_header, scheme = request.headers.get("host", ""), request.url.scheme
+        url = join_link.address(hosting, port=port, host_header=host_header, scheme=scheme)
+        html = render(
+            "join",
+            translate,
+            address=f"{url}{request.scope.get('root_path', '')}" if url else None,
+            code=join_link.code(url) if url else None,
+            shared=people.shared,
+            near=bool(url) and url.startswith("http://"),
+            asks_password=hosting.password is not None,
+            can_enter=people.has_host and not people.visitor(request).host,
+        )
+        return {"html": html}
+
+    def _check_password(self, request: Request, password: Any) -> None:
+        """Raises RunError where it is not the host's; wrong ones have to wait for each other."""
+        if not self.people.has_host:
+            raise RunError("This lab has no host: IMGCLS_HOST_PASSWORD sets a password for one.")
+        if self.people.is_password(password):
+            return
+        client = request.client.host if request.client else ""
+        if self.wrong_passwords.wait(client):
+            raise RunError("Too many wrong passwords: wait a little, then try again.")
+        self.wrong_passwords.count(client)
+        raise RunError("That is not the host's password: try again.")
+
+    def _seen(self, visitor: User, translate: Translator) -> Asked:
+        people = self.people
+        turns = self.run_cache.turns() if people.shared else []
 
         def title(name: str) -> str:
-            view = run_cache.view(name)
+            view = self.run_cache.view(name)
             return run_title(view, translate) if view else name
 
-        closed, has_host = queue.is_closed(workspace), people.has_host
+        closed, has_host = queue.is_closed(self.run_cache.workspace), people.has_host
         html = queue_card.card(turns, translate, visitor, closed=closed, host_password=has_host, title=title)
         named = visitor.owner.nickname if visitor.owner else ""
         return {"nickname": named, "host": visitor.host, "html": html if people.shared else "", "busy": bool(turns)}
 
-    def job(name: Any) -> Job:
+
+class QueueActions:
+    """What can be done to the queue: stop one's own run, and the rest by the host alone."""
+
+    def __init__(self, run_cache: RunCache) -> None:
+        self.run_cache, self.workspace = run_cache, run_cache.workspace
+        self.by_name: dict[str, Callable[[Any, User], None]] = {
+            "stop": self.stop,
+            "up": lambda name, _: self.move(name, ONE_UP),
+            "down": lambda name, _: self.move(name, ONE_DOWN),
+            "remove": self.remove,
+            "remove-address": self.remove_address,
+            "close": lambda *_: queue.close(self.workspace),
+            "reopen": lambda *_: queue.reopen(self.workspace),
+        }
+
+    def act(self, action: str, name: Any, visitor: User) -> None:
+        """Raises RunError where there is no such action or run, or it is not this visitor's to do."""
+        if action not in self.by_name:
+            raise RunError("The queue knows nothing of that.")
+        if action != "stop" and not visitor.host:
+            raise RunError("Only the lab's host can do that.")
+        self.by_name[action](name, visitor)
+
+    def job(self, name: Any) -> Job:
         name = name[:100] if isinstance(name, str) else ""
         for find in (find_run, find_lab):
             with contextlib.suppress(RunError):
-                return find(name, workspace)
+                return find(name, self.workspace)
         raise RunError("There is no run '{name}'.", name=shown(name))
 
-    def stop(name: Any, visitor: User) -> None:
-        queue.stop(job(name), visitor.owner, host=visitor.host)
+    def stop(self, name: Any, visitor: User) -> None:
+        queue.stop(self.job(name), visitor.owner, host=visitor.host)
 
-    def move(name: Any, by: int) -> None:
-        names = [turn.name for turn in run_cache.turns() if turn.place]
+    def move(self, name: Any, by: int) -> None:
+        names = [turn.name for turn in self.run_cache.turns() if turn.place]
         if name in names:
             at = names.index(name)
             names.insert(max(0, at + by), names.pop(at))
-            queue.reorder(workspace, names)
+            queue.reorder(self.workspace, names)
 
-    def remove(name: Any, visitor: User) -> None:
-        found_job = job(name)
-        if (state := found_job.read_state()) and state.state == "queued":
-            found_job.stop()
-        elif isinstance(found_job, Run):
-            delete_run(found_job)
+    def remove(self, name: Any, visitor: User) -> None:
+        job = self.job(name)
+        if (state := job.read_state()) and state.state == "queued":
+            job.stop()
+        elif isinstance(job, Run):
+            delete_run(job)
         else:
-            delete_lab(find_lab(found_job.name, workspace))
+            delete_lab(find_lab(job.name, self.workspace))
 
-    def remove_address(name: Any, _: User) -> None:
+    def remove_address(self, name: Any, _: User) -> None:
         """Everything that waits and was started from where this run was: a nickname costs nothing."""
-        state = job(name).read_state()
-        for other in queue.from_address(workspace, state.owner.address if state and state.owner else ""):
-            job(other).stop()
-
-    DOES: dict[str, Callable[[Any, User], None]] = {
-        "stop": stop,
-        "up": lambda name, _: move(name, ONE_UP),
-        "down": lambda name, _: move(name, ONE_DOWN),
-        "remove": remove,
-        "remove-address": remove_address,
-        "close": lambda *_: queue.close(workspace),
-        "reopen": lambda *_: queue.reopen(workspace),
-    }
+        state = self.job(name).read_state()
+        for other in queue.from_address(self.workspace, state.owner.address if state and state.owner else ""):
+            self.job(other).stop()
 
 
 async def in_words(
