@@ -1,10 +1,14 @@
 """Files of weights from elsewhere become checkpoints; what could run code, lies or does not fit is one sentence."""
 
+import argparse
+import datetime
 import json
 import os
 import pickle
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -146,6 +150,16 @@ def plain(*widths, flat, kernel, pools, norm=False, channels=1, padding=0, hidde
     return nn.Sequential(*layers, nn.Linear(wide, classes))
 
 
+def learnt_norms(net):
+    """Each batch normalisation with figures of its own."""
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            for name, tensor in module.state_dict().items():
+                if tensor.is_floating_point():
+                    tensor.copy_(torch.rand_like(tensor) + (0.5 if name != "bias" else -0.5))
+    return net
+
+
 FILES = {  # how it was made, what it is, an input it takes
     "lenet 28": (lambda: CourseLeNet(1, 10, (6, 16), 2), ("lenet", 1, 10, 0), (1, 28)),
     "lenet 32": (lambda: CourseLeNet(3, 10, (6, 16)), ("lenet", 3, 10, 0), (3, 32)),
@@ -197,6 +211,22 @@ FILES = {  # how it was made, what it is, an input it takes
     "PyTorch's example since": (
         lambda: plain(32, 64, flat=9216, kernel=3, pools=(0, 1), hidden=(128,)),
         ("chain-32k3-64k3-m-128", 1, 10, 28),
+        (1, 28),
+    ),
+    "linear layers without biases": (
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+            nn.Linear(1352, 32, bias=False), nn.ReLU(), nn.Linear(32, 10, bias=False),
+        ),
+        ("chain-8k3-m-32", 1, 10, 28),
+        (1, 28),
+    ),
+    "a norm without weights, another behind a linear layer": (
+        lambda: learnt_norms(nn.Sequential(
+            nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8, affine=False), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+            nn.Linear(1352, 32, bias=False), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 10),
+        )),
+        ("chain-8k3n-m-32", 1, 10, 28),
         (1, 28),
     ),
     "three convolutions with norms": (
@@ -284,7 +314,6 @@ def test_a_file_that_could_run_code_is_refused_and_not_run(workspace, tmp_path):
 def test_a_small_file_cannot_ask_for_much_memory(workspace, tmp_path):
     """torch's own restricted unpickler makes any byte array that it is asked for."""
     import tracemalloc
-    import zipfile
 
     ask = b"\x80\x02cbuiltins\nbytearray\n\x8a\x05" + (10**9).to_bytes(5, "little") + b"\x85R."
     (tmp_path / "old.pth").write_bytes(ask)
@@ -307,6 +336,27 @@ WRAPPED = {  # around the tensors, as trainings save them
     "an optimizer": lambda state: {"optimizer": {"state": {0: {"momentum": torch.zeros(2)}}}, "net": state},
     "numpy's numbers": lambda state: {"net": state, "acc": np.float64(93.1), "best": np.float32(1), "at": np.int64(3)},
     "numbers beside": lambda state: {**state, "epoch": 3, "accuracy": np.float64(0.9)},
+    "arguments": lambda state: {
+        "model": state,
+        "args": argparse.Namespace(lr=0.1),
+        "at": datetime.datetime(2026, 1, 1),
+    },
+    "a path, a device, a history": lambda state: {
+        "net": state,
+        "out": Path("runs"),
+        "device": torch.device("cpu"),
+        "classes": {"a", "b"},
+        "losses": np.zeros(3),
+    },
+    "an average": lambda state: {"n_averaged": torch.tensor(3), **{f"module.{k}": v for k, v in state.items()}},
+    "a loss and a metric": lambda state: {
+        "state_dict": {
+            **{f"model.{k}": v for k, v in state.items()},
+            "criterion.weight": torch.ones(10),
+            "accuracy.correct": torch.zeros(1),
+        }
+    },
+    "what is subtracted from images": lambda state: {**state, "mean": torch.zeros(3), "std": torch.ones(3)},
     "compiled, in parallel": lambda state: {f"module._orig_mod.{k}": v for k, v in state.items()},
 }
 
@@ -360,6 +410,11 @@ def test_images_tell_what_the_file_does_not_say(workspace, tmp_path):
 KINDS = {  # what a file is that holds no weights, and what is said of it
     "web page": (b"<!DOCTYPE html><html><body>Sign in</body></html>", "a web page"),
     "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"),
+    "nothing": (b"", "is empty"),
+    "text": (b"hello, these are my weights", "no file of PyTorch's"),
+    "protocol buffers": (b"\x08\x07\x12\x07pytorch" + bytes(100), "no file of PyTorch's"),
+    "numpy's": (b"\x93NUMPY\x01\x00", "arrays of numpy's"),
+    "rar": (b"Rar!\x1a\x07\x00", "an archive"),
     "keras": (b"\x89HDF\r\n\x1a\n" + bytes(100), "Keras"),
 }
 
@@ -368,6 +423,49 @@ KINDS = {  # what a file is that holds no weights, and what is said of it
 def test_a_file_that_is_no_weights_is_called_what_it_is(workspace, tmp_path, content, said):
     (tmp_path / "net.pth").write_bytes(content)
     assert said in refused(workspace, tmp_path / "net.pth", WeightsError)
+
+
+def zipped(file, *names):
+    with zipfile.ZipFile(file, "w") as made:
+        for name in names:
+            made.writestr(name, "{}")
+
+
+def test_zips_are_called_what_they_are(workspace, tmp_path):
+    for names, said in (("config.json", "m.weights.h5"), "Keras"), (("net.pth",), "an archive"), (("a.npy",), "numpy"):
+        zipped(tmp_path / "net.pth", *names)
+        assert said in refused(workspace, tmp_path / "net.pth", WeightsError)
+
+
+def test_a_file_that_is_damaged_inside_or_quantised_is_refused(workspace, tmp_path):
+    state = CourseLeNet(1, 10, (6, 16)).state_dict()
+    torch.save(state, tmp_path / "net.pth")
+    content = bytearray((tmp_path / "net.pth").read_bytes())
+    content[5000] ^= 1
+    (tmp_path / "net.pth").write_bytes(content)
+    assert "damaged" in refused(workspace, tmp_path / "net.pth", WeightsError)
+    for dtype in (torch.int8, torch.complex64):
+        torch.save({name: tensor.to(dtype) for name, tensor in state.items()}, tmp_path / "q.pth")
+        assert str(dtype).removeprefix("torch.") in refused(
+            workspace, tmp_path / "q.pth", CheckpointError, "0123456789"
+        )
+    torch.save({"teacher": state, "student": state}, tmp_path / "two.pth")
+    assert "several networks (teacher, student)" in refused(workspace, tmp_path / "two.pth", WeightsError)
+
+
+def test_who_knows_the_size_of_the_images_says_it(workspace, tmp_path):
+    """FER2013's faces have 48 pixels; the same numbers fit 28 where other layers are pooled."""
+    net = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16 * 144, 7),
+    ).eval()  # fmt: skip
+    torch.save(net.state_dict(), tmp_path / "faces.pth")
+    path = import_weights(tmp_path / "faces.pth", workspace, classes="abcdefg", changes={"size": 48})
+    x = torch.randn(2, 1, 48, 48)
+    with torch.inference_mode():
+        torch.testing.assert_close(load_checkpoint(path)[0](x), net(x))
+    with pytest.raises(ImgclsError, match="cannot take images of 47 pixels"):
+        import_weights(tmp_path / "faces.pth", workspace, classes="abcdefg", changes={"size": 47})
 
 
 def test_programs_are_called_what_they_are(workspace, tmp_path):

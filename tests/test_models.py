@@ -223,12 +223,12 @@ def broken():
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("archive/data.pkl", b"0" * 10**6)
     return {
-        "empty": (b"", "cannot be read as weights"),
-        "cut off": (b"PK\x03\x04 cut off", "holds more than tensors|cannot be read as weights"),
+        "empty": (b"", "is empty"),
+        "cut off": (b"PK\x03\x04 cut off", "cut off, damaged"),
         "list": (listed.getvalue(), "holds no tensors"),
-        "two": (two.getvalue(), "holds no tensors"),
+        "two": (two.getvalue(), "holds several networks"),
         "wide": (wide.getvalue(), "holds no tensors"),
-        "packed": (packed.getvalue(), "cannot be read as weights"),
+        "packed": (packed.getvalue(), "cut off, damaged"),
     }
 
 

@@ -112,7 +112,10 @@ def import_weights(
 ) -> Path:
     """The new checkpoint's path. `chosen`: one of what it may be, where that is not the likeliest. Raises ImgclsError
     with nothing written."""
-    recognised, state = next((f, s) for f, s in candidates(file) if chosen is None or f.model == chosen.model)
+    side = chosen.size if chosen else int((changes or {}).get("size") or 0)
+    recognised, state = next(
+        (f, s) for f, s in candidates(file, size=side) if chosen is None or f.model == chosen.model
+    )
     recognised = chosen or recognised
     names = checked_classes(file, recognised, classes)
     form = proposed(recognised, kind=kind, changes=changes)
@@ -204,6 +207,13 @@ def _whole(own: dict[str, Tensor], state: dict[str, Tensor], file: Path) -> dict
         if tensor is None:  # how many batches BatchNorm has seen: older files do not say
             whole[name] = torch.zeros(like.shape, dtype=torch.int64)
             continue
+        if like.is_floating_point() and not tensor.is_floating_point():
+            raise CheckpointError(
+                "{file} holds {kind} numbers where weights are: save the network as it was trained, before it is made "
+                "smaller.",
+                file=file.name,
+                kind=str(tensor.dtype).removeprefix("torch."),
+            )
         whole[name] = tensor.to(torch.float32 if like.is_floating_point() else like.dtype, copy=True).contiguous()
         if not bool(torch.isfinite(whole[name]).all()):
             raise CheckpointError("{file} holds values that are no numbers: its training diverged.", file=file.name)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from imgcls.checkpoints.foreign_state import network_alone, plain_layers
 from imgcls.checkpoints.format import read_meta
 from imgcls.checkpoints.header import read_header
 from imgcls.errors import CheckpointError
@@ -33,6 +34,7 @@ LIKELY = 0.6  # how far a network's number of parameters may be from the file's:
 COUNTER = "num_batches_tracked"
 GREY_SIDES = (28, 32, 64)  # of images that a chain may have learnt from, the likeliest first
 COLOUR_SIDES = (32, 28, 64, 96, 128, 150, 160, 180, 200, 224, 256)
+OTHER_SIDES = (48, 40, 50, 56, 60, 84, 100, 112, 120, 144, 192, 240, 299)  # and of either, where no likelier one fits
 MOST_CONVOLUTIONS = 8  # of a chain whose pools are guessed
 MOST_GUESSES = 8  # forms of one chain
 MOST_CLASSES = 100_000
@@ -51,13 +53,14 @@ class RecognisedNetwork:
     guessed: bool = False
 
 
-def recognise(file: Path) -> tuple[RecognisedNetwork, dict[str, Tensor]]:
-    """The network in a file and its tensors. Raises WeightsError, or CheckpointError where it is no network here."""
-    best, state = candidates(file)[0]
+def recognise(file: Path, *, size: int = 0) -> tuple[RecognisedNetwork, dict[str, Tensor]]:
+    """The network in a file and its tensors; size: side of its images, where somebody knows it. Raises WeightsError, or
+    CheckpointError where it is no network here."""
+    best, state = candidates(file, size=size)[0]
     return best, state
 
 
-def candidates(file: Path) -> list[tuple[RecognisedNetwork, dict[str, Tensor]]]:
+def candidates(file: Path, *, size: int = 0) -> list[tuple[RecognisedNetwork, dict[str, Tensor]]]:
     """All that the file may be, the likeliest first: one, but for a chain. Raises as `recognise`."""
     if file.suffix == ".safetensors" and file.is_file() and KEY in read_header(file).metadata:
         raise CheckpointError(
@@ -66,6 +69,20 @@ def candidates(file: Path) -> list[tuple[RecognisedNetwork, dict[str, Tensor]]]:
             run=read_meta(file).run or file.stem,
         )
     state = {name: tensor for name, tensor in read_state(file).items() if not name.startswith(AUXILIARY)}
+    for own in (state, network_alone(state)):
+        if found := _networks(own, file, size) or (size and _networks(own, file, 0)):
+            return found
+    raise CheckpointError(
+        "{file} is no network that this lab knows: its {count} tensors begin with {names}. Known are torchvision's, "
+        "this lab's own, and plain chains of convolutions, pools, batch normalisations and linear layers.",
+        file=file.name,
+        count=len(state),
+        names=", ".join(list(state)[:3])[:200],
+    )
+
+
+def _networks(state: dict[str, Tensor], file: Path, size: int) -> list[tuple[RecognisedNetwork, dict[str, Tensor]]]:
+    """As `candidates`; nothing where none is known."""
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items() if not name.endswith(COUNTER)}
     parameters = sum(tensor.numel() for tensor in state.values())
     for spec in _likely(parameters):
@@ -82,18 +99,12 @@ def candidates(file: Path) -> list[tuple[RecognisedNetwork, dict[str, Tensor]]]:
         if deep:
             recognised, names = deep
             return [(recognised, {names[name]: tensor for name, tensor in state.items() if name in names})]
-    chains = [
-        (recognised, dict(zip(names, (state[name] for name in shapes), strict=True)))
-        for recognised, names in _chains(shapes)
+    plain = plain_layers(state)
+    shapes = {name: tuple(tensor.shape) for name, tensor in plain.items() if not name.endswith(COUNTER)}
+    return [
+        (recognised, dict(zip(names, (plain[name] for name in shapes), strict=True)))
+        for recognised, names in _chains(shapes, size)
     ]
-    if chains:
-        return chains
-    raise CheckpointError(
-        "{file} is no network that this lab knows: its {count} tensors begin with {names}.",
-        file=file.name,
-        count=len(state),
-        names=", ".join(list(state)[:3])[:200],
-    )
 
 
 def guesses(recognised: RecognisedNetwork) -> list[RecognisedNetwork]:
@@ -244,7 +255,7 @@ def _linear_widths(layers: list[tuple[str, tuple[int, ...]]], wide: int) -> list
     return widths
 
 
-def _chains(shapes: dict[str, tuple[int, ...]]) -> Iterator[tuple[RecognisedNetwork, list[str]]]:
+def _chains(shapes: dict[str, tuple[int, ...]], size: int) -> Iterator[tuple[RecognisedNetwork, list[str]]]:
     """Every form of a plain chain that fits, the likeliest first, with its tensors' names in the file's order."""
     layers = _layers(shapes)
     if layers is None:
@@ -253,9 +264,8 @@ def _chains(shapes: dict[str, tuple[int, ...]]) -> Iterator[tuple[RecognisedNetw
     channels, classes = linear.channels, linear.widths[-1][0]
     hidden = tuple(out for out, _ in linear.widths[:-1])
     flat, maps = linear.widths[0][1], convolutions[-1].maps
-    ways = itertools.product(
-        GREY_SIDES if channels == 1 else COLOUR_SIDES, _pools(len(convolutions)), _paddings(convolutions)
-    )
+    sides = (size,) if size else (*(GREY_SIDES if channels == 1 else COLOUR_SIDES), *OTHER_SIDES)
+    ways = itertools.product(sides, _pools(len(convolutions)), _paddings(convolutions))
     fitting = []
     for number, (side, pools, padded) in enumerate(ways):
         features: list[Convolution | str] = []

@@ -30,14 +30,18 @@ TENSORS = re.compile(
     r"torch(\.cuda)? \w+Storage|torch\.storage \w+Storage|torch Size|torch\.serialization _get_layout|"
     r"torch\.nn\.parameter Parameter|torch (float|double|half|bfloat16|u?int|long|short|bool)\d*"
 )
-# numpy's numbers, as trainings put them beside their weights: nobody looks at them, and nothing of numpy's is called.
+# What trainings put beside their weights: nobody looks at it, and nothing of what is named here is called.
 NUMBERS = ("numpy.core.multiarray scalar", "numpy._core.multiarray scalar", "numpy dtype", "_codecs encode")
+NUMBERS += ("numpy.core.multiarray _reconstruct", "numpy._core.multiarray _reconstruct", "numpy ndarray")
+NUMBERS += ("argparse Namespace", "datetime datetime", "datetime date", "datetime timedelta", "torch device")
+NUMBERS += ("pathlib PosixPath", "pathlib WindowsPath", "pathlib PurePosixPath", "__builtin__ set", "builtins set")
 NUMBERS += tuple(f"numpy.dtypes {kind}DType" for kind in ("Bool", "Int32", "Int64", "Float32", "Float64"))
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")  # where several mappings hold tensors
 PREFIXES = ("module", "_orig_mod", "model", "net")
 DEPTH = 4  # of mappings in each other
 
 
+PICKLE = b"\x80"  # the first byte of those that PyTorch has ever written
 PLAIN = (bool, int, float, str, type(None))  # what a training may put beside its weights
 
 
@@ -46,7 +50,7 @@ class NotTensors(Exception):
 
 
 class _Number:
-    """Stands where a pickle has a number of numpy's."""
+    """Stands where a pickle has a number of numpy's, the arguments of a training, or a path."""
 
     def __init__(self, *_: object) -> None: ...
 
@@ -64,7 +68,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
             file=path.name,
             most=MAX_BYTES >> 30,
         )
-    check_kind(path)
+    try:
+        check_kind(path)
+    except OSError as error:
+        raise WeightsError("{file} cannot be read ({reason}).", file=path.name, reason=error.strerror) from None
     try:
         state: Any
         if path.suffix == ".safetensors":
@@ -81,11 +88,19 @@ def read_state(path: Path) -> dict[str, Tensor]:
                 file=path.name,
                 what=_printable(str(error)) if isinstance(error, NotTensors) else "pickle",
             ) from None
-        first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise WeightsError(
-            "{file} cannot be read as weights ({reason}): copy or save it again.", file=path.name, reason=first
+            "{file} is cut off, damaged, or no file of PyTorch's: copy it again, or save it where it was made with "
+            "torch.save(model.state_dict(), 'weights.pth').",
+            file=path.name,
         ) from None
     named = _tensors(state)
+    if not named and len(several := _mappings(state)) > 1:
+        raise WeightsError(
+            "{file} holds several networks ({names}): save the one that you want with "
+            "torch.save(model.state_dict(), 'weights.pth').",
+            file=path.name,
+            names=", ".join(several[:5])[:200],
+        )
     if not named or sum(t.numel() * t.element_size() for t in named.values()) > 2 * size:
         raise WeightsError(
             "{file} holds no tensors by name: save it with torch.save(model.state_dict(), ...).", file=path.name
@@ -108,6 +123,11 @@ def _tensors(state: Any, depth: int = DEPTH) -> dict[str, Tensor]:
     return inner[preferred[0]] if preferred else next(iter(inner.values())) if len(inner) == 1 else {}
 
 
+def _mappings(state: Any) -> list[str]:
+    """The names of the mappings of tensors in a mapping."""
+    return [str(name) for name, value in state.items() if _tensors(value)] if isinstance(state, Mapping) else []
+
+
 def _without_common_prefix(named: dict[str, Tensor]) -> dict[str, Tensor]:
     """DataParallel's `module.`, torch.compile's `_orig_mod.`, Lightning's `model.`, any that all names have."""
     while True:
@@ -122,11 +142,16 @@ def _read_pickle(path: Path, size: int) -> Any:
     """torch.load's restricted unpickler; a packed file that says it unpacks to more than it has is not opened."""
     if not zipfile.is_zipfile(path):
         with path.open("rb") as plain:
+            if plain.read(1) != PICKLE:
+                raise ValueError("it is no pickle of PyTorch's")
+            plain.seek(0)
             for _ in range(OLD_PICKLES):
                 _only_tensors(plain)
         return _load(path)
     with zipfile.ZipFile(path) as file:
         entries = file.infolist()
+        if file.testzip() is not None:
+            raise ValueError("it is damaged")
         if (
             any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
             or sum(entry.file_size for entry in entries) > size
@@ -154,7 +179,7 @@ def _only_tensors(file: IO[bytes]) -> None:
         if code.name in ("INST", "OBJ", "STACK_GLOBAL") or (
             code.name == "GLOBAL" and not (TENSORS.fullmatch(str(value)) or value in NUMBERS)
         ):
-            raise NotTensors(str(value or code.name).replace(" ", "."))
+            raise NotTensors(str(value or "pickle").replace(" ", "."))
 
 
 def _printable(name: str) -> str:

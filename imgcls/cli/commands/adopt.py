@@ -19,7 +19,8 @@ from imgcls.workspace import Workspace
 def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
     file = Path(os.path.expanduser(arguments.file))
-    recognised, _ = recognise(file)
+    kind, changes = _preprocess(arguments.preprocess or "")
+    recognised, _ = recognise(file, size=int(changes.get("size") or 0))
     title = REGISTRY[recognised.model].title
     print(
         f"{file.name} is {title} with {recognised.channels} channels and {recognised.classes} classes.", file=sys.stderr
@@ -33,7 +34,6 @@ def run(arguments: argparse.Namespace) -> int:
             file=file.name,
             count=recognised.classes,
         )
-    kind, changes = _preprocess(arguments.preprocess or "")
     if arguments.classes_from and not kind:
         kind = kind_of(arguments.classes_from)
     chosen = None
