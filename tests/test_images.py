@@ -112,6 +112,17 @@ def test_float_grey(top):
     assert np.abs(read.ravel().astype(int) - np.arange(256)).max() <= 1
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_is_no_number_in_float_grey_darkens_nothing(tmp_path):
+    values = np.tile(np.linspace(0, 0.9, 32, dtype=np.float32), (32, 1))
+    values[0, :4] = np.nan, np.inf, -np.inf, np.nan
+    Image.fromarray(values).save(tmp_path / "f.tif")
+    grey = np.asarray(open_image(tmp_path / "f.tif"))[..., 0]
+    assert grey[5, 31] > 200 and grey[5, 0] == 0 and list(grey[0, :4]) == [0, 255, 0, 0]
+    Image.fromarray(np.full((9, 9), np.nan, np.float32)).save(tmp_path / "n.tif")
+    assert open_image(tmp_path / "n.tif").size == (9, 9)
+
+
 def test_one_tone_of_float_grey_is_no_crash():
     values = np.full((4, 4), -7, np.float32)
     assert open_image(encoded(Image.fromarray(values), "TIFF")).size == (4, 4)

@@ -83,11 +83,14 @@ def _is_16_bits(image: Image.Image) -> bool:
 
 
 def _extremes(image: Image.Image) -> tuple[float, float]:
+    """Of the values that are numbers: one infinite pixel must not make all others black."""
     extremes = []
     for strip, _ in strips(image):
-        values = np.nan_to_num(np.asarray(strip).astype(np.float64))
-        extremes += [float(values.min()), float(values.max())]
-    return min(extremes), max(extremes)
+        values = np.asarray(strip).astype(np.float64)
+        values = values[np.isfinite(values)]
+        if values.size:
+            extremes += [float(values.min()), float(values.max())]
+    return min(extremes, default=0.0), max(extremes, default=0.0)
 
 
 def _grey_range(image: Image.Image) -> tuple[float, float]:
@@ -106,6 +109,6 @@ def _grey_range(image: Image.Image) -> tuple[float, float]:
 
 def _eight_bits(image: Image.Image, low: float, high: float) -> np.ndarray:
     """Grey values from `low` to `high` -> uint8 (H, W)."""
-    values = np.nan_to_num(np.asarray(image).astype(np.float64))
+    values = np.nan_to_num(np.asarray(image).astype(np.float64), nan=low, posinf=high, neginf=low)
     scaled = (values - low) * (255 / ((high - low) or 1.0))
     return scaled.round().clip(0, 255).astype(np.uint8)
