@@ -9,11 +9,12 @@ import torchvision
 from photos import flowers, photo
 from safetensors.torch import load_file, safe_open, save_file
 
-from imgcls.data import decode_cache
+from imgcls.data import decode_cache, feature_cache
 from imgcls.errors import RunError
 from imgcls.models import runtimes
 from imgcls.recipes import with_recipe
 from imgcls.training import events
+from imgcls.training.head_first import fit
 from imgcls.training.trainer import train
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -31,6 +32,13 @@ RUNS = {
         "ema": 0.9,
         "clip_norm": 1.0,
         "accumulate": 3,
+    },
+    "fine-tuned": {
+        "model": "resnet18",
+        "transfer": "finetune",
+        "weights": "own.pth",
+        "augment": "flip",
+        "ema": 0.9,
     },
     "head only": {
         "model": "resnet18",
@@ -70,9 +78,10 @@ def run(chosen, lab, name, *, after=None, resume=False):
     made = []
     for event in train(chosen, workspace=lab, run=name, should_stop=should_stop, resume=resume):
         made.append(event)
-        cached = isinstance(event, events.Note) and event.code == "cached_features"
+        cached = isinstance(event, events.Note) and event.code in ("cached_features", "head_first")
         ready = events.ThreadsChosen if chosen.device == "cpu" else events.Started  # a GPU has no threads to choose
-        if cached or (isinstance(event, ready) and chosen.transfer != "head"):
+        begins = chosen.transfer == "scratch" or (chosen.transfer == "finetune" and resume)
+        if cached or (begins and isinstance(event, ready)):
             steps = 0  # the next time it is asked is after the first step
     assert after is None or isinstance(made[-1], events.Stopped)
     return made
@@ -193,3 +202,39 @@ def test_a_resume_state_of_an_earlier_version_is_still_read(lab):
     made = run(chosen, lab, "r", resume=True)
     assert made[0].first_step == 2 and isinstance(made[-1], events.Finished)
     assert of(events.ThreadsChosen, made).exact_until == 0
+
+
+def test_fine_tuning_begins_where_the_head_alone_ends(lab, monkeypatch):
+    """A rate of next to nothing leaves all as the head was learnt; stopped while it learns, it learns it again."""
+
+    def code(event):
+        return event.code if isinstance(event, events.Note) else ""
+
+    passing = "caching_features"
+    chosen = settings(
+        lab, model="resnet18", transfer="finetune", weights="own.pth", augment="none", epochs=1, threads=1, lr=1e-12,
+        warmup_epochs=0,
+    )  # fmt: skip
+    monkeypatch.setattr(feature_cache, "BATCH", 8)  # so that it can be stopped between two batches
+    stopped = []
+    for event in train(chosen, workspace=lab, run="stopped", should_stop=lambda: passing in map(code, stopped)):
+        stopped.append(event)
+    assert isinstance(stopped[-1], events.Stopped) and stopped[-1].step == 0
+    assert "head_first" not in map(code, stopped)
+    again = list(train(chosen, workspace=lab, run="stopped", resume=True))
+    whole = list(train(chosen, workspace=lab, run="whole"))
+    for made in (again, whole):
+        (note,) = [event for event in made if isinstance(event, events.Note) and event.code == "head_first"]
+        assert note.message and note.message.values["accuracy"] and of(events.Finished, made)
+    heads = [load_file(lab.checkpoints / name / "last.safetensors")["fc.weight"] for name in ("stopped", "whole")]
+    assert torch.equal(*heads) and heads[0].abs().max() > 0
+    assert heads[0].sum(dim=0).abs().max() < 1e-4  # learnt from 0 with decay, not drawn
+
+
+def test_a_head_fitted_at_once_separates_what_a_plane_separates():
+    torch.manual_seed(0)
+    labels = torch.arange(60) % 3
+    features = 50 + 7 * (torch.eye(3)[labels].repeat(1, 4) + 0.1 * torch.randn(60, 12))  # of any size, off the origin
+    head = torch.nn.Linear(12, 3)
+    fit(head, features, labels, torch.nn.functional.cross_entropy)
+    assert bool((head(features).argmax(dim=1) == labels).all())

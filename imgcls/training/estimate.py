@@ -41,6 +41,7 @@ from imgcls.optimizers import OPTIMIZERS
 from imgcls.processes import available_cores
 from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
+from imgcls.training import head_first
 from imgcls.training.device import choose_device
 from imgcls.training.optim import make_optimizer
 from imgcls.training.out_of_memory import fewest
@@ -199,7 +200,9 @@ def _seconds(settings: TrainSettings, timing: Timing, images: int, val: int) -> 
         views = 1 if settings.augment == "none" else settings.augment_views
         return timing.image * (images * views + val) * 1.1
     steps = -(-images // settings.batch_size)
-    return settings.epochs * (steps * timing.step + timing.image * (images + val * FORWARD))
+    first = min(images, head_first.MOST_IMAGES) + val if head_first.comes_first(settings) else 0
+    epochs = settings.epochs * (steps * timing.step + timing.image * (images + val * FORWARD))
+    return epochs + timing.image * first * FORWARD
 
 
 def _timed(settings: TrainSettings) -> Timing | None:

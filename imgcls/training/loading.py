@@ -61,7 +61,7 @@ def load_with_progress(
     def load(progress: Progress) -> DataSet:
         lineage = None if resume else lineage_of(settings, workspace)
         data = load_run_data(settings, workspace, progress=progress, lineage=lineage, manifest=again)
-        if settings.transfer == "head":  # what it learns is among others the images as it will be asked about them
+        if settings.transfer == "head" or wanted:  # a head learns the images as it will be asked about them, too
             as_answered(data, data.train, progress=progress)
         return data
 

@@ -18,7 +18,7 @@ from imgcls.data.manifest import Manifest, digest_in, manifest_file
 from imgcls.errors import DivergedError, RunError, StorageError
 from imgcls.messages import Message, Setting
 from imgcls.settings import TrainSettings
-from imgcls.training import events, milestones, out_of_memory
+from imgcls.training import events, head_first, milestones, out_of_memory
 from imgcls.training.checkpointing import CheckpointManager, Metrics
 from imgcls.training.device import choose_device
 from imgcls.training.divergence import NotFiniteLossError, broken_weights, diverged, wild_loss
@@ -212,6 +212,9 @@ class _Trainer:
         if self.settings.transfer == "head":
             yield from choose_runtime(self.learner, self.state, self.workspace)
             yield from self._cache_features()
+        elif head_first.comes_first(self.settings) and not self.state.step and head_first.can_learn(self.learner):
+            stopped = yield from head_first.learn_head(self.learner, self.should_stop)
+            self.ending = "stopped" if stopped else None
         if self.state.step == 0:
             self.manager.keep_epoch(0)
         for epoch in range(self.state.step // self.steps, self.settings.epochs):
