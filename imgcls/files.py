@@ -22,10 +22,10 @@ from imgcls.processes import ProcessId
 TEMPORARY = re.compile(r"\..+\.(\d{1,10})-(\d{1,16})\.[0-9a-f]+\.tmp")
 # As earlier versions named them; without a start nobody can tell whose they are, so only old ones go.
 NAMELESS = re.compile(r"\..+\.\d+\.tmp|\..+-[0-9a-f]{12}")
-OLD = 24 * 3600.0  # seconds
+LEFTOVER_AGE_S = 24 * 3600.0  # seconds
 DELETED = ".gone-"  # the start of a folder's name that is being deleted
 TRIES = 40  # to rename over a file that another program has open, which only Windows forbids
-PAUSE = 0.05  # seconds between two tries
+RETRY_PAUSE_S = 0.05  # between two tries
 NO_PLACE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL)
 FREE_KEPT = 2**30  # bytes of the disk that nothing but a run's own files may take
 
@@ -99,7 +99,7 @@ def _is_leftover(path: Path) -> bool:
         return True
     if match := TEMPORARY.fullmatch(path.name):
         return not ProcessId(int(match[1]), int(match[2]) / 1000).alive()
-    return bool(NAMELESS.fullmatch(path.name)) and time.time() - path.lstat().st_mtime > OLD
+    return bool(NAMELESS.fullmatch(path.name)) and time.time() - path.lstat().st_mtime > LEFTOVER_AGE_S
 
 
 def rename_over(
@@ -112,7 +112,7 @@ def rename_over(
         except PermissionError:
             if not patient or not left:
                 raise
-            time.sleep(PAUSE)
+            time.sleep(RETRY_PAUSE_S)
 
 
 def _flush_folder(folder: Path) -> None:

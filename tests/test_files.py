@@ -137,7 +137,7 @@ def test_a_process_that_has_ended_is_not_alive_before_anybody_waits_for_it():
 @pytest.mark.parametrize(("patient", "busy", "renamed"), [(True, 3, True), (False, 1, False), (True, 10_000, False)])
 def test_a_file_that_is_being_read_is_replaced_later(tmp_path, monkeypatch, patient, busy, renamed):
     """As Windows has it: a reader's open file cannot be renamed over."""
-    monkeypatch.setattr(files, "PAUSE", 0.001)
+    monkeypatch.setattr(files, "RETRY_PAUSE_S", 0.001)
     (tmp_path / "new").write_text("new"), (tmp_path / "old").write_text("old")
     asked = []
 

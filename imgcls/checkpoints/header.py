@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from imgcls.errors import CheckpointError
-from imgcls.models.weight_header import LARGEST_HEADER
+from imgcls.models.weight_header import MAX_HEADER_BYTES
 
 MAX_BYTES = 4 * 2**30  # bytes; a ResNet18 has 45 million
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
@@ -31,7 +31,7 @@ def read_header(path: Path) -> Header:
             )
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= min(LARGEST_HEADER, file_size):
+            if not 2 <= length <= min(MAX_HEADER_BYTES, file_size):
                 raise ValueError
             header = json.loads(file.read(length))
         metadata = header.pop("__metadata__", None) or {}

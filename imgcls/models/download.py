@@ -26,7 +26,7 @@ from imgcls.progress import Progress
 
 BLOCK = 1 << 18
 MAX_BYTES = 4 * 2**30  # bytes
-TIMEOUT = 20.0  # seconds without a byte
+TIMEOUT_S = 20.0  # without a byte
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def fetch_weights(
     *,
     progress: Progress | None = None,
     hosts: Hosts | None = None,
-    timeout: float = TIMEOUT,
+    timeout: float = TIMEOUT_S,
 ) -> Path:
     """The file, in `folder`. Raises WeightsError when no host has it."""
     folder.mkdir(parents=True, exist_ok=True)

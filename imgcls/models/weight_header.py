@@ -15,8 +15,8 @@ from imgcls.workspace import PROJECT, Workspace
 
 KEY = "imgcls"  # in a safetensors file's metadata: a checkpoint of this lab
 EXTRA = "calibration/"  # names of a checkpoint's tensors beside the weights, which the network itself does not need
-LARGEST_HEADER = 20_000_000  # bytes; a network of a thousand layers and ten thousand classes has a tenth of it
-LARGEST_SIDE = 512  # pixels; what TrainSettings allows
+MAX_HEADER_BYTES = 20_000_000  # bytes; a network of a thousand layers and ten thousand classes has a tenth of it
+MAX_SIDE_PX = 512  # pixels; what TrainSettings allows
 
 
 def size_of_weights(weights: object, workspace: Workspace | None = None) -> int:
@@ -43,10 +43,10 @@ def _said(path: Path) -> int:
             return 0
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= LARGEST_HEADER:
+            if not 2 <= length <= MAX_HEADER_BYTES:
                 return 0
             header: Any = json.loads(file.read(length))
         side = json.loads(header["__metadata__"][KEY])["preprocess"]["size"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return 0
-    return side if type(side) is int and 8 <= side <= LARGEST_SIDE else 0
+    return side if type(side) is int and 8 <= side <= MAX_SIDE_PX else 0

@@ -18,7 +18,7 @@ from imgcls.workspace import Workspace
 
 CLOSED = ".queue-closed"  # a file in train_logs/
 WAITING_EACH = 3  # runs of one person, or of one address, that may wait at a time: a nickname costs nothing
-ALL = 60  # that may wait at all
+MAX_WAITING = 60  # that may wait at all
 
 
 def waiting(workspace: Workspace) -> list[tuple[str, RunState]]:
@@ -88,7 +88,7 @@ def check_open(workspace: Workspace) -> None:
 def check_room(workspace: Workspace, owner: Owner | None, each: int = WAITING_EACH) -> None:
     """Whether one more may wait, one of `owner`'s at that. Raises RunError."""
     queued = waiting(workspace)
-    if len(queued) >= ALL:
+    if len(queued) >= MAX_WAITING:
         raise RunError("{count} runs are waiting already: wait until some have had their turn.", count=len(queued))
     if owner is None:
         return

@@ -30,7 +30,7 @@ from imgcls.workspace import Workspace
 LIVE = ("starting", "running", "stopping")
 ENDED = ("finished", "stopped", "failed")
 STATES = ("queued", *LIVE, *ENDED)
-PATIENCE = 60.0  # seconds to wait for the lock, which is held for some milliseconds at a time
+LOCK_TIMEOUT_S = 60.0  # to wait for the lock, which is held for some milliseconds at a time
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def locked(workspace: Workspace) -> Iterator[None]:
     folder = workspace.train_logs
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock").acquire(timeout=PATIENCE, poll_interval=0.01)
+        lock = FileLock(folder / ".lock").acquire(timeout=LOCK_TIMEOUT_S, poll_interval=0.01)
     except Timeout:
         raise RunError(
             "Another process has been changing the runs in {folder} for a minute: end it, then try again.",

@@ -357,7 +357,7 @@ def _admitted(state: RunState, workspace: Workspace, request: Request) -> RunSta
     """Starting, or queued where a lab of several people has no place for it, or others wait already."""
     waiting = queue.waiting(workspace)
     at_once = request.at_once or (waiting[-1][1].at_once if waiting else None)
-    return admitted(state, workspace, at_once, wait=True, each=queue.ALL)
+    return admitted(state, workspace, at_once, wait=True, each=queue.MAX_WAITING)
 
 
 def work(run: Run, *, resume: bool = False, loggers: Sequence[Logger] = ()) -> events.Event:

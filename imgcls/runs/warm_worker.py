@@ -22,8 +22,8 @@ from queue import Empty, SimpleQueue
 from imgcls.workspace import Workspace
 
 LOG = ".standby.log"  # in train_logs/: what it printed while it waited, should it ever die there
-ANSWER = 5.0  # seconds to wait for `taken`, which takes a few milliseconds
-LATER = 20.0  # seconds until the next one is started: the run has its own starting up to do, and the cores are its
+ANSWER_TIMEOUT_S = 5.0  # to wait for `taken`, which takes a few milliseconds
+RESTART_DELAY_S = 20.0  # until the next one is started: the run starts up first, and the cores are its
 
 Launch = Callable[..., subprocess.Popen]
 
@@ -61,19 +61,19 @@ class WarmWorker:
             process, lines = self._process, self._lines
             if process is None or process.stdin is None or not self.ready_to_work.is_set():
                 if process is None:
-                    self._soon(LATER)
+                    self._soon(RESTART_DELAY_S)
                 return None
             self._process = None
         try:
             process.stdin.write(json.dumps({"arguments": list(arguments), "log": str(log)}).encode() + b"\n")
             process.stdin.close()
-            accepted = lines.get(timeout=ANSWER) == b"taken\n"
+            accepted = lines.get(timeout=ANSWER_TIMEOUT_S) == b"taken\n"
         except (OSError, Empty):
             accepted = False
         if not accepted:
             process.kill()  # it must not begin after another process has
         with self._lock:
-            self._soon(LATER if accepted else 0.0)
+            self._soon(RESTART_DELAY_S if accepted else 0.0)
         return process.pid if accepted else None
 
     def _soon(self, seconds: float) -> None:

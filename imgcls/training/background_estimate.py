@@ -16,11 +16,11 @@ from imgcls.training.estimate import Estimate, Timing, with_seconds
 from imgcls.training.step_timer import StepTimer
 from imgcls.workspace import Workspace
 
-FRESH = 600.0  # seconds that a timing counts
+TIMING_TTL_S = 600.0  # that a timing counts
 RETRY_S = 60.0  # seconds until one that failed is tried again
 IDLE_S = 30.0  # that the process waits for more, with torch in memory: who changes one setting changes another
 WAITING = 8  # of them may wait; the oldest is given up
-PAUSE = 20.0  # seconds in which a run that was just started has the machine to itself
+START_PAUSE_S = 20.0  # in which a run that was just started has the machine to itself
 CACHE_ENTRIES = 500
 Key = tuple[object, ...]
 
@@ -87,7 +87,7 @@ class BackgroundEstimates:
     def pause(self) -> None:
         """A run begins, and may be over in seconds: nothing is measured beside it for a while."""
         with self._lock:
-            self._paused_until = time.monotonic() + PAUSE
+            self._paused_until = time.monotonic() + START_PAUSE_S
             self._waiting.clear()
             self._timer.stop()
 
@@ -109,7 +109,7 @@ class BackgroundEstimates:
                 self._now = None
                 if timing is None and time.monotonic() < self._paused_until:
                     continue  # asked again later
-                self._made[key] = (time.monotonic() + (FRESH if timing else RETRY_S), timing)
+                self._made[key] = (time.monotonic() + (TIMING_TTL_S if timing else RETRY_S), timing)
                 while len(self._made) > CACHE_ENTRIES:
                     self._made.popitem(last=False)
 

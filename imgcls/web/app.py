@@ -65,7 +65,7 @@ from imgcls.web.train import live_cards, see_it_learn
 from imgcls.workspace import PROJECT, Workspace
 
 HERE = Path(__file__).parent
-QUEUE_LOOKS = 0.02  # seconds between two looks of Gradio's at a queue of events that is empty
+QUEUE_POLL_S = 0.02  # between two looks of Gradio's at a queue of events that is empty
 
 
 def serve(*, host: str | None = None, port: int | None = None, show: bool | None = None) -> int:
@@ -139,7 +139,7 @@ def create_app(hosting_settings: Hosting, workspace: Workspace) -> FastAPI:
         with only_described():
             built = only_uploads(page.build(translate, run_cache, weights, hosting_settings.limits, people), translate)
         end_repeats(built)
-        look_at_queues_every(built, QUEUE_LOOKS)
+        look_at_queues_every(built, QUEUE_POLL_S)
         sessions.add(f"/{language}", built)
         app = gr.mount_gradio_app(
             app, built, path=f"/{language}", css_paths=list(style.SHEETS), **_mounting(hosting_settings)
@@ -147,7 +147,7 @@ def create_app(hosting_settings: Hosting, workspace: Workspace) -> FastAPI:
     # Last, for it takes whatever is left.
     with only_described():
         programs = only_uploads(api.build(run_cache, hosting_settings.limits, people), Translator("en"))
-    look_at_queues_every(programs, QUEUE_LOOKS)
+    look_at_queues_every(programs, QUEUE_POLL_S)
     sessions.add("", programs)
     app = gr.mount_gradio_app(app, programs, path="/", **_mounting(hosting_settings))
     app.add_middleware(LanguageMiddleware)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imgcls.inference.evaluation import Evaluation
     from imgcls.web.shared.limits import Limits
 
-VISITORS = 1024  # pixels: the longer side of what a visitor of a shared lab gets
+VISITOR_PX = 1024  # pixels: the longer side of what a visitor of a shared lab gets
 
 
 def send_to_classify(evaluations: Evaluations, evaluation: Evaluation, place: int, limits: Limits) -> dict[str, str]:
@@ -37,11 +37,11 @@ def send_to_classify(evaluations: Evaluations, evaluation: Evaluation, place: in
     try:
         if evaluation.paths is not None:
             path = Path(evaluation.paths[int(evaluation.indices[place])])
-            near = VISITORS if limits.public else 1
+            near = VISITOR_PX if limits.public else 1
             with opened_picture(path, name=path.name, near=near) as image:  # says what is wrong with it
                 if not limits.public:
                     return {"photo": keep_file(path)}
-                image.thumbnail((VISITORS, VISITORS))
+                image.thumbnail((VISITOR_PX, VISITOR_PX))
                 return {"photo": keep_picture(image, "photo", "jpeg")}
         with evaluations.original(evaluation, place) as image:
             if read_meta(Path(evaluation.checkpoint)).preprocess.resize_mode == "digit":

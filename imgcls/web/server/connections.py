@@ -19,7 +19,7 @@ from imgcls.web.server.security import network_of, trusts
 HEAD_SECONDS = 15.0
 KEEP_ALIVE_SECONDS = 20  # more than clients keep a connection for: who closes it first cuts off a late request
 OF_ADDRESS = 400  # connections: thirty browsers behind one router, six each and what they listen to
-ALL = 2000
+MAX_CONNECTIONS = 2000
 DESCRIPTORS_KEPT = 256  # of the process, for files and for its children
 
 
@@ -31,7 +31,7 @@ class Connections:
         *,
         head_seconds: float = HEAD_SECONDS,
         of_address: int = OF_ADDRESS,
-        most: int = ALL,
+        most: int = MAX_CONNECTIONS,
         proxies: Sequence[str] = (),
     ) -> None:
         self.head_seconds, self.of_address, self.most, self.proxies = head_seconds, of_address, most, proxies
@@ -141,10 +141,10 @@ def raise_descriptor_limit() -> int:
     try:
         import resource
     except ImportError:  # Windows counts sockets apart
-        return ALL
+        return MAX_CONNECTIONS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = 8192 if hard == resource.RLIM_INFINITY else min(hard, 8192)
     if soft < limit:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
         soft = limit
-    return min(ALL, max(64, soft - DESCRIPTORS_KEPT))
+    return min(MAX_CONNECTIONS, max(64, soft - DESCRIPTORS_KEPT))

@@ -12,7 +12,7 @@ from imgcls.errors import ServeError
 
 MARK = ("X-Lab", "imgcls")  # a header of this server's answers, by which a second start knows it
 WAITING = 2048  # connections that nobody has taken yet
-PATIENCE = 3.0  # seconds for whoever has the port to say who it is
+ANSWER_TIMEOUT_S = 3.0  # for whoever has the port to say who it is
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -54,7 +54,7 @@ def _is_lab(url: str) -> bool:
     name, value = MARK
     try:
         ask = urllib.request.build_opener(urllib.request.ProxyHandler({})).open  # this computer, not a proxy
-        with ask(f"{url}/favicon.ico", timeout=PATIENCE) as answer:
+        with ask(f"{url}/favicon.ico", timeout=ANSWER_TIMEOUT_S) as answer:
             return answer.headers.get(name) == value
     except urllib.error.HTTPError as error:  # it asks for a password
         return f'realm="{value}"' in error.headers.get("WWW-Authenticate", "")

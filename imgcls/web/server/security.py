@@ -51,8 +51,8 @@ FRAMING = " https://huggingface.co https://*.hf.space"  # where a Space's page s
 READING = ("GET", "HEAD", "OPTIONS")
 MB = 1_000_000
 KEEP = re.compile(rf"{PAGE}/page-runs/?")  # weights that a page made
-LARGEST_BODY, LARGEST_QUESTION = 2 * MB, 8 * MB  # bytes
-ENVELOPE = 100_000  # bytes of an upload that are not the file's
+MAX_BODY_BYTES, MAX_QUESTION_BYTES = 2 * MB, 8 * MB  # bytes
+ENVELOPE_BYTES = 100_000  # bytes of an upload that are not the file's
 TRIES = 10  # wrong passwords an address may send at once
 REFILL_S = 2.0  # seconds until it may send one more
 ADDRESSES = 10_000  # remembered
@@ -78,7 +78,7 @@ def guard(
         SecurityMiddleware,
         password=hosting.password,
         traffic=Traffic(all_uploads=hosting.limits.all_uploads_mb * MB),
-        largest_upload=hosting.limits.upload_mb * MB + ENVELOPE,
+        largest_upload=hosting.limits.upload_mb * MB + ENVELOPE_BYTES,
         stored=stored,
         sessions=sessions,
     )
@@ -234,7 +234,7 @@ class SecurityMiddleware:
         if is_upload(scope):
             return self.largest_upload
         asks = QUESTION.fullmatch(scope["path"]) or KEEP.fullmatch(scope["path"])  # pictures to be read, or weights
-        return LARGEST_QUESTION if asks else LARGEST_BODY
+        return MAX_QUESTION_BYTES if asks else MAX_BODY_BYTES
 
     def without_password(self, client: str, headers: Headers) -> Response | None:
         """The right one opens, whoever else has guessed at that address; who guesses waits."""

@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Send
 Kind = Literal["upload", "event", "other"]
 MB = 1_000_000
 SILENT_SECONDS = 30.0  # without a byte
-SLOWEST = 10_000  # bytes a second, on the whole
+MIN_BYTES_PER_S = 10_000  # bytes a second, on the whole
 UNREAD_SECONDS = 60.0  # after which Gradio's session without a reader is forgotten
 
 
@@ -43,7 +43,7 @@ class Traffic:
     events: int = 32 * MB
     each_events: int = 16 * MB
     silent_seconds: float = SILENT_SECONDS
-    slowest: int = SLOWEST
+    slowest: int = MIN_BYTES_PER_S
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:

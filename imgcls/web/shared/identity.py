@@ -33,10 +33,10 @@ from imgcls.web.shared.work_gate import address_of
 from imgcls.workspace import Workspace
 
 SECRET = ".secret"  # a file in train_logs/, for the server's eyes only
-BYTES = 32
+ID_BYTES = 32
 WHO, HOST, KEY = "who", "host", "key"
 SECONDS = {WHO: 365 * 24 * 3600, HOST: 8 * 3600, KEY: 365 * 24 * 3600}  # a school year, a school day
-NICKNAME = 24  # characters
+NICKNAME_CHARS = 24  # characters
 MAX_COOKIE_CHARS = 2000  # characters of a cookie that are looked at
 REMEMBERED = 1000  # nicknames of who has come
 LEFT = ".left-hosts"  # a file in train_logs/
@@ -97,10 +97,10 @@ class People:
     def named(self, nickname: Any, current: Owner | None = None) -> Owner:
         """Somebody of that nickname: a new one, or the one that is `known` already. Raises RunError."""
         name = nickname if isinstance(nickname, str) else ""
-        if len(name) <= 4 * NICKNAME:  # a megabyte is not looked at
+        if len(name) <= 4 * NICKNAME_CHARS:  # a megabyte is not looked at
             name = " ".join(unicodedata.normalize("NFC", name).split())
-        if len(name) > NICKNAME:
-            raise RunError("A nickname has at most {most} characters: choose a shorter one.", most=NICKNAME)
+        if len(name) > NICKNAME_CHARS:
+            raise RunError("A nickname has at most {most} characters: choose a shorter one.", most=NICKNAME_CHARS)
         if not can_be_read(name):
             raise RunError("Type a nickname: letters, digits, whatever can be read.")
         owner = Owner(current.id if current else secrets.token_urlsafe(16), name)
@@ -117,7 +117,7 @@ class People:
             others = {name.casefold() for owner_id, name in self._nicknames.items() if owner_id != owner.id}
         runs = states(self.workspace).values()
         others |= {s.owner.nickname.casefold() for s in runs if s.owner and s.owner.id != owner.id}
-        tries = (f"{owner.nickname[: NICKNAME - 4]} {number}" for number in range(2, 1000))
+        tries = (f"{owner.nickname[: NICKNAME_CHARS - 4]} {number}" for number in range(2, 1000))
         names = (name for name in (owner.nickname, *tries) if name.casefold() not in others)
         return next(names, owner.nickname)
 
@@ -253,7 +253,7 @@ def _secret(workspace: Workspace) -> bytes:
             return secret
         with replacing(path) as temporary:
             temporary.touch(mode=0o600)  # before anything is in it
-            temporary.write_bytes(secrets.token_bytes(BYTES))
+            temporary.write_bytes(secrets.token_bytes(ID_BYTES))
         return _kept(path)
 
 
@@ -264,4 +264,4 @@ def _kept(path: Path) -> bytes:
         return b""
     except OSError as error:
         raise storage_error(path, error) from None
-    return content if len(content) == BYTES else b""
+    return content if len(content) == ID_BYTES else b""

@@ -29,7 +29,7 @@ from imgcls.web.train.form_state import ANSWERED, CHANGED, FormState, form_state
 from imgcls.web.train.preset_choices import preset_choices
 from imgcls.web.train.rate_finder import RateFinder
 
-PENDING = 4.0  # seconds between two looks at an estimate that is being measured
+PENDING_POLL_S = 4.0  # between two looks at an estimate that is being measured
 FOCUS = "name => setTimeout(() => document.querySelector(`#field-${CSS.escape(name)} input`)?.focus(), 200)"
 
 
@@ -75,7 +75,7 @@ class FormEvents:
     def wire_estimates(self, tab: gr.Tab, answer: Any) -> None:
         """What is shown beside the form: the plan, and what to expect of each preset."""
         changes, fields = self.context.changes, self.form.fields
-        timing, measuring = gr.Timer(PENDING, active=False), gr.Timer(PENDING, active=False)
+        timing, measuring = gr.Timer(PENDING_POLL_S, active=False), gr.Timer(PENDING_POLL_S, active=False)
         planned, looked = [self.plan, fields["transfer"], timing], gr.State(False)
         looks = tab.select(lambda: True, None, looked, **SILENT)  # whoever only draws has nothing measured
         for event in (timing.tick, answer.then, looks.then):

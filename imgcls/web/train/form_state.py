@@ -15,7 +15,7 @@ from imgcls.web.shared.settings_form import RECIPE_FIELDS
 HERE = Path(__file__).parent
 CHANGED = "() => { dispatchEvent(new Event('imgcls:form')); }"
 ANSWERED = "() => { dispatchEvent(new Event('imgcls:form-answered')); }"
-MAX_LENGTH = 3000  # characters
+MAX_CHARS = 3000  # characters
 
 
 class FormState(gr.HTML):
@@ -33,7 +33,7 @@ class FormState(gr.HTML):
         )
 
     def preprocess(self, payload: Any) -> dict[str, Any]:
-        if not isinstance(payload, str) or len(payload) > MAX_LENGTH:
+        if not isinstance(payload, str) or len(payload) > MAX_CHARS:
             return {}
         try:
             state = json.loads(payload or "{}")
