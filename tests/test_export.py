@@ -124,15 +124,18 @@ def test_onnx_of_a_network_whose_photos_are_read_anew(workspace, tmp_path, capsy
     assert "images of flowers (val)" in capsys.readouterr().out
 
 
-def test_what_is_no_lenet_becomes_no_page(workspace, tmp_path, capsys):
-    form = Preprocess(
-        channels=1, resize_mode="digit", storage_size=28, size=64, upscale="whole", mean=(0.5,), std=(0.5,)
-    )
-    model = build("alexnet", channels=1, classes=2, image_size=64)
+@pytest.mark.parametrize("flags", [[], ["--train"]])
+def test_what_is_no_lenet_becomes_no_page_and_is_told_what_it_becomes(workspace, tmp_path, capsys, flags):
+    """Its images being here: what excites its units is of a LeNet's layers alone."""
+    flowers(workspace.data / "flowers")
+    form = Preprocess(channels=3, resize_mode="crop", storage_size=64, size=64, mean=(0.5,) * 3, std=(0.5,) * 3)
+    model = build("alexnet", channels=3, classes=3, image_size=64)
     path = workspace.checkpoints / "a" / "best.safetensors"
-    save_checkpoint(path, model.state_dict(), Meta(model="alexnet", classes=("a", "b"), preprocess=form))
-    assert main(["export", "page", "a", "--out", str(tmp_path / "a.html")]) == 2
-    assert "only a LeNet" in capsys.readouterr().err and not list(tmp_path.glob("a.html*"))
+    meta = Meta(model="alexnet", classes=("daisy", "rose", "tulip"), preprocess=form, settings={"dataset": "flowers"})
+    save_checkpoint(path, model.state_dict(), meta)
+    assert main(["export", "page", "a", *flags, "--out", str(tmp_path / "a.html")]) == 2
+    said = capsys.readouterr().err
+    assert "only a LeNet" in said and "`export onnx`" in said and not list(tmp_path.glob("a.html*"))
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,19 @@ def for_page(meta: Meta) -> bool:
     return meta.model == "lenet"
 
 
+def check_for_page(path: Path, meta: Meta) -> None:
+    """Raises CheckpointError where the page cannot compute it."""
+    if not for_page(meta):
+        raise CheckpointError(
+            "{path} holds a {model}: only a LeNet becomes a page of its own. `{onnx}` and `{state_dict}` take every "
+            "network.",
+            path=path,
+            model=meta.model,
+            onnx="export onnx",
+            state_dict="export state-dict",
+        )
+
+
 def page_bytes(path: Path, *, half: bool = False) -> bytes:
     """The checkpoint at `path` as the page reads it: a safetensors file, its weights in half precision where asked.
 

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from imgcls.checkpoints.epochs import epochs_of, read_epoch
 from imgcls.checkpoints.format import Meta, read_meta
 from imgcls.errors import CheckpointError
-from imgcls.web.classify.browser_weights import for_page, page_bytes, units_if_there
+from imgcls.web.classify.browser_weights import check_for_page, page_bytes, units_if_there
 from imgcls.web.i18n.script_sentences import PAD, SENTENCES, in_language
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.server.language import CODES
@@ -36,6 +36,7 @@ IMAGES = (8, 4, 2, 0)  # that excite a map, as many as fit
 
 def handout(path: Path, workspace: Workspace) -> str:
     """The page of the checkpoint at `path`. Raises CheckpointError where it is no LeNet, or too large for one file."""
+    check_for_page(path, read_meta(path))  # before its units are computed, which takes a LeNet's layers
     return handout_with(path, units_if_there(path, workspace))
 
 
@@ -43,12 +44,7 @@ def handout_with(path: Path, units: bytes | None) -> str:
     """The same. units: as `units_bytes` makes them; None where its data set is not here:
     the page does without. Raises CheckpointError where it is no LeNet, or too large for one file."""
     meta = read_meta(path)
-    if not for_page(meta):
-        raise CheckpointError(
-            "{path} holds a {model}: only a LeNet becomes a page of its own.",
-            path=path,
-            model=meta.model,
-        )
+    check_for_page(path, meta)
     numbers = epochs_of(path.parent)
     parts = {"weights": page_bytes(path, half=len(numbers) > 1)}
     room = MAX_BYTES - len(_page(meta, parts)) - 200

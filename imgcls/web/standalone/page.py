@@ -17,11 +17,11 @@ from markupsafe import Markup
 
 from imgcls.checkpoints.format import Meta, read_meta
 from imgcls.checkpoints.store import find_checkpoint
-from imgcls.errors import CheckpointError, DatasetError, ImgclsError
+from imgcls.errors import DatasetError, ImgclsError
 from imgcls.messages import N_
 from imgcls.models.registry import OPTIONS
 from imgcls.recipes import preprocess_for
-from imgcls.web.classify.browser_weights import for_page, page_bytes
+from imgcls.web.classify.browser_weights import check_for_page, page_bytes
 from imgcls.web.engine.dataset_file import make_file, page_classes, page_settings
 from imgcls.web.engine.routes import BUILDS, engine_file
 from imgcls.web.i18n.script_sentences import PAD, in_language
@@ -121,12 +121,8 @@ class Alone:
 def training_page(checkpoint: Path | None, workspace: Workspace) -> str:
     """checkpoint: a LeNet that the page can learn on from. Raises ImgclsError."""
     meta = read_meta(checkpoint) if checkpoint else None
-    if checkpoint and meta and not for_page(meta):
-        raise CheckpointError(
-            "{path} holds a {model}: only a LeNet becomes a page of its own.",
-            path=checkpoint,
-            model=meta.model,
-        )
+    if checkpoint and meta:
+        check_for_page(checkpoint, meta)
     dataset = dataset_for(meta, workspace)
     start = known_as(checkpoint, workspace) if checkpoint else ""
     images = make_file(dataset, IMAGES, workspace, start_from=start, validation_images=HELD_OUT)
