@@ -6,16 +6,21 @@ import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
+from run_folders import a_run
 
+from imgcls.checkpoints.store import is_shipped
 from imgcls.errors import CheckpointError, DatasetError
 from imgcls.files import write_bytes
 from imgcls.progress import with_progress
 from imgcls.recipes import with_recipe
 from imgcls.runs.lifecycle import create_run
+from imgcls.runs.state import RunState, write_state
 from imgcls.runs.store import Run
 from imgcls.training import events
+from imgcls.web.evaluate.tab import EvaluateTab
 from imgcls.web.shared.run_cache import LISTED, RunCache
 from imgcls.workspace import PROJECT
 
@@ -157,6 +162,26 @@ def test_runs_of_an_initialisation_lab_are_listed_there_only(workspace):
     cache = RunCache(workspace)
     assert [run.name for run in cache.runs()] == ["own"]
     assert cache.view("lab-default") is not None
+
+
+def test_of_a_sweeps_runs_the_best_alone_is_listed_and_evaluate_begins_with_the_run_that_train_shows(workspace):
+    shipped = PROJECT / "checkpoints" / "lenet-digits" / "best.safetensors"
+    for name in ("first", "s_0.1_s1", "s_0.2_s1", "newest"):
+        run = a_run(workspace, name)
+        write_state(run.logs, RunState("finished", parent="s" if name.startswith("s_") else ""))
+        for kind in ("best", "last"):
+            write_bytes(run.checkpoints / f"{kind}.safetensors", shipped.read_bytes())
+    cache = RunCache(workspace)
+    listed = {(info.run, info.kind) for info in cache.checkpoints() if not is_shipped(info.path)}
+    assert listed == {(name, "best") for name in ("first", "s_0.1_s1", "s_0.2_s1", "newest")} | {
+        ("first", "last"), ("newest", "last")
+    }  # fmt: skip
+    tab = EvaluateTab.__new__(EvaluateTab)
+    own = SimpleNamespace(may_stop=lambda written: True)
+    tab.context = SimpleNamespace(people=SimpleNamespace(visitor=lambda request: own))
+    tab.run_cache, tab.first_key = cache, "lenet-digits/best"
+    assert tab._usual(None, "s_0.1_s1") == ["s_0.1_s1/best"] and tab._usual(None, "first") == ["first/best"]
+    assert tab._usual(None, None) == tab._usual(None, "gone") != []
 
 
 def test_whoever_leaves_does_not_take_the_answer_from_those_who_wait(workspace):

@@ -62,7 +62,7 @@ def build(
                 training.layout()
                 training.wire(tab)
             with gr.Tab(translate(ROOMS["evaluate"]), id="evaluate") as tab:
-                evaluate = EvaluateTab(context, classify)
+                evaluate = EvaluateTab(context, classify, training)
                 evaluate.layout()
                 evaluate.wire(tab)
             with gr.Tab(translate(ROOMS["data"]), id="data") as tab:

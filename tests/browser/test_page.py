@@ -205,6 +205,10 @@ def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     expect(page.locator("section.run[data-state=stopped]")).to_be_visible(timeout=LONG)
 
     rename(page)
+    page.locator("#evaluate").click()  # the run that is shown
+    expect(page.get_by_role("tab", name="Evaluate")).to_have_attribute("aria-selected", "true", timeout=SOON)
+    expect(page.locator("#evaluate-checkpoints .token")).to_have_text([re.compile("renamed")], timeout=SOON)
+    page.get_by_role("tab", name="Train").click()
     page.locator("#try").click()
     expect(page.get_by_role("tab", name="Classify")).to_have_attribute("aria-selected", "true", timeout=SOON)
     expect(page.locator("#checkpoint input")).to_have_value(re.compile("renamed"), timeout=SOON)

@@ -20,13 +20,14 @@ from imgcls.web.shared.events import LOCAL, REPORT_ERRORS, SILENT, guard
 from imgcls.web.shared.results import show_result_of
 from imgcls.web.shared.run_cache import key
 from imgcls.web.shared.uploads import uploaded
+from imgcls.web.train.tab import TrainTab
 
 
 class EvaluateTab:
-    """`classify`: the tab where a network is looked into."""
+    """`classify`: the tab where a network is looked into; `training`: shows the run that it begins with."""
 
-    def __init__(self, context: PageContext, classify: ClassifyTab) -> None:
-        self.context, self.classify = context, classify
+    def __init__(self, context: PageContext, classify: ClassifyTab, training: TrainTab) -> None:
+        self.context, self.classify, self.training = context, classify, training
         self.translate, self.run_cache = context.translate, context.run_cache
         self.workspace = context.run_cache.workspace
 
@@ -79,19 +80,22 @@ class EvaluateTab:
     def wire(self, tab: gr.Tab) -> None:
         checkpoints, dataset, part, view = self.checkpoints, self.dataset, self.part, self.view
         self._wire_classify()
+        led_here = self.training.evaluate.click(
+            guard(self.translate)(self.of_run), self.training.run, [checkpoints, self.context.rooms], **REPORT_ERRORS
+        )
         self.run.click(self.begin, [checkpoints, dataset, part], view, **SILENT)
         self.run.click(None, None, None, js=show_result_of("#evaluate-run"), **LOCAL)
         gr.on(
             [self.context.changes.change, tab.select],
             self.refreshed,
-            [checkpoints, view, self.own_choice],
+            [checkpoints, view, self.own_choice, self.training.run],
             [checkpoints, dataset, self.own_choice],
             **SILENT,
         )
         self.context.load.add(self.from_address, [checkpoints, dataset, part, view, self.own_choice])
         for name, field in (("on", dataset), ("of", part)):
             field.change(None, field, None, js=address.puts(name), api_visibility="private")
-        for event in (checkpoints.input, self.run.click):  # not what the page chooses by itself
+        for event in (checkpoints.input, self.run.click, led_here.success):  # not what the page chooses by itself
             event(None, checkpoints, None, js=address.puts("evaluated"), api_visibility="private")
 
     def _wire_classify(self) -> None:
@@ -105,10 +109,12 @@ class EvaluateTab:
 
     # ---- what the page shows
 
-    def refreshed(self, request: gr.Request, chosen: list[str], shown: str, own_choice: list[str] | None) -> list[Any]:
+    def refreshed(
+        self, request: gr.Request, chosen: list[str], shown: str, own_choice: list[str] | None, run: str | None
+    ) -> list[Any]:
         """What there is by now; what a person has chosen or evaluated stays unless it has gone."""
         options, _ = self.classify.choices()
-        keys, chosen, usual = {name for _, name in options}, chosen or [], self._usual(request)
+        keys, chosen, usual = {name for _, name in options}, chosen or [], self._usual(request, run)
         left = [name for name in chosen if name in keys]
         if own_choice is not None and not shown and chosen == own_choice:
             left = usual
@@ -122,7 +128,7 @@ class EvaluateTab:
         """The checkpoints, the data set and the part that a link names, and what is kept of them."""
         query = request.query_params
         options, _ = self.classify.choices()
-        keys, usual = {name for _, name in options}, self._usual(request)
+        keys, usual = {name for _, name in options}, self._usual(request, query.get("run"))
         linked = dict.fromkeys(query.get("evaluated", "").split(","))
         chosen = [name for name in linked if name in keys][:MAX_CHECKPOINTS]
         datasets = self._datasets()
@@ -137,14 +143,15 @@ class EvaluateTab:
             usual,
         ]
 
-    def _usual(self, request: gr.Request) -> list[str]:
-        """The newest that a person has trained to its end; what every page begins with where there is none."""
+    def _usual(self, request: gr.Request, shown: str | None) -> list[str]:
+        """The run that Train shows, or the newest that a person has trained to its end; what every page begins with
+        where there is none."""
         visitor = self.context.people.visitor(request)
-        for info in self.run_cache.checkpoints():
-            if info.kind == "best" and not is_shipped(info.path):
-                run = self.run_cache.view(info.run)
-                if (run is None or run.is_idle) and visitor.may_stop(run and run.written):
-                    return [key(info)]
+        trained = [info for info in self.run_cache.checkpoints() if info.kind == "best" and not is_shipped(info.path)]
+        for info in sorted(trained, key=lambda info: info.run != shown):
+            run = self.run_cache.view(info.run)
+            if (run is None or run.is_idle) and (info.run == shown or visitor.may_stop(run and run.written)):
+                return [key(info)]
         return [self.first_key] if self.first_key else []
 
     def _datasets(self) -> list[tuple[str, str]]:
@@ -157,6 +164,13 @@ class EvaluateTab:
         """Another value each time: the same may be asked again after the data have changed."""
         value = evaluation_request(chosen, dataset, part)
         return value[:-1] + f', "asked": {time.time()}}}'
+
+    def of_run(self, run: str) -> list[Any]:
+        """The run that Train shows, chosen here."""
+        options, _ = self.classify.choices()
+        if f"{run}/best" not in {name for _, name in options}:
+            raise RunError("Choose a checkpoint first.")
+        return [gr.update(choices=options, value=[f"{run}/best"]), gr.Tabs(selected="evaluate")]
 
     def in_classify(self, event: gr.EventData) -> list[Any]:
         """An image with its checkpoint, where a network is looked into."""

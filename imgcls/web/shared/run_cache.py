@@ -152,8 +152,18 @@ class RunCache:
         all_checkpoints = self._checkpoints()
         shipped = [info for info in all_checkpoints if is_shipped(info.path) and info.kind == "best"]
         of_labs = self._of_labs()
-        own = [info for info in all_checkpoints if not is_shipped(info.path) and info.run not in of_labs]
+        own = [
+            info
+            for info in all_checkpoints
+            if not is_shipped(info.path)
+            and info.run not in of_labs
+            and not (info.kind == "last" and self._of_a_sweep(info.run))  # of dozens of runs the best is enough
+        ]
         return shipped + own[:LISTED]
+
+    def _of_a_sweep(self, name: str) -> bool:
+        view = self.view(name)
+        return bool(view and view.written and view.written.parent)
 
     def checkpoint(self, chosen: str | None) -> Path:
         """The file behind a choice of the list: only what could be listed can be opened. Raises CheckpointError.

@@ -81,6 +81,7 @@ class TrainTab:
         self.card = WatchedCard(run_card.no_run(translate), elem_id="card")
         with gr.Row(elem_classes="actions"):
             self.try_it = gr.Button(translate("Try it on a drawing"), variant="primary", elem_id="try", visible=False)
+            self.evaluate = gr.Button(translate("Evaluate"), elem_id="evaluate", elem_classes="quiet", visible=False)
             self.stop = gr.Button(translate("Stop and save"), elem_id="stop", elem_classes="quiet", visible=False)
             self.go_on = gr.Button(translate("Go on"), elem_id="go-on", elem_classes="quiet", visible=False)
             self.reuse = gr.Button(translate("Use these again"), elem_id="reuse", elem_classes="quiet", visible=False)
@@ -99,7 +100,7 @@ class TrainTab:
                 self.rename = gr.Button(
                     translate("Rename"), elem_id="rename", elem_classes="quiet", min_width=100, scale=0
                 )
-        self.actions = [self.stop, self.go_on, self.try_it, self.reuse, self.delete, self.naming]
+        self.actions = [self.stop, self.go_on, self.try_it, self.evaluate, self.reuse, self.delete, self.naming]
 
     # ---- what follows what
 
@@ -184,6 +185,7 @@ class TrainTab:
             gr.update(visible=may and view.state in ("queued", "starting", "running"), value=stop),
             gr.update(visible=may and view.is_idle and view.run.can_resume),
             gr.update(visible=view.run.best.is_file(), value=trial),
+            gr.update(visible=view.run.best.is_file() and view.is_idle),
             gr.update(visible=view.is_idle and view.settings is not None),
             gr.update(visible=view.is_idle and visitor.host),
             gr.update(visible=may and view.is_idle),
