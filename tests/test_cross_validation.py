@@ -1,6 +1,7 @@
 """A figure from all photos of a small folder: each is asked about by a layer that has not learnt from it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -36,6 +37,12 @@ def test_every_photo_counts_once_and_nothing_is_learnt_by_heart(folder):
     assert made.images == 90 and sum(map(sum, made.confusion)) == 90 and made.folds == 5
     assert made.accuracy > 0.95 and made.interval == wilson_interval(round(made.accuracy * 90), 90)
     noise = cross_validate("garden", folder, images=images(labels, apart=0.0))
+    assert (
+        len(noise.mistakes)
+        == 90 - round(noise.accuracy * 90)
+        == 90 - sum(noise.confusion[i][i] for i in range(len(noise.confusion)))
+    )
+    assert all(one.label != one.read_as and 0 < one.confidence <= 1 for one in noise.mistakes)
     assert noise.accuracy < 0.55  # features that say nothing: what had learnt from its own photos would know better
 
 
@@ -52,6 +59,21 @@ def test_the_terminal_says_it_in_words_and_as_json(folder, capsys):
     assert said["images"] == 27 and said["folds"] == 3 and said["model"] == usual_network("garden")
     assert said["interval"][0] <= said["accuracy"] <= said["interval"][1] + 1e-9
     assert not list(folder.train_logs.glob("*"))
+    assert len(said["mistakes"]) == 27 - round(said["accuracy"] * 27)
+
+
+def test_what_was_misread_is_shown_with_its_file_and_both_classes(folder, capsys):
+    from imgcls.cli.commands.cross_validate import show
+    from imgcls.web.data.cross_validation import card
+    from imgcls.web.i18n.translator import Translator
+
+    files = sorted(path.relative_to(folder.data / "garden").as_posix() for path in folder.data.glob("garden/*/*"))
+    measured = cross_validate("garden", folder, images=replace(images([0, 1, 2] * 9, apart=1.5), paths=files))
+    first = measured.mistakes[0]
+    show(measured)
+    assert f"{first.file}: {first.label}, read as {first.read_as} (" in capsys.readouterr().out
+    html = card(measured, Translator("en"), folder)
+    assert html.count("data:image/") == len(measured.mistakes) and f"labelled {first.label}, read as" in html
 
 
 @pytest.mark.parametrize(("name", "reason"), [("mnist", "mnist has a part to be measured on"), ("nowhere", "nowhere")])
@@ -76,5 +98,5 @@ def test_the_page_offers_it_for_few_photos_and_says_what_came_out(folder, monkey
     measured = cross_validate("garden", folder, images=images([0] * 60 + [1] * 20 + [2], apart=6.0))
     said = {"en": ("1 photo was left out", "Precision", " to 100"), "zh": ("交叉验证", "精确率", " 到 100")}
     for language, words in said.items():
-        html = cross_validation.card(measured, Translator(language))
+        html = cross_validation.card(measured, Translator(language), folder)
         assert all(word in html for word in words) and "cedar" in html and "–" in html

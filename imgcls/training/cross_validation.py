@@ -26,6 +26,16 @@ from imgcls.workspace import Workspace
 
 
 @dataclass(frozen=True)
+class Misread:
+    """A photo that was taken for another class. confidence: the share that its class was given, from 0 to 1."""
+
+    file: str
+    label: str
+    read_as: str
+    confidence: float
+
+
+@dataclass(frozen=True)
 class CrossValidation:
     """Of every photo that was asked about.
 
@@ -40,6 +50,7 @@ class CrossValidation:
         classes: precision, recall and F1 of each class.
         macro: their means.
         confusion: confusion[i][j]: photos of class i taken for class j.
+        mistakes: the photos that were taken for another class, the most confident ones first.
         not_judged: photos whose class no other fold has.
         seconds: that it took.
     """
@@ -54,6 +65,7 @@ class CrossValidation:
     classes: tuple[ClassFigures, ...]
     macro: MacroMeans
     confusion: tuple[tuple[int, ...], ...]
+    mistakes: tuple[Misread, ...]
     not_judged: int
     seconds: float
 
@@ -103,8 +115,20 @@ def cross_validate(
         classes=report.classes,
         macro=report.macro,
         confusion=report.confusion,
+        mistakes=_mistakes(images, probabilities, judged),
         not_judged=int((~judged).sum()),
         seconds=time.perf_counter() - began,
+    )
+
+
+def _mistakes(images: AuditImages, probabilities: torch.Tensor, judged: torch.Tensor) -> tuple[Misread, ...]:
+    confidence, said = probabilities.nan_to_num(-1.0).max(dim=1)
+    wrong = (judged & (said != images.labels)).nonzero()[:, 0].tolist()
+    return tuple(
+        Misread(
+            images.paths[i], images.classes[int(images.labels[i])], images.classes[int(said[i])], float(confidence[i])
+        )
+        for i in sorted(wrong, key=lambda i: -float(confidence[i]))
     )
 
 

@@ -7,9 +7,11 @@ import sys
 
 from imgcls.cli.commands.evaluate import percent
 from imgcls.cli.main import to_json
-from imgcls.messages import plural
+from imgcls.messages import plural, printable
 from imgcls.training.cross_validation import CrossValidation, cross_validate
 from imgcls.workspace import Workspace
+
+LISTED = 50  # mistakes
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,6 +44,13 @@ def show(result: CrossValidation) -> None:
         table.add_row(row.name, f"{row.images:,}", *map(percent, (row.precision, row.recall, row.f1)))
     table.add_row("mean of classes", "", *map(percent, (result.macro.precision, result.macro.recall, result.macro.f1)))
     Console().print(table, highlight=False)
+    if result.mistakes:
+        print("\nTaken for another class:")
+    for one in result.mistakes[:LISTED]:
+        file, label, read_as = map(printable, (one.file, one.label, one.read_as))
+        print(f"  {file}: {label}, read as {read_as} ({one.confidence:.0%})")
+    if len(result.mistakes) > LISTED:
+        print(f"  and {len(result.mistakes) - LISTED:,} more: `--json` has them all")
     if result.not_judged:
         print(
             plural(

@@ -20,6 +20,7 @@ from imgcls.data.image_folders import folder_state
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.progress import with_progress
 from imgcls.web.data import report_card
+from imgcls.web.data.audit_images import Pictures
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared import accuracy
 from imgcls.web.shared.context import PageContext
@@ -32,6 +33,7 @@ from imgcls.workspace import Workspace
 if TYPE_CHECKING:
     from imgcls.training.cross_validation import CrossValidation
 
+SHOWN = 60  # photos that were taken for another class, the most confident ones first
 FEW_PHOTOS = 500  # of more a validation part alone says enough
 
 
@@ -90,7 +92,7 @@ class CrossValidationPanel:
                             "This takes longer than a shared lab allows: whoever looks after it can run `{command}`.",
                             command=f"python -m imgcls cross-validate {name}",
                         ) from None
-                    yield card(ended.value, translate)
+                    yield card(ended.value, translate, workspace)
                     return
         except ImgclsError as error:
             yield report_card.problem(translate.message(error.message), translate)
@@ -106,7 +108,8 @@ def has_few_photos(name: str, workspace: Workspace) -> bool:
         return False
 
 
-def card(result: CrossValidation, translate: Translator) -> Markup:
+def card(result: CrossValidation, translate: Translator, workspace: Workspace) -> Markup:
+    pictures = Pictures(workspace)
     low, high = result.interval
     interval = translate("95%: {low:.2%} to {high:.2%}", low=low, high=high)
     balanced = result.balanced_accuracy
@@ -134,6 +137,24 @@ def card(result: CrossValidation, translate: Translator) -> Markup:
         model=translate.value(result.model),
         folds=result.folds,
         left_out=left_out if result.not_judged else "",
+        mistakes=[
+            {
+                "picture": pictures.thumbnail(result.dataset, one.file),
+                "file": one.file,
+                "said": translate(
+                    "labelled {label}, read as {read_as} ({confidence:.0%})",
+                    label=one.label,
+                    read_as=one.read_as,
+                    confidence=one.confidence,
+                ),
+            }
+            for one in result.mistakes[:SHOWN]
+        ],
+        found=translate.plural(
+            "{count} photo was taken for another class",
+            "{count} photos were taken for another class",
+            count=len(result.mistakes),
+        ),
         rows=[(row.name, row.images, *map(_percent, (row.precision, row.recall, row.f1))) for row in result.classes],
     )
 

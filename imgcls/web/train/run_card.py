@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from imgcls.data.manifest import lacking_notes
+from imgcls.data.registry import is_builtin
 from imgcls.runs.queue import turn_of
 from imgcls.runs.reader import RunView
 from imgcls.settings import TrainSettings
@@ -134,6 +135,8 @@ def _curves_wait(view: RunView, translate: Translator) -> str:
 def _doubts(view: RunView, translate: Translator) -> list[str]:
     """What a person should know beside the accuracy."""
     few = accuracy.doubt(view.best.val_accuracy, _images(view, "val"), translate) if view.best else None
+    if few and view.settings and not is_builtin(view.settings.dataset):
+        few += " " + translate("Cross-validate, in Data, asks about every photo of the folder.")
     lacking = [translate.message(note) for note in lacking_notes(view.started.lacking)] if view.started else []
     return [*_wild_loss(view, translate), *([few] if few else []), *lacking]
 
