@@ -21,7 +21,9 @@ from imgcls.runs.state import RunState, write_state
 from imgcls.runs.store import Run
 from imgcls.training import events
 from imgcls.web.evaluate.tab import EvaluateTab
+from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.run_cache import LISTED, RunCache
+from imgcls.web.train.tab import TrainTab
 from imgcls.workspace import PROJECT
 
 
@@ -153,7 +155,7 @@ def test_a_checkpoint_is_there_as_soon_as_it_is_saved(workspace):
     assert cache.checkpoint("r0/best") == workspace.checkpoints / "r0" / "best.safetensors"
 
 
-def test_runs_of_an_initialisation_lab_are_listed_there_only(workspace):
+def test_runs_of_an_initialisation_lab_are_listed_there_only(workspace, monkeypatch):
     from imgcls.runs.init_lab import create_lab
 
     create_run(with_recipe({"name": "own"}), workspace)
@@ -162,6 +164,15 @@ def test_runs_of_an_initialisation_lab_are_listed_there_only(workspace):
     cache = RunCache(workspace)
     assert [run.name for run in cache.runs()] == ["own"]
     assert cache.view("lab-default") is not None
+    # A link to one of them, to a run that is gone, and to one that the list has no place for.
+    tab = TrainTab.__new__(TrainTab)
+    tab.run_cache, tab.translate = cache, Translator("en")
+    assert "is part of lab: it is shown in the Init lab" in tab.why_not_shown("lab-default")
+    assert "no run gone here" in tab.why_not_shown("gone")
+    assert not any(map(tab.why_not_shown, ("own", "..", "", None)))
+    monkeypatch.setattr("imgcls.web.shared.run_cache.LISTED", 0)
+    choices = tab.list_runs("own")
+    assert [value for _, value in choices["choices"]] == ["own"] and "value" not in choices
 
 
 def test_of_a_sweeps_runs_the_best_alone_is_listed_and_evaluate_begins_with_the_run_that_train_shows(workspace):

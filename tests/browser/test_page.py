@@ -160,6 +160,13 @@ def rename(page):
     expect(page.locator("#card h2")).to_have_text("renamed", timeout=SOON)
 
 
+def evaluate_the_run_that_is_shown(page):
+    page.locator("#evaluate").click()
+    expect(page.get_by_role("tab", name="Evaluate")).to_have_attribute("aria-selected", "true", timeout=SOON)
+    expect(page.locator("#evaluate-checkpoints .token")).to_have_text([re.compile("renamed")], timeout=SOON)
+    page.get_by_role("tab", name="Train").click()
+
+
 def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     page.set_viewport_size({"width": 1280, "height": 800})
     page.goto(f"{server.url}/en/?tab=train&train_images=6000", timeout=LONG)  # an epoch is over in a second
@@ -181,10 +188,12 @@ def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     expect(page.locator("#card polyline").first).to_be_visible(timeout=LONG)
 
     with paused(server.root / "train_logs" / "from-the-page"):
+        page.evaluate("localStorage.setItem('imgcls-train-place', 'browser')")  # a link to a run shows the run
         page.reload()
         expect(card).to_be_visible(timeout=SOON)
         expect(page.locator("#card h2")).to_have_text("from-the-page", timeout=SOON)
 
+        page.evaluate("localStorage.removeItem('imgcls-train-place')")
         page.goto("about:blank")  # a page that is open reloads itself when the server is back, and ends our own loading
         server.stop()
         server.start()
@@ -205,10 +214,7 @@ def test_train_refresh_restart_stop_go_on_and_try(page, server, draw_three):
     expect(page.locator("section.run[data-state=stopped]")).to_be_visible(timeout=LONG)
 
     rename(page)
-    page.locator("#evaluate").click()  # the run that is shown
-    expect(page.get_by_role("tab", name="Evaluate")).to_have_attribute("aria-selected", "true", timeout=SOON)
-    expect(page.locator("#evaluate-checkpoints .token")).to_have_text([re.compile("renamed")], timeout=SOON)
-    page.get_by_role("tab", name="Train").click()
+    evaluate_the_run_that_is_shown(page)
     page.locator("#try").click()
     expect(page.get_by_role("tab", name="Classify")).to_have_attribute("aria-selected", "true", timeout=SOON)
     expect(page.locator("#checkpoint input")).to_have_value(re.compile("renamed"), timeout=SOON)

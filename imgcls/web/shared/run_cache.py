@@ -121,6 +121,11 @@ class RunCache:
     def _of_labs(self) -> set[str]:
         return {lab.run(init).name for lab in list_labs(self.workspace)[:LISTED] for init in lab.inits}
 
+    def lab_of(self, name: str) -> str | None:
+        """The initialisation lab that a run belongs to."""
+        labs = list_labs(self.workspace)[:LISTED]
+        return next((lab.name for lab in labs if any(lab.run(init).name == name for init in lab.inits)), None)
+
     def turns(self) -> list[queue.Turn]:
         """What goes on and what waits, the next one first."""
         return self._turns()

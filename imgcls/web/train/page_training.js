@@ -1,4 +1,5 @@
 // Training in the page, on the lab's Train tab.
+import { put } from '../shared/address.js';
 import { make } from '../shared/elements.js';
 import { fromLab } from './js/from_lab.js';
 import { PageRun } from './js/page_run.js';
@@ -7,14 +8,16 @@ import { PageRun } from './js/page_run.js';
 function choosePlace(host, { words, elsewhere, browser_first }) {
   const KEPT = 'imgcls-train-place', kept = localStorage.getItem(KEPT);
   const buttons = [['browser', words.in_browser], ['server', elsewhere]].map(([place, label]) => (
-    make('button', { type: 'button', 'data-testid': `train-${place}`, onclick: () => { localStorage.setItem(KEPT, place); choose(place); } }, label)));
+    make('button', { type: 'button', 'data-testid': `train-${place}`, onclick: () => picked(place) }, label)));
   const choose = place => {
     document.body.classList.toggle('train-in-browser', place === 'browser');
     buttons.forEach((button, i) => button.setAttribute('aria-pressed', String((i === 0) === (place === 'browser'))));
   };
+  // A link to a run of the lab shows the run, whatever was chosen last; who turns to the browser leaves it.
+  const picked = place => { localStorage.setItem(KEPT, place); if (place === 'browser') put('run', ''); choose(place); };
   host.setAttribute('aria-label', words.place);
   host.replaceChildren(...buttons);
-  choose(kept ?? (browser_first ? 'browser' : 'server'));
+  choose(new URLSearchParams(location.search).get('run') ? 'server' : kept ?? (browser_first ? 'browser' : 'server'));
 }
 
 // In the lab: everything comes from the server, what is learnt stays here until it is kept.

@@ -13,7 +13,7 @@ from imgcls.data.registry import kind_of
 from imgcls.errors import ImgclsError
 from imgcls.runs import queue
 from imgcls.runs.store import delete_run, find_run, rename_run
-from imgcls.settings import TrainSettings
+from imgcls.settings import NAME, TrainSettings
 from imgcls.web.classify.tab import ClassifyTab
 from imgcls.web.classroom.view import NAMED, REFRESH, QueueSlot
 from imgcls.web.runs_table.panel import RunsTable
@@ -192,7 +192,10 @@ class TrainTab:
         ]
 
     def list_runs(self, name: str | None) -> Any:
-        views = [view for run in self.run_cache.runs() if (view := self.run_cache.view(run.name))]
+        listed = [run.name for run in self.run_cache.runs()]
+        if name and name not in listed and self.run_cache.view(name) and not self.run_cache.lab_of(name):
+            listed.append(name)  # older than those that are listed, and asked for
+        views = [view for each in listed if (view := self.run_cache.view(each))]
         options, same = [], Counter[str]()
         for view in views:
             title = run_card.title(view, self.translate)
@@ -204,8 +207,20 @@ class TrainTab:
 
     def from_address(self, request: gr.Request) -> list[Any]:
         name = request.query_params.get("run")
+        if why := self.why_not_shown(name):
+            gr.Warning(why)
         shown = {"value": name, **self.list_runs(name)}
         return [shown, *self.refresh(request, shown["value"])]
+
+    def why_not_shown(self, name: str | None) -> str:
+        """Of a run that a link names, where another one is shown instead; "" otherwise, and of what is no name."""
+        if not name or not NAME.fullmatch(name):
+            return ""
+        if lab := self.run_cache.lab_of(name):
+            return self.translate("{name} is part of {lab}: it is shown in the Init lab.", name=name, lab=lab)
+        if self.run_cache.view(name) is None:
+            return self.translate("There is no run {name} here (any more): it was deleted or renamed.", name=name)
+        return ""
 
     def for_chosen(self, name: str | None) -> tuple[Any, str]:
         """The runs whose curves can be laid over the chosen one's, and its name to begin another one with."""
