@@ -17,9 +17,15 @@ The terminal shows `str(error)`; the page shows `error.message` in its own langu
 
 from __future__ import annotations
 
+import re
+import socket
+from http.client import HTTPException
 from typing import Any
+from urllib.error import HTTPError
 
 from imgcls.messages import Message
+
+MAX_REASON_CHARS = 200  # of another program's words in a sentence
 
 
 class ImgclsError(Exception):
@@ -76,3 +82,24 @@ class ServeError(ImgclsError):
 
 class InstallError(ImgclsError):
     """Libraries that do not belong together, or are missing."""
+
+
+def network_reason(error: Exception) -> Message:
+    """What a person would call it that something did not come over the network."""
+    if isinstance(error, HTTPError):
+        return Message("it answered {code} {text}", code=error.code, text=_plain_words(error.reason))
+    cause = getattr(error, "reason", error)
+    if isinstance(cause, socket.gaierror):
+        return Message("its address was not found: is there a network?")
+    if isinstance(cause, ConnectionRefusedError):
+        return Message("the connection was refused")
+    if isinstance(cause, TimeoutError):
+        return Message("no answer came in time")
+    if isinstance(cause, ConnectionError | HTTPException):
+        return Message("the connection broke off")
+    return Message(_plain_words(getattr(cause, "strerror", None) or cause))
+
+
+def _plain_words(said: object) -> str:
+    """Without markup, and short."""
+    return re.sub(r"[<>]", "", str(said))[:MAX_REASON_CHARS] or type(said).__name__

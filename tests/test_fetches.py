@@ -4,19 +4,22 @@ import gzip
 import hashlib
 import http.server
 import io
+import socket
 import tarfile
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from http.client import IncompleteRead
 from types import SimpleNamespace
+from urllib.error import HTTPError, URLError
 
 import pytest
 from asking import by_name
 
 from imgcls.data import download
 from imgcls.data.registry import CIFAR_FILES, DATASETS, absent
-from imgcls.errors import DatasetError, SettingsError
+from imgcls.errors import DatasetError, SettingsError, network_reason
 from imgcls.runs import downloads
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.server.hosting import hosting
@@ -112,6 +115,31 @@ def test_what_is_not_what_its_name_says_is_not_kept(workspace):
     with mirror({CIFAR_ARCHIVE: cifar()}) as url, pytest.raises(DatasetError, match="came cut off or changed"):
         download.fetch("cifar10", workspace, base=url)
     assert files_of(workspace) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (URLError(socket.gaierror(-2, "Name or service not known")), "its address was not found: is there a network?"),
+        (URLError(ConnectionRefusedError(111, "Connection refused")), "the connection was refused"),
+        (URLError(TimeoutError("timed out")), "no answer came in time"),
+        (TimeoutError("The read operation timed out"), "no answer came in time"),
+        (ConnectionResetError(104, "Connection reset by peer"), "the connection broke off"),
+        (IncompleteRead(b"half"), "the connection broke off"),
+        (HTTPError("http://x", 404, "Not Found", {}, None), "it answered 404 Not Found"),
+    ],
+)
+def test_each_failure_of_the_network_is_one_plain_sentence_and_leaves_no_folder(workspace, monkeypatch, error, said):
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr("urllib.request.urlopen", fails)
+    with pytest.raises(DatasetError) as caught:
+        download.fetch("cifar10", workspace)
+    sentence = str(caught.value)
+    assert said in sentence and not any(raw in sentence for raw in "<>[]") and "Errno" not in sentence
+    assert not workspace.data.exists() or list(workspace.data.iterdir()) == []
+    assert "Errno" not in str(network_reason(error))
 
 
 def context(workspace, env, language="en"):

@@ -9,19 +9,20 @@ import hashlib
 import os
 import shutil
 import tarfile
-import urllib.error
+import urllib.parse
 import urllib.request
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 
 import torch
 
 from imgcls.data.registry import DATASETS, Arrays, DatasetSpec, Download, dataset_spec, fetchable_names
-from imgcls.errors import DatasetError
+from imgcls.errors import DatasetError, network_reason
 from imgcls.files import storage_error
 from imgcls.messages import Message
 from imgcls.progress import Progress
@@ -94,13 +95,24 @@ def fetch(name: str, workspace: Workspace, *, progress: Progress | None = None, 
     urls = (base.rstrip("/") + "/",) if base else spec.urls
     folder, done_before = workspace.data.joinpath(*spec.folder), 0
     how = spec.how_to_get(workspace)
-    for download in spec.downloads:
-        if all((folder / file).is_file() for file in download.files):
-            continue
-        packed = folder / download.name
-        done_before += _download(urls, packed, download.md5, how, _after(done_before, progress))
-        if download.members:
-            _unpack(packed, download)
+    try:
+        for download in spec.downloads:
+            if all((folder / file).is_file() for file in download.files):
+                continue
+            packed = folder / download.name
+            done_before += _download(urls, packed, download.md5, how, _after(done_before, progress))
+            if download.members:
+                _unpack(packed, download)
+    finally:
+        _remove_if_empty(folder, workspace.data)
+
+
+def _remove_if_empty(folder: Path, above: Path) -> None:
+    """With those over it, up to `above`: of what did not come nothing is left."""
+    with suppress(OSError):  # it holds something, or is not there
+        while folder != above:
+            folder.rmdir()
+            folder = folder.parent
 
 
 def _unpack(packed: Path, download: Download) -> None:
@@ -172,9 +184,13 @@ def _download_from(url: str, path: Path, md5: str, how: Message, progress: Calla
             )
         os.replace(temporary, path)
         return done
-    except (OSError, urllib.error.URLError, ValueError) as error:
+    except (OSError, HTTPException, ValueError) as error:
         raise DatasetError(
-            "{file} could not be fetched ({reason}): {how}", file=path.name, reason=error, how=how
+            "{file} could not be fetched from {host}: {reason}. Try again, or {how}",
+            file=path.name,
+            host=urllib.parse.urlsplit(url).netloc,
+            reason=network_reason(error),
+            how=how,
         ) from None
     finally:
         temporary.unlink(missing_ok=True)

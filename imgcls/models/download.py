@@ -19,7 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from imgcls.errors import WeightsError
+from imgcls.errors import WeightsError, network_reason
 from imgcls.messages import Message, joined
 from imgcls.models.registry import ModelSpec
 from imgcls.progress import Progress
@@ -205,10 +205,6 @@ def _hash_in(headers) -> str:
 
 
 def _reason(source: Source, error: Exception) -> Message:
-    """The host and what went wrong; another program's words short enough for a sentence and without markup."""
-    if isinstance(error, Broken):
-        reason = error.args[0]
-    else:
-        text = re.sub(r"[<>]", "", str(getattr(error, "reason", None) or error)) or type(error).__name__
-        reason = f"{error.code} {text}" if isinstance(error, urllib.error.HTTPError) else text[:200]
+    """The host and what went wrong."""
+    reason = error.args[0] if isinstance(error, Broken) else network_reason(error)
     return Message("{host}: {reason}", host=urllib.parse.urlsplit(source.url).netloc, reason=reason)

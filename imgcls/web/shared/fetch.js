@@ -21,6 +21,7 @@ export function start({ element, trigger, props, server, watch }) {
     const begin = view.querySelector('.begin'), stop = view.querySelector('.stop');
     if (begin) begin.onclick = () => { begin.disabled = true; look(true); };
     if (stop) stop.onclick = async () => { stop.disabled = true; await ask('fetch_stop'); look(); };
+    inSight();
     if (answer.state === 'running') timer = setTimeout(look, AGAIN);
     if (going && answer.state === 'here') trigger('submit');
     going = answer.state !== 'here';
@@ -32,6 +33,12 @@ export function start({ element, trigger, props, server, watch }) {
     line.textContent = sentence;
     view.querySelectorAll('button').forEach(button => { button.disabled = false; });
     view.hidden = false;
+    inSight();
+  }
+
+  // The bar with the button to start stays at the window's end, over what stands there.
+  function inSight() {
+    if (going) view.querySelector('[role=alert], .failure')?.scrollIntoView({ block: 'center' });
   }
 
   watch('value', () => { going = false; look(); });
