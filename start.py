@@ -34,6 +34,8 @@ def main(arguments: list[str]) -> int:
         print(f"imgcls needs Python 3.10 or newer; this is {sys.version.split()[0]}.", file=sys.stderr)
         return 2
     testing = arguments[:1] == ["test"]
+    if (said := answer(arguments)) is not None:
+        return said
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         install("requirements-dev.txt" if testing else "requirements.txt")
@@ -56,6 +58,23 @@ def main(arguments: list[str]) -> int:
     else:
         command = [PYTHON, "-m", "imgcls", *(arguments or ["serve"])]
     return run([str(part) for part in command])
+
+
+def answer(arguments: list[str]) -> int | None:
+    """What needs no environment is answered before one is made: help, and a word that is no command. None: go on."""
+    known = {path.stem.replace("_", "-") for path in (HERE / "imgcls" / "cli" / "commands").glob("[a-z]*.py")}
+    listed = ", ".join(sorted(known - {"work"}))
+    word = arguments[0] if arguments else ""
+    if word in ("-h", "--help"):
+        print(f"{__doc__}\nCommands: {listed}.\nAll their flags: docs/commands.md")
+        return 0
+    if known and word and word not in known and word != "test" and not word.startswith("-"):
+        print(f"There is no command {word!r}: choose one of {listed}, or test.", file=sys.stderr)
+        return 2
+    if {"-h", "--help"} & set(arguments) and not is_whole():  # an environment that is there knows every flag
+        print(f"{word}: see docs/commands.md. `python start.py` installs the lab first, then `{word} --help` answers.")
+        return 0
+    return None
 
 
 def _interrupt(*_: object) -> None:

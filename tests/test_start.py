@@ -75,6 +75,22 @@ def packages(lab):
     return next(lab.glob(".venv/[lL]ib/**/site-packages"))
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--help"], 0, "train"), (["-h"], 0, "docs/commands.md"), (["train", "--help"], 0, "docs/commands.md"),
+        (["trian"], 2, "There is no command 'trian': choose one of adopt, audit"), (["help"], 2, "There is no command"),
+    ],
+)  # fmt: skip
+def test_help_and_wrong_words_are_answered_before_anything_is_installed(tmp_path, words, code, said):
+    shutil.copy(PROJECT / "start.py", tmp_path)
+    (tmp_path / "requirements.txt").write_text("nothing-that-there-is==0\n")
+    shutil.copytree(PROJECT / "imgcls" / "cli" / "commands", tmp_path / "imgcls" / "cli" / "commands")
+    answered = start(tmp_path, *words)
+    assert answered.returncode == code and said in answered.stdout + answered.stderr
+    assert not (tmp_path / ".venv").exists() and "Installing" not in answered.stdout
+
+
 def test_every_interrupted_set_up_is_mended(lab):
     said = start(lab, "runs", "--json")
     assert said.returncode == 0 and said.stdout.endswith("asked runs --json True\n"), said.stderr
