@@ -29,6 +29,10 @@ def test_a_thousand_runs_are_found_marked_and_laid_side_by_side(page, server):
     expect(table.locator(".rt-count")).to_contain_text("71 of ")
     table.get_by_role("button", name="Validation").click()  # the largest first
     expect(rows.first).to_contain_text("many-9")
+    name = rows.first.locator(".name")
+    assert name.get_attribute("title").endswith(name.locator("span").last.inner_text())  # what differs is seen whole
+    expect(name.locator("span").last).to_have_css("flex-shrink", "0")
+    assert not any(half in rows.first.inner_text() for half in (" AM", " PM"))  # as everywhere else
     for i in range(2):
         rows.nth(i).locator("input").check()
     table.get_by_role("button", name="Compare").click()

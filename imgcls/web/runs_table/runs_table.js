@@ -13,6 +13,7 @@ const NUMBERS = ['seconds', 'epochs', 'val_accuracy', 'test_accuracy'];
 const OFFERED = ['name', 'state', 'created', 'seconds', 'epochs', 'val_accuracy', 'test_accuracy', 'parent', 'owner', 'tags', 'note'];
 const SHOWN = ['name', 'state', 'epochs', 'val_accuracy', 'lr', 'tags', 'created'];
 
+const NAME_END = 16;   // letters of a name that are always seen
 const percent = value => (value === null ? '' : `${(100 * value).toFixed(2)}%`);
 const duration = value => (value < 60 ? `${value.toFixed(1)} s` : `${Math.floor(value / 60)}:${String(Math.round(value % 60)).padStart(2, '0')} min`);
 
@@ -46,7 +47,7 @@ class RunsTable {
     this.sort = address.get('runs-sort') || '';
     this.columns = (address.get('runs-columns') || SHOWN.join(',')).split(',');
     // Made once: a formatter for each cell took most of the time that drawing takes.
-    this.moment = new Intl.DateTimeFormat(document.documentElement.lang, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' });
+    this.moment = new Intl.DateTimeFormat(document.documentElement.lang, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
     this.comparison = new RunComparison(find('.rt-compared'), {
       ask: (name, values) => this.ask(name, values), most: props.most,
       tooMany: () => this.tell(say(this.said('too_many'), { count: props.most }), true),
@@ -125,8 +126,10 @@ class RunsTable {
 
   cellOf(row, name) {
     const text = this.text(row, name), isNumber = NUMBERS.includes(name) || (typeof row[name] === 'number' && name !== 'created');
-    const content = name === 'tags' ? row.tags.map(tag => make('span', { class: 'tag' }, tag)) : [text];
-    return make('div', { class: isNumber ? 'number' : '', title: text, role: 'cell' }, ...content);
+    // Names of a sweep's runs differ at their end: where there is no room, the middle goes.
+    const halves = () => [make('span', { class: 'start' }, text.slice(0, -NAME_END)), make('span', {}, text.slice(-NAME_END))];
+    const content = name === 'tags' ? row.tags.map(tag => make('span', { class: 'tag' }, tag)) : name === 'name' ? halves() : [text];
+    return make('div', { class: isNumber ? 'number' : name === 'name' ? 'name' : '', title: text, role: 'cell' }, ...content);
   }
 
   rowOf(row, at) {
