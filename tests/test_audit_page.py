@@ -7,8 +7,11 @@ import pytest
 from asking import by_name
 from photos import flowers
 
+from imgcls.audit.findings import Suspect
+from imgcls.cli.commands.audit import _line
 from imgcls.runs import audits
 from imgcls.runs.audits import Request
+from imgcls.web.data import audit_card
 from imgcls.web.data.audit import server_functions
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.limits import ALONE, SHARED
@@ -79,6 +82,18 @@ def test_of_two_that_are_the_same_one_goes(lab):
     assert not (lab.data / "flowers" / pair[0]).exists() and pair not in ask["list"](which)["paths"]
     ask["undo"]({**ASKED, **change})
     assert pair in ask["list"](which)["paths"]
+    change = ask["delete"]({**which, "twin": True})  # either of them
+    assert (lab.data / "flowers" / pair[0]).exists() and not (lab.data / "flowers" / pair[1]).exists()
+    ask["undo"]({**ASKED, **change})
+
+
+@pytest.mark.parametrize(("score", "said", "sign"), [(1.0, "The same picture", "="), (0.9999, "Look alike", "~")])
+def test_only_the_very_same_picture_is_called_the_same(score, said, sign):
+    suspect = Suspect("a/1.jpg", "a", "a/2.jpg", score, "duplicate")
+    shown = audit_card.Shown(0, suspect, "", "x", "a/1.jpg", "a/2.jpg")
+    html = audit_card.items([shown], ("a",), Translator("en"), own=True)
+    assert said in html and "= a" not in html and "Delete the second" in html and "Delete the first" in html
+    assert f"a/1.jpg {sign} a/2.jpg" in _line(suspect)
 
 
 def test_visitors_see_and_change_nothing(lab):

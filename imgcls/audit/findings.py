@@ -19,6 +19,11 @@ class Suspect:
     score: float
     kind: Kind
 
+    @property
+    def is_exact(self) -> bool:
+        """Of two pictures: the very same one; otherwise they look alike, which may be chance."""
+        return self.score >= 1.0
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 

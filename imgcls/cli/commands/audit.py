@@ -13,7 +13,7 @@ from imgcls.workspace import Workspace
 ROWS_SHOWN = 20  # of each kind, for people; --json has all
 TITLES: dict[Kind, str] = {
     "label": "labels that may be wrong",
-    "duplicate": "the same picture",
+    "duplicate": "the same picture (=), or alike (~)",
     "outlier": "like no other image",
 }
 
@@ -53,7 +53,7 @@ def _line(suspect: Suspect) -> str:
     if suspect.kind == "label":
         return f"{suspect.path}  {suspect.label} -> {suspect.suggested}  ({suspect.score:.2f})"
     if suspect.kind == "duplicate":
-        return f"{suspect.path} = {suspect.suggested}  ({suspect.score:.2f})"
+        return f"{suspect.path} {'=' if suspect.is_exact else '~'} {suspect.suggested}  ({suspect.score:.2f})"
     return f"{suspect.path}  {suspect.label}  ({suspect.score:.2f})"
 
 

@@ -78,7 +78,7 @@ export function start({ element, props, server, watch }) {
     const what = button.dataset.do;
     item.querySelectorAll('[data-do]').forEach(other => { other.disabled = true; });
     mended += 1;
-    const answer = await ask(`audit_${what}`, which);
+    const answer = await ask(`audit_${what}`, { ...which, twin: !!button.dataset.twin });
     mended += 1;
     item.querySelectorAll('[data-do]').forEach(other => { other.disabled = false; });
     if (!item.isConnected) look(false);   // the list was drawn anew meanwhile

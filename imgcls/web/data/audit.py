@@ -175,8 +175,10 @@ class AuditFunctions:
         return {"change": edits.move_to_class(dataset, suspect.path, label, self.workspace).id}
 
     def audit_delete(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """twin: the second of two that are the same or alike."""
         dataset, suspect = self._suspect(payload)
-        return {"change": edits.delete(dataset, suspect.path, self.workspace).id}
+        is_second = bool(payload.get("twin")) and suspect.kind == "duplicate"
+        return {"change": edits.delete(dataset, suspect.suggested if is_second else suspect.path, self.workspace).id}
 
     def audit_right(self, payload: dict[str, Any]) -> dict[str, Any]:
         dataset, suspect = self._suspect(payload)

@@ -17,7 +17,7 @@ from imgcls.web.shared.render import render
 
 TITLES: dict[Kind, str] = {
     "label": N_("Labels that may be wrong"),
-    "duplicate": N_("The same picture twice"),
+    "duplicate": N_("The same, or alike"),
     "outlier": N_("Odd one out"),
 }
 
