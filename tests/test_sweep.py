@@ -358,6 +358,23 @@ def test_the_library_trains_a_sweep(workspace, capsys):
     assert "lr=0.05 seed 1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "typed", "values"),
+    [
+        ("init", "Kaiming uniform, Too small, N(0,\u00a01e\u20114)", "kaiming-uniform, too-small"),
+        ("init", "too small, kaiming-normal", "too-small, kaiming-normal"),
+        ("init", "全零、Kaiming 均匀", "all-zeros, kaiming-uniform"),
+        ("optimizer", "SGD, AdamW", "sgd, adamw"),
+        ("lr", "0.1, 0.2", "0.1, 0.2"),
+        ("init", "nothing", "nothing"),
+    ],
+)
+def test_the_page_takes_values_as_the_form_calls_them_in_both_languages(name, typed, values):
+    from imgcls.web.sweeps.panel import internal_values
+
+    assert internal_values(name, typed) == values
+
+
 def test_the_page_draws_a_plot_a_factor_and_a_line_a_combination():
     from imgcls.web.i18n.translator import Translator
     from imgcls.web.sweeps import result_view

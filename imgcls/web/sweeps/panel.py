@@ -5,6 +5,7 @@ Folded away until it is asked for. What the form says stands in the page's addre
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from imgcls.errors import RunError
@@ -13,17 +14,19 @@ from imgcls.runs import search, sweep, sweep_result
 from imgcls.runs.queue import check_owner
 from imgcls.runs.sweep_request import again, plan
 from imgcls.settings import TrainSettings, bounds_of, choices
+from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.server_functions import ServerFunction, ServerHTML, server_function
 from imgcls.web.sweeps.result_view import drawn
 
 LISTED = 50  # sweeps, newest first
+MOST_LISTED = 12  # values of a setting that each have a box to tick
 MOST_OFFERED = 6  # values of a setting that are all filled in
 NOT_VARIED = (*search.NOT_FACTORS, "preset", "start_from", "time_limit", "keep_epochs")
 SENTENCES = {
     "title": N_("Try several values"),
     "about": N_("The settings above, with these values instead, once for each seed: what is best, and does it matter?"),
-    "vary": N_("Vary"), "values": N_("Values, e.g. 0.01, 0.03, 0.1"), "more": N_("Vary another one"),
+    "vary": N_("Vary"), "values": N_("Values, e.g. {examples}"), "more": N_("Vary another one"),
     "seeds": N_("Seeds"), "search": N_("Search"), "grid": N_("all combinations"), "random": N_("some, drawn"),
     "halving": N_("the better go on"), "trials": N_("How many"), "start": N_("Start the sweep"),
     "sweep": N_("Sweep"), "stop": N_("Stop and save"), "go_on": N_("Go on"), "add_seeds": N_("More seeds"),
@@ -40,8 +43,9 @@ class SweepPanel(ServerHTML):
         sentences = {f"said_{name}": translate(text) for name, text in SENTENCES.items()}
         fields = [(name, translate.setting(name)) for name in TrainSettings.model_fields if name not in NOT_VARIED]
         offered = {name: _offered(name) for name, _ in fields}
+        more = {"examples": {name: _examples(name) for name, _ in fields}, "listed": _listed(translate)}
         shown = {"fields": fields, "names": list(TrainSettings.model_fields), "offered": offered}
-        super().__init__("sweeps", sentences, server_functions(context), longest=10, **shown, **options)
+        super().__init__("sweeps", sentences, server_functions(context), longest=10, **shown, **more, **options)
 
 
 def server_functions(context: PageContext) -> list[ServerFunction]:
@@ -62,7 +66,7 @@ class SweepFunctions:
         vary: dict[str, list[str]] = {}
         for name, values in payload["vary"]:
             if str(values).strip():
-                field, factor_values = search.parse_factor(f"{name}={values}")
+                field, factor_values = search.parse_factor(f"{name}={internal_values(str(name), str(values))}")
                 vary.setdefault(field, []).extend(factor_values)
         base = {name: value for name, value in settings.items() if name not in vary and name not in ("seed", "name")}
         kind = str(payload.get("search") or "grid")
@@ -94,6 +98,43 @@ class SweepFunctions:
         planned = again(found.request(), {}, {}, _seeds(payload) if payload.get("seeds") else ())
         self.limits.start_sweep(planned, self.workspace, name=found.name, owner=found.request().owner)
         return self.sweep_look(payload)
+
+
+def internal_values(name: str, typed: str) -> str:
+    """Values as the command line has them, where somebody typed what the form calls them, in either language."""
+    names: dict[str, str] = {}
+    for value in choices(name) or ():
+        for language in LANGUAGES:
+            label = _plain(Translator(language).setting(name, value))
+            names[label] = names[label.split(",")[0].split(" n(")[0]] = value
+    text = _plain(typed) if names else typed
+    for label in sorted((label for label in names if "," in label), key=len, reverse=True):
+        text = text.replace(label, names[label])
+    if not names:
+        return text
+    return ", ".join(names.get(part.strip(), part.strip()) for part in text.split(","))
+
+
+def _plain(text: str) -> str:
+    """Letter case, and signs that look the same, make no difference."""
+    return unicodedata.normalize("NFKC", text).replace("\u2010", "-").replace("\u2011", "-").replace("、", ",").lower()
+
+
+def _listed(translate: Translator) -> dict[str, list[tuple[str, str]]]:
+    """Of settings with few values to choose from: each, with what the form calls it."""
+    named = {name: choices(name) or () for name in TrainSettings.model_fields}
+    return {
+        name: [(value, translate.setting(name, value)) for value in values]
+        for name, values in named.items()
+        if 0 < len(values) <= MOST_LISTED
+    }
+
+
+def _examples(name: str) -> str:
+    named, annotation = choices(name), TrainSettings.model_fields[name].annotation
+    if annotation is bool:
+        return "false, true"
+    return ", ".join(list(named)[:2]) if named else "1, 2, 4" if annotation is int else "0.01, 0.03, 0.1"
 
 
 def _offered(name: str) -> str | list[str] | dict[str, Any]:

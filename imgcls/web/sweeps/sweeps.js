@@ -21,8 +21,22 @@ export function start({ element, props, server }) {
   function factor(setting = 'lr', values = '') {
     const select = make('select', { 'aria-label': said('vary') }, ...props.fields.map(([name, label]) => make('option', { value: name }, label)));
     select.value = setting;
-    const input = make('input', { value: values, placeholder: said('values'), 'aria-label': said('values') });
-    const row = make('div', { class: 'sw-factor' }, select, input);
+    const input = make('input', { value: values }), list = make('div', { class: 'sw-list' });
+    const row = make('div', { class: 'sw-factor' }, select, input, list);
+    // What can be chosen from has boxes to tick; what is typed ticks them, too.
+    const typed = () => input.value.split(',').map(one => one.trim());
+    const tick = () => { input.value = [...list.querySelectorAll('input:checked')].map(box => box.value).join(', '); };
+    const fit = () => {
+      const text = said('values').replace('{examples}', props.examples[select.value]);
+      input.placeholder = text;
+      input.setAttribute('aria-label', text);
+      list.replaceChildren(...(props.listed[select.value] || []).map(([value, label]) => (
+        make('label', {}, make('input', { type: 'checkbox', value, checked: typed().includes(value), onchange: tick }), label))));
+    };
+    select.onchange = fit;
+    input.onchange = fit;
+    row.fit = fit;
+    fit();
     if (find('.sw-factors').children.length) row.append(make('button', { type: 'button', 'aria-label': said('remove'), onclick: () => row.remove() }, '×'));
     find('.sw-factors').append(row);
     return input;
@@ -94,6 +108,7 @@ export function start({ element, props, server }) {
     const input = row ? row.querySelector('input') : factor(name);
     if (row) row.querySelector('select').value = name;
     input.value ||= around(name, field);
+    input.closest('.sw-factor').fit();
     box.open = true;
     input.focus({ preventScroll: true });
     box.scrollIntoView({ block: 'center', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
