@@ -110,6 +110,21 @@ def test_a_server_answers_at_once_and_measures_elsewhere(workspace):
     ask.pause()
 
 
+@pytest.mark.parametrize(("load", "again"), [(0.1, False), (50.0, True)])
+def test_what_was_timed_beside_others_work_is_timed_again_soon(workspace, monkeypatch, load, again):
+    monkeypatch.setattr("psutil.getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr(StepTimer, "start", lambda self: None)
+    monkeypatch.setattr(StepTimer, "time", lambda self, settings: Timing(step=0.001, image=0.001))
+    monkeypatch.setattr("imgcls.training.background_estimate.BUSY_TTL_S", 0.0)
+    ask, settings, end = BackgroundEstimates(workspace), with_recipe({}), time.monotonic() + 20
+    ask(settings)
+    while ask.known(settings) is None and time.monotonic() < end:
+        time.sleep(0.01)
+    seen = ask(settings)
+    assert seen.seconds and seen.pending is again
+    ask.pause()
+
+
 def test_what_is_chosen_is_timed_before_what_stands_beside_it():
     """The form asks every few seconds for the chosen mode, then for the others and the presets."""
     line = Waiting()

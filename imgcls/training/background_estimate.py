@@ -1,6 +1,6 @@
 """Estimates for a server: timed one after another in a process of its own, never in the one that answers requests.
 
-A timing is kept for ten minutes: one that was made beside a busy run must not stand for ever.
+A timing is kept for ten minutes, one that was made while the machine had much else to do for one minute.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import threading
 import time
 from collections import OrderedDict
 
+import psutil
+
+from imgcls.processes import available_cores
 from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.training.estimate import Estimate, Timing, with_seconds
@@ -17,6 +20,8 @@ from imgcls.training.step_timer import StepTimer
 from imgcls.workspace import Workspace
 
 TIMING_TTL_S = 600.0  # that a timing counts
+BUSY_TTL_S = 60.0  # that a timing counts which was made beside others' work
+BUSY = 0.75  # of the cores at work over the last minute: a step then takes longer than it would
 RETRY_S = 60.0  # seconds until one that failed is tried again
 IDLE_S = 30.0  # that the process waits for more, with torch in memory: who changes one setting changes another
 WAITING = 8  # of them may wait; the oldest is given up
@@ -104,12 +109,13 @@ class BackgroundEstimates:
     def _work(self) -> None:
         while (taken := self._next()) is not None:
             key, settings = taken
+            ttl_s = BUSY_TTL_S if _is_busy() else TIMING_TTL_S
             timing = self._elsewhere(settings)
             with self._lock:
                 self._now = None
                 if timing is None and time.monotonic() < self._paused_until:
                     continue  # asked again later
-                self._made[key] = (time.monotonic() + (TIMING_TTL_S if timing else RETRY_S), timing)
+                self._made[key] = (time.monotonic() + (ttl_s if timing else RETRY_S), timing)
                 while len(self._made) > CACHE_ENTRIES:
                     self._made.popitem(last=False)
 
@@ -133,6 +139,10 @@ class BackgroundEstimates:
             except OSError:
                 return None
         return self._timer.time(settings)
+
+
+def _is_busy() -> bool:
+    return psutil.getloadavg()[0] > BUSY * available_cores()
 
 
 def _key(settings: TrainSettings) -> Key:
