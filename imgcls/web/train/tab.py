@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from imgcls.data.registry import kind_of
 from imgcls.errors import ImgclsError
@@ -78,6 +79,7 @@ class TrainTab:
         if self.people.shared:
             QueueSlot()
         self.run = Choice([], label=translate("Run"), elem_id="run", allow_custom_value=True, visible=False)
+        self.not_here = gr.HTML("", elem_id="run-not-here", visible=False)
         self.card = WatchedCard(run_card.no_run(translate), elem_id="card")
         with gr.Row(elem_classes="actions"):
             self.try_it = gr.Button(translate("Try it on a drawing"), variant="primary", elem_id="try", visible=False)
@@ -157,7 +159,7 @@ class TrainTab:
         self.run.change(self.for_chosen, self.run, [self.over, self.new_name], **SILENT)
         self._refresh_after(self.card.submit)
         self._refresh_after(self.context.changes.change)
-        self.context.load.add(self.from_address, [self.run, *self.outputs])
+        self.context.load.add(self.from_address, [self.run, *self.outputs, self.not_here])
 
     def _refresh_after(self, event: Callable[..., Any]) -> None:
         listed = event(self.list_runs, self.run, self.run, **SILENT)
@@ -207,10 +209,13 @@ class TrainTab:
 
     def from_address(self, request: gr.Request) -> list[Any]:
         name = request.query_params.get("run")
-        if why := self.why_not_shown(name):
-            gr.Warning(why)
-        shown = {"value": name, **self.list_runs(name)}
-        return [shown, *self.refresh(request, shown["value"])]
+        shown, why = {"value": name, **self.list_runs(name)}, self.why_not_shown(name)
+        told = (
+            gr.update(value=Markup('<p class="doubt" role="status">{}</p>').format(why), visible=bool(why))
+            if why
+            else gr.skip()
+        )
+        return [shown, *self.refresh(request, shown["value"]), told]
 
     def why_not_shown(self, name: str | None) -> str:
         """Of a run that a link names, where another one is shown instead; "" otherwise, and of what is no name."""
