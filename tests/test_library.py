@@ -16,7 +16,7 @@ from photos import flowers
 from PIL import Image
 
 import imgcls
-from imgcls.errors import CheckpointError, DivergedError, InputError, RunError, SettingsError
+from imgcls.errors import CheckpointError, DatasetError, DivergedError, InputError, RunError, SettingsError
 
 PROJECT = Path(__file__).resolve().parent.parent
 SMALL = {"epochs": 1, "train_images": 600, "val_split": 200, "batch_size": 32, "threads": 1, "device": "cpu"}
@@ -208,6 +208,12 @@ def test_checkpoints_are_found_by_run_name_and_path(run):
     for named in (run, "first", "first/last", run.checkpoint, str(run.checkpoint)):
         assert imgcls.load(named).name == "first"
     assert run.load().classes == tuple("0123456789")
+    for wrong in (None, 5, [imgcls.load]):
+        for asked in (imgcls.load, imgcls.evaluate, lambda one: imgcls.compare("lenet-mnist", one)):
+            with pytest.raises(CheckpointError, match="A checkpoint is given as a run, by a run's name or by its file"):
+                asked(wrong)
+        with pytest.raises(DatasetError, match="A data set is given by its name or its folder, not as"):
+            imgcls.train(wrong)
     with pytest.raises(CheckpointError, match="There is no checkpoint nothing"):
         imgcls.load("nothing")
 

@@ -147,6 +147,9 @@ def test_what_is_no_whole_zip(tmp_path):
     for data in (b"", b"no zip", whole[:-30], bytes(damaged)):
         (tmp_path / "b.zip").write_bytes(data)
         assert refused(tmp_path, tmp_path / "b.zip").startswith("b.zip is not a whole zip file")
+    for data, kind in ((b"Rar!\x1a\x07\x00", "RAR"), (b"7z\xbc\xaf\x27\x1c", "7z")):
+        (tmp_path / "b.zip").write_bytes(data + bytes(100))
+        assert refused(tmp_path, tmp_path / "b.zip").startswith(f"b.zip is a {kind} archive")
     assert "cannot be unpacked" in refused(tmp_path, tmp_path / "none.zip")
 
 
@@ -271,7 +274,7 @@ def test_a_zip_of_a_table_alone_holds_no_images(tmp_path):
         unpack(tmp_path / "a.zip", "pets", Workspace(tmp_path))
 
 
-@pytest.mark.parametrize(("suffix", "mode"), [(".tar", "w"), (".tar.gz", "w:gz"), (".tgz", "w:gz")])
+@pytest.mark.parametrize(("suffix", "mode"), [(".tar", "w"), (".tar.gz", "w:gz"), (".tgz", "w:gz"), (".zip", "w:gz")])
 def test_tars_are_unpacked_as_zips_are(tmp_path, suffix, mode):
     archive = tmp_path / f"pets{suffix}"
 

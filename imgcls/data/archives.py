@@ -12,7 +12,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from gzip import BadGzipFile
 from lzma import LZMAError
 from pathlib import Path
@@ -26,6 +26,8 @@ from imgcls.files import free_bytes, temporary_name
 from imgcls.workspace import Workspace
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+PACKED_TARS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")  # by their first bytes, whatever they are called
+OTHER_ARCHIVES = {b"Rar!": "RAR", b"7z\xbc\xaf": "7z", b"\x28\xb5\x2f\xfd": "zstd", b"MSCF": "CAB"}
 BLOCK = 1 << 20
 
 
@@ -61,7 +63,7 @@ def unpack(
         scan(temporary, name=f"{into.parent.name}/{into.name}")
         os.rename(temporary, into)
     except (zipfile.BadZipFile, tarfile.TarError, BadGzipFile, zlib.error, LZMAError, EOFError):
-        raise DatasetError("{file} is not a whole zip file: make or copy it again.", file=called) from None
+        raise _unreadable(zip_path, called) from None
     except NotImplementedError:
         raise DatasetError(
             "{file} is packed in a way that cannot be read here: make an ordinary zip of it.", file=called
@@ -76,13 +78,32 @@ def unpack(
 
 
 def _opened(path: Path, called: str, limits: ZipLimits, opened: ExitStack) -> Archive:
-    """A zip, or a tar by its ending."""
-    if path.name.lower().endswith(TARS):
+    """A zip, or a tar: by its ending or its first bytes."""
+    if path.name.lower().endswith(TARS) or _head(path).startswith(PACKED_TARS):
         return opened.enter_context(TarArchive(path, called, limits))
     file = opened.enter_context(PackedFile(path, called, limits))
     archive = opened.enter_context(zipfile.ZipFile(file))
     file.listed = True
     return archive
+
+
+def _unreadable(path: Path | str, called: str) -> DatasetError:
+    """By its first bytes: another kind of archive, or a zip that is cut off."""
+    head = _head(path)
+    kind = next((kind for start, kind in OTHER_ARCHIVES.items() if head.startswith(start)), None)
+    if kind:
+        return DatasetError(
+            "{file} is a {kind} archive, which cannot be read here: unpack it, and make a zip of the folder.",
+            file=called,
+            kind=kind,
+        )
+    return DatasetError("{file} is not a whole zip file: make or copy it again.", file=called)
+
+
+def _head(path: Path | str) -> bytes:
+    with suppress(OSError), open(path, "rb") as file:
+        return file.read(8)
+    return b""
 
 
 class ZippedImages:
@@ -100,7 +121,7 @@ class ZippedImages:
             self._entries = wanted_entries(self._archive, self.called, limits, [])
         except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError):
             self.close()
-            raise DatasetError("{file} is not a whole zip file: make or copy it again.", file=self.called) from None
+            raise _unreadable(zip_path, self.called) from None
         except DatasetError:
             self.close()
             raise

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from imgcls.errors import DatasetError
 from imgcls.models.registry import REGISTRY, ModelSpec
 from imgcls.plugins import load_plugins
 from imgcls.workspace import Workspace, typed_path
@@ -32,7 +33,14 @@ def datasets() -> list[DatasetInfo]:
 
 
 def dataset_name(dataset: str | os.PathLike[str]) -> str:
-    """As the settings have it: a Path is a path even where it has one part only, which as text would be a name."""
+    """As the settings have it: a Path is a path even where it has one part only, which as text would be a name. Raises
+    DatasetError where it is neither."""
+    if not isinstance(dataset, str | os.PathLike):
+        raise DatasetError(
+            "A data set is given by its name or its folder, not as {kind}: register_dataset gives a set of your own a "
+            "name.",
+            kind=type(dataset).__name__,
+        )
     return dataset if isinstance(dataset, str) else str(typed_path(dataset))
 
 

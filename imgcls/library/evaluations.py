@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from imgcls.checkpoints.store import checkpoint_path
 from imgcls.errors import DatasetError
 from imgcls.library.catalog import dataset_name
 from imgcls.library.html import html
+from imgcls.library.nets import path_of
 from imgcls.library.training import Run
 from imgcls.plugins import load_plugins
 from imgcls.workspace import Workspace
@@ -132,7 +132,7 @@ def evaluate(
     load_plugins()
     workspace = Workspace.from_environment()
     on_progress = _print_progress if progress else lambda done, total: None
-    path = _path(checkpoint, workspace)
+    path = path_of(checkpoint, workspace)
     return Evaluation(
         evaluate_checkpoint(path, workspace, dataset=dataset_name(dataset), part=split, tta=tta, progress=on_progress)
     )
@@ -161,10 +161,6 @@ def compare(
     if compared.refusals:
         raise DatasetError(compared.refusals[0].reason)
     return compared.comparisons[0]
-
-
-def _path(checkpoint: Checkpoint, workspace: Workspace) -> Path:
-    return checkpoint_path(checkpoint.name if isinstance(checkpoint, Run) else checkpoint, workspace)
 
 
 def _shares(true: int, row: tuple[int, ...]) -> list[tuple[int, float, bool]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from imgcls.checkpoints.store import checkpoint_path
-from imgcls.errors import InputError
+from imgcls.errors import CheckpointError, InputError
 from imgcls.library.html import html
 from imgcls.plugins import load_plugins
 from imgcls.workspace import Workspace
@@ -116,8 +116,18 @@ def load(checkpoint: str | os.PathLike[str] | Run) -> Net:
     Raises CheckpointError where there is none, or where it cannot be used.
     """
     load_plugins()
-    name = checkpoint if isinstance(checkpoint, str | os.PathLike) else checkpoint.name
-    return Net(checkpoint_path(name, Workspace.from_environment()))
+    return Net(path_of(checkpoint, Workspace.from_environment()))
+
+
+def path_of(checkpoint: str | os.PathLike[str] | Run, workspace: Workspace) -> Path:
+    """The file of what the library takes for a checkpoint. Raises CheckpointError."""
+    name = checkpoint if isinstance(checkpoint, str | os.PathLike) else getattr(checkpoint, "name", None)
+    if not isinstance(name, str | os.PathLike):
+        raise CheckpointError(
+            "A checkpoint is given as a run, by a run's name or by its file, not as {kind}.",
+            kind=type(checkpoint).__name__,
+        )
+    return checkpoint_path(name, workspace)
 
 
 def as_picture(image: Any) -> Image.Image:
