@@ -16,7 +16,7 @@ from imgcls.web.shared import settings_form
 
 ROOMS = {"classify": "Classify", "train": "Train", "evaluate": "Evaluate", "data": "Data", "init-lab": "Init lab"}
 FIELDS = ("checkbox", "checkboxgroup", "dropdown", "number", "radio", "textbox")
-BUTTONS = ("train-on-it", "draw-others", "reuse", "try", "evaluate-run")  # pressed in the middle of a story
+BUTTONS = ("train-on-it", "draw-others", "reuse", "try", "evaluate", "evaluate-run")  # pressed in the middle of a story
 SUBMITS = {"train": ("start",), "evaluate": ("evaluate-run",), "init-lab": ("lab-start", "wrong-start")}  # at its end
 # Events that no story makes happen, and why.
 LEFT_OUT = {
