@@ -87,7 +87,7 @@ def test_photos_are_collected_saved_and_trained_on(page, server, tmp_path):
     expect(page.get_by_test_id("plan").locator("[title=classifier]")).to_be_visible(timeout=LONG)
     open_settings(page)
     modes = page.locator("#field-transfer label")  # side by side: what learns in each, and how long it takes
-    expect(modes.nth(1)).to_contain_text("2,562 weights", timeout=SOON)
+    expect(modes.nth(1)).to_contain_text("2,946 weights", timeout=SOON)
     expect(modes.nth(2)).to_contain_text("3.4 M weights")
     page.get_by_role("button", name="Start training").click()
     expect(page.locator("section.run[data-state=finished]")).to_be_visible(timeout=LONG)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,11 +17,10 @@ from imgcls.web.init_lab import lab_card
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.events import LOCAL, REPORT_ERRORS, SILENT, confirm, guard
+from imgcls.web.shared.events import LOCAL, REPORT_ERRORS, SILENT, confirm, guard, updates
 from imgcls.web.shared.networks import buttons
 from imgcls.web.shared.render import render
 from imgcls.web.shared.results import show_result_of
-from imgcls.web.shared.scripts import calls
 from imgcls.web.train import live_cards, plan_card
 from imgcls.web.train.live_card import WatchedCard
 
@@ -28,6 +28,9 @@ ALWAYS_SHOWN = ("dataset", "model")
 FIELDS = ("epochs", "lr", "train_images", "seed")
 TO_BEGIN_WITH = ("kaiming-uniform", "xavier-uniform", "all-zeros", "too-small", "too-large")
 HIDDEN = gr.update(visible=False)
+# The guesses are those of the INITS that are picked; one whose initialisation goes, goes with it.
+GUESSES = f"""(picked, guess) => {{ const left = INITS.filter(([, name]) => picked.includes(name)); return \
+guess && !picked.includes(guess) ? {updates(choices="left", value="null")} : {updates(choices="left")}; }}"""
 
 
 class InitLabTab:
@@ -96,9 +99,9 @@ class InitLabTab:
 
     def _wire_guess(self) -> None:
         """The page's own: the guess that is clicked next is never answered for."""
-        inits = [(self.translate.value(name), name) for name in choices("init") or ()]
-        offered = calls("init_lab/guesses.js", "offered", inits)
-        self.inits.change(None, [self.inits, self.expected], self.expected, js=offered, **LOCAL)
+        every = json.dumps([(self.translate.value(name), name) for name in choices("init") or ()])
+        inputs = [self.inits, self.expected]
+        self.inits.change(None, inputs, self.expected, js=GUESSES.replace("INITS", every), **LOCAL)
 
     def _wire_start(self, guarded: Callable[..., Any]) -> Any:
         begun = self.start.click(
