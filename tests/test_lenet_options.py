@@ -138,7 +138,7 @@ def test_options_that_a_network_lacks_are_refused(tmp_path, workspace, options):
     meta, state = read_meta(path), read_tensors(path)
     model = "alexnet" if options == {"activation": "tanh"} else "lenet"
     save_checkpoint(tmp_path / "x.safetensors", state, meta.model_copy(update={"options": options, "model": model}))
-    with pytest.raises(CheckpointError, match=f"holds a '{model} .*this version does not know"):
+    with pytest.raises(CheckpointError, match=f"holds a '{model} .*a network that is not known here"):
         load_checkpoint(tmp_path / "x.safetensors")
 
 

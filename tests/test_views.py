@@ -103,7 +103,7 @@ def test_a_run_that_is_tested_says_so_and_counts_no_seconds(tmp_path, epochs, ea
 def test_what_learns_says_no_time_before_it_is_known(words, tmp_path, monkeypatch):
     """In place of "3.4 M parameters · …", which looks broken."""
     known = Estimate("scratch", ("conv1",), 3_400_000, 3_400_000, 9, 9, pending=True)
-    monkeypatch.setattr(plan_card, "_estimates", lambda workspace: lambda settings, beside=False: known)
+    monkeypatch.setattr(plan_card, "_estimates", lambda workspace: lambda settings, **_: known)
     monkeypatch.setattr(plan_card, "kind_of", lambda dataset: "photos")
     values = with_recipe({"model": "resnet18", "dataset": "mnist"}).model_dump()
     made, waiting = plan_card.modes(values, Workspace(tmp_path), Limits(), words)

@@ -36,7 +36,7 @@ def test_a_file_of_weights_becomes_a_checkpoint_or_a_sentence(page, server, tmp_
     page.get_by_role("button", name="Use weights of your own").click(timeout=SOON)
     upload, said = page.locator("#adopt-file input[type=file]"), page.locator("#adopt-said")
     upload.set_input_files(tmp_path / "evil.pth")
-    expect(said).to_contain_text("evil.pth holds more than tensors (STACK_GLOBAL), which could run code", timeout=SOON)
+    expect(said).to_contain_text("evil.pth holds more than tensors (pickle), which could run code", timeout=SOON)
     expect(said).to_contain_text("torch.save(model.state_dict()")
     assert not (tmp_path / "ran").exists()
     page.locator("#adopt-file button[aria-label]").last.click()

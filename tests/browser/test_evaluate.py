@@ -60,8 +60,8 @@ def test_a_cell_an_image_and_a_report(page, server, lab, tmp_path):
 
 def evaluate_and_open_its_link(page, server):
     chosen = page.locator("#evaluate-checkpoints .token")
-    page.goto(f"{server.url}/en/?tab=evaluate")
-    expect(chosen).to_have_text([re.compile("first")], timeout=LONG)  # the newest of one's own
+    page.goto(f"{server.url}/en/?tab=evaluate&evaluated=first/best")
+    expect(chosen).to_have_text([re.compile("first")], timeout=LONG)
     page.locator("#evaluate-run").click()
     shows_result(page, "#evaluate-run")
     page.get_by_test_id("evaluation").wait_for(timeout=LONG)

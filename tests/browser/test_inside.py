@@ -63,8 +63,11 @@ def test_a_pixel_s_sum_is_torch_s(page, values):
         box, rows = canvas.bounding_box(), int(canvas.get_attribute("height"))
         column, row = unit % 10, unit // 10
         canvas.hover(position={"x": (column + 0.5) * box["width"] / 10, "y": (row + 0.5) * box["height"] / rows})
-        raw, after = values[name]
-        assert shown(page) == pytest.approx((raw[0, unit].item(), after[0, unit].item()), abs=1e-4)
+        raw, after = (value[0, unit].item() for value in values[name])
+        page.wait_for_function(
+            "raw => Math.abs(document.querySelector('.sum output').dataset.sum - raw) < 1e-4", arg=raw
+        )
+        assert shown(page) == pytest.approx((raw, after), abs=1e-4)
     page.locator(".stage.fc3 .map").nth(3).hover()
     assert shown(page)[1] == pytest.approx(values["fc3"][0][0, 3].item(), abs=1e-4)
 
@@ -72,6 +75,7 @@ def test_a_pixel_s_sum_is_torch_s(page, values):
 def test_by_keyboard_from_pixel_to_pixel_and_layer_to_layer(page, values):
     page.locator("[data-panel=inside]").focus()
     page.keyboard.press("Enter")
+    page.locator(".stage.input .map").first.wait_for()
     for _ in range(8):  # past what else can be opened
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.classList.contains('map')"):

@@ -25,5 +25,5 @@ def test_a_network_of_the_table_gets_a_button_and_its_own_settings(page, server)
     page.reload()  # the address holds it
     expect(page.locator("#field-model label.selected")).to_have_text("mobilenet_v3_small", timeout=SOON)
     page.locator("#field-model label", has_text="ResNet18").click()
-    expect(page.locator("#field-model label")).to_have_count(4, timeout=SOON)
+    expect(page.locator("#field-model label")).to_have_count(5, timeout=SOON)
     expect(page.locator("#command")).not_to_contain_text("--model mobilenet", timeout=SOON)

@@ -39,6 +39,7 @@ def without_names(said, root):
     for run in list_runs(Workspace(root)):
         tags = annotations.read(run).tags
         called |= {*tags, ",".join(tags)}
+    called |= {part for name in called for part in (name[:-16], name[-16:])} - {""}  # All runs cuts them in two
     names = "|".join(re.escape(name) for name in sorted(called, key=len, reverse=True))
     return sorted(re.sub(rf"(?<![\w-])(?:{names})(?![\w-])", "", text) for text in said)
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
-from markupsafe import Markup
 
 from imgcls.data.registry import kind_of
 from imgcls.errors import ImgclsError
@@ -23,6 +22,7 @@ from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.events import LOCAL, REPORT_ERRORS, SILENT, confirm, guard
 from imgcls.web.shared.fetch_dataset import FetchView
+from imgcls.web.shared.render import render
 from imgcls.web.shared.results import show_result_of
 from imgcls.web.shared.scripts import starts
 from imgcls.web.sweeps.panel import SweepPanel
@@ -210,11 +210,7 @@ class TrainTab:
     def from_address(self, request: gr.Request) -> list[Any]:
         name = request.query_params.get("run")
         shown, why = {"value": name, **self.list_runs(name)}, self.why_not_shown(name)
-        told = (
-            gr.update(value=Markup('<p class="doubt" role="status">{}</p>').format(why), visible=bool(why))
-            if why
-            else gr.skip()
-        )
+        told = gr.update(value=render("not_here", self.translate, why=why), visible=True) if why else gr.skip()
         return [shown, *self.refresh(request, shown["value"]), told]
 
     def why_not_shown(self, name: str | None) -> str:
