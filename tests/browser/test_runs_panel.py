@@ -1,5 +1,6 @@
 """The table of all runs, as a person uses it: a thousand of them, found, marked, compared, deleted and had back."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -60,7 +61,13 @@ def test_a_thousand_runs_are_found_marked_and_laid_side_by_side(page, server):
 
 def test_a_sweep_is_asked_for_and_answered_on_the_page(page, server):
     page.goto(f"{server.url}/en/?tab=train&train_images=600&val_split=200&epochs=1&device=cpu")
-    panel = page.locator("#sweeps")
+    panel, late = page.locator("#sweeps"), []
+
+    def later(route):
+        """The list of sweeps comes after what is asked meanwhile."""
+        late.append(route) if "sweep_list" in (route.request.post_data or "") else route.continue_()
+
+    page.route(re.compile("component_server"), later)
     page.get_by_role("button", name="Settings").first.click(timeout=SOON)
     rate = page.locator("#field-lr")
     rate.locator("input").focus()
@@ -74,6 +81,12 @@ def test_a_sweep_is_asked_for_and_answered_on_the_page(page, server):
     values.fill("0.05, fast")
     start.click()
     expect(panel.locator(".sw-told")).to_contain_text("fast", timeout=SOON)
+    assert late
+    with page.expect_response(re.compile("component_server")):
+        late.pop().continue_()
+    page.unroute(re.compile("component_server"))
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 200)))")
+    expect(panel.locator(".sw-told")).to_contain_text("fast")
     values.fill("0.05, 0.1")
     panel.locator(".sw-seeds").fill("1")
     start.click()

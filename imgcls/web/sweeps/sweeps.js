@@ -8,13 +8,20 @@ const LOOK_MS = 2000;   // between two looks at a sweep that goes on
 export function start({ element, props, server }) {
   const said = name => props[`said_${name}`], find = what => element.querySelector(what);
   const box = find('.sw'), told = find('.sw-told'), names = find('.sw-names'), result = find('.sw-result'), search = find('.sw-search');
-  let timer = null, turn = 0;
+  let timer = null, turn = 0, toldBy = '';
+
+  // A question's answer takes away its own sentence only: the list that comes late leaves what is wrong with a Start.
+  function tell(question, sentence) {
+    if (!sentence && toldBy !== question) return;
+    told.textContent = sentence;
+    toldBy = question;
+  }
 
   async function ask(name, given) {
     let answer = null;
     try { answer = await server[name](given); } catch { /* the sentence below */ }
     answer ||= { error: said('no_answer') };
-    told.textContent = answer.error || '';
+    tell(name, answer.error || '');
     return answer;
   }
 
@@ -72,6 +79,7 @@ export function start({ element, props, server }) {
       const settings = Object.fromEntries([...address].filter(([name]) => props.names.includes(name)));
       const vary = [...element.querySelectorAll('.sw-factor')].map(row => [row.querySelector('select').value, row.querySelector('input').value]);
       const button = find('[data-do=start]');
+      told.textContent = '';
       button.disabled = true;
       const answer = await ask('sweep_start', { settings, vary, seeds: find('.sw-seeds').value, search: search.value, trials: find('.sw-trials').value });
       button.disabled = false;
