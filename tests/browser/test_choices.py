@@ -21,7 +21,11 @@ from imgcls.settings import TrainSettings, command_line
 from imgcls.web.shared import settings_form
 
 LONG = 120_000  # ms
-UNFOLD = "document.querySelector('#settings-fold [aria-expanded=false]')?.click()"  # at once: answers are on their way
+UNFOLD = """() => {  // at once: answers are on their way
+  const fold = document.querySelector('#settings-fold [aria-expanded]');
+  if (fold?.ariaExpanded === 'false') fold.click();
+  return fold?.ariaExpanded === 'true';
+}"""
 SLOW = pytest.mark.slow
 SEEDS = [1, *(pytest.param(seed, marks=SLOW) for seed in range(2, 15))]
 TRAIN_SEEDS = [1, *(pytest.param(seed, marks=SLOW) for seed in range(2, 10))]
@@ -110,7 +114,7 @@ class Form:
         self.settings = {**settings_form.defaults(chosen), **kept, name: value}
 
     def type(self, name, value):
-        self.page.evaluate(UNFOLD)
+        self.page.wait_for_function(UNFOLD, polling=100)
         field = self.page.locator(f"#field-{name} input")
         field.click()
         field.press("Control+a")
