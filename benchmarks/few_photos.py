@@ -16,17 +16,16 @@ import statistics
 import tempfile
 from pathlib import Path
 
+from benchmarks.photo_folders import class_names, link_photos
+
 
 def few(folder: Path, into: Path, seed: int, each: int, classes: int) -> None:
     """Links to the photos of a run."""
     rng = random.Random(seed)
-    for name in sorted(path.name for path in (folder / "train").iterdir() if path.is_dir())[:classes]:
+    for name in class_names(folder)[:classes]:
         photos = sorted((folder / "train" / name).iterdir())
-        drawn = rng.sample(photos, min(each, len(photos)))
-        for part, some in (("train", drawn), ("val", sorted((folder / "val" / name).iterdir()))):
-            (into / part / name).mkdir(parents=True)
-            for photo in some:
-                os.link(photo, into / part / name / photo.name)
+        link_photos(rng.sample(photos, min(each, len(photos))), into / "train" / name)
+        link_photos(sorted((folder / "val" / name).iterdir()), into / "val" / name)
 
 
 def main() -> None:

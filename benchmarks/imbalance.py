@@ -16,21 +16,18 @@ import statistics
 import tempfile
 from pathlib import Path
 
+from benchmarks.photo_folders import class_names, link_photos
+
 WAYS = ("none", "weights", "sampling")
 
 
 def unequal(folder: Path, into: Path, seed: int, many: int, few: int) -> None:
     """Links to the photos of a run."""
     rng = random.Random(seed)
-    for number, name in enumerate(sorted(path.name for path in (folder / "train").iterdir() if path.is_dir())):
+    for number, name in enumerate(class_names(folder)):
         photos = sorted((folder / "train" / name).iterdir())
-        for part, some in (
-            ("train", rng.sample(photos, min(len(photos), few if number % 2 else many))),
-            ("test", sorted((folder / "val" / name).iterdir())),
-        ):
-            (into / part / name).mkdir(parents=True)
-            for photo in some:
-                os.link(photo, into / part / name / photo.name)
+        link_photos(rng.sample(photos, min(len(photos), few if number % 2 else many)), into / "train" / name)
+        link_photos(sorted((folder / "val" / name).iterdir()), into / "test" / name)
 
 
 def main() -> None:

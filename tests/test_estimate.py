@@ -157,6 +157,9 @@ def test_each_mode_of_transfer_says_what_learns(workspace):
     flowers(workspace.data / "garden", each=4)
     values = settings_form.defaults({"dataset": "garden", "model": "efficientnet-lite0", "transfer": "head"})
     values |= {"dataset": "garden", "model": "efficientnet-lite0", "image_size": 32}
+    _, pending = plan_card.modes(values, workspace, ALONE, Translator("en"), measure=False)
+    _, pending_plan = plan_card.card(values, workspace, ALONE, Translator("en"), measure=False)
+    assert not pending and not pending_plan and not plan_card._estimates(workspace)._waiting  # nobody looks at Train
     choices, pending = plan_card.modes(values, workspace, ALONE, Translator("en"))
     assert pending and [label.partition("\n")[2] for label, _ in choices] == [
         "3.4 M weights", "3,843 weights", "3.4 M weights"

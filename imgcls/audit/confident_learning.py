@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from imgcls.optimizers import torch_optimizer
+from imgcls.models.linear_head import fit_linear_head
 
 FOLDS = 5
 COMPONENTS = 256  # of the features are kept: ten times sooner, and nothing is lost (measured on flowers)
@@ -113,18 +113,6 @@ def _whitened(features: Tensor) -> Tensor:
 
 
 def _head(features: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
-    """A linear head by L-BFGS from zero: the same every time."""
-    weight = torch.zeros(features.shape[1], classes, requires_grad=True)
-    bias = torch.zeros(classes, requires_grad=True)
-    optimizer = torch_optimizer("LBFGS")(
-        [weight, bias], max_iter=ITERATIONS, history_size=10, line_search_fn="strong_wolfe"
+    return fit_linear_head(
+        features, classes, lambda logits: F.cross_entropy(logits, labels), decay=DECAY / 2, iterations=ITERATIONS
     )
-
-    def loss() -> float:
-        optimizer.zero_grad()
-        value = F.cross_entropy(features @ weight + bias, labels) + DECAY / 2 * weight.square().sum()
-        value.backward()
-        return value.item()
-
-    optimizer.step(loss)
-    return weight.detach(), bias.detach()

@@ -86,7 +86,7 @@ class ModelSpec:
         return most - most % self.multiple
 
     def fitting_size(self, least: int) -> int:
-        """The side nearest above `wanted` that it can take."""
+        """The side nearest above `least` that it can take."""
         size = max(least, self.smallest)
         return size + -size % self.multiple
 

@@ -122,13 +122,13 @@ def cross_validate(
 
 
 def _mistakes(images: AuditImages, probabilities: torch.Tensor, judged: torch.Tensor) -> tuple[Misread, ...]:
-    confidence, said = probabilities.nan_to_num(-1.0).max(dim=1)
-    wrong = (judged & (said != images.labels)).nonzero()[:, 0].tolist()
+    confidence, predicted = probabilities.nan_to_num(-1.0).max(dim=1)
+    wrong = (judged & (predicted != images.labels)).nonzero()[:, 0].tolist()
+    wrong.sort(key=lambda i: -float(confidence[i]))
+    names = images.classes
     return tuple(
-        Misread(
-            images.paths[i], images.classes[int(images.labels[i])], images.classes[int(said[i])], float(confidence[i])
-        )
-        for i in sorted(wrong, key=lambda i: -float(confidence[i]))
+        Misread(images.paths[i], names[int(images.labels[i])], names[int(predicted[i])], float(confidence[i]))
+        for i in wrong
     )
 
 

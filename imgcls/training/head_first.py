@@ -17,6 +17,7 @@ from imgcls.data.datasets import as_answered
 from imgcls.data.feature_cache import evaluation_features
 from imgcls.messages import Message
 from imgcls.models import transfer
+from imgcls.models.linear_head import fit_linear_head
 from imgcls.settings import TrainSettings
 from imgcls.training.events import Event, Note, features_note
 from imgcls.training.learner import Learner
@@ -78,19 +79,10 @@ def learn_head(learner: Learner, should_stop: Callable[[], bool]) -> Generator[E
 def fit(head: nn.Linear, features: Tensor, labels: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
     """The head's weights become those with the least `loss` (logits, labels) and the least of their squares."""
     scale = LENGTH / features.norm(dim=1).mean().clamp(min=1e-12)
-    features = features * scale
-    weight = torch.zeros_like(head.weight).requires_grad_()
-    bias = features.new_zeros(head.out_features).requires_grad_()
-    optimizer = torch.optim.LBFGS([weight, bias], max_iter=ITERATIONS, history_size=10, line_search_fn="strong_wolfe")
-
-    def objective() -> Tensor:
-        optimizer.zero_grad()
-        value = loss(features @ weight.T + bias, labels) + DECAY * weight.square().sum()
-        value.backward()
-        return value
-
-    optimizer.step(objective)
+    weight, bias = fit_linear_head(
+        features * scale, head.out_features, lambda logits: loss(logits, labels), decay=DECAY, iterations=ITERATIONS
+    )
     with torch.no_grad():
-        head.weight.copy_(weight * scale)
+        head.weight.copy_(weight.T * scale)
         if head.bias is not None:
             head.bias.copy_(bias)
