@@ -17,7 +17,7 @@ from imgcls.progress import Progress
 
 ENOUGH_IMAGES = 10_000  # of fewer a linear head on pixels knows more than a network of so few steps
 STEPS, BATCH = 1200, 128  # a LeNet then reads 98.9 % of MNIST's digits that it has not learnt from
-EVALUATED = 128  # images at once: glibc gives the memory of 1,000 back after each, a fifth of all the time
+EVALUATED = 128  # images at once: glibc gives the memory of 1,000 back after each
 PEAK_RATE, MOMENTUM, DECAY = 0.1, 0.9, 5e-4  # as the recipe of LeNet on digits has them
 REPORT_STEPS = 50
 RISE = 0.25  # of the steps, in which the rate grows
