@@ -24,11 +24,11 @@ def fit_linear_head(
         [weight, bias], max_iter=iterations, history_size=10, line_search_fn="strong_wolfe"
     )
 
-    def objective() -> Tensor:
+    def objective() -> float:
         optimizer.zero_grad()
         value = loss(features @ weight + bias) + decay * weight.square().sum()
         value.backward()
-        return value
+        return value.item()
 
     with torch.enable_grad():
         optimizer.step(objective)
