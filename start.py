@@ -1,6 +1,6 @@
 """Set up the lab in a folder of its own (.venv) and open it, on Linux, macOS or Windows, with Python alone.
 
-    python start.py                 install what running needs, then open the lab in the browser
+    python start.py [--port N]      install what running needs, then open the lab in the browser
     python start.py test            install what testing needs on top, then run every test
     python start.py train ...       any command of the lab, in that environment
 
@@ -56,7 +56,8 @@ def main(arguments: list[str]) -> int:
         in_order = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
         command = [PYTHON, "-m", "pytest", *in_order, *arguments[1:]]
     else:
-        command = [PYTHON, "-m", "imgcls", *(arguments or ["serve"])]
+        opens = not arguments or (arguments[0].startswith("-") and arguments[0] != "--version")
+        command = [PYTHON, "-m", "imgcls", *(["serve"] if opens else []), *arguments]
     return run([str(part) for part in command])
 
 

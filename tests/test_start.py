@@ -99,6 +99,8 @@ def test_every_interrupted_set_up_is_mended(lab):
 
     said = start(lab)
     assert said.stdout == "asked serve True\n"  # nothing is installed twice
+    assert start(lab, "--port", "8000").stdout == "asked serve --port 8000 True\n"
+    assert start(lab, "--version").stdout == "asked --version True\n"
 
     # Killed in the middle of a package: described, not listed, and a file missing.
     (packages(lab) / "tiny-1.0.dist-info" / "RECORD").unlink()
