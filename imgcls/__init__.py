@@ -156,9 +156,9 @@ def __getattr__(name: str) -> Any:
     try:
         value = globals()[name] = _public(name)
     except ModuleNotFoundError as error:
-        from imgcls.environment import advice, is_own
+        from imgcls.environment import advice, is_required
 
-        if is_own(error):
+        if not is_required(error):
             raise
         raise ModuleNotFoundError(advice(error), name=error.name) from None
     return value

@@ -10,10 +10,16 @@ import sys
 from pathlib import Path
 
 VENV = Path(__file__).parent.parent / ".venv"
+# What the lab cannot do without, as it is imported; what is optional has a sentence of its own where it is missed.
+PACKAGES = frozenset(
+    "PIL accelerate argcomplete fastapi filelock gradio gradio_client httpx itsdangerous jinja2 markupsafe".split()
+    + "numpy psutil pydantic rich safetensors segno starlette torch torchvision uvicorn".split()
+)
 
 
-def is_own(error: ModuleNotFoundError) -> bool:
-    return not error.name or error.name.partition(".")[0] == "imgcls"
+def is_required(error: ModuleNotFoundError) -> bool:
+    """Whether it is one of the lab's packages that is missing; a plugin may miss others."""
+    return (error.name or "").partition(".")[0] in PACKAGES
 
 
 def advice(error: ModuleNotFoundError) -> str:
