@@ -236,7 +236,7 @@ def _finding(said: dict[str, Any], differences: Sequence[float], comparisons: in
             **said, low=low, high=high, count=len(differences),
         )  # fmt: skip
     return Message(
-        "{setting}: no difference shown. {at}{better} was {points:.2f} points above {worse} (95 %: {low:.2f} to "
+        "{setting}: no difference shown; {at}{better} was {points:.2f} points above {worse} (95 %: {low:.2f} to "
         "{high:.2f}, {count} seeds).",
         **said, low=low, high=high, count=len(differences),
     )  # fmt: skip

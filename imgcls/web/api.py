@@ -9,6 +9,7 @@ The pages under /en and /zh have events of their own, which are nobody else's bu
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,15 @@ MAX_NAME_CHARS = 100  # characters of a name that are looked at: no run's is lon
 EXAMPLE = {"dataset": "mnist", "model": "lenet", "epochs": 1}
 
 
-def build(run_cache: RunCache, limits: Limits, people: People) -> gr.Blocks:  # noqa: C901 - an endpoint each, which share what the page has
-    workspace = run_cache.workspace
+@dataclass(frozen=True)
+class Endpoints:
+    """What a program can ask; each docstring is what the interface tells of it."""
 
-    async def classify(request: gr.Request, image: str | None, checkpoint: str | None) -> dict[str, Any]:
+    run_cache: RunCache
+    limits: Limits
+    people: People
+
+    async def classify(self, request: gr.Request, image: str | None, checkpoint: str | None) -> dict[str, Any]:
         """Classify an image: a photo, or a picture of a digit.
 
         Parameters:
@@ -51,7 +57,7 @@ def build(run_cache: RunCache, limits: Limits, people: People) -> gr.Blocks:  # 
             "top": [[label, probability], ...], "sure": whether it looks like what the network was trained on,
             "familiarity": by how much, from 0 on, null where the checkpoint is not calibrated}
         """
-        chosen = run_cache.checkpoint(checkpoint if "/" in (checkpoint or "") else f"{checkpoint}/best")
+        chosen = self.run_cache.checkpoint(checkpoint if "/" in (checkpoint or "") else f"{checkpoint}/best")
         if not image:
             raise InputError("Give an image file to classify.")
         kind, user = network_kind(chosen), address_of(request)
@@ -64,7 +70,7 @@ def build(run_cache: RunCache, limits: Limits, people: People) -> gr.Blocks:  # 
             "familiarity": classification.familiarity,
         }
 
-    def checkpoints() -> list[dict[str, Any]]:
+    def checkpoints(self) -> list[dict[str, Any]]:
         """The checkpoints that there are: the shipped ones, then the newest.
 
         Returns:
@@ -79,18 +85,18 @@ def build(run_cache: RunCache, limits: Limits, people: People) -> gr.Blocks:  # 
                 "metrics": info.metrics,
                 "created": info.created,
             }
-            for info in run_cache.checkpoints()
+            for info in self.run_cache.checkpoints()
         ]
 
-    def datasets() -> list[dict[str, Any]]:
+    def datasets(self) -> list[dict[str, Any]]:
         """The data sets that can be trained on.
 
         Returns:
             [{"name": for the settings of /train, "here": whether its files are on this machine}, ...]
         """
-        return [{"name": name, "here": here} for name, here in available_datasets(workspace)]
+        return [{"name": name, "here": here} for name, here in available_datasets(self.run_cache.workspace)]
 
-    def train(request: gr.Request, settings: dict[str, Any], nickname: str = "") -> dict[str, str]:
+    def train(self, request: gr.Request, settings: dict[str, Any], nickname: str = "") -> dict[str, str]:
         """Start a training run; it goes on by itself. Where the lab is shared it may have to wait in the queue.
 
         Parameters:
@@ -101,20 +107,23 @@ def build(run_cache: RunCache, limits: Limits, people: People) -> gr.Blocks:  # 
         """
         if not isinstance(settings, dict):
             raise SettingsError("Settings must be an object, such as {example}.", example=str(EXAMPLE))
-        if not people.shared:
-            return {"run": limits.start(with_recipe(settings), workspace).name}
-        owner = people.at(request, people.named(nickname or "a program"))
-        return {"run": limits.start(with_recipe(settings), workspace, owner=owner).name, "key": people.key(owner)}
+        if not self.people.shared:
+            return {"run": self.limits.start(with_recipe(settings), self.run_cache.workspace).name}
+        owner = self.people.at(request, self.people.named(nickname or "a program"))
+        return {
+            "run": self.limits.start(with_recipe(settings), self.run_cache.workspace, owner=owner).name,
+            "key": self.people.key(owner),
+        }
 
-    def runs() -> list[dict[str, Any]]:
+    def runs(self) -> list[dict[str, Any]]:
         """What has been trained, newest first.
 
         Returns:
             [{"name", "state", "done": 0 to 1, "epochs", "val_accuracy", "test_accuracy", "settings", ...}, ...]
         """
-        return [_said(view) for run in run_cache.runs() if (view := run_cache.view(run.name))]
+        return [_said(view) for run in self.run_cache.runs() if (view := self.run_cache.view(run.name))]
 
-    def run(name: str | None) -> dict[str, Any]:
+    def run(self, name: str | None) -> dict[str, Any]:
         """A run as it stands.
 
         Parameters:
@@ -122,12 +131,12 @@ def build(run_cache: RunCache, limits: Limits, people: People) -> gr.Blocks:  # 
         Returns:
             as in /runs, and "figures": {"progress": [...], "epochs": [...]}, the points of its curves
         """
-        view = run_cache.view(_found(name).name)
+        view = self.run_cache.view(self._found(name).name)
         if view is None:  # deleted a moment ago
             raise RunError("There is no run '{name}'.", name=name)
         return _said(view) | {"figures": figures(view)}
 
-    def stop(name: str | None, key: str = "") -> dict[str, Any]:
+    def stop(self, name: str | None, key: str = "") -> dict[str, Any]:
         """Ask a run to save and end; it does so after the step it is in. One that waits leaves the queue.
 
         Parameters:
@@ -136,23 +145,26 @@ def build(run_cache: RunCache, limits: Limits, people: People) -> gr.Blocks:  # 
         Returns:
             as /run, without figures
         """
-        run = _found(name)
-        runs_queue.stop(run, people.owner_of_key(key or ""), host=not people.shared)
-        run_cache.forget(run.name)
-        view = run_cache.view(run.name)
+        run = self._found(name)
+        runs_queue.stop(run, self.people.owner_of_key(key or ""), host=not self.people.shared)
+        self.run_cache.forget(run.name)
+        view = self.run_cache.view(run.name)
         return _said(view) if view else {}
 
-    def _found(name: str | None) -> Run:
-        return find_run((name or "")[:MAX_NAME_CHARS], workspace)
+    def _found(self, name: str | None) -> Run:
+        return find_run((name or "")[:MAX_NAME_CHARS], self.run_cache.workspace)
 
+
+def build(run_cache: RunCache, limits: Limits, people: People) -> gr.Blocks:
+    endpoints = Endpoints(run_cache, limits, people)
     with gr.Blocks(title="imgcls", analytics_enabled=False, delete_cache=(3600, 3600)) as api:
-        _endpoint(classify, [Photo(label="image"), gr.Textbox("lenet-digits/best", label="checkpoint")])
-        _endpoint(checkpoints, [])
-        _endpoint(datasets, [])
-        _endpoint(train, [gr.JSON(EXAMPLE, label="settings"), gr.Textbox("", label="nickname")])
-        _endpoint(runs, [])
-        _endpoint(run, [gr.Textbox(label="name")])
-        _endpoint(stop, [gr.Textbox(label="name"), gr.Textbox("", label="key")])
+        _endpoint(endpoints.classify, [Photo(label="image"), gr.Textbox("lenet-digits/best", label="checkpoint")])
+        _endpoint(endpoints.checkpoints, [])
+        _endpoint(endpoints.datasets, [])
+        _endpoint(endpoints.train, [gr.JSON(EXAMPLE, label="settings"), gr.Textbox("", label="nickname")])
+        _endpoint(endpoints.runs, [])
+        _endpoint(endpoints.run, [gr.Textbox(label="name")])
+        _endpoint(endpoints.stop, [gr.Textbox(label="name"), gr.Textbox("", label="key")])
     api.queue(max_size=WAITING, default_concurrency_limit=CALLS_AT_ONCE)
     return api
 

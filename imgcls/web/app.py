@@ -124,36 +124,39 @@ def create_app(hosting_settings: Hosting, workspace: Workspace) -> FastAPI:
         host_password=hosting_settings.host_password,
         framed=hosting_settings.framed,
     )
-    _add_own_routes(app, run_cache)
-    live_cards.add_routes(app, run_cache)
-    see_it_learn.add_routes(app, run_cache)
-    board = tensorboard.add_routes(app, workspace.train_logs, people)
-    routes.add_routes(app, run_cache, people, hosting_settings)
-    board_routes.add_routes(app, workspace, people)
-    live_routes.add_routes(app, run_cache)
-    static.serve(app, weights)
-    engine_routes.add_routes(app, run_cache, weights, hosting_settings.limits)
-    downloads.add_routes(app, run_cache)
+    board = _add_routes(app, run_cache, weights, people, hosting_settings)
     for language in LANGUAGES:
         translate = Translator(language)
         with only_described():
-            built = only_uploads(page.build(translate, run_cache, weights, hosting_settings.limits, people), translate)
+            built = page.build(translate, run_cache, weights, hosting_settings.limits, people)
+            built = only_uploads(built, translate)
         end_repeats(built)
-        look_at_queues_every(built, QUEUE_POLL_S)
-        sessions.add(f"/{language}", built)
-        app = gr.mount_gradio_app(
-            app, built, path=f"/{language}", css_paths=list(style.SHEETS), **_mounting(hosting_settings)
-        )
+        app = _mount(app, built, f"/{language}", sessions, hosting_settings, css_paths=list(style.SHEETS))
     # Last, for it takes whatever is left.
     with only_described():
         programs = only_uploads(api.build(run_cache, hosting_settings.limits, people), Translator("en"))
-    look_at_queues_every(programs, QUEUE_POLL_S)
-    sessions.add("", programs)
-    app = gr.mount_gradio_app(app, programs, path="/", **_mounting(hosting_settings))
+    app = _mount(app, programs, "/", sessions, hosting_settings)
     app.add_middleware(LanguageMiddleware)
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=5)
     security.guard(app, hosting_settings, stored, sessions)
     return app
+
+
+def _add_routes(
+    app: FastAPI, run_cache: RunCache, weights: PageWeights, people: People, hosting_settings: Hosting
+) -> tensorboard.TensorBoard:
+    """Every address that is not Gradio's. The board is the caller's to close."""
+    _add_own_routes(app, run_cache)
+    live_cards.add_routes(app, run_cache)
+    see_it_learn.add_routes(app, run_cache)
+    board = tensorboard.add_routes(app, run_cache.workspace.train_logs, people)
+    routes.add_routes(app, run_cache, people, hosting_settings)
+    board_routes.add_routes(app, run_cache.workspace, people)
+    live_routes.add_routes(app, run_cache)
+    static.serve(app, weights)
+    engine_routes.add_routes(app, run_cache, weights, hosting_settings.limits)
+    downloads.add_routes(app, run_cache)
+    return board
 
 
 def _add_own_routes(app: FastAPI, run_cache: RunCache) -> None:
@@ -182,17 +185,25 @@ def _add_own_routes(app: FastAPI, run_cache: RunCache) -> None:
         return PlainTextResponse(version, headers={"Cache-Control": "no-store"})
 
 
-def _mounting(hosting_settings: Hosting) -> dict[str, Any]:
-    return {
-        "ssr_mode": False,
-        "show_error": False,
-        "run_history": False,
-        "footer_links": [],
-        "max_file_size": f"{hosting_settings.limits.upload_mb}mb",
-        "theme": style.theme(),
-        "head": style.head(),
-        "app_kwargs": app_options(),
-    }
+def _mount(
+    app: FastAPI, blocks: gr.Blocks, path: str, sessions: Sessions, hosting_settings: Hosting, **extra: Any
+) -> FastAPI:
+    look_at_queues_every(blocks, QUEUE_POLL_S)
+    sessions.add(path.rstrip("/"), blocks)
+    return gr.mount_gradio_app(
+        app,
+        blocks,
+        path=path,
+        ssr_mode=False,
+        show_error=False,
+        run_history=False,
+        footer_links=[],
+        max_file_size=f"{hosting_settings.limits.upload_mb}mb",
+        theme=style.theme(),
+        head=style.head(),
+        app_kwargs=app_options(),
+        **extra,
+    )
 
 
 def _warm_up(workspace: Workspace) -> None:
