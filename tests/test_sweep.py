@@ -20,7 +20,7 @@ from imgcls.runs.lifecycle import create_run
 from imgcls.runs.queue import waiting
 from imgcls.runs.reader import view
 from imgcls.runs.state import locked, write_state
-from imgcls.runs.store import find_run, list_runs, rename_run, running
+from imgcls.runs.store import delete_run, find_run, list_runs, rename_run, running
 from imgcls.runs.sweep_request import Request, again, plan
 from imgcls.runs.worker import work
 
@@ -64,6 +64,8 @@ def test_a_grid_is_every_combination_in_the_order_said_and_more_trials_keep_thos
     assert search.combinations({"lr": search.Range(0.001, 0.1), "epochs": search.Range(1, 3)}, 9, drawn)[:5] == drawn
     assert all(0.001 <= one["lr"] <= 0.1 and one["epochs"] in (1, 2, 3) for one in drawn)
     assert len({search.key(one) for one in drawn}) == 5
+    ends = search.combinations({"ema": search.Range(0.99, 0.9999)}, 200)
+    assert all(0.99 <= one["ema"] <= 0.9999 for one in ends)  # rounded to three digits, some are 1.0
     assert len(search.combinations(factors, 50)) == 4  # there are no more
 
 
@@ -117,6 +119,22 @@ def test_whether_a_setting_matters_is_said_where_the_others_are_best_over_the_sa
     assert "3 seeds" in str(sweep_result.effect(found, "lr", [0.01, 0.1]))
     found[0].measured[0].__dict__["accuracy"] = None
     assert "2 seeds" in str(sweep_result.effect(found, "lr", [0.01, 0.1]))
+
+
+def test_runs_that_a_halving_ended_early_are_not_compared_with_those_that_went_on():
+    def row(lr, epochs, rests, *accuracies):
+        trials = enumerate(accuracies, 1)
+        return sweep_result.Row(
+            {"lr": lr},
+            tuple(sweep_result.Measured(sweep.Trial({}, seed, ""), a, epochs, None, rests) for seed, a in trials),
+        )
+
+    best, out, also_out = row(0.1, 9, False, 0.96, 0.97), row(0.01, 1, True, 0.88, 0.89), row(0.2, 1, True, 0.90, 0.91)
+    assert "trained as long" in str(sweep_result.effect([best, out], "lr", [0.1, 0.01]))
+    said = str(sweep_result.effect([best, out, also_out], "lr", [0.1, 0.01, 0.2]))
+    assert "0.2" in said and "2.00 points" in said and "8." not in said
+    # Patience ends one run sooner than another, and both are done.
+    assert "8.00 points" in str(sweep_result.effect([best, row(0.01, 5, False, 0.88, 0.89)], "lr", [0.1, 0.01]))
 
 
 RUINED = {  # two learning rates with which nothing learns, however it begins
@@ -314,6 +332,20 @@ def processes_of(workspace):
     return found
 
 
+def test_nothing_starts_the_runs_of_a_sweep_that_is_being_deleted(workspace, monkeypatch):
+    one = made(workspace, {"lr": ["0.05"]})
+    worked_here(one)
+    asked_again = []
+
+    def look_as_a_server_does(run):
+        asked_again.extend(sweep.due(one, one.request()) if one.request().going else [])
+        delete_run(run)
+
+    monkeypatch.setattr(sweep, "delete_run", look_as_a_server_does)
+    sweep.delete(one)
+    assert asked_again == [] and not one.folder.exists() and list_runs(workspace) == []
+
+
 def test_killed_anywhere_it_goes_on_to_the_same_results(workspace):
     command = ["sweep", *FLAGS, "--epochs=2", "--vary", "lr=0.05,0.1", "--seeds", "1,2", "--name", "k", "--json",
                "--jobs", "2"]  # fmt: skip
@@ -326,7 +358,8 @@ def test_killed_anywhere_it_goes_on_to_the_same_results(workspace):
             while not processes_of(workspace) and waiter.poll() is None and time.monotonic() < end:
                 time.sleep(0.05)
             time.sleep(chance.uniform(0.0, 6.0))
-            victims = processes_of(workspace) + ([waiter.pid] if turn != 1 else [])
+            # A run belongs to whoever starts it until its own process is there.
+            victims = {*processes_of(workspace), waiter.pid} - ({waiter.pid} if turn == 1 else set())
             for pid in victims:
                 try:
                     os.kill(pid, signal.SIGKILL)

@@ -29,7 +29,7 @@ from imgcls.runs.sweep import Rest, Sweep, Trial
 from imgcls.runs.sweep_request import Request
 from imgcls.runs.worker import finish
 from imgcls.runs.worker import work as work_run
-from imgcls.settings import TrainSettings
+from imgcls.settings import NAME, TrainSettings
 from imgcls.training import events
 from imgcls.workspace import PACKAGE, Workspace
 
@@ -55,6 +55,11 @@ class Keeper:
         """What there is of a run; {} where it has to begin anew."""
         run = Run(name, self.workspace)
         return _files(run) if run.can_resume else {}
+
+    def files(self, name: str) -> Files:
+        """All of a run that another one starts from; {} where the name is a file's or a shipped checkpoint's."""
+        run = Run(name, self.workspace)
+        return _files(run) if NAME.fullmatch(name) else {}
 
     def is_to_stop(self, name: str) -> bool:
         return Run(name, self.workspace).stop_requested()
@@ -117,6 +122,10 @@ def train(name: str, values: dict[str, Any], until: int, keeper: Any, home: str)
                 os.symlink(own, here / folder)
         run, state = Run(name, workspace), RunState(process=ProcessId.current(), until=until)
         files: Files = ray.get(keeper.fetch.remote(name))
+        ancestor = str(values.get("start_from") or "").split("/")[0]
+        if ancestor:
+            for path, content in ray.get(keeper.files.remote(ancestor)).items():
+                write_bytes(here / path, content)
         with locked(workspace):
             if files:
                 for path, content in files.items():

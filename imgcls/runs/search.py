@@ -43,7 +43,9 @@ class Range:
             value = math.exp(chance.uniform(math.log(self.low), math.log(self.high)))
         else:
             value = chance.uniform(self.low, self.high)
-        return round(value) if whole else float(f"{value:.{DIGITS}g}")
+        if whole:
+            return min(max(round(value), math.ceil(self.low)), math.floor(self.high))
+        return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
 
     def __str__(self) -> str:
         return f"{self.low:g}..{self.high:g}"
@@ -110,7 +112,7 @@ def check_search(search: str, trials: int, factors: Factors) -> None:
 
 
 def combinations(factors: Factors, trials: int, existing: Sequence[Combination] = ()) -> list[Combination]:
-    """Those that are `there`, and then what is missing: every one, or as many drawn ones as make `trials`.
+    """Those that are `existing`, and then what is missing: every one, or as many drawn ones as make `trials`.
 
     The same factors are drawn in the same order: more trials begin with those of fewer.
     """

@@ -200,6 +200,8 @@ def delete(sweep: Sweep) -> None:
     """Remove a sweep with its runs. Raises RunError while one of them goes on."""
     if sweep.status() == "running":
         raise RunError("{name} is still running: stop it first.", name=sweep.name)
+    with locked(sweep.workspace):  # a server would start again what is missing
+        sweep.write(replace(sweep.request(), going=False))
     for trial in sweep.trials():
         if not _is_strangers(sweep.run(trial), sweep.name):
             delete_run(sweep.run(trial))
@@ -458,7 +460,8 @@ def keep_all_going(workspace: Workspace, at_once: int) -> None:
 
 
 def follow(sweep: Sweep, on_trial: Callable[[Trial], None]) -> Iterator[str]:
-    """Wait for its end, and have it go on. `told` each run that has ended. Yields its status at each look."""
+    """Wait for its end, and have it go on. `on_trial` is called with each run that has ended. Yields its status at each
+    look."""
     known: set[tuple[str, str]] = set()
     while True:
         for trial in sweep.trials():

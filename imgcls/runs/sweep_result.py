@@ -23,12 +23,18 @@ from imgcls.settings import TrainSettings, command_line
 
 @dataclass(frozen=True)
 class Measured:
-    """A run that has been as far as it was to go. accuracy: None where it failed."""
+    """A run that has been as far as it was to go. accuracy: None where it failed; rests: at a rung of a halving, where
+    its schedule had more to come."""
 
     trial: Trial
     accuracy: float | None
     epochs: int
     failure: Message | None = None
+    rests: bool = False
+
+    def as_long_as(self, other: Measured) -> bool:
+        """Whether accuracies can be compared: both ended by themselves, or at the same epoch."""
+        return not (self.rests or other.rests) or self.epochs == other.epochs
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,11 @@ class Row:
 
     combination: Combination
     measured: tuple[Measured, ...]
+
+    @property
+    def by_seed(self) -> dict[int, Measured]:
+        """Those that have an accuracy."""
+        return {one.trial.seed: one for one in self.measured if one.accuracy is not None}
 
     @property
     def accuracies(self) -> dict[int, float]:
@@ -154,16 +165,16 @@ def measured(sweep: Sweep, trial: Trial) -> Measured | None:
 @lru_cache(maxsize=4096)  # a page looks at a sweep every other second, and its runs' words are some thousand lines
 def _ending(
     run: Run, _id: str, _state: str, until: int, _written: int
-) -> tuple[float | None, int, Message | None] | None:
-    """(accuracy, epochs, failure) of a run that has been as far as it was to go."""
+) -> tuple[float | None, int, Message | None, bool] | None:
+    """(accuracy, epochs, failure, rests) of a run that has been as far as it was to go."""
     seen = view(run)
     epochs = len(seen.epochs)
     if seen.state == "finished" and seen.best:
-        return seen.best.val_accuracy, epochs, None
+        return seen.best.val_accuracy, epochs, None, False
     if seen.state == "failed":
-        return None, epochs, seen.failure
+        return None, epochs, seen.failure, False
     if seen.state == "stopped" and until and epochs >= until:
-        return _best_up_to(seen, until), until, None
+        return _best_up_to(seen, until), until, None, True
     return None
 
 
@@ -200,8 +211,10 @@ def effect(rows: Sequence[Row], name: str, values: Sequence[search.Value], *, is
     places = compared_places(rows, name)
     if not places:
         if not is_complete:
-            return Message("{setting}, so far: no two runs differ in it alone.", setting=Setting(name))
-        return Message("{setting}: no two runs differ in it alone.", setting=Setting(name))
+            return Message(
+                "{setting}, so far: no two runs that trained as long differ in it alone.", setting=Setting(name)
+            )
+        return Message("{setting}: no two runs that trained as long differ in it alone.", setting=Setting(name))
     best = places[0]
     pairs = {pair: best.differences(*pair) for pair in itertools.permutations(values, 2)}
     pairs = {pair: found for pair, found in pairs.items() if found}
@@ -260,11 +273,15 @@ class Place:
         return Message("with {others}, ", others=_others(self.rest)) if self.rest else ""
 
     def differences(self, first: search.Value, second: search.Value) -> dict[int, float]:
-        """First's accuracy over second's with each seed that both have."""
+        """First's accuracy over second's with each seed that both have and were trained as long with."""
         if first not in self.found or second not in self.found:
             return {}
-        one, other = self.found[first].accuracies, self.found[second].accuracies
-        return {seed: one[seed] - other[seed] for seed in sorted(one.keys() & other.keys())}
+        one, other = self.found[first].by_seed, self.found[second].by_seed
+        return {
+            seed: (one[seed].accuracy or 0.0) - (other[seed].accuracy or 0.0)
+            for seed in sorted(one.keys() & other.keys())
+            if one[seed].as_long_as(other[seed])
+        }
 
 
 def compared_places(rows: Sequence[Row], name: str) -> list[Place]:
