@@ -14,12 +14,14 @@ from drawings import seen
 from scipy.optimize import minimize_scalar
 
 from imgcls.checkpoints.format import load_checkpoint, read_extra, read_tensors, replace_extra, save_checkpoint
+from imgcls.cli.main import main
 from imgcls.data.datasets import DataSet
 from imgcls.data.download import load_arrays
 from imgcls.data.negatives import draw_negatives, load_drawings
 from imgcls.data.pen_digits import read_drawings
 from imgcls.data.splitting import Split
 from imgcls.errors import CheckpointError
+from imgcls.files import write_bytes
 from imgcls.imaging.digits import mnist_normalize
 from imgcls.imaging.strokes import render
 from imgcls.inference.calibration import Calibration
@@ -29,6 +31,7 @@ from imgcls.inference.predictor import Predictor
 from imgcls.models import build
 from imgcls.models.transfer import split_backbone
 from imgcls.recipes import preprocess_for, with_recipe
+from imgcls.runs.lifecycle import create_run
 from imgcls.training.calibrate import calibrate
 from imgcls.workspace import PROJECT, Workspace
 
@@ -114,6 +117,14 @@ def test_an_older_checkpoint_is_read_and_can_be_calibrated(tmp_path):
     assert answer.familiarity is not None
     again, same = load_checkpoint(path)
     assert same == meta and all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
+
+
+def test_a_run_that_goes_on_is_not_calibrated_under_its_hands(workspace, capsys):
+    run = create_run(with_recipe({"name": "goes-on"}), workspace)
+    before = DIGITS.read_bytes()
+    write_bytes(run.best, before)
+    assert main(["calibrate", "goes-on"]) == 2 and "goes-on is still running" in capsys.readouterr().err
+    assert run.best.read_bytes() == before
 
 
 @cache

@@ -100,3 +100,17 @@ def test_the_page_offers_it_for_few_photos_and_says_what_came_out(folder, monkey
     for language, words in said.items():
         html = cross_validation.card(measured, Translator(language), folder)
         assert all(word in html for word in words) and "cedar" in html and "–" in html
+
+
+def bursts(*sizes):
+    """What `group_ids` says of one burst a class."""
+    return [number for number, size in enumerate(sizes) for _ in range(size)]
+
+
+@pytest.mark.parametrize("sizes", [(20, 20), (20, 20, 20)])
+def test_classes_of_one_burst_each_are_not_judged_by_a_network_that_never_met_them(folder, monkeypatch, sizes):
+    labels = bursts(*sizes)
+    made = replace(images(labels, apart=6.0), files=tuple(map(str, range(len(labels)))))
+    monkeypatch.setattr("imgcls.training.cross_validation.group_ids", lambda files: bursts(*sizes))
+    with pytest.raises(DatasetError, match="each class was taken in one go"):
+        cross_validate("garden", folder, images=made)

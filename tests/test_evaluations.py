@@ -80,6 +80,16 @@ def test_changed_weights_or_photos_make_it_anew(flowers):
     assert find_evaluation(path, workspace) is None
 
 
+def test_a_network_that_a_run_saves_over_while_it_is_measured_gets_nobody_elses_figures(flowers):
+    workspace, path = flowers
+
+    def save_a_better_one(done, total):
+        made(workspace, "first", seed=1)
+
+    evaluate_checkpoint(path, workspace, progress=save_a_better_one)
+    assert find_evaluation(path, workspace) is None
+
+
 def test_a_damaged_one_is_made_anew(flowers):
     workspace, path = flowers
     evaluate_checkpoint(path, workspace)

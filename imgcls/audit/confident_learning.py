@@ -8,6 +8,7 @@ joint) and 3.2 (prune by noise rate, here over all classes).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,7 +35,7 @@ def out_of_sample(
     """
     whitened = _whitened(features)
     fold = folds_of(labels, groups, folds)
-    probabilities = torch.zeros(len(labels), classes)
+    probabilities = torch.full((len(labels), classes), torch.nan)
     for number in range(folds):
         held = fold == number
         if held.any() and not held.all():
@@ -82,16 +83,21 @@ def _expected(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def folds_of(labels: Tensor, groups: Sequence[int] | None, folds: int) -> Tensor:
-    """Fold of each image: as many of each class in each, groups whole."""
+    """Fold of each image: as many of each class in each, groups whole. A class that is a single burst leaves the
+    other classes' bursts to the other folds: what is in one fold alone is judged by nobody."""
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0)).tolist()
     fold = torch.full((len(labels),), -1)
     group_of = list(groups) if groups is not None else list(range(len(labels)))
     fold_of_group: dict[int, int] = {}
+    group_sizes = Counter(group_of)
     filled: dict[int, list[int]] = {}
+    in_bursts = [0] * folds
     for i in order:
         sizes = filled.setdefault(int(labels[i]), [0] * folds)
-        number = fold_of_group.setdefault(group_of[i], sizes.index(min(sizes)))
+        emptiest = min(range(folds), key=lambda n: (sizes[n], in_bursts[n]))
+        number = fold_of_group.setdefault(group_of[i], emptiest)
         sizes[number] += 1
+        in_bursts[number] += group_sizes[group_of[i]] > 1
         fold[i] = number
     return fold
 

@@ -27,8 +27,8 @@ SHIFT_PX = 2  # at most, to each side
 def network_probabilities(
     images: Tensor, labels: Tensor, classes: int, *, folds: int = FOLDS, progress: Progress | None = None
 ) -> Tensor:
-    """float (N, classes): each image's probabilities by a LeNet that learnt from the other folds, two at a time with a
-    thread each, which on two cores is faster than one with two.
+    """float (N, classes): each image's probabilities by a LeNet that learnt from the other folds, as many at a time
+    as torch has threads, a thread each: on two cores that is faster than one with two.
 
     images: uint8 (N, C, H, W); labels: int64 (N,). progress: called with the images that this share of the work stands
     for, and their number; what it raises ends the work. An image whose class no other fold has cannot be judged: its

@@ -6,6 +6,7 @@ belong to one checkpoint and one state of the data: a changed file of either has
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -168,9 +169,10 @@ def save_evaluation(folder: Path, key: str, evaluation: Evaluation) -> None:
     text = json.dumps(metadata).encode()
     tensors["json"] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
     write_tensors(folder / f"{key}.safetensors", tensors, {KEY: str(VERSION)})
-    files = sorted(folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
-    for old in files[:-KEPT_FILES]:
-        old.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # another process removes them, too
+        files = sorted(folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
+        for old in files[:-KEPT_FILES]:
+            old.unlink(missing_ok=True)
 
 
 def load_evaluation(folder: Path, key: str) -> Evaluation | None:

@@ -134,8 +134,8 @@ def _scaled(values: Tensor) -> Tensor:
 
 @contextmanager
 def _watched(model: nn.Module, names: Sequence[str], on_output: OnOutput) -> Iterator[None]:
-    """`seen` is told each layer's output while the block lasts. Other threads may run the same network meanwhile: what
-    passes through it for them is not looked at."""
+    """`on_output` is told each layer's output while the block lasts. Other threads may run the same network meanwhile:
+    what passes through it for them is not looked at."""
     ours = threading.get_ident()
 
     def hook_of(name: str):

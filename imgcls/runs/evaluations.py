@@ -131,6 +131,7 @@ def evaluate_checkpoint(
 
     trained, meta = settings_of(path), read_meta(path)
     dataset = dataset or trained.dataset
+    evaluated = _key(path, trained, dataset, part, workspace, tta=tta)
     predictor = Predictor.load(path)
     images = images_for(path, workspace, dataset=dataset, part=part)
     split = images.split
@@ -157,7 +158,9 @@ def evaluate_checkpoint(
         divided_anew=images.divided_anew,
         tta=tta,
     )
-    save_evaluation(kept_in(path, workspace), _key(path, trained, dataset, part, workspace, tta=tta), evaluation)
+    # A run may have saved a better network over this one while it was measured: then these figures are nobody's.
+    if evaluated == evaluation_key(path, workspace, dataset=dataset, part=part, tta=tta):
+        save_evaluation(kept_in(path, workspace), evaluated, evaluation)
     return evaluation
 
 
@@ -265,7 +268,7 @@ Measured = dict[tuple[str, int], bool]  # (image, its label) -> whether it was r
 
 
 def compare_evaluations(evaluations: Mapping[str, Evaluation], workspace: Workspace) -> Compared:
-    """Every pair of `made` (name -> evaluation) on the images that both were measured on and neither has learnt."""
+    """Every pair of `evaluations` (by name) on the images that both were measured on and neither has learnt."""
     measured = {name: _measured(evaluation, workspace) for name, evaluation in evaluations.items()}
     pairs, refusals = [], []
     for a, b in combinations(evaluations, 2):

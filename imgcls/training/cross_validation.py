@@ -103,6 +103,12 @@ def cross_validate(
     groups = group_ids(images.files) if images.files else None
     probabilities = out_of_sample(images.features, images.labels, len(images.classes), groups=groups, folds=folds)
     judged = ~probabilities.isnan().any(dim=1)
+    if not judged.any():
+        raise DatasetError(
+            "No photo of {name} can be judged: each class was taken in one go, so that none is left to learn from. "
+            "Take photos of each class at several times.",
+            name=dataset,
+        )
     report = classification_report(_outputs(images, probabilities, judged), images.classes)
     return CrossValidation(
         dataset=dataset,

@@ -7,8 +7,9 @@ import json
 
 from imgcls.checkpoints.format import load_checkpoint, replace_extra
 from imgcls.checkpoints.store import checkpoint_path, is_shipped
-from imgcls.errors import CheckpointError
+from imgcls.errors import CheckpointError, RunError
 from imgcls.runs.evaluations import settings_of
+from imgcls.runs.store import Run
 from imgcls.workspace import PROJECT, Workspace
 
 
@@ -21,6 +22,10 @@ def run(arguments: argparse.Namespace) -> int:
     path = checkpoint_path(arguments.checkpoint, workspace)
     if is_shipped(path) and workspace.root != PROJECT:
         raise CheckpointError("{path} ships with the lab and stays as it is: copy it first.", path=path)
+    run = Run(path.parent.name, workspace)
+    state = run.read_state() if path.parent == run.checkpoints else None
+    if state is not None and state.is_active:  # it would save over what is written here, or be saved over
+        raise RunError("{name} is still running: stop it first.", name=run.name)
     model, meta = load_checkpoint(path)
     settings = settings_of(path)
     manifest = manifest_of(path, workspace)
