@@ -9,7 +9,7 @@ from imgcls.cli.main import main
 from imgcls.errors import DivergedError, RunError, SettingsError
 from imgcls.recipes import with_recipe
 from imgcls.runs.lifecycle import create_run, prepare_resume
-from imgcls.runs.reader import view
+from imgcls.runs.reader import EventLogReader, view
 from imgcls.runs.worker import work
 from imgcls.training import events
 from imgcls.training.device import DeviceContext, choose_device
@@ -150,7 +150,7 @@ def test_a_finished_run_trains_longer_and_says_what_becomes_of_the_learning_rate
     work(run)
     with pytest.raises(RunError, match="nothing to go on"):
         prepare_resume(run)
-    with pytest.raises(SettingsError, match="but r has had 1 already"):
+    with pytest.raises(SettingsError, match="but r has trained 1 epochs already"):
         prepare_resume(run, epochs=1)
     assert main(["resume", "r", "--epochs", "x"]) == 2 and "whole number" in capsys.readouterr().err
     assert main(["resume", "r", "--epochs", "3"]) == 0
@@ -160,6 +160,16 @@ def test_a_finished_run_trains_longer_and_says_what_becomes_of_the_learning_rate
     assert seen.state == "finished" and [epoch.epoch for epoch in seen.epochs] == [1, 2, 3]
     assert run.settings().epochs == 3 and not run.can_resume and run.can_train_longer
     assert seen.exact_until == 19
+
+
+def test_whoever_watches_a_run_sees_that_it_is_told_to_train_longer(workspace):
+    """A page reads on where it was; it does not begin anew."""
+    run = create_run(with_recipe({**SMALL, "epochs": 1, "name": "r"}), workspace)
+    reader = EventLogReader(run)
+    work(run)
+    assert reader.read().settings.epochs == 1
+    prepare_resume(run, epochs=3)
+    assert reader.read().settings.epochs == 3 and not reader.read().finishing
 
 
 def test_with_a_constant_rate_longer_is_the_same_as_long_from_the_start(workspace):

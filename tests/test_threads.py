@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -107,6 +108,12 @@ def test_a_run_takes_what_is_fastest_when_it_begins(learner, rates):
     event = chosen(learner, TrainState(), rates)
     assert event.threads == max(rates, key=rates.get) and event.exact_until is None
     assert event.rates == {"1": 90.0 * 16, "2": rates[2] * 16}
+
+
+def test_on_a_gpu_too_it_is_told_how_far_a_run_can_be_repeated(learner):
+    learner.context = replace(learner.context, device=torch.device("cuda"))
+    (event,) = choose_threads(learner, TrainState(step=500, exact_until=500))
+    assert (event.threads, event.rates, event.exact_until) == (1, {}, 500)
 
 
 def test_threads_that_the_settings_fix_stay(learner):

@@ -117,6 +117,16 @@ def test_the_time_limit_saves_and_finishes(workspace):
     assert Path(made[-1].checkpoint).is_file()
 
 
+@pytest.mark.parametrize(
+    "ends", [{"train_images": 6000, "epochs": 100, "time_limit": 0.02}, {"patience": 1, "lr": 1e-15, "epochs": 40}]
+)
+def test_what_ended_a_run_does_not_end_it_at_once_where_it_is_told_to_go_on(workspace, ends):
+    settings = small(schedule="constant", **ends)
+    first, more = run(settings, workspace), run(settings, workspace, resume=True)
+    assert first[-1].reason == more[-1].reason != "done"
+    assert of(events.Progress, more)[-1].step > of(events.Progress, first)[-1].step + 3
+
+
 def test_patience_ends_a_run_that_no_longer_gets_better(workspace):
     made = run(small(epochs=40, patience=1, lr=1e-15, schedule="constant"), workspace)
     assert made[-1].reason == "patience" and made[-1].epochs < 40

@@ -122,15 +122,17 @@ class EventLogReader:
             created = written.created if written else settings_file.stat().st_mtime
         except OSError:
             created = 0.0
-        try:
-            settings = self.run.settings()
-        except ImgclsError:
-            settings = None  # made by another version: its events can still be read
-        self.view = RunView(self.run, settings=settings, written=written, created=created, last_time=created)
+        self.view = RunView(self.run, settings=self._settings(), written=written, created=created, last_time=created)
         self._offset, self._earlier = 0, 0.0
         self._progress: list[events.Progress] = []
         self._epochs: list[events.EpochEnded] = []
         self._log: deque[events.Event] = deque(maxlen=LOG_LINES)
+
+    def _settings(self) -> TrainSettings | None:
+        try:
+            return self.run.settings()
+        except ImgclsError:
+            return None  # made by another version: its events can still be read
 
     def read(self) -> RunView:
         # The state is read before the events: a run that ends in between has then said how.
@@ -176,7 +178,7 @@ class EventLogReader:
             updates |= {"started": event, "ending": None}
             started = None  # of the last sitting: what has passed since is no training
         elif isinstance(event, events.Note) and event.code == "resuming":
-            updates |= {"started": None, "ending": None}
+            updates |= {"started": None, "ending": None, "settings": self._settings()}  # it may have more epochs now
             started = None
         elif isinstance(event, events.ThreadsChosen):
             updates["threads"] = event
@@ -195,6 +197,8 @@ class EventLogReader:
             self._progress.append(event)
             return
         if isinstance(event, events.EpochEnded):
+            # An epoch that a time limit cut short ends once more where the run goes on.
+            self._epochs = [e for e in self._epochs if e.epoch < event.epoch]
             self._epochs.append(event)
         if _goes_on_from(self._log[-1] if self._log else None, event):
             self._log.pop()  # one line that follows the work

@@ -147,6 +147,9 @@ def _is_busy() -> bool:
 
 def _key(settings: TrainSettings) -> Key:
     """Everything that decides how long a step takes."""
-    names = ("model", "batch_size", "optimizer", "precision", "device", "threads", "augment", "activation", "pool")
+    names = (
+        "model", "batch_size", "accumulate", "optimizer", "precision", "device", "threads", "augment", "activation",
+        "pool",
+    )  # fmt: skip
     # From scratch and fine-tuned, every layer learns: one timing stands for both.
     return (preprocess_for(settings), settings.transfer == "head", *(getattr(settings, name) for name in names))

@@ -172,7 +172,6 @@ class Failed(Event):
         return not self.error
 
 
-# What Python makes of a file name's bytes that are no UTF-8; neither a file nor a page takes it.
 EVENT_TYPES: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (Started, ThreadsChosen, Progress, EpochEnded, Saved, Note, Finished, Stopped, Failed)

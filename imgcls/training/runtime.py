@@ -42,3 +42,4 @@ def choose_runtime(learner: Learner, state: TrainState, workspace: Workspace) ->
             step=state.step,
         )
         yield events.Note(code="runtime", message=message)
+        yield events.ThreadsChosen(threads=state.threads, rates={}, step=state.step, exact_until=state.exact_until)

@@ -33,7 +33,9 @@ def choose_threads(learner: Learner, state: TrainState, *, measure: Measure = me
     """
     settings, context = learner.settings, learner.context
     if context.device.type != "cpu":
-        torch.set_num_threads(settings.threads or 1)
+        threads = settings.threads or 1
+        torch.set_num_threads(threads)
+        yield events.ThreadsChosen(threads=threads, rates={}, step=state.step, exact_until=state.exact_until)
         return
     rates: dict[int, float] = {}
     threads = settings.threads or state.threads

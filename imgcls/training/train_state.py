@@ -16,7 +16,8 @@ class TrainState:
     chosen; exact_until: the step up to which the same settings give the same bits, None for the whole run; device,
     manifest (its digest), fingerprint, images: what the run was started on; parts: in how many a batch goes through the
     network, more than one since memory was short; epochs: how many it was told, 0 in states of earlier versions;
-    runtime: the program that a frozen backbone runs in, "" before it is chosen.
+    runtime: the program that a frozen backbone runs in, "" before it is chosen; limit_from: seconds that its time limit
+    does not count, those before it was told to go on beyond its end.
     """
 
     step: int = 0
@@ -35,6 +36,7 @@ class TrainState:
     parts: int = 1
     epochs: int = 0
     runtime: str = ""
+    limit_from: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; `from_dict` reads it back."""

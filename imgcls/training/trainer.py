@@ -105,7 +105,10 @@ class _Trainer:
             self.words.append(events.Note(code="balance", message=message))
         if resume:
             saved = folder / "resume.safetensors"
-            self._take_up(saved if saved.is_file() else folder / "ended.state")
+            ended = not saved.is_file()
+            self._take_up(folder / "ended.state" if ended else saved)
+            if ended:  # somebody wants more of it: what ended it before does not end it at once again
+                self.state.bad_epochs, self.state.limit_from = 0, self.state.seconds
         self._halve(parts)
         self.manager = CheckpointManager(folder, self.learner, run, self.state)
         self.began_here = self.state.step == 0
@@ -301,7 +304,7 @@ class _Trainer:
         if self.context.world > 1 and self.state.step % CLOCK_EVERY:
             return False, False, False
         limit = self.settings.time_limit * 60
-        late = bool(limit) and self.clock.seconds > limit
+        late = bool(limit) and self.clock.seconds - self.state.limit_from > limit
         tell, save = self.pace.since_lap >= self._interval(), self.manager.overdue()
         stop, late, tell, save = self.context.any_rank(self.should_stop(), late, tell, save)
         if stop:
@@ -329,7 +332,7 @@ class _Trainer:
             raise self._diverged(loss)
         left = (self.total - state.step) * self.learner.batches.batch_size / (images / seconds)
         if self.settings.time_limit:
-            left = min(left, max(0.0, self.settings.time_limit * 60 - state.seconds))
+            left = min(left, max(0.0, self.settings.time_limit * 60 - (state.seconds - state.limit_from)))
         return events.Progress(
             step=state.step,
             epoch=state.step / self.steps,
