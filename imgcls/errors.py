@@ -10,7 +10,8 @@
     ├── InputError        an image or a drawing given for classification cannot be used
     ├── StorageError      a file cannot be written: a full disk, a folder without permission
     ├── DeviceError       the device or precision asked for is not to be had
-    └── InstallError      the installed libraries do not work together
+    ├── InstallError      the installed libraries do not work together
+    └── ServeError        the server cannot be opened at the address asked for
 
 The terminal shows `str(error)`; the page shows `error.message` in its own language.
 """

@@ -71,11 +71,9 @@ def write_bytes(path: Path, content: bytes) -> None:
 def storage_error(path: Path, error: OSError) -> StorageError:
     reason = error.strerror or str(error)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return StorageError("{path} may not be written ({reason}): change who may.", path=path, reason=reason)
+        return StorageError("{path} is not writable ({reason}): change its permissions.", path=path, reason=reason)
     if error.errno in NO_PLACE:
-        return StorageError(
-            "{path} could not be written ({reason}): check where it is to lie.", path=path, reason=reason
-        )
+        return StorageError("{path} could not be written ({reason}): check the path.", path=path, reason=reason)
     return StorageError("{path} could not be written ({reason}): free some space.", path=path, reason=reason)
 
 

@@ -60,7 +60,7 @@ class Workspace:
         return self.root / ".imgcls-cache"
 
     def shipped(self, *relative: str) -> Path:
-        """`parts` under workspace if it is there, otherwise the copy that ships."""
+        """`relative` under workspace if it is there, otherwise the copy that ships."""
         own = self.root.joinpath(*relative)
         return own if os.path.exists(own) else PROJECT.joinpath(*relative)
 

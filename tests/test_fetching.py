@@ -11,7 +11,7 @@ import pytest
 import torch
 from photos import flowers
 
-from imgcls.errors import WeightsError
+from imgcls.errors import StorageError, WeightsError
 from imgcls.models import model_spec
 from imgcls.models.download import Hosts, check_reachable, fetch_weights
 from imgcls.models.pretrained import load_pretrained
@@ -117,6 +117,12 @@ def test_whole(tmp_path):
         assert fetch_weights(SPEC, tmp_path, hosts=hosts(address)) == path and len(asked) == 1
     assert path == tmp_path / SPEC.weights[0] and path.read_bytes() == CONTENT
     assert told[-1] == (len(CONTENT), len(CONTENT)) and told == sorted(told)
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
+    (tmp_path / "weight").write_text("a file")
+    with pytest.raises(StorageError, match="weight could not be written"):
+        fetch_weights(SPEC, tmp_path / "weight", hosts=hosts("http://127.0.0.1:1"))
 
 
 def test_cut_off_goes_on_where_it_was(tmp_path):

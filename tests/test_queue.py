@@ -44,7 +44,7 @@ def test_further_starts_wait_in_the_order_they_came(workspace, first):
     assert names(workspace) == ["c", "a", "b"] and [queue.position(run) for run in runs] == [1, 2, 3]
     assert {view(run).state for run in runs} == {"queued"} and running(workspace) == ["first"]
     assert queue.position(first) is None and start_next(workspace) == []
-    with pytest.raises(RunError, match="1 runs going on"):
+    with pytest.raises(RunError, match="There is 1 run going on already"):
         start_run(small(), workspace, at_once=1)
 
 
@@ -128,3 +128,10 @@ def test_about_how_long_it_waits(workspace, first):
     change(workspace, runs[0].logs, "queued", expected=None)
     assert [queue.turn_of(run).seconds for run in runs] == [100, None, None]
     assert [queue.turn_of(run).ahead for run in runs] == [1, 2, 3]
+
+
+def test_the_next_one_waits_for_all_that_a_terminal_has_started_beside_it(workspace, first):
+    change(workspace, first.logs, "running", expected=10.0)
+    for name, seconds in (("second", 500.0), ("third", 1000.0)):
+        change(workspace, create_run(small(name=name), workspace).logs, "running", expected=seconds)
+    assert queue.turn_of(ask(workspace, "waits", expected=60.0)).seconds == 1000

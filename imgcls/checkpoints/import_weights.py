@@ -38,7 +38,7 @@ MAX_CLASS_CHARS = 300  # characters of a class name, as a checkpoint takes them
 
 
 def likely_kind(recognised: RecognisedNetwork) -> str:
-    """The kind of images (see KINDS) that such a network most likely learnt from."""
+    """The kind of images (see IMAGE_KINDS) that such a network most likely learnt from."""
     small = recognised.model.startswith("lenet") or recognised.model == "resnet18-small" or 0 < recognised.size <= 32
     return "digits" if recognised.channels == 1 else "tiny" if small else "photos"
 
@@ -62,7 +62,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def proposed(recognised: RecognisedNetwork, *, kind: str = "", changes: dict[str, Any] | None = None) -> Preprocess:
-    """How images most likely reached it: the recipe's way for this network on data of `kind` (see KINDS).
+    """How images most likely reached it: the recipe's way for this network on data of `kind` (see IMAGE_KINDS).
 
     changes: fields of Preprocess to set otherwise. Raises SettingsError.
     """
@@ -88,9 +88,7 @@ def proposed(recognised: RecognisedNetwork, *, kind: str = "", changes: dict[str
         return Preprocess(**{**form, **changes})
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"])) or "mean"
-        raise SettingsError(
-            "The preprocessing cannot be so: {where} has a value it cannot have.", where=where
-        ) from None
+        raise SettingsError("The preprocessing is invalid: {where} has a value it cannot have.", where=where) from None
 
 
 def proposed_classes(recognised: RecognisedNetwork) -> tuple[str, ...]:

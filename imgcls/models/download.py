@@ -20,6 +20,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from imgcls.errors import WeightsError, network_reason
+from imgcls.files import storage_error
 from imgcls.messages import Message, joined
 from imgcls.models.registry import ModelSpec
 from imgcls.progress import Progress
@@ -78,14 +79,21 @@ def fetch_weights(
     timeout: float = TIMEOUT_S,
 ) -> Path:
     """The file, in `folder`. Raises WeightsError when no host has it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _fetched(spec, folder, progress or (lambda done, total: None), hosts, timeout)
+    except OSError as error:  # of the folder or a lock: what a host or a file does is told as its reason
+        raise storage_error(folder, error) from None
+
+
+def _fetched(spec: ModelSpec, folder: Path, progress: Progress, hosts: Hosts | None, timeout: float) -> Path:
     why: list[Message] = []
     for source in sources(spec, hosts or Hosts.from_environment()):
         with FileLock(folder / f".{source.file}.lock"):  # two runs that begin together fetch it once
             if (folder / source.file).is_file():
                 return folder / source.file
             try:
-                return _download(source, folder, progress or (lambda done, total: None), timeout)
+                return _download(source, folder, progress, timeout)
             except (OSError, ValueError, HTTPException, Broken) as error:
                 why.append(_reason(source, error))
     raise no_weights(spec, folder, why)
@@ -134,7 +142,7 @@ def _download(source: Source, folder: Path, progress: Progress, timeout: float) 
     try:
         answer = _Redirects.open(request, timeout)
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # the part is longer than the file: it is of another one
+        if error.code == 416:  # the part is as long as the file, or longer: it is fetched anew
             partial.unlink(missing_ok=True)
         raise
     with answer:

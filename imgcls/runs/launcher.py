@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from imgcls.errors import ImgclsError, RunError
+from imgcls.messages import plural
 from imgcls.processes import ProcessId
 from imgcls.runs import queue
 from imgcls.runs.lifecycle import check_resumable, check_run, claim_run, mark_resuming
@@ -99,7 +100,7 @@ def start_next(workspace: Workspace, *, at_once: int | None = None) -> list[str]
 
 def start_claimed(job: Job, state: RunState, *command: str, previous: RunState | None = None) -> None:
     """Under the workspace's lock: the process of a job whose folder was just made, unless it has to wait. Where none
-    can be started the folder goes again; one that goes on has its state of `before` again."""
+    can be started the folder goes again; one that goes on has its state of `previous` again."""
     if state.state == "queued":
         return
     try:
@@ -135,7 +136,13 @@ def admitted(state: RunState, workspace: Workspace, at_once: int | None, wait: b
     if not waiting and len(running(workspace)) < at_once:
         return state.to("starting", process=me)
     if not wait:
-        raise RunError("There are {count} runs going on already: wait until one ends, or stop it.", count=at_once)
+        raise RunError(
+            plural(
+                "There is {count} run going on already: wait until it ends, or stop it.",
+                "There are {count} runs going on already: wait until one ends, or stop it.",
+                count=len(running(workspace)),
+            )
+        )
     queue.check_room(workspace, state.owner, each)
     last = waiting[-1][1].place if waiting else 0.0
     return state.to("queued", process=None, place=last + 1, at_once=at_once)

@@ -150,7 +150,7 @@ def with_epochs(run: Run, epochs: int | str) -> TrainSettings:
     done = max((epoch.epoch for epoch in view(run).epochs), default=0)
     if settings.epochs <= done:
         raise SettingsError(
-            "{setting} is {value}, but {name} has had {done} already: name more.",
+            "{setting} is {value}, but {name} has trained {done} epochs already: choose a larger number.",
             setting=Setting("epochs"), value=settings.epochs, name=run.name, done=done, field="epochs",
         )  # fmt: skip
     return settings

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from imgcls.errors import RunError
 from imgcls.files import storage_error
+from imgcls.messages import plural
 from imgcls.runs.reader import RunView, view
 from imgcls.runs.state import Owner, RunState, locked, write_state
 from imgcls.runs.store import Job, Run, states
@@ -95,13 +96,20 @@ def check_room(workspace: Workspace, owner: Owner | None, each: int = WAITING_EA
     own = [name for name, state in queued if state.owner and state.owner.id == owner.id]
     if len(own) >= each:
         raise RunError(
-            "{count} runs of yours are waiting already: withdraw one, or wait until one has had its turn.",
-            count=len(own),
+            plural(
+                "{count} run of yours is waiting already: withdraw it, or wait until it has had its turn.",
+                "{count} runs of yours are waiting already: withdraw one, or wait until one has had its turn.",
+                count=len(own),
+            )
         )
     near = from_address(workspace, owner.address)
     if len(near) >= each:
         raise RunError(
-            "{count} runs from your address are waiting already: wait until one has had its turn.", count=len(near)
+            plural(
+                "{count} run from your address is waiting already: wait until it has had its turn.",
+                "{count} runs from your address are waiting already: wait until one has had its turn.",
+                count=len(near),
+            )
         )
 
 
@@ -140,7 +148,7 @@ def turns(workspace: Workspace, view_of: Callable[[Run], RunView] = view) -> lis
     free += [0.0] * (at_once - len(free))
     in_turn = list(going_on)
     for position, (name, state) in enumerate(queued, 1):
-        free_at = sorted(seconds for seconds in free if seconds is not None)[:at_once]
+        free_at = sorted(seconds for seconds in free if seconds is not None)[-at_once:]
         if None in free:
             in_turn.append(Turn(name, state, position, ahead=len(in_turn)))
             continue

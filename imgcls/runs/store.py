@@ -83,6 +83,8 @@ class Job:
         """Be its process from now on. Raises RunError when another one is, or when nobody has started it."""
         me = ProcessId.current()
         with locked(self.workspace):
+            if not self.logs.is_dir():  # whoever started this process could not write its state, and took it back
+                raise RunError("{name} is not running.", name=self.name)
             state = self.read_state() or RunState(process=me)
             # On Windows a virtual environment's python.exe starts the real one and is what the launcher knows.
             mine = state.process is not None and state.process.pid in (me.pid, os.getppid())
