@@ -21,7 +21,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from benchmarks.latency import FLAGS, _serve
+from benchmarks.latency import FLAGS, serve
 
 SETTLE = 15  # seconds in which the server loads torch
 QUIET_MS = 2_000
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        server, url, _ = _serve(Path(folder))
+        server, url, _ = serve(Path(folder))
         try:
             time.sleep(SETTLE)
             opened = openings(url, arguments.opens)

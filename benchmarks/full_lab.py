@@ -91,7 +91,7 @@ def measure(runs: int, clients: int, drawings: int, answers: int) -> dict[str, A
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         fill(home, runs)
-        server, url, first_page = latency._serve(home)
+        server, url, first_page = latency.serve(home)
         port, process, training = int(url.split(":")[2].split("/")[0]), psutil.Process(server.pid), None
         try:
             time.sleep(latency.SETTLE / 1000)

@@ -62,7 +62,7 @@ def main() -> None:
     arguments = parser.parse_args()
     imports = _seconds([sys.executable, "-c", "import gradio, torch, torchvision"])
     with tempfile.TemporaryDirectory() as folder:
-        server, url, first_page = _serve(Path(folder))
+        server, url, first_page = serve(Path(folder))
         try:
             frames, cost = drawing(url, arguments.drawings, psutil.Process(server.pid))
             start = started(url)
@@ -107,7 +107,7 @@ def _seconds(command: list[str]) -> float:
     return time.perf_counter() - began
 
 
-def _serve(workspace: Path) -> tuple[subprocess.Popen, str, float]:
+def serve(workspace: Path) -> tuple[subprocess.Popen, str, float]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -150,12 +150,12 @@ def drawing(url: str, drawings: int, server: psutil.Process) -> tuple[list[float
         for i in range(3):  # the first ones warm up
             _draw(page, box, random.Random(-i))
         page.evaluate("window.frames_ms = []")
-        idle = _core(server, lambda: page.wait_for_timeout(5000))
+        idle = cores_used(server, lambda: page.wait_for_timeout(5000))
         requests: list[str] = []
         # What an open page asks now and then, drawing or not, is no part of it.
         page.on("request", lambda r: None if r.url.endswith("/changes") else requests.append(r.url))
         began = time.perf_counter()
-        busy = _core(server, lambda: [_draw(page, box, random.Random(i)) for i in range(drawings)])
+        busy = cores_used(server, lambda: [_draw(page, box, random.Random(i)) for i in range(drawings)])
         cost = {"requests": len(requests), "seconds": time.perf_counter() - began, "server_core": busy,
                 "server_core_idle": idle}  # fmt: skip
         return page.evaluate("window.frames_ms"), cost
@@ -175,7 +175,7 @@ def started(url: str) -> float:
     return took
 
 
-def _core(server: psutil.Process, work: Callable[[], object]) -> float:
+def cores_used(server: psutil.Process, work: Callable[[], object]) -> float:
     """Of one processor core, what the server uses while `work` goes on."""
     began, used = time.perf_counter(), sum(server.cpu_times()[:2])
     work()

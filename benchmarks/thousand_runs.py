@@ -103,7 +103,7 @@ def measure(runs: int, times: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder))
         fill(workspace, runs)
-        server, url, _ = latency._serve(Path(folder))
+        server, url, _ = latency.serve(Path(folder))
         try:
             time.sleep(latency.SETTLE / 1000)
             took = opened(url, times)
