@@ -60,9 +60,9 @@ def test_a_row_each_and_broken_ones_too(workspace, uploads):
 def test_a_small_file_comes_with_the_question(workspace, uploads):
     paths, labels = digits(uploads, 3)
     sent = ["data:image/png;base64," + base64.b64encode(path.read_bytes()).decode() for path in paths]
-    files = [[content, str(i)] for i, content in enumerate([*sent, "data:image/png;base64,?", "data:"])]
+    files = [[content, str(i)] for i, content in enumerate([*sent, "data:image/png;base64,?", "data:", "data:,画"])]
     rows = asking(workspace)["many_read"]({**ASKED, "files": files})["rows"]
-    assert [row.get("label") for row in rows] == [*labels, None, None] and all("error" in row for row in rows[3:])
+    assert [row.get("label") for row in rows] == [*labels, None, None, None] and all("error" in row for row in rows[3:])
 
 
 def test_a_zip_is_read_in_batches(workspace, uploads):

@@ -34,7 +34,6 @@ from imgcls.web.server.gradio_internals import (  # before the imports below def
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse
 from starlette.routing import Mount
@@ -51,7 +50,7 @@ from imgcls.web.classify.browser_weights import PageWeights
 from imgcls.web.classroom import board_routes, join_link, routes
 from imgcls.web.engine import routes as engine_routes
 from imgcls.web.i18n.translator import LANGUAGES, Translator, hide_folders
-from imgcls.web.server import security, tensorboard
+from imgcls.web.server import error_answers, security, tensorboard
 from imgcls.web.server.connections import Connections, configured, raise_descriptor_limit
 from imgcls.web.server.hosting import Hosting, hosting
 from imgcls.web.server.language import LanguageMiddleware, wanted
@@ -60,7 +59,7 @@ from imgcls.web.server.refusals import check_refusals
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.uploads import keep_sweeping, only_uploads, prepare_uploads, stored
-from imgcls.web.shared.work_gate import Busy, address_of, work
+from imgcls.web.shared.work_gate import address_of, work
 from imgcls.web.train import live_cards, see_it_learn
 from imgcls.workspace import PROJECT, Workspace
 
@@ -146,6 +145,7 @@ def _add_routes(
     app: FastAPI, run_cache: RunCache, weights: PageWeights, people: People, hosting_settings: Hosting
 ) -> tensorboard.TensorBoard:
     """Every address that is not Gradio's. The board is the caller's to close."""
+    error_answers.add_handlers(app)
     _add_own_routes(app, run_cache)
     live_cards.add_routes(app, run_cache)
     see_it_learn.add_routes(app, run_cache)
@@ -164,15 +164,6 @@ def _add_own_routes(app: FastAPI, run_cache: RunCache) -> None:
     async def by_language(request: Request) -> RedirectResponse:
         chosen = wanted(request.headers.get("accept-language", ""))
         return RedirectResponse(f"{chosen}/" + (f"?{request.url.query}" if request.url.query else ""))
-
-    @app.exception_handler(RequestValidationError)
-    async def refused(_: Request, __: Exception) -> PlainTextResponse:
-        """FastAPI's own answer repeats what was asked, and falls over what JSON cannot hold."""
-        return PlainTextResponse("The lab knows no such request.", 422)
-
-    @app.exception_handler(Busy)
-    async def busy(_: Request, error: Exception) -> PlainTextResponse:
-        return PlainTextResponse(str(error), 429, headers={"Retry-After": "5"})
 
     @app.get("/favicon.ico")
     async def icon() -> FileResponse:

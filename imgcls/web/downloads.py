@@ -16,12 +16,11 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from imgcls.data.catalog import own_folders
 from imgcls.data.corrections import written_classes
-from imgcls.errors import DatasetError, ImgclsError
+from imgcls.errors import DatasetError
 from imgcls.files import replacing
 from imgcls.runs.evaluations import evaluation_key, find_evaluation
 from imgcls.runs.reader import RunView
 from imgcls.web.evaluate.report import report
-from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.run_cache import RunCache, stamp_of
 from imgcls.web.shared.uploads import made_folder
 from imgcls.web.shared.work_gate import address_of, work, work_here
@@ -67,10 +66,7 @@ def add_routes(app: FastAPI, runs: RunCache) -> None:  # noqa: C901 - a download
         view = await view_of(name, request)
         if view is None or not view.run.best.is_file():
             return PlainTextResponse("This run has no checkpoint (any more).", 404)
-        try:
-            html = await work("document", ("report", root, name), lambda: _report(view, workspace), address_of(request))
-        except ImgclsError as error:
-            return PlainTextResponse(Translator("en").message(error.message), 404)
+        html = await work("document", ("report", root, name), lambda: _report(view, workspace), address_of(request))
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(view.run.name)}.html"}
         return Response(html, media_type="text/html; charset=utf-8", headers=headers)
 

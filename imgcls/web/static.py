@@ -8,10 +8,8 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from starlette.responses import PlainTextResponse, Response
 
-from imgcls.errors import CheckpointError
 from imgcls.web.classify.browser_weights import PageWeights
 from imgcls.web.classify.handout import handout_with
-from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared import scripts
 from imgcls.web.shared.work_gate import address_of, work
 
@@ -46,10 +44,7 @@ def serve(app: FastAPI, weights: PageWeights) -> None:
             return _none()
         units = await units_of(name, request)
         key = ("page", root, name, epochs_kept, units is None)
-        try:
-            content = await work("document", key, lambda: handout_with(path, units), address_of(request), keep=True)
-        except CheckpointError as error:
-            return PlainTextResponse(Translator("en").message(error.message), 404)
+        content = await work("document", key, lambda: handout_with(path, units), address_of(request), keep=True)
         title = quote(f"{path.parent.name}.html")
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{title}"}
         return Response(content, media_type="text/html; charset=utf-8", headers=headers)

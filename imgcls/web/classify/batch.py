@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -82,7 +81,7 @@ def _content(sent: Any) -> Path | bytes:
         return uploaded(sent)
     try:
         return base64.b64decode(sent.partition(",")[2], validate=True)
-    except binascii.Error:
+    except ValueError:
         raise InputError("The file is cut off or damaged: save or copy it again.") from None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ HERE = Path(__file__).parent
 def frame_of(payload: Any) -> Image.Image:
     """What the browser sent. Raises InputError for what no camera would send."""
     if isinstance(payload, str) and len(payload) <= MAX_CHARS and payload.startswith(PREFIX):
-        with contextlib.suppress(binascii.Error, InputError):
+        with contextlib.suppress(ValueError, InputError):
             content = base64.b64decode(payload[len(PREFIX) :], validate=True)
             with opened_picture(content, name="The picture", most=SKETCH_PIXELS) as image:
                 return image.copy()  # small

@@ -8,7 +8,6 @@ Knows nothing of digits: what is drawn arrives as a data URL, which `drawing_of`
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ def drawing_of(payload: Any) -> Image.Image | None:
     if payload in (None, "", NOTHING):
         return None
     if isinstance(payload, str) and len(payload) <= MAX_CHARS and payload.startswith(PREFIX):
-        with contextlib.suppress(binascii.Error, InputError):
+        with contextlib.suppress(ValueError, InputError):
             content = base64.b64decode(payload[len(PREFIX) :], validate=True)
             with opened_picture(content, name="The drawing", most=SKETCH_PIXELS) as image:
                 return image.copy()  # small

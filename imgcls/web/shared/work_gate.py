@@ -28,6 +28,7 @@ from PIL import Image
 from imgcls.checkpoints.format import read_meta
 from imgcls.errors import InputError
 from imgcls.imaging.image_io import opened_image
+from imgcls.messages import N_
 from imgcls.processes import available_cores
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Busy(InputError):
     """The line is full, or waiting took too long."""
 
     def __init__(self) -> None:
-        super().__init__("Many people are asking just now: try again in a moment.")
+        super().__init__(N_("Many people are asking just now: try again in a moment."))
 
 
 @dataclass(eq=False)
