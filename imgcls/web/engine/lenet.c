@@ -1,6 +1,6 @@
 // LeNet learns here: forward, backward and the optimizer's step, as WebAssembly for the page.
 //
-// The network is models/lenet.py: conv1 5x5, pool, activation, conv2 5x5, pool, activation, fc1 120, fc2 84, fc3. One
+// The network is models/lenet.py: conv1 5x5, activation, pool, conv2 5x5, activation, pool, fc1 120, fc2 84, fc3. One
 // instance of the module holds one network, its data and its optimizer. Nothing is imported: no clock, no randomness of
 // the machine, so that a seed decides every bit.
 //
@@ -532,26 +532,41 @@ static void convolve(const f8 *in, int index, int wide, f8 *out, int side) {
       convolve_group(in, layer->inputs, wide, out + o * side * side, side, w + o * layer->stride, bias + o, 8);
 }
 
-INLINE f4 pooled4(f4 a, f4 b, f4 c, f4 d, int pool) {
-  return pool == MAX_POOL ? larger(larger(a, b), larger(c, d)) : ((a + b) + (c + d)) * splat(.25f);
-}
+INLINE f4 largest4(f4 a, f4 b, f4 c, f4 d) { return larger(larger(a, b), larger(c, d)); }
 
-// The activation comes after the pool: the same values as before it for a maximum, on a quarter of the numbers.
-INLINE void pool_as(const f8 *in, int channels, int wide, f8 *out, int pool, int activation) {
+// The activation comes after a maximum: the same values as before it, on a quarter of the numbers.
+INLINE void max_pool(const f8 *in, int channels, int wide, f8 *out, int activation) {
   int side = wide / 2;
   for (int c = 0; c < channels; c++)
     for (int y = 0; y < side; y++)
       for (int x = 0; x < side; x++) {
         const f8 *r = in + (c * wide + 2 * y) * wide + 2 * x;
-        f4 low = pooled4(r[0].low, r[1].low, r[wide].low, r[wide + 1].low, pool);
-        f4 high = pooled4(r[0].high, r[1].high, r[wide].high, r[wide + 1].high, pool);
+        f4 low = largest4(r[0].low, r[1].low, r[wide].low, r[wide + 1].low);
+        f4 high = largest4(r[0].high, r[1].high, r[wide].high, r[wide + 1].high);
         *out++ = (f8){activated(low, activation), activated(high, activation)};
       }
 }
 
+// An average is one of activated numbers.
+static void average_pool(const f8 *in, int channels, int wide, f8 *out) {
+  int side = wide / 2, activation = net.activation;
+  f4 quarter = splat(.25f);
+  for (int c = 0; c < channels; c++)
+    for (int y = 0; y < side; y++)
+      for (int x = 0; x < side; x++) {
+        const f8 *r = in + (c * wide + 2 * y) * wide + 2 * x, *s = r + wide;
+        f4 low = (activated(r[0].low, activation) + activated(r[1].low, activation)) +
+                 (activated(s[0].low, activation) + activated(s[1].low, activation));
+        f4 high = (activated(r[0].high, activation) + activated(r[1].high, activation)) +
+                  (activated(s[0].high, activation) + activated(s[1].high, activation));
+        *out++ = (f8){low * quarter, high * quarter};
+      }
+}
+
 static void pool(const f8 *in, int channels, int wide, f8 *out) {
-  if (net.pool == MAX_POOL && net.activation == RELU) pool_as(in, channels, wide, out, MAX_POOL, RELU);
-  else pool_as(in, channels, wide, out, net.pool, net.activation);
+  if (net.pool == AVERAGE_POOL) average_pool(in, channels, wide, out);
+  else if (net.activation == RELU) max_pool(in, channels, wide, out, RELU);
+  else max_pool(in, channels, wide, out, net.activation);
 }
 
 // C[n][m] = bias[m] + sum over k of a[n * row + k * column] * b[k][m], or added to C. N in fours, M in eights.
@@ -659,21 +674,17 @@ static void slope_backward(float *to, const float *out, int count) {
   for (int i = 0; i < count; i += 4) store(to + i, load(to + i) * slope(load(out + i), net.activation));
 }
 
-// The gradient `g` of a pool's output to the four numbers that it was made of: the first maximum takes all of it.
-INLINE void unpool4(f4 a, f4 b, f4 c, f4 d, f4 g, int pool, f4 to[4]) {
-  if (pool == AVERAGE_POOL) {
-    to[0] = to[1] = to[2] = to[3] = g * splat(.25f);
-    return;
-  }
-  f4 most = larger(larger(a, b), larger(c, d));
+// The gradient `g` of a maximum to the four numbers that it was taken of: the first largest one has all of it.
+INLINE void unpool4(f4 a, f4 b, f4 c, f4 d, f4 g, f4 to[4]) {
+  f4 most = largest4(a, b, c, d);
   i4 first = a == most, second = (b == most) & ~first, third = (c == most) & ~(first | second);
   to[0] = where(first, g), to[1] = where(second, g), to[2] = where(third, g);
   to[3] = where(~(first | second | third), g);
 }
 
 // `to_out` -> gradients of the convolution's output and, added up, of its biases.
-INLINE void unpool_as(const f8 *in, const f8 *out, const f8 *to_out, int channels, int wide, f8 *to_in, float *to_bias,
-                      int pool, int activation) {
+INLINE void max_unpool(const f8 *in, const f8 *out, const f8 *to_out, int channels, int wide, f8 *to_in, float *to_bias,
+                       int activation) {
   int side = wide / 2;
   for (int c = 0; c < channels; c++) {
     f4 bias = splat(0);
@@ -683,8 +694,8 @@ INLINE void unpool_as(const f8 *in, const f8 *out, const f8 *to_out, int channel
         const f8 *r = in + at;
         f4 low[4], high[4];
         f4 g = to_out->low * slope(out->low, activation), h = to_out->high * slope(out->high, activation);
-        unpool4(r[0].low, r[1].low, r[wide].low, r[wide + 1].low, g, pool, low);
-        unpool4(r[0].high, r[1].high, r[wide].high, r[wide + 1].high, h, pool, high);
+        unpool4(r[0].low, r[1].low, r[wide].low, r[wide + 1].low, g, low);
+        unpool4(r[0].high, r[1].high, r[wide].high, r[wide + 1].high, h, high);
         to_in[at] = (f8){low[0], high[0]}, to_in[at + 1] = (f8){low[1], high[1]};
         to_in[at + wide] = (f8){low[2], high[2]}, to_in[at + wide + 1] = (f8){low[3], high[3]};
         bias += g + h;
@@ -693,10 +704,30 @@ INLINE void unpool_as(const f8 *in, const f8 *out, const f8 *to_out, int channel
   }
 }
 
+// The same of an average; activating once more is sooner than keeping what it was made of.
+static void average_unpool(const f8 *in, const f8 *to_out, int channels, int wide, f8 *to_in, float *to_bias) {
+  int side = wide / 2, activation = net.activation, corners[4] = {0, 1, wide, wide + 1};
+  for (int c = 0; c < channels; c++) {
+    f4 bias = splat(0);
+    for (int y = 0; y < side; y++)
+      for (int x = 0; x < side; x++, to_out++) {
+        f4 g = to_out->low * splat(.25f), h = to_out->high * splat(.25f);
+        for (int i = 0; i < 4; i++) {
+          int at = (c * wide + 2 * y) * wide + 2 * x + corners[i];
+          f4 low = g * slope(activated(in[at].low, activation), activation);
+          f4 high = h * slope(activated(in[at].high, activation), activation);
+          to_in[at] = (f8){low, high};
+          bias += low + high;
+        }
+      }
+    to_bias[c] += sum4(bias);
+  }
+}
+
 static void unpool(const f8 *in, const f8 *out, const f8 *to_out, int channels, int wide, f8 *to_in, float *to_bias) {
-  if (net.pool == MAX_POOL && net.activation == RELU)
-    unpool_as(in, out, to_out, channels, wide, to_in, to_bias, MAX_POOL, RELU);
-  else unpool_as(in, out, to_out, channels, wide, to_in, to_bias, net.pool, net.activation);
+  if (net.pool == AVERAGE_POOL) average_unpool(in, to_out, channels, wide, to_in, to_bias);
+  else if (net.activation == RELU) max_unpool(in, out, to_out, channels, wide, to_in, to_bias, RELU);
+  else max_unpool(in, out, to_out, channels, wide, to_in, to_bias, net.activation);
 }
 
 // Half a vector at a time: ten sums, two gradients and what is read fit into sixteen registers.
