@@ -228,6 +228,9 @@ OF_ITS_OWN = {
 MAKERS = {
     "handout", "handout_with", "report", "units_bytes", "units_if_there", "epochs_bytes", "page_bytes", "preview",
     "opened_picture", "network", "classify", "classify_prepared", "of_drawing", "of_photo", "drawing_of", "frame_of",
+    # Files of the workspace, which may lie on a slow disk.
+    "read_meta", "network_kind", "kind_of", "weights.name", "self._in_page", "run_cache.runs",
+    "run_cache.view", "run_cache.checkpoint", "run_cache.checkpoints", "cache.checkpoint", "list_labs", "find_run",
 }  # fmt: skip
 WEB = [module for module in FILES if inside(module, "imgcls.web") and module != GATE]
 

@@ -57,10 +57,11 @@ class Endpoints:
             "top": [[label, probability], ...], "sure": whether it looks like what the network was trained on,
             "familiarity": by how much, from 0 on, null where the checkpoint is not calibrated}
         """
-        chosen = self.run_cache.checkpoint(checkpoint if "/" in (checkpoint or "") else f"{checkpoint}/best")
+        user, key = address_of(request), checkpoint if "/" in (checkpoint or "") else f"{checkpoint}/best"
+        chosen = await work("state", None, lambda: self.run_cache.checkpoint(key), user)
         if not image:
             raise InputError("Give an image file to classify.")
-        kind, user = network_kind(chosen), address_of(request)
+        kind = await work("state", None, lambda: network_kind(chosen), user)
         classification = await work(kind, None, lambda: _read(chosen, image), user)
         return {
             "label": classification.label,

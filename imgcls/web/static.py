@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -44,7 +45,11 @@ def serve(app: FastAPI, weights: PageWeights) -> None:
             return _none()
         units = await units_of(name, request)
         key = ("page", root, name, epochs_kept, units is None)
-        content = await work("document", key, lambda: handout_with(path, units), address_of(request), keep=True)
+
+        make = partial(weights.made_of, name, lambda checkpoint: handout_with(checkpoint, units))
+        content = await work("document", key, make, address_of(request), keep=True)
+        if content is None:  # saved anew meanwhile
+            return _none()
         title = quote(f"{path.parent.name}.html")
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{title}"}
         return Response(content, media_type="text/html; charset=utf-8", headers=headers)

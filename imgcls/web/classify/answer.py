@@ -13,17 +13,21 @@ from imgcls.inference.classify import classify
 from imgcls.web.classify import answer_view
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.run_cache import RunCache
-from imgcls.web.shared.work_gate import Kind, network, network_kind
+from imgcls.web.shared.work_gate import Kind, network, network_kind, work
 
 ORDERED = 10  # up to so many classes the bars stay in their own order, so that they do not jump while one draws
 
 
-def kind_of(run_cache: RunCache, chosen: str | None) -> Kind:
+async def pool_of(run_cache: RunCache, chosen: str | None, user: str) -> Kind:
     """The pool in which the chosen checkpoint's answer is made; where it is none, the sentence that says so."""
-    try:
-        return network_kind(run_cache.checkpoint(chosen))
-    except ImgclsError:
-        return "picture"
+
+    def pool() -> Kind:
+        try:
+            return network_kind(run_cache.checkpoint(chosen))
+        except ImgclsError:
+            return "picture"
+
+    return await work("state", None, pool, user)
 
 
 def of_drawing(run_cache: RunCache, translate: Translator, drawing: Image.Image | None, chosen: str) -> str:

@@ -29,7 +29,7 @@ from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.shared.server_functions import ServerFunction, server_function
 from imgcls.web.shared.uploads import uploaded
-from imgcls.web.shared.work_gate import POOLS, network, network_kind, opened_picture, work
+from imgcls.web.shared.work_gate import POOLS, Kind, network, network_kind, opened_picture, work
 
 if TYPE_CHECKING:
     from imgcls.imaging.preprocess import Preprocess
@@ -51,8 +51,8 @@ def server_functions(translate: Translator, cache: RunCache, limits: Limits) -> 
 
     async def many_read(payload: dict[str, Any]) -> dict[str, Any]:
         """Rows of one batch: {"files": [[path or data URL, name], ...]}, or {"zip": path, "start": index}."""
-        path, user = cache.checkpoint(str(payload["checkpoint"])), payload["visitor"]
-        form = read_meta(path).preprocess
+        chosen, user = str(payload["checkpoint"]), payload["visitor"]
+        path, form, kind = await work("state", None, lambda: _reader(cache, chosen), user)
         if "zip" in payload:
             start = int(payload["start"])
             if not 0 <= start < limits.many:
@@ -61,14 +61,20 @@ def server_functions(translate: Translator, cache: RunCache, limits: Limits) -> 
             with archive:
                 indices = range(start, min(start + _batch(form), len(archive.names), limits.many))
                 entries = _one_by_one(archive, indices)
-                return {"rows": await _rows(path, form, entries, translate, thumbs=True, user=user)}
+                return {"rows": await _rows(path, form, entries, kind, translate, thumbs=True, user=user)}
         files = payload["files"]
         if not isinstance(files, list) or len(files) > max(BATCH.values()):
             raise InputError("At most {most:,} pictures are read in a go.", most=max(BATCH.values()))
         named = [(shown(str(name)), lambda sent=sent: _content(sent)) for sent, name in files]
-        return {"rows": await _rows(path, form, named, translate, thumbs=False, user=user)}
+        return {"rows": await _rows(path, form, named, kind, translate, thumbs=False, user=user)}
 
     return [server_function(many_begin, translate, "picture"), server_function(many_read, translate)]
+
+
+def _reader(cache: RunCache, chosen: str) -> tuple[Path, Preprocess, Kind]:
+    """(the checkpoint, the form of its images, the pool that its answers come from). Raises CheckpointError."""
+    path = cache.checkpoint(chosen)
+    return path, read_meta(path).preprocess, network_kind(path)
 
 
 def _batch(form: Preprocess) -> int:
@@ -100,7 +106,14 @@ def _one_by_one(archive: ZippedImages, indices: Iterable[int]) -> list[Source]:
 
 
 async def _rows(
-    checkpoint: Path, form: Preprocess, sources: list[Source], translate: Translator, *, thumbs: bool, user: str
+    checkpoint: Path,
+    form: Preprocess,
+    sources: list[Source],
+    kind: Kind,
+    translate: Translator,
+    *,
+    thumbs: bool,
+    user: str,
 ) -> list[dict[str, Any]]:
     """Decoded by all threads that pictures have, then one batch for the network."""
 
@@ -127,7 +140,7 @@ async def _rows(
     def classifications() -> list[Classification]:
         return classify_prepared(network(checkpoint), readable, language=translate.language, top=2)
 
-    readings = iter(await work(network_kind(checkpoint), None, classifications, user))
+    readings = iter(await work(kind, None, classifications, user))
     rows = []
     for (name, _), (item, thumb) in zip(sources, prepared_or_error, strict=True):
         row = {"name": name, "thumb": thumb}

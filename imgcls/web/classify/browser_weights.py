@@ -12,9 +12,9 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from imgcls import __version__
 from imgcls.checkpoints.epochs import epochs_of, read_epoch
@@ -22,7 +22,7 @@ from imgcls.checkpoints.format import EXTRA, Meta, read_meta
 from imgcls.errors import CheckpointError, ImgclsError
 from imgcls.inference.predictor import CONFIDENT_FROM
 from imgcls.web.shared import scripts
-from imgcls.web.shared.run_cache import RunCache, key
+from imgcls.web.shared.run_cache import RunCache, key, stamp_of
 from imgcls.web.shared.work_gate import network
 from imgcls.workspace import Workspace
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 CACHE_ENTRIES = 16  # checkpoints, 300 KB each
+NAMES_KEPT = 512  # names of files: several times those that are listed
+FileState = tuple[Path, int, int]  # path, when it was written (ns), bytes
+T = TypeVar("T")
 
 FEATURES = 84  # that go into the last layer
 TENSOR_NAMES = ("weight", "bias")
@@ -175,13 +178,15 @@ def units_if_there(path: Path, workspace: Workspace) -> bytes | None:
 
 class PageWeights:
     """`name` of a chosen checkpoint, `content` of a name. A name is asked for while the first page is built, which does
-    not wait for torch: it is made of the file and of the scripts that read it, and the content when it is asked for."""
+    not wait for torch: it is made of the file and of the scripts that read it, and the content when it is asked for.
+
+    A name stands for one content: a run that saves anew makes another name, and the old one is answered no more.
+    """
 
     def __init__(self, cache: RunCache) -> None:
         self.cache = cache
         self._lock = threading.Lock()
-        self._names: dict[tuple[Path, int, int], str] = {}
-        self._paths: dict[str, Path] = {}
+        self._names: OrderedDict[FileState, str] = OrderedDict()
         self._contents: OrderedDict[str, bytes] = OrderedDict()
 
     def name(self, chosen: str | None) -> str | None:
@@ -189,17 +194,21 @@ class PageWeights:
         path = self.cache.checkpoint(chosen)
         if not for_page(read_meta(path)):
             return None
+        state = (path, *stamp_of(path))
+        with self._lock:
+            if state in self._names:
+                self._names.move_to_end(state)
+                return self._names[state]
+        made_by = f"{__version__} {scripts.digest()} {path.parent.name} "
         try:
-            stat = path.stat()
-            file_state = (path, stat.st_mtime_ns, stat.st_size)
-            if file_state not in self._names:
-                made_by = f"{__version__} {scripts.digest()} {path.parent.name} "
-                content = hashlib.sha256(made_by.encode() + path.read_bytes())
-                self._names[file_state] = content.hexdigest()[:32]
+            name = hashlib.sha256(made_by.encode() + path.read_bytes()).hexdigest()[:32]
         except OSError as error:
             raise CheckpointError("{path} cannot be read ({reason}).", path=path, reason=error.strerror) from None
-        name = self._names[file_state]
-        self._paths[name] = path
+        if (path, *stamp_of(path)) == state:  # otherwise it was written anew meanwhile: whose name it is nobody knows
+            with self._lock:
+                self._names[state] = name
+                while len(self._names) > NAMES_KEPT:
+                    self._names.popitem(last=False)
         return name
 
     def content(self, name: str) -> bytes | None:
@@ -208,23 +217,20 @@ class PageWeights:
             if name in self._contents:
                 self._contents.move_to_end(name)
                 return self._contents[name]
-        path = self.path(name)
-        if path is None:
-            return None
         try:
-            content = page_bytes(path)
+            content = self.made_of(name, page_bytes)
         except CheckpointError:
             return None
-        with self._lock:
-            self._contents[name] = content
-            while len(self._contents) > CACHE_ENTRIES:
-                self._contents.popitem(last=False)
+        if content is not None:
+            with self._lock:
+                self._contents[name] = content
+                while len(self._contents) > CACHE_ENTRIES:
+                    self._contents.popitem(last=False)
         return content
 
     def units(self, name: str) -> bytes | None:
         """None where there is no such checkpoint, or its data set is not here."""
-        checkpoint = self.path(name)
-        return units_if_there(checkpoint, self.cache.workspace) if checkpoint else None
+        return self.made_of(name, lambda path: units_if_there(path, self.cache.workspace))
 
     def found(self, name: str) -> tuple[Path | None, tuple[int, ...]]:
         """The checkpoint's file, and the epochs that are kept beside it: a run that goes on adds some."""
@@ -233,13 +239,33 @@ class PageWeights:
 
     def epochs(self, name: str) -> bytes | None:
         """None where there is no such checkpoint, or no epochs beside it."""
-        checkpoint = self.path(name)
-        return epochs_bytes(checkpoint) if checkpoint else None
+        return self.made_of(name, epochs_bytes)
+
+    def made_of(self, name: str, make: Callable[[Path], T | None]) -> T | None:
+        """What `make` makes of the file of that name; None where there is none, or another one by the end."""
+        path = self.path(name)
+        if path is None:
+            return None
+        made = make(path)
+        return made if self._is_called(path, name) else None
 
     def path(self, name: str) -> Path | None:
         """The checkpoint's file."""
-        if name not in self._paths:
-            for info in self.cache.checkpoints():  # a page older than this server asks
-                with contextlib.suppress(CheckpointError):
-                    self.name(key(info))
-        return self._paths.get(name)
+        if path := self._known(name):
+            return path
+        for info in self.cache.checkpoints():  # a page older than this server asks
+            with contextlib.suppress(CheckpointError):
+                if self.name(key(info)) == name:
+                    return info.path
+        return None
+
+    def _known(self, name: str) -> Path | None:
+        with self._lock:
+            paths = [path for (path, *_), known in self._names.items() if known == name]
+        return next((path for path in paths if self._is_called(path, name)), None)
+
+    def _is_called(self, path: Path, name: str) -> bool:
+        """Whether the file is still the one that was given the name."""
+        state = (path, *stamp_of(path))
+        with self._lock:
+            return self._names.get(state) == name

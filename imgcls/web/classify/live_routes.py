@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, Response
 
 from imgcls.errors import InputError
 from imgcls.web.classify import answer_view
-from imgcls.web.classify.answer import kind_of, of_drawing, of_photo
+from imgcls.web.classify.answer import of_drawing, of_photo, pool_of
 from imgcls.web.classify.camera import frame_of
 from imgcls.web.classify.pad import drawing_of
 from imgcls.web.i18n.translator import LANGUAGES, Translator
@@ -55,9 +55,10 @@ def _route(run_cache: RunCache, answer: Callable[[Translator, Any], str], of: st
         except (ValueError, LookupError, TypeError, RecursionError):
             return Response(status_code=422)
         translate = _words(request.path_params["language"])
-        kind = kind_of(run_cache, str(payload["checkpoint"] or ""))
+        user = address_of(request)
         try:
-            html = await work(kind, None, lambda: str(answer(translate, payload)), address_of(request))
+            kind = await pool_of(run_cache, str(payload["checkpoint"] or ""), user)
+            html = await work(kind, None, lambda: str(answer(translate, payload)), user)
         except InputError as error:
             html = str(answer_view.problem(translate.message(error.message), translate))
         return HTMLResponse(html)

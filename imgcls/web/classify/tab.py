@@ -9,7 +9,7 @@ import gradio as gr
 
 from imgcls.errors import ImgclsError, InputError
 from imgcls.web.classify import answer_view, import_weights
-from imgcls.web.classify.answer import kind_of, nothing_drawn, of_drawing, of_photo
+from imgcls.web.classify.answer import nothing_drawn, of_drawing, of_photo, pool_of
 from imgcls.web.classify.camera import LiveCamera
 from imgcls.web.classify.live import LiveAnswer
 from imgcls.web.classify.pad import DrawingPad, drawing_of
@@ -161,15 +161,16 @@ class ClassifyTab:
         """What the page is to compute itself, and what the server answers: one of them is ''."""
         if source == "photo":
             return "", await self.of_upload(request, path, chosen)
-        if name := self._in_page(chosen):
+        if name := await work("state", None, lambda: self._in_page(chosen), address_of(request)):
             return name, ""
         return "", await self._answer(
             request, chosen, lambda: of_drawing(self.run_cache, self.translate, drawing_of(drawing), chosen)
         )
 
     async def _answer(self, request: gr.Request, chosen: str, make: Callable[[], str]) -> str:
+        user = address_of(request)
         try:
-            return await work(kind_of(self.run_cache, chosen), None, make, address_of(request))
+            return await work(await pool_of(self.run_cache, chosen, user), None, make, user)
         except InputError as error:
             return answer_view.problem(self.translate.message(error.message), self.translate)
 

@@ -79,11 +79,15 @@ class Looks:
                 self._drawn.popitem(last=False)
         return drawn
 
-    def asked_for(self, kind: str, name: str, language: str, more: Sequence[str]) -> Key:
+    async def asked_for(self, kind: str, name: str, language: str, more: Sequence[str], user: str) -> Key:
         """Of `more` only what makes a difference: otherwise any word would be another drawing, and push one out."""
-        known = EXPECTED if kind == "lab" else {run.name for run in self.run_cache.runs()} if more else ()
+        known = EXPECTED if kind == "lab" else await self._run_names(user) if more else frozenset[str]()
         chosen = [one for one in dict.fromkeys(more) if one in known and one != name]
         return kind, name, language, tuple(chosen[: 1 if kind == "lab" else OVER])
+
+    async def _run_names(self, user: str) -> frozenset[str]:
+        key = ("run names", str(self.run_cache.workspace.root))
+        return await work("state", key, lambda: frozenset(run.name for run in self.run_cache.runs()), user)
 
 
 def add_routes(app: FastAPI, run_cache: RunCache) -> None:
@@ -95,10 +99,11 @@ def add_routes(app: FastAPI, run_cache: RunCache) -> None:
         kind, name = request.path_params["kind"], request.path_params["name"][:100]
         if kind not in DRAW or language not in LANGUAGES:
             return Response(status_code=404)
-        key = looks.asked_for(kind, name, language, query.getlist("more")[:MORE])
+        user = address_of(request)
+        key = await looks.asked_for(kind, name, language, query.getlist("more")[:MORE], user)
         drawn = looks.fresh(key)
         if drawn is None:
-            drawn = await work("picture", ("look", root, key), lambda: looks.draw(key), address_of(request))
+            drawn = await work("picture", ("look", root, key), lambda: looks.draw(key), user)
         if drawn is None or drawn.tag == query.get("known"):
             return Response(status_code=204, headers=HEADERS)
         if "gzip" not in request.headers.get("accept-encoding", ""):
