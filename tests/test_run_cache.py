@@ -168,7 +168,7 @@ def test_runs_of_an_initialisation_lab_are_listed_there_only(workspace, monkeypa
     tab = TrainTab.__new__(TrainTab)
     tab.run_cache, tab.translate = cache, Translator("en")
     assert "is part of lab: it is shown in the Init lab" in tab.why_not_shown("lab-default")
-    assert "no run gone here" in tab.why_not_shown("gone")
+    assert "no run called “gone” here" in tab.why_not_shown("gone")
     assert not any(map(tab.why_not_shown, ("own", "..", "", None)))
     monkeypatch.setattr("imgcls.web.shared.run_cache.LISTED", 0)
     choices = tab.list_runs("own")

@@ -112,6 +112,8 @@ def test_whether_a_setting_matters_is_said_where_the_others_are_best_over_the_sa
     # Between seeds accuracies differ by ten points; within each, the learning rates by five or six.
     assert str(sweep_result.effect(found, "lr", [0.01, 0.1])).startswith("lr matters: with init a, 0.1 is 5.")
     assert "no difference shown" in str(sweep_result.effect(found, "init", ["a", "b"]))
+    apart = rows({(0.01, "a"): [0.8, 0.5], (0.1, "a"): [0.9, 0.9]})  # differ by 10 and by 40 points
+    assert "2 seeds are too few" in str(sweep_result.effect(apart, "lr", [0.01, 0.1]))
     alone = rows({(0.01, "a"): [0.8], (0.1, "a"): [0.9]})
     assert "more seeds would tell" in str(sweep_result.effect(alone, "lr", [0.01, 0.1]))
     # A run that failed takes its partner out, not the whole comparison.

@@ -20,6 +20,8 @@ from imgcls.runs.sweep import Sweep, Trial
 from imgcls.runs.sweep_request import Request
 from imgcls.settings import TrainSettings, command_line
 
+WIDEST_POINTS = 100  # of an interval that is shown: a wider one reaches beyond what accuracies can differ by
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -247,6 +249,12 @@ def _finding(said: dict[str, Any], differences: Sequence[float], comparisons: in
             "{setting} matters: {at}{better} is {points:.2f} points better than {worse} (95 %: {low:.2f} to "
             "{high:.2f}, {count} seeds).",
             **said, low=low, high=high, count=len(differences),
+        )  # fmt: skip
+    if high - low > WIDEST_POINTS:
+        return Message(
+            "{setting}: no difference shown; {at}{better} was {points:.2f} points above {worse}, but {count} seeds are "
+            "too few for runs that differ so much: add some.",
+            **said, count=len(differences),
         )  # fmt: skip
     return Message(
         "{setting}: no difference shown; {at}{better} was {points:.2f} points above {worse} (95 %: {low:.2f} to "

@@ -315,7 +315,7 @@ def test_a_wild_address_opens_the_page_as_it_begins(page, server):
     expect(page.locator("#command button")).to_have_text("Copied", use_inner_text=True)
     expect(page.get_by_test_id("toast-body")).to_have_count(0)
     page.goto(f"{server.url}/en/?tab=train&run=gone")  # a name that could be a run's
-    expect(page.locator("#run-not-here")).to_contain_text("There is no run gone here", timeout=SOON)
+    expect(page.locator("#run-not-here")).to_contain_text("There is no run called “gone” here", timeout=SOON)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def _print_estimate(run: Run) -> None:
 
     estimated = estimate(run.settings(), run.workspace, timed=False)
     layers, parameters = ", ".join(estimated.layers), f"{estimated.trainable:,} of {estimated.parameters:,} parameters"
-    learn = f"{estimated.mode}: {layers} learn, {parameters}"
+    learn = f"{estimated.mode}: {layers} {'learns' if len(estimated.layers) == 1 else 'learn'}, {parameters}"
     print(learn, file=sys.stderr, flush=True)
 
 

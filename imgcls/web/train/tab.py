@@ -220,7 +220,9 @@ class TrainTab:
         if lab := self.run_cache.lab_of(name):
             return self.translate("{name} is part of {lab}: it is shown in the Init lab.", name=name, lab=lab)
         if self.run_cache.view(name) is None:
-            return self.translate("There is no run {name} here (any more): it was deleted or renamed.", name=name)
+            return self.translate(
+                "There is no run called “{name}” here (any more): it was deleted or renamed.", name=name
+            )
         return ""
 
     def for_chosen(self, name: str | None) -> tuple[Any, str]:
