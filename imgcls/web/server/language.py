@@ -9,21 +9,25 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cache
 
-from starlette.datastructures import Headers
-from starlette.responses import RedirectResponse, Response
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imgcls.messages import N_
 from imgcls.web.classify.first_page import with_first_page
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.shared import scripts
-from imgcls.web.shared.work_gate import work
+from imgcls.web.shared.work_gate import Busy, address_of, work
 
-PAGES = 16  # kept: a language at an address, 0.5 MB each
+PAGES = 16  # kept, packed: a language at an address, 0.1 MB each
+HOST = b"address-of-the-lab.invalid"  # for which the page is made
+NAMED = re.compile(r"[a-z0-9._\-:\[\]]{1,255}")  # what a Host header may say: it stands in the page's script
+Kind = tuple[str, str, str]  # language, scheme, where the application is mounted
 LEVEL = 9  # of gzip, once
 CODES = {"en": "en", "zh": "zh-CN"}
 # What Gradio's components say in English whatever the language is.
@@ -98,21 +102,27 @@ def wanted(accepted: str) -> str:
 
 @dataclass(frozen=True)
 class Page:
+    """As it is at any address of a kind: HOST stands where its own does."""
+
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
-    packed: bytes
+
+    def at(self, host: str) -> bytes:
+        return self.body.replace(HOST, host.encode())
 
 
 class LanguageMiddleware:
     """Puts the language into the pages `/en/` and `/zh/`; everything else passes.
 
-    A page is the same for all who open it at the same address: it is made, and packed, once for each.
+    A page is the same for all who open it, but for the address that they typed: it is made once, and packed once for
+    each address, of which anybody can name 65,535 by their ports. Who does keeps only himself waiting.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._making = asyncio.Lock()
-        self._pages: OrderedDict[tuple[str, ...], Page] = OrderedDict()
+        self._making: dict[Kind, asyncio.Lock] = {}
+        self._pages: dict[Kind, Page] = {}
+        self._packed: OrderedDict[tuple[Kind, str], bytes] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         language = scope["path"].strip("/") if scope["type"] == "http" and scope["method"] == "GET" else ""
@@ -123,26 +133,45 @@ class LanguageMiddleware:
             query = scope["query_string"].decode("latin-1")
             await RedirectResponse(f"{language}/" + (f"?{query}" if query else ""))(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        key = language, scope["scheme"], headers.get("host", ""), scope.get("root_path", "")
-        async with self._making:
-            page = self._pages.get(key) or await self._made(language, scope, receive)
+        await (await self._answer(language, Request(scope, receive)))(scope, receive, send)
+
+    async def _answer(self, language: str, request: Request) -> Response:
+        host = request.headers.get("host", "").lower() or str(request.url.netloc)
+        if not NAMED.fullmatch(host):
+            return PlainTextResponse("The lab knows no such host.", 400)
+        kind = language, request.url.scheme, request.scope.get("root_path", "")
+        async with self._making.setdefault(kind, asyncio.Lock()):
+            page = self._pages.get(kind) or await self._made(kind, request)
             if isinstance(page, Response):  # not made: what the application says instead
-                await page(scope, receive, send)
-                return
-            self._pages[key] = page
-            self._pages.move_to_end(key)
-            while len(self._pages) > PAGES:
-                self._pages.popitem(last=False)
-        packed = "gzip" in headers.get("accept-encoding", "")
-        encoding = [(b"content-encoding", b"gzip")] if packed else []
-        answer = Response(page.packed if packed else page.body)
+                return page
+            self._pages[kind] = page
+        wants_packed = "gzip" in request.headers.get("accept-encoding", "")
+        packed = await self._pack(kind, host, page, address_of(request)) if wants_packed else None
+        answer = Response(page.at(host) if packed is None else packed)
+        encoding = [] if packed is None else [(b"content-encoding", b"gzip")]
         length = (b"content-length", str(len(answer.body)).encode())
         answer.raw_headers = [*page.headers, (b"vary", b"Accept-Encoding"), *encoding, length]
-        await answer(scope, receive, send)
+        return answer
 
-    async def _made(self, language: str, scope: Scope, receive: Receive) -> Page | Response:
-        """The application's page, as it is without a query: what a query says is read by the page itself."""
+    async def _pack(self, kind: Kind, host: str, page: Page, user: str) -> bytes | None:
+        """None where many are asking just now: the page comes as it is."""
+        key = kind, host
+        if key not in self._packed:
+            try:
+                named = ("page", id(self), key)
+                packed = await work("picture", named, lambda: gzip.compress(page.at(host), LEVEL), user)
+            except Busy:
+                return None
+            self._packed[key] = packed
+            while len(self._packed) > PAGES:
+                self._packed.popitem(last=False)
+            return packed
+        self._packed.move_to_end(key)
+        return self._packed[key]
+
+    async def _made(self, kind: Kind, request: Request) -> Page | Response:
+        """The application's page, as it is without a query: what a query says is read by the page itself. Of what else
+        a browser or a proxy says nothing reaches it: it would be in everybody's page."""
         start: Message = {}
         body = b""
 
@@ -153,13 +182,11 @@ class LanguageMiddleware:
             elif message["type"] == "http.response.body":
                 body += message.get("body", b"")
 
-        plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-        await self.app({**scope, "query_string": b"", "headers": plain}, receive, held)
+        await self.app({**request.scope, "query_string": b"", "headers": [(b"host", HOST)]}, request.receive, held)
         headers = tuple((name, value) for name, value in start.get("headers", ()) if name.lower() != b"content-length")
         if start.get("status") != 200:
             answer = Response(body, start.get("status", 404))
             answer.raw_headers = [*headers, (b"content-length", str(len(body)).encode())]
             return answer
-        said = with_first_page(body.replace(b"<head>", script(language), 1), language)
-        packed = await work("picture", None, lambda: gzip.compress(said, LEVEL))
-        return Page(headers, said, packed)
+        language = kind[0]
+        return Page(headers, with_first_page(body.replace(b"<head>", script(language), 1), language))
