@@ -19,7 +19,7 @@ from PIL import Image
 from served import served
 from waiting import wait_until
 
-from imgcls.web.server.gradio_internals import UNREAD_SECONDS, Sessions
+from imgcls.web.server.gradio_internals import UNREAD_SECONDS, Sessions, upload_folder
 from imgcls.web.shared import uploads
 from imgcls.web.shared.uploads import KEPT_SECONDS, SWEEP_SECONDS, UPLOADS, prepare_uploads, sweep
 from imgcls.workspace import Workspace
@@ -119,9 +119,22 @@ def test_uploads_lie_in_the_workspace_for_this_user_alone(lab):
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_a_folder_that_is_named_is_taken(tmp_path, monkeypatch):
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "other"))
-    assert prepare_uploads(Workspace(tmp_path / "lab")) == tmp_path / "other"
+def test_in_a_folder_that_is_named_only_uploads_are_swept(tmp_path, monkeypatch):
+    """It may be /tmp: what others keep there is theirs."""
+    named, workspace = tmp_path / "other", Workspace(tmp_path / "lab")
+    theirs = named / "theirs" / "thesis.txt"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("three years")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(named))
+    for _ in range(2):  # a second page of the same process keeps its uploads in the same place
+        folder = prepare_uploads(workspace)
+        assert folder.is_relative_to(named) and folder != named and upload_folder() == folder
+    assert folder.parent == named
+    left = folder / "0123" / "photo.jpg"
+    left.parent.mkdir()
+    left.write_bytes(b"x")
+    sweep(workspace, now=time.time() + KEPT_SECONDS + 1)
+    assert theirs.is_file() and not left.exists() and folder.is_dir()
 
 
 def test_what_a_killed_server_left_goes_within_the_hour(lab):

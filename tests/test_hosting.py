@@ -6,9 +6,11 @@ import pytest
 
 from imgcls.errors import RunError, SettingsError
 from imgcls.recipes import with_recipe
+from imgcls.runs import sweep
 from imgcls.runs.lifecycle import create_run
 from imgcls.runs.reader import view
 from imgcls.runs.state import change
+from imgcls.runs.sweep_request import again, plan
 from imgcls.settings import TrainSettings
 from imgcls.web.server.hosting import hosting
 
@@ -37,6 +39,34 @@ def test_others_bring_limits(env, workspace):
     assert made.limits.check(TrainSettings()).time_limit == 15
     made.limits.check(TrainSettings(model="resnet18", batch_size=128, image_size=96))
     assert made.limits.check(TrainSettings(time_limit=5)).time_limit == 5
+
+
+@pytest.mark.parametrize(
+    "env", [{"IMGCLS_TRUSTED_PROXY": "127.0.0.1"}, {"IMGCLS_ALLOWED_HOSTS": "lab.example.org"}, {"SPACE_ID": "x/y"}]
+)
+def test_a_lab_behind_a_proxy_is_shared_wherever_it_listens(env):
+    assert hosting("127.0.0.1", env=env).limits.public
+
+
+def test_no_way_to_a_sweep_passes_the_limits_of_a_shared_lab(workspace, monkeypatch):
+    monkeypatch.setattr(sweep, "push", lambda _: None)
+    shared, base = hosting(env={"SPACE_ID": "x/y"}).limits, {"dataset": "mnist", "model": "lenet"}
+
+    def minutes(name, **said):
+        one = shared.start_sweep(plan(base | said, {"lr": [0.05, 0.1]}, [1]), workspace, name=name)
+        return {one.settings(trial).time_limit for trial in one.trials()}
+
+    assert [minutes("none"), minutes("more", time_limit=600), minutes("less", time_limit=5)] == [{15.0}, {15.0}, {5.0}]
+    for values in ([0, 5], [5, 600]):
+        with pytest.raises(SettingsError, match="at most 15 minutes"):
+            shared.start_sweep(plan(base, {"time_limit": values}, [1]), workspace, name="varied")
+    # More seeds of one that is there count with those that it has.
+    for seed in range(2, 13):
+        one = shared.start_sweep(again(sweep.find("none", workspace).request(), {}, {}, [seed]), workspace, name="none")
+    assert len(one.trials()) == 24
+    with pytest.raises(SettingsError, match="26 runs"):
+        shared.start_sweep(again(one.request(), {}, {}, [13]), workspace, name="none")
+    assert len(one.trials()) == 24
 
 
 def test_a_bad_port_is_a_sentence():

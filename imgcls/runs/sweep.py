@@ -132,9 +132,7 @@ def create(
     Everything is checked beforehand. Nothing is started. Raises ImgclsError with nothing changed.
     """
     name = check_name(name or default_name(request))
-    sweep = Sweep(name, workspace)
-    if (sweep.folder / FILE).is_file():
-        request = enlarged(sweep.request(), request, name)
+    sweep, request = Sweep(name, workspace), joined(request, workspace, name=name)
     request = replace(request, going=True, left_out=(), at_once=at_once, owner=owner or request.owner)
     trials = sweep.trials(request)
     for trial in trials:
@@ -151,6 +149,13 @@ def create(
                 sweep.write(request)
         _give_another_chance(sweep, trials)
     return sweep
+
+
+def joined(request: Request, workspace: Workspace, *, name: str = "") -> Request:
+    """With what the sweep of that name has already, where there is one. Raises SettingsError where they are two
+    questions."""
+    sweep = Sweep(check_name(name or default_name(request)), workspace)
+    return enlarged(sweep.request(), request, sweep.name) if (sweep.folder / FILE).is_file() else request
 
 
 def _is_strangers(run: Run, sweep: str) -> bool:

@@ -5,8 +5,8 @@ by commas; a foreign one means that the lab is shared), IMGCLS_PASSWORD (asked f
 IMGCLS_HOST_PASSWORD (makes its giver the lab's host), IMGCLS_RUNS_AT_ONCE (where the lab is shared further ones wait),
 IMGCLS_WAITING_EACH (so many runs of one person, or of one address, may wait),
 IMGCLS_FETCH (yes: whoever visits a shared lab may have built-in data sets fetched),
-IMGCLS_TRUSTED_PROXY (addresses or networks of proxies whose X-Forwarded-* headers count), SPACE_ID (set by a Hugging
-Face Space).
+IMGCLS_TRUSTED_PROXY (addresses or networks of proxies whose X-Forwarded-* headers count; the lab is then shared),
+SPACE_ID (set by a Hugging Face Space).
 """
 
 from __future__ import annotations
@@ -47,8 +47,11 @@ def hosting(host: str | None = None, port: int | None = None, env: Mapping[str, 
         port = _port(env.get("IMGCLS_PORT") or str(PORT))
     named = _hosts(env.get("IMGCLS_ALLOWED_HOSTS", ""))
     loopback = ("127.0.0.1", "localhost", "[::1]", host)
-    # A foreign name means that others come, through a proxy on this computer perhaps.
-    public = not is_loopback(host) or not all(is_loopback(name) for name in named)
+    # Nothing but the Space's own proxy reaches its container.
+    proxies = _proxies(env.get("IMGCLS_TRUSTED_PROXY") or ("*" if space else ""))
+    # A foreign name means that others come, through a proxy on this computer perhaps, and so does a proxy by itself:
+    # it may name this computer in their place.
+    public = not is_loopback(host) or not all(is_loopback(name) for name in named) or bool(proxies)
     if not named and not is_loopback(host) and not space:
         named = _own_names(host)
     spaces = ("*.hf.space", "*.huggingface.co", "*.huggingface.tech") if space else ()
@@ -60,8 +63,7 @@ def hosting(host: str | None = None, port: int | None = None, env: Mapping[str, 
         allowed_hosts=(*loopback, *named, *spaces),
         password=env.get("IMGCLS_PASSWORD") or None,
         host_password=env.get("IMGCLS_HOST_PASSWORD") or None,
-        # Nothing but the Space's own proxy reaches its container.
-        trusted_proxies=_proxies(env.get("IMGCLS_TRUSTED_PROXY") or ("*" if space else "")),
+        trusted_proxies=proxies,
         public_name=(env.get("SPACE_HOST") if space else next(iter(behind), None)) or None,
         framed=space,
     )

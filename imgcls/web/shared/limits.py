@@ -107,8 +107,11 @@ class Limits:
         if not self.public:
             return settings
         self.check_settings(settings)
-        minutes = min(settings.time_limit or self.minutes, self.minutes)
-        return settings.model_copy(update={"time_limit": minutes})
+        return settings.model_copy(update={"time_limit": self._minutes(settings.time_limit)})
+
+    def _minutes(self, asked: float) -> float:
+        """asked: 0 for no limit of one's own."""
+        return min(asked or self.minutes, self.minutes)
 
     @property
     def _queue(self) -> dict[str, Any]:
@@ -126,21 +129,35 @@ class Limits:
     ) -> Sweep:
         """Start a sweep, or go on with the one of that name, as far as it is allowed: its runs wait like all others."""
         if self.public:
-            runs = len(request.combinations) * len(request.seeds)
-            if runs > self.sweep_runs:
-                raise SettingsError(
-                    "That would be {count} runs, and this shared lab allows {most}: name fewer values or seeds.",
-                    count=runs,
-                    most=self.sweep_runs,
-                    field="vary",
-                )
-            for combination in request.combinations:
-                self.check_settings(with_recipe({**request.base, **combination}))
+            minutes = self._minutes(request.base.get("time_limit", 0.0))
+            request = replace(request, base={**request.base, "time_limit": minutes}, jobs=1)
+            self._check_sweep(sweep.joined(request, workspace, name=name))
             check_room(workspace, owner, self.waiting_each)
-            request = replace(request, base={"time_limit": self.minutes, **request.base}, jobs=1)
         new_sweep = sweep.create(request, workspace, name=name, at_once=self.runs_at_once, owner=owner)
         sweep.push(new_sweep)
         return new_sweep
+
+    def _check_sweep(self, request: Request) -> None:
+        """Raises SettingsError where all of it is more than may be had here."""
+        runs = len(request.combinations) * len(request.seeds)
+        if runs > self.sweep_runs:
+            raise SettingsError(
+                "That would be {count} runs, and this shared lab allows {most}: name fewer values or seeds.",
+                count=runs,
+                most=self.sweep_runs,
+                field="vary",
+            )
+        for combination in request.combinations:
+            settings = with_recipe({**request.base, **combination})
+            self.check_settings(settings)
+            if not 0 < settings.time_limit <= self.minutes:  # it varies: a run of its own would be cut to the limit
+                raise SettingsError(
+                    "In this shared lab a run takes at most {most:g} minutes: choose values of {time_limit} above 0 "
+                    "and up to that.",
+                    most=self.minutes,
+                    time_limit=Setting("time_limit"),
+                    field="vary",
+                )
 
     def start_lab(self, settings: TrainSettings, inits: Sequence[str], workspace: Workspace, **who: Any) -> Lab:
         """The time limit of one run is shared by the runs of a lab."""

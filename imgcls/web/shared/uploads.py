@@ -23,22 +23,25 @@ from imgcls.web.shared.work_gate import Busy, work
 from imgcls.workspace import Workspace
 
 UPLOADS, MADE = ".uploads", ".downloads"  # folders of the workspace
+OWN = "imgcls-uploads"  # in a folder that holds others' files, too: whatever lies in it is swept
 KEPT_SECONDS, SWEEP_SECONDS = 3000.0, 300.0  # together less than the hour that the page promises at most
 
 _ours: str | None = None  # what this process has written into the environment
 
 
 def prepare_uploads(workspace: Workspace) -> Path:
-    """The folder of uploads, the workspace's own unless GRADIO_TEMP_DIR names another; for this user's eyes only.
+    """The folder of uploads, in the workspace unless GRADIO_TEMP_DIR names another place; for this user's eyes only.
     Before any page is built. Raises StorageError."""
     global _ours
-    if os.environ.get(FOLDER) in (None, "", _ours):
-        _ours = os.environ[FOLDER] = str(workspace.root / UPLOADS)
-    folder = Path(os.environ[FOLDER])
+    named, usual = os.environ.get(FOLDER), workspace.root / UPLOADS
+    if named is None or named in ("", _ours, str(usual)):
+        folder, _ours = usual, str(usual)
+    else:
+        folder = Path(named) if Path(named).name == OWN else Path(named) / OWN
+    os.environ[FOLDER] = str(folder)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder == workspace.root / UPLOADS:
-            folder.chmod(0o700)
+        folder.chmod(0o700)
     except OSError as error:
         raise storage_error(folder, error) from None
     return folder
