@@ -26,15 +26,15 @@ RUNS = {
     "lenet, adadelta": {"model": "lenet", "augment": "none", "optimizer": "adadelta", "balance": "weights"},
     "mobilenet, dropout": {"model": "mobilenet_v3_small", "augment": "flip"},
     "resnet18, BatchNorm, adamw": {"model": "resnet18", "label_smoothing": 0.1},
-    "resnet18, averaged": {
-        "model": "resnet18",
+    "mobilenet, averaged": {
+        "model": "mobilenet_v3_small",
         "augment": "crop-flip,mixup,cutmix",
         "ema": 0.9,
         "clip_norm": 1.0,
         "accumulate": 3,
     },
     "fine-tuned": {
-        "model": "resnet18",
+        "model": "mobilenet_v3_small",
         "transfer": "finetune",
         "weights": "own.pth",
         "augment": "flip",
@@ -61,7 +61,8 @@ def lab(workspace):
 def settings(lab, **said):
     if "weights" in said:
         torch.manual_seed(0)
-        torch.save(torchvision.models.resnet18(num_classes=10).state_dict(), lab.weight / said["weights"])
+        network = torchvision.models.get_model(said["model"], num_classes=10)
+        torch.save(network.state_dict(), lab.weight / said["weights"])
     plain = {"dataset": "flowers", "image_size": 32, "epochs": 2, "batch_size": 8, "device": "cpu"}
     return with_recipe({**plain, **said})
 
