@@ -1,7 +1,10 @@
 """Folders as others lay them out: what they are taken for, that it is said, and what is refused as doubtful."""
 
+import io
 import re
+import zipfile
 
+import openpyxl
 import pytest
 from test_folders import codes, made
 
@@ -237,6 +240,54 @@ def test_labels_in_a_table(pets, kind, where):
         zip(IDS, ("cat", "dog", "cat", "dog"), strict=True)
     )
     assert f"the labels stand in {name}" in said(found) and "1 image without a label" in said(found)
+
+
+def workbook(path, rows):
+    """Its first sheet is empty, as one that somebody has cleared."""
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet("labels")
+    for row in rows:
+        sheet.append(row)
+    book.save(path)
+
+
+@pytest.mark.parametrize("head", [("文件名", "类别", None, "n"), ("file", "label"), None])
+def test_labels_in_an_excel_workbook(pets, head):
+    made(pets, *(f"images/{i}.jpg" for i in IDS))
+    rows = [(f"{i}.jpg", label, None, 3.0) for i, label in zip(IDS, ("猫", "狗") * 2, strict=True)]
+    table = [head, *rows] if head else [row[:2] for row in rows]
+    workbook(pets / "labels.xlsx", [*table, (None, None)])
+    found = scan(pets)
+    assert found.classes == ("狗", "猫") and counts(found) == {"train": 4}
+    assert "the labels stand in labels.xlsx" in said(found)
+
+
+def test_numbers_in_an_excel_workbook_are_whole_where_they_are(pets):
+    made(pets, *(f"{i}.jpg" for i in range(4)))
+    (pets / "classes.txt").write_text("cat\ndog\n")
+    workbook(pets / "labels.xlsx", [("id", "label"), *((i, float(i % 2)) for i in range(4))])
+    assert scan(pets).classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "without sheet", "huge"])
+def test_a_damaged_excel_workbook_is_no_table(pets, damage, monkeypatch):
+    made(pets, *(f"{i}.jpg" for i in IDS))
+    path = pets / "labels.xlsx"
+    workbook(path, [("file", "label"), *((f"{i}.jpg", "cat" if i > "b" else "dog") for i in IDS)])
+    content = path.read_bytes()
+    if damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "changed":
+        path.write_bytes(content[:300] + bytes(200) + content[500:])
+    elif damage == "without sheet":
+        with zipfile.ZipFile(io.BytesIO(content)) as whole, zipfile.ZipFile(path, "w") as partly:
+            for name in whole.namelist():
+                if "worksheets" not in name:
+                    partly.writestr(name, whole.read(name))
+    else:
+        monkeypatch.setattr("imgcls.data.spreadsheets.MAX_UNPACKED_BYTES", 100)
+    with pytest.raises(DatasetError, match=r"labels\.xlsx is no table of one label for each image"):
+        scan(pets)
 
 
 def test_unicode_text_of_excel_and_labels_of_two_words(pets):

@@ -1,7 +1,8 @@
 """Labels of images that lie in no class folder: in a table beside them, or at the beginning of their names.
 
-A table is CSV, TSV or lines of text. Which column names the files and which the label is found by what stands in them;
-columns of zeros and ones are one label a row, and a column of train, val and test divides the images. Opens no image.
+A table is CSV, TSV, an Excel workbook or lines of text. Which column names the files and which the label is found by
+what stands in them; columns of zeros and ones are one label a row, and a column of train, val and test divides the
+images. Opens no image.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imgcls.data.folder_parts import split_name
+from imgcls.data.spreadsheets import sheet_rows
 from imgcls.imaging.image_files import is_image_name, is_litter, natural_key
 
-SUFFIXES = (".csv", ".tsv", ".txt")
+SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx")
 MAX_BYTES = 64_000_000  # of a table
 MAX_TABLES = 20
 DEPTH = 3  # folders below the data set in which tables are looked for
@@ -39,7 +41,7 @@ GENERIC = frozenset(
 ) | {"图片", "图像", "照片", "样本", "微信图片", "qq图片", "屏幕截图", "屏幕快照", "截图", "微信截图", "拍照", "扫描"}
 NO_LABEL = frozenset(("", "nan", "n/a", "<na>", "null"))  # as programs write that there is none
 TRUTHS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
-OTHER_TABLES = (".xlsx", ".xls", ".ods", ".json", ".jsonl", ".mat", ".parquet", ".xml")
+OTHER_TABLES = (".xls", ".ods", ".json", ".jsonl", ".mat", ".parquet", ".xml")
 NUMBERED = re.compile(r"(.*?)[\s._!-]*[(\[]?\d+[)\]]?")
 BOXES = re.compile(r"\d+(?:,\d+){3},(\d+)")
 
@@ -253,6 +255,8 @@ def _header(name: str) -> str:
 
 
 def _rows(table: Path) -> list[list[str]]:
+    if table.suffix.lower() == ".xlsx":
+        return sheet_rows(table)
     lines = [line for line in _text(table).splitlines() if line.strip() and not line.startswith("#")]
     if lines and lines[0].lower().startswith("sep="):  # Excel's own first line
         lines = lines[1:]

@@ -20,7 +20,7 @@ from imgcls.filenames import numbered, sanitize, shown
 from imgcls.imaging.image_files import is_image_name, is_litter
 
 MAX_DEPTH = 12
-TABLES = (".csv", ".tsv", "classes.txt", "labels.txt", "annotations.txt", "train.txt", "val.txt", "test.txt")
+TABLES = (".csv", ".tsv", ".xlsx", "classes.txt", "labels.txt", "annotations.txt", "train.txt", "val.txt", "test.txt")
 SPARED_BYTES = 50_000_000  # below this no ratio is a bomb: drawings saved as BMP shrink a thousandfold
 UTF8_FLAG, ENCRYPTED_FLAG = 0x800, 0x1
 HEADER = struct.Struct("<4s24xHHH12x")  # of an entry in the zip's directory: magic, bytes of name, of extra, of comment
