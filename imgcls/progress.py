@@ -25,11 +25,13 @@ def with_progress(
     should_stop: Callable[[], bool] = lambda: False,
     first: float = FIRST_REPORT_S,
     seldom: float = SLOWEST_REPORT_S,
+    only_news: bool = True,
 ) -> Generator[tuple[int, int], None, T | None]:
     """(done, in all) now and then, `work`'s result as the generator's return value; None when asked to stop.
 
     `work` is given a function to call as it goes; what `work` raises is raised here. Closing the generator stops the
-    work at its next call.
+    work at its next call; it is heard only when the generator speaks, so one that may be left says the same again
+    where nothing is new (`only_news=False`).
     """
     at, closed = (0, 0), False
 
@@ -43,7 +45,7 @@ def with_progress(
     with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
         working = pool.submit(work, progress)
         while not wait([working], timeout=pause).done:
-            if at != said:
+            if at != said or not only_news:
                 said, pause = at, min(seldom, pause * 1.5)
                 try:
                     yield said

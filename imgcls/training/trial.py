@@ -20,6 +20,7 @@ from imgcls.data.image_folders import scan
 from imgcls.data.loader import evaluation_batches
 from imgcls.data.registry import classes_of, is_builtin
 from imgcls.inference.metrics import BATCH, evaluate
+from imgcls.progress import Progress
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
@@ -55,10 +56,12 @@ def try_on(
     classes: Sequence[str],
     kind: str = "",
     changes: dict[str, Any] | None = None,
+    progress: Progress | None = None,
 ) -> list[Trial]:
-    """Everything that the file may be, the best first; of equals the likeliest. Raises ImgclsError, DatasetError where
-    the data set has none of `classes`."""
-    tried = []
+    """Everything that the file may be, the best first; of equals the likeliest. `progress` hears of images that are
+    read, and of each network that is about to be tried. Raises ImgclsError, DatasetError where the data set has none of
+    `classes`."""
+    tried: list[Trial] = []
     for found, state in candidates(file):
         names = checked_classes(file, found, classes)
         form = proposed(found, kind=kind, changes=changes)
@@ -68,10 +71,13 @@ def try_on(
             trained=TrainSettings(val_split=0.2),  # on no part of a folder: all of it is new to the network
             preprocess=form,
             classes=names,
+            progress=progress,
         )
         some = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))[:SAMPLE].sort().values
         images = split.take(some)
         for guess in guesses(found):
+            if progress:
+                progress(len(tried), 0)
             batches = evaluation_batches(images, form, batch_size=BATCH, device=torch.device("cpu"))
             measured = evaluate(network(guess, state, file, form), batches)
             right = int((measured.predicted == measured.labels).sum())

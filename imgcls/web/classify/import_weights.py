@@ -5,6 +5,8 @@ Knows the form and its fields; what a file is and what becomes of it is checkpoi
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from imgcls.data.registry import kind_of
-from imgcls.errors import ImgclsError, SettingsError
+from imgcls.errors import DatasetError, ImgclsError, SettingsError
 from imgcls.messages import N_
 from imgcls.models.registry import REGISTRY
 from imgcls.web.data import report_card
@@ -126,7 +128,7 @@ class ImportWeights:
         self.make.click(self.adopt_it, [file, *self.form], after_import, api_visibility="private")
         self.make.click(None, None, None, js=show_result_of("#adopt-make"), **LOCAL)
 
-    def looked(self, path: str | None) -> list[Any]:
+    def looked(self, request: gr.Request, path: str | None) -> list[Any]:
         """What the file is, and the questions that it leaves with what most likely answers them."""
         nothing = [None, "", gr.update(visible=False), *[gr.skip()] * len(self.form)]
         if not path:
@@ -135,7 +137,7 @@ class ImportWeights:
         from imgcls.checkpoints.recognition import recognise
 
         try:
-            recognised_network, _ = recognise(Path(path))
+            recognised_network, _ = work_here("document", None, lambda: recognise(Path(path)), address_of(request))
         except ImgclsError as error:
             return [None, _problem(error, self.translate), *nothing[2:]]
         class_names = proposed_classes(recognised_network)
@@ -193,26 +195,44 @@ def _adopted(
     """(its key, how it did on the data set that was chosen)."""
     from imgcls.checkpoints.import_weights import check_room, import_weights, proposed_classes
     from imgcls.checkpoints.recognition import recognise
-    from imgcls.training.trial import try_on
 
     workspace, limits = context.run_cache.workspace, context.limits
     if not path or not Path(path).is_file():
         raise SettingsError("Choose a file of weights first.")
+    file = Path(path)
     check_room(workspace, limits.adopted if limits.public else None)
     fields = {"size": size, "mean": _numbers(mean), "std": _numbers(std)}
     named = tuple(item.strip() for item in said_classes.replace("，", ",").split(",") if item.strip())
     options: dict[str, Any] = {
-        "classes": named or proposed_classes(recognise(Path(path))[0]),
+        "classes": named or work_here("document", None, lambda: proposed_classes(recognise(file)[0]), user),
         "kind": kind,
         "changes": {field: value for field, value in fields.items() if value},
     }
     best = None
     if chosen:
         limits.check_name(chosen)
-        best = work_here("dataset", None, lambda: try_on(Path(path), chosen, workspace, **options), user)[0]
-    path_made = import_weights(Path(path), workspace, name=name.strip(), chosen=best.found if best else None, **options)
+        best = work_here("dataset", None, lambda: _best(file, chosen, context, options), user)
+    options |= {"name": name.strip(), "chosen": best.found if best else None}
+    path_made = work_here("document", None, lambda: import_weights(file, workspace, **options), user)
     context.run_cache.forget(path_made.parent.name)
     return f"{path_made.parent.name}/{path_made.stem}", best
+
+
+def _best(file: Path, dataset: str, context: PageContext, options: dict[str, Any]) -> Trial:
+    """What the file most likely is, by the images of a data set. Raises ImgclsError, also where a shared lab has not
+    the time."""
+    from imgcls.training.trial import try_on
+
+    end = time.monotonic() + (context.limits.report_seconds or math.inf)
+
+    def in_time(*_: int) -> None:
+        if time.monotonic() > end:
+            raise DatasetError(
+                "This takes longer than a shared lab allows: whoever looks after it can run `{command}`.",
+                command=f"python -m imgcls adopt {file.name} --classes-from {dataset}",
+            )
+
+    return try_on(file, dataset, context.run_cache.workspace, progress=in_time, **options)[0]
 
 
 def _of_data_set(context: PageContext, recognised_network: Any, chosen: str) -> list[Any]:

@@ -5,8 +5,6 @@ Knows the button and what is shown; training/cross_validation.py does the work.
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -18,9 +16,10 @@ from markupsafe import Markup
 from imgcls.data.catalog import folder_of, own_folders
 from imgcls.data.image_folders import folder_state
 from imgcls.errors import DatasetError, ImgclsError
-from imgcls.progress import with_progress
+from imgcls.progress import Progress
 from imgcls.web.data import report_card
 from imgcls.web.data.audit_images import Pictures
+from imgcls.web.data.long_reading import long_reading
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared import accuracy
 from imgcls.web.shared.context import PageContext
@@ -71,15 +70,11 @@ class CrossValidationPanel:
 
         run_cache, limits, translate = self.context.run_cache, self.context.limits, self.context.translate
         workspace, user = run_cache.workspace, address_of(request)
-        end = time.monotonic() + (limits.report_seconds or math.inf)
-        work = with_progress(
-            lambda progress: run_cache.once(
-                name, ("cross-validation",), lambda: cross_validate(name, workspace, progress=progress), user
-            ),
-            should_stop=lambda: time.monotonic() > end,
-            first=0.5,
-            seldom=1.0,
-        )
+
+        def made(progress: Progress) -> CrossValidation:
+            return cross_validate(name, workspace, progress=progress)
+
+        work = long_reading(run_cache, name, "cross-validation", made, user=user, seconds=limits.report_seconds)
         try:
             limits.check_name(name)
             yield report_card.waiting(0, 0, translate)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,17 +11,18 @@ import gradio as gr
 from imgcls.data.archives import unpack
 from imgcls.data.catalog import delete_dataset, own_folders
 from imgcls.data.registry import to_fetch
-from imgcls.data.report import report
+from imgcls.data.report import Report, report
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.filenames import sanitize
 from imgcls.models.registry import NAMES
-from imgcls.progress import with_progress
+from imgcls.progress import Progress
 from imgcls.recipes import preprocess_for, usual_network, with_recipe
 from imgcls.settings import choices
 from imgcls.web.data import report_card
 from imgcls.web.data.audit import AuditView, request
 from imgcls.web.data.collect import Collect, room_for_one_more
 from imgcls.web.data.cross_validation import CrossValidationPanel
+from imgcls.web.data.long_reading import long_reading
 from imgcls.web.shared import address, settings_form
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
@@ -32,7 +31,7 @@ from imgcls.web.shared.fetch_dataset import FetchView
 from imgcls.web.shared.render import render
 from imgcls.web.shared.results import show_result_of
 from imgcls.web.shared.scripts import calls
-from imgcls.web.shared.work_gate import address_of, work
+from imgcls.web.shared.work_gate import address_of, work, work_here
 from imgcls.web.train.tab import TrainTab
 
 SAMPLES = 24
@@ -236,15 +235,11 @@ class DataTab:
             yield self._problem(error)
 
     def _report_cards(self, name: str, user: str) -> Iterator[Any]:
-        end = time.monotonic() + (self.limits.report_seconds or math.inf)
-        reading = with_progress(
-            lambda progress: self.run_cache.once(
-                name, ("report",), lambda: report(name, self.workspace, progress=progress), user
-            ),
-            should_stop=lambda: time.monotonic() > end,
-            first=0.5,
-            seldom=1.0,
-        )
+        def made(progress: Progress) -> Report:
+            return report(name, self.workspace, progress=progress)
+
+        seconds = self.limits.report_seconds
+        reading = long_reading(self.run_cache, name, "report", made, user=user, seconds=seconds)
         while True:
             try:
                 yield report_card.waiting(*next(reading), self.translate)
@@ -301,10 +296,10 @@ class DataTab:
 
     # ---- what a person does
 
-    def unzip(self, path: str | None, typed_name: str) -> list[Any]:
+    def unzip(self, request: gr.Request, path: str | None, typed_name: str) -> list[Any]:
         """The zip becomes a data set, or a sentence says beside it why not."""
         try:
-            name, left_out = self._unpack(path, typed_name)
+            name, left_out = self._unpack(path, typed_name, address_of(request))
         except ImgclsError as error:
             return [self._problem(error), *[gr.skip()] * 4]
         more = self.translate.plural(
@@ -316,14 +311,18 @@ class DataTab:
         sentence = render("title", self.translate, title=None, more=more)
         return [sentence, self.listed(name), None, "", gr.Tabs(selected="look")]
 
-    def _unpack(self, path: str | None, typed_name: str) -> tuple[str, int]:
+    def _unpack(self, path: str | None, typed_name: str, user: str) -> tuple[str, int]:
         """(the set's name, how many files were left out). Raises DatasetError."""
         if not path:
             raise DatasetError("Choose a zip file first.")
         name = typed_name.strip() or sanitize(Path(path).stem.removesuffix(".tar"))
-        room_for_one_more(self.workspace, self.limits)
         skipped: list[str] = []
-        unpack(path, name, self.workspace, limits=self.limits.zip, skipped=skipped)
+
+        def unpacked() -> None:
+            room_for_one_more(self.workspace, self.limits)
+            unpack(path, name, self.workspace, limits=self.limits.zip, skipped=skipped)
+
+        work_here("dataset", None, unpacked, user)
         return name, len(skipped)
 
     def remove(self, name: str) -> str:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -26,7 +26,7 @@ from imgcls.runs.reader import EventLogReader, RunView
 from imgcls.runs.store import Run, find_run, list_runs
 from imgcls.web.i18n.labels import PARTS
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.shared.work_gate import work_here
+from imgcls.web.shared.work_gate import LINE_POLL_S, work_here
 from imgcls.workspace import Workspace
 
 SHIPPED = {
@@ -84,11 +84,20 @@ class RunCache:
             reader.looked = 0.0
         self._runs.forget()
 
-    def once(self, data_set: str, what: tuple, make: Callable[[], T], user: str = "") -> T:
+    def once(
+        self,
+        data_set: str,
+        what: tuple,
+        make: Callable[[], T],
+        user: str = "",
+        *,
+        in_line: Callable[[], None] = lambda: None,
+    ) -> T:
         """What `make` makes of a data set: its report, a sample. Made anew when photos have come or gone, and once for
         all who ask at the same time; where the one who makes it goes away, the next of them makes it.
 
-        Raises what `make` raises.
+        in_line: called now and then while the caller waits for its turn, or for somebody else; what it raises ends
+        that. Raises what `make` raises.
         """
         stamp, key, mine = _touched(self.workspace, data_set), (data_set, *what), False
         with self._lock:
@@ -100,18 +109,20 @@ class RunCache:
                     self._made.popitem(last=False)
         if mine:
             try:
-                future.set_result(work_here("dataset", None, make, user))
+                future.set_result(work_here("dataset", None, make, user, in_line=in_line))
             except BaseException as error:
                 with self._lock:
                     if self._made.get(key) == (stamp, future):
                         del self._made[key]
                 future.set_exception(error)
+        while not wait([future], timeout=LINE_POLL_S).done:
+            in_line()
         try:
             return future.result()
         except Interrupted:
             if mine:
                 raise
-            return self.once(data_set, what, make, user)
+            return self.once(data_set, what, make, user, in_line=in_line)
 
     def runs(self) -> list[Run]:
         """The newest; those of an initialisation lab are shown there and nowhere else."""

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as Late
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -39,6 +39,7 @@ T = TypeVar("T")
 
 CACHE_BYTES = 64_000_000  # of finished work that is named by its content
 IDLE_SECONDS = 30.0  # after which a thread without work ends
+LINE_POLL_S = 0.25  # between two looks whether whoever waits in a line is still there
 LARGE_PIXELS = 4_000_000
 SKETCHES = ("PNG", "JPEG")  # what the page sends of a drawing, of a camera's frame
 SKETCH_PIXELS = 1024 * 1024  # of a drawing or a camera's frame: the page sends a tenth of it
@@ -147,14 +148,30 @@ class WorkGate:
         finally:
             self._leave(job)
 
-    def work_here(self, kind: Kind, key: Hashable, make: Callable[[], T], user: str = "", *, keep: bool = False) -> T:
+    def work_here(
+        self,
+        kind: Kind,
+        key: Hashable,
+        make: Callable[[], T],
+        user: str = "",
+        *,
+        keep: bool = False,
+        in_line: Callable[[], None] | None = None,
+    ) -> T:
         """The same for who asks from a thread, which waits meanwhile. Inside another piece of work it is done at once,
-        in the same thread, unless somebody else is at it."""
+        in the same thread, unless somebody else is at it.
+
+        in_line: called now and then as long as the work has not begun; what it raises is raised, and the work
+        withdrawn.
+        """
         job, own = self._join(kind, key, make, user, keep, at_once=self.inside)
         if own and self.inside:
             self._do(job)
         try:
-            return job.answer.result(self._patience(kind))
+            end = time.monotonic() + self._patience(kind)
+            while in_line and not job.started and not wait([job.answer], LINE_POLL_S).done and time.monotonic() < end:
+                in_line()
+            return job.answer.result(max(0.0, end - time.monotonic()))
         except Late:
             if job.answer.done():
                 return job.answer.result()
