@@ -1,5 +1,7 @@
 """Presets: each longer than the one before, each says less than a person's own word, each with what to expect of it."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from imgcls.errors import SettingsError
@@ -12,7 +14,9 @@ from imgcls.training import events
 from imgcls.training.loggers.event_log import EventLog
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared import settings_form
+from imgcls.web.shared.limits import ALONE, SHARED
 from imgcls.web.shared.run_cache import RunCache
+from imgcls.web.train import plan_card
 from imgcls.web.train.preset_choices import preset_choices
 
 NETWORKS = (
@@ -78,7 +82,7 @@ def test_the_command_under_the_form_names_the_preset_and_means_the_same():
 
 def test_a_run_of_the_preset_says_what_to_expect(workspace):
     def said(values):
-        made, _ = preset_choices(values, RunCache(workspace), Translator("en"), ask=False)
+        made, _ = preset_choices(values, RunCache(workspace), ALONE, Translator("en"), ask=False)
         return {preset: label for label, preset in made}
 
     chosen = {"model": "lenet", "dataset": "mnist", "transfer": "scratch", "weights": ""}
@@ -103,6 +107,25 @@ def test_a_run_of_the_preset_says_what_to_expect(workspace):
     assert labels["sprint"] == "Sprint\n98.3% · about 0:04" and "98.3%" not in labels["standard"]
     assert "98.3%" not in said({**chosen, "dataset": "pen-digits"})["sprint"]
     assert said({**chosen, "model": "no-network"})["sprint"] == "Sprint"
+
+
+def test_in_a_shared_lab_nothing_outside_it_is_looked_at_for_what_to_expect(workspace, tmp_path, monkeypatch):
+    looked_at = []
+
+    def estimates(_):
+        return lambda settings, **_: looked_at.append(settings) or SimpleNamespace(seconds=1.0, pending=False)
+
+    monkeypatch.setattr(plan_card, "_estimates", estimates)
+    plain, run_cache, translate = {"dataset": "mnist", "model": "lenet"}, RunCache(workspace), Translator("en")
+    foreign = ({"dataset": str(tmp_path)}, {"dataset": "../secret"}, {"weights": "/etc/x.pth", "transfer": "finetune"})
+    for said in foreign:
+        made, pending = preset_choices(plain | said, run_cache, SHARED, translate, ask=True)
+        assert not looked_at and not pending and all("\n" not in label for label, _ in made)
+        plan_card.modes(plain | {"preset": "standard"} | said, workspace, SHARED, translate)
+        plan_card.card(plain | said, workspace, SHARED, translate)
+        assert not looked_at
+    preset_choices(plain, run_cache, SHARED, translate, ask=True)
+    assert looked_at and all(settings.dataset == "mnist" for settings in looked_at)
 
 
 FAMILY = {  # of torchvision's table: which networks are trained alike

@@ -124,7 +124,7 @@ class FormEvents:
             field_updates["model"]["choices"] = buttons(self.translate, values["model"])
             field_updates["weights"]["visible"] = values["transfer"] != "scratch"
         shown = {name: field.value for name, field in self.form.fields.items()} | values
-        presets, _ = preset_choices(shown, self.context.run_cache, self.translate, ask=False)
+        presets, _ = preset_choices(shown, self.context.run_cache, self.context.limits, self.translate, ask=False)
         field_updates["preset"] = {"choices": presets, **field_updates.get("preset", {})}
         state = form_state(values) if values else gr.skip()
         return [
@@ -217,10 +217,10 @@ class FormEvents:
     def presets_known(self, *values: Any) -> Any:
         """What to expect of each preset, as far as it is known."""
         settings = dict(zip(self.names, values, strict=True))
-        return gr.update(choices=preset_choices(settings, self.context.run_cache, self.translate, ask=False)[0])
+        return gr.update(choices=preset_choices(settings, self.context.run_cache, self.context.limits, self.translate, ask=False)[0])
 
     def presets_asked(self, *values: Any) -> list[Any]:
         """The same, and what is not known is measured: somebody looks at the form."""
         settings = dict(zip(self.names, values, strict=True))
-        presets, pending = preset_choices(settings, self.context.run_cache, self.translate, ask=True)
+        presets, pending = preset_choices(settings, self.context.run_cache, self.context.limits, self.translate, ask=True)
         return [gr.update(choices=presets), gr.Timer(active=pending)]

@@ -89,6 +89,7 @@ def modes(
     costs, pending = {}, False
     for mode in sorted((mode for _, mode in plain), key=lambda mode: mode != chosen):  # that one's time first
         try:
+            limits.check_name(str(values.get("dataset") or ""), str(values.get("weights") or ""))
             settings = TrainSettings.checked(values if mode == chosen else _by_recipe(values, mode))
             if limits.public:
                 limits.check_settings(settings)

@@ -16,6 +16,7 @@ from imgcls.runs.reader import RunView
 from imgcls.settings import TrainSettings, choices
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.accuracy import share
+from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache
 from imgcls.web.train import plan_card
 
@@ -25,19 +26,22 @@ BESIDE = {"name", "seed", "device", "precision", "threads", "compile", "keep_epo
 
 
 def preset_choices(
-    values: Mapping[str, Any], run_cache: RunCache, translate: Translator, *, ask: bool
+    values: Mapping[str, Any], run_cache: RunCache, limits: Limits, translate: Translator, *, ask: bool
 ) -> tuple[list[tuple[str, str]], bool]:
     """([(label, preset)], whether a time is still being measured). `ask`: have steps timed that have not been."""
-    made = [(_label(preset, values, run_cache, translate, ask), preset) for preset in choices("preset") or ()]
+    made = [(_label(preset, values, run_cache, limits, translate, ask), preset) for preset in choices("preset") or ()]
     return [(label, preset) for (label, _), preset in made], any(pending for (_, pending), _ in made)
 
 
 def _label(
-    preset: str, values: Mapping[str, Any], run_cache: RunCache, translate: Translator, ask: bool
+    preset: str, values: Mapping[str, Any], run_cache: RunCache, limits: Limits, translate: Translator, ask: bool
 ) -> tuple[str, bool]:
     said = {name: values[name] for name in PRESET_INPUTS if values.get(name)}
     try:
+        limits.check_name(*map(str, said.values()))
         settings = with_recipe({**said, "preset": preset})
+        if limits.public:
+            limits.check_settings(settings)
         if ask:
             seconds, pending = plan_card.asked(settings, run_cache.workspace)
         else:
