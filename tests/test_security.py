@@ -5,6 +5,7 @@ import base64
 import dataclasses
 import sys
 
+import gradio as gr
 import pytest
 from fastapi import FastAPI, Request
 from hypothesis import example, given
@@ -14,6 +15,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from imgcls.errors import SettingsError
+from imgcls.web.server.gradio_internals import Sessions
 from imgcls.web.server.hosting import hosting
 from imgcls.web.server.security import REFILL_S, TRIES, WrongPasswords, foreign, guard, knows, small
 
@@ -289,3 +291,24 @@ def test_an_event_brings_less_than_a_batch_of_pictures():
         for length, status in ((most * 1_000_000, 200), (most * 1_000_000 + 1, 413)):
             answer = client.post(f"/en/gradio_api/{path}", content=b"x" * length)
             assert answer.status_code == status, (path, length)
+
+
+def test_one_address_leaves_others_half_of_the_events_that_may_wait():
+    with gr.Blocks() as page:
+        gr.Button().click(lambda: None, api_name="press")
+    page.queue(max_size=8)
+    sessions = Sessions()
+    sessions.add("/en", page)
+    app = gr.mount_gradio_app(FastAPI(), page, path="/en", ssr_mode=False)
+    shared = hosting(env={"SPACE_ID": "x/y", "IMGCLS_ALLOWED_HOSTS": "127.0.0.1"})
+    guard(app, dataclasses.replace(shared, trusted_proxies=()), sessions=sessions)
+
+    def press(client):
+        asked = {"data": [], "fn_index": 0, "session_hash": client}
+        lab = TestClient(app, base_url=LAB, client=(client, 4711))
+        return lab.post("/en/gradio_api/queue/join", json=asked).status_code
+
+    # Nothing takes the events up: they wait.
+    assert [press("2001:db8::1") for _ in range(4)] == [200] * 4
+    assert [press("2001:db8::1"), press("2001:db8::2")] == [429] * 2
+    assert [press("192.0.2.7") for _ in range(5)] == [200] * 4 + [429]

@@ -65,6 +65,28 @@ def test_what_has_come_does():
         pass
 
 
+def test_of_the_room_for_uploads_one_address_takes_its_share():
+    now = [0.0]
+    made = traffic(all_uploads=8 * MB, each_kept=2 * MB, kept_seconds=3300.0, clock=lambda: now[0])
+
+    async def upload(client, *pieces):
+        with made.coming("upload", client, sum(map(len, pieces))) as coming:
+            return len(await whole(coming, receiving(*pieces, then="end")))
+
+    assert asyncio.run(upload("a", b"x" * MB, b"x" * 500_000)) == 1_500_000
+    now[0] = 3000.0  # what it has uploaded is still kept
+    with pytest.raises(Refused, match="from this address") as refused:
+        asyncio.run(upload("a", b"x" * MB))
+    assert refused.value.status == 413
+    assert asyncio.run(upload("b", b"x" * MB, b"x" * MB)) == 2 * MB
+    with made.coming("upload", "c", 1) as first, made.coming("upload", "c", 1) as second:  # counted as it comes
+        asyncio.run(whole(first, receiving(b"x" * MB, b"x" * MB, then="end")))
+        with pytest.raises(Refused):
+            asyncio.run(whole(second, receiving(b"x", then="end")))
+    now[0] = 3301.0
+    assert asyncio.run(upload("a", b"x" * MB, b"x" * MB)) == 2 * MB
+
+
 @pytest.mark.parametrize("sent", [(), (b"x" * 10,)])
 def test_who_falls_silent_is_let_go(sent):
     made = traffic()

@@ -176,6 +176,17 @@ class Sessions:
             if not self._readers[key]:
                 del self._readers[key]
 
+    def waiting(self, page: str) -> list[str]:
+        """The addresses of the events that wait there, one for each event."""
+        lines = self._queues[page].event_queue_per_concurrency_id.values() if page in self._queues else ()
+        requests = [event.request for line in lines for event in line.queue]
+        return [request.client.host if request.client else "" for request in requests]
+
+    def longest(self, page: str) -> int:
+        """How many events may wait there in all."""
+        queue = self._queues.get(page)
+        return (queue.max_size if queue else None) or sys.maxsize
+
     async def forget_unread(self) -> None:
         now, keys_seen = self._clock(), set()
         for page, queue in self._queues.items():

@@ -40,6 +40,7 @@ from imgcls.web.server.gradio_internals import (
 )
 from imgcls.web.server.hosting import Hosting
 from imgcls.web.server.traffic import Kind, Refused, Traffic
+from imgcls.web.shared.uploads import KEPT_SECONDS, SWEEP_SECONDS
 from imgcls.web.shared.work_gate import Busy, work
 
 # Everything from here, nothing from elsewhere; Gradio's page needs inline scripts and styles, and compiles templates.
@@ -64,21 +65,29 @@ GONE = 'data: {"msg":"unexpected_error","message":"404: ","session_not_found":tr
 
 
 class Sessions(Protocol):
-    """Who of Gradio's sessions is there, and who reads."""
+    """Who of Gradio's sessions is there, who reads, and whose events wait on a page."""
 
     def there(self, page: str, session: str, event: str) -> bool: ...
     def reading(self, page: str, session: str, event: str) -> contextlib.AbstractContextManager[None]: ...
+    def waiting(self, page: str) -> list[str]: ...
+    def longest(self, page: str) -> int: ...
 
 
 def guard(
     app: FastAPI, hosting: Hosting, stored: Callable[[], int] = lambda: 0, sessions: Sessions | None = None
 ) -> None:
     """Put the doors before the application, the outermost last. `stored`: bytes of uploads that are kept already."""
+    limits = hosting.limits
     app.add_middleware(
         SecurityMiddleware,
         password=hosting.password,
-        traffic=Traffic(all_uploads=hosting.limits.all_uploads_mb * MB),
-        largest_upload=hosting.limits.upload_mb * MB + ENVELOPE_BYTES,
+        traffic=Traffic(
+            all_uploads=limits.all_uploads_mb * MB,
+            each_kept=limits.each_uploads_mb * MB,
+            kept_seconds=KEPT_SECONDS + SWEEP_SECONDS,
+        ),
+        largest_upload=limits.upload_mb * MB + ENVELOPE_BYTES,
+        shared=limits.public,
         stored=stored,
         sessions=sessions,
     )
@@ -154,11 +163,12 @@ class SecurityMiddleware:
         password: str | None,
         traffic: Traffic,
         largest_upload: int,
+        shared: bool,
         stored: Callable[[], int],
         sessions: Sessions | None,
     ) -> None:
         self.app, self.stored, self.sessions, self.traffic = app, stored, sessions, traffic
-        self.largest_upload = largest_upload
+        self.largest_upload, self.shared = largest_upload, shared
         self.password = _digest(password) if password else None
         self.wrong = WrongPasswords()
 
@@ -204,6 +214,7 @@ class SecurityMiddleware:
         try:
             stored = await work("state", ("stored", id(self)), self.stored) if kind == "upload" else 0
             with self.traffic.coming(kind, client, length, stored) as come:
+                self.check_queue(scope, client)
                 await self.app(scope, come.watched(receive) if length else receive, watched_send)
                 refused = come.refused
         except Refused as error:
@@ -213,6 +224,16 @@ class SecurityMiddleware:
         if refused is not None and not started:
             closing = {"Connection": "close"} if refused.status == 408 else None  # otherwise the rest is thrown away
             await PlainTextResponse(str(refused), refused.status, closing)(scope, receive, send)
+
+    def check_queue(self, scope: Scope, client: str) -> None:
+        """Raises Refused where an address would take more than its half of the events that may wait on a page: one
+        that takes all of it would turn everybody's Start away."""
+        event = EVENT.fullmatch(scope["path"])
+        if not self.shared or self.sessions is None or event is None or scope["method"] in READING:
+            return
+        own = sum(network_of(address) == client for address in self.sessions.waiting(event["page"]))
+        if own + self.traffic.asking[client] > self.sessions.longest(event["page"]) // 2:
+            raise Refused("Much is asked from this address already: try again in a moment.", 429)
 
     def refused(self, scope: Scope) -> Response | None:
         """The answer to a request that comes no further."""

@@ -33,11 +33,13 @@ class Refused(Exception):
 
 @dataclass
 class Traffic:
-    """all_uploads: bytes of uploads that there may be, those that are kept included; each_uploads: of an address on
-    their way; held: bytes of other requests on their way; events and each_events: bytes within UNREAD_SECONDS, of all
-    and of an address."""
+    """all_uploads: bytes of uploads that there may be, those that are kept included; each_kept: bytes of an address
+    within kept_seconds, in which they are kept; each_uploads: files of an address on their way; held: bytes of other
+    requests on their way; events and each_events: bytes within UNREAD_SECONDS, of all and of an address."""
 
     all_uploads: int
+    each_kept: int | None = None  # None: as many as all together
+    kept_seconds: float = 3600.0
     each_uploads: int = 64
     held: int = 256 * MB
     events: int = 32 * MB
@@ -49,20 +51,22 @@ class Traffic:
     def __post_init__(self) -> None:
         self.uploads: Counter[str] = Counter()
         self.bytes: Counter[Kind] = Counter()  # that have come of requests on their way
-        self._events: deque[tuple[float, str, int]] = deque()
-        self._recent: Counter[str] = Counter()
+        self.asking: Counter[str] = Counter()  # events of an address on their way
+        self.recent_events = Recent(UNREAD_SECONDS, self.clock)
+        self.recent_uploads = Recent(self.kept_seconds, self.clock)
 
     @contextlib.contextmanager
     def coming(self, kind: Kind, client: str, length: int, stored: int = 0) -> Iterator[Coming]:
         """A request of so many bytes, while it is being answered. Raises Refused."""
         if kind == "event":
             self._count_event(client, length)
+            self.asking[client] += 1
         if kind == "upload":
             if self.uploads[client] >= self.each_uploads:
                 raise Refused("Several files are on their way from here already: wait until one has come.", 429)
             self.uploads[client] += 1
         # What is being written already is in `stored` as well.
-        coming = Coming(self, kind, length, max(0, stored - self.bytes["upload"]), self.clock())
+        coming = Coming(self, kind, client, length, max(0, stored - self.bytes["upload"]))
         try:
             coming.check()
             yield coming
@@ -71,6 +75,9 @@ class Traffic:
             if kind == "upload":
                 self.uploads[client] -= 1
                 self.uploads += Counter()  # without those that are 0
+            if kind == "event":
+                self.asking[client] -= 1
+                self.asking += Counter()
 
     async def sent(self, send: Send, message: Message) -> None:
         """Whoever does not read its answer is let go."""
@@ -83,28 +90,66 @@ class Traffic:
             raise Refused("Nobody reads the answer.", 408) from None
 
     def _count_event(self, client: str, length: int) -> None:
-        now = self.clock()
-        while self._events and now - self._events[0][0] > UNREAD_SECONDS:
-            _, old, size = self._events.popleft()
-            self._recent[old] -= size
-            if self._recent[old] <= 0:
-                del self._recent[old]
-        if self._recent[client] + length > self.each_events or self._recent.total() + length > self.events:
+        recent = self.recent_events
+        if recent.of(client) + length > self.each_events or recent.total + length > self.events:
             raise Refused("Many people are asking just now: try again in a moment.", 429)
-        self._events.append((now, client, length))
-        self._recent[client] += length
+        recent.count(client, length)
+
+
+class Recent:
+    """Bytes of each address within so many seconds."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self.seconds, self.clock = seconds, clock
+        self._counted: deque[tuple[float, str, int]] = deque()
+        self._bytes: Counter[str] = Counter()
+
+    def count(self, client: str, length: int) -> None:
+        now = self.clock()
+        if self._counted and self._counted[-1][1] == client and now - self._counted[-1][0] < 1.0:
+            # An upload comes in thousands of pieces: those of a second are one entry.
+            since, _, earlier = self._counted.pop()
+            self._counted.append((since, client, earlier + length))
+        else:
+            self._counted.append((now, client, length))
+        self._bytes[client] += length
+
+    def of(self, client: str) -> int:
+        self._forget()
+        return self._bytes[client]
+
+    @property
+    def total(self) -> int:
+        self._forget()
+        return self._bytes.total()
+
+    def _forget(self) -> None:
+        now = self.clock()
+        while self._counted and now - self._counted[0][0] > self.seconds:
+            _, client, length = self._counted.popleft()
+            self._bytes[client] -= length
+            if self._bytes[client] <= 0:
+                del self._bytes[client]
 
 
 class Coming:
-    def __init__(self, traffic: Traffic, kind: Kind, length: int, stored: int, began: float) -> None:
-        self.traffic, self.length, self.stored, self.began = traffic, length, stored, began
+    def __init__(self, traffic: Traffic, kind: Kind, client: str, length: int, stored: int) -> None:
+        self.traffic, self.client, self.length, self.stored = traffic, client, length, stored
+        self.began = traffic.clock()
         self.kind: Kind = kind
         self.come, self.whole = 0, False
         self.refused: Refused | None = None  # what it was broken off with, whatever the application makes of that
 
     def check(self) -> None:
         """Raises Refused where there is no room: at first for what is announced, then for what has come."""
-        coming = self.traffic.bytes[self.kind] + (0 if self.come else self.length)
+        announced = 0 if self.come else self.length
+        coming, each = self.traffic.bytes[self.kind] + announced, self.traffic.each_kept
+        if (
+            self.kind == "upload"
+            and each is not None
+            and self.traffic.recent_uploads.of(self.client) + announced > each
+        ):
+            self.refuse("The lab keeps no more files from this address: try again in an hour.", 413)
         if self.kind == "upload" and self.stored + coming > self.traffic.all_uploads:
             self.refuse("The lab has no room for another upload: try again in an hour.", 413)
         if self.kind != "upload" and coming > self.traffic.held:
@@ -130,6 +175,8 @@ class Coming:
                 size = len(message.get("body", b""))
                 self.come += size
                 traffic.bytes[self.kind] += size
+                if self.kind == "upload":
+                    traffic.recent_uploads.count(self.client, size)
                 self.whole = not message.get("more_body", False)
                 self.check()
             return message

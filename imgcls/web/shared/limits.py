@@ -40,6 +40,7 @@ class Limits:
     waiting_each: int = WAITING_EACH  # runs of one person, or of one address, in the queue
     upload_mb: int = 4000
     all_uploads_mb: int = 20_000  # of all visitors, while they are kept: an hour
+    each_uploads_mb: int = 20_000  # of one address, while they are kept
     data_sets: int = 1000
     compare: int = 12  # checkpoints that one picture goes through
     corrections: int = 5000  # pictures in a set of them
@@ -179,6 +180,7 @@ SHARED = Limits(
     sweep_runs=24,
     upload_mb=100,
     all_uploads_mb=1000,
+    each_uploads_mb=250,
     data_sets=20,
     compare=6,
     corrections=500,

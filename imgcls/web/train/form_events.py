@@ -217,10 +217,14 @@ class FormEvents:
     def presets_known(self, *values: Any) -> Any:
         """What to expect of each preset, as far as it is known."""
         settings = dict(zip(self.names, values, strict=True))
-        return gr.update(choices=preset_choices(settings, self.context.run_cache, self.context.limits, self.translate, ask=False)[0])
+        return gr.update(
+            choices=preset_choices(settings, self.context.run_cache, self.context.limits, self.translate, ask=False)[0]
+        )
 
     def presets_asked(self, *values: Any) -> list[Any]:
         """The same, and what is not known is measured: somebody looks at the form."""
         settings = dict(zip(self.names, values, strict=True))
-        presets, pending = preset_choices(settings, self.context.run_cache, self.context.limits, self.translate, ask=True)
+        presets, pending = preset_choices(
+            settings, self.context.run_cache, self.context.limits, self.translate, ask=True
+        )
         return [gr.update(choices=presets), gr.Timer(active=pending)]
