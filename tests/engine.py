@@ -50,9 +50,9 @@ def _unpacked(value: Any) -> Any:
 
 def evaluated(body: str, **values: Any) -> Any:
     """What `body`, of an async function, returns for `values`; ports and timers that it leaves end with it. It may
-    import from the folders `ENGINE`, `TRAIN` and `CLASSIFY`."""
+    import from the folders `ENGINE`, `TRAIN`, `CLASSIFY` and `WEB`, which holds them all."""
     folders = {"ENGINE": WASM / "js", "TRAIN": WASM.parent / "train" / "js", "WASM": WASM}
-    folders |= {"CLASSIFY": WASM.parent / "classify" / "js"}
+    folders |= {"CLASSIFY": WASM.parent / "classify" / "js", "WEB": WASM.parent}
     known = {name: path.as_uri() if name != "WASM" else str(path) for name, path in folders.items()}
     script = f"""import fs from 'node:fs';
     const values = JSON.parse(fs.readFileSync(0, 'utf8'));

@@ -71,6 +71,8 @@ def test_in_a_shared_lab_it_is_asked_once_and_the_keeper_deletes(lab):
     kept = ask["keep"]({**ASKED, **drawing(), "label": 1, "agreed": True})
     assert "Somebody else" in ask["delete"]({**ASKED, "file": kept["file"], "token": "another"})["error"]
     assert ask["delete"]({**ASKED, "file": kept["file"]})["count"] == 0
+    nobody = ask["keep"]({**ASKED, **drawing(), "label": 1, "agreed": True, "token": ""})
+    assert "Somebody else" in ask["delete"]({**ASKED, "file": nobody["file"], "token": ""})["error"]
     ask["keep"]({**ASKED, **drawing(), "label": 1, "agreed": True})
     assert "who you are" in ask["learn"](ASKED)["error"]
 

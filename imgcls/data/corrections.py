@@ -97,12 +97,12 @@ class Corrections:
         return Correction(path, f"{folder.name}/{path.name}", self.classes.index(label))
 
     def delete(self, file: str, *, token: str | None) -> None:
-        """`token`: as it was kept with; None for whoever may delete any."""
+        """`token`: as it was kept with; None for whoever may delete any. Nobody deletes with an empty one."""
         correction = next((entry for entry in self.pictures() if entry.file == file), None)
         if correction is None:
             raise DatasetError("This picture is not there any more.")
         written = FILE.fullmatch(correction.path.name)
-        if token is not None and not (written and hmac.compare_digest(written[2], _mark(token))):
+        if token is not None and not (token and written and hmac.compare_digest(written[2], _mark(token))):
             raise DatasetError("Somebody else has kept this picture: only they, or the lab's host, delete it.")
         correction.path.unlink(missing_ok=True)
 

@@ -1,5 +1,6 @@
 // Collect: what is shown follows what the server has kept; nothing is kept here but the draft's token.
 import { make } from '../shared/elements.js';
+import { remember, remembered } from '../shared/storage.js';
 import { Webcam } from './webcam.js';
 
 const TOKEN_KEY = 'imgcls-draft';
@@ -7,12 +8,6 @@ const SENT_PX = 1024;   // the longest side of what is sent of a file
 const SHOT_PX = 640;    // of what the camera took
 const THUMB_PX = 96;
 const JPEG_QUALITY = 0.9;
-
-const token = {
-  read() { try { return localStorage.getItem(TOKEN_KEY); } catch { return null; } },   // private mode
-  save(value) { try { localStorage.setItem(TOKEN_KEY, value); } catch { /* private mode */ } },
-  remove() { try { localStorage.removeItem(TOKEN_KEY); } catch { /* private mode */ } },
-};
 
 // A picture as a JPEG's data URL whose longer side is at most `side`.
 function jpeg(source, width, height, side) {
@@ -56,14 +51,14 @@ class Collection {
   }
 
   async open() {
-    this.token = token.read();
+    this.token = remembered(TOKEN_KEY);
     let answer = null;
     try { answer = await this.server.collect_open({ token: this.token }); } catch { /* the sentence below */ }
     if (!answer) { this.tell(this.said.no_answer, true); return; }   // the token is kept: what it stands for is still there
     if (answer.error) { this.token = null; answer = await this.ask('collect_open', {}); }
     if (!answer) return;
     this.token = answer.token;
-    token.save(this.token);
+    remember(TOKEN_KEY, this.token);
     this.classes = answer.classes.map(([name, photos]) => ({ name, photos }));
     this.chosen = this.classes.at(-1) ?? null;
     this.show();
@@ -184,7 +179,7 @@ class Collection {
     this.webcam.turnOff();
     this.tell('');
     name.value = '';
-    token.remove();
+    remember(TOKEN_KEY, null);
     await this.open();
     this.props.value = answer.saved;
   }
@@ -192,7 +187,7 @@ class Collection {
   async clear() {
     if (!this.classes.length || !confirm(this.said.clear_draft_sure)) return;
     if (!await this.ask('collect_clear', {})) return;
-    token.remove();
+    remember(TOKEN_KEY, null);
     await this.open();
     this.tell('');
   }

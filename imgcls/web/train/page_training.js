@@ -1,12 +1,13 @@
 // Training in the page, on the lab's Train tab.
 import { put } from '../shared/address.js';
 import { make } from '../shared/elements.js';
+import { remember, remembered } from '../shared/storage.js';
 import { fromLab } from './js/from_lab.js';
 import { PageRun } from './js/page_run.js';
 
 // Here, or where the lab runs: what was chosen last, or what the lab proposes.
 function choosePlace(host, { words, elsewhere, browser_first }) {
-  const KEPT = 'imgcls-train-place', kept = localStorage.getItem(KEPT);
+  const KEPT = 'imgcls-train-place', kept = remembered(KEPT);
   const buttons = [['browser', words.in_browser], ['server', elsewhere]].map(([place, label]) => (
     make('button', { type: 'button', 'data-testid': `train-${place}`, onclick: () => picked(place) }, label)));
   const choose = place => {
@@ -14,7 +15,7 @@ function choosePlace(host, { words, elsewhere, browser_first }) {
     buttons.forEach((button, i) => button.setAttribute('aria-pressed', String((i === 0) === (place === 'browser'))));
   };
   // A link to a run of the lab shows the run, whatever was chosen last; who turns to the browser leaves it.
-  const picked = place => { localStorage.setItem(KEPT, place); if (place === 'browser') put('run', ''); choose(place); };
+  const picked = place => { remember(KEPT, place); if (place === 'browser') put('run', ''); choose(place); };
   host.setAttribute('aria-label', words.place);
   host.replaceChildren(...buttons);
   choose(new URLSearchParams(location.search).get('run') ? 'server' : kept ?? (browser_first ? 'browser' : 'server'));

@@ -2,16 +2,18 @@
 import { named } from '../../classroom/classroom.js';
 import { make, say } from '../../shared/elements.js';
 import { show } from '../../shared/show_result.js';
+import { remember, remembered } from '../../shared/storage.js';
 
 const LABELS = 40;     // classes that have a button each; of more one is typed
 const AGAIN = 1000;    // ms between two looks at the run
 const KEEPER = 'imgcls-keeper', AGREED = 'imgcls-agreed';
 
-function remembered(key, first) {
-  try {
-    if (!localStorage.getItem(key) && first) localStorage.setItem(key, first());
-    return localStorage.getItem(key) ?? '';
-  } catch { return ''; }   // private mode
+const randomToken = () => [...crypto.getRandomValues(new Uint8Array(16))].map(b => b.toString(16).padStart(2, '0')).join('');
+
+// Whoever has this may delete what was kept with it.
+export function keeperToken() {
+  if (!remembered(KEEPER)) remember(KEEPER, randomToken());
+  return remembered(KEEPER);
 }
 
 export class Wrong {
@@ -21,7 +23,7 @@ export class Wrong {
     this.labels = make('div', { class: 'why-classes', role: 'group', 'aria-label': words.wrong_ask });
     this.said = make('p', { class: 'many-said', role: 'status' });
     this.agree = make('label', { class: 'wrong-agree', hidden: true },
-      make('input', { type: 'checkbox', onchange: event => remembered(AGREED, () => String(event.target.checked)) }), ' ', words.wrong_agree);
+      make('input', { type: 'checkbox', onchange: event => remember(AGREED, event.target.checked ? 'true' : null) }), ' ', words.wrong_agree);
     this.set = make('input', { type: 'text', class: 'wrong-set', maxlength: 80, 'aria-label': words.wrong_set });
     this.set.addEventListener('change', () => this.open());
     this.learn = make('button', { type: 'button', class: 'chip', onclick: () => this.start() }, words.wrong_learn);
@@ -51,7 +53,8 @@ export class Wrong {
     const about = this.about, answer = await this.desk.ask('wrong_open', this.request());
     if (about !== this.about) return;
     if (answer.error) { this.tell(answer.error); return; }
-    this.agree.hidden = !answer.ask || remembered(AGREED) === 'true';
+    this.agree.hidden = !answer.ask || this.agreed;
+    this.agree.querySelector('input').checked = this.agreed;
     this.needed = answer.ask;
     this.cannot = answer.cannot_learn;
     this.choices(answer.classes);
@@ -73,20 +76,19 @@ export class Wrong {
   async keep(label, name) {
     const picture = this.desk.picture();
     if (!picture) { this.tell(this.words.compare_nothing); return; }
-    const agreed = !this.needed || remembered(AGREED) === 'true' || this.agree.querySelector('input').checked;
+    const agreed = !this.needed || this.agreed;
     if (!agreed) { this.agree.hidden = false; this.agree.querySelector('input').focus(); this.tell(this.words.wrong_agree_first); return; }
-    const answer = await this.desk.ask('wrong_keep', this.request({ ...picture, label, agreed, token: this.token }));
+    const answer = await this.desk.ask('wrong_keep', this.request({ ...picture, label, agreed, token: keeperToken() }));
     if (answer.error) { this.tell(answer.error); return; }
     this.agree.hidden = true;
     this.list(answer);
     this.tell(say(this.words.wrong_kept, { name, set: answer.set }), answer.file);
   }
 
-  // Whoever has this may delete what was kept with it.
-  get token() { return remembered(KEEPER, () => [...crypto.getRandomValues(new Uint8Array(16))].map(b => b.toString(16).padStart(2, '0')).join('')); }
+  get agreed() { return remembered(AGREED) === 'true'; }
 
   async remove(file) {
-    const answer = await this.desk.ask('wrong_delete', this.request({ file, token: this.token }));
+    const answer = await this.desk.ask('wrong_delete', this.request({ file, token: keeperToken() }));
     if (answer.error) { this.tell(answer.error); return; }
     this.list(answer);
     this.tell(this.words.wrong_deleted);
