@@ -23,6 +23,7 @@ from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.server_functions import ServerFunction, ServerHTML, server_function
+from imgcls.web.shared.work_gate import work
 from imgcls.workspace import Workspace
 
 PAGE = 24  # suspects at once
@@ -73,7 +74,7 @@ class AuditFunctions:
         small = (self.audit_stop, self.audit_move, self.audit_delete, self.audit_right, self.audit_undo)
         return [
             server_function(self.audit_look, self.translate, "picture"),
-            server_function(self.audit_list, self.translate, "picture"),
+            server_function(self.audit_list, self.translate),
             *(server_function(function, self.translate, "state") for function in small),
         ]
 
@@ -133,8 +134,14 @@ class AuditFunctions:
             raise DatasetError("This list is not there any more: look again.")
         return audit
 
-    def audit_list(self, payload: dict[str, Any]) -> dict[str, Any]:
+    async def audit_list(self, payload: dict[str, Any]) -> dict[str, Any]:
         """Suspects of a kind, PAGE at once, without those before `start_at`."""
+        user, root, dataset = payload["visitor"], str(self.workspace.root), self._request(payload).dataset
+        if self.pictures.to_load(dataset):  # other pictures do not wait for that
+            await work("dataset", ("audit images", root, dataset), lambda: self.pictures.load(dataset), user)
+        return await work("picture", None, lambda: self._list(payload), user)
+
+    def _list(self, payload: dict[str, Any]) -> dict[str, Any]:
         request, start = self._request(payload), max(int(payload.get("start_at") or 0), 0)
         audit = self._finished_audit(request)
         suspects = audit.of(payload["kind"])

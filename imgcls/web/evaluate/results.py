@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import base64
 import io
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -23,6 +21,7 @@ from imgcls.data.catalog import own_folders
 from imgcls.errors import DatasetError, ImgclsError
 from imgcls.inference.predictor import Prediction
 from imgcls.runs.evaluations import Request, find_evaluation, images_for, settings_of
+from imgcls.web.shared.kept import Kept
 from imgcls.web.shared.work_gate import network, opened_picture
 from imgcls.workspace import Workspace
 
@@ -54,15 +53,13 @@ class ImageFilter:
 class Evaluations:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self._lock = threading.Lock()
-        self._cache: OrderedDict[tuple, Any] = OrderedDict()
+        self._evaluations: Kept[Evaluation | None] = Kept(CACHE_ENTRIES)
+        self._splits: Kept[Split] = Kept(SETS)
 
     def get(self, request: Request) -> Evaluation:
         """Raises DatasetError where it has to be made (again)."""
-        found = self._cached(
-            ("evaluation", request),
-            lambda: find_evaluation(request.checkpoint, self.workspace, **request.of),
-            CACHE_ENTRIES,
+        found = self._evaluations.get(
+            request, lambda: find_evaluation(request.checkpoint, self.workspace, **request.of)
         )
         if found is None:
             raise DatasetError("This evaluation is not there any more: evaluate again.")
@@ -70,8 +67,7 @@ class Evaluations:
 
     def fresh(self, request: Request) -> Evaluation | None:
         """As it lies on the disk now."""
-        with self._lock:
-            self._cache.pop(("evaluation", request), None)
+        self._evaluations.forget(request)
         try:
             return self.get(request)
         except DatasetError:
@@ -153,30 +149,31 @@ class Evaluations:
         array = self._split(evaluation).image(index).permute(1, 2, 0).numpy()
         yield Image.fromarray(np.ascontiguousarray(array[..., 0] if array.shape[-1] == 1 else array))
 
+    def to_load(self, evaluation: Evaluation) -> Hashable:
+        """Names the images that have to be read as a whole before one of them is shown; None where none have."""
+        if evaluation.paths is not None:
+            return None
+        key = self._images(evaluation)
+        return None if key in self._splits else key
+
+    def load(self, evaluation: Evaluation) -> None:
+        """Read them, which takes seconds. What is wrong with them is told where one is asked for."""
+        with suppress(ImgclsError):
+            self._split(evaluation)
+
     def _split(self, evaluation: Evaluation) -> Split:
         """The part of a built-in set that was evaluated."""
         path = Path(evaluation.checkpoint)
-        meta = read_meta(path)
 
         def load() -> Split:
             return images_for(path, self.workspace, dataset=evaluation.dataset, part=evaluation.part).split
 
-        which = meta.manifest or str(path)  # without a manifest, the checkpoint's own settings say which images
-        return self._cached(("split", evaluation.dataset, evaluation.part, meta.preprocess, which), load, SETS)
+        return self._splits.get(self._images(evaluation), load)
 
-    def _cached(self, key: tuple, make: Callable[[], Any], most: int) -> Any:
-        with self._lock:
-            if key in self._cache:
-                self._cache.move_to_end(key)
-                return self._cache[key]
-        value = make()
-        if value is not None:
-            with self._lock:
-                self._cache[key] = value
-                same = [other for other in self._cache if other[0] == key[0]]
-                for old in same[:-most]:
-                    del self._cache[old]
-        return value
+    def _images(self, evaluation: Evaluation) -> Hashable:
+        meta = read_meta(Path(evaluation.checkpoint))
+        which = meta.manifest or evaluation.checkpoint  # without a manifest its own settings say which images
+        return evaluation.dataset, evaluation.part, meta.preprocess, which
 
 
 def training_image(checkpoint: Path, name: str, workspace: Workspace) -> str:

@@ -7,6 +7,7 @@ is begun where it is not kept. Nothing lives in the page alone: a refresh finds 
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,8 @@ from imgcls.web.i18n.translator import Translator
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache
-from imgcls.web.shared.server_functions import ServerFunction, ServerHTML, server_function
+from imgcls.web.shared.server_functions import Answer, Function, ServerFunction, ServerHTML, server_function
+from imgcls.web.shared.work_gate import Kind, work
 
 if TYPE_CHECKING:
     from imgcls.inference.evaluation import Evaluation
@@ -82,9 +84,9 @@ class EvaluateFunctions:
         return [
             server_function(self.evaluate_look, self.translate, "picture"),
             server_function(self.evaluate_report, self.translate, "document"),
-            server_function(self.evaluate_images, self.translate, "picture"),
-            server_function(self.evaluate_image, self.translate, "network"),
-            server_function(self.evaluate_hand_over, self.translate, "picture"),
+            server_function(self.evaluate_images, self.translate),
+            server_function(self.evaluate_image, self.translate),
+            server_function(self.evaluate_hand_over, self.translate),
             *(server_function(change, self.translate, "state") for change in changes),
         ]
 
@@ -120,8 +122,32 @@ class EvaluateFunctions:
         html = report([request.checkpoint for request in requests], shown, self.workspace)
         return {"name": f"{requests[0].checkpoint.parent.name}.html", "html": html}
 
-    def evaluate_images(self, payload: dict[str, Any]) -> dict[str, Any]:
+    async def evaluate_images(self, payload: dict[str, Any]) -> dict[str, Any]:
         """The images of a cell, PAGE at once, without those before `start_at`."""
+        return await self._with_images(payload, "picture", self._cell)
+
+    async def evaluate_image(self, payload: dict[str, Any]) -> dict[str, Any]:
+        return await self._with_images(payload, "network", self._one_image)
+
+    async def evaluate_hand_over(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """What Classify is to show: the checkpoint, and the picture as a drawing or as a photo."""
+        return await self._with_images(payload, "picture", self._handed_over)
+
+    async def _with_images(self, payload: dict[str, Any], kind: Kind, make: Function) -> Answer:
+        """What `make` makes of the payload, when the images are there: a built-in set is read as a whole for its first
+        one, and thumbnails and networks' answers do not wait for that."""
+        user, root = payload["visitor"], str(self.workspace.root)
+
+        def looked_up() -> tuple[Evaluation, Hashable]:
+            evaluation = self._evaluation(payload)
+            return evaluation, self.evaluations.to_load(evaluation)
+
+        evaluation, images = await work("picture", None, looked_up, user)
+        if images is not None:
+            await work("dataset", ("images", root, images), lambda: self.evaluations.load(evaluation), user)
+        return await work(kind, None, lambda: make(payload), user)
+
+    def _cell(self, payload: dict[str, Any]) -> dict[str, Any]:
         evaluation = self._evaluation(payload)
         places = self.evaluations.choose(evaluation, _wanted(payload, evaluation.classes))
         start = max(int(payload.get("start_at") or 0), 0)
@@ -140,7 +166,7 @@ class EvaluateFunctions:
             "sure": bool(outputs.sure[place]),
         }
 
-    def evaluate_image(self, payload: dict[str, Any]) -> dict[str, Any]:
+    def _one_image(self, payload: dict[str, Any]) -> dict[str, Any]:
         evaluation, place = self._image(payload)
         prediction, names = self.evaluations.predict(evaluation, place)
         checkpoint = Path(evaluation.checkpoint)
@@ -157,8 +183,7 @@ class EvaluateFunctions:
         )
         return {"html": html}
 
-    def evaluate_hand_over(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """What Classify is to show: the checkpoint, and the picture as a drawing or as a photo."""
+    def _handed_over(self, payload: dict[str, Any]) -> dict[str, Any]:
         evaluation, place = self._image(payload)
         keys = list(dict.fromkeys(map(str, payload["checkpoints"])))
         picture = send_to_classify(self.evaluations, evaluation, place, self.limits)
