@@ -552,7 +552,7 @@ def test_a_shared_lab_takes_so_many(workspace, tmp_path):
     (workspace.checkpoints / "run").mkdir(parents=True)  # a run's own does not count
     check_room(workspace, 1)
     import_weights(tmp_path / "l.pth", workspace, classes=NAMES)
-    with pytest.raises(CheckpointError, match="has 1 checkpoints of its visitors already"):
+    with pytest.raises(CheckpointError, match="has 1 networks of its visitors already"):
         check_room(workspace, 1)
     check_room(workspace, None)
     with pytest.raises(SettingsError, match="at most 300"):

@@ -5,6 +5,7 @@ import io
 import shutil
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +15,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from imgcls.checkpoints.format import Meta, save_checkpoint
-from imgcls.errors import CheckpointError, DatasetError, SettingsError
+from imgcls.checkpoints.import_weights import check_room
+from imgcls.errors import CheckpointError, DatasetError, RunError, SettingsError
 from imgcls.models import build
 from imgcls.recipes import with_recipe
 from imgcls.runs import queue
@@ -24,11 +26,14 @@ from imgcls.runs.state import Owner
 from imgcls.runs.store import Run
 from imgcls.web.app import create_app
 from imgcls.web.classroom.join_link import address
+from imgcls.web.data.collect import room_for_one_more
+from imgcls.web.data.tab import DataTab
 from imgcls.web.i18n.translator import Translator
 from imgcls.web.server.hosting import hosting
 from imgcls.web.server.security import TRIES
 from imgcls.web.shared import run_cache
-from imgcls.web.shared.identity import People
+from imgcls.web.shared.identity import People, User
+from imgcls.web.shared.run_cache import RunCache
 from imgcls.workspace import PROJECT, Workspace
 
 LAB = "http://192.168.1.7:7860"
@@ -128,6 +133,42 @@ def test_only_the_host_reorders_removes_and_closes(lab, clean):
     assert post(host, "do", what="reopen").status_code == 200 and not queue.is_closed(clean)
     assert post(host, "leave").json()["host"] is False
     assert post(host, "do", what="close").status_code == 403
+
+
+def test_where_a_lab_is_full_its_host_makes_room(lab, clean):
+    """What visitors kept has no run behind it; their data sets are folders."""
+    run = create_run(with_recipe({"name": "trained"}), clean)
+    meta = Meta(model="lenet", classes=("a", "b"), preprocess=FORM, run="any")
+    weights = build("lenet", channels=1, classes=10, image_size=28).state_dict()
+    for name in ("kept", "imported", run.name):
+        save_checkpoint(clean.checkpoints / name / "best.safetensors", weights, meta)
+    (clean.data / "pets" / "cat").mkdir(parents=True)
+    with pytest.raises(CheckpointError, match="2 networks .*its host"):
+        check_room(clean, 2)
+    with pytest.raises(DatasetError, match="its host"):
+        room_for_one_more(clean, replace(hosting(env=SHARED).limits, data_sets=1))
+    host = browser(lab)
+    post(host, "host", password="tell nobody")
+    assert "delete-network" not in browser(lab).get("/class").json()["html"]
+    html = host.get("/class").json()["html"]
+    assert html.count('data-do="delete-network"') == 2 and "2 networks that visitors kept" in html
+    assert post(browser(lab), "do", what="delete-network", run="kept").status_code == 403
+    for other in ("trained", "lenet-digits", "..", "", "../data/pets", None, 5):
+        assert post(host, "do", what="delete-network", run=other).status_code == 403
+    assert "1 network that a visitor kept" in post(host, "do", what="delete-network", run="kept").json()["html"]
+    assert not (clean.checkpoints / "kept").exists() and run.best.is_file()
+    check_room(clean, 2)
+
+    people = SimpleNamespace(visitor=lambda request: User(host=request == "host"))
+    context = SimpleNamespace(
+        translate=Translator("en"), run_cache=RunCache(clean), limits=hosting(env=SHARED).limits, people=people
+    )
+    tab = DataTab(context, SimpleNamespace(form=None))
+    assert [tab.usable(who, "pets")[-1]["visible"] for who in ("host", "guest")] == [True, False]
+    with pytest.raises(RunError, match="nothing is deleted"):
+        tab.remove("guest", "pets")
+    tab.remove("host", "pets")
+    assert not (clean.data / "pets").exists()
 
 
 @pytest.mark.parametrize(

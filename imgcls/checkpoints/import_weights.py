@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from imgcls.checkpoints.format import Meta, load_checkpoint, read_meta, save_checkpoint, versions
 from imgcls.checkpoints.recognition import RecognisedNetwork, candidates
+from imgcls.checkpoints.store import brought
 from imgcls.data import registry
 from imgcls.data.registry import DATASETS
 from imgcls.errors import CheckpointError, SettingsError
@@ -47,18 +48,11 @@ def check_room(workspace: Workspace, most: int | None) -> None:
     """Raises CheckpointError where visitors have brought `most` checkpoints already."""
     if most is None:
         return
-    brought = [name for name in _names(workspace.checkpoints) if not (workspace.train_logs / name).exists()]
-    if len(brought) >= most:
+    if len(brought(workspace)) >= most:
         raise CheckpointError(
-            "This shared lab has {count} checkpoints of its visitors already: one has to be deleted first.", count=most
+            "This shared lab has {count} networks of its visitors already: its host can delete some below the queue.",
+            count=most,
         )
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    except OSError:
-        return []
 
 
 def proposed(recognised: RecognisedNetwork, *, kind: str = "", changes: dict[str, Any] | None = None) -> Preprocess:

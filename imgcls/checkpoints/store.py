@@ -53,6 +53,16 @@ def list_checkpoints(workspace: Workspace) -> list[CheckpointInfo]:
     return own + sorted(by_origin["shipped"], key=lambda info: SHIPPED.index(info.run))
 
 
+def brought(workspace: Workspace) -> list[str]:
+    """The folders of networks that no run here made: learnt in a page, or imported. Newest first."""
+    try:
+        folders = [path for path in workspace.checkpoints.iterdir() if path.is_dir() and NAME.fullmatch(path.name)]
+        folders.sort(key=lambda path: (-path.stat().st_mtime, path.name))
+    except OSError:  # none yet, or one was deleted meanwhile
+        return []
+    return [path.name for path in folders if not (workspace.train_logs / path.name).exists()]
+
+
 def find_checkpoint(key: str, workspace: Workspace) -> CheckpointInfo:
     """The checkpoint that a list calls "run/kind". Looks at that one file only. Raises CheckpointError."""
     run, _, kind = key.partition("/")

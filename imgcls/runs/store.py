@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imgcls import plugins
+from imgcls.checkpoints.store import brought
 from imgcls.errors import RunError, SettingsError, StorageError
 from imgcls.filenames import nearest, shown, validate
 from imgcls.files import DELETED, storage_error
@@ -219,6 +220,15 @@ def delete_run(run: Run) -> None:
         hidden = [move_to_trash(folder) for folder in (run.logs, run.checkpoints) if folder.exists()]
     for folder in hidden:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def delete_brought(name: str, workspace: Workspace) -> None:
+    """Remove a network that no run here made, with what is kept of it. Raises RunError where there is none."""
+    with locked(workspace):
+        if name not in brought(workspace):
+            raise RunError("There is no network '{name}' that somebody kept or imported.", name=shown(name))
+        hidden = move_to_trash(workspace.checkpoints / name)
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def move_to_trash(folder: Path) -> Path:

@@ -26,7 +26,10 @@ function show(answer) {
     if (slot.shown === me.html && slot.firstChild) return;
     const at = slot.contains(document.activeElement) ? document.activeElement : null;
     const run = at?.closest('[data-run]')?.dataset.run, what = at?.dataset.do;
+    const unfolded = slot.querySelector('details')?.open;
     slot.innerHTML = slot.shown = me.html;   // made by the lab's own templates, escaped there
+    const fold = slot.querySelector('details');
+    if (fold && unfolded) fold.open = true;
     if (what) (slot.querySelector(run ? `[data-run="${CSS.escape(run)}"] [data-do=${what}]:enabled` : `[data-do=${what}]`) || slot.querySelector('button'))?.focus();
   });
 }
@@ -100,7 +103,7 @@ document.addEventListener('click', async event => {
   if (!button || !root?.isConnected) return;
   if (button.dataset.head) join();
   else if (button.dataset.ask) asks[button.dataset.ask]();
-  else {
+  else if (!button.dataset.sure || confirm(button.dataset.sure)) {
     button.disabled = true;
     const slot = button.closest('.queue-slot'), answer = await call('/do', { what: button.dataset.do, run: button.closest('[data-run]')?.dataset.run });
     button.disabled = false;

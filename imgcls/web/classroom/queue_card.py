@@ -40,8 +40,10 @@ def card(
     closed: bool,
     host_password: bool = False,
     title: Callable[[str], str] = str,
+    networks: Sequence[str] = (),
 ) -> Markup:
-    """`host_password`: whether one can be given here; `title`: what a run of that name is called."""
+    """`host_password`: whether one can be given here; `title`: what a run of that name is called; `networks`: those
+    that visitors kept or imported, for the host to delete."""
     addresses = Counter(t.state.owner.address for t in turns if t.place and t.state.owner and t.state.owner.address)
     return render(
         "queue_card",
@@ -49,6 +51,7 @@ def card(
         rows=[_row(turn, title(turn.name), translate, visitor, addresses) for turn in turns[:LISTED]],
         more=len(turns) - LISTED,
         closed=closed,
+        networks=networks,
         host=visitor.host,
         nickname=visitor.owner.nickname if visitor.owner else "",
         can_enter=host_password and not visitor.host,

@@ -14,11 +14,12 @@ from typing import Any
 from fastapi import Body, FastAPI, Request
 from starlette.responses import JSONResponse
 
+from imgcls.checkpoints.store import brought
 from imgcls.errors import ImgclsError, RunError
 from imgcls.filenames import shown
 from imgcls.runs import queue
 from imgcls.runs.init_lab import delete_lab, find_lab
-from imgcls.runs.store import Job, Run, delete_run, find_run
+from imgcls.runs.store import Job, Run, delete_brought, delete_run, find_run
 from imgcls.web.classroom import join_link, queue_card
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.server.hosting import Hosting
@@ -88,7 +89,7 @@ class ClassRoutes:
 
     async def do(self, request: Request, payload: Asked = Body()) -> JSONResponse:  # noqa: B008
         """`what`: stop (or withdraw) `run`, one's own; the host's: up, down, remove,
-        remove-address, close, reopen."""
+        remove-address, delete-network, close, reopen."""
 
         def make(translate: Translator) -> Asked:
             visitor = self.people.visitor(request)
@@ -136,7 +137,15 @@ class ClassRoutes:
             return run_title(view, translate) if view else name
 
         closed, has_host = queue.is_closed(self.run_cache.workspace), people.has_host
-        html = queue_card.card(turns, translate, visitor, closed=closed, host_password=has_host, title=title)
+        html = queue_card.card(
+            turns,
+            translate,
+            visitor,
+            closed=closed,
+            host_password=has_host,
+            title=title,
+            networks=brought(self.run_cache.workspace) if people.shared and visitor.host else (),
+        )
         named = visitor.owner.nickname if visitor.owner else ""
         return {"nickname": named, "host": visitor.host, "html": html if people.shared else "", "busy": bool(turns)}
 
@@ -152,6 +161,7 @@ class QueueActions:
             "down": lambda name, _: self.move(name, ONE_DOWN),
             "remove": self.remove,
             "remove-address": self.remove_address,
+            "delete-network": lambda name, _: delete_brought(str(name)[:100], self.workspace),
             "close": lambda *_: queue.close(self.workspace),
             "reopen": lambda *_: queue.reopen(self.workspace),
         }

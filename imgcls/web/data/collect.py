@@ -147,7 +147,7 @@ def room_for_one_more(workspace: Workspace, limits: Limits) -> None:
     """Raises DatasetError where a shared lab holds as many data sets as it may."""
     if limits.public and len(own_folders(workspace)) >= limits.data_sets:
         raise DatasetError(
-            "This shared lab has {count} data sets of its visitors already: one has to be deleted first.",
+            "This shared lab has {count} data sets of its visitors already: its host can delete some.",
             count=limits.data_sets,
         )
 

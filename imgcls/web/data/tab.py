@@ -276,10 +276,11 @@ class DataTab:
     def _problem(self, error: ImgclsError) -> str:
         return report_card.problem(self.translate.message(error.message), self.translate)
 
-    def usable(self, name: str) -> list[Any]:
+    def usable(self, request: gr.Request, name: str) -> list[Any]:
         """What can be done with it."""
         interactive = gr.update(interactive=not self.is_missing(name))
-        deletable = name in own_folders(self.workspace) and not self.limits.public
+        may = not self.limits.public or self.context.people.visitor(request).host
+        deletable = may and name in own_folders(self.workspace)
         return [interactive, interactive, gr.update(visible=deletable)]
 
     def listed(self, current: str | None = None) -> Any:
@@ -325,7 +326,7 @@ class DataTab:
         work_here("dataset", None, unpacked, user)
         return name, len(skipped)
 
-    def remove(self, name: str) -> str:
-        self.limits.may_delete()
+    def remove(self, request: gr.Request, name: str) -> str:
+        self.limits.may_delete(host=self.context.people.visitor(request).host)
         delete_dataset(name, self.workspace)
         return "mnist"
