@@ -124,6 +124,28 @@ def test_a_space_needs_no_setting_for_its_proxy():
     assert client.post("/", headers=told | {"Origin": "https://someone-lab.hf.space"}).json()["scheme"] == "https"
 
 
+@pytest.mark.parametrize(
+    ("trusted", "told", "client"),
+    [
+        ("*", "1.1.1.1, 203.0.113.7", "203.0.113.7"),  # what a visitor wrote stands before what the proxy saw
+        ("*", "1.1.1.1, 192.168.0.5", "192.168.0.5"),
+        ("*", " , 203.0.113.7 ,", "203.0.113.7"),
+        ("*", ",", "10.9.9.9"),
+        ("10.0.0.0/8", "1.1.1.1, 203.0.113.7, 10.0.0.2", "203.0.113.7"),
+        ("*, 10.0.0.0/8", "1.1.1.1, 203.0.113.7, 10.0.0.2", "203.0.113.7"),
+        ("*, 10.0.0.0/8", "10.0.0.1, 10.0.0.2", "10.0.0.2"),
+        (None, "1.1.1.1, 203.0.113.7", "203.0.113.7"),  # a Space
+        (None, "1.1.1.1, 203.0.113.7, 10.16.3.80", "203.0.113.7"),
+    ],
+)
+def test_nobody_chooses_the_address_that_a_lab_knows_him_by(trusted, told, client):
+    env = {"IMGCLS_TRUSTED_PROXY": trusted} if trusted else {"SPACE_ID": "someone/lab"}
+    asked = {"X-Forwarded-For": told, "Host": "127.0.0.1"}
+    assert doors(env, "10.9.9.9").get("/", headers=asked).json()["client"] == client
+    twice = [("Host", "127.0.0.1"), *(("X-Forwarded-For", one) for one in told.split(",") if one.strip())]
+    assert doors(env, "10.9.9.9").get("/", headers=twice).json()["client"] == client
+
+
 @pytest.mark.parametrize("named", ["lab.example.org", "10.0.0.0/99", "10.0.0.1,,x"])
 def test_a_proxy_is_an_address(named):
     with pytest.raises(SettingsError, match="IMGCLS_TRUSTED_PROXY names"):

@@ -24,6 +24,8 @@ from imgcls.errors import SettingsError
 from imgcls.web.shared.limits import ALONE, SHARED, Limits
 
 PORT = 7860
+# Nothing but the Space's own proxies reaches its container; those behind one another have private addresses.
+SPACE_PROXIES = "*, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ class Hosting:
     allowed_hosts: tuple[str, ...]  # names in the Host header; "*" is any
     password: str | None = None
     host_password: str | None = None  # whoever gives it may stop, reorder and delete what others have made
-    trusted_proxies: tuple[str, ...] = ()  # addresses and networks whose X-Forwarded-* headers count; "*" is any
+    # Addresses and networks whose X-Forwarded-* headers count; "*": whoever connects is one, and those that are named
+    # besides may stand behind it.
+    trusted_proxies: tuple[str, ...] = ()
     public_name: str | None = None  # what others type, where a proxy stands before the lab
     framed: bool = False  # the page stands in a frame of another site's, as a Space's does
 
@@ -47,8 +51,7 @@ def hosting(host: str | None = None, port: int | None = None, env: Mapping[str, 
         port = _port(env.get("IMGCLS_PORT") or str(PORT))
     named = _hosts(env.get("IMGCLS_ALLOWED_HOSTS", ""))
     loopback = ("127.0.0.1", "localhost", "[::1]", host)
-    # Nothing but the Space's own proxy reaches its container.
-    proxies = _proxies(env.get("IMGCLS_TRUSTED_PROXY") or ("*" if space else ""))
+    proxies = _proxies(env.get("IMGCLS_TRUSTED_PROXY") or (SPACE_PROXIES if space else ""))
     # A foreign name means that others come, through a proxy on this computer perhaps, and so does a proxy by itself:
     # it may name this computer in their place.
     public = not is_loopback(host) or not all(is_loopback(name) for name in named) or bool(proxies)

@@ -128,7 +128,7 @@ class ForwardedMiddleware:
     def __init__(self, app: ASGIApp, trusted: Sequence[str]) -> None:
         self.app = app
         proxied: Any = ProxyHeadersMiddleware  # uvicorn's types of the protocol are not Starlette's
-        self.behind_proxy: ASGIApp = proxied(app, trusted_hosts=list(trusted))
+        self.behind_proxy: ASGIApp = proxied(app, trusted_hosts="*" if "*" in trusted else list(trusted))
         self.trusted = trusted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -145,7 +145,19 @@ class ForwardedMiddleware:
         if host:
             headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
             scope = {**scope, "headers": [(b"host", host.encode("latin-1")), *headers]}
+        if "*" in self.trusted:
+            scope = {**scope, "headers": self._with_one_client(scope["headers"])}
         await self.behind_proxy(scope, receive, send)
+
+    def _with_one_client(self, headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Each proxy writes behind what it was told; where all are believed, uvicorn takes the first, which anybody can
+        write. The last one that is no proxy itself is who came to them."""
+        told = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1")
+        chain = [address.strip() for address in told.split(",") if address.strip()]
+        networks = [name for name in self.trusted if name != "*"]
+        client = next((one for one in reversed(chain) if not trusts(networks, (one, 0))), (chain or [""])[-1])
+        others = [(name, value) for name, value in headers if name != b"x-forwarded-for"]
+        return [*others, (b"x-forwarded-for", client.encode("latin-1"))] if client else others
 
 
 def trusts(trusted: Sequence[str], client: tuple[str, int] | None) -> bool:
