@@ -31,8 +31,8 @@ def test_consent_that_is_taken_back_is_not_sent_and_each_keeper_has_a_token(how)
       wrong.about = 'one/best';
       await wrong.open();
       const tick = on => { box.checked = on; box.says('change'); };
-      const kept = () => sent.filter(([name]) => name === 'wrong_keep').length;
-      const keeps = async () => { await wrong.keep(0, 'a'); return kept(); };
+      const count = () => sent.filter(([name]) => name === 'wrong_keep').length;
+      const keeps = async () => { await wrong.keep(0, 'a'); return count(); };
       const never = await keeps();
       tick(true); tick(false);
       const withdrawn = await keeps();
@@ -44,3 +44,25 @@ def test_consent_that_is_taken_back_is_not_sent_and_each_keeper_has_a_token(how)
     never, withdrawn, agreed, tokens = evaluated(OPENED + STORAGE + body, dom=DOM, how=how)
     assert (never, withdrawn, agreed) == (0, 0, 1)
     assert len(tokens) == 2 and len(set(tokens)) == 1 and len(tokens[0]) == 32
+
+
+def test_a_run_is_watched_on_after_the_lab_was_away():
+    body = """
+      const { Wrong } = await import(`${WEB}/classify/js/wrong.js`), { Desk } = await import(`${CLASSIFY}/desk.js`);
+      const words = new Proxy({}, { get: (_, name) => String(name) }), shown = [];
+      const thrown = () => { throw new Error('network'); };
+      const answers = [thrown, () => null, () => ({ share: 0.5 }), () => ({ error: 'gone' })];
+      const server = { wrong_look: async () => answers.shift()() }, pad = { png: () => 'none' };
+      globalThis.setTimeout = act => { wrong.later = act; return 1; };
+      document.querySelector = () => null;
+      const wrong = new Wrong(words, new Desk(words, server, pad));
+      wrong.run = 'one';
+      for (let act = () => wrong.look(); act; act = wrong.later) {
+        wrong.later = null;
+        await act();
+        await new Promise(setImmediate);
+        shown.push(wrong.said.textContent);
+      }
+      return shown;
+    """
+    assert evaluated(OPENED + STORAGE + body, dom=DOM, how="open") == ["no_answer", "no_answer", "", "gone"]

@@ -189,7 +189,13 @@ def test_a_data_set_that_is_not_here_is_fetched_from_the_page(page, server):
         expect(page.locator("#train-on-it")).to_be_disabled()
         view.get_by_role("button", name="Fetch it").click()
         expect(view).to_contain_text("of 2.0 MB", timeout=SOON)
-        expect(view.get_by_role("button", name="Stop")).to_be_visible()
+        stop = view.get_by_role("button", name="Stop")
+        expect(stop).to_be_focused()  # whoever began it by keyboard can stop it
+        stop.evaluate("button => { button.isTheSame = true; }")
+        for _ in range(3):  # it is drawn anew, and a click that has begun arrives
+            with page.expect_response(re.compile("component_server")):
+                pass
+        assert stop.evaluate("button => button.isTheSame && button === document.activeElement")
         page.locator("#data-set input").click()
         page.get_by_role("option", name="MNIST", exact=True).click()
         expect(view).to_have_count(0, timeout=SOON)

@@ -1,5 +1,6 @@
 // Look for mistakes: asks how far the audit is, shows what it found, and mends it. What is audited stands in the value.
 import { make } from '../shared/elements.js';
+import { AWAY_MS, keepingFocus, redraw } from '../shared/redraw.js';
 
 const AGAIN = 700;   // ms between two looks at an audit that goes on
 
@@ -12,7 +13,7 @@ export function start({ element, props, server, watch }) {
   async function ask(name, more = {}) {
     let answer = null;
     try { answer = await server[name]({ ...asked, ...more }); } catch { /* the sentence below */ }
-    return answer || { error: said.no_answer };
+    return answer || { error: said.no_answer, isAway: true };
   }
 
   async function look(start) {
@@ -20,6 +21,7 @@ export function start({ element, props, server, watch }) {
     const mine = ++turn, state = mended, answer = await ask('audit_look', { start });
     if (mine !== turn || !element.isConnected) return;
     if (state !== mended) { look(false); return; }
+    if (answer.isAway) timer = setTimeout(() => look(false), AWAY_MS);
     const told = answer.error || (answer.state === 'stopped' && said.stopped);
     view.hidden = !told && answer.state === 'none' || !asked.begin && answer.state === 'stopped';
     const before = shown;
@@ -27,15 +29,16 @@ export function start({ element, props, server, watch }) {
     if (view.hidden) return;
     if (answer.state === 'finished' && shown === before) { list(0); return; }   // what is there stays until the list has come
     if (told) { view.replaceChildren(make('p', { class: 'said', role: 'status' }, told)); view.firstChild.classList.toggle('bad', !!answer.error); return; }
-    const line = view.querySelector('.audit .said:not([hidden])');   // what was done last can be taken back
-    view.innerHTML = answer.html;   // made by the lab's own templates, escaped there
-    if (line) view.querySelector('.said')?.replaceWith(line);
     if (answer.state === 'running') {
+      redraw(view, answer.html);
       const stop = view.querySelector('.stop');
       if (stop) stop.onclick = async () => { await ask('audit_stop'); asked.begin = true; look(false); };
       timer = setTimeout(() => look(false), AGAIN);
       return;
     }
+    const line = view.querySelector('.audit .said:not([hidden])');   // what was done last can be taken back
+    keepingFocus(view, () => { view.innerHTML = answer.html; });   // made by the lab's own templates, escaped there
+    if (line) view.querySelector('.said')?.replaceWith(line);
     kind = answer.kind;
     view.querySelectorAll('[data-kind]').forEach(button => { button.onclick = () => choose(button); });
     view.querySelector('.more').onclick = event => list(+event.target.dataset.next);

@@ -1,5 +1,6 @@
 // Evaluate: asks how far the evaluation is, shows it, and opens its images. What is evaluated stands in the value.
 import { make } from '../shared/elements.js';
+import { AWAY_MS, keepingFocus, redraw } from '../shared/redraw.js';
 import { EvaluationImages } from './evaluation_images.js';
 import { navigateMatrix, sortByColumns } from './evaluation_tables.js';
 
@@ -22,11 +23,12 @@ class EvaluationView {
   async ask(name, more = {}) {
     let answer = null;
     try { answer = await this.server[name]({ ...this.request, which: this.which, ...more }); } catch { /* the sentence below */ }
-    return answer || { error: this.said.no_answer };
+    return answer || { error: this.said.no_answer, isAway: true };
   }
 
   // What cannot be evaluated is told where the result would be.
   refuse(sentence) {
+    if (this.view.querySelector('[role=alert]')?.textContent === sentence) return;   // said already
     this.view.replaceChildren(make('div', { class: 'nothing problem', role: 'alert' }, make('strong', {}, sentence)));
   }
 
@@ -38,15 +40,18 @@ class EvaluationView {
     clearTimeout(this.timer);
     const mine = ++this.looks, answer = await this.ask('evaluate_look', { start });
     if (mine !== this.looks || !this.element.isConnected) return;
+    if (answer.isAway) this.timer = setTimeout(() => this.look(start && 'on'), AWAY_MS);
     if (answer.error) { this.refuse(answer.error); return; }
     if (answer.state === 'none') { this.nothing(this.said.nothing, this.said.nothing_more); return; }
     if (answer.state === 'stopped') { this.nothing(this.said.stopped); return; }
-    this.view.innerHTML = answer.html;   // made by the lab's own templates, escaped there
     if (answer.state === 'running') {
-      this.view.querySelector('.stop').onclick = () => this.stop();
+      redraw(this.view, answer.html);
+      const stop = this.view.querySelector('.stop');
+      if (stop) stop.onclick = () => this.stop();
       this.timer = setTimeout(() => this.look(start && 'on'), POLL_MS);
       return;
     }
+    keepingFocus(this.view, () => { this.view.innerHTML = answer.html; });   // made by the lab's own templates, escaped there
     this.which = answer.which;
     this.wire(answer.classes);
   }

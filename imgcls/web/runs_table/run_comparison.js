@@ -1,5 +1,6 @@
 // Runs laid over each other below the table: their curves, and their confusion matrices next to each other.
 import { make } from '../shared/elements.js';
+import { AWAY_MS, redraw, wait } from '../shared/redraw.js';
 
 const POLL_MS = 700;        // between two looks at an evaluation that goes on
 const REVOKE_MS = 10_000;   // after which a file has been saved
@@ -46,15 +47,16 @@ export class RunComparison {
   async matrices(names, mine, begin) {
     const answer = await this.ask('runs_matrices', { names, begin }), slot = this.view.querySelector('.rt-matrices');
     if (mine !== this.turn || !slot?.isConnected) return;
+    const next = begin && begin !== 'stop' ? 'on' : '', again = wait => setTimeout(() => { if (mine === this.turn) this.matrices(names, mine, next); }, wait);
+    if (answer.isAway) again(AWAY_MS);
     if (answer.error) { slot.replaceChildren(); return; }
-    slot.innerHTML = answer.html;   // made by the lab's own templates, escaped there
+    redraw(slot, answer.html);
     const ask = (selector, how) => {
       const button = slot.querySelector(selector);
-      if (button) button.onclick = () => { button.disabled = true; this.matrices(names, mine, how); };
+      if (button) button.onclick = () => { wait(slot, button); this.matrices(names, mine, how); };
     };
     ask('[data-evaluate]', 'again');
     ask('.stop', 'stop');
-    const next = begin && begin !== 'stop' ? 'on' : '';
-    if (answer.state === 'running') setTimeout(() => { if (mine === this.turn) this.matrices(names, mine, next); }, POLL_MS);
+    if (answer.state === 'running') again(POLL_MS);
   }
 }

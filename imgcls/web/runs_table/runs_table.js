@@ -50,7 +50,7 @@ class RunsTable {
     this.moment = new Intl.DateTimeFormat(document.documentElement.lang, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
     this.comparison = new RunComparison(find('.rt-compared'), {
       ask: (name, values) => this.ask(name, values), most: props.most,
-      tooMany: () => this.tell(say(this.said('too_many'), { count: props.most }), true),
+      tooMany: () => this.tell(say(this.said('too_many'), { count: props.most }), { by: 'runs_compared', isBad: true }),
     });
   }
 
@@ -61,14 +61,17 @@ class RunsTable {
   async ask(name, values) {
     let answer = null;
     try { answer = await this.server[name](values); } catch { /* the sentence below */ }
-    answer ||= { error: this.said('no_answer') };
-    this.tell(answer.error || '', true);
+    answer ||= { error: this.said('no_answer'), isAway: true };
+    this.tell(answer.error || '', { by: name, isBad: true });
     return answer;
   }
 
-  tell(text, bad = false, ...more) {
+  // An answer takes away its own question's sentence only: a deletion can be taken back whatever is asked meanwhile.
+  tell(text, { by = '', isBad = false, more = [] } = {}) {
+    if (!text && this.toldBy !== by) return;
     const line = this.find('.rt-told');
-    line.className = bad ? 'rt-told bad' : 'rt-told';
+    this.toldBy = by;
+    line.className = isBad ? 'rt-told bad' : 'rt-told';
     line.replaceChildren(text, ...more);
   }
 
@@ -197,8 +200,9 @@ class RunsTable {
       restore();
       if (answer.error) this.select(); else this.take(answer);
     }, UNDO_MS);
-    const undo = () => { clearTimeout(later); restore(); this.tell(''); this.select(); };
-    this.tell(`${say(this.said('deleted'), { count: names.length })} `, false, make('button', { type: 'button', onclick: undo }, this.said('undo')));
+    const undo = () => { clearTimeout(later); restore(); this.tell('', { by: 'runs_delete' }); this.select(); };
+    const more = [make('button', { type: 'button', onclick: undo }, this.said('undo'))];
+    this.tell(`${say(this.said('deleted'), { count: names.length })} `, { by: 'runs_delete', more });
   }
 
   csv() {

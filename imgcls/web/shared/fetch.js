@@ -1,4 +1,6 @@
 // A data set that is not here: asks how far its fetching is, and begins or stops it.
+import { AWAY_MS, redraw, wait } from './redraw.js';
+
 const AGAIN = 500;   // ms between two looks while it is fetched
 
 export function start({ element, trigger, props, server, watch }) {
@@ -8,19 +10,20 @@ export function start({ element, trigger, props, server, watch }) {
   async function ask(name, more = {}) {
     let answer = null;
     try { answer = await server[name]({ dataset: props.value, ...more }); } catch { /* the sentence below */ }
-    return answer || { state: 'none', error: said.no_answer };
+    return answer || { error: said.no_answer, isAway: true };
   }
 
   async function look(start = false) {
     clearTimeout(timer);
     const mine = ++turn, answer = props.value ? await ask('fetch_look', { start }) : { state: 'here' };
     if (mine !== turn || !element.isConnected) return;
+    if (answer.isAway) timer = setTimeout(look, AWAY_MS);
     if (answer.error) { tell(answer.error); return; }
     view.hidden = !answer.html;
-    view.innerHTML = answer.html || '';   // made by the lab's own templates, escaped there
+    redraw(view, answer.html || '');
     const begin = view.querySelector('.begin'), stop = view.querySelector('.stop');
-    if (begin) begin.onclick = () => { begin.disabled = true; look(true); };
-    if (stop) stop.onclick = async () => { stop.disabled = true; await ask('fetch_stop'); look(); };
+    if (begin) begin.onclick = () => { wait(view, begin); look(true); };
+    if (stop) stop.onclick = async () => { wait(view, stop); await ask('fetch_stop'); look(); };
     inSight();
     if (answer.state === 'running') timer = setTimeout(look, AGAIN);
     if (going && answer.state === 'here') trigger('submit');
@@ -30,10 +33,11 @@ export function start({ element, trigger, props, server, watch }) {
   function tell(sentence) {
     const line = view.querySelector('.failure') || view.appendChild(Object.assign(document.createElement('p'), { className: 'failure' }));
     line.setAttribute('role', 'alert');
-    line.textContent = sentence;
+    const isNew = line.textContent !== sentence;
+    if (isNew) line.textContent = sentence;
     view.querySelectorAll('button').forEach(button => { button.disabled = false; });
     view.hidden = false;
-    inSight();
+    if (isNew) inSight();
   }
 
   // The bar with the button to start stays at the window's end, over what stands there.

@@ -2,6 +2,7 @@
 import { named } from '../classroom/classroom.js';
 import { put } from '../shared/address.js';
 import { make } from '../shared/elements.js';
+import { AWAY_MS } from '../shared/redraw.js';
 
 const LOOK_MS = 2000;   // between two looks at a sweep that goes on
 
@@ -20,7 +21,7 @@ export function start({ element, props, server }) {
   async function ask(name, given) {
     let answer = null;
     try { answer = await server[name](given); } catch { /* the sentence below */ }
-    answer ||= { error: said('no_answer') };
+    answer ||= { error: said('no_answer'), isAway: true };
     tell(name, answer.error || '');
     return answer;
   }
@@ -62,6 +63,7 @@ export function start({ element, props, server }) {
     const mine = ++turn, name = names.value;
     const answer = await ask(how, { name, ...more });
     if (mine !== turn || !element.isConnected) return;
+    if (answer.isAway && box.open) timer = setTimeout(look, AWAY_MS);
     if (answer.error) return;
     put('sweep', name);
     result.innerHTML = answer.html;   // made by the lab's own templates, escaped there

@@ -25,11 +25,9 @@ export class Desk {
   }
 
   async ask(name, asked) {
-    try {
-      return await this.server[name](asked) || { error: this.words.no_answer };
-    } catch {
-      return { error: this.words.no_answer };
-    }
+    let answer = null;
+    try { answer = await this.server[name](asked); } catch { /* the sentence below */ }
+    return answer || { error: this.words.no_answer, isAway: true };
   }
 }
 

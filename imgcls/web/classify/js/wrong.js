@@ -1,6 +1,7 @@
 // That was wrong: one click on the right label keeps the picture; "learn from these" trains a copy, before and after.
 import { named } from '../../classroom/classroom.js';
 import { make, say } from '../../shared/elements.js';
+import { AWAY_MS } from '../../shared/redraw.js';
 import { show } from '../../shared/show_result.js';
 import { remember, remembered } from '../../shared/storage.js';
 
@@ -124,6 +125,9 @@ export class Wrong {
     if (!run || !this.element.isConnected) return;
     const answer = await this.desk.ask('wrong_look', this.request({ run, ...this.desk.picture() }));
     if (run !== this.run) return;
+    if (this.isAway) this.tell('');
+    this.isAway = answer.isAway;
+    if (answer.isAway) { this.tell(answer.error); this.timer = setTimeout(() => this.look(), AWAY_MS); return; }
     if (answer.error) { this.tell(answer.error); this.learn.disabled = false; return; }
     if (answer.html) { this.learnt(run, answer); return; }
     if (answer.at_rest) { this.tell(say(this.words.wrong_failed, { run })); this.learn.disabled = false; return; }
