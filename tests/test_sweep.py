@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
+from asking import by_name
 from safetensors.torch import load_file
 
 import imgcls
@@ -408,6 +410,20 @@ def test_the_page_takes_values_as_the_form_calls_them_in_both_languages(name, ty
     from imgcls.web.sweeps.panel import internal_values
 
     assert internal_values(name, typed) == values
+
+
+def test_the_page_asks_of_sweeps_beside_the_networks_answers(workspace):
+    from imgcls.web.i18n.translator import Translator
+    from imgcls.web.shared.limits import ALONE
+    from imgcls.web.shared.work_gate import GATE
+    from imgcls.web.sweeps.panel import server_functions
+
+    lab = SimpleNamespace(workspace=workspace)
+    context = SimpleNamespace(translate=Translator("en"), run_cache=lab, limits=ALONE, people=None)
+    ask, before = by_name(server_functions(context), "sweep_"), dict(GATE.made)
+    assert ask["list"]({}) == {"sweeps": []}
+    assert all("error" in ask[name]({}) for name in ("start", "look", "stop", "go_on"))
+    assert GATE.made["network"] == before["network"] and GATE.made["state"] == before["state"] + 3
 
 
 def test_the_page_draws_a_plot_a_factor_and_a_line_a_combination():

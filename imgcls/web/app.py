@@ -112,7 +112,7 @@ def create_app(hosting_settings: Hosting, workspace: Workspace) -> FastAPI:
         finally:
             for task in tasks:
                 task.cancel()
-            board.close()
+            tensor_board.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=tidied)
     run_cache = RunCache(workspace)
@@ -123,7 +123,7 @@ def create_app(hosting_settings: Hosting, workspace: Workspace) -> FastAPI:
         host_password=hosting_settings.host_password,
         framed=hosting_settings.framed,
     )
-    board = _add_routes(app, run_cache, weights, people, hosting_settings)
+    tensor_board = _add_routes(app, run_cache, weights, people, hosting_settings)
     for language in LANGUAGES:
         translate = Translator(language)
         with only_described():
@@ -144,19 +144,19 @@ def create_app(hosting_settings: Hosting, workspace: Workspace) -> FastAPI:
 def _add_routes(
     app: FastAPI, run_cache: RunCache, weights: PageWeights, people: People, hosting_settings: Hosting
 ) -> tensorboard.TensorBoard:
-    """Every address that is not Gradio's. The board is the caller's to close."""
+    """Every address that is not Gradio's. TensorBoard is the caller's to close."""
     error_answers.add_handlers(app)
     _add_own_routes(app, run_cache)
     live_cards.add_routes(app, run_cache)
     see_it_learn.add_routes(app, run_cache)
-    board = tensorboard.add_routes(app, run_cache.workspace.train_logs, people)
+    tensor_board = tensorboard.add_routes(app, run_cache.workspace.train_logs, people)
     routes.add_routes(app, run_cache, people, hosting_settings)
     board_routes.add_routes(app, run_cache.workspace, people)
     live_routes.add_routes(app, run_cache)
     static.serve(app, weights)
     engine_routes.add_routes(app, run_cache, weights, hosting_settings.limits)
     downloads.add_routes(app, run_cache)
-    return board
+    return tensor_board
 
 
 def _add_own_routes(app: FastAPI, run_cache: RunCache) -> None:

@@ -54,7 +54,7 @@ def nothing_drawn(translate: Translator) -> str:
 
 
 def no_photo(translate: Translator, knowledge: str) -> str:
-    """`known`: what the chosen network can answer."""
+    """`knowledge`: what the chosen network can answer."""
     more = translate("Upload a file, paste a picture or use the camera.")
     return answer_view.empty(translate("Choose a photo"), f"{more} {knowledge}".strip(), translate)
 

@@ -46,7 +46,7 @@ def _do(action: dict[str, Any], board: ClassBoard, people: People, request: Requ
     if what == "send" and (owner := people.run_owner(request)):
         board.send(action, owner)
     elif what not in ("hide", "show", "clear"):
-        raise RunError("The board knows nothing of that.")
+        raise RunError("There is no such action.")
     elif not people.visitor(request).host:
         raise RunError("Only the lab's host can do that.")
     elif what == "clear":

@@ -16,7 +16,7 @@ ELSEWHERE = ("0.0.0.0", "::", "[::]")
 def address(hosting: Hosting, *, port: int, host_header: str = "", scheme: str = "http") -> str | None:
     """Where others find the lab; None where it listens to this computer alone.
 
-    `asked`: the Host header of whoever wants to know, which has been allowed already: where that name is not this
+    `host_header`: that of whoever wants to know, which has been allowed already: where that name is not this
     computer's own for itself, others can use it too.
     """
     name = _name(host_header)

@@ -169,7 +169,7 @@ class QueueActions:
     def act(self, action: str, name: Any, visitor: User) -> None:
         """Raises RunError where there is no such action or run, or it is not this visitor's to do."""
         if action not in self.by_name:
-            raise RunError("The queue knows nothing of that.")
+            raise RunError("There is no such action.")
         if action != "stop" and not visitor.host:
             raise RunError("Only the lab's host can do that.")
         self.by_name[action](name, visitor)

@@ -152,7 +152,7 @@ def movement(rows: Sequence[LayerStatistics], translate: Translator) -> str:
     if middle > USUAL_STEP + 1:
         return translate("{said}: a large step, learning is quick or unsteady.", said=sentence)
     if middle < USUAL_STEP - 1.5:
-        return translate("{said}: so little that learning takes for ever.", said=sentence)
+        return translate("{said}: so little that learning takes far too long.", said=sentence)
     return translate("{said}: a usual step.", said=sentence)
 
 

@@ -17,7 +17,7 @@ SIDE = {
     "side_inits": N_("First weights"),
     "side_most": N_("{most} at a time: take one away first."),
     "side_again": N_("From the start"),
-    "side_diverged": N_("It diverged: the loss is no number any more."),
+    "side_diverged": N_("It diverged: the loss is no longer a number."),
     "side_sound": N_("The signal keeps its size from layer to layer."),
     "side_dies": N_("The signal dies out on its way."),
     "side_explodes": N_("The signal explodes on its way."),

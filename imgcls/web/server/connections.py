@@ -98,9 +98,6 @@ def protocol_class(connections: Connections) -> type[asyncio.Protocol]:  # noqa:
             elif self._head_timer is None:
                 self._await_head()
 
-        def on_response_complete(self) -> None:
-            super().on_response_complete()  # from here uvicorn's own, shorter patience counts
-
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_timer()
             connections.remove(self)

@@ -2,7 +2,8 @@
 
 Environment: IMGCLS_HOST and IMGCLS_PORT (where to listen), IMGCLS_ALLOWED_HOSTS (names the page answers to, separated
 by commas; a foreign one means that the lab is shared), IMGCLS_PASSWORD (asked for before anything else),
-IMGCLS_HOST_PASSWORD (makes its giver the lab's host), IMGCLS_RUNS_AT_ONCE (where the lab is shared further ones wait),
+IMGCLS_HOST_PASSWORD (whoever enters it becomes the lab's host),
+IMGCLS_RUNS_AT_ONCE (where the lab is shared further ones wait),
 IMGCLS_WAITING_EACH (so many runs of one person, or of one address, may wait),
 IMGCLS_FETCH (yes: whoever visits a shared lab may have built-in data sets fetched),
 IMGCLS_TRUSTED_PROXY (addresses or networks of proxies whose X-Forwarded-* headers count; the lab is then shared),

@@ -58,7 +58,7 @@ def follow(name: str, tabs: Tabs) -> list[str]:
 
 
 def chosen(query: Mapping[str, str], name: str, options: Collection[str]) -> str | None:
-    """What a link has under `name`, where that is one of `known`."""
+    """What a link has under `name`, where that is one of the `options`."""
     value = query.get(name)
     return value if value in options else None
 

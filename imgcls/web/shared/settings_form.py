@@ -32,21 +32,6 @@ ALWAYS_SHOWN = ("preset", "dataset", "model")
 RECIPE_INPUTS = ("preset", "dataset", "model", "transfer")  # what the recipe depends on
 RECIPE_FIELDS = (*RECIPE_INPUTS, "weights")  # what answers for other fields follow from
 NOT_SET_BY_RECIPE = (*RECIPE_INPUTS, "name", "seed", "device", "threads", "time_limit")  # what a recipe does not touch
-# What decides which layers learn and how long it takes.
-ESTIMATE_INPUTS = (
-    "dataset",
-    "model",
-    "transfer",
-    "weights",
-    "epochs",
-    "batch_size",
-    "image_size",
-    "augment",
-    "augment_views",
-    "train_images",
-    "val_split",
-    "precision",
-)
 WHAT_LEARNS = ("transfer", "weights")
 COMMON_SETTINGS = ("epochs", "lr", "batch_size", "optimizer", "augment", "init")
 OFTEN_TAB = "often"
@@ -179,7 +164,7 @@ def _told(value: Any, translate: Translator) -> str:
 
 
 def marks(names: Sequence[str], faulty: str, previous: str, sentence: str, translate: Translator) -> list[Any]:
-    """Updates of the fields: `sentence` under the one that is `wrong`, its help again under the one that was."""
+    """Updates of the fields: `sentence` under the one that is `faulty`, its help again under the one that was."""
     return [
         gr.update(info=sentence, elem_classes=["wrong"])
         if name == faulty

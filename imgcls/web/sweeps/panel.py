@@ -16,7 +16,8 @@ from imgcls.runs.sweep_request import again, plan
 from imgcls.settings import TrainSettings, bounds_of, choices
 from imgcls.web.i18n.translator import LANGUAGES, Translator
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.server_functions import ServerFunction, ServerHTML, server_function
+from imgcls.web.shared.server_functions import Function, ServerFunction, ServerHTML, server_function
+from imgcls.web.shared.work_gate import Kind
 from imgcls.web.sweeps.result_view import drawn
 
 LISTED = 50  # sweeps, newest first
@@ -51,8 +52,14 @@ class SweepPanel(ServerHTML):
 def server_functions(context: PageContext) -> list[ServerFunction]:
     """What the browser may ask for."""
     panel = SweepFunctions(context)
-    functions = (panel.sweep_start, panel.sweep_list, panel.sweep_look, panel.sweep_stop, panel.sweep_go_on)
-    return [server_function(function, context.translate, "network") for function in functions]
+    kinds: dict[Function, Kind] = {
+        panel.sweep_start: "document",  # what its runs need is estimated, which takes seconds
+        panel.sweep_go_on: "document",
+        panel.sweep_list: "state",
+        panel.sweep_look: "state",
+        panel.sweep_stop: "state",
+    }
+    return [server_function(function, context.translate, kind) for function, kind in kinds.items()]
 
 
 class SweepFunctions:
@@ -154,5 +161,5 @@ def _offered(name: str) -> str | list[str] | dict[str, Any]:
 def _seeds(payload: dict[str, Any]) -> list[str]:
     seeds = [seed.strip() for seed in str(payload.get("seeds") or "").replace(" ", ",").split(",") if seed.strip()]
     if not seeds:
-        raise RunError("Name a seed at least, e.g. 1, 2, 3.")
+        raise RunError("Name at least one seed, e.g. 1, 2, 3.")
     return seeds

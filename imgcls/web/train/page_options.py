@@ -75,7 +75,7 @@ TRAINING = {
     "restored": N_("Your run is still here: it was kept in this browser."),
     "not_kept": N_("This browser keeps nothing for this page: the run is lost when you close or reload it."),
     "diverged": N_(
-        "Training diverged: the loss is no number any more. The learning rate {lr} is too high: choose a smaller one."
+        "Training diverged: the loss is no longer a number. The learning rate {lr} is too high: choose a smaller one."
     ),
     "failed": N_("It did not work: {reason}"),
     "no_lab": N_("The lab does not answer: is it still open? Try again."),

@@ -112,7 +112,7 @@ def _short(count: int) -> str:
 
 
 def _by_recipe(values: Mapping[str, Any], mode: str) -> dict[str, Any]:
-    """The form as it would be with another mode chosen; see `fill` in form_events.py."""
+    """The form as it would be with another mode chosen; see `by_recipe` in form_events.py."""
     model, dataset = str(values.get("model")), str(values.get("dataset"))
     usual = recipe(model, dataset, mode, preset=str(values.get("preset") or "standard"))
     weights = (values.get("weights") or usual.get("weights", "")) if mode != "scratch" else ""
