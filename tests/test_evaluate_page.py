@@ -1,8 +1,10 @@
 """What the Evaluate tab asks the server for: begin, look, stop, the images of a cell, one image, moving and undoing."""
 
+import asyncio
 import base64
 import io
 import json
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +20,9 @@ from test_evaluations import made
 from imgcls.inference.classify import classify
 from imgcls.inference.evaluation import Evaluation
 from imgcls.inference.predictor import Predictor
-from imgcls.runs import evaluations
+from imgcls.runs import background_jobs, evaluations
 from imgcls.runs.evaluations import evaluate_checkpoint, find_evaluation
+from imgcls.web.evaluate import view
 from imgcls.web.evaluate.results import Evaluations
 from imgcls.web.evaluate.send_to_classify import send_to_classify
 from imgcls.web.evaluate.view import server_functions
@@ -189,6 +192,39 @@ def test_why_it_failed_is_said(lab):
     seen = evaluations.status(one, lab)
     assert seen.state == "failed" and "flowers" in str(seen.message)
     json.dumps(seen.message.as_dict())
+
+
+def test_a_visitors_evaluation_has_terms_and_the_hosts_has_none(lab, monkeypatch):
+    begun = []
+    monkeypatch.setattr(background_jobs, "start", lambda *given: begun.append(given[-1]))
+    people = SimpleNamespace(visitor=lambda request: SimpleNamespace(host=request.client.host == "10.0.0.1"))
+    for limits, host in ((SHARED, "10.0.0.7"), (SHARED, "10.0.0.1"), (ALONE, "127.0.0.1")):
+        ask = by_name(server_functions(Translator("en"), RunCache(lab), limits, people), "evaluate_")
+        ask["look"]({**ASKED, "part": "all", "start": "on"}, SimpleNamespace(client=SimpleNamespace(host=host)))
+    assert begun[0].who and begun[0].seconds == 300.0 and begun[1:] == [background_jobs.FREE] * 2
+
+
+def test_fifty_who_want_a_report_cost_one_making(lab, monkeypatch):
+    made, go = [], threading.Event()
+
+    def slowly(*given):
+        made.append(given)
+        assert go.wait(60)
+        return "<html>"
+
+    monkeypatch.setattr(view, "report", slowly)
+    functions = server_functions(Translator("en"), RunCache(lab), SHARED)
+    (ask,) = (function for function in functions if function.__name__ == "evaluate_report")
+
+    async def fifty():
+        asked = [asyncio.ensure_future(ask(dict(ASKED))) for _ in range(50)]
+        while not made:
+            await asyncio.sleep(0.01)
+        go.set()
+        return await asyncio.gather(*asked)
+
+    answers = asyncio.run(fifty())
+    assert len(made) == 1 and answers == [{"name": "first.html", "html": "<html>"}] * 50
 
 
 @pytest.mark.parametrize(

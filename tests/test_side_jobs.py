@@ -1,16 +1,20 @@
 """Work beside runs, in a process of its own: who asks how far it is never disturbs it, or anybody else who asks."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
 from dataclasses import asdict
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
+from imgcls.errors import RunError
 from imgcls.processes import ProcessId
 from imgcls.runs import background_jobs
-from imgcls.runs.background_jobs import prepare, status
+from imgcls.runs.background_jobs import Terms, prepare, status
 
 
 @pytest.fixture
@@ -48,6 +52,34 @@ def test_it_goes_on_as_long_as_its_process_and_no_longer(job):
     process.wait()
     assert status(job, lambda: False).state == "failed"
     assert status(job, lambda: True).state == "finished"  # it had ended before
+
+
+def test_of_a_visitor_one_goes_on_at_a_time_and_not_for_ever(workspace, monkeypatch):
+    monkeypatch.setattr(background_jobs, "launch", lambda *_, **__: os.getpid())
+    jobs, one, other = background_jobs.jobs_folder("evaluations", workspace), Terms("a", 120.0), Terms("b", 120.0)
+    begin = partial(background_jobs.start, request={}, command="x", workspace=workspace)
+    for _ in range(2):  # whoever asks for the same finds it going on
+        begin(jobs / "first", terms=one)
+    with pytest.raises(RunError, match="from your address"):
+        begin(jobs / "second", terms=one)
+    begin(jobs / "third", terms=other)
+    with pytest.raises(RunError, match="busy with 2"):
+        begin(jobs / "fourth", terms=Terms("c", 120.0))
+
+    now = [0.0]
+    monkeypatch.setattr(background_jobs, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    seen = []
+
+    def make(_, progress):
+        for done in range(10):
+            now[0] = 40.0 * done
+            progress(done, 10)
+            seen.append(done)
+
+    assert background_jobs.run(jobs / "first", make) == 1 and seen == [0, 1, 2, 3]
+    failed = status(jobs / "first", lambda: False)
+    assert failed.state == "failed" and "2 minutes" in str(failed.message)
+    assert background_jobs.run(prepare(jobs / "anybodys", {}), make) == 0
 
 
 @pytest.mark.parametrize("written", ["", "7", '{"pid": 1}', '{"pid": "x", "began": 1}', '{"pid": 1, "began": null}'])

@@ -3,6 +3,7 @@
     data/.imgcls-cache/<kind>/jobs/<key>/job.json        what was asked
                                          progress.json   how far it is, or why it failed
                                          stop            there when somebody asked it to stop
+                                         terms.json      whose it is, and how long it may take
                                          process.json    who does it, until it is done
                                          log.txt         what its process printed
 
@@ -12,6 +13,7 @@ What it makes is kept elsewhere: whoever asks looks there first. Two who ask for
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -45,12 +47,24 @@ class JobStatus:
     message: Message | None = None
 
 
+@dataclass(frozen=True)
+class Terms:
+    """On which a visitor's job is begun where others want theirs, too. who: of whom one goes on at a time, "" for
+    anybody; seconds: after which it is ended, 0 for no end."""
+
+    who: str = ""
+    seconds: float = 0.0
+
+
+FREE = Terms()
+
+
 def jobs_folder(kind: str, workspace: Workspace) -> Path:
     """Of one kind for the whole lab, so that JOBS_AT_ONCE counts all of them."""
     return workspace.data / ".imgcls-cache" / kind / "jobs"
 
 
-def start(folder: Path, request: dict[str, Any], command: str, workspace: Workspace) -> None:
+def start(folder: Path, request: dict[str, Any], command: str, workspace: Workspace, terms: Terms = FREE) -> None:
     """Have `python -m imgcls COMMAND FOLDER` do what is asked, unless somebody is at it. Raises ImgclsError."""
     jobs = folder.parent
     jobs.mkdir(parents=True, exist_ok=True)
@@ -58,6 +72,8 @@ def start(folder: Path, request: dict[str, Any], command: str, workspace: Worksp
         going = [other for other in jobs.iterdir() if other.is_dir() and _alive(other)]
         if folder in going:
             return
+        if terms.who and any(_read(other / "terms.json").get("who") == terms.who for other in going):
+            raise RunError("One that was begun from your address still goes on: wait until it is done.")
         if len(going) >= JOBS_AT_ONCE:
             raise RunError(
                 "The lab is busy with {count} others like it: wait until one is done, or stop one.", count=JOBS_AT_ONCE
@@ -66,6 +82,7 @@ def start(folder: Path, request: dict[str, Any], command: str, workspace: Worksp
             if other.is_dir() and other not in going:
                 shutil.rmtree(other, ignore_errors=True)
         prepare(folder, request)
+        write_bytes(folder / "terms.json", json.dumps(asdict(terms)).encode())
         pid = launch(workspace, [command, str(folder)], log=folder / "log.txt")
         write_bytes(folder / "process.json", json.dumps(asdict(ProcessId.of(pid))).encode())
 
@@ -122,12 +139,19 @@ def run(
 
 
 def _run_once(folder: Path, make: Callable[[dict[str, Any], Callable[[int, int], None]], None]) -> int:
-    last_report = 0.0
+    last_report, began = 0.0, time.monotonic()
+    seconds = float(_read(folder / "terms.json").get("seconds") or math.inf)
 
     def progress(done: int, total: int) -> None:
         nonlocal last_report
         if (folder / "stop").exists():
             raise Interrupted
+        if time.monotonic() - began > seconds:
+            raise RunError(
+                "This takes longer than the {minutes:g} minutes that a shared lab allows: choose fewer images, or do "
+                "it on your own computer.",
+                minutes=seconds / 60,
+            )
         if time.monotonic() - last_report >= TELL:
             last_report = time.monotonic()
             _write(folder, {"done": done, "total": total})

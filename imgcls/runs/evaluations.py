@@ -51,10 +51,10 @@ class Request:
         return {"dataset": self.dataset, "part": self.part, "tta": self.tta}
 
 
-def start(request: Request, workspace: Workspace) -> None:
+def start(request: Request, workspace: Workspace, terms: background_jobs.Terms = background_jobs.FREE) -> None:
     """Have it evaluated, unless it is kept already or somebody is at it. Raises ImgclsError where it cannot be."""
     if status(request, workspace).state not in ("finished", "running"):
-        background_jobs.start(_folder(request, workspace), request.as_dict(), "work-evaluate", workspace)
+        background_jobs.start(_folder(request, workspace), request.as_dict(), "work-evaluate", workspace, terms)
 
 
 def prepare(request: Request, workspace: Workspace) -> Path:
@@ -71,14 +71,18 @@ def status(request: Request, workspace: Workspace) -> background_jobs.JobStatus:
 
 
 def first_unfinished(
-    requests: Sequence[Request], workspace: Workspace, *, begin: str = ""
+    requests: Sequence[Request],
+    workspace: Workspace,
+    *,
+    begin: str = "",
+    terms: background_jobs.Terms = background_jobs.FREE,
 ) -> tuple[Request, background_jobs.JobStatus] | None:
     """The first that is not there yet, and how far it is; None where all are. begin: "again" begins what has stopped or
     failed, too; "on" only what nobody has asked for. Raises ImgclsError where it cannot be begun."""
     for request in requests:
         job = status(request, workspace)
         if (begin == "again" and job.state in ("stopped", "failed")) or (begin and job.state == "none"):
-            start(request, workspace)
+            start(request, workspace, terms)
             job = background_jobs.JobStatus("running")
         if job.state != "finished":
             return request, job

@@ -14,17 +14,24 @@ from typing import TYPE_CHECKING, Any
 from imgcls.data import edits
 from imgcls.errors import DatasetError, RunError
 from imgcls.runs import evaluations
-from imgcls.runs.background_jobs import JobStatus
+from imgcls.runs.background_jobs import JobStatus, Terms
 from imgcls.runs.evaluations import compare_evaluations, same_classes, settings_of
 from imgcls.web.evaluate import evaluation_card
 from imgcls.web.evaluate.report import report
 from imgcls.web.evaluate.results import PAGE, Evaluations, ImageFilter, training_image
 from imgcls.web.evaluate.send_to_classify import send_to_classify
 from imgcls.web.i18n.translator import Translator
-from imgcls.web.shared.identity import People
+from imgcls.web.shared.identity import People, hashed_network
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache
-from imgcls.web.shared.server_functions import Answer, Function, ServerFunction, ServerHTML, server_function
+from imgcls.web.shared.server_functions import (
+    Answer,
+    Function,
+    ServerFunction,
+    ServerHTML,
+    server_function,
+    whoever_asks,
+)
 from imgcls.web.shared.work_gate import Kind, work
 
 if TYPE_CHECKING:
@@ -82,8 +89,8 @@ class EvaluateFunctions:
     def functions(self) -> list[ServerFunction]:
         changes = (self.evaluate_stop, self.evaluate_move, self.evaluate_delete, self.evaluate_undo)
         return [
-            server_function(self.evaluate_look, self.translate, "picture"),
-            server_function(self.evaluate_report, self.translate, "document"),
+            server_function(self.evaluate_look, self.translate, "picture", key=self._beginner),
+            server_function(self.evaluate_report, self.translate, "document", key=whoever_asks),
             server_function(self.evaluate_images, self.translate),
             server_function(self.evaluate_image, self.translate),
             server_function(self.evaluate_hand_over, self.translate),
@@ -95,7 +102,7 @@ class EvaluateFunctions:
     def evaluate_look(self, payload: dict[str, Any]) -> dict[str, Any]:
         """Where the evaluations stand. `start`: "again" begins what is not there; "on" what nobody has asked for."""
         requests, begin = self._requests(payload), str(payload.get("start") or "")
-        unfinished = evaluations.first_unfinished(requests, self.workspace, begin=begin)
+        unfinished = evaluations.first_unfinished(requests, self.workspace, begin=begin, terms=self._terms(payload))
         if unfinished:
             return self._unfinished(*unfinished)
         fresh = [evaluation for one in requests if (evaluation := self.evaluations.fresh(one)) is not None]
@@ -214,6 +221,13 @@ class EvaluateFunctions:
         return {}
 
     # ---- what a payload names
+
+    def _terms(self, payload: dict[str, Any]) -> Terms:
+        return self.limits.terms(hashed_network(payload["visitor"]), host=self._looks_after(payload))
+
+    def _beginner(self, payload: dict[str, Any]) -> str:
+        """Whose evaluation it is that is begun; a look is the same for everybody."""
+        return payload["visitor"] if payload.get("start") else ""
 
     def _looks_after(self, payload: dict[str, Any]) -> bool:
         """Whether whoever asks looks after the lab: on one's own computer everybody does."""

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from imgcls.errors import CheckpointError, DatasetError, RunError
 from imgcls.runs import evaluations
+from imgcls.runs.background_jobs import Terms
 from imgcls.runs.evaluations import Request, compare_evaluations, same_classes, settings_of
 from imgcls.runs.reader import RunView
 from imgcls.web.evaluate import evaluation_card, matrices
@@ -27,9 +28,9 @@ class RunMatrices:
         self.workspace, self.translate = workspace, translate
         self._evaluations = Evaluations(workspace)
 
-    def look(self, views: Sequence[RunView], begin: str, *, may_stop: bool) -> dict[str, Any]:
+    def look(self, views: Sequence[RunView], begin: str, *, may_stop: bool, terms: Terms) -> dict[str, Any]:
         """`state`, and the `html` that says it. begin: as in `first_unfinished`, or "stop", which ends what goes on.
-        may_stop: an evaluation may be somebody else's too."""
+        may_stop: an evaluation may be somebody else's too; terms: on which one is begun."""
         paths = [view.run.best for view in views if view.run.best.is_file()]
         if len(paths) < 2:
             return {"state": "none", "html": ""}
@@ -41,7 +42,7 @@ class RunMatrices:
                 for request in requests:
                     evaluations.stop(request, self.workspace)
             begin = "" if begin == STOP else begin
-            unfinished = evaluations.first_unfinished(requests, self.workspace, begin=begin)
+            unfinished = evaluations.first_unfinished(requests, self.workspace, begin=begin, terms=terms)
         except (CheckpointError, DatasetError) as error:  # of other classes; a data set that is gone
             return self._message("apart", sentence=self.translate.message(error.message))
         except RunError as error:  # other evaluations go on

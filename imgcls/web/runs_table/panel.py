@@ -19,7 +19,8 @@ from imgcls.web.i18n.labels import STATES
 from imgcls.web.runs_table.comparison import BY, MAX_RUNS, compared
 from imgcls.web.runs_table.matrices import RunMatrices
 from imgcls.web.shared.context import PageContext
-from imgcls.web.shared.server_functions import ServerFunction, ServerHTML, server_function
+from imgcls.web.shared.identity import hashed_network
+from imgcls.web.shared.server_functions import ServerFunction, ServerHTML, server_function, whoever_asks
 
 MAX_CHANGED_RUNS = 200  # runs that are marked or deleted by one click
 FIGURES = ("name", "state", "created", "seconds", "epochs", "val_accuracy", "test_accuracy", "parent", "owner", "tags",
@@ -58,16 +59,15 @@ def server_functions(context: PageContext) -> list[ServerFunction]:
     return [
         *(server_function(function, context.translate, "picture") for function in quick),
         # They read photos' names and checkpoints' digests: live answers must not wait behind them.
-        *(
-            server_function(function, context.translate, "document")
-            for function in (table.runs_matrices, table.runs_report)
-        ),
+        server_function(table.runs_matrices, context.translate, "document", key=table.asked_by),
+        server_function(table.runs_report, context.translate, "document", key=whoever_asks),
     ]
 
 
 class RunsTableFunctions:
     def __init__(self, context: PageContext) -> None:
         self.translate, self.people, self.run_cache = context.translate, context.people, context.run_cache
+        self.limits = context.limits
         self.matrices = RunMatrices(context.run_cache.workspace, context.translate)
 
     def _find(self, name: str) -> Run:
@@ -127,10 +127,18 @@ class RunsTableFunctions:
         by = by if by in BY else "epoch"
         return {"html": compared(self._views(payload), self.translate, by=by, smooth=bool(payload.get("smooth")))}
 
+    def _may_stop(self, payload: dict[str, Any]) -> bool:
+        """An evaluation may be somebody else's: the host ends it."""
+        return self.people.visitor(payload["request"]).host
+
+    def asked_by(self, payload: dict[str, Any]) -> tuple[bool, str]:
+        return self._may_stop(payload), payload["visitor"] if payload.get("begin") else ""
+
     def runs_matrices(self, payload: dict[str, Any]) -> dict[str, Any]:
         """`begin`: "again" once somebody has asked for them, "on" while they are waited for, "stop" to end that."""
-        may_stop = self.people.visitor(payload["request"]).host
-        return self.matrices.look(self._views(payload), str(payload.get("begin") or ""), may_stop=may_stop)
+        begin, host = str(payload.get("begin") or ""), self._may_stop(payload)
+        terms = self.limits.terms(hashed_network(payload["visitor"]), host=host)
+        return self.matrices.look(self._views(payload), begin, may_stop=host, terms=terms)
 
     def runs_report(self, payload: dict[str, Any]) -> dict[str, Any]:
         """The chosen runs in one file, with what is kept of their evaluations."""

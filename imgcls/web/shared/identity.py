@@ -62,6 +62,11 @@ class User:
         queue.check_owner(state, self.owner, host=self.host)
 
 
+def hashed_network(address: str) -> str:
+    """What is remembered of an address: whether two are the same visitor's."""
+    return hashed(network_of(address))
+
+
 class People:
     """`shared`: whether anybody else can reach the lab. `framed`: the page stands in a frame of another site's."""
 
@@ -92,7 +97,7 @@ class People:
 
     def at(self, request: Any, owner: Owner) -> Owner:
         """`owner`, with the address that a request comes from."""
-        return replace(owner, address=hashed(network_of(address_of(request))))
+        return replace(owner, address=hashed_network(address_of(request)))
 
     def named(self, nickname: Any, current: Owner | None = None) -> Owner:
         """Somebody of that nickname: a new one, or the one that is `known` already. Raises RunError."""

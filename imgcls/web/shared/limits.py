@@ -13,6 +13,7 @@ from imgcls.filenames import validate
 from imgcls.messages import Setting
 from imgcls.recipes import preprocess_for, with_recipe
 from imgcls.runs import sweep
+from imgcls.runs.background_jobs import FREE, Terms
 from imgcls.runs.init_lab import Lab, start_lab
 from imgcls.runs.launcher import resume_run, start_run
 from imgcls.runs.queue import WAITING_EACH, check_room
@@ -47,9 +48,14 @@ class Limits:
     many: int = 20_000  # pictures that one checkpoint reads in a go
     adopted: int = 1000  # checkpoints that visitors have brought
     fetch: bool = True  # built-in data sets that are not here, by whoever asks; a shared lab's host always may
+    evaluation_seconds: float = 0  # of one evaluation; 0: no limit
     report_seconds: float = 0  # for looking through a data set; 0: no limit
     collect: CollectLimits = CollectLimits()
     zip: ZipLimits = ZipLimits()
+
+    def terms(self, who: str, *, host: bool) -> Terms:
+        """On which an evaluation is begun: all go on beside the runs, and few at a time. who: as `hashed_network`."""
+        return Terms(who, self.evaluation_seconds) if self.public and not host else FREE
 
     def may_delete(self, *, host: bool = False) -> None:
         """Raises RunError where others' work could be deleted, but for the lab's host."""
@@ -187,6 +193,7 @@ SHARED = Limits(
     many=1000,
     adopted=60,
     fetch=False,
+    evaluation_seconds=300,
     report_seconds=60,
     collect=CollectLimits(classes=20, photos=500, drafts=50, all_drafts=500, total=4_000_000_000),
     zip=ZipLimits(files=10_000, total=500_000_000, single=30_000_000),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import json
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,23 @@ class ServerHTML(gr.HTML):
         return value if isinstance(value, str) else ""
 
 
+def whoever_asks(_: dict[str, Any]) -> Hashable:
+    """The `key` of an answer that is the same for everybody."""
+    return ()
+
+
 def server_function(
-    function: Function | Callable[[dict[str, Any]], Awaitable[Answer]], translate: Translator, kind: Kind | None = None
+    function: Function | Callable[[dict[str, Any]], Awaitable[Answer]],
+    translate: Translator,
+    kind: Kind | None = None,
+    *,
+    key: Callable[[dict[str, Any]], Hashable] | None = None,
 ) -> ServerFunction:
     """What comes from the browser is not trusted: whatever is no object of the right shape gets a sentence too.
 
     The function also learns the `visitor`, the address that asks, and the `request` itself. kind: the pool that it
-    works in, where it works for longer than a look at a few small files.
+    works in, where it works for longer than a look at a few small files. key: what its answer depends on beside what is
+    asked; those who ask for the same meanwhile wait for one making. None: each has it made.
     """
 
     def sentence(error: Exception) -> Answer:
@@ -90,7 +101,8 @@ def server_function(
         try:
             if kind is None:
                 return await function(inputs)  # pyright: ignore[reportGeneralTypeIssues]
-            return await work(kind, None, lambda: function(inputs), inputs["visitor"])  # pyright: ignore[reportReturnType]
+            same = None if key is None else (function, json.dumps(payload, sort_keys=True), key(inputs))
+            return await work(kind, same, lambda: function(inputs), inputs["visitor"])  # pyright: ignore[reportReturnType]
         except MALFORMED as error:
             return sentence(error)
 
