@@ -227,6 +227,7 @@ OF_ITS_OWN = {
 # What takes seconds: no coroutine does it itself.
 MAKERS = {
     "handout", "handout_with", "report", "units_bytes", "units_if_there", "epochs_bytes", "page_bytes", "preview",
+    "grid", "data_url",  # pictures are encoded
     "opened_picture", "network", "classify", "classify_prepared", "of_drawing", "of_photo", "drawing_of", "frame_of",
     # Files of the workspace, which may lie on a slow disk.
     "read_meta", "network_kind", "kind_of", "weights.name", "self._in_page", "run_cache.runs",

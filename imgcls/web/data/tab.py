@@ -255,7 +255,7 @@ class DataTab:
 
     async def samples(self, request: gr.Request, name: str, network: str, augmented: str, seed: int) -> str:
         """Some training images as that network would get them: HTML."""
-        from imgcls.data.preview import Preview, preview
+        from imgcls.data.preview import preview
 
         if self.is_missing(name):
             return ""
@@ -263,13 +263,13 @@ class DataTab:
             self.limits.check_name(name)
             settings_named = {"dataset": name, "model": network, **({"augment": augmented} if augmented else {})}
             settings = with_recipe(settings_named)
-            key, preprocess = (network, augmented, seed), preprocess_for(settings)
+            preprocess, key = preprocess_for(settings), (network, augmented, seed, self.translate.language)
 
-            def make() -> Preview:
-                return preview(settings, self.workspace, preprocess, count=SAMPLES, seed=seed)
+            def make() -> str:
+                shown = preview(settings, self.workspace, preprocess, count=SAMPLES, seed=seed)
+                return report_card.grid(shown, self.translate)
 
-            cached = await work("dataset", None, lambda: self.run_cache.once(name, key, make), address_of(request))
-            return report_card.grid(cached, self.translate)
+            return await work("dataset", None, lambda: self.run_cache.once(name, key, make), address_of(request))
         except ImgclsError as error:
             return self._problem(error)
 
