@@ -138,8 +138,14 @@ def test_it_learns_digits_and_keeps_every_epoch(tmp_path):
 HIRED = """
   const { serve } = await import(`${ENGINE}/serve.js`), { PageRun } = await import(`${TRAIN}/page_run.js`);
   const later = act => setTimeout(act, 1), kept = new Map(), told = [], workers = [];
+  const written = [], refusals = [];
   const store = {
-    keep: async (key, run) => { kept.set(key, structuredClone(run)); return true; },
+    keep: async (key, run, snapshots) => {
+      kept.set(key, structuredClone(run));
+      const taken = !refusals.shift();
+      if (taken) written.push(...snapshots.map(([epoch]) => epoch));
+      return taken;
+    },
     kept: async key => kept.get(key) ?? null,
     forget: async key => kept.delete(key),
   };
@@ -184,6 +190,32 @@ def test_a_run_that_was_forgotten_stays_forgotten(digits):
         file=str(digits),
     )
     assert said == [None, 0, 0, True]
+
+
+def test_the_weights_of_an_epoch_are_kept_once(digits):
+    """Those that the store did not take come again with the next."""
+    written, refused, state, epochs = evaluated(
+        HIRED
+        + """
+      await run.load(wanted);
+      const learn = async () => {
+        const had = told.length;
+        run.run('epoch');
+        await until(() => told.slice(had).includes('kept'));
+      };
+      await run.open({ epochs: 5 });
+      await learn(); await learn();
+      const first = [...written];
+      refusals.push(true);
+      await learn();
+      const refused = written.length;
+      await learn();
+      const { state } = kept.get('this-page');
+      return [[...first, ...written.slice(refused)], refused, Object.keys(state).includes('snapshots'), state.epochs];
+    """,
+        file=str(digits),
+    )
+    assert written == [0, 1, 2, 3, 4] and refused == 3 and not state and epochs == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("what", ["worker", "engine", "data", "message"])

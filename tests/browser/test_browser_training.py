@@ -54,6 +54,23 @@ def draw(page, canvas=".pad-here canvas"):
     page.mouse.up()
 
 
+def learn_in_another_tab(page, server):
+    twin = page.context.new_page()  # it has a run of its own
+    opened(twin, server)
+    twin.locator("#here-size").select_option("5000")
+    twin.get_by_test_id("train-step").click()
+    phase(twin, "paused")
+    twin.close()
+
+
+def change_what_is_over(page):
+    slide(page, "Learning rate", -0.5)  # it has learnt with 0.025
+    page.locator("#here-epochs").fill("12.4")
+    page.locator("#here-epochs").press("Tab")
+    expect(page.locator("#here-epochs")).to_have_value("12")
+    expect(page.locator(".here-curve text.mark")).to_have_text("Learning rate 0.025")
+
+
 def test_a_network_learns_is_changed_survives_a_refresh_and_is_kept(page, server, tmp_path):
     opened(page, server)
     page.locator("#here-size").select_option("5000")
@@ -65,9 +82,13 @@ def test_a_network_learns_is_changed_survives_a_refresh_and_is_kept(page, server
     slide(page, "Learning rate", -1.6)  # 0.025
     expect(page.locator(".here-curve text.mark")).to_have_text("Learning rate 0.025", timeout=LONG)
     page.wait_for_function(KEPT_RATE, arg=0.025, timeout=LONG)
+    learn_in_another_tab(page, server)
     page.reload()
     phase(page, "paused")
     expect(page.get_by_test_id("train-place")).to_have_text("1 / 8", timeout=LONG)
+    page.locator("#here-back").fill("0")  # the weights of each epoch are there again
+    expect(page.locator(".here-back output")).to_have_text("before the first step")
+    page.locator("#here-back").press("End")
     expect(page.locator(".here-curve text.mark")).to_have_text("Learning rate 0.025", timeout=LONG)
     page.locator("#here-epochs").fill("12")  # half the rate takes longer
     page.locator("#here-epochs").press("Tab")
@@ -81,6 +102,7 @@ def test_a_network_learns_is_changed_survives_a_refresh_and_is_kept(page, server
     page.locator("#here-back").fill("0")  # before the first step
     expect(page.locator(".here-back output")).to_have_text("before the first step")
     page.locator("#here-back").press("End")
+    change_what_is_over(page)
     page.locator("#here-name").fill("from-a-page")
     page.get_by_test_id("train-keep").click()
     expect(page.get_by_test_id("train-kept")).to_contain_text("from-a-page", timeout=LONG)

@@ -30,8 +30,11 @@ export function start({ element, props }) {
   const seen = new IntersectionObserver(async entries => {
     if (!entries.some(entry => entry.isIntersecting)) return;
     seen.disconnect();
-    const { PageTraining } = await import('./js/page_training.js'), drawing = { words: props.pad_words, template: props.pad_template };
-    new PageTraining(host, { ...props, source, lab, board, pad: drawing }).restore();
+    const drawing = { words: props.pad_words, template: props.pad_template };
+    try {
+      const { PageTraining } = await import('./js/page_training.js');
+      new PageTraining(host, { ...props, source, lab, board, pad: drawing }).restore();
+    } catch { dispatchEvent(new CustomEvent('imgcls:no-script', { detail: host })); }
   });
   seen.observe(host);
 }

@@ -9,7 +9,7 @@ const LOOK = 450;       // ms between two looks into the layers
 const KEEP = 3000;      // ms between two states to keep
 
 export function serve(scope) {
-  let session = null, dataset = null, mode = 'pause', run = 0, told = 0, looked = 0, kept = 0, looping = false;
+  let session = null, dataset = null, mode = 'pause', run = 0, told = 0, looked = 0, kept = 0, looping = false, sent = new Set();   // sent: epochs whose weights are kept
   const turn = new MessageChannel();   // setTimeout would wait 4 ms each time
   turn.port1.onmessage = () => loop();
 
@@ -23,7 +23,9 @@ export function serve(scope) {
     told = performance.now();
   };
   const keep = () => {
-    scope.postMessage({ said: 'state', run, state: session.state() });
+    const { snapshots, ...state } = session.state(), fresh = snapshots.filter(([epoch]) => !sent.has(epoch));
+    scope.postMessage({ said: 'state', run, state: { ...state, epochs: snapshots.map(([epoch]) => epoch) }, snapshots: fresh });
+    fresh.forEach(([epoch]) => sent.add(epoch));
     kept = performance.now();
   };
   const rest = () => {
@@ -66,6 +68,7 @@ export function serve(scope) {
       session = new Session(module, dataset, settings, { start });
       session.engine.watch(true);
       if (state) session.goOn(state);
+      sent.clear();
       mode = 'pause';
       run = number;
       report({ request });

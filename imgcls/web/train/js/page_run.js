@@ -11,6 +11,7 @@ export class PageRun {
   constructor(source, key, store = BROWSER, listener = () => {}) {
     Object.assign(this, { source, key, listener, store, worker: null, module: null });
     Object.assign(this, { header: null, loaded: null, wanted: null, now: null, layers: null });
+    this.unkept = [];         // epochs' weights that the store has not taken yet: [[epoch, weights], ...]
     this.asked = new Map();   // number of a request -> { resolve, reject }
     this.requests = 0;
     this.number = 0;          // of the run: what the worker says of an earlier one is dropped
@@ -60,6 +61,7 @@ export class PageRun {
   // A fresh run, or one that goes on from `state`. `start`: weights to begin with.
   async open(settings, { state = null, start = null } = {}) {
     this.layers = null;
+    this.unkept = [];
     await this.ask('open', { module: this.module, settings, start, state, run: ++this.number });
   }
 
@@ -92,9 +94,16 @@ export class PageRun {
       this.layers = data.layers ?? this.layers;
       this.listener('progress', data);
     } else if (data.said === 'state') {
-      this.store.keep(this.key, { loaded: this.wanted, state: data.state }).then(kept => this.listener('kept', kept));
+      this.keep(data);
     }
     waiting?.resolve(data);
+  }
+
+  async keep({ state, snapshots }) {
+    const all = this.unkept = [...this.unkept, ...snapshots];
+    const kept = await this.store.keep(this.key, { loaded: this.wanted, state }, all);
+    if (kept) this.unkept = this.unkept.filter(snapshot => !all.includes(snapshot));
+    this.listener('kept', kept);
   }
 
   tensorsOf(weights) {

@@ -14,6 +14,7 @@ import { NetworkView } from './network_view.js';
 import { PageRun } from './page_run.js';
 import { RunFields } from './run_fields.js';
 import { described, writeTensors } from './run_file.js';
+import { ownKey } from './run_key.js';
 
 const KEY = 'imgcls';          // of a checkpoint's metadata
 const KEPT_AS = 'this-page';   // the run of this browser
@@ -158,8 +159,13 @@ export class PageTraining {
   }
 
   changed(values) {
-    if (this.phase !== 'empty') this.run.change(values);
-    if (this.phase === 'done' && values.epochs > this.run.now.epoch) { this.phase = 'paused'; this.paint(); }
+    const isOver = this.phase === 'done' || this.phase === 'failed';
+    if (this.phase !== 'empty' && !isOver) this.run.change(values);
+    if (this.phase !== 'done' || !(values.epochs > this.run.now.epoch)) return;
+    // What a run that is over has learnt with stays; it goes on with more epochs, and then with what is set by now.
+    this.phase = 'paused';
+    this.run.change(this.fields.live);
+    this.paint();
   }
 
   async press() {
@@ -209,6 +215,7 @@ export class PageTraining {
 
   // The run of before the page was left.
   async restore() {
+    this.run.key = await ownKey(this.run.key);
     const kept = await this.run.kept();
     if (!kept?.state || this.phase !== 'empty') return;
     try {
@@ -248,7 +255,7 @@ export class PageTraining {
   // ---- what the run says
   hear(what, said) {
     if (what === 'failed') { this.fail(said); return; }
-    if (what === 'kept') { if (!said) this.tell(this.words.not_kept); return; }
+    if (what === 'kept') { if (!said && !this.said.textContent) this.tell(this.words.not_kept); return; }   // what went wrong goes before
     if (this.metaOf !== this.run.header) this.introduce(this.run.header);
     if (said.mode !== 'pause' && this.phase === 'loading') this.phase = 'playing';   // begun in another language
     if (said.mode === 'pause' && this.phase === 'playing') this.phase = said.done ? 'done' : 'paused';

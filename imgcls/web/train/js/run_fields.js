@@ -17,7 +17,12 @@ export class RunFields {
     });
     const number = (name, limits) => this.add(name, () => {
       const input = make('input', { type: 'number', inputmode: 'decimal', ...limits });
-      return { input, get: () => Math.min(limits.max, Math.max(limits.min, Number(input.value) || limits.min)), set: value => { input.value = value; } };
+      const get = () => {
+        const value = Math.min(limits.max, Math.max(limits.min, Number(input.value) || limits.min));
+        return limits.step === 1 ? Math.round(value) : value;
+      };
+      input.addEventListener('change', () => { input.value = get(); });   // what is shown is what is learnt with
+      return { input, get, set: value => { input.value = value; } };
     });
     const select = (name, options) => this.add(name, () => {
       const input = make('select', {}, ...options.map(([value, label]) => make('option', { value }, label)));
@@ -49,6 +54,9 @@ export class RunFields {
     const { network, ...rest } = said;
     return { ...rest, widths: network === 'lenet-16-32' ? [16, 32] : [6, 16] };
   }
+
+  // Those that may be changed while a run goes on.
+  get live() { return Object.fromEntries(LIVE.map(name => [name, this.fields[name].get()])); }
 
   set values({ widths, ...values }) {
     if (widths) this.fields.network.set(widths[0] === 16 ? 'lenet-16-32' : 'lenet');

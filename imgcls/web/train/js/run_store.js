@@ -1,4 +1,5 @@
-// The run of this browser, kept across a refresh: IndexedDB, or nowhere where the browser has none for this page.
+// The run of this browser, kept across a refresh: IndexedDB, or nowhere where the browser has none for this page. The
+// weights of each epoch are a record of their own, [key, epoch]: 200 of them are 49 MB, written once and not every time.
 const NAME = 'imgcls-training', STORE = 'runs';
 
 function opened() {
@@ -23,7 +24,24 @@ async function within(mode, act) {
   }
 }
 
-// Each: false or null where it cannot be kept.
-export const keepRun = (key, run) => within('readwrite', store => store.put(run, key)).then(() => true, () => false);
-export const keptRun = key => within('readonly', store => store.get(key)).then(run => run ?? null, () => null);
-export const forgetRun = key => within('readwrite', store => store.delete(key)).then(() => true, () => false);
+const epochsOf = key => IDBKeyRange.bound([key], [key, []]);
+
+function put(store, key, run, snapshots) {
+  const there = store.getAllKeys(epochsOf(key));
+  there.onsuccess = () => there.result.filter(([, epoch]) => !run.state.epochs.includes(epoch)).forEach(gone => store.delete(gone));
+  snapshots.forEach(([epoch, weights]) => store.put(weights, [key, epoch]));
+  return store.put(run, key);
+}
+
+function get(store, key) {
+  const run = store.get(key), names = store.getAllKeys(epochsOf(key)), weights = store.getAll(epochsOf(key));
+  return { get result() { return run.result && whole(run.result, names.result.map(([, epoch], i) => [epoch, weights.result[i]])); } };
+}
+
+// With its epochs. Before they were records of their own, they lay in the state itself.
+function whole({ loaded, state: { epochs, ...state } }, snapshots) { return { loaded, state: { snapshots, ...state } }; }
+
+// Each: false or null where it cannot be kept. `snapshots`: those that are not kept yet.
+export const keepRun = (key, run, snapshots) => within('readwrite', store => put(store, key, run, snapshots)).then(() => true, () => false);
+export const keptRun = key => within('readonly', store => get(store, key)).then(run => run ?? null, () => null);
+export const forgetRun = key => within('readwrite', store => { store.delete(epochsOf(key)); return store.delete(key); }).then(() => true, () => false);
