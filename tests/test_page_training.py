@@ -74,7 +74,7 @@ def test_the_name_of_a_file_is_that_of_its_content(digits):
 
 
 @pytest.mark.parametrize("schedule", choices("schedule") or ())
-@pytest.mark.parametrize("warmup", [0.0, 0.5])
+@pytest.mark.parametrize("warmup", [0.0, 0.5, 0.125])  # 0.125: of 20 steps 2.5, which are 2
 def test_the_learning_rate_goes_as_the_trainers(schedule, warmup):
     settings = TrainSettings.checked({"schedule": schedule, "warmup_epochs": warmup, "step_epochs": 2, "epochs": 5})
     values = settings.model_dump(include={"schedule", "warmup_epochs", "step_epochs", "step_factor"})

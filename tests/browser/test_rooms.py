@@ -231,7 +231,8 @@ def test_photos_go_to_the_class_they_were_dropped_on(page, server, tmp_path):
     drop.set_input_files(files[3:])  # while the first of those is on its way
     while not held:
         page.wait_for_timeout(20)
-    cards["dog"].click()
+    cards["dog"].get_by_role("button", name="dog 0").press("Enter")
+    expect(cards["dog"].get_by_role("button", pressed=True)).to_be_focused()
     holding = False
     for route in held:
         route.continue_()
@@ -251,6 +252,11 @@ def test_a_camera_that_is_unplugged_says_so(page, server):
     page.get_by_role("tab", name="Make your own").click()
     page.locator(".collect-on").click()
     page.wait_for_function("document.querySelector('.collect video').videoWidth > 0")
+    page.get_by_role("tab", name="Train", exact=True).click()
+    page.wait_for_function("opened.getTracks().every(track => track.readyState === 'ended')", timeout=SOON)
+    page.get_by_role("tab", name="Data", exact=True).click()
+    page.locator(".collect-on").click()
+    expect(page.locator(".collect-on")).to_have_text("Camera off", timeout=SOON)
     page.evaluate(unplug)
     expect(page.locator(".collect-said")).to_contain_text("The camera is gone", timeout=SOON)
     expect(page.locator(".collect-on")).to_have_text("Camera on")

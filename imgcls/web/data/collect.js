@@ -1,5 +1,6 @@
 // Collect: what is shown follows what the server has kept; nothing is kept here but the draft's token.
 import { make } from '../shared/elements.js';
+import { keepingFocus } from '../shared/redraw.js';
 import { remember, remembered } from '../shared/storage.js';
 import { Webcam } from './webcam.js';
 
@@ -67,7 +68,8 @@ class Collection {
   show() {
     const { said, chosen, find } = this, take = find('.collect-take');
     const list = this.classes.map(one => this.card(one));
-    find('.collect-classes').replaceChildren(...(list.length ? list : [make('p', { class: 'collect-none' }, said.two_classes)]));
+    const shown = list.length ? list : [make('p', { class: 'collect-none' }, said.two_classes)];
+    keepingFocus(find('.collect-classes'), () => find('.collect-classes').replaceChildren(...shown));
     find('.collect-drop input').disabled = !chosen;
     find('.collect-drop').classList.toggle('off', !chosen);
     take.disabled = !chosen || !this.webcam.isOn;
@@ -78,25 +80,20 @@ class Collection {
   card(one) {
     const { said } = this, isChosen = one === this.chosen, choose = () => { this.chosen = one; this.show(); };
     const remove = event => { event.stopPropagation(); this.removeClass(one); };
-    const onKey = event => {
-      if (event.target === card && (event.key === 'Enter' || event.key === ' ')) { event.preventDefault(); choose(); }
-    };
-    const card = make('section', {
-      class: isChosen ? 'collect-class chosen' : 'collect-class', tabindex: 0, role: 'button', 'aria-pressed': String(isChosen),
-      title: said.here_go_photos, onclick: choose, onkeydown: onKey,
-    });
     const label = `${said.remove_class}: ${one.name}`;
-    card.append(
-      make('header', {}, make('strong', {}, one.name), make('span', {}, String(one.photos.length)),
-        make('button', { type: 'button', title: said.remove_class, 'aria-label': label, onclick: remove }, '×')),
+    // A click anywhere in the card chooses it; its button is for the keyboard and for screen readers.
+    const button = make('button', { type: 'button', class: 'collect-choose', 'aria-pressed': String(isChosen), 'data-name': one.name },
+      make('strong', {}, one.name), make('span', {}, String(one.photos.length)));
+    return make('section', { class: isChosen ? 'collect-class chosen' : 'collect-class', title: said.here_go_photos, onclick: choose },
+      make('header', {}, button,
+        make('button', { type: 'button', title: said.remove_class, 'aria-label': label, 'data-name': one.name, onclick: remove }, '×')),
       make('div', { class: 'collect-strip' }, ...one.photos.map(([photo, url]) => this.thumbnail(one, photo, url)),
         ...(one.photos.length ? [] : [make('p', {}, isChosen ? said.photos_go_here : said.no_photos_yet)])));
-    return card;
   }
 
   thumbnail(one, photo, url) {
     const { said } = this, remove = event => { event.stopPropagation(); this.removePhoto(one, photo); };
-    return make('button', { type: 'button', title: said.remove_photo, 'aria-label': `${said.remove_photo} ${photo}`, onclick: remove },
+    return make('button', { type: 'button', title: said.remove_photo, 'aria-label': `${said.remove_photo} ${photo}`, 'data-name': `${one.name}/${photo}`, onclick: remove },
       make('img', { src: url, alt: one.name }));
   }
 

@@ -8,6 +8,7 @@ export class Webcam {
     Object.assign(this, { said, changed, tell, shoot, stream: null, burst: null });
     this.video = find('video');
     this.off = find('.collect-off');
+    this.frame = find('.collect-camera');
     this.button = find('.collect-on');
     this.take = find('.collect-take');
     this.wire();
@@ -21,10 +22,14 @@ export class Webcam {
     this.button.onclick = () => (this.isOn ? this.turnOff() : this.turnOn());
     this.take.onpointerdown = event => { if (!this.take.disabled && !event.button) this.startBurst(); };
     ['pointerup', 'pointerleave', 'pointercancel'].forEach(name => this.take.addEventListener(name, () => this.stopBurst()));
+    new ResizeObserver(() => this.leave()).observe(this.frame);
     this.take.onkeydown = event => {
       if ((event.key === 'Enter' || event.key === ' ') && !event.repeat) { event.preventDefault(); this.shoot({}); }
     };
   }
+
+  // Another tab of the lab: nobody is filmed who does not see it.
+  leave() { if (this.isOn && !this.frame.getClientRects().length) { this.stopBurst(); this.turnOff(); } }
 
   startBurst() {
     const burst = {};
@@ -39,14 +44,16 @@ export class Webcam {
     if (!navigator.mediaDevices) { this.tell(this.said.no_webcam, true); return; }
     this.button.disabled = true;   // two clicks would open two, of which one is never closed
     try {
-      this.stream = await navigator.mediaDevices.getUserMedia({ video: { width: WIDTH, facingMode: 'environment' }, audio: false });
-      this.stream.getVideoTracks()[0].onended = () => this.unplugged();
-      this.video.srcObject = this.stream;
+      const stream = await navigator.mediaDevices.getUserMedia({ video: { width: WIDTH, facingMode: 'environment' }, audio: false });
+      this.stream = stream;
+      stream.getVideoTracks()[0].onended = () => { if (this.stream === stream) this.unplugged(); };
+      this.video.srcObject = stream;
       await this.video.play();
+      if (this.stream !== stream) return;   // turned off meanwhile
       this.show(true);
       this.tell('');
       this.changed();
-    } catch { this.tell(this.said.no_camera, true); }
+    } catch { this.turnOff(); this.tell(this.said.no_camera, true); }
     finally { this.button.disabled = false; }
   }
 

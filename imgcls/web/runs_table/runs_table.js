@@ -1,7 +1,10 @@
 // All runs as a table. Only the rows in sight are in the page: a thousand scroll as ten do.
 import { put } from '../shared/address.js';
+import { csv } from '../shared/csv.js';
 import { make, say } from '../shared/elements.js';
+import { keepingFocus } from '../shared/redraw.js';
 import { download, RunComparison } from './run_comparison.js';
+import { duration, percent } from './run_figures.js';
 import { matcher, sorted } from './run_search.js';
 
 const ROW_PX = 36, TABLE_PX = 560;
@@ -14,8 +17,6 @@ const OFFERED = ['name', 'state', 'created', 'seconds', 'epochs', 'val_accuracy'
 const SHOWN = ['name', 'state', 'epochs', 'val_accuracy', 'lr', 'tags', 'created'];
 
 const NAME_END = 16;   // letters of a name that are always seen
-const percent = value => (value === null ? '' : `${(100 * value).toFixed(2)}%`);
-const duration = value => (value < 60 ? `${value.toFixed(1)} s` : `${Math.floor(value / 60)}:${String(Math.round(value % 60)).padStart(2, '0')} min`);
 
 // {column: value} of each run.
 function rowsOf({ figures, settings }) {
@@ -26,12 +27,6 @@ function rowsOf({ figures, settings }) {
     row.text = [name, row.state, row.note, row.owner || '', row.parent, ...row.tags, ...names.map(key => settings[key][i])].join(' ').toLowerCase();
     return row;
   });
-}
-
-function csv(columns, rows) {
-  const quoted = text => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  const cell = value => quoted(Array.isArray(value) ? value.join(' ') : String(value ?? ''));
-  return [columns, ...rows.map(row => columns.map(name => row[name]))].map(line => `${line.map(cell).join(',')}\n`).join('');
 }
 
 class RunsTable {
@@ -101,7 +96,7 @@ class RunsTable {
   drawHeads() {
     const head = this.find('.rt-head');
     head.style.gridTemplateColumns = this.grid;
-    head.replaceChildren(make('div'), ...this.columns.map(name => this.headOf(name)));
+    keepingFocus(head, () => head.replaceChildren(make('div'), ...this.columns.map(name => this.headOf(name))));
   }
 
   headOf(name) {
@@ -111,7 +106,7 @@ class RunsTable {
       put('runs-sort', this.sort);
       this.select();
     };
-    const button = make('button', { type: 'button', onclick }, this.label(name) + (up ? ' ↑' : down ? ' ↓' : ''));
+    const button = make('button', { type: 'button', 'data-column': name, onclick }, this.label(name) + (up ? ' ↑' : down ? ' ↓' : ''));
     const order = up ? 'ascending' : down ? 'descending' : 'none';
     return make('div', { class: NUMBERS.includes(name) ? 'number' : '', role: 'columnheader', 'aria-sort': order }, button);
   }
@@ -137,7 +132,7 @@ class RunsTable {
 
   rowOf(row, at) {
     const isTicked = this.ticked.has(row.name), onclick = event => this.tick(row.name, at, event.shiftKey);
-    const box = make('input', { type: 'checkbox', checked: isTicked, 'aria-label': say(this.said('tick'), { name: row.name }), onclick });
+    const box = make('input', { type: 'checkbox', checked: isTicked, 'data-run': row.name, 'aria-label': say(this.said('tick'), { name: row.name }), onclick });
     const cells = this.columns.map(name => this.cellOf(row, name));
     const node = make('div', { class: `rt-row${isTicked ? ' on' : ''}`, role: 'row' }, make('div', {}, box), ...cells);
     node.style.cssText = `top: ${at * ROW_PX}px; grid-template-columns: ${this.grid}`;
@@ -150,7 +145,9 @@ class RunsTable {
     const end = Math.min(seen.length, first + Math.ceil((table.clientHeight || TABLE_PX) / ROW_PX) + 2 * ROWS_BEYOND);
     body.style.height = `${seen.length * ROW_PX}px`;
     body.style.minWidth = `${this.find('.rt-head').scrollWidth}px`;
-    body.replaceChildren(...seen.slice(first, end).map((row, i) => this.rowOf(row, first + i)));
+    const hadFocus = body.contains(document.activeElement);
+    keepingFocus(body, () => body.replaceChildren(...seen.slice(first, end).map((row, i) => this.rowOf(row, first + i))));
+    if (hadFocus && !body.contains(document.activeElement)) table.focus({ preventScroll: true });   // its row is out of sight
     if (!seen.length && this.rows.length) body.replaceChildren(make('p', { class: 'rt-soft' }, this.said('none')));
     this.drawActions();
   }
@@ -207,7 +204,7 @@ class RunsTable {
 
   csv() {
     const columns = [...new Set([...this.columns, 'val_accuracy', 'test_accuracy', 'seconds', 'note', ...this.settings])];
-    download(csv(columns, this.seen), 'runs.csv', 'text/csv');
+    download(csv([columns, ...this.seen.map(row => columns.map(name => row[name]))]), 'runs.csv', 'text/csv');
   }
 
   show() {

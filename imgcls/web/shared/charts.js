@@ -29,7 +29,7 @@ document.addEventListener('pointermove', event => {
   read(svg, (event.clientX - box.left) * svg.viewBox.baseVal.width / box.width);
 });
 document.addEventListener('pointerout', event => { const svg = chartOf(event.target); if (svg && !svg.contains(event.relatedTarget)) rest(svg); });
-document.addEventListener('focusin', event => { const svg = chartOf(event.target); if (svg) read(svg, Infinity); });
+document.addEventListener('focusin', event => { const svg = chartOf(event.target); if (svg) read(svg, svg.viewBox.baseVal.width); });   // the newest
 document.addEventListener('focusout', event => { const svg = chartOf(event.target); if (svg) rest(svg); });
 document.addEventListener('keydown', event => {
   const svg = chartOf(event.target), step = { ArrowLeft: -1, ArrowRight: 1, Home: -1e9, End: 1e9 }[event.key];

@@ -3,23 +3,11 @@ import { make } from '../../shared/elements.js';
 import { pagePad } from '../first_page.js';
 import { Desk } from './desk.js';
 import { Live, panels } from './live.js';
+import { more } from './more.js';
 import { Later } from './panels.js';
-import { readTensors } from './tensors.js';
 
 let started;
 const reading = new Promise(resolve => { started = resolve; });
-
-// `what` of a network ("units", "epochs"), asked for once; null where there is none.
-function more(what) {
-  const known = new WeakMap();
-  return reader => {
-    if (!known.has(reader.meta)) {
-      known.set(reader.meta, fetch(`${reader.url}/${what}`).then(async answer => (
-        answer.ok ? readTensors(await answer.arrayBuffer()) : null)));
-    }
-    return known.get(reader.meta);
-  };
-}
 
 // The answer, where the value of a component of Gradio names the network's weights (see ../live.py).
 export async function start({ element, props, watch }) {

@@ -55,7 +55,7 @@ export class Epochs {
 
   run() {
     if (!this.kept) return;
-    if (Number(this.slider.value) === Number(this.slider.max)) this.slider.value = -1;
+    const fromStart = Number(this.slider.value) === Number(this.slider.max);
     this.play.textContent = this.words.pause;
     const next = () => {
       if (Number(this.slider.value) === Number(this.slider.max)) { this.stopped(); return; }
@@ -63,7 +63,7 @@ export class Epochs {
       this.choose();
     };
     this.playing = setInterval(next, PAUSE);
-    next();
+    if (fromStart) { this.slider.value = 0; this.choose(); } else next();
   }
 
   stopped() {

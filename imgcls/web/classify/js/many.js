@@ -1,4 +1,5 @@
 // Many pictures: dropped files, a folder or a zip, read in batches; a table, least sure first, and the same as CSV.
+import { csv } from '../../shared/csv.js';
 import { make, say } from '../../shared/elements.js';
 import { percent } from './answer.js';
 
@@ -43,12 +44,8 @@ const inline = file => new Promise(found => {
   reader.readAsDataURL(file);
 });
 
-export function csv(rows) {
-  // A cell that a spreadsheet would take for a formula is made text.
-  const cell = value => `"${String(value ?? '').replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
-  const lines = rows.map(row => [cell(row.name), cell(row.label), row.confidence ?? '', row.sure ?? '', row.familiarity ?? '', cell(row.error)]);
-  return ['file,answer,confidence,sure,familiarity,error', ...lines.map(line => line.join(','))].join('\r\n') + '\r\n';
-}
+const HEADS = ['file', 'answer', 'confidence', 'sure', 'familiarity', 'error'];
+const cellsOf = ({ name, label, confidence, sure, familiarity, error }) => [name, label, confidence, sure, familiarity, error];
 
 export class Many {
   constructor(words, desk) {
@@ -66,7 +63,7 @@ export class Many {
       if (name === 'drop') filesIn(event.dataTransfer.items).then(({ files, unreadable }) => this.take(files, unreadable));
     }));
     this.fill = make('i', {});
-    this.bar = make('div', { class: 'progress', role: 'progressbar', 'aria-valuemin': 0, hidden: true }, this.fill);
+    this.bar = make('div', { class: 'progress', role: 'progressbar', 'aria-label': words.many, 'aria-valuemin': 0, hidden: true }, this.fill);
     this.said = make('p', { class: 'many-said', role: 'status' });
     this.stopper = make('button', { type: 'button', class: 'chip', hidden: true, onclick: () => this.stop() }, words.stop);
     this.saver = make('button', { type: 'button', class: 'chip', hidden: true, onclick: () => this.save() }, words.csv);
@@ -213,7 +210,7 @@ export class Many {
   }
 
   save() {
-    const link = make('a', { href: URL.createObjectURL(new Blob(['\ufeff', csv(this.rows)], { type: 'text/csv' })), download: `${this.doing.split('/')[0]}.csv` });
+    const link = make('a', { href: URL.createObjectURL(new Blob(['\ufeff', csv([HEADS, ...this.rows.map(cellsOf)])], { type: 'text/csv' })), download: `${this.doing.split('/')[0]}.csv` });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }

@@ -6,6 +6,7 @@ import { toInput } from './preprocess.js';
 const PATCH = 5;
 const SLICE = 12;      // ms of computing between two frames
 const QUIET = 160;     // ms without a stroke before it begins
+const alike = (one, other) => Boolean(one && other) && one.length === other.length && one.every((v, i) => v === other[i]);
 
 // How much a class's log-odds fall where the patch lies, averaged over the patches that cover a pixel:
 // Float32 (stored * stored) a class. A generator: it hands back the control after each patch, and the map at its end.
@@ -52,30 +53,49 @@ export class Why {
   fits(reader) { return reader?.meta.classes.length > 1; }
 
   show(reading, reader) {
-    if (this.reader !== reader) {
-      this.reader = reader;
-      this.about = null;
+    if (this.meta !== reader.meta) {   // another network, and not other weights of it
+      this.meta = reader.meta;
+      this.reading = this.about = null;
       this.buttons = reader.meta.classes.slice(0, 40).map((name, c) => make('button', {
         type: 'button', 'aria-pressed': 'false', onclick: () => { this.about = c; this.paint(); },
       }, name));
       this.classes.replaceChildren(...this.buttons);
     }
     if (reading && this.reading === reading) return;
-    this.reading = reading;
-    this.heat = null;
-    this.work++;
-    clearTimeout(this.timer);
-    this.about = null;
-    if (reading) this.timer = setTimeout(() => this.compute(this.work), QUIET);
+    const isSame = alike(this.reading?.stored, reading?.stored);
+    Object.assign(this, { reading, reader });
+    if (isSame) this.follow(); else this.begin();
     this.paint();
   }
+
+  // Another drawing: what is being computed for the last one is dropped.
+  begin() {
+    clearTimeout(this.timer);
+    Object.assign(this, { heat: null, about: null, timer: null });
+    this.isStale = false;
+    this.work++;
+    if (this.reading) this.later();
+  }
+
+  // The same drawing by a network that has learnt on: the map that is being made is finished, and then one more is.
+  follow() {
+    this.isStale = true;
+    if (!this.timer) this.later();
+  }
+
+  later() { this.timer = setTimeout(() => { this.isStale = false; this.compute(this.work); }, QUIET); }
 
   compute(work, steps = occlusion(this.reader, this.reading.stored)) {
     if (work !== this.work) return;   // another drawing by now
     const until = performance.now() + SLICE;
     for (;;) {
       const { done, value } = steps.next();
-      if (done) { this.heat = value; this.paint(); return; }
+      if (done) {
+        Object.assign(this, { heat: value, timer: null });
+        if (this.isStale) this.later();
+        this.paint();
+        return;
+      }
       if (performance.now() > until) break;
     }
     requestAnimationFrame(() => this.compute(work, steps));

@@ -1,6 +1,6 @@
 // The learning rate at every step as a share of its peak: training/optim.py number for number.
 export function rateFactor(step, { total, perEpoch, schedule, warmup_epochs = 0, step_epochs = 10, step_factor = 0.1 }) {
-  const warm = Math.round(warmup_epochs * perEpoch);
+  const warm = halfEven(warmup_epochs * perEpoch);
   if (step < warm) return (step + 1) / warm;
   const done = (step - warm) / Math.max(1, total - warm - 1);
   if (schedule === 'cosine') return 0.5 * (1 + Math.cos(Math.PI * Math.min(1, done)));
@@ -10,6 +10,12 @@ export function rateFactor(step, { total, perEpoch, schedule, warmup_epochs = 0,
   }
   if (schedule === 'step') return step_factor ** Math.floor(Math.floor(step / perEpoch) / step_epochs);
   return 1;
+}
+
+// As Python rounds: 78.5 is 78.
+function halfEven(value) {
+  const near = Math.round(value);
+  return near - value === 0.5 && near % 2 ? near - 1 : near;
 }
 
 const between = (start, end, share) => end + (start - end) * 0.5 * (1 + Math.cos(Math.PI * Math.min(1, share)));

@@ -1,5 +1,6 @@
 // The lab without a server: rooms side by side, all in this browser. What they need lies in the document itself, or in
 // files beside it.
+import { nothing } from '../../classify/js/answer.js';
 import { bytes, Drawing, padTemplate, speak } from '../../classify/js/handout.js';
 import { Reader } from '../../classify/js/live.js';
 import { PageInitLab } from '../../init_lab/js/init_lab.js';
@@ -94,7 +95,9 @@ export async function open() {
       make('div', { class: 'room' }, make('div', { class: 'card give' }, pad), make('div', { class: 'card get' }, answer)), below);
     panel.drawing ??= Promise.all(['weights', 'units'].map(id => parts.part(id)))
       .then(([weights, units]) => new Drawing(new Reader(weights), units, null));
-    panel.drawing.then(drawing => { if (answer.isConnected) drawing.show(pad, answer, below, { pad: pad_words, live: words }); });
+    panel.drawing.then(
+      drawing => { if (answer.isConnected) drawing.show(pad, answer, below, { pad: pad_words, live: words }); },
+      () => { delete panel.drawing; answer.replaceChildren(nothing(words.no_network)); });
     return panel;
   };
   const train = (host, { words, choices, datasets, sizes, pad_words }, before) => {
