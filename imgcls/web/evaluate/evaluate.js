@@ -1,11 +1,11 @@
 // Evaluate: asks how far the evaluation is, shows it, and opens its images. What is evaluated stands in the value.
+import { download } from '../shared/download.js';
 import { make } from '../shared/elements.js';
 import { AWAY_MS, keepingFocus, redraw } from '../shared/redraw.js';
 import { EvaluationImages } from './evaluation_images.js';
 import { navigateMatrix, sortByColumns } from './evaluation_tables.js';
 
-const POLL_MS = 700;        // between two looks at an evaluation that goes on
-const REVOKE_MS = 10_000;   // after which a report has been saved
+const POLL_MS = 700;   // between two looks at an evaluation that goes on
 
 class EvaluationView {
   constructor({ element, trigger, props, server }) {
@@ -77,9 +77,7 @@ class EvaluationView {
   async report() {
     const answer = await this.ask('evaluate_report');
     if (answer.error) { this.tell(answer.error, true); return; }
-    const url = URL.createObjectURL(new Blob([answer.html], { type: 'text/html' }));
-    make('a', { href: url, download: answer.name }).click();
-    setTimeout(() => URL.revokeObjectURL(url), REVOKE_MS);
+    download(answer.html, answer.name, 'text/html');
   }
 
   tell(sentence, bad = false, undo = null) {

@@ -1,15 +1,8 @@
 // Runs laid over each other below the table: their curves, and their confusion matrices next to each other.
-import { make } from '../shared/elements.js';
+import { download } from '../shared/download.js';
 import { AWAY_MS, redraw, wait } from '../shared/redraw.js';
 
-const POLL_MS = 700;        // between two looks at an evaluation that goes on
-const REVOKE_MS = 10_000;   // after which a file has been saved
-
-export function download(content, name, type) {
-  const href = URL.createObjectURL(new Blob([content], { type }));
-  make('a', { href, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(href), REVOKE_MS);
-}
+const POLL_MS = 700;   // between two looks at an evaluation that goes on
 
 export class RunComparison {
   // ask(name, values): the server's answer; most: runs that can be compared; tooMany(): told where there are more.

@@ -1,9 +1,10 @@
 // All runs as a table. Only the rows in sight are in the page: a thousand scroll as ten do.
 import { put } from '../shared/address.js';
 import { csv } from '../shared/csv.js';
+import { download } from '../shared/download.js';
 import { make, say } from '../shared/elements.js';
 import { keepingFocus } from '../shared/redraw.js';
-import { download, RunComparison } from './run_comparison.js';
+import { RunComparison } from './run_comparison.js';
 import { duration, percent } from './run_figures.js';
 import { matcher, sorted } from './run_search.js';
 

@@ -4,7 +4,7 @@ import { make, say } from '../../shared/elements.js';
 
 const NAMED = 12;   // classes; of more than these the first few
 const CLOSE = 0.25;   // probability of the second class from which on it is named beside the first
-export const ORDERED = 10;   // up to so many classes the bars stay in their own order
+const ORDERED = 10;   // up to so many classes the bars stay in their own order
 
 export function percent(share) {
   if (share >= 0.9995) return '>99.9%';
@@ -12,7 +12,7 @@ export function percent(share) {
 }
 
 // A grey or [r, g, b] picture of `side` pixels on a canvas, every pixel a square.
-export function paint(canvas, side, colour) {
+function paint(canvas, side, colour) {
   canvas.width = canvas.height = side;
   const target = canvas.getContext('2d'), image = target.createImageData(side, side);
   for (let i = 0; i < side * side; i++) {
@@ -28,7 +28,7 @@ export function paint(canvas, side, colour) {
 const digits = classes => classes.join('') === '0123456789';
 
 // What the network can answer at all: it has to choose one of these whatever it is shown.
-export function knows(checkpoint, classes, words) {
+function knows(checkpoint, classes, words) {
   if (digits(classes)) return say(words.knows_digits, { checkpoint });
   const named = classes.slice(0, NAMED).join(words.listed), count = classes.length.toLocaleString(document.documentElement.lang);
   return say(classes.length > NAMED ? words.knows_some : words.knows, { checkpoint, count, classes: named });

@@ -1,6 +1,6 @@
 // LeNet's forward pass, models/lenet.py number for number, with every value in between.
 // A layer is { name, kind, channels, side, data } with data in rows of each channel; a linear one has side 1.
-export const ACTIVATIONS = { relu: v => (v > 0 ? v : 0), tanh: Math.tanh, sigmoid: v => 1 / (1 + Math.exp(-v)) };
+const ACTIVATIONS = { relu: v => (v > 0 ? v : 0), tanh: Math.tanh, sigmoid: v => 1 / (1 + Math.exp(-v)) };
 
 export class LeNet {
   // `options`: { activation, pool } where they are not as usual.

@@ -1,5 +1,6 @@
 // Many pictures: dropped files, a folder or a zip, read in batches; a table, least sure first, and the same as CSV.
 import { csv } from '../../shared/csv.js';
+import { download } from '../../shared/download.js';
 import { make, say } from '../../shared/elements.js';
 import { percent } from './answer.js';
 
@@ -210,8 +211,6 @@ export class Many {
   }
 
   save() {
-    const link = make('a', { href: URL.createObjectURL(new Blob(['\ufeff', csv([HEADS, ...this.rows.map(cellsOf)])], { type: 'text/csv' })), download: `${this.doing.split('/')[0]}.csv` });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    download(`\ufeff${csv([HEADS, ...this.rows.map(cellsOf)])}`, `${this.doing.split('/')[0]}.csv`, 'text/csv');
   }
 }

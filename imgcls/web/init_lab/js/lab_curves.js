@@ -1,15 +1,8 @@
 // Accuracy over the epochs of several networks at once, each in its own tone.
+import { drawn } from '../../shared/svg.js';
 import { make } from '../../shared/elements.js';
 
 const NARROWEST = 280, HIGH = 260, LEFT = 46, TOP = 12, BOTTOM = 226;
-const SVG = 'http://www.w3.org/2000/svg';
-
-function drawn(tag, attributes, text = '') {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = text;
-  return made;
-}
 
 export class LabCurves {
   constructor(words) {

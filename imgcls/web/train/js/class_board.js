@@ -1,18 +1,11 @@
 // The class board: a point a run that somebody has sent, how good after how long; its settings where one points at it.
 import { make, say } from '../../shared/elements.js';
+import { drawn } from '../../shared/svg.js';
 
 const HIGH = 320, LEFT = 56, TOP = 14, BOTTOM = 280, NARROWEST = 280;
 const RADIUS = 8, GAP = 12, LETTER = 14;   // of a point, between it and its name, a letter of that: units of the chart
 const AGAIN = 5000;   // ms between two looks while it is open
-const SVG = 'http://www.w3.org/2000/svg';
 const FLOORS = [0, 0.5, 0.8, 0.9, 0.95];
-
-function drawn(tag, attributes, text = '') {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = text;
-  return made;
-}
 
 // The nicknames beside their points, from the best one on, right or left of it; where neither has room, it is left to
 // whoever points at it. Letters are taken to be as wide as CJK's are, or two thirds of that.

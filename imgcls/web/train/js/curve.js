@@ -1,15 +1,9 @@
 // The curve of a run: accuracy over epochs, on what is learnt (a line) and on what was held out (points), and where
 // something was changed on the way.
-const NARROWEST = 280, HIGH = 300, LEFT = 52, TOP = 14, BOTTOM = 262;
-const SVG = 'http://www.w3.org/2000/svg';
-const FLOORS = [0, 0.5, 0.8, 0.9, 0.95];   // of the scale: once all points of the last half lie above
+import { drawn } from '../../shared/svg.js';
 
-function drawn(tag, attributes, ...children) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
+const NARROWEST = 280, HIGH = 300, LEFT = 52, TOP = 14, BOTTOM = 262;
+const FLOORS = [0, 0.5, 0.8, 0.9, 0.95];   // of the scale: once all points of the last half lie above
 
 export class Curve {
   constructor(words) {

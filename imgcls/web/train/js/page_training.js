@@ -7,6 +7,7 @@ import { Panels } from '../../classify/js/panels.js';
 import { readTensors } from '../../classify/js/tensors.js';
 import { Why } from '../../classify/js/why.js';
 import { drawingPad } from '../../classify/pad.js';
+import { download } from '../../shared/download.js';
 import { make, say } from '../../shared/elements.js';
 import { ClassBoard } from './class_board.js';
 import { Curve } from './curve.js';
@@ -366,10 +367,7 @@ export class PageTraining {
     const format = Object.keys(options).length ? WITH_OPTIONS : header.meta.format;
     const meta = { ...header.meta, ...this.seen, options, format, model, epoch: now.epoch, step: now.step, run: this.name?.value || model, created: Date.now() / 1000,
       settings: { ...header.meta.settings, ...settings, model }, metrics: held ? { val_accuracy: held.accuracy, val_loss: held.loss } : {} };
-    const file = new Blob([writeTensors(this.run.tensors, { [KEY]: JSON.stringify(meta) })], { type: 'application/octet-stream' });
-    const link = make('a', { href: URL.createObjectURL(file), download: `${meta.run}.safetensors` });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    download(writeTensors(this.run.tensors, { [KEY]: JSON.stringify(meta) }), `${meta.run}.safetensors`, 'application/octet-stream');
   }
 }
 
