@@ -106,6 +106,14 @@ def ben_waits_and_the_host_looks_after_both(people, lab, ann, ben):
     host.locator("[data-head=projector]").click()
     assert queue(host).locator(".queue-who").last.evaluate("who => who.getBoundingClientRect().width") > 60
     host.locator("[data-head=projector]").click()
+    kept = lab.root / "checkpoints" / "kept-by-cy"
+    kept.mkdir(parents=True)
+    host.reload()
+    queue(host).locator("summary", has_text="1 network that a visitor kept").click(timeout=SOON)
+    host.once("dialog", lambda question: question.accept())
+    queue(host).locator("[data-do=delete-network]").click()
+    expect(queue(host).locator("summary")).to_have_count(0, timeout=SOON)
+    assert not kept.exists()
     queue(host).locator("[data-do=close]").click()
     expect(queue(host)).to_contain_text("Closed", timeout=SOON)
     expect(queue(ben)).to_contain_text("已关闭", timeout=SOON)
