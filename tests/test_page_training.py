@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import struct
+from dataclasses import replace
 
 import httpx
 import numpy as np
@@ -33,6 +34,7 @@ from imgcls.training.provenance import manifest_of
 from imgcls.training.trainer import train
 from imgcls.web.engine.dataset_file import make_file, page_settings
 from imgcls.web.engine.routes import engine_names
+from imgcls.web.server import hosting
 from imgcls.web.shared import scripts
 from imgcls.workspace import Workspace
 
@@ -446,9 +448,10 @@ def test_what_is_no_network_of_a_page_is_refused_and_nothing_is_written(one_lab,
 
 def test_visitors_of_a_shared_lab_keep_a_limited_number(workspace, monkeypatch):
     monkeypatch.setattr(page_runs, "calibrate_later", lambda workspace: None)
+    monkeypatch.setattr(hosting, "SHARED", replace(hosting.SHARED, adopted=3))
     with served(workspace, {"IMGCLS_HOST": "0.0.0.0"}) as url, httpx.Client(base_url=url, timeout=120) as client:
-        kept = [client.post("/page-runs", content=body(weights())) for _ in range(21)]
-        assert [answer.status_code for answer in kept] == [200] * 20 + [403]
+        kept = [client.post("/page-runs", content=body(weights())) for _ in range(4)]
+        assert [answer.status_code for answer in kept] == [200] * 3 + [403]
         settings = {"settings": {"epochs": 1000}, "name": "long"}
         assert client.post("/page-runs", content=body(weights(), **settings)).status_code == 403
         assert client.get("/training-data", params={"dataset": str(workspace.root)}).status_code == 403
