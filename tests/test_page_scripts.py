@@ -125,3 +125,25 @@ def test_why_follows_a_network_that_learns_and_keeps_the_class_that_was_chosen()
       return [made, why.about, why.buttons[1] === button];
     """
     assert evaluated(OPENED + body, dom=DOM) == [2, 1, True]
+
+
+def test_a_chart_that_gets_the_focus_says_its_newest_values():
+    body = """
+      const svg = element('svg'), hair = element(), reading = element('figcaption');
+      globalThis.Element = svg.constructor;
+      Object.assign(hair, { removeAttribute() {} });
+      const figure = { querySelector: () => reading };
+      svg.viewBox = { baseVal: { width: 640 } };
+      svg.closest = selector => (selector === 'figure.chart svg' ? svg : figure);
+      svg.querySelector = () => hair;
+      const points = [[50, '1', '80%'], [300, '2', '90%'], [600, '3', '95%']];
+      svg.dataset.values = JSON.stringify([{ name: 'val', points }]);
+      globalThis.location = { href: 'http://lab/', search: '' };
+      document.documentElement = element();
+      const heard = {};
+      document.addEventListener = (name, act) => { heard[name] = act; };
+      await import(`${WEB}/shared/charts.js`);
+      heard.focusin({ target: svg });
+      return reading.textContent;
+    """
+    assert evaluated(OPENED + body, dom=DOM) == "3 · val 95%"
