@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from imgcls.checkpoints.foreign_state import network_alone, plain_layers
@@ -25,6 +26,7 @@ from imgcls.models.chain import ChainLayers, Convolution
 from imgcls.models.deep_head import DeepHead, inputs, place_name
 from imgcls.models.layers import first_convolution, head_name
 from imgcls.models.meta_model import meta_model, misfit
+from imgcls.models.onnx_file import OnnxFile, read_onnx
 from imgcls.models.registry import MODELS, OTHERS, REGISTRY, ModelSpec
 from imgcls.models.weight_files import read_state
 from imgcls.models.weight_header import KEY
@@ -38,12 +40,14 @@ OTHER_SIDES = (48, 40, 50, 56, 60, 84, 100, 112, 120, 144, 192, 240, 299)  # and
 MOST_CONVOLUTIONS = 8  # of a chain whose pools are guessed
 MOST_GUESSES = 8  # forms of one chain
 MOST_CLASSES = 100_000
+SAME = 1e-3  # of the largest number: so far the answers of two programs may lie apart
 
 
 @dataclass(frozen=True)
 class RecognisedNetwork:
     """What a file is. `size`: side of its images where the shapes tell, 0 otherwise. `options`: of the network where it
-    is not as usual. `guessed`: whether its forward pass was found by sizes alone."""
+    is not as usual. `guessed`: whether its forward pass was found by sizes alone; `proved`: whether it was seen to give
+    the answers that the file's own graph gives."""
 
     model: str
     channels: int
@@ -51,6 +55,7 @@ class RecognisedNetwork:
     size: int = 0
     options: dict[str, str] = field(default_factory=dict, hash=False)
     guessed: bool = False
+    proved: bool = False
 
 
 def recognise(file: Path, *, size: int = 0) -> tuple[RecognisedNetwork, dict[str, Tensor]]:
@@ -68,16 +73,60 @@ def candidates(file: Path, *, size: int = 0) -> list[tuple[RecognisedNetwork, di
             file=file.name,
             run=read_meta(file).run or file.stem,
         )
+    if file.suffix.lower() == ".onnx" and file.is_file():
+        return [_of_graph(read_onnx(file), size)]
     state = {name: tensor for name, tensor in read_state(file).items() if not name.startswith(AUXILIARY)}
     for own in (state, network_alone(state)):
         if found := _networks(own, file, size) or (size and _networks(own, file, 0)):
             return found
-    raise CheckpointError(
+    raise _unknown(file.name, state)
+
+
+def _unknown(file: str, state: dict[str, Tensor]) -> CheckpointError:
+    return CheckpointError(
         "{file} is no network that this lab knows: its {count} tensors begin with {names}. Known are torchvision's, "
         "this lab's own, and plain chains of convolutions, pools, batch normalisations and linear layers.",
-        file=file.name,
+        file=file,
         count=len(state),
         names=", ".join(list(state)[:3])[:200],
+    )
+
+
+def _of_graph(file: OnnxFile, size: int) -> tuple[RecognisedNetwork, dict[str, Tensor]]:
+    """The network, in whatever form, that answers as the file's graph does. Raises CheckpointError."""
+    found = _networks(file.state, Path(file.name), size or file.side)
+    for recognised, state in found:
+        side = file.side or recognised.size or size or REGISTRY[recognised.model].default_size
+        image = torch.rand(1, recognised.channels, side, side, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        expected = file.answer(image)
+        for form in guesses(recognised):
+            shape = {"channels": form.channels, "classes": form.classes, "image_size": side}
+            try:
+                model = meta_model(form.model, **shape, options=form.options)
+                whole = {name: torch.zeros(like.shape, dtype=like.dtype) for name, like in model.state_dict().items()}
+                model.load_state_dict({**whole, **state}, assign=True)
+                with torch.inference_mode():
+                    logits = model.eval()(image)[0]
+            except (RuntimeError, ValueError):  # images of this size leave the network nothing to look at
+                continue
+            if _same_answer(logits, expected):
+                return replace(form, size=side, proved=True), state
+    if found:
+        raise CheckpointError(
+            "{file} has the layers of {model} and does not answer as it does: where it was made, save the weights with "
+            "torch.save(model.state_dict(), 'weights.pth').",
+            file=file.name,
+            model=REGISTRY[found[0][0].model].title,
+        )
+    raise _unknown(file.name, file.state)
+
+
+def _same_answer(logits: Tensor, expected: Tensor) -> bool:
+    """A graph may end with a softmax, or its logarithm; this lab's networks do not."""
+    ways = (logits, logits.softmax(0), logits.log_softmax(0))
+    return any(
+        way.shape == expected.shape and float((way - expected).abs().max()) <= SAME * float(expected.abs().max())
+        for way in ways
     )
 
 
@@ -94,6 +143,10 @@ def _networks(state: dict[str, Tensor], file: Path, size: int) -> list[tuple[Rec
         if renamed:
             recognised, names = renamed
             return [(recognised, {names[name]: tensor for name, tensor in state.items() if name in names})]
+    for spec in _likely(parameters):
+        folded = _fits_folded(spec, state)
+        if folded:
+            return [folded]
     for spec in _likely(parameters, other_head=True):
         deep = _fits_with_head(spec, shapes, file)
         if deep:
@@ -109,7 +162,7 @@ def _networks(state: dict[str, Tensor], file: Path, size: int) -> list[tuple[Rec
 
 def guesses(recognised: RecognisedNetwork) -> list[RecognisedNetwork]:
     """The network with each activation and pool that it may have had, the likeliest first."""
-    if "activation" not in REGISTRY[recognised.model].options:
+    if recognised.proved or "activation" not in REGISTRY[recognised.model].options:
         return [recognised]
     usual = {"activation": "relu", "pool": "max"}
     values = {"activation": ("relu", "tanh", "sigmoid"), "pool": ("max", "avg")}
@@ -186,6 +239,58 @@ def _fits_in_order(
     return RecognisedNetwork(spec.name, channels, classes), {
         name: own for (name, _), (own, _) in zip(theirs, ours, strict=True)
     }
+
+
+def _fits_folded(spec: ModelSpec, state: dict[str, Tensor]) -> tuple[RecognisedNetwork, dict[str, Tensor]] | None:
+    """The network whose batch normalisations were multiplied into the convolutions before them, as exports for running
+    have them: normalisations that change nothing but add the bias."""
+    first = next((tensor for tensor in state.values() if tensor.dim() == 4), None)
+    last = next((tensor for tensor in reversed(state.values()) if tensor.dim() == 2), None)
+    if first is None or last is None or first.shape[1] not in (1, 3) or len(last) > MOST_CLASSES or spec.multiple > 1:
+        return None
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if not _as_many_convolutions(spec, shapes):
+        return None
+    plain = meta_model(spec.name, channels=first.shape[1], classes=len(last), image_size=spec.default_size)
+    layers = list(_by_layer(state).values())
+    whole: dict[str, Tensor] = {}
+    added: Tensor | None = None  # the bias of a convolution that has none of its own, for the normalisation behind it
+    for name, module in plain.named_modules():
+        own = {kind: tensor for kind, tensor in module.state_dict().items() if "." not in kind and kind != COUNTER}
+        if not own:
+            continue
+        normalises = isinstance(module, nn.BatchNorm2d)
+        if added is not None and not normalises:
+            return None
+        if normalises and (added is not None or not layers or "running_mean" not in layers[0]):
+            found = _neutral(torch.zeros(module.num_features) if added is None else added, module.eps)
+            added = None
+        elif layers and "weight" in layers[0]:
+            found = layers.pop(0)
+            added = found.get("bias") if "bias" not in own else None
+            found = {"bias": found["weight"].new_zeros(len(found["weight"])), **found}  # exports leave zeros out
+        else:
+            return None
+        if any(kind not in found or found[kind].shape != like.shape for kind, like in own.items()):
+            return None
+        whole |= {f"{name}.{kind}": found[kind] for kind in own}
+    if layers or added is not None:
+        return None
+    return RecognisedNetwork(spec.name, first.shape[1], len(last)), whole
+
+
+def _by_layer(state: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    layers: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in state.items():
+        layer, _, kind = name.rpartition(".")
+        layers.setdefault(layer, {})[kind] = tensor
+    return layers
+
+
+def _neutral(bias: Tensor, epsilon: float) -> dict[str, Tensor]:
+    """A batch normalisation that only adds."""
+    ones = torch.ones_like(bias)
+    return {"weight": ones, "bias": bias, "running_mean": 0 * ones, "running_var": ones - epsilon}
 
 
 def _fits_with_head(

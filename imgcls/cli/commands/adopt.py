@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = None
     if arguments.classes_from:
         chosen = _tried(file, arguments.classes_from, workspace, classes=classes, kind=kind, changes=changes)
-    elif recognised.guessed:
+    elif recognised.guessed and not recognised.proved:
         print(
             "How its layers are joined is a guess from their sizes, with ReLU and max pooling: --classes-from DATASET "
             "tries every form on images.",
