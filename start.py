@@ -54,10 +54,14 @@ def main(arguments: list[str]) -> int:
     if testing:
         # Three at a time, a file each: much of a browser's test is waiting. In the order of tests/conftest.py.
         in_order = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+        os.chdir(HERE)
         command = [PYTHON, "-m", "pytest", *in_order, *arguments[1:]]
     else:
         opens = not arguments or (arguments[0].startswith("-") and arguments[0] != "--version")
         command = [PYTHON, "-m", "imgcls", *(["serve"] if opens else []), *arguments]
+        # In the folder where the person is, whose files the arguments may name; nothing is imported from there.
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
+        os.environ["PYTHONSAFEPATH"] = "1"
     return run([str(part) for part in command])
 
 
@@ -89,7 +93,6 @@ def run(command: list[str]) -> int:
     Windows cannot replace a process. There both stand in one console, whose Ctrl-C reaches both; this one waits until
     the other has ended.
     """
-    os.chdir(HERE)
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name != "nt":

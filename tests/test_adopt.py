@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 import torchvision
@@ -22,13 +23,16 @@ from imgcls.checkpoints.format import load_checkpoint
 from imgcls.checkpoints.import_weights import check_room, import_weights, proposed, proposed_classes
 from imgcls.checkpoints.recognition import RecognisedNetwork, recognise
 from imgcls.checkpoints.store import find_checkpoint
+from imgcls.cli.main import main
 from imgcls.data.download import load_arrays
-from imgcls.errors import CheckpointError, ImgclsError, SettingsError, WeightsError
+from imgcls.errors import CheckpointError, ImgclsError, InputError, SettingsError, WeightsError
 from imgcls.inference.predictor import Predictor
 from imgcls.models import build
 from imgcls.models.lenet import LeNet
 from imgcls.models.registry import REGISTRY
 from imgcls.training.trial import try_on
+from imgcls.web.classify.import_weights import _check_kind
+from imgcls.web.shared.limits import ALONE, SHARED
 
 NAMES = tuple("abcdefghij")
 
@@ -468,13 +472,107 @@ def test_who_knows_the_size_of_the_images_says_it(workspace, tmp_path):
         import_weights(tmp_path / "faces.pth", workspace, classes="abcdefg", changes={"size": 47})
 
 
+def test_what_came_from_elsewhere_is_measured_exported_and_learnt_on_from(workspace, tmp_path, capsys):
+    """Nobody knows what it has learnt from: the data set is named, or asked for."""
+    torch.save(LeNet(1, 10).state_dict(), tmp_path / "net.pth")
+    assert main(["adopt", str(tmp_path / "net.pth"), "--classes", "0,1,2,3,4,5,6,7,8,9", "--name", "ours"]) == 0
+    assert main(["evaluate", "--checkpoint", "ours", "--dataset", "mnist", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["images"] == 10_000
+    assert main(["evaluate", "--checkpoint", "ours"]) == 2
+    assert "ours came from elsewhere" in capsys.readouterr().err
+    assert main(["export", "onnx", "ours", "--out", str(tmp_path / "ours.onnx")]) == 0
+    assert "images of noise" in capsys.readouterr().out
+    small = ["--train-images", "300", "--val-split", "100", "--epochs", "1", "--threads", "1", "--name", "more"]
+    assert main(["train", "--start-from", "ours", *small]) == 0
+
+
 def test_programs_are_called_what_they_are(workspace, tmp_path):
     torch.jit.trace(CourseLeNet(1, 10, (6, 16), 2), torch.zeros(1, 1, 28, 28)).save(tmp_path / "net.pt")
     assert "torch.jit.load('net.pt').state_dict()" in refused(workspace, tmp_path / "net.pt", WeightsError)
-    (tmp_path / "net.onnx").write_bytes(b"\x08\x07")
-    assert "ONNX" in refused(workspace, tmp_path / "net.onnx", WeightsError)
     torch.save(torchvision.models.resnet18(), tmp_path / "whole.pth")
     assert "torchvision.models.resnet.ResNet" in refused(workspace, tmp_path / "whole.pth", WeightsError)
+
+
+class Moved(CourseLeNet):
+    """LeNet's layers, and something between them that shapes do not tell."""
+
+    def forward(self, x):
+        return super().forward(x * 0.5 - 0.2)
+
+
+def lived(net):
+    """As if it had learnt: what has learnt nothing has zeros, which exports leave out."""
+    torch.manual_seed(1)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+            nn.init.normal_(module.bias, 0, 0.1)
+    return net.eval()
+
+
+def as_onnx(net, file, channels, side, *, new=False):
+    torch.onnx.export(lived(net), (torch.zeros(1, channels, side, side),), str(file), dynamo=new, verbose=False)
+    return file
+
+
+CHAIN = [
+    nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(),
+    nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16 * 144, 7), nn.Softmax(1),
+]  # fmt: skip
+ONNX = {  # network, channels, side, what it is recognised as
+    "lenet": (lambda: LeNet(1, 10, activation="tanh", pool="avg"), 1, 28, "lenet"),
+    "mobilenet": (lambda: torchvision.models.mobilenet_v3_small(num_classes=5), 3, 64, "mobilenet_v3_small"),
+    "chain": (lambda: nn.Sequential(*CHAIN), 1, 48, "chain-8k3p1-m-16k3p1-m"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("which", "new"), [("lenet", True), ("mobilenet", False), ("chain", False)])
+@pytest.mark.filterwarnings("ignore")
+def test_an_onnx_file_is_a_network_that_answers_as_it_does(workspace, tmp_path, which, new, monkeypatch):
+    make, channels, side, model = ONNX[which]
+    net = make()
+    file = as_onnx(net, tmp_path / "net.onnx", channels, side, new=new)
+    if which == "chain":  # onnx has an evaluator of its own
+        monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    recognised, _ = recognise(file)
+    assert (recognised.model, recognised.channels, recognised.size, recognised.proved) == (model, channels, side, True)
+    path = import_weights(file, workspace, classes=NAMES[: recognised.classes])
+    x = torch.randn(2, channels, side, side)
+    with torch.inference_mode():
+        ours, theirs = load_checkpoint(path)[0](x), net(x)
+    if which == "chain":
+        ours = ours.softmax(1)
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_onnx_files_of_anything_else_are_refused(workspace, tmp_path, monkeypatch):
+    file = tmp_path / "net.onnx"
+    file.write_bytes(b"\x08\x07")
+    assert "net.onnx has layers that this lab does not read" in refused(workspace, file, WeightsError)
+    content = as_onnx(CourseLeNet(1, 10, (6, 16), 2), file, 1, 28).read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    assert "cannot be read" in refused(workspace, file, WeightsError)
+    assert "does not answer as it does" in refused(workspace, as_onnx(Moved(1, 10, (6, 16), 2), file, 1, 28))
+    as_onnx(nn.Sequential(nn.Conv2d(3, 8, 3), nn.GELU(), nn.Flatten(), nn.Linear(8 * 676, 4)), file, 3, 28)
+    assert "layers that this lab does not read (Gelu)" in refused(workspace, file, WeightsError)
+    as_onnx(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), file, 1, 28)
+    assert "no network that this lab knows" in refused(workspace, file, CheckpointError)
+    wide = onnx.load(as_onnx(nn.Sequential(*CHAIN), file, 1, 48))
+    next(a for node in wide.graph.node if node.op_type == "Conv" for a in node.attribute if a.name == "pads").ints[
+        0
+    ] = 10**9
+    onnx.save(wide, file)
+    assert "a window is too large" in refused(workspace, file, WeightsError)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert "pip install imgcls[onnx]" in refused(workspace, file)
+
+
+def test_a_shared_lab_takes_no_graph(tmp_path):
+    with pytest.raises(InputError, match="takes no ONNX files"):
+        _check_kind(tmp_path / "net.ONNX", SHARED)
+    _check_kind(tmp_path / "net.onnx", ALONE)
 
 
 def test_a_head_of_other_layers_is_refused_and_activations_are_tried(workspace, tmp_path):

@@ -17,6 +17,7 @@ from PIL import Image
 
 import imgcls
 from imgcls.errors import CheckpointError, DatasetError, DivergedError, InputError, RunError, SettingsError
+from imgcls.library.nets import as_picture
 
 PROJECT = Path(__file__).resolve().parent.parent
 SMALL = {"epochs": 1, "train_images": 600, "val_split": 200, "batch_size": 32, "threads": 1, "device": "cpu"}
@@ -520,6 +521,42 @@ def test_a_torch_dataset_that_breaks_is_one_sentence(registered, workspace):
     imgcls.register_dataset("broken", Broken(64 * 30))
     with pytest.raises(imgcls.ImgclsError, match=r"Item 1 of broken \(train\) is not an image with its label"):
         imgcls.train("broken", progress=False, **SMALL)
+
+
+class Lost(Stripes):
+    """As of images whose files are gone."""
+
+    def __getitem__(self, i):
+        return open(f"/nowhere/{i}.png")
+
+
+@pytest.mark.parametrize("images", [[1, 2, 3], None, Lost(9)])
+def test_a_torch_dataset_that_is_none_is_one_sentence(images, registered, workspace):
+    with pytest.raises(DatasetError, match="no-set"):
+        imgcls.register_dataset("no-set", images, classes=("a", "b"))
+
+
+def test_signs_are_never_mirrored(registered, workspace):
+    from imgcls.data.registry import DATASETS
+
+    assert not DATASETS[imgcls.register_dataset("signs", Stripes(9), kind="characters")].mirrors
+
+
+def test_a_picture_that_is_open_is_turned_and_checked_as_its_file_is(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.effect_noise((40, 20), 60).convert("RGB").save(tmp_path / "turned.jpg", exif=exif)
+    by_path, opened = as_picture(tmp_path / "turned.jpg"), as_picture(Image.open(tmp_path / "turned.jpg"))
+    assert by_path.size == opened.size == (20, 40) and by_path.tobytes() == opened.tobytes()
+    content = (tmp_path / "turned.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(content[: len(content) * 2 // 3])
+    with pytest.raises(InputError, match="cut off or damaged"):
+        as_picture(Image.open(tmp_path / "cut.jpg"))
+
+
+def test_a_checkpoint_is_not_compared_with_itself():
+    with pytest.raises(SettingsError, match="given twice"):
+        imgcls.compare("lenet-mnist", PROJECT / "checkpoints" / "lenet-mnist" / "best.safetensors")
 
 
 def test_a_plugin_that_fails_is_one_sentence(tmp_path, workspace):

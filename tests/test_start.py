@@ -26,6 +26,8 @@ if sys.argv[1] == "wait":
         signal.pause()
     except KeyboardInterrupt:
         sys.exit("closed")
+if "where" in sys.argv:
+    print(os.getcwd())
 print("asked", *sys.argv[1:], tiny.HERE)
 """
 
@@ -118,6 +120,16 @@ def test_every_interrupted_set_up_is_mended(lab):
     (lab / ".venv" / "installed-requirements.txt").write_text("older")
     said = start(lab)
     assert said.returncode == 0 and "Making an environment" in said.stdout and "asked serve True" in said.stdout
+
+
+def test_started_from_elsewhere_it_looks_for_files_there_and_takes_no_module_from_there(lab, tmp_path):
+    start(lab, "runs")
+    for name in ("tiny.py", "signal.py"):
+        (tmp_path / name).write_text("raise SystemExit('a file of somebody else')\n")
+    said = subprocess.run(
+        [sys.executable, lab / "start.py", "predict", "where"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert said.stdout == f"{tmp_path.resolve()}\nasked predict where True\n", said.stderr
 
 
 @posix

@@ -3,8 +3,8 @@
 A network under foreign names has the same shapes in the same order, so its tensors are called by ours. Where its last
 layer or its whole classifier was replaced by several linear layers (models/deep_head.py), all the rest is the same.
 What is a plain chain of convolutions and linear layers gets a forward pass written out (models/chain.py): where it is
-padded and pooled follows from the sizes. Nothing in a file says which activation it had; see `guesses`. Nothing is
-executed.
+padded and pooled follows from the sizes. Nothing in a file of tensors says which activation it had; see `guesses`. An
+ONNX file's graph is run once, to see which form answers as it does; nothing else is executed.
 """
 
 from __future__ import annotations

@@ -144,6 +144,10 @@ def _run(parser: argparse.ArgumentParser) -> None:
     _completed(parser.add_argument("run", metavar="RUN", help="the run's name"), _run_names)
 
 
+def _run_or_sweep(parser: argparse.ArgumentParser) -> None:
+    _completed(parser.add_argument("run", metavar="RUN", help="the run's name, or the sweep's"), _run_names)
+
+
 def _resume(parser: argparse.ArgumentParser) -> None:
     _run(parser)
     parser.add_argument(
@@ -274,7 +278,9 @@ def _fetch(parser: argparse.ArgumentParser) -> None:
 
 
 def _adopt(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a .pth of torch.save(net.state_dict(), ...), or .safetensors")
+    parser.add_argument(
+        "file", metavar="FILE", help="a .pth of torch.save(net.state_dict(), ...), .safetensors or .onnx"
+    )
     names = parser.add_mutually_exclusive_group()
     names.add_argument("--classes", metavar="A,B,...", help="what its classes are called, in their order")
     names.add_argument("--classes-from", metavar="D", help="a data set with these classes, on which it is then tried")
@@ -320,7 +326,7 @@ def _sweep(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--engine", choices=("local", "ray"), default="local",
-        help="ray: on the machines of a Ray cluster (pip install imgcls[ray]; docs/cluster.md) (local)",
+        help="ray: on the machines of a Ray cluster (pip install '.[ray]'; docs/cluster.md) (local)",
     )  # fmt: skip
     parser.add_argument(
         "--address", metavar="ADDRESS", default="",
@@ -458,7 +464,7 @@ COMMANDS = (
         "runs", "what has been trained", _runs,
         ("runs", "runs --where state=finished --sort=-val_accuracy", "runs my-run --add-tag good --pin"),
     ),
-    Command("stop", "ask a run to save and end", _run, ("stop my-run",)),
+    Command("stop", "ask a run or a sweep to save and end", _run_or_sweep, ("stop my-run",)),
     Command("datasets", "which data sets are there, with a report", _datasets, ("datasets", "datasets flowers")),
     Command(
         "audit", "which labels may be wrong, what is there twice or like nothing else", _audit,

@@ -104,6 +104,19 @@ def opened_image(
             image.close()  # the name that the block gave it outlives the block
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """A picture that somebody has opened, RGB or RGBA and turned as its camera says. Raises InputError where its pixels
+    cannot be read."""
+    called = "The image"
+    try:
+        image.load()
+        return to_rgb(image, keep_alpha=True, turn=_turn(image))
+    except MemoryError:
+        raise _out_of_memory(called) from None
+    except Exception:  # decoders of damaged files raise whatever they stumble on
+        raise _damaged(called) from None
+
+
 def notes_of(image: Image.Image) -> tuple[Message, ...]:
     """What a person should know of an image that was read all the same."""
     return image.info.get(NOTES, ())

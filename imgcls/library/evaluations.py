@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from imgcls.errors import DatasetError
+from imgcls.errors import DatasetError, SettingsError
 from imgcls.library.catalog import dataset_name
 from imgcls.library.html import html
 from imgcls.library.nets import path_of
@@ -152,6 +152,8 @@ def compare(
     evaluation = evaluate(first, dataset=dataset, split=split)
     other = evaluate(second, dataset=dataset or evaluation.dataset, split=split)
     paths = [Path(evaluation.checkpoint), Path(other.checkpoint)]
+    if paths[0].resolve() == paths[1].resolve():
+        raise SettingsError("The same checkpoint is given twice: give different ones to compare.")
     names = [path.parent.name for path in paths]
     if names[0] == names[1]:
         names = [str(path) for path in paths]

@@ -139,9 +139,9 @@ def as_picture(image: Any) -> Image.Image:
 
         return open_image(os.fspath(image), keep_alpha=True)
     if isinstance(image, Image.Image):
-        from imgcls.imaging.pixel_modes import to_rgb
+        from imgcls.imaging.image_io import upright
 
-        return to_rgb(image, keep_alpha=True)
+        return upright(image)
     return Image.fromarray(_as_uint8(image))
 
 

@@ -19,7 +19,7 @@ from imgcls import augmentations, optimizers
 from imgcls.augmentations import AugmentationSpec
 from imgcls.data.registry import IMAGE_KINDS, Arrays, DatasetSpec, Source
 from imgcls.data.registry import register as register_row
-from imgcls.errors import DatasetError, InputError, SettingsError
+from imgcls.errors import DatasetError, SettingsError
 from imgcls.filenames import shown
 from imgcls.files import storage_error
 from imgcls.messages import Message
@@ -30,6 +30,7 @@ from imgcls.workspace import Workspace, typed_path
 
 if TYPE_CHECKING:
     import torch
+    from PIL import Image
     from torch import nn
 
 TRIAL_CLASSES = 7
@@ -219,7 +220,8 @@ def register_dataset(
         test: a torch Dataset of test images.
         classes: names in the order of the labels; by default `images.classes`.
         kind: "tiny": colour images, brought to 32x32 pixels; "garments": grey images, brought to 28x28; "digits": ink
-            on paper, cut out and centred as MNIST's is.
+            on paper, cut out and centred as MNIST's is; "characters": grey images of letters or
+            other signs, brought to 28x28 pixels and never mirrored.
 
     Registering a torch Dataset again replaces your own. Returns the name. Raises DatasetError.
     """
@@ -227,6 +229,11 @@ def register_dataset(
         return register_row(dataset).name
     if isinstance(images, str | os.PathLike):
         return _link(dataset, typed_path(images))
+    if images is None:
+        raise DatasetError(
+            "The data set {name} cannot be registered without images: give a folder or a torch Dataset.",
+            name=str(dataset)[:80],
+        )
     named = tuple(str(name) for name in classes or getattr(images, "classes", ()))
     splits = {"train": images} if test is None else {"train": images, "test": test}
     if kind not in IMAGE_KINDS:
@@ -243,8 +250,8 @@ def register_dataset(
         classes=named,
         counts={split: len(source) for split, source in splits.items()},
         read=partial(_read, splits),
-        version=_version(splits),
-        mirrors=kind != "digits",
+        version=_version(dataset, splits),
+        mirrors=kind not in ("digits", "characters"),
     )
     return register_row(spec).name
 
@@ -273,7 +280,6 @@ def _read(splits: dict[str, Images], source: Source) -> Arrays:
     import torch
 
     from imgcls.imaging.preprocess import HALF, Preprocess
-    from imgcls.library.nets import as_picture
 
     kind, side = IMAGE_KINDS[source.spec.kind], source.spec.storage_side
     half = HALF * kind.channels
@@ -284,18 +290,9 @@ def _read(splits: dict[str, Images], source: Source) -> Arrays:
     for split, items in splits.items():
         images, labels = [], []
         for i in range(len(items)):
-            try:
-                image, label = items[i]
-                images.append(form.to_stored(as_picture(image)))
-                labels.append(int(label))
-            except (InputError, TypeError, ValueError) as error:
-                raise DatasetError(
-                    "Item {place} of {name} ({split}) is not an image with its label: {why}",
-                    place=i,
-                    name=source.spec.name,
-                    split=split,
-                    why=str(error),
-                ) from error
+            image, label = _item(items, i, source.spec.name, split)
+            images.append(form.to_stored(image))
+            labels.append(label)
             done += 1
             if source.progress:
                 source.progress(done, total)
@@ -303,15 +300,30 @@ def _read(splits: dict[str, Images], source: Source) -> Arrays:
     return arrays
 
 
-def _version(splits: dict[str, Images]) -> str:
-    """Of a sample of the items: another sample is another version."""
+def _item(items: Images, place: int, name: str, split: str) -> tuple[Image.Image, int]:
+    """Raises DatasetError where it is no image with its label, whatever the person's own code raises."""
     from imgcls.library.nets import as_picture
 
+    try:
+        image, label = items[place]
+        return as_picture(image), int(label)
+    except Exception as error:
+        raise DatasetError(
+            "Item {place} of {name} ({split}) is not an image with its label: {why}",
+            place=place,
+            name=name,
+            split=split,
+            why=f"{type(error).__name__}: {error}"[:200],
+        ) from error
+
+
+def _version(name: str, splits: dict[str, Images]) -> str:
+    """Of a sample of the items: another sample is another version."""
     digest = blake2b(digest_size=12)
     for split, items in splits.items():
         count = len(items)
         digest.update(f"{split} {count}".encode())
         for i in range(0, count, max(1, count // SAMPLE_IMAGES)):
-            image, label = items[i]
-            digest.update(as_picture(image).tobytes() + str(label).encode())
+            image, label = _item(items, i, name, split)
+            digest.update(image.tobytes() + str(label).encode())
     return digest.hexdigest()

@@ -33,9 +33,9 @@ def check_kind(path: Path) -> None:
         raise _keras(path)
     if path.suffix.lower() == ".onnx":
         raise WeightsError(
-            "{file} is an ONNX file, which this lab writes and does not read: where it was made, save the weights with "
-            "torch.save(model.state_dict(), 'weights.pth').",
+            "{file} is an ONNX file: `{command}` makes a checkpoint of it, which `--start-from` learns on from.",
             file=path.name,
+            command=f"python -m imgcls adopt {path.name}",
         )
     names = _names(path)
     if head.startswith(b"\x93NUMPY") or (names and all(name.endswith(".npy") for name in names)):

@@ -134,7 +134,7 @@ def evaluate_checkpoint(
     from imgcls.inference.predictor import Predictor
 
     trained, meta = settings_of(path), read_meta(path)
-    dataset = dataset or trained.dataset
+    dataset = measured_on(path, dataset)
     evaluated = _key(path, trained, dataset, part, workspace, tta=tta)
     predictor = Predictor.load(path)
     images = images_for(path, workspace, dataset=dataset, part=part)
@@ -237,8 +237,19 @@ def is_kept(path: Path, workspace: Workspace, *, dataset: str = "", part: str = 
 
 def evaluation_key(path: Path, workspace: Workspace, *, dataset: str = "", part: str = "", tta: bool = False) -> str:
     """Changes with the checkpoint, and with what images there are."""
-    trained = settings_of(path)
-    return _key(path, trained, dataset or trained.dataset, part, workspace, tta=tta)
+    return _key(path, settings_of(path), measured_on(path, dataset), part, workspace, tta=tta)
+
+
+def measured_on(path: Path, dataset: str) -> str:
+    """The data set that is named, or the one that the checkpoint was trained on. Raises DatasetError where nobody knows
+    which that was."""
+    name = dataset or settings_of(path).dataset
+    if not name:
+        raise DatasetError(
+            "{name} came from elsewhere and does not say what it has learnt from: name a data set to measure it on.",
+            name=path.parent.name,
+        )
+    return name
 
 
 def same_classes(paths: list[Path]) -> None:

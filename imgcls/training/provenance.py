@@ -92,13 +92,18 @@ def _of_meta(meta: Meta, run: str, workspace: Workspace, after: frozenset[Path] 
 
 
 def settings_of(meta: Meta) -> TrainSettings:
-    """The settings that a checkpoint was made with. Raises CheckpointError."""
+    """The settings that a checkpoint was made with; `dataset` is "" where it came from elsewhere and nobody said what
+    it has learnt from. Raises CheckpointError."""
     known = {name: value for name, value in meta.settings.items() if name in TrainSettings.model_fields}
     for name in ROWS:  # a plugin's that is not loaded here: which images the network learnt from does not depend on it
         if name in known and not is_known_row(name, str(known[name])):
             del known[name]
+    unknown = known.get("dataset") == FROM_ELSEWHERE
+    if unknown:
+        del known["dataset"]
     try:
-        return TrainSettings(**known)
+        settings = TrainSettings(**known)
+        return settings.model_copy(update={"dataset": FROM_ELSEWHERE}) if unknown else settings
     except ValueError:
         raise CheckpointError("The checkpoint's settings cannot be read by this version of the lab.") from None
 

@@ -15,7 +15,7 @@ from imgcls.errors import SettingsError
 from imgcls.inference.evaluation import DIVIDED_ANEW, Evaluation
 from imgcls.inference.metrics import ClassificationReport
 from imgcls.messages import plural
-from imgcls.runs.evaluations import Compared, compare_evaluations, evaluate_checkpoint, settings_of
+from imgcls.runs.evaluations import Compared, compare_evaluations, evaluate_checkpoint, measured_on
 from imgcls.workspace import Workspace
 
 NAMED = 10  # images that were left out; the rest are counted
@@ -25,9 +25,9 @@ WIDEST_MATRIX = 30  # classes; a wider one fits no terminal
 def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
     paths = [checkpoint_path(name, workspace) for name in arguments.checkpoint]
-    if len(set(paths)) < len(paths):
+    if len({path.resolve() for path in paths}) < len(paths):
         raise SettingsError("The same checkpoint is given twice: give different ones to compare.")
-    dataset = arguments.dataset or (settings_of(paths[0]).dataset if len(paths) > 1 else "")
+    dataset = measured_on(paths[0], arguments.dataset or "")
     evaluations = []
     for path in paths:
         progress = Progress(path)

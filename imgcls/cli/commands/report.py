@@ -11,7 +11,7 @@ from imgcls.cli.commands.evaluate import Progress
 from imgcls.errors import SettingsError
 from imgcls.filenames import numbered
 from imgcls.files import write_bytes
-from imgcls.runs.evaluations import evaluate_checkpoint, settings_of
+from imgcls.runs.evaluations import evaluate_checkpoint, measured_on
 from imgcls.web.evaluate.report import report
 from imgcls.workspace import Workspace
 
@@ -19,9 +19,9 @@ from imgcls.workspace import Workspace
 def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace.from_environment()
     paths = [checkpoint_path(name, workspace).absolute() for name in arguments.runs]
-    if len(set(paths)) < len(paths):
+    if len({path.resolve() for path in paths}) < len(paths):
         raise SettingsError("The same checkpoint is given twice: give different ones to compare.")
-    dataset = arguments.dataset or settings_of(paths[0]).dataset
+    dataset = measured_on(paths[0], arguments.dataset or "")
     evaluations = []
     for path in paths:
         progress = Progress(path)

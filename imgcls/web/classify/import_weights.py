@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from imgcls.data.registry import kind_of
-from imgcls.errors import DatasetError, ImgclsError, SettingsError
+from imgcls.errors import DatasetError, ImgclsError, InputError, SettingsError
 from imgcls.messages import N_
 from imgcls.models.registry import REGISTRY
 from imgcls.web.data import report_card
@@ -24,6 +24,7 @@ from imgcls.web.shared import settings_form
 from imgcls.web.shared.choice import Choice
 from imgcls.web.shared.context import PageContext
 from imgcls.web.shared.events import LOCAL, REPORT_ERRORS, guard
+from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.render import render
 from imgcls.web.shared.results import show_result_of
 from imgcls.web.shared.work_gate import address_of, work_here
@@ -40,6 +41,7 @@ IMAGE_KINDS = {
     "photos": N_("Photos"),
 }
 MAX_NAMES_SHOWN = 100  # names that are written into the field; more of them are proposed by being left out
+ONNX = ".onnx"
 MAX_NAMES_CHARS = 200_000  # characters of class names
 
 
@@ -63,15 +65,16 @@ class ImportWeights:
         """The fold, at the place where it is called."""
         translate = self.translate
         hint = translate(
-            "A file that another program saved (.pth, .pt or .safetensors, at most {most:,} MB) becomes a checkpoint "
-            "of this lab. Network, channels and number of classes are recognised; nothing in the file is executed.",
+            "A file that another program saved ({kinds}, at most {most:,} MB) becomes a checkpoint of this lab. "
+            "Network, channels and number of classes are recognised; nothing in the file is executed.",
+            kinds=", ".join(_kinds(self.limits)),
             most=self.limits.upload_mb,
         )
         with gr.Accordion(translate("Use weights of your own"), open=False, elem_id="adopting", elem_classes="card"):
             gr.HTML(render("title", translate, title=None, more=hint), elem_classes="part-title")
             self.file = gr.File(
                 label=translate("File of weights"),
-                file_types=list(WEIGHTS),
+                file_types=_kinds(self.limits),
                 show_label=False,
                 elem_id="adopt-file",
                 height=120,
@@ -137,6 +140,7 @@ class ImportWeights:
         from imgcls.checkpoints.recognition import recognise
 
         try:
+            _check_kind(Path(path), self.limits)
             recognised_network, _ = work_here("document", None, lambda: recognise(Path(path)), address_of(request))
         except ImgclsError as error:
             return [None, _problem(error, self.translate), *nothing[2:]]
@@ -180,6 +184,19 @@ class ImportWeights:
         return [gr.update(choices=self.listed(), value=key), tab, None, done, gr.update(visible=False), None]
 
 
+def _kinds(limits: Limits) -> list[str]:
+    """A graph is run once to see what it answers: a visitor's could take all memory."""
+    return [*WEIGHTS] if limits.public else [*WEIGHTS, ONNX]
+
+
+def _check_kind(file: Path, limits: Limits) -> None:
+    if file.suffix.lower() == ONNX and limits.public:
+        raise InputError(
+            "A shared lab takes no ONNX files: whoever looks after it can run `{command}`.",
+            command=f"python -m imgcls adopt {file.name}",
+        )
+
+
 def _adopted(
     context: PageContext,
     user: str,
@@ -200,6 +217,7 @@ def _adopted(
     if not path or not Path(path).is_file():
         raise SettingsError("Choose a file of weights first.")
     file = Path(path)
+    _check_kind(file, limits)
     check_room(workspace, limits.adopted if limits.public else None)
     fields = {"size": size, "mean": _numbers(mean), "std": _numbers(std)}
     named = tuple(item.strip() for item in said_classes.replace("，", ",").split(",") if item.strip())

@@ -15,7 +15,7 @@ from imgcls.data import edits
 from imgcls.errors import DatasetError, RunError
 from imgcls.runs import evaluations
 from imgcls.runs.background_jobs import JobStatus, Terms
-from imgcls.runs.evaluations import compare_evaluations, same_classes, settings_of
+from imgcls.runs.evaluations import compare_evaluations, same_classes
 from imgcls.web.evaluate import evaluation_card
 from imgcls.web.evaluate.report import report
 from imgcls.web.evaluate.results import PAGE, Evaluations, ImageFilter, training_image
@@ -246,7 +246,7 @@ class EvaluateFunctions:
         paths = [self.run_cache.checkpoint(str(key)) for key in dict.fromkeys(keys)]
         if len(paths) > 1:  # on the same images: those of the first
             same_classes(paths)
-            dataset = dataset or settings_of(paths[0]).dataset
+            dataset = evaluations.measured_on(paths[0], dataset)
         tta = bool(payload.get("tta"))
         for path in paths if tta else ():
             evaluations.check_mirrors(path, dataset)
