@@ -138,6 +138,7 @@ def _layers(model: onnx.ModelProto, tensors: Mapping[str, Tensor]) -> dict[str, 
     """Tensors by layer and kind, as PyTorch lays them out: a linear layer's weight is (out, in)."""
     state: dict[str, Tensor] = {}
     linear_of: dict[str, str] = {}  # the output of a product without bias -> its layer
+    found: dict[str, Tensor | None]
     for number, node in enumerate(model.graph.node):
         layer, inputs = f"{number:05}", [tensors.get(name) for name in node.input]
         if node.op_type == "BatchNormalization":

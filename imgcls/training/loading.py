@@ -10,7 +10,7 @@ from imgcls.data.manifest import Lineage, Manifest
 from imgcls.messages import Message
 from imgcls.models.pretrained import resolve_weights
 from imgcls.models.registry import model_spec
-from imgcls.progress import Progress, with_progress
+from imgcls.progress import SLOWEST_REPORT_S, Progress, with_progress
 from imgcls.recipes import preprocess_for
 from imgcls.settings import TrainSettings
 from imgcls.training import events
@@ -111,10 +111,12 @@ def _told(
     said: Callable[[int, int], Message],
     work: Callable[[Progress], T],
     should_stop: Callable[[], bool],
-    **pace: float,
+    *,
+    first: float = FIRST_REPORT_S,
+    seldom: float = SLOWEST_REPORT_S,
 ) -> Generator[events.Note, None, T | None]:
     watch = Stopwatch()
-    going = with_progress(work, should_stop=should_stop, **pace)
+    going = with_progress(work, should_stop=should_stop, first=first, seldom=seldom)
     while True:
         try:
             done, total = next(going)

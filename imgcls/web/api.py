@@ -30,7 +30,7 @@ from imgcls.web.shared.events import guard
 from imgcls.web.shared.identity import People
 from imgcls.web.shared.limits import Limits
 from imgcls.web.shared.run_cache import RunCache, key
-from imgcls.web.shared.work_gate import address_of, network, network_kind, opened_picture, work
+from imgcls.web.shared.work_gate import Kind, address_of, network, network_kind, opened_picture, work
 
 CALLS_AT_ONCE = 4  # calls of one endpoint; further ones wait
 WAITING = 64  # calls in all, before one is told that the lab is busy
@@ -61,7 +61,7 @@ class Endpoints:
         chosen = await work("state", None, lambda: self.run_cache.checkpoint(key), user)
         if not image:
             raise InputError("Give an image file to classify.")
-        kind = await work("state", None, lambda: network_kind(chosen), user)
+        kind: Kind = await work("state", None, lambda: network_kind(chosen), user)
         classification = await work(kind, None, lambda: _read(chosen, image), user)
         return {
             "label": classification.label,

@@ -7,7 +7,6 @@ so that a class with a poor network can collect. The draft lies on the server: a
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -160,7 +159,7 @@ def _image(sent: Any) -> Iterator[Image.Image]:
         try:
             content = base64.b64decode(sent[len(PREFIX) :], validate=True)
             image = stack.enter_context(opened_picture(content, near=MAX_PHOTO_PX, name="The photo"))
-        except (binascii.Error, InputError):
+        except (ValueError, InputError):
             raise InputError("The photo cannot be read: take it again.") from None
         yield image
 
