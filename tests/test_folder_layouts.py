@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 import zipfile
 
 import openpyxl
@@ -93,6 +94,15 @@ def test_a_class_may_hold_the_word(pets, name):
 @pytest.mark.parametrize("name", ["train", "Test_Set", "验证集", "dev"])
 def test_no_class_is_collected_under_a_split_s_name(name):
     assert split_name(name)
+
+
+@pytest.mark.parametrize("thing", ["数据集", "dataset", " data set", "图片集"])
+def test_a_name_of_many_words_is_read_at_once(thing):
+    assert split_name(f"训练{thing * 2}") and split_name(f"train{thing * 2}")
+    start = time.process_time()
+    for times in (7, 22, 100_000):
+        assert split_name(f"训练{thing * times}x") is None
+    assert time.process_time() - start < 1
 
 
 def test_classes_that_hold_their_own_splits(pets):

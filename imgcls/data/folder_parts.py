@@ -19,10 +19,9 @@ WORDS = {
     "val": ("val", "valid", "validation", "dev", "eval", "验证", "驗證", "校验"),
     "test": ("test", "testing", "holdout", "测试", "測試"),
 }
-THINGS = (
-    "set|sets|data|dataset|images|image|imgs|img|photos|pictures|samples|split|folder|dir"
-    "|集|数据|数据集|样本|图片|图像|照片"
-)
+# No word here may be made of others of them: a name could then be read in 2^n ways, and all of them are tried.
+THINGS = "sets|set|data|images|image|imgs|img|photos|pictures|samples|split|folder|dir|集|数据|样本|图片|图像|照片"
+MAX_NAME = 80  # characters of a split's name: a table's cell may have millions
 SPLIT_NAME = re.compile(
     "|".join(f"(?P<{split}>{'|'.join(synonyms)})" for split, synonyms in WORDS.items()).join(("(?:", ")"))
     + f"(?: ?(?:{THINGS}))*(?P<number> ?[0-9]{{1,4}})?"
@@ -46,6 +45,8 @@ class SplitName:
 
 def split_name(folder: str) -> SplitName | None:
     """None where the name is no split's. Letter case, "_" and "-" do not matter."""
+    if len(folder) > MAX_NAME:
+        return None
     spaced = _spaced(folder)
     starts = [0, *(space.end() for space in re.finditer(" ", spaced))]
     for start in starts:
