@@ -1,5 +1,6 @@
 """Zips of photos: whole or not at all, nothing outside the folder, names as their author saw them."""
 
+import gzip
 import io
 import stat
 import struct
@@ -146,7 +147,7 @@ def test_what_is_no_whole_zip(tmp_path):
     damaged[60] ^= 255  # inside the first image
     for data in (b"", b"no zip", whole[:-30], bytes(damaged)):
         (tmp_path / "b.zip").write_bytes(data)
-        assert refused(tmp_path, tmp_path / "b.zip").startswith("b.zip is not a whole zip file")
+        assert refused(tmp_path, tmp_path / "b.zip").startswith("b.zip is not a whole archive")
     for data, kind in ((b"Rar!\x1a\x07\x00", "RAR"), (b"7z\xbc\xaf\x27\x1c", "7z")):
         (tmp_path / "b.zip").write_bytes(data + bytes(100))
         assert refused(tmp_path, tmp_path / "b.zip").startswith(f"b.zip is a {kind} archive")
@@ -304,3 +305,49 @@ def test_tars_are_unpacked_as_zips_are(tmp_path, suffix, mode):
     with pytest.raises(DatasetError):
         unpack(cut, "cut", Workspace(tmp_path))
     assert not (tmp_path / "data" / "cut").exists() and not (tmp_path / "data" / "bad").exists()
+
+
+def tarred(path: Path, names: list[bytes], mode: str = "w") -> Path:
+    with tarfile.open(path, mode, format=tarfile.GNU_FORMAT) as made:
+        for name in names:
+            info = tarfile.TarInfo(name.decode("utf-8", "surrogateescape"))
+            info.size = len(RED)
+            made.addfile(info, io.BytesIO(RED))
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8"])
+def test_names_of_a_tar_in_a_code_page(tmp_path, encoding):
+    kinds = ("猫", "狗", "马", "镕喆", "cat")
+    archive = tarred(tmp_path / "a.tar", [f"{kind}/1.png".encode(encoding) for kind in kinds])
+    assert set(scan(unpack(archive, "pets", Workspace(tmp_path))).classes) == set(kinds)
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE])
+@pytest.mark.parametrize("times", [1, 40])
+def test_headers_of_a_tar_are_bounded(tmp_path, kind, times):
+    """Packed, any number of such bytes is small."""
+    with gzip.open(tmp_path / "a.tar.gz", "wb", 1) as packed:
+        for _ in range(times):
+            header = tarfile.TarInfo("././@LongLink")
+            header.type, header.size = kind, 40_000_000 // times // 512 * 512
+            packed.write(header.tobuf(tarfile.GNU_FORMAT))
+            packed.write(b"a" * header.size)
+    tracemalloc.start()
+    said = refused(tmp_path, tmp_path / "a.tar.gz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "longer headers than any tar of photos" in said and peak < 5_000_000
+
+
+def test_a_tar_is_known_by_its_bytes_and_called_an_archive(tmp_path):
+    whole = tarred(tmp_path / "a", [b"cat/1.png", b"dog/1.png"])
+    assert tree(unpack(whole, "pets", Workspace(tmp_path))) == ["cat/1.png", "dog/1.png"]
+    for mode in ("w:", "w:gz", "w:bz2", "w:xz"):
+        content = tarred(tmp_path / "b", [b"cat/1.png", b"dog/1.png"], mode).read_bytes()
+        (tmp_path / "b").write_bytes(content[: min(1030, len(content) // 2)])
+        with pytest.raises(DatasetError, match="b is not a whole archive"):
+            unpack(tmp_path / "b", "cut", Workspace(tmp_path))
+    (tmp_path / "c.tar.bz2").write_bytes(b"BZh9" + bytes(600))
+    with pytest.raises(DatasetError, match="is not a whole archive"):
+        unpack(tmp_path / "c.tar.bz2", "cut", Workspace(tmp_path))

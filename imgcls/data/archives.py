@@ -19,14 +19,13 @@ from pathlib import Path
 
 from imgcls.data.catalog import new_folder
 from imgcls.data.image_folders import scan
-from imgcls.data.tar_entries import TarArchive
+from imgcls.data.tar_entries import TarArchive, is_tar
 from imgcls.data.zip_entries import Archive, PackedFile, ZipLimits, wanted_entries
 from imgcls.errors import DatasetError
 from imgcls.files import free_bytes, temporary_name
 from imgcls.workspace import Workspace
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-PACKED_TARS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")  # by their first bytes, whatever they are called
 OTHER_ARCHIVES = {b"Rar!": "RAR", b"7z\xbc\xaf": "7z", b"\x28\xb5\x2f\xfd": "zstd", b"MSCF": "CAB"}
 BLOCK = 1 << 20
 
@@ -69,6 +68,8 @@ def unpack(
             "{file} is packed in a way that cannot be read here: make an ordinary zip of it.", file=called
         ) from None
     except OSError as error:
+        if error.errno is None:  # bz2's word for damage
+            raise _unreadable(zip_path, called) from None
         raise DatasetError(
             "{file} cannot be unpacked to {folder}: {reason}.", file=called, folder=into, reason=error.strerror or error
         ) from None
@@ -79,7 +80,7 @@ def unpack(
 
 def _opened(path: Path, called: str, limits: ZipLimits, opened: ExitStack) -> Archive:
     """A zip, or a tar: by its ending or its first bytes."""
-    if path.name.lower().endswith(TARS) or _head(path).startswith(PACKED_TARS):
+    if path.name.lower().endswith(TARS) or is_tar(_head(path)):
         return opened.enter_context(TarArchive(path, called, limits))
     file = opened.enter_context(PackedFile(path, called, limits))
     archive = opened.enter_context(zipfile.ZipFile(file))
@@ -88,7 +89,7 @@ def _opened(path: Path, called: str, limits: ZipLimits, opened: ExitStack) -> Ar
 
 
 def _unreadable(path: Path | str, called: str) -> DatasetError:
-    """By its first bytes: another kind of archive, or a zip that is cut off."""
+    """By its first bytes: another kind of archive, or one that is cut off."""
     head = _head(path)
     kind = next((kind for start, kind in OTHER_ARCHIVES.items() if head.startswith(start)), None)
     if kind:
@@ -97,12 +98,12 @@ def _unreadable(path: Path | str, called: str) -> DatasetError:
             file=called,
             kind=kind,
         )
-    return DatasetError("{file} is not a whole zip file: make or copy it again.", file=called)
+    return DatasetError("{file} is not a whole archive: make or copy it again.", file=called)
 
 
 def _head(path: Path | str) -> bytes:
     with suppress(OSError), open(path, "rb") as file:
-        return file.read(8)
+        return file.read(512)  # as much as a tar's first header
     return b""
 
 
