@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from photos import flowers, photo
 from PIL import Image, ImageEnhance
+from test_folders import made as empty_photos
 from torch import nn
 
 from imgcls.audit import fold_networks
@@ -22,7 +23,7 @@ from imgcls.data import edits
 from imgcls.data.download import load_arrays
 from imgcls.data.duplicates import neighbours, perceptual_hash
 from imgcls.data.folder_split import divide_photos
-from imgcls.errors import DatasetError, ImgclsError
+from imgcls.errors import DatasetError, ImgclsError, StorageError
 from imgcls.imaging.preprocess import Preprocess
 from imgcls.progress import Interrupted
 from imgcls.recipes import with_recipe
@@ -288,6 +289,21 @@ def test_an_image_of_a_part_stays_in_its_part(workspace):
     flowers(root / "train", each=3), flowers(root / "test", each=3)
     change = edits.move_to_class("flowers", "test/rose/00.jpg", "daisy", workspace)
     assert change.after == "test/daisy/00-2.jpg"
+
+
+def test_letter_case_tells_no_classes_apart_when_an_image_moves(workspace):
+    folders = ("train/lily", "train/rose", "val/Lily", "val/Rose")
+    empty_photos(workspace.data / "flowers", *(f"{folder}/00.jpg" for folder in folders))
+    change = edits.move_to_class("flowers", "val/Rose/00.jpg", "lily", workspace)
+    assert change.after == "val/Lily/00-2.jpg"
+    with pytest.raises(DatasetError, match="is of class lily already"):
+        edits.move_to_class("flowers", change.after, "lily", workspace)
+
+
+def test_a_folder_that_cannot_be_written_is_named(own, workspace):
+    (own / ".audit.lock").mkdir()  # nobody may write over a folder, not even the superuser
+    with pytest.raises(StorageError, match="flowers"):
+        edits.delete("flowers", "rose/00.jpg", workspace)
 
 
 NAMES = st.one_of(st.text(max_size=30), st.sampled_from(["../rose/00.jpg", "/etc/passwd", "rose/../../x", ".audit.json",

@@ -69,6 +69,14 @@ def test_another_part_is_another_evaluation(flowers):
         evaluate_checkpoint(path, workspace, part="test")
 
 
+def test_a_split_that_does_not_exist_is_named_with_those_that_do(flowers):
+    workspace, path = flowers
+    shipped = workspace.shipped("checkpoints", "lenet-mnist") / "best.safetensors"
+    for checkpoint in (path, shipped):
+        with pytest.raises(DatasetError, match="There is no split validation: choose one of train, val, test, all"):
+            evaluate_checkpoint(checkpoint, workspace, part="validation")
+
+
 def test_changed_weights_or_photos_make_it_anew(flowers):
     workspace, path = flowers
     evaluate_checkpoint(path, workspace)

@@ -105,12 +105,13 @@ def move_to_class(dataset: str, path: str, label: str, workspace: Workspace) -> 
         if label not in classes:
             raise DatasetError("There is no class {name}: add it first.", name=shown(label))
         # root/<part>/<class>/...: the class's folder is the sibling of the image's own.
-        own = Path(path).parts
-        at = next(i for i, component in enumerate(own) if class_name(component) in classes)
-        if class_name(own[at]) == label:
+        # Letter case tells no classes apart, as for scan.
+        own, folded, wanted = Path(path).parts, {name.casefold() for name in classes}, label.casefold()
+        at = next(i for i, component in enumerate(own) if class_name(component).casefold() in folded)
+        if class_name(own[at]).casefold() == wanted:
             raise DatasetError("{name} is of class {label} already.", name=shown(path), label=label)
-        beside = (f.name for f in folder.joinpath(*own[:at]).iterdir() if f.is_dir() and class_name(f.name) == label)
-        target = folder.joinpath(*own[:at], next(beside, label))
+        beside = [f.name for f in folder.joinpath(*own[:at]).iterdir() if f.is_dir()]
+        target = folder.joinpath(*own[:at], next((n for n in beside if class_name(n).casefold() == wanted), label))
         return _move(folder, record, path, target / own[-1])
 
 
@@ -187,5 +188,9 @@ def _set(dataset: str, workspace: Workspace) -> Iterator[tuple[Path, Record]]:
     if is_builtin(dataset):
         raise DatasetError("{name} came with the lab: it is not changed.", name=dataset)
     folder = folder_of(dataset, workspace)
-    with FileLock(folder / ".audit.lock"):
+    try:
+        held = FileLock(folder / ".audit.lock").acquire()
+    except OSError as error:
+        raise storage_error(folder, error) from None
+    with held:
         yield folder, Record.read(folder)

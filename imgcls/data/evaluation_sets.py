@@ -30,6 +30,7 @@ from imgcls.progress import Progress
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
+PARTS = ("train", "val", "test", "all")
 Sample = Callable[[Sequence[int]], Sequence[int]]  # labels of all images -> the places of those that are wanted
 
 
@@ -74,6 +75,8 @@ def evaluation_set(
     of that part only these; no other photo is decoded, and these are read when they are asked for, and not cached.
     Raises DatasetError where there is no such part, or where the set has classes that the network does not know.
     """
+    if part and part not in PARTS:
+        raise DatasetError("There is no split {name}: choose one of {known}.", name=part, known=", ".join(PARTS))
     if is_builtin(dataset):
         own = is_own(dataset, trained.settings, workspace)
         part = part or ("test" if has_test(dataset) else "val" if own else "all")
@@ -239,7 +242,9 @@ def _built_in(
         )
     settings = trained.settings.model_copy(update={"dataset": dataset})
     evaluation = builtin_set(settings, workspace, preprocess, progress)
-    names = [name for name in (("train", "val", "test") if part == "all" else (part,)) if name in evaluation.sizes]
+    names = [name for name in (PARTS[:-1] if part == "all" else (part,)) if name in evaluation.sizes]
+    if not names:
+        return empty
     split = join([getattr(evaluation, name) for name in names])
     ids = tuple(image_id for name in names for image_id in evaluation.manifest.splits[name].ids)
     return _sampled(split, part, ids, sample)
