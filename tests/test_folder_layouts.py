@@ -112,6 +112,12 @@ def test_classes_that_hold_their_own_splits(pets):
     assert "Train" in said(found) or "train" in said(found)
 
 
+def test_a_class_may_lack_a_split_that_others_have(pets):
+    names = [f"{kind}/{split}/{i}.jpg" for kind in ("cat", "dog") for split in ("train", "test") for i in range(3)]
+    found = scan(made(pets, *names, "cat/val/1.jpg", "fox/Training/1.jpg", "fox/Training/2.jpg"))
+    assert found.classes == ("cat", "dog", "fox") and counts(found) == {"train": 8, "val": 1, "test": 6}
+
+
 def test_versions_beside_others_or_in_a_split_are_noticed_too(pets):
     made(pets / "a", *classes_in("v1", "v2"), "docs/figures/1.jpg", "docs/plots/1.jpg", "extra/1.jpg")
     made(pets / "b", *classes_in("train/color", "train/grey", "test/color", "test/grey"))
@@ -327,6 +333,34 @@ def test_a_column_of_splits_divides_the_images_and_is_no_label(pets, header):
     found = scan(pets)
     assert found.classes == ("cat", "dog") and counts(found) == {"train": 4, "val": 2, "test": 2}
     assert "train 4, val 2, test 2" in said(found)
+
+
+@pytest.mark.parametrize("header", ["file,label,split\n", ""])
+def test_an_image_that_a_column_of_splits_leaves_blank_is_left_out(pets, header):
+    made(pets, *(f"images/{i}.jpg" for i in range(20)))
+    splits = ["train"] * 12 + ["valid"] * 4 + ["", "", "NaN", ""]
+    rows = [f"{i}.jpg,{'cat' if i % 2 else 'dog'},{split}" for i, split in enumerate(splits)]
+    (pets / "data.csv").write_text(header + "\n".join(rows))
+    found = scan(pets)
+    assert found.classes == ("cat", "dog") and counts(found) == {"train": 12, "val": 4}
+    assert "4 images for which the table names no split: left out" in said(found)
+
+
+def test_a_table_divides_the_images_of_class_folders_too(pets):
+    names = [f"{kind}/{kind}{i}.jpg" for kind in ("cat", "dog") for i in range(20)]
+    made(pets, *names)
+    rows = [f"{name},{name[:3]},{'test' if i % 4 == 0 else 'train'}" for i, name in enumerate(names)]
+    (pets / "labels.csv").write_text("file,label,split\n" + "\n".join(rows[:-1]))
+    found = scan(pets)
+    assert found.classes == ("cat", "dog") and counts(found) == {"train": 29, "test": 10}
+    assert "1 image for which the table names no split: left out" in said(found)
+
+
+def test_a_table_of_a_few_images_does_not_replace_class_folders(pets):
+    made(pets, *(f"{kind}/{kind}{i}.jpg" for kind in ("cat", "dog") for i in range(20)))
+    (pets / "todo.csv").write_text("file,label\ncat1.jpg,ok\ncat2.jpg,blurry\ndog1.jpg,ok\ndog2.jpg,blurry\n")
+    found = scan(pets)
+    assert found.classes == ("cat", "dog") and counts(found) == {"train": 40} and found.sorted
 
 
 @pytest.mark.parametrize("table", ["labels.xlsx", "labels.json", "several.csv"])

@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imgcls.data.folder_parts import split_name
@@ -49,17 +49,20 @@ BOXES = re.compile(r"\d+(?:,\d+){3},(\d+)")
 @dataclass(frozen=True)
 class FileLabels:
     """names: classes in natural order; files: [(path, class index)]; unnamed: images without a label; table: where the
-    labels stand, None where in the names; splits: what the table says of each image, where it divides them."""
+    labels stand, None where in the names; named: images that it names, with a label or without; splits: what it says
+    of each image, where it divides them."""
 
     names: tuple[str, ...]
     files: list[tuple[Path, int]]
     unnamed: int
     table: Path | None = None
+    named: int = 0
     splits: dict[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Table:
+    named: int
     labels: dict[Path, str]
     splits: dict[Path, str]
 
@@ -92,7 +95,7 @@ def table_labels(images: Sequence[Path], tables: Sequence[Path]) -> FileLabels |
     if best is None:
         return None
     table, found = best
-    return _indexed(found.labels, images, table, found.splits)
+    return replace(_indexed(found.labels, images), table=table, named=found.named, splits=found.splits)
 
 
 def other_table(root: Path) -> str | None:
@@ -103,9 +106,7 @@ def other_table(root: Path) -> str | None:
     return names[0] if names else None
 
 
-def _indexed(
-    labels: Mapping[Path, str], images: Sequence[Path], table: Path | None = None, splits: dict[Path, str] | None = None
-) -> FileLabels:
+def _indexed(labels: Mapping[Path, str], images: Sequence[Path]) -> FileLabels:
     """Labels that differ in the case of letters alone are one, spelt as most of them are."""
     counts = Counter(labels.values())
     spelling: dict[str, str] = {}
@@ -114,7 +115,7 @@ def _indexed(
     names = tuple(sorted(spelling.values(), key=natural_key))
     index = {name.casefold(): i for i, name in enumerate(names)}
     files = [(path, index[labels[path].casefold()]) for path in images if path in labels]
-    return FileLabels(names, files, len(images) - len(files), table, splits or {})
+    return FileLabels(names, files, len(images) - len(files))
 
 
 def name_labels(images: Sequence[Path]) -> FileLabels | None:
@@ -170,10 +171,8 @@ def _labelled(table: Path, paths_by_name: Mapping[str, Path], images: int) -> _T
     column = max(range(width), key=named.__getitem__)
     header = rows[0] if _image(rows[0], column, paths_by_name) is None else None
     body = rows[1:] if header else rows
-    if not body or (
-        named[column] < NAMED_FILES * len(body)
-        and len({_image(row, column, paths_by_name) for row in body} - {None}) < NAMED_FILES * images
-    ):
+    known = {_image(row, column, paths_by_name) for row in body} - {None}
+    if not body or (named[column] < NAMED_FILES * len(body) and len(known) < NAMED_FILES * images):
         return None
     listed = _class_list(table)
     labels = _one_hot(header, body, column) or _column(header, body, column)
@@ -190,19 +189,29 @@ def _labelled(table: Path, paths_by_name: Mapping[str, Path], images: int) -> _T
     label_of_path = {path: label for path, label in candidates.items() if label is not None}
     if len({label.casefold() for label in label_of_path.values()}) < 2:
         return None
-    return _Table(label_of_path, _divided(body, column, paths_by_name))
+    return _Table(len(known), label_of_path, _divided(body, column, paths_by_name))
 
 
 def _divided(body: Sequence[Sequence[str]], files: int, paths_by_name: Mapping[str, Path]) -> dict[Path, str]:
-    """Image -> split, by a column that holds nothing but names of splits, train among them."""
+    """Image -> split, by a column of nothing but names of splits, train among them, and blanks: images of none."""
     for column in range(max(map(len, body))):
-        if column == files or any(_split(row, column) is None for row in body):
-            continue
-        splits = [_split(row, column) for row in body]
-        if "train" in splits and len(set(splits)) > 1:
+        splits = _splits(body, column) if column != files else []
+        if "train" in splits and len({*splits} - {""}) > 1:
             named = ((_image(row, files, paths_by_name), split) for row, split in zip(body, splits, strict=True))
-            return {path: split for path, split in named if path is not None and split is not None}
+            return {path: split for path, split in named if path is not None and split}
     return {}
+
+
+def _splits(body: Sequence[Sequence[str]], column: int) -> list[str]:
+    """What a column says of each row, "" where it is blank; nothing where anything but splits stands in it."""
+    splits: list[str] = []
+    for row in body:
+        blank = column >= len(row) or row[column].strip().casefold() in NO_LABEL
+        split = "" if blank else _split(row, column)
+        if split is None:
+            return []
+        splits.append(split)
+    return splits if any(splits) else []
 
 
 def _split(row: Sequence[str], column: int) -> str | None:
@@ -237,7 +246,7 @@ def _one_hot(header: Sequence[str] | None, body: Sequence[Sequence[str]], files:
 def _column(header: Sequence[str] | None, body: Sequence[Sequence[str]], files: int) -> list[str] | None:
     """The label's column: by its header, or the only one beside the files' that has as few values as labels have."""
     width = max(map(len, body))
-    columns = [i for i in range(width) if i != files and any(_split(row, i) is None for row in body)]
+    columns = [i for i in range(width) if i != files and not _splits(body, i)]
     called = {_header(name): i for i, name in enumerate(header or ()) if i in columns}
     chosen = [called[name] for name in LABELS if name in called] or (columns if len(columns) == 1 else [])
     if not chosen and not header and columns:

@@ -16,7 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imgcls.data.doubtful_folders import are_splits, check_companions, check_versions, subfolders
-from imgcls.data.file_labels import FileLabels, is_generic, name_labels, other_table, table_labels, tables_in
+from imgcls.data.file_labels import (
+    NAMED_FILES,
+    FileLabels,
+    is_generic,
+    name_labels,
+    other_table,
+    table_labels,
+    tables_in,
+)
 from imgcls.data.folder_parts import PLAIN, find_parts, folders_in, images_in, see_through, split_name
 from imgcls.data.folder_problems import Problem, ScanReport, listed
 from imgcls.errors import DatasetError
@@ -193,10 +201,12 @@ def _labelled(root: Path, shown: str, tables: list[Path], report: ScanReport) ->
     names, files = _classes(root, shown, report)
     if len(names) >= MIN_CLASSES:
         labels = table_labels([path for path, _ in files], tables) if tables else None
+        if labels is not None and labels.named < NAMED_FILES * len(files):  # somebody's notes on a few of them
+            labels = None
         if labels is None or _agree(labels, files):
             check_versions(root, shown)
             check_companions(names, shown)
-            return _Labelled(names, files)
+            return _Labelled(names, files, splits=labels.splits if labels else {})
     else:
         images = list(find_images(root))
         labels = table_labels(images, tables)
@@ -248,17 +258,22 @@ def _by_class_first(
     if whole.splits:
         return whole.names, _splits_of_table(whole, report), False
     inside = [] if whole.how else [names for names in map(subfolders, folders_in(root)) if names]
-    shared = set.intersection(*map(set, inside)) if len(inside) > 1 else set()
-    if not are_splits(shared):
+    named = [{name for name in names if (split := split_name(name)) and not split.before} for names in inside]
+    # A class may lack a split that others have, but train.
+    if len(named) < 2 or not all(map(are_splits, named)):
         return whole.names, {"train": whole.files}, True
-    split_of_name = {name: split.split for name in shared if (split := split_name(name))}
+    split_of_name = {name: split.split for name in set[str]().union(*named) if (split := split_name(name))}
     return whole.names, _splits_within(whole.files, root, split_of_name, report), False
 
 
 def _splits_of_table(whole: _Labelled, report: ScanReport) -> dict[str, list[tuple[Path, int]]]:
     by_split: dict[str, list[tuple[Path, int]]] = {"train": [], "val": [], "test": []}
+    without = 0
     for path, label in whole.files:
-        by_split[whole.splits.get(path, "train")].append((path, label))
+        if split := whole.splits.get(path):
+            by_split[split].append((path, label))
+        else:
+            without += 1
     counts = {split: len(files) for split, files in by_split.items()}
     report.note(
         "split",
@@ -268,6 +283,16 @@ def _splits_of_table(whole: _Labelled, report: ScanReport) -> dict[str, list[tup
             **counts,
         ),
     )
+    if without:
+        report.note(
+            "unlabelled",
+            plural(
+                "{name} has {count} image for which the table names no split: left out.",
+                "{name} has {count} images for which the table names no split: left out.",
+                count=without,
+                name=report.name,
+            ),
+        )
     return {split: files for split, files in by_split.items() if files or split == "train"}
 
 
