@@ -9,7 +9,7 @@ from imgcls.recipes import with_recipe
 from imgcls.runs import sweep
 from imgcls.runs.lifecycle import create_run
 from imgcls.runs.reader import view
-from imgcls.runs.state import change
+from imgcls.runs.state import Owner, change
 from imgcls.runs.sweep_request import again, plan
 from imgcls.settings import TrainSettings
 from imgcls.web.server.hosting import hosting
@@ -67,6 +67,15 @@ def test_no_way_to_a_sweep_passes_the_limits_of_a_shared_lab(workspace, monkeypa
     with pytest.raises(SettingsError, match="26 runs"):
         shared.start_sweep(again(one.request(), {}, {}, [13]), workspace, name="none")
     assert len(one.trials()) == 24
+
+
+def test_who_asks_what_somebody_else_asks_has_a_sweep_of_their_own(workspace, monkeypatch):
+    monkeypatch.setattr(sweep, "push", lambda _: None)
+    shared = hosting(env={"SPACE_ID": "x/y"}).limits
+    asked = plan({"dataset": "mnist", "model": "lenet"}, {"lr": [0.05, 0.1]}, [1])
+    ann, ben = (shared.start_sweep(asked, workspace, owner=Owner(who, who)) for who in ("ann", "ben"))
+    assert ann.name != ben.name and shared.start_sweep(asked, workspace, owner=Owner("ann")).name == ann.name
+    assert [one.request().owner.id for one in (ann, ben)] == ["ann", "ben"]
 
 
 def test_a_bad_port_is_a_sentence():

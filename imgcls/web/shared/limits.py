@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,7 +21,7 @@ from imgcls.runs.queue import WAITING_EACH, check_room
 from imgcls.runs.state import Owner
 from imgcls.runs.store import Run
 from imgcls.runs.sweep import Sweep
-from imgcls.runs.sweep_request import Request
+from imgcls.runs.sweep_request import Request, default_name
 from imgcls.settings import TrainSettings
 from imgcls.workspace import Workspace
 
@@ -138,6 +139,7 @@ class Limits:
         if self.public:
             minutes = self._minutes(request.base.get("time_limit", 0.0))
             request = replace(request, base={**request.base, "time_limit": minutes}, jobs=1)
+            name = name or _own_name(request, workspace, owner)
             self._check_sweep(sweep.joined(request, workspace, name=name))
             check_room(workspace, owner, self.waiting_each)
         new_sweep = sweep.create(request, workspace, name=name, at_once=self.runs_at_once, owner=owner)
@@ -172,6 +174,18 @@ class Limits:
         if self.public:
             settings = settings.model_copy(update={"time_limit": settings.time_limit / max(1, len(inits))})
         return start_lab(settings, inits, workspace, **self._queue, **who)
+
+
+def _own_name(request: Request, workspace: Workspace, owner: Owner | None) -> str:
+    """The usual name of such a sweep, with a number where somebody else asks the same."""
+    usual = default_name(request)
+    for name in itertools.chain([usual], (f"{usual}-{number}" for number in itertools.count(2))):
+        if not sweep.is_one(name, workspace):
+            return name
+        other = sweep.find(name, workspace).request().owner
+        if (other.id if other else "") == (owner.id if owner else ""):
+            return name
+    raise AssertionError("numbers do not end")
 
 
 ALONE = Limits()
