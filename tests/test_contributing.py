@@ -86,9 +86,9 @@ print(json.dumps({
 
 def test_an_endpoint_and_a_panel(copy, tmp_path):
     api = copy / "imgcls/web/api.py"
-    greet = '    def greet() -> str:\n        """Say hello.\n\n        Returns:\n            a word\n        """\n'
-    insert(api, greet + '        return "hello"\n\n', before='    with gr.Blocks(title="imgcls"')
-    insert(api, "        _endpoint(greet, [])\n", before="        _endpoint(checkpoints, [])\n")
+    greet = '    def greet(self) -> str:\n        """Say hello.\n\n        Returns:\n            a word\n        """\n'
+    insert(api, greet + '        return "hello"\n\n', before="    def checkpoints(self)")
+    insert(api, "        _endpoint(endpoints.greet, [])\n", before="        _endpoint(endpoints.checkpoints, [])\n")
     (copy / "imgcls/web/data/greeting.html.j2").write_text("<p>{{ _('Data') }}: {{ name }}</p>")
     (copy / "imgcls/web/data/greeting.py").write_text(
         "import gradio as gr\nfrom imgcls.web.shared.render import render\n\n\ndef greeting(translate):\n"
