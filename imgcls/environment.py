@@ -13,7 +13,7 @@ VENV = Path(__file__).parent.parent / ".venv"
 # What the lab cannot do without, as it is imported; what is optional has a sentence of its own where it is missed.
 PACKAGES = frozenset(
     "PIL accelerate argcomplete fastapi filelock gradio gradio_client httpx itsdangerous jinja2 markupsafe".split()
-    + "numpy psutil pydantic rich safetensors segno starlette torch torchvision uvicorn".split()
+    + "numpy openpyxl psutil pydantic rich safetensors segno starlette torch torchvision uvicorn".split()
 )
 
 

@@ -122,7 +122,7 @@ def test_a_live_run_counts_however_many_others_there_are(workspace):
     for number in range(60):
         change(workspace, create_run(small(name=f"later-{number}"), workspace).logs, "finished", process=None)
     assert list_runs(workspace)[-1] == first and running(workspace) == ["first"]
-    with pytest.raises(RunError, match="1 runs going on"):
+    with pytest.raises(RunError, match="There is 1 run going on already"):
         start_run(small(), workspace, at_once=1)
 
 
