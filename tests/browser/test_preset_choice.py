@@ -23,6 +23,20 @@ def test_a_preset_fills_the_form_and_is_named_in_command_and_address(page, serve
     )
 
 
+def test_a_preset_chosen_before_the_form_asks_for_the_first_time_is_followed(page, server):
+    """On a slow network the chips are there before the script that asks what follows from them."""
+    held = []
+    page.route("**/form_state.js", lambda route: route.continue_() if held is None else held.append(route))
+    page.goto(server.url + "/en/?tab=train")
+    page.locator("#field-preset").get_by_text("Sprint").click(timeout=40_000)
+    expect(page.locator("#field-preset label.selected")).to_contain_text("Sprint")
+    late, held = held, None
+    for route in late:
+        route.continue_()
+    expect(page.locator("#settings-fold")).to_contain_text("Epochs 1", timeout=40_000)
+    expect(page).to_have_url(re.compile("preset=sprint$"))
+
+
 def test_a_learning_rate_is_looked_for_and_filled_in(page, server):
     page.goto(server.url + "/en/?tab=train&train_images=600&val_split=200&threads=1")
     open_settings(page)

@@ -49,7 +49,8 @@ class FormEvents:
         self.context, self.translate, self.form, self.missing = context, context.translate, form, missing
         self.workspace = context.run_cache.workspace
         self.plan, self.command, self.wrong = plan, command, wrong
-        self.state = FormState(elem_id="form-state")
+        built = {name: field.value for name, field in form.fields.items()}
+        self.state = FormState(built, elem_id="form-state")
         self.names, self.values = list(form.fields), list(form.fields.values())
 
     def wire(self, tab: gr.Tab) -> None:

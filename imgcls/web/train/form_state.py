@@ -19,12 +19,13 @@ MAX_CHARS = 3000  # characters
 
 
 class FormState(gr.HTML):
-    """Its value is JSON; the handler gets {setting: value}, empty before the first answer."""
+    """Its value is JSON; the handler gets {setting: value}: what the form is built with before the first answer, so
+    that a choice that comes sooner is followed, too."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, built: Mapping[str, Any], **options: Any) -> None:
         fields = " ".join(f"field-{name}" for name in RECIPE_FIELDS)
         super().__init__(
-            value="",
+            value=form_state(built),
             # shared/choices.js reads which fields it asks in the name of.
             html_template=(HERE / "form_state.html").read_text("utf-8").replace("FIELDS", fields),
             js_on_load=starts("train/form_state.js"),
