@@ -7,8 +7,13 @@ learnt. Nothing of it changes an answer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeVar
+
 import torch
 from torch import Tensor
+
+T = TypeVar("T")
 
 NETWORK = 0.9  # of a file's numbers: so many lie in the network
 EPSILON = 1e-5  # of a batch normalisation, as PyTorch has it unless it is told otherwise
@@ -30,12 +35,18 @@ def network_alone(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return inside if alone and len(sizes) < len(dotted) else dotted
 
 
+def by_layer(named: Mapping[str, T]) -> dict[str, dict[str, T]]:
+    """{"conv1.weight": ...} -> {"conv1": {"weight": ...}}, in the same order."""
+    layers: dict[str, dict[str, T]] = {}
+    for name, value in named.items():
+        layer, _, kind = name.rpartition(".")
+        layers.setdefault(layer, {})[kind] = value
+    return layers
+
+
 def plain_layers(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Every linear layer with a bias, every batch normalisation with weights, none behind a linear layer."""
-    layers: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in state.items():
-        layer, _, what = name.rpartition(".")
-        layers.setdefault(layer, {})[what] = tensor
+    layers = by_layer(state)
     plain: dict[str, dict[str, Tensor]] = {}
     before = ""
     for layer, tensors in layers.items():

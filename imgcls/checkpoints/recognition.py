@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from imgcls.checkpoints.foreign_state import network_alone, plain_layers
+from imgcls.checkpoints.foreign_state import by_layer, network_alone, plain_layers
 from imgcls.checkpoints.format import read_meta
 from imgcls.checkpoints.header import read_header
 from imgcls.errors import CheckpointError
@@ -252,7 +252,7 @@ def _fits_folded(spec: ModelSpec, state: dict[str, Tensor]) -> tuple[RecognisedN
     if not _as_many_convolutions(spec, shapes):
         return None
     plain = meta_model(spec.name, channels=first.shape[1], classes=len(last), image_size=spec.default_size)
-    layers = list(_by_layer(state).values())
+    layers = list(by_layer(state).values())
     whole: dict[str, Tensor] = {}
     added: Tensor | None = None  # the bias of a convolution that has none of its own, for the normalisation behind it
     for name, module in plain.named_modules():
@@ -277,14 +277,6 @@ def _fits_folded(spec: ModelSpec, state: dict[str, Tensor]) -> tuple[RecognisedN
     if layers or added is not None:
         return None
     return RecognisedNetwork(spec.name, first.shape[1], len(last)), whole
-
-
-def _by_layer(state: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    layers: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in state.items():
-        layer, _, kind = name.rpartition(".")
-        layers.setdefault(layer, {})[kind] = tensor
-    return layers
 
 
 def _neutral(bias: Tensor, epsilon: float) -> dict[str, Tensor]:
@@ -399,14 +391,10 @@ class _Linear:
 
 def _layers(shapes: dict[str, tuple[int, ...]]) -> tuple[tuple[Convolution, ...], _Linear] | None:
     """The layers of a plain chain; None where the shapes are anything else."""
-    groups: dict[str, dict[str, tuple[int, ...]]] = {}
-    for name, shape in shapes.items():
-        layer, _, what = name.rpartition(".")
-        groups.setdefault(layer, {})[what] = shape
     convolutions: list[Convolution] = []
     widths: list[tuple[int, int]] = []
     channels = wide = 0
-    for tensors in groups.values():
+    for tensors in by_layer(shapes).values():
         weight, others = tensors.get("weight", ()), set(tensors) - {"weight", "bias"}
         if len(weight) == 4 and not widths and not others:
             if weight[2] != weight[3] or (convolutions and weight[1] != wide):
